@@ -1,0 +1,76 @@
+"""Every error that autosplit raises on purpose.
+
+The text of an error is one line: ``where: what must hold, got value``, and what to do about it.
+Each leaf is also the builtin a caller would expect, so ``except ValueError`` works too.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AutoSplitError(Exception):
+    """Root of every error raised on purpose; the command line prints it and exits with 1."""
+
+
+class FileError(AutoSplitError, ValueError):
+    """A file that autosplit reads is missing, malformed, foreign or of another version."""
+
+
+class ProfileError(AutoSplitError, ValueError):
+    """A device or link profile is unknown or wrong."""
+
+
+class ModelError(AutoSplitError, ValueError):
+    """A network is unknown, cannot be loaded, or does not fit its weights."""
+
+
+class DataError(AutoSplitError, ValueError):
+    """A data set is unknown, empty, unreadable, or gives values no statistic can hold."""
+
+
+class CaptureError(AutoSplitError, RuntimeError):
+    """torch.export cannot trace a network, or an operator is not understood."""
+
+
+class GraphError(AutoSplitError, ValueError):
+    """A graph is not a DAG in topological order, or a cut is not closed under predecessors."""
+
+
+class LatencyError(AutoSplitError, LookupError, ValueError):
+    """A latency model does not know a layer's kind, or has no time for a layer."""
+
+
+class InfeasibleError(AutoSplitError, ValueError):
+    """Nothing fits the limit; the text names the resource, the need and the limit."""
+
+
+class PlanError(AutoSplitError, ValueError):
+    """A plan is unknown, or what it says cannot be carried out."""
+
+
+class StageError(AutoSplitError, RuntimeError):
+    """A stage was asked for before the one it needs, or on a run folder of another model."""
+
+
+class MissingExtraError(AutoSplitError, ImportError):
+    """An optional dependency is not installed; the text gives the command that brings it."""
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Say which of ``choices`` was probably meant, or list them all.
+
+    Returns:
+        Text to append to an error, beginning with a comma.
+
+    >>> did_you_mean("eyeris", ["eyeriss", "tpu_v1"])
+    ", did you mean 'eyeriss'?"
+    >>> did_you_mean("abacus", ["eyeriss", "tpu_v1"])
+    ', choose from: eyeriss, tpu_v1'
+    """
+    known = sorted(choices)
+    near = difflib.get_close_matches(word, known, n=1)
+    if near:
+        return f", did you mean {near[0]!r}?"
+    return f", choose from: {', '.join(known)}" if known else ", there are none"

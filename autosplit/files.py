@@ -1,0 +1,177 @@
+"""Read and write the project's files: checked coming in, atomic and deterministic going out.
+
+A file that autosplit writes begins with ``schema: autosplit/<kind>/<version>`` (a CSV has a fixed
+header instead), sorts its keys, holds no timestamp, and is moved into place only when it is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from autosplit.errors import FileError, did_you_mean
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def sha256_of(data: bytes | str) -> str:
+    """Hex SHA-256 of bytes, or of a text as UTF-8."""
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes.
+
+    Raises:
+        FileError: There is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise FileError(f"{path}: must be a readable file, {error.strerror or error}") from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: to a temporary name beside it, then moved into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_yaml(path: Path, kind: str, data: Mapping[str, Any], version: int = 1) -> None:
+    """Write ``data`` as a YAML file of one kind, ``schema`` first and the other keys sorted."""
+    head = f"schema: autosplit/{kind}/{version}\n"
+    body = yaml.dump(dict(data), Dumper=_DUMPER, sort_keys=True, default_flow_style=None, width=100)
+    write_text(path, head + body)
+
+
+def read_yaml(path: Path, kind: str, version: int = 1) -> dict[str, Any]:
+    """Read a YAML file of one kind and drop its ``schema`` line.
+
+    Raises:
+        FileError: The file is missing, is not YAML, or is of another kind or version.
+    """
+    return _unwrap(path, kind, version, parse_yaml(path))
+
+
+def parse_yaml(path: Path) -> Any:
+    """Read any YAML file without running anything in it.
+
+    Raises:
+        FileError: The file is missing or is not YAML.
+    """
+    try:
+        return yaml.load(_read_text(path), Loader=_LOADER)  # noqa: S506 - a safe loader, in C
+    except yaml.YAMLError as error:
+        line = str(error).replace("\n", " ")
+        raise FileError(f"{path}: must be valid YAML, {line}") from error
+
+
+def write_json(path: Path, kind: str, data: Mapping[str, Any], version: int = 1) -> None:
+    """Write ``data`` as a JSON file of one kind, ``schema`` first and the other keys sorted."""
+    ordered = {"schema": f"autosplit/{kind}/{version}", **dict(sorted(data.items()))}
+    write_text(path, json.dumps(ordered, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, kind: str, version: int = 1) -> dict[str, Any]:
+    """Read a JSON file of one kind and drop its ``schema`` line.
+
+    Raises:
+        FileError: The file is missing, is not JSON, or is of another kind or version.
+    """
+    try:
+        data = json.loads(_read_text(path))
+    except json.JSONDecodeError as error:
+        raise FileError(f"{path}: must be valid JSON, {error}") from error
+    return _unwrap(path, kind, version, data)
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows under a fixed header; a value that is None becomes an empty field."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, header, lineterminator="\n", extrasaction="raise")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: _cell(value) for key, value in row.items()})
+    write_text(path, text.getvalue())
+
+
+def read_csv(path: Path, header: Sequence[str]) -> list[dict[str, str]]:
+    """Read the rows of a CSV file that has exactly this header.
+
+    Raises:
+        FileError: The file is missing, or its header is another one.
+    """
+    reader = csv.DictReader(io.StringIO(_read_text(path)))
+    found = list(reader.fieldnames or [])
+    if found != list(header):
+        raise FileError(
+            f"{path}: header must be {','.join(header)}, got {','.join(found) or 'nothing'}"
+        )
+    return list(reader)
+
+
+def check_keys(
+    data: Any, required: Iterable[str], optional: Iterable[str] = (), *, where: str
+) -> list[str]:
+    """List what is wrong with the keys of a mapping: unknown ones and missing ones.
+
+    Returns:
+        One line per problem, empty if there is none; all problems at once.
+    """
+    if not isinstance(data, Mapping):
+        return [f"{where}: must be a mapping, got {type(data).__name__}"]
+    required = set(required)
+    known = required | set(optional)
+    problems = [
+        f"{where}: unknown key {key!r}{did_you_mean(str(key), known)}"
+        for key in sorted(data.keys() - known, key=str)
+    ]
+    problems += [f"{where}: missing key {key!r}" for key in sorted(required - data.keys())]
+    return problems
+
+
+def _cell(value: Any) -> Any:
+    """Text of one CSV field: shortest exact form of a float, nothing for None."""
+    return repr(value) if isinstance(value, float) else value
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"{path}: must be a readable file, {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path}: must be UTF-8 text, {error}") from error
+
+
+def _unwrap(path: Path, kind: str, version: int, data: Any) -> dict[str, Any]:
+    schema = data.get("schema") if isinstance(data, dict) else None
+    expected = f"autosplit/{kind}/{version}"
+    if schema != expected:
+        raise FileError(f"{path}: must begin with 'schema: {expected}', got {schema!r}")
+    del data["schema"]
+    return dict(data)
