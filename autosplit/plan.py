@@ -1,0 +1,289 @@
+"""A plan: where to cut, the width of every tensor on the edge, and what is predicted for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autosplit import __version__
+from autosplit.errors import FileError, PlanError
+from autosplit.files import check_keys, read_yaml, write_yaml
+from autosplit.graph import Graph, crossing_bytes, edge_memory_bytes
+from autosplit.stats import Stats, grid_from_range
+
+MAX_BITS = 16
+"""Widest integer that a plan may ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Seconds that one plan is predicted to take over one link.
+
+    Attributes:
+        edge_s: Time of the edge half on the edge device.
+        transfer_s: Time on the link: crossing tensors up, and the answer down if that is priced.
+        cloud_s: Time of the cloud half on the cloud device.
+    """
+
+    edge_s: float
+    transfer_s: float
+    cloud_s: float
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds from the input to the answer."""
+        return self.edge_s + self.transfer_s + self.cloud_s
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A cut, a width per edge tensor and per crossing tensor, and what is predicted.
+
+    Attributes:
+        name: Unique in its run folder.
+        method: Search method that made it (``autosplit``, ``uniform8``, ``cloud16``, ...).
+        edge: Layers on the edge side, in topological order; empty for all-cloud.
+        weight_bits: Layer that stores a weight -> its width, for every stored edge weight.
+        activation_bits: Tensor -> its width, for the network's inputs and every edge layer;
+            of a crossing tensor also the width at which it is sent.
+        distortion: Sum over all edge weights and activations.
+        lower_bound: No plan with the same cut that keeps the same limits has less distortion.
+        edge_memory_bytes: Packed weights plus peak live activations.
+        crossing_bytes: Bytes sent to the cloud for one sample.
+        predictions: Link name -> seconds.
+        cloud_bits: Width of the cloud half's floats.
+    """
+
+    name: str
+    method: str
+    edge: tuple[str, ...]
+    weight_bits: Mapping[str, int]
+    activation_bits: Mapping[str, int]
+    distortion: float
+    lower_bound: float
+    edge_memory_bytes: int
+    crossing_bytes: int
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
+    cloud_bits: int = 16
+
+    @property
+    def optimality_gap(self) -> float:
+        """How far above the proven lower bound the distortion is, relative; 0 is optimal."""
+        if self.distortion <= self.lower_bound:
+            return 0.0
+        return (self.distortion - self.lower_bound) / max(abs(self.distortion), 1e-300)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantizer:
+    """Integers of one tensor: q = clamp(round(x / scale) + zero_point, 0, 2^bits - 1).
+
+    Round is half to even; x is read back as (q - zero_point) * scale (Jacob et al. 2018, eq. 1).
+
+    Attributes:
+        bits: Width of an integer.
+        scale: Step between neighbouring integers: one number, or one per output channel.
+        zero_point: Integer that stands for zero, as many as there are scales.
+    """
+
+    bits: int
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """All that an evaluation needs beside the network: what ``plans/NAME.yaml`` holds.
+
+    Attributes:
+        plan: The plan.
+        weights: Layer that stores a weight -> its integers, per output channel.
+        activations: Edge tensor -> its integers.
+        model: Name of the network.
+        graph_sha256: Of ``graph.json``, which says which network it is.
+        baseline: Name of the plan that it is compared with.
+        baseline_latency_s: Link -> seconds of that plan.
+    """
+
+    plan: Plan
+    weights: Mapping[str, Quantizer]
+    activations: Mapping[str, Quantizer]
+    model: str
+    graph_sha256: str
+    baseline: str = ""
+    baseline_latency_s: Mapping[str, float] = field(default_factory=dict)
+
+
+def quantizers(plan: Plan, stats: Stats) -> tuple[dict[str, Quantizer], dict[str, Quantizer]]:
+    """The integers of a plan's weights and activations, from the clipping found when measured."""
+    weights = {}
+    for layer, bits in plan.weight_bits.items():
+        grid = stats.grids[layer, bits]
+        # the shortest text that gives the same float32
+        scale = tuple(float(str(step)) for step in grid.scale)
+        weights[layer] = Quantizer(bits, scale, tuple(map(int, grid.zero_point)))
+    activations = {}
+    for tensor, bits in plan.activation_bits.items():
+        clip = stats.distortions[tensor, "activation", bits]
+        step, zero_point = grid_from_range(clip.clip_low, clip.clip_high, bits)
+        activations[tensor] = Quantizer(bits, (step,), (zero_point,))
+    return weights, activations
+
+
+def write_plan(path: Path, file: PlanFile) -> None:
+    """Write a plan as YAML."""
+    plan = file.plan
+    write_yaml(
+        path,
+        "plan",
+        {
+            "made_by": f"autosplit {__version__}",
+            "name": plan.name,
+            "method": plan.method,
+            "model": file.model,
+            "graph_sha256": file.graph_sha256,
+            "edge": list(plan.edge),
+            "weights": {name: _quantizer_to_dict(q) for name, q in file.weights.items()},
+            "activations": {name: _quantizer_to_dict(q) for name, q in file.activations.items()},
+            "distortion": plan.distortion,
+            "lower_bound": plan.lower_bound,
+            "edge_memory_bytes": plan.edge_memory_bytes,
+            "crossing_bytes": plan.crossing_bytes,
+            "cloud_bits": plan.cloud_bits,
+            "predictions": {
+                link: {**asdict(p), "latency_s": p.latency_s}
+                for link, p in plan.predictions.items()
+            },
+            "baseline": {"name": file.baseline, "latency_s": dict(file.baseline_latency_s)},
+        },
+    )
+
+
+def read_plan(path: Path, graph: Graph) -> PlanFile:
+    """Read a plan and check it against the network it is for.
+
+    Raises:
+        FileError: The file is missing or is no plan.
+        PlanError: What it says does not fit the network; every problem is named, with its place.
+    """
+    data = read_yaml(path, "plan")
+    keys = (
+        "made_by name method model graph_sha256 edge weights activations distortion lower_bound "
+        "edge_memory_bytes crossing_bytes cloud_bits predictions baseline"
+    ).split()
+    problems = check_keys(data, keys, where=str(path))
+    if problems:
+        raise FileError("; ".join(problems))
+    cut = graph.cut(data["edge"])
+    channels = {name: graph.by_name[name].weight_channels for name in cut.weights}
+    problems = _quantizer_problems(data["weights"], channels, f"{path}: weights")
+    ones = dict.fromkeys(cut.edge_tensors, 1)
+    problems += _quantizer_problems(data["activations"], ones, f"{path}: activations")
+    if problems:
+        raise PlanError("; ".join(problems))
+    weights = {name: _quantizer_from_dict(data["weights"][name]) for name in cut.weights}
+    tensors = {name: _quantizer_from_dict(data["activations"][name]) for name in ones}
+    weight_bits = {name: q.bits for name, q in weights.items()}
+    activation_bits = {name: q.bits for name, q in tensors.items()}
+    plan = Plan(
+        name=data["name"],
+        method=data["method"],
+        edge=cut.edge,
+        weight_bits=weight_bits,
+        activation_bits=activation_bits,
+        distortion=data["distortion"],
+        lower_bound=data["lower_bound"],
+        edge_memory_bytes=edge_memory_bytes(cut, weight_bits, activation_bits),
+        crossing_bytes=crossing_bytes(cut, activation_bits),
+        predictions={
+            link: Prediction(p["edge_s"], p["transfer_s"], p["cloud_s"])
+            for link, p in data["predictions"].items()
+        },
+        cloud_bits=data["cloud_bits"],
+    )
+    return PlanFile(
+        plan,
+        weights,
+        tensors,
+        data["model"],
+        data["graph_sha256"],
+        data["baseline"]["name"],
+        data["baseline"]["latency_s"],
+    )
+
+
+def distiller_overrides(file: PlanFile, graph: Graph) -> dict[str, Any]:
+    """The plan in the form that Intel Distiller reads: ``quantizers.post_train_quantizer``."""
+    bits_of = file.plan.activation_bits
+    overrides = {}
+    for name in file.plan.edge:
+        entry: dict[str, int] = {"bits_activations": bits_of[name]}
+        owner = graph.by_name[name].weight_owner or name
+        if owner in file.plan.weight_bits:
+            entry["bits_weights"] = file.plan.weight_bits[owner]
+        overrides[name] = entry
+    return {
+        "quantizers": {
+            "post_train_quantizer": {
+                "class": "PostTrainLinearQuantizer",
+                "bits_activations": None,
+                "bits_parameters": None,
+                "bits_accum": 32,
+                "mode": {"activations": "ASYMMETRIC_UNSIGNED", "weights": "SYMMETRIC"},
+                "per_channel_wts": True,
+                "inputs_quant_auto_fallback": True,
+                "model_activation_stats": "stats.yaml",
+                "overrides": overrides,
+            }
+        }
+    }
+
+
+def _quantizer_to_dict(quantizer: Quantizer) -> dict[str, Any]:
+    return {
+        "bits": quantizer.bits,
+        "scale": list(quantizer.scale),
+        "zero_point": list(quantizer.zero_point),
+    }
+
+
+def _quantizer_from_dict(data: Mapping[str, Any]) -> Quantizer:
+    return Quantizer(data["bits"], tuple(data["scale"]), tuple(data["zero_point"]))
+
+
+def _quantizer_problems(data: Any, channels: Mapping[str, int], where: str) -> list[str]:
+    """What is wrong with the widths and grids of one role: all of it, each with its place."""
+    problems = check_keys(data, channels, where=where)
+    if problems:
+        return problems
+    for name, count in channels.items():
+        place = f"{where}: {name}"
+        entry = data[name]
+        wrong = check_keys(entry, ("bits", "scale", "zero_point"), where=place)
+        if wrong:
+            problems += wrong
+            continue
+        bits, scale, zero = entry["bits"], entry["scale"], entry["zero_point"]
+        if type(bits) is not int or not 1 <= bits <= MAX_BITS:
+            problems.append(
+                f"{place}: bits must be a whole number from 1 to {MAX_BITS}, got {bits!r}"
+            )
+            continue
+        if not (isinstance(scale, list) and len(scale) == count and all(map(_is_step, scale))):
+            problems.append(
+                f"{place}: scale must be a list of {count} numbers > 0, got {scale!r:.60}"
+            )
+        top = 2**bits - 1
+        whole = isinstance(zero, list) and len(zero) == count
+        if not whole or not all(type(z) is int and 0 <= z <= top for z in zero):
+            problems.append(
+                f"{place}: zero_point must be a list of {count} whole numbers from 0 to {top} "
+                f"at {bits} bits, got {zero!r:.60}"
+            )
+    return problems
+
+
+def _is_step(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < float("inf")
