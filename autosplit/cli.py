@@ -1,0 +1,402 @@
+"""The command ``autosplit``: parses, makes one library call, prints.
+
+Results go to stdout, talk and progress to stderr.  Exit status: 0 done, 1 an error of ours, 2 a
+wrong command line, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autosplit import __version__
+from autosplit.errors import AutoSplitError, PlanError
+
+# typer brings its own copy of click, or depends on it, by version; its errors are the same classes
+UsageError: type[Any] = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="autosplit",
+    help="Find where to cut a network between an edge device and the cloud, and the bits of its "
+    "edge half.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Out = Annotated[Path | None, typer.Option(help="Run folder (default: results/NAME).")]
+Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothing has changed.")]
+ModelSpec = Annotated[
+    str | None,
+    typer.Option(
+        help="efficientnet-lite0 (default), fashion-resnet, torchvision:NAME, FILE.py:FUNCTION "
+        "or FILE.pt2."
+    ),
+]
+Weights = Annotated[
+    str | None, typer.Option(help="torchvision weights, such as DEFAULT (default: random).")
+]
+Checkpoint = Annotated[
+    str | None, typer.Option(help="State dict of the network, .pt, .pth or .safetensors.")
+]
+InputSize = Annotated[int | None, typer.Option(help="Height and width of the input, pixels.")]
+Data = Annotated[
+    str | None,
+    typer.Option(help="demo (default), fashion-mnist[:DIR], imagefolder:DIR or FILE.py:FUNCTION."),
+]
+CalibrationImages = Annotated[
+    int | None, typer.Option(help="Images to measure on at most (default: the data set's own).")
+]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Images per step (default: 16).")]
+Seed = Annotated[int | None, typer.Option(help="Of random weights and samples (default: 0).")]
+Edge = Annotated[str | None, typer.Option(help="Edge device, name or file (default: eyeriss).")]
+Cloud = Annotated[str | None, typer.Option(help="Cloud device, name or file (default: tpu_v1).")]
+LinkNames = Annotated[
+    str | None,
+    typer.Option(help="Links, names, files or rates (default: 1mbps,3mbps,10mbps,20mbps)."),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(help="Memory of the edge half, as in 4MB or 512KiB (default: the device's)."),
+]
+Widths = Annotated[
+    str | None, typer.Option(help="Widths that may be used, bits (default: 2,3,4,5,6,8).")
+]
+Methods = Annotated[
+    str | None, typer.Option(help="Methods that make plans (default: ours and the baselines).")
+]
+Plans = Annotated[str | None, typer.Option(help="pareto (default), all, or names of plans.")]
+EvaluationImages = Annotated[
+    int | None, typer.Option("--images", help="Images to evaluate on at most (default: all).")
+]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Plans evaluated at once (default: 1).")]
+MaxDrop = Annotated[
+    float | None, typer.Option(help="Accuracy points a pick may lose at most (default: 1.0).")
+]
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    model: ModelSpec = None,
+    weights: Weights = None,
+    checkpoint: Checkpoint = None,
+    input_size: InputSize = None,
+    data: Data = None,
+    calibration_images: CalibrationImages = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
+    edge: Edge = None,
+    cloud: Cloud = None,
+    link: LinkNames = None,
+    memory: Memory = None,
+    widths: Widths = None,
+    methods: Methods = None,
+    plans: Plans = None,
+    images: EvaluationImages = None,
+    jobs: Jobs = None,
+    max_drop: MaxDrop = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Do all five stages: from a network to the pick and the Pareto figure."""
+    given = _stats(
+        model, weights, checkpoint, input_size, data, calibration_images, batch_size, seed
+    )
+    given |= _search(edge, cloud, link, memory, widths, methods)
+    given |= {"plans": plans, "images": images, "jobs": jobs, "max_drop": max_drop}
+    from autosplit import stages
+
+    folder = _folder(out, model)
+    text = ""
+    for outcome in stages.run(folder, given, force=force, progress=_progress):
+        text = outcome.text
+        if outcome.stage != "collect":
+            _say(text)
+    _finish(folder, text)
+
+
+@app.command()
+def stats(
+    model: ModelSpec = None,
+    weights: Weights = None,
+    checkpoint: Checkpoint = None,
+    input_size: InputSize = None,
+    data: Data = None,
+    calibration_images: CalibrationImages = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Capture the network and measure every tensor of it."""
+    given = _stats(
+        model, weights, checkpoint, input_size, data, calibration_images, batch_size, seed
+    )
+    _stage("stats", _folder(out, model), given, force)
+
+
+@app.command()
+def search(
+    edge: Edge = None,
+    cloud: Cloud = None,
+    link: LinkNames = None,
+    memory: Memory = None,
+    widths: Widths = None,
+    methods: Methods = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Search cuts and widths, and write every plan."""
+    given = _search(edge, cloud, link, memory, widths, methods)
+    _stage("search", _folder(out, None), given, force)
+
+
+@app.command()
+def latency(
+    edge: Edge = None,
+    cloud: Cloud = None,
+    link: LinkNames = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Time every plan, whole and layer by layer."""
+    given = {"edge": edge, "cloud": cloud, "links": _words(link)}
+    _stage("latency", _folder(out, None), given, force)
+
+
+@app.command()
+def quantize(
+    plans: Plans = None,
+    images: EvaluationImages = None,
+    jobs: Jobs = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Measure the accuracy of plans by running them."""
+    given = {"plans": plans, "images": images, "jobs": jobs}
+    _stage("quantize", _folder(out, None), given, force)
+
+
+@app.command()
+def collect(
+    max_drop: MaxDrop = None,
+    link: Annotated[
+        str | None, typer.Option(help="Link of the paragraph (default: 3mbps if it is there).")
+    ] = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Join everything: the table, the figure, the pick."""
+    from autosplit import stages
+
+    folder = _folder(out, None)
+    outcome = stages.run_collect(
+        folder, {"max_drop": max_drop, "link": link}, force=force, progress=_progress
+    )
+    _finish(folder, outcome.text)
+
+
+@app.command()
+def emit(
+    plan: Annotated[
+        str, typer.Argument(help="Name of a plan, or pick for the picked one.")
+    ] = "pick",
+    format_: Annotated[
+        str, typer.Option("--format", help="distiller, or native for the plan's own YAML.")
+    ] = "native",
+    out: Out = None,
+) -> None:
+    """Print a plan of a run folder, in Distiller's form or our own."""
+    import yaml
+
+    from autosplit import stages
+
+    folder = _folder(out, None)
+    name = stages.picked(folder) if plan == "pick" else plan
+    if format_ == "distiller":
+        print(yaml.safe_dump(stages.emit_distiller(folder, name), sort_keys=False), end="")
+    elif format_ == "native":
+        print(stages.plan_text(folder, name), end="")
+    else:
+        raise typer.BadParameter(f"format must be native or distiller, got {format_!r}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(args=argv, prog_name="autosplit", standalone_mode=False)
+    except AutoSplitError as error:
+        _say(f"autosplit: error: {_one_line(str(error))}")
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        _say(
+            "autosplit: interrupted; what is finished is kept, the same command goes on from there"
+        )
+        return 130
+    except UsageError as error:
+        error.show(sys.stderr)
+        return 2
+    return result if isinstance(result, int) else 0
+
+
+def entry() -> None:
+    """Entry point of the console script."""
+    sys.exit(main())
+
+
+def _stage(name: str, folder: Path, given: dict[str, Any], force: bool) -> None:
+    from autosplit import stages
+
+    function: Callable[..., Any] = stages.RUNNERS[name][0]
+    outcome = function(folder, given, force=force, progress=_progress)
+    print(outcome.text)
+
+
+def _finish(folder: Path, text: str) -> None:
+    print(text)
+    print(f"figure: {folder / 'pareto.png'}")
+    print(f"table:  {folder / 'summary.csv'}")
+    print(f"pick:   {folder / 'pick.yaml'}")
+
+
+def _folder(out: Path | None, model: str | None) -> Path:
+    """The run folder: as given, else after the model, else the only one there is."""
+    from autosplit.runfolder import StatsOptions
+    from autosplit.stages import default_folder
+
+    if out is not None:
+        return out
+    return default_folder(model or StatsOptions().model)
+
+
+def _stats(
+    model: str | None,
+    weights: str | None,
+    checkpoint: str | None,
+    input_size: int | None,
+    data: str | None,
+    calibration_images: int | None,
+    batch_size: int | None,
+    seed: int | None,
+) -> dict[str, Any]:
+    return {
+        "model": model,
+        "weights": weights,
+        "checkpoint": checkpoint,
+        "input_size": input_size,
+        "data": data,
+        "calibration_images": calibration_images,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+
+
+def _search(
+    edge: str | None,
+    cloud: str | None,
+    link: str | None,
+    memory: str | None,
+    widths: str | None,
+    methods: str | None,
+) -> dict[str, Any]:
+    return {
+        "edge": edge,
+        "cloud": cloud,
+        "links": _words(link),
+        "memory_bytes": None if memory is None else parse_bytes(memory),
+        "widths": None if widths is None else parse_widths(widths),
+        "methods": _words(methods),
+    }
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes of a size such as 4MB, 512KiB or 100000; K, M, G are 1000s, Ki, Mi, Gi 1024s.
+
+    Raises:
+        PlanError: It is no size.
+
+    >>> parse_bytes("512KiB"), parse_bytes("4 MB"), parse_bytes("1000")
+    (524288, 4000000, 1000)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)(i?)B?\s*", text, re.IGNORECASE)
+    size = 0.0
+    if match:
+        power = " KMG".index(match[2].upper() or " ")
+        size = float(match[1]) * (1024 if match[3] else 1000) ** power
+    if size < 1:
+        raise PlanError(f"memory: must be a size such as 4MB, 512KiB or 100000, got {text!r}")
+    return int(size)
+
+
+def parse_widths(text: str) -> tuple[int, ...]:
+    """Widths of a list such as 2,4,8, ascending.
+
+    Raises:
+        PlanError: It is no list of whole numbers.
+
+    >>> parse_widths("8,2,4")
+    (2, 4, 8)
+    """
+    words = text.replace(" ", "").split(",")
+    if not all(word.isdigit() for word in words):
+        raise PlanError(f"widths: must be whole numbers separated by commas, got {text!r}")
+    return tuple(sorted({int(word) for word in words}))
+
+
+def _words(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _one_line(text: str) -> str:
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr; nothing where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
+        task = bars.add_task(what, total=total)
+        yield lambda count: bars.advance(task, count)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""Names -> data sets: the demo photos, Fashion-MNIST, folders of images, the user's own code."""
+
+import importlib.util
+import random
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from autosplit.errors import DataError, MissingExtraError, did_you_mean
+from autosplit.images import Batches, IdxPair, Images, Photos, Preprocess, call_parts
+from autosplit.pyfile import is_python_spec
+
+DEFAULT_DATA = "demo"
+DEFAULT_CALIBRATION_IMAGES = 256
+BUNDLED = Path(__file__).parent / "bundled" / "fashion-mnist"
+# Those of torchvision.datasets.ImageFolder.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Images to measure the network on, and images to score it on.
+
+    Attributes:
+        name: short.
+        calibration: what the statistics are taken from; labels are not looked at.
+        evaluation: what accuracy is measured on.
+        classes: how many classes the labels tell apart, None when that is not known.
+    """
+
+    name: str
+    calibration: Images
+    evaluation: Images
+    classes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What the caller asked for; ``argument`` is what follows the colon of the name."""
+
+    spec: str
+    argument: str
+    preprocess: Preprocess
+    calibration_images: int | None
+    evaluation_images: int | None
+    seed: int
+
+
+def load_data(
+    spec: str,
+    preprocess: Preprocess,
+    *,
+    calibration_images: int | None = None,
+    evaluation_images: int | None = None,
+    seed: int = 0,
+) -> DataSet:
+    """Find a data set by name.
+
+    Args:
+        spec: one of
+
+            - ``demo``: the 20 labelled ImageNet photos in the package foolbox, which serve for
+              calibration and evaluation both;
+            - ``fashion-mnist``: a bundled sample, 256 training and 1,000 test images;
+            - ``fashion-mnist:DIR``: the four IDX files, gzipped or not; calibration takes the
+              first images of the training set, evaluation the test set;
+            - ``imagefolder:DIR``: one folder of images per class, or ``train`` and ``val``
+              folders of such (calibration from the one, evaluation from the other), or a folder
+              of images without labels.  Classes are numbered in the order of their names;
+            - ``path/to/file.py:function``: a function without arguments that returns batches,
+              ``(images, labels)`` or images alone, or ``(calibration, evaluation)`` of them as a
+              tuple or a dictionary.  Its images go into the network as they are.
+        preprocess: makes a network input, float32 (C, H, W), of an image.
+        calibration_images: how many images to calibrate on at most; when None, 256, and all of
+            what a function gives.
+        evaluation_images: how many to evaluate on at most; when None, all.
+        seed: which photos of a folder are taken when fewer are asked for than there are.
+
+    Raises:
+        DataError: The name is unknown, or there are no images, or they cannot be read.
+        MissingExtraError: The package with the demo photos is not installed.
+    """
+    for what, number in (("calibration", calibration_images), ("evaluation", evaluation_images)):
+        if number is not None and number < 1:
+            raise DataError(f"{spec}: must have at least 1 {what} image, got {number}")
+    name, _, argument = spec.partition(":")
+    request = _Request(spec, argument, preprocess, calibration_images, evaluation_images, seed)
+    if is_python_spec(spec):
+        data = _python_file(request)
+    elif name in _KINDS and bool(argument) in _KINDS[name][1]:
+        data = _KINDS[name][0](request)
+    else:
+        kinds = ["demo", "fashion-mnist", "fashion-mnist:DIR", "imagefolder:DIR"]
+        kinds += ["FILE.py:FUNCTION"]
+        raise DataError(f"data: unknown name {spec!r}{did_you_mean(spec, kinds)}")
+    for what, images in (("calibration", data.calibration), ("evaluation", data.evaluation)):
+        if not len(images):
+            raise DataError(f"{spec}: must hold images for {what}, there are none")
+    return data
+
+
+def _demo(request: _Request) -> DataSet:
+    found = importlib.util.find_spec("foolbox")
+    if found is None or found.origin is None:
+        raise MissingExtraError(
+            "demo: needs the photos of the package foolbox, "
+            "install it with: pip install 'autosplit[demo]'"
+        )
+    paths = sorted((Path(found.origin).parent / "data").glob("imagenet_*.jpg"))
+    photos = [(path, int(path.stem.rpartition("_")[2])) for path in paths]
+    return DataSet(
+        "demo",
+        _sample(photos, request.calibration_images, request),
+        _sample(photos, request.evaluation_images, request),
+        1000,
+    )
+
+
+def _fashion_mnist(request: _Request) -> DataSet:
+    folder = Path(request.argument) if request.argument else BUNDLED
+    calibration, evaluation = (
+        IdxPair(
+            _idx_file(folder, f"{split}-images-idx3-ubyte"),
+            _idx_file(folder, f"{split}-labels-idx1-ubyte"),
+            request.preprocess,
+        )
+        for split in ("train", "t10k")
+    )
+    return DataSet(
+        "fashion-mnist",
+        Images(calibration, request.calibration_images or DEFAULT_CALIBRATION_IMAGES),
+        Images(evaluation, request.evaluation_images),
+        10,
+    )
+
+
+def _idx_file(folder: Path, name: str) -> Path:
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise DataError(f"{folder}: must hold the file {name} or {name}.gz, has neither")
+
+
+def _image_folder(request: _Request) -> DataSet:
+    folder = Path(request.argument)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: must be a folder of images, there is none")
+    splits = [folder / name for name in ("train", "val") if (folder / name).is_dir()]
+    first, last = (splits[0], splits[-1]) if splits else (folder, folder)
+    classes = sorted(path.name for path in first.iterdir() if path.is_dir())
+    extra = {path.name for path in last.iterdir() if path.is_dir()} - set(classes)
+    if extra:
+        raise DataError(f"{last}: must have the classes of {first}, also has {min(extra)!r}")
+    return DataSet(
+        folder.resolve().name,
+        _sample(
+            _list_photos(first, classes),
+            request.calibration_images or DEFAULT_CALIBRATION_IMAGES,
+            request,
+        ),
+        _sample(_list_photos(last, classes), request.evaluation_images, request),
+        len(classes) or None,
+    )
+
+
+def _list_photos(folder: Path, classes: list[str]) -> list[tuple[Path, int | None]]:
+    """List the photos of each class in torchvision's order, or those of a folder without any."""
+    if not classes:
+        return [(path, None) for path in sorted(folder.iterdir()) if _is_photo(path)]
+    photos: list[tuple[Path, int | None]] = []
+    for label, name in enumerate(classes):
+        inside = sorted((folder / name).rglob("*"), key=lambda path: (str(path.parent), path.name))
+        photos += [(path, label) for path in inside if _is_photo(path)]
+    return photos
+
+
+def _is_photo(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def _sample(
+    photos: Iterable[tuple[Path, int | None]], limit: int | None, request: _Request
+) -> Images:
+    """Take photos at random, for the first ones of a folder are all of one class."""
+    chosen = list(photos)
+    if limit is not None and limit < len(chosen):
+        places = sorted(random.Random(request.seed).sample(range(len(chosen)), limit))  # noqa: S311
+        chosen = [chosen[place] for place in places]
+    return Images(Photos(tuple(chosen), request.preprocess))
+
+
+def _python_file(request: _Request) -> DataSet:
+    parts = call_parts(request.spec, request.seed)
+    limits = {
+        "calibration": request.calibration_images,
+        "evaluation": request.evaluation_images,
+    }
+    calibration, evaluation = (
+        Images(Batches(request.spec, part, request.seed, _reusable(parts[part])), limit)
+        for part, limit in limits.items()
+    )
+    name = request.spec.rpartition(":")[2]
+    return DataSet(name, calibration, evaluation, None)
+
+
+def _reusable(batches: Iterable[object]) -> Iterable[object] | None:
+    return None if isinstance(batches, Iterator) else batches
+
+
+# Kind -> its function, and whether something may or must follow a colon.
+_KINDS: dict[str, tuple[Callable[[_Request], DataSet], set[bool]]] = {
+    "demo": (_demo, {False}),
+    "fashion-mnist": (_fashion_mnist, {False, True}),
+    "imagefolder": (_image_folder, {True}),
+}

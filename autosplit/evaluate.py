@@ -1,0 +1,257 @@
+"""Measure what a plan does to accuracy: run its two halves on a data set, bytes and all.
+
+The edge half computes on the integers that the plan file says, the crossing tensors are packed to
+their width, unpacked and read back, and the cloud half runs in float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from scipy.stats import binomtest
+from torch import Tensor, fx
+
+from autosplit.capture import Program
+from autosplit.errors import DataError, PlanError
+from autosplit.fakequant import dequantize, fake_quantize_, quantize
+from autosplit.graph import Cut, packed_bytes
+from autosplit.pack import pack, unpack
+from autosplit.partition import Half, join, split
+from autosplit.plan import PlanFile, Quantizer
+
+Batches = Callable[[], Iterable[tuple[Tensor, Tensor | None]]]
+"""Gives the same (images, labels) batches each time it is called; labels may be None."""
+CONFIDENCE = 0.95
+TOP = 5
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the float network answers on a data set.
+
+    Attributes:
+        classes: Its most probable class per image, shape (images,).
+        top1: Share of labels that it gets right, 0..1; None without labels.
+        top5: Share of labels among its five most probable classes; None without labels.
+    """
+
+    classes: Tensor
+    top1: float | None
+    top5: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What an evaluation measured for a plan; shares are 0..1.
+
+    Attributes:
+        plan: Name of the plan.
+        images: Images it was run on.
+        top1: Share of labels that it gets right; None without labels.
+        top5: Share of labels among its five most probable classes; None without labels.
+        agreement: Share of images where its class is the float network's.
+        low, high: 95 % interval of ``top1`` (of ``agreement`` without labels), Wilson 1927.
+        drop: Points of top-1 lost against the float network on the same images; without labels,
+            points of agreement short of 100.
+        crossing_bytes: Bytes that were packed for one image.
+    """
+
+    plan: str
+    images: int
+    top1: float | None
+    top5: float | None
+    agreement: float
+    low: float
+    high: float
+    drop: float
+    crossing_bytes: int
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A plan ready to run: its halves, and the integers of what crosses.
+
+    Attributes:
+        program: The captured network.
+        cut: Where it is cut.
+        edge: Quantized half.
+        cloud: Float half.
+        wire: Crossing tensor -> its integers.
+    """
+
+    program: Program
+    cut: Cut
+    edge: Half
+    cloud: Half
+    wire: Mapping[str, Quantizer]
+
+    def __call__(self, *inputs: Tensor) -> tuple[tuple[Tensor, ...], int]:
+        """Run both halves on a batch.
+
+        Args:
+            inputs: The network's inputs, each (batch, ...).
+
+        Returns:
+            The network's outputs, and the bytes that crossed for the whole batch.
+        """
+        named = dict(zip(self.cut.graph.inputs, inputs, strict=True))
+        written = self.edge(named)
+        received, sent = {}, 0
+        for tensor, integers in self.wire.items():
+            received[tensor], count = self._cross(tensor, written[tensor], integers)
+            sent += count
+        answers = {name: value for name, value in written.items() if name not in self.wire}
+        return join(answers, self.cloud(received)), sent
+
+    def _cross(self, tensor: str, value: Tensor, integers: Quantizer) -> tuple[Tensor, int]:
+        """One tensor through the wire, sample by sample, and the bytes that it took."""
+        scale, zero, bits = integers.scale[0], integers.zero_point[0], integers.bits
+        layout = self.program.layouts[tensor]
+        codes = quantize(value, scale, zero, bits)
+        samples = layout.samples_first(codes)
+        sent = 0
+        arrived = torch.empty(samples.shape, dtype=torch.int32)
+        for i, sample in enumerate(samples):
+            packet = pack(sample.contiguous().numpy().reshape(-1), bits)
+            sent += len(packet)
+            opened = unpack(packet, bits, sample.numel())
+            arrived[i] = torch.from_numpy(opened.astype("int32")).reshape(sample.shape)
+        returned = torch.empty_like(codes, dtype=torch.int32)
+        layout.samples_first(returned).copy_(arrived)
+        return dequantize(returned, scale, zero).to(value.dtype), sent
+
+
+def deploy(program: Program, file: PlanFile) -> Deployed:
+    """Build a plan's quantized edge half and float cloud half.
+
+    Raises:
+        PlanError: The plan is for a network with other layers.
+    """
+    graph = program.graph
+    unknown = [name for name in file.plan.edge if name not in graph.by_name]
+    if unknown:
+        raise PlanError(
+            f"{file.plan.name}: is for another network, {graph.name} has no {unknown[0]!r}"
+        )
+    cut = graph.cut(file.plan.edge)
+    weights = {name: _weight(program, name, file.weights[name]) for name in cut.weights}
+
+    def insert(half: fx.Graph, node: fx.Node, tensor: str) -> fx.Node:
+        integers = file.activations[tensor]
+        if tensor in graph.inputs:
+            node = half.call_function(torch.clone, (node,))
+        step, zero = integers.scale[0], integers.zero_point[0]
+        return half.call_function(fake_quantize_, (node, step, zero, integers.bits))
+
+    edge, cloud = split(program, cut, weights, insert)
+    return Deployed(program, cut, edge, cloud, {t: file.activations[t] for t in cloud.reads})
+
+
+def _weight(program: Program, layer: str, integers: Quantizer) -> Tensor:
+    """A layer's weight as its integers say it, in float."""
+    weight, axis = program.weight(layer), program.weights[layer].axis
+    scale, zero = torch.tensor(integers.scale), torch.tensor(integers.zero_point)
+    if len(scale) != weight.shape[axis]:
+        raise PlanError(
+            f"{layer}: must have one scale per output channel ({weight.shape[axis]}), "
+            f"the plan has {len(scale)}"
+        )
+    codes = quantize(weight, scale, zero, integers.bits, axis)
+    return dequantize(codes, scale, zero, axis)
+
+
+def measure_float(program: Program, batches: Batches) -> Reference:
+    """Answers and accuracy of the float network on a data set.
+
+    Raises:
+        DataError: There are no images, the network does not give (batch, classes), or a label is
+            not one of its classes.
+    """
+    classes, hits, hits5, labelled = [], 0, 0, True
+    for images, labels in batches():
+        logits = _logits(program.run((images,)), len(images))
+        classes.append(logits.argmax(1))
+        labelled = labelled and labels is not None
+        if labels is not None:
+            _check_labels(labels, logits)
+            hits += int((classes[-1] == labels).sum())
+            hits5 += _in_top(logits, labels)
+    if not classes:
+        raise DataError("evaluation data: must have at least one image, got none")
+    answers = torch.cat(classes)
+    if not labelled:
+        return Reference(answers, None, None)
+    return Reference(answers, hits / len(answers), hits5 / len(answers))
+
+
+def evaluate(program: Program, file: PlanFile, batches: Batches, reference: Reference) -> Score:
+    """Accuracy of a plan, by running it.
+
+    Args:
+        program: The captured network.
+        file: The plan with its integers.
+        batches: The images that ``reference`` was measured on, in the same order.
+        reference: From ``measure_float``.
+
+    Raises:
+        PlanError: The bytes that crossed are not those of the plan.
+    """
+    deployed = deploy(program, file)
+    hits = hits5 = same = seen = sent = 0
+    for images, labels in batches():
+        outputs, count = deployed(images)
+        logits = _logits(outputs, len(images))
+        answers = logits.argmax(1)
+        same += int((answers == reference.classes[seen : seen + len(images)]).sum())
+        if labels is not None:
+            hits += int((answers == labels).sum())
+            hits5 += _in_top(logits, labels)
+        seen += len(images)
+        sent += count
+    expected = sum(
+        packed_bytes(program.graph.elements(tensor), q.bits) for tensor, q in deployed.wire.items()
+    )
+    if sent != expected * seen:
+        raise PlanError(
+            f"{file.plan.name}: must send {expected} bytes an image, sent {sent} for {seen} images"
+        )
+    top1 = None if reference.top1 is None else hits / seen
+    counted = same if reference.top1 is None else hits
+    interval = binomtest(counted, seen).proportion_ci(CONFIDENCE, method="wilson")
+    return Score(
+        plan=file.plan.name,
+        images=seen,
+        top1=top1,
+        top5=None if top1 is None else hits5 / seen,
+        agreement=same / seen,
+        low=float(interval.low),
+        high=float(interval.high),
+        drop=100 * ((1.0 - same / seen) if top1 is None else (reference.top1 or 0.0) - top1),
+        crossing_bytes=expected,
+    )
+
+
+def _logits(outputs: tuple[Tensor, ...], batch: int) -> Tensor:
+    logits = outputs[0]
+    if logits.dim() != 2 or len(logits) != batch:
+        raise DataError(
+            "evaluation: the network's first output must be class scores of shape "
+            f"(batch, classes), got {tuple(logits.shape)}"
+        )
+    return logits
+
+
+def _check_labels(labels: Tensor, logits: Tensor) -> None:
+    worst = int(labels.max())
+    if worst >= logits.shape[1] or int(labels.min()) < 0:
+        raise DataError(
+            f"evaluation data: labels must be 0..{logits.shape[1] - 1}, the network's classes, "
+            f"got {worst}"
+        )
+
+
+def _in_top(logits: Tensor, labels: Tensor) -> int:
+    best = logits.topk(min(TOP, logits.shape[1]), dim=1).indices
+    return int((best == labels[:, None]).any(1).sum())

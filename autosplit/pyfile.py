@@ -1,0 +1,94 @@
+"""``path/to/file.py:function`` -> what that function returns."""
+
+import importlib.util
+import re
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from autosplit.errors import AutoSplitError, did_you_mean
+
+
+def is_python_spec(spec: str) -> bool:
+    """Say whether a name means a Python file, with or without its function.
+
+    >>> is_python_spec("nets/mine.py:build"), is_python_spec("fashion-resnet")
+    (True, False)
+    """
+    return re.search(r"\.py(:\w*)?$", spec) is not None
+
+
+def split_python_spec(spec: str, error: type[AutoSplitError]) -> tuple[Path, str]:
+    """Split ``file.py:function`` into the two.
+
+    Raises:
+        AutoSplitError: As ``error``, when the function or the file is missing.
+    """
+    file, _, function = spec.rpartition(":") if not spec.endswith(".py") else (spec, "", "")
+    if not function:
+        raise error(f"{spec}: must name a function of the file, as in {Path(file).name}:build")
+    if not Path(file).is_file():
+        raise error(f"{file}: must be a Python file, there is none")
+    return Path(file), function
+
+
+def call_function(spec: str, error: type[AutoSplitError], seed: int) -> Any:
+    """Run a Python file, call one of its functions without arguments and return what it returns.
+
+    The file can import its neighbours, as it could when run by ``python file.py``.  What it draws
+    from torch's random generator depends on ``seed`` alone, and the caller's generator is left as
+    it was.
+
+    Args:
+        spec: ``path/to/file.py:function``.
+        error: the error to raise; it says whether a network or a data set was wanted.
+        seed: seed of torch's random generator inside the file.
+
+    Raises:
+        AutoSplitError: As ``error``, when there is no such file or function, or when it raises.
+    """
+    path, name = split_python_spec(spec, error)
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = _run(path)
+            function = getattr(module, name, None)
+            if callable(function):
+                return function()
+    except Exception as problem:
+        text = " ".join(f"{type(problem).__name__}: {problem}".split())
+        raise error(f"{_place(problem, path)}: must run without an error, got {text}") from problem
+    finally:
+        sys.path.remove(folder)
+    choices = (key for key, value in vars(module).items() if _defined_in(value, module))
+    raise error(f"{path}: has no function {name!r}{did_you_mean(name, choices)}")
+
+
+def _run(path: Path) -> ModuleType:
+    """Run a file as a module of its own, which classes defined in it can find by its name."""
+    spec = importlib.util.spec_from_file_location(f"autosplit_user_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _defined_in(value: object, module: ModuleType) -> bool:
+    return callable(value) and getattr(value, "__module__", None) == module.__name__
+
+
+def _place(problem: Exception, path: Path) -> str:
+    """Return ``file:line`` of the deepest line of the user's file that led to the problem."""
+    if isinstance(problem, SyntaxError) and problem.filename == str(path):
+        return f"{path}:{problem.lineno}"
+    frames = traceback.extract_tb(problem.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename) == path]
+    return f"{path}:{lines[-1]}" if lines else str(path)

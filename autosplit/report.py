@@ -1,0 +1,275 @@
+"""Tables, the pick and its paragraph, and the Pareto figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autosplit.graph import Graph
+from autosplit.plan import Plan, Prediction
+
+SUMMARY_HEADER = (
+    "name method link cut edge_layers weight_bits_avg activation_bits_avg cut_bits cut_bytes "
+    "edge_memory_bytes distortion optimality_gap edge_s transfer_s cloud_s latency_s pareto "
+    "images top1 top5 agreement top1_low top1_high drop"
+).split()
+PLANS_HEADER = SUMMARY_HEADER[: SUMMARY_HEADER.index("images")]
+SCORES_HEADER = (
+    "name",
+    "images",
+    "top1",
+    "top5",
+    "agreement",
+    "top1_low",
+    "top1_high",
+    "drop",
+    "cut_bytes",
+)
+LATENCY_HEADER = ("name", "edge", "cloud", "link", "edge_s", "transfer_s", "cloud_s", "latency_s")
+LAYER_LATENCY_HEADER = ("name", "layer", "side", "device", "seconds")
+FLOAT = "float"
+"""Name of the float network's own row among the scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One plan over one link, with what was measured of it.
+
+    Attributes:
+        plan: The plan.
+        link: Name of the link.
+        prediction: Seconds over this link.
+        fits: Whether the edge half keeps the memory limit.
+        drop: Accuracy points lost, measured; None if it was not measured.
+        top1: Share of labels right, 0..1, or of answers equal to the float network's.
+    """
+
+    plan: Plan
+    link: str
+    prediction: Prediction
+    fits: bool
+    drop: float | None = None
+    top1: float | None = None
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds from the input to the answer."""
+        return self.prediction.latency_s
+
+
+def plan_row(graph: Graph, plan: Plan, link: str, *, pareto: bool) -> dict[str, Any]:
+    """One row of ``plans.csv``: a plan over one link."""
+    cut = graph.cut(plan.edge)
+    prediction = plan.predictions[link]
+    return {
+        "name": plan.name,
+        "method": plan.method,
+        "link": link,
+        "cut": "+".join(cut.crossing),
+        "edge_layers": len(plan.edge),
+        "weight_bits_avg": _average(
+            {name: graph.by_name[name].weight_elements for name in plan.weight_bits},
+            plan.weight_bits,
+        ),
+        "activation_bits_avg": _average(
+            {name: graph.elements(name) for name in plan.edge}, plan.activation_bits
+        ),
+        "cut_bits": "+".join(str(plan.activation_bits[name]) for name in cut.crossing),
+        "cut_bytes": plan.crossing_bytes,
+        "edge_memory_bytes": plan.edge_memory_bytes,
+        "distortion": plan.distortion,
+        "optimality_gap": plan.optimality_gap,
+        "edge_s": prediction.edge_s,
+        "transfer_s": prediction.transfer_s,
+        "cloud_s": prediction.cloud_s,
+        "latency_s": prediction.latency_s,
+        "pareto": int(pareto),
+    }
+
+
+def _average(elements: Mapping[str, int], bits: Mapping[str, int]) -> float | None:
+    """Mean width over elements, None where there are none."""
+    total = sum(elements.values())
+    return sum(count * bits[name] for name, count in elements.items()) / total if total else None
+
+
+def pick(rows: Sequence[Row], max_drop: float) -> Row | None:
+    """The fastest plan that fits and whose measured drop is at most ``max_drop`` points.
+
+    Ties go to the smaller drop, then the smaller memory, then the name.
+    """
+    allowed = [r for r in rows if r.fits and r.drop is not None and r.drop <= max_drop + 1e-9]
+    return min(
+        allowed,
+        key=lambda r: (r.latency_s, r.drop or 0.0, r.plan.edge_memory_bytes, r.plan.name),
+        default=None,
+    )
+
+
+def describe(
+    graph: Graph, rows: Sequence[Row], chosen: Row, max_drop: float, limit_bytes: int | None
+) -> str:
+    """One paragraph: where the pick cuts, why, and what it gains over all-edge and all-cloud."""
+    plan, link = chosen.plan, chosen.link
+    cut = graph.cut(plan.edge)
+    parts = [f"Over {link}, {plan.name} {_where(graph, plan)}."]
+    p = chosen.prediction
+    parts.append(
+        f"An answer takes {_ms(p.latency_s)}: {_ms(p.edge_s)} on the edge, "
+        f"{_ms(p.transfer_s)} on the link, {_ms(p.cloud_s)} in the cloud."
+    )
+    if cut.crossing:
+        sent = "+".join(f"{t} at {plan.activation_bits[t]} bits" for t in cut.crossing)
+        parts.append(f"What crosses is {sent}: {plan.crossing_bytes:,} bytes.")
+    limit = f" of {limit_bytes:,} allowed" if limit_bytes else ""
+    parts.append(f"The edge half takes {plan.edge_memory_bytes:,} bytes{limit}.")
+    parts.append(
+        f"Measured accuracy falls by {chosen.drop:.2f} points, {max_drop:g} are allowed; no plan "
+        "that was measured within that limit and the memory is faster."
+    )
+    parts += [
+        _against(rows, chosen, max_drop, "all-cloud"),
+        _against(rows, chosen, max_drop, "all-edge"),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _where(graph: Graph, plan: Plan) -> str:
+    if not plan.edge:
+        return "sends the input and runs the whole network in the cloud"
+    if len(plan.edge) == len(graph.layers):
+        return f"runs all {len(graph.layers)} layers on the edge"
+    return (
+        f"runs the first {len(plan.edge)} of {len(graph.layers)} layers on the edge, up to "
+        f"{plan.edge[-1]}, and the rest in the cloud"
+    )
+
+
+def _against(rows: Sequence[Row], chosen: Row, max_drop: float, what: str) -> str:
+    """What the pick gains over the best plan of one kind."""
+    whole = max(len(row.plan.edge) for row in rows)
+    count = 0 if what == "all-cloud" else whole
+    if len(chosen.plan.edge) == count:
+        return ""
+    others = [row for row in rows if len(row.plan.edge) == count and row.link == chosen.link]
+    best = pick(others, max_drop)
+    if best is not None:
+        gain = best.latency_s / chosen.latency_s
+        return (
+            f"That is {gain:.2f} times as fast as {what} ({best.plan.name}, {_ms(best.latency_s)})."
+        )
+    fitting = [row for row in others if row.fits]
+    if fitting:
+        drops = [row.drop for row in fitting if row.drop is not None]
+        lost = f", the best of them loses {min(drops):.1f} points" if drops else ""
+        return f"No {what} plan keeps the accuracy{lost}."
+    if others:
+        need = min(row.plan.edge_memory_bytes for row in others)
+        return f"No {what} plan fits the memory, the smallest takes {need:,} bytes."
+    return ""
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.2f} ms"
+
+
+def draw(
+    path: Path, rows: Sequence[Row], picks: Mapping[str, Row], title: str, measured: str
+) -> None:
+    """Draw accuracy against latency, one panel per link.
+
+    Args:
+        path: PNG file to write.
+        rows: Plans that were measured; others are left out.
+        picks: Link -> the pick.
+        title: Network and hardware.
+        measured: What the vertical axis is, with its unit.
+    """
+    import io
+
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from autosplit.files import write_bytes
+
+    links = list(dict.fromkeys(row.link for row in rows))
+    columns = min(2, len(links))
+    lines = -(-len(links) // columns)
+    figure, axes = plt.subplots(
+        lines,
+        columns,
+        figsize=(6.2 * columns, 4.2 * lines),
+        squeeze=False,
+        sharey=True,
+        layout="constrained",
+    )
+    for place, axis in enumerate(axes.flat):
+        if place >= len(links):
+            axis.set_visible(False)
+            continue
+        _panel(axis, [row for row in rows if row.link == links[place]], picks.get(links[place]))
+        axis.set_title(links[place], fontsize=10)
+        if place % columns == 0:
+            axis.set_ylabel(measured)
+        if place + columns >= len(links):
+            axis.set_xlabel("predicted latency (ms)")
+    figure.suptitle(title, fontsize=11)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    plt.close(figure)
+    write_bytes(path, buffer.getvalue())
+
+
+def _panel(axis: Any, rows: Sequence[Row], chosen: Row | None) -> None:
+    """One link: measured plans, the front among them, the baselines and the pick."""
+    seen = [row for row in rows if row.top1 is not None]
+    ours = [row for row in seen if row.plan.method == "autosplit"]
+    x, y = _points([row for row in ours if row.fits])
+    axis.scatter(x, y, s=14, color="#9db7d5", label="autosplit plans", zorder=2)
+    front = _front([row for row in seen if row.fits])
+    x, y = _points(front)
+    axis.step(x, y, where="post", color="#1f5fa8", lw=1.4, label="best measured", zorder=3)
+    for row in seen:
+        if row.plan.method != "autosplit":
+            axis.scatter(
+                *_points([row]), marker="s" if row.fits else "x", s=34, color="#d1702a", zorder=4
+            )
+            axis.annotate(
+                row.plan.name + ("" if row.fits else " (too large)"),
+                (row.latency_s * 1e3, 100 * (row.top1 or 0.0)),
+                fontsize=7,
+                xytext=(4, 4),
+                textcoords="offset points",
+            )
+    axis.scatter([], [], marker="s", color="#d1702a", label="baselines")
+    if chosen is not None:
+        axis.scatter(
+            *_points([chosen]),
+            marker="*",
+            s=190,
+            color="#c2185b",
+            edgecolor="white",
+            label=f"pick: {chosen.plan.name}",
+            zorder=5,
+        )
+    if seen and max(r.latency_s for r in seen) > 10 * min(r.latency_s for r in seen):
+        axis.set_xscale("log")
+    axis.grid(alpha=0.25)
+    axis.legend(fontsize=7, loc="lower right")
+
+
+def _points(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
+    return [row.latency_s * 1e3 for row in rows], [100 * (row.top1 or 0.0) for row in rows]
+
+
+def _front(rows: Sequence[Row]) -> list[Row]:
+    """Rows with more accuracy than every faster one, by latency."""
+    front: list[Row] = []
+    for row in sorted(rows, key=lambda r: (r.latency_s, -(r.top1 or 0.0), r.plan.name)):
+        if not front or (row.top1 or 0.0) > (front[-1].top1 or 0.0):
+            front.append(row)
+    return front

@@ -1,0 +1,119 @@
+"""Files that PyTorch wrote -> weights and programs; nothing but tensors is ever unpickled."""
+
+import os
+import pickle
+import warnings
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from autosplit.errors import ModelError
+
+
+def load_checkpoint(module: nn.Module, path: Path, ignored: tuple[str, ...] = ()) -> None:
+    """Load a state dict into the module, or say in one line how it differs.
+
+    Raises:
+        ModelError: The file is no state dict, or not of this network.
+    """
+    state = {
+        key.removeprefix("module."): value
+        for key, value in _read_checkpoint(path).items()
+        if not key.startswith(ignored)
+    }
+    own = module.state_dict()
+    counters = {key for key in own if key.endswith("num_batches_tracked")}
+    problems = {
+        "missing": sorted(own.keys() - state.keys() - counters),
+        "unexpected": sorted(state.keys() - own.keys()),
+        "of another shape": sorted(
+            key for key in own.keys() & state.keys() if own[key].shape != state[key].shape
+        ),
+    }
+    if any(problems.values()):
+        parts = [
+            f"{len(keys)} {what} (first: {', '.join(keys[:3])})"
+            for what, keys in problems.items()
+            if keys
+        ]
+        raise ModelError(f"{path}: must hold the weights of this network, got {'; '.join(parts)}")
+    complete = OrderedDict((key, state.get(key, own[key])) for key in own)
+    # Some networks refuse a state dict without the version marks that only torch.save keeps.
+    complete._metadata = getattr(own, "_metadata", {})  # type: ignore[attr-defined] # noqa: SLF001
+    module.load_state_dict(complete)
+
+
+def read_program(path: Path) -> ExportedProgram:
+    """Read a saved ``torch.export`` program without running anything in it.
+
+    Raises:
+        ModelError: The file is no such program, or holds more than tensors.
+    """
+    variable = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(variable)
+    # torch.export.load unpickles what is not a plain tensor, unless torch is told never to.
+    os.environ[variable] = "1"
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return torch.export.load(path)
+    except Exception as error:
+        raise ModelError(
+            f"{path}: must be a saved torch.export program, got {' '.join(str(error).split())}"
+        ) from error
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before
+
+
+def program_input(path: Path, program: ExportedProgram) -> Tensor:
+    """Return an example of the program's one input, taken from what was saved with it.
+
+    Raises:
+        ModelError: The program takes more than one tensor.
+    """
+    names = program.graph_signature.user_inputs
+    nodes = [node for node in program.graph.nodes if node.op == "placeholder"]
+    values = [node.meta.get("val") for node in nodes if node.name in names]
+    if len(values) != 1 or not isinstance(values[0], Tensor):
+        raise ModelError(f"{path}: must take one tensor, takes {len(names)} inputs")
+    batch, *rest = values[0].shape
+    # A batch that the program leaves open is one image here, one that it fixes stays as it is.
+    shape = [batch if isinstance(batch, int) else 1]
+    shape += [size if isinstance(size, int) else size.node.hint for size in rest]
+    if program.example_inputs and isinstance(program.example_inputs[0][0], Tensor):
+        return program.example_inputs[0][0][: shape[0]].detach()
+    return torch.zeros(shape, dtype=values[0].dtype)
+
+
+def _read_checkpoint(path: Path) -> Mapping[str, Tensor]:
+    """Read a state dict from a file, unpickling nothing but tensors."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: must be a checkpoint, there is no such file") from error
+    except (OSError, RuntimeError, EOFError, SafetensorError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            f"{path}: must be a checkpoint, got {' '.join(str(error).split())}"
+        ) from error
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"{path}: must be a state dict of tensors alone (nothing else is ever unpickled), "
+            "save it with torch.save(network.state_dict(), FILE)"
+        ) from error
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    if not isinstance(found, Mapping) or not all(isinstance(v, Tensor) for v in found.values()):
+        raise ModelError(f"{path}: must be a state dict of tensors, got {type(found).__name__}")
+    return found

@@ -1,0 +1,217 @@
+"""Widths of the activations: least distortion while no live set passes its share of the memory.
+
+The layers run in topological order, and each step has a set of live tensors whose packed bytes
+must stay within the share.  A table holds, for every combination of widths of the tensors that are
+live after a step, the least distortion of everything written so far: dynamic programming over the
+steps (bucket elimination along the topological order; Dechter 1999).  The table after n steps is
+also the answer for the cut whose edge side is the first n layers, at every combination of widths
+of its crossing tensors, because what crosses is what is still live.
+
+A table has one axis per live tensor, which is exact while few are live together.  Where too many
+are, two things can be done, and doing both gives an answer and a proof of how good it is:
+
+- ``tie``: a new tensor takes the width of a live one, so every answer is a possible one;
+- ``relax``: the smallest live tensor is forgotten, as if it were stored and sent at its
+  narrowest width from then on, so no possible answer has less distortion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from autosplit.graph import Cut, packed_bytes
+from autosplit.search.problem import Problem, table
+from autosplit.search.relaxation import Floats, Indices, Ints
+
+Crowded = Literal["tie", "relax"]
+_MOST_CELLS = 2**20
+
+
+@dataclass(frozen=True)
+class Live:
+    """When the outputs of N edge layers are live, and what they weigh; made by ``live``.
+
+    Attributes:
+        harm: Distortion of each output at each width, shape (N, B).
+        size: Bytes of each output at each width, shape (N, B).
+        last: Last step at which an output is live; N if it is kept to the end, shape (N,).
+        read: Last step that reads it, -1 if none does, shape (N,).
+        given: Bytes of the network's inputs that are live at each step, shape (N,).
+    """
+
+    harm: Floats
+    size: Ints
+    last: Indices
+    read: Indices
+    given: Ints
+
+    def peaks(self, width: int) -> Ints:
+        """Peak bytes of every prefix with all outputs at one width (its index), shape (N,)."""
+        total = self.given.copy()
+        for step, last in enumerate(self.last):
+            total[step : last + 1] += self.size[step, width]
+        return np.maximum.accumulate(total)
+
+
+def live(problem: Problem) -> Live:
+    """Read the live sets off the cut that has everything on the edge.
+
+    Up to step n they are also those of the cut with the first n layers on the edge: what crosses
+    there is what a later layer still reads here.
+    """
+    graph = problem.graph
+    cut: Cut = graph.prefix(len(graph.layers))
+    harm, size = table(problem, cut.edge, "activation")
+    last = {tensor: step for step, tensors in enumerate(cut.live) for tensor in tensors}
+    inputs = {name: packed_bytes(graph.elements(name), problem.input_bits) for name in graph.inputs}
+    given = [sum(inputs.get(name, 0) for name in tensors) for tensors in cut.live[:-1]]
+    read = [max((graph.rank[r] for r in graph.readers[name]), default=-1) for name in cut.edge]
+    return Live(harm, size, np.array([last[n] for n in cut.edge]), np.array(read), np.array(given))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Least distortion of the first n outputs, by the widths of those that are still live.
+
+    Attributes:
+        least: Shape (K, X): K shares of memory, X combinations of widths; infinite: do not fit.
+        peak: Largest live set on the way to each of those least distortions, shape (K, X).
+        sent: Bytes of the outputs that cross at each combination, shape (X,).
+        exact: Whether nothing had to be tied or forgotten so far.
+    """
+
+    least: Floats
+    peak: Ints
+    sent: Ints
+    exact: bool
+
+
+class Sweep:
+    """One pass over the steps, and the way back from a table to the widths.
+
+    Args:
+        live: Sizes and distortions.
+        shares: Memory that live tensors may take, bytes, shape (K,).
+        crowded: What to do where too many tensors are live.
+    """
+
+    def __init__(self, live: Live, shares: Ints, crowded: Crowded) -> None:
+        self.live, self.shares, self.crowded = live, shares, crowded
+        self._least = np.zeros(len(shares))
+        self._peak = np.zeros(len(shares), dtype=np.int64)
+        self._axes: list[list[int]] = []  # the tensors that share each axis, and so one width
+        self._forgotten: list[int] = []
+        self._exact = True
+        # What each step did to the axes, for the way back.
+        self._opened: list[tuple[int, bool]] = []
+        self._closed: list[list[tuple[int, npt.NDArray[np.uint8]]]] = []
+        self._ranks: list[int] = []
+
+    def tables(self) -> Iterator[Table]:
+        """Yield the table after each step, N of them."""
+        for step in range(len(self.live.last)):
+            self._closed.append([])
+            self._open(step)
+            self._limit(step)
+            self._close(step)
+            self._ranks.append(len(self._axes))
+            sent = self._bytes(self.live.read, step + 1)
+            shape = len(self.shares), sent.size
+            least, peak = self._least.reshape(shape), self._peak.reshape(shape)
+            yield Table(least, peak, sent.ravel(), self._exact)
+
+    def _open(self, step: int) -> None:
+        """Give the step's output an axis of its own, or the one of a live tensor."""
+        width = self.live.harm.shape[1]
+        if self._least.size * width > max(_MOST_CELLS, len(self.shares) * width) and self._axes:
+            self._exact = False
+            if self.crowded == "tie":
+                alike = [self._ends(axis) == self.live.last[step] for axis in self._axes]
+                place = alike.index(True) if any(alike) else len(self._axes) - 1
+                self._axes[place].append(step)
+                self._opened.append((place, False))
+                shape = [1] * self._least.ndim
+                shape[place + 1] = width
+                self._least = self._least + self.live.harm[step].reshape(shape)
+                return
+            lightest = min(
+                range(len(self._axes)),
+                key=lambda place: self.live.size[self._axes[place][0], -1],
+            )
+            self._forgotten += self._axes[lightest]
+            self._drop(lightest)
+        self._opened.append((len(self._axes), True))
+        self._axes.append([step])
+        self._least = self._least[..., None] + self.live.harm[step]
+        self._peak = np.repeat(self._peak[..., None], width, axis=-1)
+
+    def _ends(self, axis: list[int]) -> int:
+        return int(max(self.live.last[member] for member in axis))
+
+    def _bytes(self, until: Indices, step: int) -> Ints:
+        """Bytes of the outputs needed until this step or longer, by the widths of the axes."""
+        total = np.zeros([self.live.harm.shape[1]] * len(self._axes), dtype=np.int64)
+        for place, axis in enumerate(self._axes):
+            shape = [1] * len(self._axes)
+            shape[place] = -1
+            for member in axis:
+                if until[member] >= step:
+                    total += self.live.size[member].reshape(shape)
+        narrowest = (self.live.size[t, 0] for t in self._forgotten if until[t] >= step)
+        total += sum(narrowest)
+        return total
+
+    def _limit(self, step: int) -> None:
+        """Rule out the combinations that do not fit while this step runs."""
+        total = self._bytes(self.live.last, step) + self.live.given[step]
+        self._peak = np.maximum(self._peak, total)
+        if total.max(initial=0) > self.shares.min():
+            shares = self.shares.reshape(-1, *[1] * len(self._axes))
+            self._least = np.where(total > shares, np.inf, self._least)
+
+    def _close(self, step: int) -> None:
+        """Settle the widths of what is not live any more."""
+        for place in range(len(self._axes) - 1, -1, -1):
+            if self._ends(self._axes[place]) <= step:
+                self._drop(place)
+
+    def _drop(self, place: int) -> None:
+        best = self._least.argmin(axis=place + 1)
+        index = np.expand_dims(best, place + 1)
+        self._least = np.take_along_axis(self._least, index, place + 1).squeeze(place + 1)
+        self._peak = np.take_along_axis(self._peak, index, place + 1).squeeze(place + 1)
+        self._closed[-1].append((place, best.astype(np.uint8)))
+        del self._axes[place]
+
+    def widths(
+        self,
+        steps: int,
+        share: Indices,
+        combination: Indices,
+    ) -> Indices:
+        """Go back from cells of the table after some steps to the widths that made them.
+
+        Only after a ``tie`` pass: what a ``relax`` pass forgets need not fit.
+
+        Args:
+            steps: Which table, 1 to N.
+            share: First index of each cell, shape (M,).
+            combination: Second index of each cell, shape (M,).
+
+        Returns:
+            Index of the width of each output, shape (M, steps).
+        """
+        shape = (self.live.harm.shape[1],) * self._ranks[steps - 1]
+        places = list(np.unravel_index(combination, shape)) if shape else []
+        chosen = np.zeros((len(share), steps), dtype=np.intp)
+        for step in range(steps - 1, -1, -1):
+            for place, best in reversed(self._closed[step]):
+                places.insert(place, best[share, *places].astype(np.intp))
+            place, own = self._opened[step]
+            chosen[:, step] = places.pop() if own else places[place]
+        return chosen

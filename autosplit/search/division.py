@@ -1,0 +1,191 @@
+"""Memory shared between weights and activations: the best division, for every prefix cut.
+
+For each of many shares of the memory, the weights of every prefix are solved by one pass of
+``allocate_all`` and the activations by one pass of ``activations.Sweep``.  Their sum gives, for
+every cut and every combination of widths of its crossing tensors, the best of these divisions.
+Between two neighbouring shares, the activations do no better than at the larger one and the
+weights no better than beside the smaller one.  Where that bound leaves hope for a better division,
+shares are added: at the peaks that the hopeful activations really have, and one byte below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from autosplit.search.activations import Live, Sweep, Table, live
+from autosplit.search.pareto import pareto
+from autosplit.search.problem import Problem
+from autosplit.search.relaxation import Floats, Indices, Ints
+from autosplit.search.weights import Weights, solve, stored
+
+FIRST_SHARES = 64
+"""Shares tried at first, besides those where a cut's own limits lie."""
+MORE_SHARES = 64
+"""Shares added in a round, at most."""
+ROUNDS = 4
+_HOPE = 1e-9
+"""A division that could win less than this part is not looked for; the gap says so."""
+
+
+@dataclass(frozen=True)
+class Halves:
+    """The best edge halves found, M of them, by rising length; every one fits the memory.
+
+    Of those of one length none is beaten by another in both bytes sent and distortion.
+
+    Attributes:
+        lengths: Layers on the edge, shape (M,).
+        weights: Index of the width of the weight that layer l stores, 0 where none is, (M, L).
+        outputs: Index of the width of the output of layer l, 0 in the cloud, (M, L).
+        harm: Distortion, that of the network's inputs in it, shape (M,).
+        lower: Proven: nothing of that length that fits the memory and sends no more bytes has
+            less distortion, shape (M,).
+    """
+
+    lengths: Indices
+    weights: Indices
+    outputs: Indices
+    harm: Floats
+    lower: Floats
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The best of one cut: for M numbers of bytes sent, the least distortion found.
+
+    Attributes:
+        share: Index of the share of memory, shape (M,).
+        combination: Index of the combination of crossing widths, shape (M,).
+        sent: Bytes of the outputs that cross, shape (M,).
+        harm: Distortion without that of the network's inputs, shape (M,).
+        lower: Proven bound of ``harm``, shape (M,).
+    """
+
+    share: Indices
+    combination: Indices
+    sent: Ints
+    harm: Floats
+    lower: Floats
+
+
+def divide(problem: Problem) -> Halves:
+    """Find the best edge halves of every length.
+
+    Where many tensors are live together (``activations``) they are not proven optimal, and
+    ``lower`` says how far from it they may be.
+    """
+    memory, parameters = live(problem), stored(problem)
+    everything = parameters.most_bytes + int(memory.peaks(-1)[-1])
+    limit = everything if problem.limit_bytes is None else min(problem.limit_bytes, everything)
+    shares = _first_shares(memory, limit)
+    for final in (*[False] * (ROUNDS - 1), True):
+        weights = solve(parameters, limit - shares)
+        sweep = Sweep(memory, shares, "tie")
+        found, hopes = _best(sweep, weights)
+        peaks = _hopeful(hopes, shares)
+        if final or not len(peaks):
+            break
+        shares = np.union1d(shares, peaks)
+    return _assembled(problem, sweep, weights, found)
+
+
+def _first_shares(memory: Live, limit: int) -> Ints:
+    """Shares from the least that any cut needs to the most that one can use, ascending."""
+    narrow, wide = memory.peaks(0), memory.peaks(-1)
+    between = np.geomspace(max(1, narrow[0]), max(1, wide[-1]), FIRST_SHARES).astype(np.int64)
+    shares = np.concatenate([narrow, wide, between])
+    return np.unique(np.minimum(shares[shares >= narrow[0]], max(limit, int(narrow[0]))))
+
+
+def _best(sweep: Sweep, weights: Weights) -> tuple[list[_Best], list[tuple[Floats, Ints]]]:
+    """Combine activations and weights of every cut with an edge half.
+
+    Returns:
+        The best of each cut, by its length from 1, and for each cut what part of the distortion
+        a division near some peaks might save: (part, peak), both of one shape.
+    """
+    found, hopes, crowded = [], [], False
+    for length, one in enumerate(sweep.tables(), start=1):
+        total = weights.harm[length][:, None] + one.least
+        share = total.argmin(axis=0)
+        harm = total[share, np.arange(total.shape[1])]
+        best = pareto(np.stack([one.sent, harm], axis=1))
+        below = _below(one, weights.lower[length], sweep.shares)
+        bound = _within(one.sent, below.min(axis=0), one.sent[best])
+        found.append(_Best(share[best], best, one.sent[best], harm[best], bound))
+        rival = _within(one.sent, harm, one.sent)
+        known = np.isfinite(rival) & (rival > 0) & one.exact
+        hope = np.where(known, 1 - below / np.where(known, rival, 1.0), 0.0)
+        hopes.append((hope, one.peak))
+        crowded = not one.exact  # and stays so
+    if crowded:
+        relaxed = Sweep(sweep.live, sweep.shares, "relax").tables()
+        for length, one in enumerate(relaxed, start=1):
+            below = _below(one, weights.lower[length], sweep.shares)
+            tied = found[length - 1]
+            bound = _within(one.sent, below.min(axis=0), tied.sent)
+            found[length - 1] = replace(tied, lower=bound)
+    return found, hopes
+
+
+def _below(one: Table, weights: Floats, shares: Ints) -> Floats:
+    """Bound the distortion of every combination with peaks from the share before up to each share.
+
+    Args:
+        one: Activations of one cut by share.
+        weights: Bounds of its weights' distortion beside each share, shape (K,).
+        shares: Ascending, shape (K,).
+
+    Returns:
+        Shape (K, X).
+    """
+    beside = weights.copy()
+    # Up to the first share that any activations fit, their peak is that share.
+    fits = np.isfinite(one.least.min(axis=1))
+    gap = fits[:-1] & (np.diff(shares) > 1)
+    beside[1:] = np.where(gap, weights[:-1], weights[1:])
+    return beside[:, None] + one.least
+
+
+def _within(sent: Ints, values: Floats, most: Ints) -> Floats:
+    """Least of the values of all that sends at most so many bytes, for each such number."""
+    order = np.argsort(sent, kind="stable")
+    falling = np.minimum.accumulate(values[order])
+    least: Floats = falling[np.searchsorted(sent[order], most, side="right") - 1]
+    return least
+
+
+def _hopeful(hopes: list[tuple[Floats, Ints]], shares: Ints) -> Ints:
+    """Peaks at which a division might save most, and one byte below; none that is a share."""
+    part = np.concatenate([hope.ravel() for hope, _ in hopes])
+    peak = np.concatenate([peaks.ravel() for _, peaks in hopes])
+    worth = part > _HOPE
+    order = np.lexsort((peak[worth], -part[worth]))
+    near = np.stack([peak[worth][order], peak[worth][order] - 1], axis=1).ravel()
+    near = near[(near >= shares[0]) & ~np.isin(near, shares)]
+    first = np.sort(np.unique(near, return_index=True)[1])
+    chosen: Ints = near[first[:MORE_SHARES]]
+    return chosen
+
+
+def _assembled(problem: Problem, sweep: Sweep, weights: Weights, found: list[_Best]) -> Halves:
+    """Go back from the best of every cut to the widths; all-cloud comes first."""
+    count = len(problem.graph.layers)
+    given = problem.distortion_of({}, dict.fromkeys(problem.graph.inputs, problem.input_bits))
+    nothing = np.zeros((1, count), dtype=np.intp)
+    lengths, stored_at, outputs = [0], [nothing], [nothing]
+    for length, best in enumerate(found, start=1):
+        lengths += [length] * len(best.harm)
+        widths = sweep.widths(length, best.share, best.combination)
+        outputs.append(np.pad(widths, ((0, 0), (0, count - length))))
+        chosen = [weights.widths(length, int(share)) for share in best.share]
+        stored_at.append(np.array(chosen, dtype=np.intp).reshape(-1, count))
+    return Halves(
+        np.array(lengths),
+        np.concatenate(stored_at),
+        np.concatenate(outputs),
+        np.concatenate([[0.0], *(best.harm for best in found)]) + given,
+        np.concatenate([[0.0], *(best.lower for best in found)]) + given,
+    )

@@ -1,0 +1,81 @@
+"""Every search method by name, on the same costs: ours and the baselines it must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from autosplit.errors import PlanError, did_you_mean
+from autosplit.plan import Plan
+from autosplit.search.front import autosplit
+from autosplit.search.price import price
+from autosplit.search.problem import Problem
+from autosplit.stats import WIDTHS
+
+Method = Callable[[Problem], list[Plan]]
+"""One search method; its plans have unique names, and predictions for every link."""
+
+
+def search(problem: Problem, methods: Sequence[str] | None = None) -> list[Plan]:
+    """Run some methods on one problem.
+
+    A baseline says what it says even if it does not fit: whoever picks a plan must leave out those
+    whose ``edge_memory_bytes`` pass the limit.  Ours always fit.
+
+    Args:
+        problem: The problem.
+        methods: Names of methods; all of them if None.
+
+    Returns:
+        The plans of each method in turn.
+
+    Raises:
+        PlanError: A method is unknown or listed twice.
+        InfeasibleError: The edge device has no room for any layer.
+    """
+    names = tuple(METHODS) if methods is None else tuple(methods)
+    for name in names:
+        if name not in METHODS:
+            raise PlanError(f"methods: unknown method {name!r}{did_you_mean(name, METHODS)}")
+    if len(set(names)) < len(names):
+        raise PlanError(f"methods: each must be listed once, got {', '.join(names)}")
+    problem.check_feasible()
+    return [plan for name in names for plan in METHODS[name](problem)]
+
+
+def _uniform(bits: int) -> Method:
+    """All layers on the edge, every weight and activation at one width."""
+
+    def uniform(problem: Problem) -> list[Plan]:
+        cut = problem.graph.prefix(len(problem.graph.layers))
+        widths = problem.uniform(cut, bits)
+        name = f"uniform{bits}"
+        return [price(problem, cut, *widths, name=name, method=name, lower_bound=_least(problem))]
+
+    return uniform
+
+
+def _cloud16(problem: Problem) -> list[Plan]:
+    """All layers in the cloud; the input crosses at its own width."""
+    cut = problem.graph.prefix(0)
+    widths = problem.uniform(cut, problem.input_bits)
+    bound = problem.distortion_of(*widths)
+    return [price(problem, cut, *widths, name="cloud16", method="cloud16", lower_bound=bound)]
+
+
+def _least(problem: Problem) -> float:
+    """Distortion of everything at its best measured width: a bound that needs no search."""
+    inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
+    total = problem.distortion_of({}, inputs)
+    for layer in problem.graph.layers:
+        for role in ("weight", "activation") if layer.owns_weight else ("activation",):
+            known = [problem.distortions.get((layer.name, role, bits)) for bits in WIDTHS]
+            total += min(one.distortion for one in known if one)
+    return total
+
+
+METHODS: dict[str, Method] = {
+    "autosplit": autosplit,
+    **{f"uniform{bits}": _uniform(bits) for bits in (2, 4, 6, 8)},
+    "cloud16": _cloud16,
+}
+"""Method name -> function."""

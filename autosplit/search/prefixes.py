@@ -1,0 +1,157 @@
+"""Every prefix of the layers at every budget, in one pass over the layers.
+
+The list of partial solutions after i layers answers every budget for the first i layers, and goes
+on to the next layer.  What need not go on is known from the relaxations of all the later questions;
+how close they come to their answers is learnt from a first pass that follows few partial solutions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autosplit.search.relaxation import ROUNDING, Floats, Indices, Instance, Ints, bound
+from autosplit.search.states import MOST_STATES, States, extended, start
+
+_FIRST_STATES = 400
+"""Partial solutions that the first pass follows."""
+_MOST_CORNERS = 400
+"""Corners of a hull at which the ceiling is computed; between them it is interpolated."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Queries:
+    """What is asked of every prefix, one row per number of layers, and its relaxation.
+
+    Attributes:
+        limits: Cost beyond the cheapest choices that may be spent, shape (L + 1, K).
+        lower: Bound of the relaxation, shape (L + 1, K).
+        prices: All prices of a unit of cost, ascending, shape (P,).
+        which: Index of each query's price, shape (L + 1, K).
+        floor: Sum over the layers of the least ``distortion + price * cost``, shape (L + 1, P).
+    """
+
+    limits: Ints
+    lower: Floats
+    prices: Floats
+    which: Indices
+    floor: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    """Answers to all queries.
+
+    Attributes:
+        pointer: Index of the answer among the states of its prefix, shape (L + 1, K).
+        upper: Its distortion, shape (L + 1, K).
+        history: States after each layer.
+    """
+
+    pointer: Indices
+    upper: Floats
+    history: list[States]
+
+
+def solve_prefixes(instance: Instance, limits: Ints) -> tuple[Indices, Floats]:
+    """Best choices of every prefix at every limit, and proven bounds; infinite where optimal.
+
+    Args:
+        instance: Of L layers.
+        limits: Of each prefix, shape (L + 1, K); negative where nothing fits.
+
+    Returns:
+        Indices, shape (L + 1, K, L), of which those of the prefix's own layers mean something, and
+        lower bounds, shape (L + 1, K).
+    """
+    queries, upper = _queries(instance, limits)
+    first = _sweep(instance, queries, upper, _FIRST_STATES)
+    final = _sweep(instance, queries, np.minimum(upper, first.upper), MOST_STATES)
+    choices = np.zeros((*limits.shape, len(limits) - 1), dtype=np.intp)
+    pointer = final.pointer.copy()
+    for layer in range(len(limits) - 1, 0, -1):
+        states = final.history[layer - 1]
+        here = pointer[layer:]
+        choices[layer:, :, layer - 1] = states.option[here]
+        pointer[layer:] = states.parent[here]
+    return choices, queries.lower + _missing(queries, final)
+
+
+def _queries(instance: Instance, limits: Ints) -> tuple[_Queries, Floats]:
+    """Relax every query; also the distortion of the choice that the relaxation rounds down to."""
+    lower, upper, price = (np.zeros(limits.shape) for _ in range(3))
+    for layers in range(1, len(limits)):
+        relaxed = bound(instance, np.maximum(limits[layers], 0), layers)
+        lower[layers], upper[layers], price[layers] = relaxed.lower, relaxed.upper, relaxed.price
+    prices, which = np.unique(price, return_inverse=True)
+    floor = np.zeros((len(limits), len(prices)))
+    for layer, (harm, cost) in enumerate(zip(instance.distortion, instance.cost, strict=True)):
+        floor[layer + 1] = floor[layer] + (harm[:, None] + cost[:, None] * prices).min(axis=0)
+    return _Queries(limits, lower, prices, which.reshape(price.shape), floor), upper
+
+
+def _sweep(instance: Instance, queries: _Queries, upper: Floats, most: int) -> _Sweep:
+    """Enumerate partial solutions layer by layer, keeping what could be part of a better answer.
+
+    A partial solution of i layers matters if for some prefix of at least i layers and some limit
+    its excess at that query's price is within that query's gap.  For one query that is a straight
+    line in the (cost, distortion) plane, for all of them the upper envelope of lines.  It is
+    convex, so interpolating it between corners keeps too much, never too little.
+
+    Args:
+        instance: Of L layers.
+        queries: What is asked of it.
+        upper: Distortion of a known answer to each query, shape (L + 1, K).
+        most: Partial solutions to follow.
+    """
+    gap = np.where(queries.limits >= 0, upper - queries.lower, -np.inf)
+    reach = np.full((len(gap) + 1, len(queries.prices)), -np.inf)
+    for layers in range(len(gap) - 1, 0, -1):
+        np.maximum.at(reach[layers], queries.which[layers], gap[layers])
+        np.maximum(reach[layers], reach[layers + 1], out=reach[layers])
+    answers = _Sweep(np.zeros(gap.shape, dtype=np.intp), np.zeros(gap.shape), [])
+    states = start(0, 0.0)
+    for layers in range(1, len(gap)):
+        limits = queries.limits[layers]
+        options = np.flatnonzero(np.isfinite(instance.distortion[layers - 1]))
+        lines = queries.floor[layers] * (1 + ROUNDING) + reach[layers]
+        ceiling = _ceiling(_corners(instance, layers, limits), queries.prices, lines)
+        states = extended(states, instance, layers - 1, options, ceiling, most)
+        answers.history.append(states)
+        answers.pointer[layers] = np.maximum(np.searchsorted(states.spent, limits, "right") - 1, 0)
+        answers.upper[layers] = states.harm[answers.pointer[layers]]
+    return answers
+
+
+def _missing(queries: _Queries, sweep: _Sweep) -> Floats:
+    """Least excess of what was dropped on the way to each query; infinite where nothing was.
+
+    Excesses do not shrink on the way, so the bound of a query plus this holds for all that a
+    dropped state could have become.
+    """
+    least = np.full(queries.limits.shape, np.inf)
+    excess = np.full(len(queries.prices), np.inf)
+    for layers, states in enumerate(sweep.history, start=1):
+        if states.dropped is not None:
+            spent, harm = states.dropped
+            at_price = [float((harm + price * spent).min()) for price in queries.prices]
+            excess = np.minimum(excess, np.array(at_price) - queries.floor[layers])
+        least[layers] = np.maximum(excess, 0.0)[queries.which[layers]]
+    return least
+
+
+def _corners(instance: Instance, layers: int, limits: Ints) -> Ints:
+    """Costs at which the hull of the first layers has a corner, up to the greatest limit."""
+    most = max(0, int(limits.max(initial=0)))
+    inner = np.cumsum(instance.step_cost[instance.step_layer < layers])
+    inner = inner[inner < most][:: 1 + len(inner) // _MOST_CORNERS]
+    return np.concatenate([[0], inner, [most]])
+
+
+def _ceiling(corners: Ints, prices: Floats, lines: Floats) -> tuple[Ints, Floats]:
+    """Upper envelope of the lines ``lines - prices * cost`` at the corners."""
+    used = np.isfinite(lines)
+    if not used.any():
+        return corners, np.full(len(corners), -np.inf)
+    return corners, (lines[used] - corners[:, None] * prices[used]).max(axis=1)

@@ -1,0 +1,55 @@
+"""Make a plan out of a cut and its widths: the one place where the search prices what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autosplit.graph import Cut, crossing_bytes, edge_memory_bytes
+from autosplit.latency import cloud_s, edge_s, transfer_s
+from autosplit.plan import Plan, Prediction
+from autosplit.search.problem import Problem
+from autosplit.search.relaxation import ROUNDING
+
+
+def price(
+    problem: Problem,
+    cut: Cut,
+    weight_bits: Mapping[str, int],
+    activation_bits: Mapping[str, int],
+    *,
+    name: str,
+    method: str,
+    lower_bound: float,
+) -> Plan:
+    """Add up memory, bytes, distortion and seconds of a cut at these widths, for every link.
+
+    Equal to ``latency.predict`` for each link, but what the links share is computed once.
+
+    Args:
+        problem: The problem.
+        cut: The cut.
+        weight_bits: Layer that stores a weight -> its width, for every stored edge weight.
+        activation_bits: Tensor -> width, for the network's inputs and every edge layer.
+        name: Name of the plan.
+        method: Method that made it.
+        lower_bound: Proven bound of its distortion.
+    """
+    distortion = problem.distortion_of(weight_bits, activation_bits)
+    here_s = edge_s(cut, problem.edge, weight_bits, activation_bits)
+    there_s = cloud_s(cut, problem.cloud)
+    return Plan(
+        name=name,
+        method=method,
+        edge=cut.edge,
+        weight_bits=dict(weight_bits),
+        activation_bits=dict(activation_bits),
+        distortion=distortion,
+        lower_bound=distortion if lower_bound >= distortion * (1 - ROUNDING) else lower_bound,
+        edge_memory_bytes=edge_memory_bytes(cut, weight_bits, activation_bits),
+        crossing_bytes=crossing_bytes(cut, activation_bits),
+        predictions={
+            link: Prediction(here_s, transfer_s(cut, problem.links[link], activation_bits), there_s)
+            for link in sorted(problem.links)
+        },
+        cloud_bits=problem.cloud.float_bits,
+    )

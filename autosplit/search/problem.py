@@ -1,0 +1,149 @@
+"""What the search is asked: a graph, what its widths cost in accuracy, the hardware, the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from autosplit.errors import DataError, InfeasibleError, PlanError
+from autosplit.graph import Cut, Graph, edge_memory_bytes, packed_bytes
+from autosplit.profiles import Device, Link
+from autosplit.stats import DEFAULT_WIDTHS, WIDTHS, Distortion, Role
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One search: every method reads it, none changes it.
+
+    Attributes:
+        graph: The network.
+        distortions: (tensor, role, width) -> distortion, as in ``Stats``.
+        edge: The edge device.
+        cloud: The cloud device.
+        links: Link name -> link; at least one.
+        memory_bytes: What the edge half may use; None: as much as the edge device has.
+        widths: Widths that may be used, ascending; those that the edge device lacks are left out.
+        input_bits: Width of the network's inputs, on the edge and on the wire.
+
+    Raises:
+        DataError: A distortion is missing, negative or not finite.
+        InfeasibleError: The edge device supports none of the widths, or the limit is no size.
+        PlanError: The widths are not ascending ones that were measured, or there is no link.
+    """
+
+    graph: Graph
+    distortions: Mapping[tuple[str, Role, int], Distortion]
+    edge: Device
+    cloud: Device
+    links: Mapping[str, Link]
+    memory_bytes: int | None = None
+    widths: tuple[int, ...] = DEFAULT_WIDTHS
+    input_bits: int = 8
+    usable: tuple[int, ...] = field(init=False)
+    """Widths that may be used and that the edge device supports, ascending."""
+
+    def __post_init__(self) -> None:
+        if not self.widths or list(self.widths) != sorted(set(self.widths) & set(WIDTHS)):
+            raise PlanError(
+                f"widths: must be ascending and from {_listed(WIDTHS)}, got {_listed(self.widths)}"
+            )
+        if self.input_bits not in WIDTHS:
+            raise PlanError(f"input_bits: must be from {_listed(WIDTHS)}, got {self.input_bits}")
+        if not self.links:
+            raise PlanError("links: must name at least one, got none")
+        supported = self.edge.widths or self.widths
+        usable = tuple(width for width in self.widths if width in supported)
+        if not usable:
+            raise InfeasibleError(
+                f"{self.edge.name}: must support one of the widths {_listed(self.widths)}, "
+                f"supports {_listed(supported)}"
+            )
+        object.__setattr__(self, "usable", usable)
+        if self.memory_bytes is not None and self.memory_bytes < 0:
+            raise InfeasibleError(f"memory_bytes: must be at least 0, got {self.memory_bytes}")
+        self._check_distortions()
+
+    def _check_distortions(self) -> None:
+        keys: list[tuple[str, Role, int]] = [
+            (name, "activation", self.input_bits) for name in self.graph.inputs
+        ]
+        for layer in self.graph.layers:
+            roles: tuple[Role, ...] = ("activation",)
+            if layer.owns_weight:
+                roles = ("activation", "weight")
+            keys += [(layer.name, role, width) for role in roles for width in self.usable]
+        for name, role, width in keys:
+            found = self.distortions.get((name, role, width))
+            if found is None:
+                raise DataError(f"{name}: its {role} distortion at {width} bits must be measured")
+            if not (np.isfinite(found.distortion) and found.distortion >= 0):
+                raise DataError(
+                    f"{name}: its {role} distortion at {width} bits must be finite and not "
+                    f"negative, got {found.distortion}"
+                )
+
+    @property
+    def limit_bytes(self) -> int | None:
+        """Most memory that the edge half may use; None: not limited."""
+        return self.edge.memory_bytes if self.memory_bytes is None else self.memory_bytes
+
+    def fits(self, memory_bytes: int) -> bool:
+        """Whether an edge half of this size keeps the limit."""
+        return self.limit_bytes is None or memory_bytes <= self.limit_bytes
+
+    def distortion_of(
+        self, weight_bits: Mapping[str, int], activation_bits: Mapping[str, int]
+    ) -> float:
+        """Sum of the distortions of some weights and activations at their widths."""
+        table = self.distortions
+        weights = (table[name, "weight", bits].distortion for name, bits in weight_bits.items())
+        tensors = (table[t, "activation", bits].distortion for t, bits in activation_bits.items())
+        return sum(weights, 0.0) + sum(tensors, 0.0)
+
+    def uniform(self, cut: Cut, bits: int) -> tuple[dict[str, int], dict[str, int]]:
+        """Weight and activation widths of a cut that are the same everywhere but at the inputs."""
+        inputs = dict.fromkeys(self.graph.inputs, self.input_bits)
+        return dict.fromkeys(cut.weights, bits), {**inputs, **dict.fromkeys(cut.edge, bits)}
+
+    def check_feasible(self) -> None:
+        """Make sure that the edge device has room for at least one layer.
+
+        Raises:
+            InfeasibleError: It has none, even at 1 bit, or not at the widths that may be used.
+        """
+        smallest = self.graph.prefix(1)  # memory never falls when layers are added
+        for bits, remedy in ((1, ""), (self.usable[0], "; allow narrower widths")):
+            need = edge_memory_bytes(smallest, *self.uniform(smallest, bits))
+            if not self.fits(need):
+                raise InfeasibleError(
+                    f"memory: the smallest edge half, {smallest.edge[0]} at {bits} bits, needs "
+                    f"{need} bytes, the limit is {self.limit_bytes}{remedy}"
+                )
+
+
+def table(
+    problem: Problem, names: Sequence[str], role: Role
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Distortion and packed bytes of some tensors at each usable width.
+
+    Args:
+        problem: The problem.
+        names: L layers; as weights, each must store its own.
+        role: Their weights or their outputs.
+
+    Returns:
+        Distortion and bytes, both of shape (L, B).
+    """
+    layers = [problem.graph.by_name[name] for name in names]
+    elements = [n.weight_elements if role == "weight" else n.output_elements for n in layers]
+    shape = (len(names), len(problem.usable))
+    harm = [problem.distortions[n, role, b].distortion for n in names for b in problem.usable]
+    size = [packed_bytes(count, b) for count in elements for b in problem.usable]
+    return np.array(harm).reshape(shape), np.array(size, dtype=np.int64).reshape(shape)
+
+
+def _listed(widths: Sequence[int]) -> str:
+    return ", ".join(map(str, widths)) or "none"

@@ -1,0 +1,114 @@
+"""Edge seconds of many choices of widths at once.
+
+The formulas are those of ``latency`` and are not repeated here: its compute seconds are tabulated
+per operand width, and its traffic, a sum over tensors, is split into one table per tensor by
+asking for one tensor's width at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from autosplit.graph import Layer
+from autosplit.latency import compute_table, traffic_bits
+from autosplit.search.problem import Problem
+from autosplit.search.relaxation import Floats, Indices, Ints
+
+
+@dataclass(frozen=True)
+class _LayerCosts:
+    """What one layer costs, by the indices of its widths.
+
+    Attributes:
+        compute_s: By operand width, all of ``EdgeSeconds.operands``.
+        fixed_bits: Traffic that no choice changes.
+        weight: Rank of the layer that stores its weight, and traffic by width; None without one.
+        tensors: Rank of each layer whose output it reads, and its own, with traffic by width.
+        least_operand: Index of the widest operand whose width is given.
+    """
+
+    compute_s: Floats
+    fixed_bits: int
+    weight: tuple[int, Ints] | None
+    tensors: tuple[tuple[int, Ints], ...]
+    least_operand: int
+
+
+@dataclass(frozen=True)
+class EdgeSeconds:
+    """Tables of one problem's edge device."""
+
+    problem: Problem
+
+    @cached_property
+    def operands(self) -> tuple[int, ...]:
+        """Operand widths that can occur, ascending; 1 stands for a layer that reads nothing."""
+        return tuple(sorted({1, self.problem.input_bits, *self.problem.usable}))
+
+    @cached_property
+    def layers(self) -> tuple[_LayerCosts, ...]:
+        """Cost tables in topological order."""
+        graph = self.problem.graph
+        compute_s = compute_table(graph, self.problem.edge, self.operands)
+        return tuple(map(self._costs, graph.layers, compute_s))
+
+    def _costs(self, layer: Layer, compute_s: Floats) -> _LayerCosts:
+        problem, graph = self.problem, self.problem.graph
+        narrow = dict.fromkeys(graph.inputs, problem.input_bits)
+        tensors = tuple(dict.fromkeys(t for t in (*layer.inputs, layer.name) if t not in narrow))
+        narrow |= dict.fromkeys(tensors, problem.usable[0])
+        least = traffic_bits(layer, graph, problem.usable[0], narrow)
+
+        def more(weight: bool, tensor: str | None) -> Ints:
+            return np.array(
+                [
+                    traffic_bits(
+                        layer,
+                        graph,
+                        bits if weight else problem.usable[0],
+                        {**narrow, tensor: bits} if tensor else narrow,
+                    )
+                    - least
+                    for bits in problem.usable
+                ]
+            )
+
+        given = [problem.input_bits for tensor in layer.inputs if tensor in graph.inputs]
+        owner = layer.weight_owner or layer.name
+        return _LayerCosts(
+            compute_s,
+            least,
+            (graph.rank[owner], more(weight=True, tensor=None)) if layer.weight_elements else None,
+            tuple((graph.rank[t], more(weight=False, tensor=t)) for t in tensors),
+            self.operands.index(max(given, default=1)),
+        )
+
+    def of(self, weights: Indices, outputs: Indices, lengths: Indices) -> Floats:
+        """Seconds of M edge halves that are prefixes.
+
+        Args:
+            weights: Index of the width of the weight that layer l stores, shape (M, L).
+            outputs: Index of the width of the output of layer l, shape (M, L).
+            lengths: Layers on the edge, shape (M,).
+        """
+        device = self.problem.edge
+        operand = np.array([self.operands.index(bits) for bits in self.problem.usable])
+        seconds = np.zeros(len(lengths))
+        for rank, costs in enumerate(self.layers):
+            here = np.flatnonzero(lengths > rank)
+            widest = np.full(len(here), costs.least_operand)
+            moved = np.full(len(here), costs.fixed_bits)
+            if costs.weight is not None:
+                owner, bits = costs.weight
+                moved += bits[weights[here, owner]]
+                widest = np.maximum(widest, operand[weights[here, owner]])
+            for tensor, bits in costs.tensors:
+                moved += bits[outputs[here, tensor]]
+                if tensor != rank:
+                    widest = np.maximum(widest, operand[outputs[here, tensor]])
+            traffic_s = moved / 8 / device.bandwidth_bytes_per_s
+            seconds[here] += device.dispatch_s + np.maximum(costs.compute_s[widest], traffic_s)
+        return seconds

@@ -1,0 +1,200 @@
+"""Print every speed that autosplit promises, as ratios measured side by side in one run.
+
+    python experiments/bench.py [--repeats 3] [--images 32] [--only stats,search,...]
+
+Weights and images are random with a fixed seed: no time here depends on them.  Contestants take
+turns and the least time of each counts, so that a busy machine disturbs a ratio as little as it can.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import timeit
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+import torchvision
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from autosplit.capture import Program, capture
+from autosplit.evaluate import evaluate, measure_float
+from autosplit.latency import systolic_cycles
+from autosplit.measure import measure
+from autosplit.plan import PlanFile, quantizers
+from autosplit.profiles import load_device, load_link
+from autosplit.search.methods import search
+from autosplit.search.problem import Problem
+from autosplit.stats import Stats
+
+LINKS = ("1mbps", "3mbps", "10mbps", "20mbps")
+SCALESIM_S = 456.0
+"""Seconds that SCALE-Sim 3.0.0 took for ResNet-18 on the 256x256 array, as reported with its cycles."""
+
+
+@dataclass
+class Setting:
+    """Network, images and statistics, each made once, when first asked for."""
+
+    images: int
+    repeats: int
+
+    @cached_property
+    def network(self) -> torch.nn.Module:
+        torch.manual_seed(0)
+        return torchvision.models.resnet50(weights=None).eval()
+
+    @cached_property
+    def batch(self) -> Tensor:
+        return torch.randn(self.images, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+
+    @cached_property
+    def program(self) -> Program:
+        return capture(self.network, (self.batch[:1],), "resnet50")
+
+    @cached_property
+    def stats(self) -> Stats:
+        return measure(self.program, self.batches)
+
+    @cached_property
+    def problem(self) -> Problem:
+        links = {name: load_link(name) for name in LINKS}
+        devices = load_device("eyeriss"), load_device("tpu_v1")
+        return Problem(self.program.graph, self.stats.distortions, *devices, links)
+
+    def batches(self) -> Iterator[Tensor]:
+        return iter([self.batch])
+
+    def forward(self) -> None:
+        with torch.no_grad():
+            self.network(self.batch)
+
+    def race(self, *contestants: Callable[[], object]) -> list[float]:
+        """Least seconds of each, taking turns."""
+        best = [float("inf")] * len(contestants)
+        for _ in range(self.repeats):
+            for i, contestant in enumerate(contestants):
+                start = time.perf_counter()
+                contestant()
+                best[i] = min(best[i], time.perf_counter() - start)
+        return best
+
+
+def bench_stats(setting: Setting) -> None:
+    """Statistics, all passes and widths, against one plain forward pass."""
+    _ = setting.program
+    ours, plain = setting.race(lambda: measure(setting.program, setting.batches), setting.forward)
+    report("stats / one forward pass, resnet50", ours, plain, "at most 4")
+
+
+def bench_search(setting: Setting) -> None:
+    """The whole search against 20 solves of the one all-edge instance by scipy's milp."""
+    problem = setting.problem
+    ours, theirs = setting.race(
+        lambda: search(problem, ("autosplit",)), lambda: solve_by_milp(problem, 20)
+    )
+    report("search, all cuts, 4 links / 20 milp solves", ours, theirs, "at most 1")
+
+
+def solve_by_milp(problem: Problem, times: int) -> None:
+    """All-edge widths of least distortion within the memory limit: weights, one choice each."""
+    graph = problem.graph
+    cut = graph.prefix(len(graph.layers))
+    cost = np.array(
+        [[graph.by_name[w].weight_elements * b // 8 for b in problem.usable] for w in cut.weights]
+    )
+    harm = np.array(
+        [
+            [problem.distortions[w, "weight", b].distortion for b in problem.usable]
+            for w in cut.weights
+        ]
+    )
+    count, widths = cost.shape
+    places = np.arange(count * widths)
+    one = csr_array((np.ones(count * widths), (places // widths, places)))
+    least, most = cost.min(1).sum(), cost.max(1).sum()
+    for share in np.linspace(0.1, 0.9, times):
+        result = milp(
+            harm.ravel(),
+            integrality=np.ones(count * widths),
+            bounds=Bounds(0, 1),
+            constraints=[
+                LinearConstraint(one, 1, 1),
+                LinearConstraint(cost.ravel()[None], -np.inf, least + share * (most - least)),
+            ],
+            options={"mip_rel_gap": 0},
+        )
+        assert result.success
+
+
+def bench_systolic(setting: Setting) -> None:
+    """Our cycles of ResNet-18 on a 256x256 array against the time SCALE-Sim took."""
+    torch.manual_seed(0)
+    network = torchvision.models.resnet18(weights=None).eval()
+    graph = capture(network, (setting.batch[:1],), "resnet18").graph
+    gemms = [gemm for layer in graph.layers for gemm in layer.gemms]
+
+    def cycles() -> int:
+        return sum(
+            g.repeats * systolic_cycles(g.out_pixels, g.filter_size, g.filters, 256, 256, "os")
+            for g in gemms
+        )
+
+    number = 1000
+    ours = min(timeit.repeat(cycles, number=number, repeat=5)) / number
+    print(f"systolic model, ResNet-18 on 256x256: {cycles():,} cycles")
+    report("SCALE-Sim / systolic model", SCALESIM_S, ours, "at least 1,000,000")
+
+
+def bench_evaluate(setting: Setting) -> None:
+    """Evaluating a plan against the float network on the same images."""
+    program, stats = setting.program, setting.stats
+    plans = search(setting.problem, ("autosplit", "uniform8"))
+    halfway = len(program.graph.layers) // 2
+    split = min(plans, key=lambda plan: (abs(len(plan.edge) - halfway), plan.name))
+
+    def batches() -> list[tuple[Tensor, None]]:
+        return [(setting.batch, None)]
+
+    reference = measure_float(program, batches)
+    for plan in (split, next(plan for plan in plans if plan.method == "uniform8")):
+        file = PlanFile(plan, *quantizers(plan, stats), "resnet50", "")
+
+        def run(file: PlanFile = file) -> None:
+            evaluate(program, file, batches, reference)
+
+        ours, plain = setting.race(run, setting.forward)
+        what = f"evaluate {plan.name} ({len(plan.edge)} edge layers) / float network"
+        report(what, ours, plain, "at most 1.5")
+
+
+def report(what: str, ours: float, theirs: float, asked: str) -> None:
+    print(f"{what}: {ours:.4g} s / {theirs:.4g} s = {ours / theirs:,.3g} ({asked})", flush=True)
+
+
+BENCHES = {
+    "systolic": bench_systolic,
+    "stats": bench_stats,
+    "search": bench_search,
+    "evaluate": bench_evaluate,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", default=",".join(BENCHES))
+    arguments = parser.parse_args()
+    setting = Setting(arguments.images, arguments.repeats)
+    for name in arguments.only.split(","):
+        BENCHES[name](setting)
+
+
+if __name__ == "__main__":
+    main()
