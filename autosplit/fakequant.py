@@ -32,12 +32,14 @@ TINY = float(np.finfo(np.float32).tiny)
 _TILE = 1 << 17  # elements of a weight worked on at a time
 _CHANNEL_BINS = 255  # odd, so that zero is in the middle of a bin
 _SUBPOINTS = 8
-_REACHES = 12
+_REACHES = 14
 _LEAST_REACH = (0.06, 0.08, 0.12, 0.16, 0.2, 0.2, 0.25, 0.25)  # per width, of the greatest 1
 _FEW = 32  # a channel of at most so many elements is searched element by element
 _SMALL = 1 << 14  # a weight of at most so many elements is searched from several starts
 
 Array = npt.NDArray[np.float64]
+Found = tuple[Tensor, Tensor, Tensor]
+"""Scale, zero point and MSE per channel, each of shape (C,)."""
 
 
 @dataclass(frozen=True)
@@ -360,14 +362,14 @@ class _Candidates:
     Attributes:
         steps: Steps of the grid.
         zero_point: Shape (Z,).
-        ratio: Between neighbouring reaches; a reach is how far from zero the farthest level is,
-            and the last reach is 1.
+        reach: Logarithm of how far from zero the farthest level is, ascending to 0, denser
+            towards it, shape (R,).
         scale: Shape (Z, R).
     """
 
     steps: int
     zero_point: Tensor
-    ratio: float
+    reach: Tensor
     scale: Tensor
 
 
@@ -380,10 +382,9 @@ def _candidates(bits: int) -> _Candidates:
         zero_point = torch.cat([zero_point[zero_point != middle[1]], middle])
     # Low widths clip long tails hard: at 1 bit the level is near the mean magnitude.
     least = _LEAST_REACH[min(bits, 8) - 1]
-    reach = torch.logspace(math.log10(least), 0, _REACHES)
+    reach = math.log(least) * torch.linspace(1, 0, _REACHES) ** 1.5
     farthest = torch.maximum(zero_point, steps - zero_point)
-    ratio = least ** (-1 / (_REACHES - 1))
-    return _Candidates(steps, zero_point, ratio, reach / farthest[:, None])
+    return _Candidates(steps, zero_point, reach, reach.exp() / farthest[:, None])
 
 
 def _point_costs(points: Tensor, bits: int) -> Tensor:
@@ -419,7 +420,7 @@ def _channel_costs(rows: Tensor, peak: Tensor, widths: tuple[int, ...]) -> Mappi
     for first, tile in _tiles(rows):
         some = len(tile)
         # A hair inside the range, so that rounding never moves the peak to the next channel.
-        bins = tile * (0.4995 * _CHANNEL_BINS / peak[first : first + some, None])
+        bins = (tile / peak[first : first + some, None]).mul_(0.4995 * _CHANNEL_BINS)
         bins += _CHANNEL_BINS * (torch.arange(some)[:, None] + 0.5)
         index = bins.to(torch.int32).view(-1)
         found = torch.bincount(index, minlength=some * _CHANNEL_BINS)
@@ -432,45 +433,52 @@ def _channel_costs(rows: Tensor, peak: Tensor, widths: tuple[int, ...]) -> Mappi
 def _best_grids(rows: Tensor, peak: Tensor, costs: Tensor, bits: int) -> ChannelGrids:
     """Best grids of rows (C, K), from the candidates' costs (C, Z R)."""
     grids = _candidates(bits)
-    if rows.numel() <= _SMALL:
-        starts, rounds = min(6, costs.shape[1]), 3
-        chosen = costs.topk(starts, dim=1, largest=False).indices
-    else:
-        rounds = 1 if bits <= 4 else 0
-        chosen = costs.argmin(1, keepdim=True)
-    best: tuple[Tensor, Tensor, Tensor] | None = None
+    small = rows.numel() <= _SMALL
+    chosen = costs.topk(min(6 if small else 1, costs.shape[1]), dim=1, largest=False).indices
+    rounds = 2 if small else int(bits <= 4)
+    best: Found | None = None
     for index in chosen.unbind(1):
         zero = grids.zero_point[index // _REACHES]
-        scale = grids.scale.view(-1)[index] * grids.ratio ** _vertex(costs, index)
+        scale = grids.scale.view(-1)[index] * _vertex(costs, index, grids.reach).exp_()
         scale = (scale * peak).clamp_min_(TINY)
         for left in range(rounds, -1, -1):
             mse, fitted = _exact(rows, scale, zero, grids.steps, fit=left > 0)
-            found = scale, zero, mse
-            if best is not None:
-                better = mse < best[2]
-                found = (
-                    torch.where(better, scale, best[0]),
-                    torch.where(better, zero, best[1]),
-                    torch.where(better, mse, best[2]),
-                )
-            best, scale = found, fitted
+            best, scale = _better(best, (scale, zero, mse)), fitted
     assert best is not None
-    return ChannelGrids(best[0].numpy(), best[1].numpy().astype(np.int32), best[2].numpy())
+    if small:
+        centre, zero, _ = best
+        for factor in torch.linspace(0.9, 1.1, 21).tolist():
+            scale = (centre * factor).clamp_min_(TINY)
+            best = _better(best, (scale, zero, _exact(rows, scale, zero, grids.steps)[0]))
+    scale, zero, mse = best
+    return ChannelGrids(scale.numpy(), zero.numpy().astype(np.int32), mse.numpy())
 
 
-def _vertex(costs: Tensor, index: Tensor) -> Tensor:
-    """Steps of reach from the best candidate to the least point of the parabola around it."""
+def _better(best: Found | None, found: Found) -> Found:
+    """Per channel, whichever grid errs less."""
+    if best is None:
+        return found
+    less = found[2] < best[2]
+    scale, zero, mse = (torch.where(less, a, b) for a, b in zip(found, best, strict=True))
+    return scale, zero, mse
+
+
+def _vertex(costs: Tensor, index: Tensor, reach: Tensor) -> Tensor:
+    """From the best candidate to the least point of the parabola around it, in log scale."""
     place = index % _REACHES
     inner = (place > 0) & (place < _REACHES - 1)
+    place = place.clamp(1, _REACHES - 2)
+    left, right = reach[place - 1] - reach[place], reach[place + 1] - reach[place]
     around = torch.stack([index - 1, index, index + 1], dim=1).clamp_(0, costs.shape[1] - 1)
-    left, middle, right = costs.gather(1, around).unbind(1)
-    curve = left - 2 * middle + right
-    shift = (0.5 * (left - right) / curve.clamp_min(TINY)).clamp_(-0.5, 0.5)
+    low, middle, high = costs.gather(1, around).unbind(1)
+    rise_left, rise_right = low - middle, high - middle  # neither is negative
+    curve = right * rise_left - left * rise_right
+    shift = 0.5 * (right.square() * rise_left - left.square() * rise_right) / curve
     return torch.where(inner & (curve > 0), shift, 0.0)
 
 
 def _exact(
-    rows: Tensor, scale: Tensor, zero: Tensor, steps: int, *, fit: bool
+    rows: Tensor, scale: Tensor, zero: Tensor, steps: int, *, fit: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Exact MSE per channel (float64), and the scale that fits the integers by least squares."""
     error = torch.empty(len(rows))

@@ -49,7 +49,7 @@ def measure(
 
     Moments are exact (float64 over short float32 sums of deviations).  The MSE of an activation
     comes from its histogram, with the values spread evenly over their bins and zeros exact: within
-    0.1 % of the true one for continuous data; for values that already lie on a grid, an error
+    0.5 % of the true one for continuous data; for values that already lie on a grid, an error
     below a thousandth of the grid's step^2 / 12 shows.  The MSE of a weight is exact.
 
     Args:

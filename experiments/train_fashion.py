@@ -16,10 +16,11 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
+from autosplit.files import write_bytes
 from autosplit.idx import read_idx
 from autosplit.networks.fashion_resnet import IMAGE_SIZE, MEAN, STD, fashion_resnet
 
@@ -143,7 +144,7 @@ def main(
     }
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
     # One key, because safetensors writes several in an order that changes from run to run.
-    save_file(weights, out, {"training": json.dumps(record, sort_keys=True)})
+    write_bytes(out, save(weights, {"training": json.dumps(record, sort_keys=True)}))
     typer.echo(f"top-1 on the 10,000 test images: {100 * accuracy:.2f} %")
 
 

@@ -68,8 +68,7 @@ def _least(problem: Problem) -> float:
     total = problem.distortion_of({}, inputs)
     for layer in problem.graph.layers:
         for role in ("weight", "activation") if layer.owns_weight else ("activation",):
-            known = [problem.distortions.get((layer.name, role, bits)) for bits in WIDTHS]
-            total += min(one.distortion for one in known if one)
+            total += min(problem.distortions[layer.name, role, b].distortion for b in WIDTHS)
     return total
 
 

@@ -20,7 +20,8 @@ class Problem:
 
     Attributes:
         graph: The network.
-        distortions: (tensor, role, width) -> distortion, as in ``Stats``.
+        distortions: (tensor, role, width) -> distortion, as in ``Stats``: every stored weight and
+            every layer at all of ``stats.WIDTHS``, the network's inputs at ``input_bits``.
         edge: The edge device.
         cloud: The cloud device.
         links: Link name -> link; at least one.
@@ -74,7 +75,7 @@ class Problem:
             roles: tuple[Role, ...] = ("activation",)
             if layer.owns_weight:
                 roles = ("activation", "weight")
-            keys += [(layer.name, role, width) for role in roles for width in self.usable]
+            keys += [(layer.name, role, width) for role in roles for width in WIDTHS]
         for name, role, width in keys:
             found = self.distortions.get((name, role, width))
             if found is None:

@@ -1,0 +1,189 @@
+"""What each ATen operator is: its kind, and the few classes that decide what joins which layer.
+
+Existing tools match module types, so a functional ``relu`` or a shared module escapes them.  Here
+the operators of an exported program are sorted by the tables at the foot of this file.  An
+operator that no table knows becomes a layer whose kind is its own name.
+"""
+
+from __future__ import annotations
+
+from operator import getitem
+from typing import Any
+
+from torch import Tensor, fx
+
+
+def operator_name(node: fx.Node) -> str:
+    """Name of the operator a node calls: ``conv2d`` for ATen, ``namespace.name`` for others."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return getattr(node.target, "__name__", str(node.target))
+    name: str = schema.name.replace("::", ".").removeprefix("aten.")
+    return name
+
+
+def kind_of(node: fx.Node) -> str:
+    """Kind of the layer whose root is this node; an unknown operator's kind is its own name."""
+    name = operator_name(node)
+    return KINDS.get(name, f"aten.{name}" if "." not in name else name)
+
+
+def arguments(node: fx.Node) -> dict[str, Any]:
+    """Arguments of an operator by the names of its schema, defaults filled in."""
+    values = {}
+    for i, argument in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]  # noqa: SLF001
+        default = argument.default_value if argument.has_default_value() else None
+        values[argument.name] = node.args[i] if i < len(node.args) else default
+    return {**values, **node.kwargs}
+
+
+def is_call(node: Any, *names: str) -> bool:
+    """Whether ``node`` calls one of these operators."""
+    return isinstance(node, fx.Node) and node.op == "call_function" and operator_name(node) in names
+
+
+def holds_tensor(node: fx.Node) -> bool:
+    """Whether a node's value is a tensor (or a list of them), and not a size or a number."""
+    return isinstance(node.meta.get("val"), Tensor | list | tuple)
+
+
+def tensor_arguments(node: fx.Node) -> list[fx.Node]:
+    """Nodes with tensor values that a node reads."""
+    return [arg for arg in node.all_input_nodes if arg.op == "get_attr" or holds_tensor(arg)]
+
+
+def is_movement(node: fx.Node) -> bool:
+    """Whether a node only moves elements: a view, a reshape, a slice, a pad, a roll.
+
+    What returns a view of its argument always is one: a layer's tensor must have its own memory.
+    """
+    if node.op != "call_function":
+        return False
+    schema = getattr(node.target, "_schema", None)
+    aliases = [result.alias_info for result in schema.returns] if schema is not None else []
+    viewed = any(alias is not None and not alias.is_write for alias in aliases)
+    return viewed or operator_name(node) in MOVEMENT
+
+
+def is_activation(node: fx.Node) -> bool:
+    """Whether a node maps one tensor element by element: relu, gelu, times a number ..."""
+    if node.op != "call_function" or not isinstance(node.meta.get("val"), Tensor):
+        return False
+    name = operator_name(node)
+    if name in ACTIVATIONS:
+        return True
+    return name in SCALAR_WHEN_UNARY and len(tensor_arguments(node)) == 1
+
+
+def base_of(node: fx.Node) -> fx.Node:
+    """The node that wrote a tensor's elements: back through views, slices and their indexing."""
+    return bases_of(node)[0]
+
+
+def bases_of(node: fx.Node) -> list[fx.Node]:
+    """What a tensor is made from: its base, then the tensors that movements took a shape from."""
+    if is_movement(node):
+        sources = tensor_arguments(node)
+        taken = node.target is getitem and not is_movement(sources[0])
+        if sources and not taken:
+            return list(dict.fromkeys(base for source in sources for base in bases_of(source)))
+    return [node]
+
+
+def output_axis(node: fx.Node) -> int:
+    """Axis of a weight's output channels: 1 for a transposed convolution or x @ W, else 0."""
+    if is_call(node, *TRANSPOSED):
+        return 1
+    if is_call(node, "convolution"):
+        return 1 if arguments(node)["transposed"] else 0
+    return 1 if is_call(node, *PRODUCTS) else 0
+
+
+def weight_argument(node: fx.Node) -> fx.Node | None:
+    """The constant that a conv or linear layer multiplies by, if it is one."""
+    name = operator_name(node)
+    if name in FOLDABLE:
+        weight = arguments(node)["weight"]
+    elif name in PRODUCTS:
+        weight = node.args[PRODUCTS[name]]
+        if isinstance(weight, fx.Node) and getattr(weight.meta.get("val"), "ndim", 2) != 2:
+            return None
+    else:
+        return None
+    return weight if isinstance(weight, fx.Node) and weight.op == "get_attr" else None
+
+
+def source_line(node: fx.Node) -> str:
+    """Where a node comes from in the user's code, as `` at file:line``; empty if not known."""
+    lines = str(node.meta.get("stack_trace") or "").splitlines()
+    places = [line.split('"') for line in lines if line.strip().startswith("File ")]
+    if not places:
+        return ""
+    _, file, rest = places[-1]
+    return f" at {file}:{rest.split()[2].rstrip(',')}"
+
+
+BATCH_NORMS = ("batch_norm", "_native_batch_norm_legit_no_training", "native_batch_norm")
+TRANSPOSED = ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+FOLDABLE = ("conv1d", "conv2d", "conv3d", "convolution", "linear", *TRANSPOSED)
+PRODUCTS = {"matmul": 1, "mm": 1, "addmm": 2}
+"""Operators that are a linear layer when this argument is a constant matrix."""
+CHECKS = frozenset(
+    "_assert _assert_async _assert_scalar _assert_tensor_metadata _functional_assert_async "
+    "_functional_assert_scalar _functional_sym_constrain_range "
+    "_functional_sym_constrain_range_for_size _make_dep_token sym_constrain_range "
+    "sym_constrain_range_for_size".split()
+)
+DROPOUTS = frozenset(
+    "dropout alpha_dropout feature_dropout feature_alpha_dropout native_dropout".split()
+)
+IDENTITIES = frozenset("alias detach lift_fresh lift_fresh_copy positive".split())
+CREATORS = frozenset(
+    "new_zeros new_ones new_full new_empty zeros ones full arange scalar_tensor linspace eye".split()
+)
+"""Their value depends on sizes and numbers alone; a tensor argument only gives the type."""
+MOVEMENT = frozenset(
+    "view reshape _unsafe_view flatten unflatten permute transpose unsqueeze squeeze expand slice "
+    "select split chunk unbind getitem clone contiguous pad constant_pad_nd reflection_pad1d "
+    "reflection_pad2d replication_pad1d replication_pad2d roll flip rot90 repeat tile "
+    "channel_shuffle pixel_shuffle pixel_unshuffle to type_as _to_copy".split()
+)
+"""Beside all operators that return a view."""
+ACTIVATIONS = frozenset(
+    "relu relu6 hardtanh leaky_relu prelu _prelu_kernel silu gelu hardswish hardsigmoid sigmoid "
+    "tanh elu selu celu mish softplus softsign softshrink hardshrink log_sigmoid "
+    "log_sigmoid_forward threshold clamp clamp_min clamp_max neg abs sign exp expm1 sqrt rsqrt "
+    "reciprocal square log log1p erf sin cos pow floor ceil round".split()
+)
+SCALAR_WHEN_UNARY = frozenset("add sub rsub mul div".split())
+
+_WORDS = {
+    "conv": "conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d conv_transpose3d",
+    "linear": "linear",
+    "matmul": "matmul mm bmm addmm baddbmm",
+    "attention": "scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu",
+    "add": "add",
+    "sub": "sub rsub",
+    "mul": "mul",
+    "div": "div",
+    "cat": "cat concat concatenate stack hstack vstack dstack column_stack",
+    "elementwise": "maximum minimum where masked_fill eq ne lt le gt ge logical_and logical_or "
+    "logical_not bitwise_and bitwise_or bitwise_not atan2 glu",
+    "max_pool": "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices adaptive_max_pool1d "
+    "adaptive_max_pool2d adaptive_max_pool3d",
+    "avg_pool": "avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
+    "adaptive_avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d",
+    "reduce": "mean sum prod amax amin max min argmax argmin var std norm linalg_vector_norm",
+    "norm": "batch_norm _native_batch_norm_legit_no_training _native_batch_norm_legit "
+    "native_batch_norm layer_norm native_layer_norm group_norm native_group_norm instance_norm "
+    "rms_norm local_response_norm",
+    "softmax": "softmax _softmax log_softmax _log_softmax",
+    "upsample": "upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d "
+    "upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d",
+    "embedding": "embedding",
+    "move": "index gather index_select zeros_like ones_like full_like empty_like "
+    + " ".join(sorted(CREATORS)),
+    "activation": " ".join(sorted(ACTIVATIONS)),
+}
+KINDS = {name: kind for kind, names in _WORDS.items() for name in names.split()}
+"""Operator -> kind of the layer it is the root of."""
