@@ -33,9 +33,9 @@ _TILE = 1 << 17  # elements of a weight worked on at a time
 _CHANNEL_BINS = 255  # odd, so that zero is in the middle of a bin
 _SUBPOINTS = 8
 _REACHES = 14
-_LEAST_REACH = (0.06, 0.08, 0.12, 0.16, 0.2, 0.2, 0.25, 0.25)  # per width, of the greatest 1
+_LEAST_REACH = (0.06, 0.08, 0.12, 0.16, 0.16, 0.16, 0.16, 0.16)  # per width, of the greatest 1
 _FEW = 32  # a channel of at most so many elements is searched element by element
-_SMALL = 1 << 14  # a weight of at most so many elements is searched from several starts
+_SMALL = 1 << 14  # so is a weight of at most so many elements, from several starts
 
 Array = npt.NDArray[np.float64]
 Found = tuple[Tensor, Tensor, Tensor]
@@ -334,7 +334,7 @@ def weight_grids(
     histogram, so all channels and candidates are one matrix product.  The winner's scale is moved
     to the vertex of the parabola through its neighbours, at low widths also to the least-squares
     fit of the integers found, and kept if the exact error is less.  Not proven optimal: above 4
-    bits the zero point is one of 19.
+    bits the zero point is one of 17.
 
     Args:
         weight: Any shape, finite.
@@ -377,9 +377,6 @@ class _Candidates:
 def _candidates(bits: int) -> _Candidates:
     steps = _steps(bits)
     zero_point = torch.linspace(0, steps, min(steps + 1, 17)).round()
-    if bits > 4:  # the two windows nearest to symmetric
-        middle = torch.tensor([steps // 2, steps // 2 + 1])
-        zero_point = torch.cat([zero_point[zero_point != middle[1]], middle])
     # Low widths clip long tails hard: at 1 bit the level is near the mean magnitude.
     least = _LEAST_REACH[min(bits, 8) - 1]
     reach = math.log(least) * torch.linspace(1, 0, _REACHES) ** 1.5
@@ -433,7 +430,7 @@ def _channel_costs(rows: Tensor, peak: Tensor, widths: tuple[int, ...]) -> Mappi
 def _best_grids(rows: Tensor, peak: Tensor, costs: Tensor, bits: int) -> ChannelGrids:
     """Best grids of rows (C, K), from the candidates' costs (C, Z R)."""
     grids = _candidates(bits)
-    small = rows.numel() <= _SMALL
+    small = rows.numel() <= _SMALL or rows.shape[1] <= _FEW
     chosen = costs.topk(min(6 if small else 1, costs.shape[1]), dim=1, largest=False).indices
     rounds = 2 if small else int(bits <= 4)
     best: Found | None = None

@@ -88,8 +88,7 @@ def measure(
     }
     distortions: dict[tuple[str, Role, int], Distortion] = {}
     grids: dict[tuple[str, int], WeightGrid] = {}
-    for name, found in weights.items():
-        square = float(program.weight(name).double().square().mean())
+    for name, (found, square) in weights.items():
         for bits, channels in found.items():
             distortions[name, "weight", bits] = _weight_distortion(channels, bits, square)
             grids[name, bits] = WeightGrid(channels.scale, channels.zero_point)
@@ -143,7 +142,7 @@ class _Range:
         """Count one batch, (n, elements); whether it is finite."""
         lows = np.full(len(rows), np.inf)
         highs = -lows
-        for where, low, high, total in pool.map(self._look, *_pieces(rows, pool)):
+        for where, low, high, total in pool.map(self._look, *_pieces(rows)):
             lows[where] = np.minimum(lows[where], low)
             highs[where] = np.maximum(highs[where], high)
             self.total += total
@@ -229,7 +228,7 @@ class _Spread:
         self.count += rows.numel()
         if self.width == 0:
             return
-        for sums, counts, outer in pool.map(self._look, *_pieces(rows, pool)):
+        for sums, counts, outer in pool.map(self._look, *_pieces(rows)):
             self.sums += sums
             self.counts += counts
             if self.outer is not None:
@@ -340,14 +339,16 @@ def _pass(
 
 def _weights(
     program: Program, widths: Sequence[int], pool: ThreadPoolExecutor, tell: Progress
-) -> dict[str, dict[int, ChannelGrids]]:
-    """Grids of every stored weight."""
+) -> dict[str, tuple[dict[int, ChannelGrids], float]]:
+    """Grids and mean square of every stored weight."""
 
-    def search(name: str) -> dict[int, ChannelGrids]:
+    def search(name: str) -> tuple[dict[int, ChannelGrids], float]:
+        weight = program.weight(name)
         try:
-            return weight_grids(program.weight(name), program.weights[name].axis, widths)
+            grids = weight_grids(weight, program.weights[name].axis, widths)
         except DataError as error:
             raise DataError(f"{name}: {error}") from error
+        return grids, float(weight.double().square().mean())
 
     found = {}
     for name, grids in zip(program.weights, pool.map(search, program.weights), strict=True):
@@ -408,13 +409,13 @@ def _rows(value: Tensor) -> Tensor:
     return rows if rows.dtype in (torch.float32, torch.float64) else rows.float()
 
 
-def _pieces(rows: Tensor, pool: ThreadPoolExecutor) -> tuple[list[slice], list[Tensor]]:
+def _pieces(rows: Tensor) -> tuple[list[slice], list[Tensor]]:
     """Cut rows into pieces for the workers: groups of rows, or of columns if there are few rows.
 
     Returns:
         Which rows each piece holds, and the pieces.
     """
-    workers = pool._max_workers  # noqa: SLF001
+    workers = torch.get_num_threads()
     count, length = rows.shape
     if rows.numel() <= _TILE:
         return [slice(0, count)], [rows]

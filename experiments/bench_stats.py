@@ -1,9 +1,10 @@
 """Print the time of ``measure`` over one plain forward pass of the same images, in one run.
 
-    python experiments/bench_stats.py [--model resnet50] [--images 32] [--batch 32] [--repeats 3]
+    python experiments/bench_stats.py [--model resnet50] [--images 32] [--batch 32] [--repeats 5]
 
-Random weights and images: the time does not depend on them.  The two are timed alternately and the
-least of each counts, so that a busy machine disturbs the ratio as little as possible.
+Random weights and images: the time does not depend on them.  The two are timed alternately, and the
+least of each step counts, so that a busy machine disturbs the ratio as little as possible; the
+processor time of all threads is shown beside it, which waiting does not touch.
 """
 
 from __future__ import annotations
@@ -22,16 +23,18 @@ from autosplit.measure import measure
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
-    """Least seconds of each contestant, over all repeats."""
+class Spent:
+    """Time spent: on the clock, and by the processor in all threads."""
 
-    plain_s: float
-    stats_s: float
-    steps_s: dict[str, float]
+    wall_s: float
+    cpu_s: float
 
-    @property
-    def ratio(self) -> float:
-        return self.stats_s / self.plain_s
+    @classmethod
+    def now(cls) -> Spent:
+        return cls(time.perf_counter(), time.process_time())
+
+    def since(self, start: Spent) -> Spent:
+        return Spent(self.wall_s - start.wall_s, self.cpu_s - start.cpu_s)
 
 
 def main() -> None:
@@ -39,17 +42,20 @@ def main() -> None:
     parser.add_argument("--model", default="resnet50")
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
-    times = bench(arguments.model, arguments.images, arguments.batch, arguments.repeats)
-    print(f"plain forward pass  {times.plain_s:8.3f} s")
-    print(f"stats               {times.stats_s:8.3f} s")
-    for step, seconds in times.steps_s.items():
-        print(f"  {step:<18}{seconds:8.3f} s  {seconds / times.plain_s:5.2f}x")
-    print(f"stats / plain pass  {times.ratio:8.2f}x  (limit 4)")
+    plain, steps = bench(arguments.model, arguments.images, arguments.batch, arguments.repeats)
+    total = Spent(sum(s.wall_s for s in steps.values()), sum(s.cpu_s for s in steps.values()))
+    print(f"{'':22}{'seconds':>9}{'ratio':>8}{'cpu s':>9}{'ratio':>8}")
+    for name, spent in {"plain forward pass": plain, **steps, "stats": total}.items():
+        print(
+            f"{name:22}{spent.wall_s:9.3f}{spent.wall_s / plain.wall_s:7.2f}x"
+            f"{spent.cpu_s:9.3f}{spent.cpu_s / plain.cpu_s:7.2f}x"
+        )
+    print(f"stats / plain pass: {total.wall_s / plain.wall_s:.2f}x, limit 4")
 
 
-def bench(model: str, images: int, batch: int, repeats: int) -> Times:
+def bench(model: str, images: int, batch: int, repeats: int) -> tuple[Spent, dict[str, Spent]]:
     """Time both, alternating."""
     torch.manual_seed(0)
     network = torchvision.models.get_model(model, weights=None).eval()
@@ -65,27 +71,29 @@ def bench(model: str, images: int, batch: int, repeats: int) -> Times:
                 network(part)
 
     plain()
-    pairs = [(seconds(plain), staged(lambda tell: measure(program, batches, progress=tell)))
-             for _ in range(repeats)]  # fmt: skip
-    fastest = min((steps for _, steps in pairs), key=lambda steps: sum(steps.values()))
-    return Times(min(pair[0] for pair in pairs), sum(fastest.values()), fastest)
+    passes, runs = [], []
+    for _ in range(repeats):
+        start = Spent.now()
+        plain()
+        passes.append(Spent.now().since(start))
+        runs.append(staged(lambda tell: measure(program, batches, progress=tell)))
+    return least(passes), {step: least([run[step] for run in runs]) for step in runs[0]}
 
 
-def seconds(work: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def least(times: list[Spent]) -> Spent:
+    return Spent(min(t.wall_s for t in times), min(t.cpu_s for t in times))
 
 
-def staged(work: Callable[[Callable[[str, int], None]], object]) -> dict[str, float]:
-    """Seconds of each step of ``measure``, as its progress tells; they add up to the whole."""
-    steps: dict[str, float] = {}
-    last = time.perf_counter()
+def staged(work: Callable[[Callable[[str, int], None]], object]) -> dict[str, Spent]:
+    """Time of each step of ``measure``, as its progress tells; they add up to the whole."""
+    steps: dict[str, Spent] = {}
+    last = Spent.now()
 
     def tell(step: str, _done: int) -> None:
         nonlocal last
-        now = time.perf_counter()
-        steps[step] = steps.get(step, 0.0) + now - last
+        now = Spent.now()
+        spent, before = now.since(last), steps.get(step, Spent(0, 0))
+        steps[step] = Spent(before.wall_s + spent.wall_s, before.cpu_s + spent.cpu_s)
         last = now
 
     work(tell)
