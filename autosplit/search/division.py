@@ -24,7 +24,8 @@ FIRST_SHARES = 64
 """Shares tried at first, besides those where a cut's own limits lie."""
 MORE_SHARES = 64
 """Shares added in a round, at most."""
-ROUNDS = 4
+ROUNDS = 8
+"""Rounds at most; most networks are proven after two to four."""
 _HOPE = 1e-9
 """A division that could win less than this part is not looked for; the gap says so."""
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 from autosplit.errors import PlanError, did_you_mean
 from autosplit.plan import Plan
+from autosplit.search import baselines
 from autosplit.search.front import autosplit
+from autosplit.search.original import autosplit2021
 from autosplit.search.price import price
 from autosplit.search.problem import Problem
 from autosplit.stats import WIDTHS
@@ -74,7 +76,9 @@ def _least(problem: Problem) -> float:
 
 METHODS: dict[str, Method] = {
     "autosplit": autosplit,
+    "autosplit2021": autosplit2021,
     **{f"uniform{bits}": _uniform(bits) for bits in (2, 4, 6, 8)},
     "cloud16": _cloud16,
+    "random": baselines.random,
 }
 """Method name -> function."""

@@ -76,14 +76,14 @@ class EdgeSeconds:
                 ]
             )
 
-        given = [problem.input_bits for tensor in layer.inputs if tensor in graph.inputs]
+        given = any(tensor in graph.inputs for tensor in layer.inputs)
         owner = layer.weight_owner or layer.name
         return _LayerCosts(
             compute_s,
             least,
             (graph.rank[owner], more(weight=True, tensor=None)) if layer.weight_elements else None,
             tuple((graph.rank[t], more(weight=False, tensor=t)) for t in tensors),
-            self.operands.index(max(given, default=1)),
+            self.operands.index(problem.input_bits if given else 1),
         )
 
     def of(self, weights: Indices, outputs: Indices, lengths: Indices) -> Floats:
