@@ -7,9 +7,12 @@ operator that no table knows becomes a layer whose kind is its own name.
 
 from __future__ import annotations
 
+import re
 from operator import getitem
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, fx
 
 
@@ -18,8 +21,7 @@ def operator_name(node: fx.Node) -> str:
     schema = getattr(node.target, "_schema", None)
     if schema is None:
         return getattr(node.target, "__name__", str(node.target))
-    name: str = schema.name.replace("::", ".").removeprefix("aten.")
-    return name
+    return str(schema.name).replace("::", ".").removeprefix("aten.")
 
 
 def kind_of(node: fx.Node) -> str:
@@ -53,11 +55,11 @@ def tensor_arguments(node: fx.Node) -> list[fx.Node]:
 
 
 def is_movement(node: fx.Node) -> bool:
-    """Whether a node only moves elements: a view, a reshape, a slice, a pad, a roll.
+    """Whether a node only moves the elements of one tensor: a view, a reshape, a slice, a roll.
 
     What returns a view of its argument always is one: a layer's tensor must have its own memory.
     """
-    if node.op != "call_function":
+    if node.op != "call_function" or len(tensor_arguments(node)) != 1:
         return False
     schema = getattr(node.target, "_schema", None)
     aliases = [result.alias_info for result in schema.returns] if schema is not None else []
@@ -77,17 +79,12 @@ def is_activation(node: fx.Node) -> bool:
 
 def base_of(node: fx.Node) -> fx.Node:
     """The node that wrote a tensor's elements: back through views, slices and their indexing."""
-    return bases_of(node)[0]
-
-
-def bases_of(node: fx.Node) -> list[fx.Node]:
-    """What a tensor is made from: its base, then the tensors that movements took a shape from."""
-    if is_movement(node):
-        sources = tensor_arguments(node)
-        taken = node.target is getitem and not is_movement(sources[0])
-        if sources and not taken:
-            return list(dict.fromkeys(base for source in sources for base in bases_of(source)))
-    return [node]
+    while is_movement(node):
+        (source,) = tensor_arguments(node)
+        if node.target is getitem and not is_movement(source):
+            break
+        node = source
+    return node
 
 
 def output_axis(node: fx.Node) -> int:
@@ -106,21 +103,23 @@ def weight_argument(node: fx.Node) -> fx.Node | None:
         weight = arguments(node)["weight"]
     elif name in PRODUCTS:
         weight = node.args[PRODUCTS[name]]
-        if isinstance(weight, fx.Node) and getattr(weight.meta.get("val"), "ndim", 2) != 2:
-            return None
     else:
         return None
-    return weight if isinstance(weight, fx.Node) and weight.op == "get_attr" else None
+    if not isinstance(weight, fx.Node) or weight.op != "get_attr":
+        return None
+    matrix = name == "linear" or name in PRODUCTS
+    return None if matrix and weight.meta["val"].dim() != 2 else weight
 
 
 def source_line(node: fx.Node) -> str:
     """Where a node comes from in the user's code, as `` at file:line``; empty if not known."""
-    lines = str(node.meta.get("stack_trace") or "").splitlines()
-    places = [line.split('"') for line in lines if line.strip().startswith("File ")]
-    if not places:
-        return ""
-    _, file, rest = places[-1]
-    return f" at {file}:{rest.split()[2].rstrip(',')}"
+    trace = str(node.meta.get("stack_trace") or "")
+    places = [
+        f" at {file}:{line}"
+        for file, line in re.findall(r'File "([^"<]+)", line (\d+)', trace)
+        if not file.startswith(str(Path(torch.__file__).parent))
+    ]
+    return places[-1] if places else ""
 
 
 BATCH_NORMS = ("batch_norm", "_native_batch_norm_legit_no_training", "native_batch_norm")
@@ -138,20 +137,23 @@ DROPOUTS = frozenset(
     "dropout alpha_dropout feature_dropout feature_alpha_dropout native_dropout".split()
 )
 IDENTITIES = frozenset("alias detach lift_fresh lift_fresh_copy positive".split())
+RETRACED = frozenset("einsum expand_as view_as reshape_as".split())
+"""Operators that torch takes apart, into products or into views by sizes instead of by example."""
 CREATORS = frozenset(
-    "new_zeros new_ones new_full new_empty zeros ones full arange scalar_tensor linspace eye".split()
+    "new_zeros new_ones new_full new_empty zeros ones full arange scalar_tensor linspace "
+    "eye".split()
 )
 """Their value depends on sizes and numbers alone; a tensor argument only gives the type."""
 MOVEMENT = frozenset(
-    "view reshape _unsafe_view flatten unflatten permute transpose unsqueeze squeeze expand slice "
-    "select split chunk unbind getitem clone contiguous pad constant_pad_nd reflection_pad1d "
-    "reflection_pad2d replication_pad1d replication_pad2d roll flip rot90 repeat tile "
-    "channel_shuffle pixel_shuffle pixel_unshuffle to type_as _to_copy".split()
+    "getitem reshape _unsafe_view clone contiguous to type_as _to_copy unsafe_split "
+    "unsafe_split_with_sizes unsafe_chunk pad constant_pad_nd reflection_pad1d reflection_pad2d "
+    "replication_pad1d replication_pad2d roll flip rot90 repeat repeat_interleave tile "
+    "channel_shuffle pixel_shuffle pixel_unshuffle".split()
 )
-"""Beside all operators that return a view."""
+"""Beside all operators that return a view: those that may copy."""
 ACTIVATIONS = frozenset(
     "relu relu6 hardtanh leaky_relu prelu _prelu_kernel silu gelu hardswish hardsigmoid sigmoid "
-    "tanh elu selu celu mish softplus softsign softshrink hardshrink log_sigmoid "
+    "tanh elu selu celu mish softplus softshrink hardshrink log_sigmoid "
     "log_sigmoid_forward threshold clamp clamp_min clamp_max neg abs sign exp expm1 sqrt rsqrt "
     "reciprocal square log log1p erf sin cos pow floor ceil round".split()
 )
@@ -176,13 +178,13 @@ _WORDS = {
     "reduce": "mean sum prod amax amin max min argmax argmin var std norm linalg_vector_norm",
     "norm": "batch_norm _native_batch_norm_legit_no_training _native_batch_norm_legit "
     "native_batch_norm layer_norm native_layer_norm group_norm native_group_norm instance_norm "
-    "rms_norm local_response_norm",
+    "rms_norm",
     "softmax": "softmax _softmax log_softmax _log_softmax",
     "upsample": "upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d "
     "upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d",
     "embedding": "embedding",
-    "move": "index gather index_select zeros_like ones_like full_like empty_like "
-    + " ".join(sorted(CREATORS)),
+    "move": "index gather index_select index_put scatter slice_scatter select_scatter copy fill "
+    "zero zeros_like ones_like full_like empty_like " + " ".join(sorted(CREATORS)),
     "activation": " ".join(sorted(ACTIVATIONS)),
 }
 KINDS = {name: kind for kind, names in _WORDS.items() for name in names.split()}

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from operator import floordiv, mul
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
-from autosplit import fuse
 from autosplit.capture import Program
 from autosplit.errors import PlanError
 from autosplit.graph import Cut
+from autosplit.operators import base_of, holds_tensor
 
 Insert = Callable[[fx.Graph, fx.Node, str], fx.Node]
 """Given the new graph, a node and the tensor it writes, the node that readers should read."""
@@ -28,13 +29,15 @@ class Half:
     """One side of a cut, ready to run.
 
     Attributes:
-        module: Takes ``reads`` in order, returns a tuple in the order of ``writes``.
+        operators: One placeholder for each of ``reads``; gives a tuple in the order of ``writes``.
+        constants: Value of each ``get_attr`` target.
         reads: Tensors that it needs: the network's inputs, or the crossing tensors.
         writes: What it returns: crossing tensors by name, then the network's outputs that are
             computed on this side, as ``output:<place>``.
     """
 
-    module: fx.GraphModule
+    operators: fx.Graph
+    constants: Mapping[str, Tensor]
     reads: tuple[str, ...]
     writes: tuple[str, ...]
 
@@ -47,9 +50,35 @@ class Half:
         Returns:
             Value of each of ``writes``.
         """
+        given = iter(self.reads)
+        values: dict[fx.Node, Any] = {}
         with torch.no_grad():
-            values = self.module(*(tensors[name] for name in self.reads))
-        return dict(zip(self.writes, values, strict=True))
+            for node in self.operators.nodes:
+                if node.op == "placeholder":
+                    values[node] = tensors[next(given)]
+                elif node.op == "get_attr":
+                    values[node] = self.constants[str(node.target)]
+                elif node.op == "call_function":
+                    args = fx.map_arg(node.args, values.__getitem__)
+                    kwargs = fx.map_arg(node.kwargs, values.__getitem__)
+                    values[node] = node.target(*args, **kwargs)
+                else:
+                    results = fx.map_arg(node.args[0], values.__getitem__)
+                for done in self._last_reads.get(node, ()):
+                    del values[done]
+        return dict(zip(self.writes, results, strict=True))
+
+    @cached_property
+    def _last_reads(self) -> dict[fx.Node, list[fx.Node]]:
+        """Node -> the nodes whose value it is the last to read, or its own if nobody does."""
+        last = {node: node for node in self.operators.nodes}
+        for node in self.operators.nodes:
+            last.update(dict.fromkeys(node.all_input_nodes, node))
+        done: dict[fx.Node, list[fx.Node]] = {}
+        for node, reader in last.items():
+            if node.op != "output":
+                done.setdefault(reader, []).append(node)
+        return done
 
 
 def split(
@@ -69,26 +98,26 @@ def split(
     Returns:
         The edge half, and the cloud half, which is always in float.
     """
-    node = _written(program)
-    tensor_of = {value: name for name, value in node.items()}
+    nodes = {node.name: node for node in program.module.graph.nodes}
+    written = {tensor: nodes[name] for tensor, name in program.nodes.items()}
+    tensor_of = {node: tensor for tensor, node in written.items()}
     (results,) = next(n for n in reversed(program.module.graph.nodes) if n.op == "output").args
     edge_tensors = set(cut.edge_tensors)
     on_edge: dict[str, fx.Node] = {}
     on_cloud: dict[str, fx.Node] = {}
+    crossing = {tensor: written[tensor] for tensor in cut.crossing}
     for i, result in enumerate(results):
-        owner = tensor_of.get(fuse.base_of(result))
-        side = on_edge if owner in edge_tensors and cut.edge else on_cloud
-        side[f"output:{i}"] = result
-    crossing = {name: node[name] for name in cut.crossing}
-    carried = {
-        tensor_of[base]: base
-        for base in map(fuse.base_of, on_cloud.values())
-        if tensor_of.get(base) in edge_tensors
-    }
-    crossing |= carried
-    inputs = {name: node[name] for name in cut.graph.inputs}
-    edge = _half(program, inputs, {**crossing, **on_edge}, weights or {}, insert)
-    cloud = _half(program, crossing, on_cloud, {}, None)
+        owner = tensor_of.get(base_of(result))
+        if owner in edge_tensors and cut.edge:
+            on_edge[f"output:{i}"] = result
+        else:
+            on_cloud[f"output:{i}"] = result
+            if owner in edge_tensors:  # all-cloud, and an input is an answer
+                crossing[owner] = written[owner]
+    replaced = {program.weights[name].target: value for name, value in (weights or {}).items()}
+    inputs = {tensor: written[tensor] for tensor in cut.graph.inputs}
+    edge = _Copy(program, inputs, tensor_of, replaced, insert).half(crossing | on_edge)
+    cloud = _Copy(program, crossing, tensor_of, {}, None).half(on_cloud)
     return edge, cloud
 
 
@@ -99,10 +128,65 @@ def join(edge: Mapping[str, Tensor], cloud: Mapping[str, Tensor]) -> tuple[Tenso
     return tuple(merged[f"output:{i}"] for i in range(count))
 
 
-def _written(program: Program) -> dict[str, fx.Node]:
-    """Tensor -> the node that writes it."""
-    nodes = {node.name: node for node in program.module.graph.nodes}
-    return {tensor: nodes[name] for tensor, name in program.nodes.items()}
+@dataclass
+class _Copy:
+    """Copies the part of a program that computes some tensors from others."""
+
+    program: Program
+    reads: Mapping[str, fx.Node]
+    tensor_of: Mapping[fx.Node, str]
+    replaced: Mapping[str, Tensor]
+    insert: Insert | None
+
+    def half(self, writes: Mapping[str, fx.Node]) -> Half:
+        """The part that computes ``writes``, by what they are called, from ``reads``."""
+        graph = fx.Graph()
+        copied: dict[fx.Node, fx.Node] = {}
+        constants: dict[str, Tensor] = {}
+        for node in self.reads.values():
+            copied[node] = graph.create_node("placeholder", f"t_{node.name}")
+        for name, node in self.reads.items():
+            if self.insert is not None:
+                copied[node] = self.insert(graph, copied[node], name)
+        batch: fx.Node | None = None
+        needed = _needed(writes.values(), set(copied))
+        for node in self.program.module.graph.nodes:
+            if node not in needed:
+                continue
+            if _grows(node):
+                batch = batch or self._batch(graph, copied)
+                copied[node] = graph.call_function(mul, (batch, node.meta["per_sample"]))
+                continue
+            if node.op == "get_attr":
+                target = str(node.target)
+                constants[target] = self.replaced.get(target, getattr(self.program.module, target))
+            args = fx.map_arg(node.args, copied.__getitem__)
+            kwargs = fx.map_arg(node.kwargs, copied.__getitem__)
+            copied[node] = graph.create_node(node.op, node.target, args, kwargs)
+            if self.insert is not None and node in self.tensor_of:
+                copied[node] = self.insert(graph, copied[node], self.tensor_of[node])
+        graph.output(tuple(copied[node] for node in writes.values()))
+        return Half(graph, constants, tuple(self.reads), tuple(writes))
+
+    def _batch(self, graph: fx.Graph, copied: Mapping[fx.Node, fx.Node]) -> fx.Node:
+        """A node that computes the number of samples from a tensor that the half reads.
+
+        Raises:
+            PlanError: It reads no tensor that grows with the batch.
+        """
+        for name, node in self.reads.items():
+            layout = self.program.layouts[name]
+            if layout.axis is not None:
+                size = graph.call_function(torch.ops.aten.sym_size.int, (copied[node], layout.axis))
+                return graph.call_function(floordiv, (size, layout.factor))
+        raise PlanError(
+            f"{self.program.graph.name}: a half must read a tensor that grows with the batch"
+        )
+
+
+def _grows(node: fx.Node) -> bool:
+    """Whether a node's value is a number that grows with the batch."""
+    return "per_sample" in node.meta and not holds_tensor(node)
 
 
 def _needed(targets: Iterable[fx.Node], given: set[fx.Node]) -> set[fx.Node]:
@@ -111,67 +195,8 @@ def _needed(targets: Iterable[fx.Node], given: set[fx.Node]) -> set[fx.Node]:
     todo = list(targets)
     while todo:
         node = todo.pop()
-        if node in needed or node in given:
-            continue
-        needed.add(node)
-        if "per_sample" not in node.meta:
-            todo += node.all_input_nodes
+        if node not in needed and node not in given:
+            needed.add(node)
+            if not _grows(node):
+                todo += node.all_input_nodes
     return needed
-
-
-def _batch(
-    program: Program,
-    graph: fx.Graph,
-    reads: Mapping[str, fx.Node],
-    copied: Mapping[fx.Node, fx.Node],
-) -> fx.Node | None:
-    """A node that computes the number of samples from a tensor that a half reads."""
-    for name, node in reads.items():
-        layout = program.layouts[name]
-        if layout.axis is not None:
-            size = graph.call_function(torch.ops.aten.sym_size.int, (copied[node], layout.axis))
-            return graph.call_function(floordiv, (size, layout.factor))
-    return None
-
-
-def _half(
-    program: Program,
-    reads: Mapping[str, fx.Node],
-    writes: Mapping[str, fx.Node],
-    weights: Mapping[str, Tensor],
-    insert: Insert | None,
-) -> Half:
-    """The part of a program that computes ``writes`` from ``reads``."""
-    needed = _needed(writes.values(), set(reads.values()))
-    tensor_of = {node: name for name, node in _written(program).items()}
-    replaced = {program.weights[layer].target: value for layer, value in weights.items()}
-    graph = fx.Graph()
-    copied: dict[fx.Node, fx.Node] = {}
-    attributes: dict[str, Any] = {}
-    for name, node in reads.items():
-        copied[node] = graph.placeholder(
-            node.name if node.op == "placeholder" else f"t_{node.name}"
-        )
-        copied[node].meta = {"tensor": name}
-    if insert is not None:
-        for name, node in reads.items():
-            copied[node] = insert(graph, copied[node], name)
-    batch = _batch(program, graph, reads, copied) if reads else None
-    for node in program.module.graph.nodes:
-        if node not in needed or node in copied:
-            continue
-        if "per_sample" in node.meta and not fuse.holds_tensor(node):
-            if batch is None:
-                raise PlanError(f"{program.graph.name}: a half that reads nothing has no batch")
-            size = node.meta["per_sample"]
-            copied[node] = batch if size == 1 else graph.call_function(mul, (batch, size))
-            continue
-        if node.op == "get_attr":
-            target = str(node.target)
-            attributes[target] = replaced.get(target, getattr(program.module, target))
-        copied[node] = graph.node_copy(node, lambda arg: copied[arg])
-        if insert is not None and node in tensor_of:
-            copied[node] = insert(graph, copied[node], tensor_of[node])
-    graph.output(tuple(copied[node] for node in writes.values()))
-    graph.eliminate_dead_code()
-    return Half(fx.GraphModule(attributes, graph), tuple(reads), tuple(writes))

@@ -1,0 +1,163 @@
+"""Where the batch is in every value of a program, found by running it.
+
+Most networks keep the batch first, but attention may put it second, and windowed attention merges
+it with positions.  Two runs that differ in all samples but the first tell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from autosplit.errors import CaptureError
+from autosplit.graph import Shape
+from autosplit.operators import operator_name, source_line
+
+Inputs = tuple[Tensor, ...]
+TOLERANCE = 1e-4
+"""Below this, relative to the largest value, two values are the same but for rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLayout:
+    """Where the batch is in a tensor: some networks put it second, or merge it with positions.
+
+    Attributes:
+        axis: Axis that grows with the batch; None if none does (the same for any batch).
+        factor: Length of that axis for one sample.
+        outer: Whether the axis counts samples in its outer part (one sample's positions are
+            neighbours), and not in its inner part.
+    """
+
+    axis: int | None
+    factor: int = 1
+    outer: bool = True
+
+    def samples_first(self, value: Tensor) -> Tensor:
+        """The tensor as (batch, ...); a tensor without a batch axis is one sample."""
+        if self.axis is None:
+            return value.unsqueeze(0)
+        split = (-1, self.factor) if self.outer else (self.factor, -1)
+        value = value.unflatten(self.axis, split)
+        return value.movedim(self.axis + (0 if self.outer else 1), 0)
+
+    def batch(self, value: Tensor) -> int:
+        """Number of samples in the tensor."""
+        return 1 if self.axis is None else value.shape[self.axis] // self.factor
+
+    def sample_shape(self, shape: Shape) -> Shape:
+        """Shape of one sample; a batch axis of one position per sample is left out."""
+        if self.axis is None:
+            return shape
+        own = () if self.factor == 1 else (self.factor,)
+        return (*shape[: self.axis], *own, *shape[self.axis + 1 :])
+
+
+def batched(example: Sequence[Tensor], batch: int | None) -> Inputs:
+    """The example with this many samples, repeated or cut; None leaves it alone."""
+    if batch is None:
+        return tuple(example)
+    return tuple(
+        torch.cat([tensor] * math.ceil(batch / len(tensor)))[:batch].contiguous()
+        for tensor in example
+    )
+
+
+def find_layouts(
+    module: fx.GraphModule, example: Inputs, batch_size: int | None
+) -> tuple[dict[fx.Node, BatchLayout], dict[fx.Node, Any]]:
+    """Run a program twice to learn where the batch is in every value.
+
+    Args:
+        module: The program.
+        example: Its inputs, each (batch, ...).
+        batch_size: The only batch size it can run, or None if any will do.
+
+    Returns:
+        The layout of every tensor, and of every node its shape for one sample (a tensor) or its
+        value for one sample (a number that grows with the batch).
+
+    Raises:
+        CaptureError: A tensor grows with the batch in a way that is no batch axis.
+    """
+    if batch_size is None:
+        one = batched(example, 1)
+        both = tuple(torch.cat([x, _other(x)]) for x in one)
+        first, second = _record(module, one), _record(module, both)
+    else:
+        whole = batched(example, batch_size)
+        changed = tuple(torch.cat([x[:1], _other(x)[1:]]) for x in whole)
+        first = _record(module, whole)
+        second = _record(module, changed) if batch_size > 1 else first
+    layouts: dict[fx.Node, BatchLayout] = {}
+    sizes: dict[fx.Node, Any] = {}
+    for node, value in first.items():
+        if isinstance(value, Tensor):
+            if batch_size is None:
+                layouts[node] = _layout(value, second[node], node)
+            else:
+                layouts[node] = _bound_layout(value, second[node], batch_size)
+            sizes[node] = layouts[node].sample_shape(tuple(value.shape))
+        elif type(value) is int and second[node] == 2 * value != value:
+            sizes[node] = value
+    return layouts, sizes
+
+
+def _other(samples: Tensor) -> Tensor:
+    """Other samples of the same kind: shuffled, so that they stay valid, and floats disturbed."""
+    generator = torch.Generator().manual_seed(0)
+    order = torch.randperm(samples[:1].numel(), generator=generator)
+    shuffled = samples.flatten(1)[:, order].view(samples.shape) if samples.dim() > 1 else samples
+    if not samples.is_floating_point():
+        return shuffled
+    return shuffled + torch.randn(samples.shape, generator=generator).to(samples.dtype)
+
+
+def _record(module: fx.GraphModule, inputs: Inputs) -> dict[fx.Node, Any]:
+    """Every value of a run, by node."""
+    interpreter = fx.Interpreter(module, garbage_collect_values=False)
+    with torch.no_grad():
+        interpreter.run(*inputs)
+    return interpreter.env
+
+
+def _layout(one: Tensor, two: Tensor, node: fx.Node) -> BatchLayout:
+    """Layout of a tensor from its value for one sample, and for that sample and another."""
+    axes = [i for i, (a, b) in enumerate(zip(one.shape, two.shape, strict=True)) if a != b]
+    if not axes:
+        return BatchLayout(None)
+    if len(axes) > 1 or two.shape[axes[0]] != 2 * one.shape[axes[0]]:
+        raise CaptureError(
+            f"{operator_name(node)}{source_line(node)}: one axis must grow with the batch, got "
+            f"shape {tuple(one.shape)} for one sample and {tuple(two.shape)} for two"
+        )
+    return _nearest(one, two, axes, 1)
+
+
+def _bound_layout(first: Tensor, second: Tensor, batch_size: int) -> BatchLayout:
+    """Layout of a tensor of a program that runs one batch size only, from two runs."""
+    axes = [i for i, length in enumerate(first.shape) if length and length % batch_size == 0]
+    return _nearest(first, second, axes, batch_size) if axes else BatchLayout(None)
+
+
+def _nearest(first: Tensor, second: Tensor, axes: Sequence[int], batch: int) -> BatchLayout:
+    """The layout under which the first sample is the same in both runs; in doubt, the first."""
+    candidates = [
+        BatchLayout(axis, first.shape[axis] // batch, outer)
+        for axis in axes
+        for outer in (True, False)
+    ]
+    if len(axes) == 1 and candidates[0].factor == 1:
+        return candidates[0]
+
+    def error(layout: BatchLayout) -> float:
+        a, b = (layout.samples_first(value)[0].double() for value in (first, second))
+        worst = float((a - b).abs().max()) / max(float(a.abs().max()), 1e-30) if a.numel() else 0.0
+        return math.inf if math.isnan(worst) else worst if worst > TOLERANCE else 0.0
+
+    return min(candidates, key=error)
