@@ -22,13 +22,11 @@ import torch
 from torch import Tensor
 
 from autosplit.errors import DataError, PlanError
-from autosplit.pack import MAX_BITS
-from autosplit.stats import WIDTHS
+from autosplit.graph import MAX_BITS
+from autosplit.stats import LEAST_STEP, WIDTHS
 
 BLOCK = 1 << 17
 """Elements worked on at a time, so that a chain of operators stays in the processor's cache."""
-TINY = float(np.finfo(np.float32).tiny)
-"""Least scale."""
 _TILE = 1 << 17  # elements of a weight worked on at a time
 _CHANNEL_BINS = 255  # odd, so that zero is in the middle of a bin
 _SUBPOINTS = 8
@@ -64,33 +62,6 @@ class Clip:
     low: float
     high: float
     mse: float
-
-
-def grid_from_range(low: float, high: float, bits: int) -> tuple[float, int]:
-    """Scale and zero point of the grid over a range, which is widened to hold zero.
-
-    Args:
-        low: Least value to represent.
-        high: Greatest value to represent, at least ``low``.
-        bits: Width, 1..16.
-
-    Returns:
-        Scale (positive, exact in float32) and zero point (0..2^bits - 1).
-
-    Raises:
-        PlanError: The width is out of range, or the range is not finite or upside down.
-
-    >>> grid_from_range(-1.0, 3.0, 2)
-    (1.3333333730697632, 1)
-    """
-    steps = _steps(bits)
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-        raise PlanError(f"range: must be finite with low <= high, got {low!r}..{high!r}")
-    low, high = min(low, 0.0), max(high, 0.0)
-    if low == high:
-        return 1.0, 0
-    scale = max(float(np.float32(high / steps - low / steps)), TINY)
-    return scale, min(max(round(-low / scale), 0), steps)
 
 
 def quantize(
@@ -350,7 +321,7 @@ def weight_grids(
     rows = weight.detach().movedim(axis, 0).reshape(weight.shape[axis], -1).float().contiguous()
     if rows.numel() == 0 or not (rows - rows).sum() == 0:  # NaN also for infinity
         raise DataError("weight: must be finite and have elements, got NaN, infinity or nothing")
-    peak = torch.maximum(-rows.amin(1), rows.amax(1)).clamp_min_(TINY)
+    peak = torch.maximum(-rows.amin(1), rows.amax(1)).clamp_min_(LEAST_STEP)
     costs = _channel_costs(rows, peak, tuple(widths))
     return {bits: _best_grids(rows, peak, costs[bits], bits) for bits in widths}
 
@@ -437,7 +408,7 @@ def _best_grids(rows: Tensor, peak: Tensor, costs: Tensor, bits: int) -> Channel
     for index in chosen.unbind(1):
         zero = grids.zero_point[index // _REACHES]
         scale = grids.scale.view(-1)[index] * _vertex(costs, index, grids.reach).exp_()
-        scale = (scale * peak).clamp_min_(TINY)
+        scale = (scale * peak).clamp_min_(LEAST_STEP)
         for left in range(rounds, -1, -1):
             mse, fitted = _exact(rows, scale, zero, grids.steps, fit=left > 0)
             best, scale = _better(best, (scale, zero, mse)), fitted
@@ -445,7 +416,7 @@ def _best_grids(rows: Tensor, peak: Tensor, costs: Tensor, bits: int) -> Channel
     if small:
         centre, zero, _ = best
         for factor in torch.linspace(0.9, 1.1, 21).tolist():
-            scale = (centre * factor).clamp_min_(TINY)
+            scale = (centre * factor).clamp_min_(LEAST_STEP)
             best = _better(best, (scale, zero, _exact(rows, scale, zero, grids.steps)[0]))
     scale, zero, mse = best
     return ChannelGrids(scale.numpy(), zero.numpy().astype(np.int32), mse.numpy())
@@ -489,7 +460,7 @@ def _exact(
             ratio = (levels * y).sum(1) / square.clamp_min(1)
             fitted[part] *= torch.where((square > 0) & (ratio > 0), ratio, 1.0)
         error[part] = levels.sub_(y).square_().mean(1)
-    return error.double() * scale.double() ** 2, fitted.clamp_min_(TINY)
+    return error.double() * scale.double() ** 2, fitted.clamp_min_(LEAST_STEP)
 
 
 def _tiles(rows: Tensor) -> Iterator[tuple[int, Tensor]]:

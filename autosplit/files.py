@@ -43,17 +43,26 @@ def sha256_of_file(path: Path) -> str:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: to a temporary name beside it, then moved into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write a file whole or not at all: to a temporary name beside it, then moved into place.
+
+    Raises:
+        FileError: It cannot be written there.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise FileError(
+            f"{path}: must be a place to write to, {error.strerror or error}"
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -85,7 +94,7 @@ def parse_yaml(path: Path) -> Any:
     """
     try:
         return yaml.load(_read_text(path), Loader=_LOADER)  # noqa: S506 - a safe loader, in C
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2024-13-01
         line = str(error).replace("\n", " ")
         raise FileError(f"{path}: must be valid YAML, {line}") from error
 
@@ -123,15 +132,21 @@ def read_csv(path: Path, header: Sequence[str]) -> list[dict[str, str]]:
     """Read the rows of a CSV file that has exactly this header.
 
     Raises:
-        FileError: The file is missing, or its header is another one.
+        FileError: The file is missing, its header is another one, or a row is longer or shorter.
     """
-    reader = csv.DictReader(io.StringIO(_read_text(path)))
-    found = list(reader.fieldnames or [])
+    try:
+        found, *rows = list(csv.reader(io.StringIO(_read_text(path)))) or [[]]
+    except csv.Error as error:
+        raise FileError(f"{path}: must be valid CSV, {error}") from error
     if found != list(header):
         raise FileError(
             f"{path}: header must be {','.join(header)}, got {','.join(found) or 'nothing'}"
         )
-    return list(reader)
+    rows = [row for row in rows if row]
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(header):
+            raise FileError(f"{path}: row {number} must have {len(header)} fields, got {len(row)}")
+    return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def check_keys(

@@ -16,6 +16,8 @@ from typing import Any
 from autosplit.errors import FileError, GraphError, did_you_mean
 
 Shape = tuple[int, ...]
+MAX_BITS = 16
+"""Widest integer of a quantized tensor."""
 FIXED_BITS = 32
 """Width of a parameter that is not quantized: a bias, a norm's scale, a position embedding."""
 

@@ -17,9 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import DataError
-from autosplit.graph import packed_bytes
+from autosplit.graph import MAX_BITS, packed_bytes
 
-MAX_BITS = 16
 _LANE = 8
 """Elements that are moved together; they fill a whole number of bytes at every width."""
 

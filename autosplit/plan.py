@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autosplit import __version__
-from autosplit.errors import FileError, PlanError
+from autosplit.errors import FileError, GraphError, PlanError
 from autosplit.files import check_keys, read_yaml, write_yaml
-from autosplit.graph import Graph, crossing_bytes, edge_memory_bytes
-from autosplit.stats import Stats, grid_from_range
+from autosplit.graph import MAX_BITS, Graph, crossing_bytes, edge_memory_bytes
+from autosplit.stats import WIDTHS, Stats, grid_from_range
 
-MAX_BITS = 16
-"""Widest integer that a plan may ask for."""
+FLOAT_BITS = (16, 32)
+"""Widths of a tensor that a plan leaves as it is; it then has neither scale nor zero point."""
+_PLAN_KEYS = (
+    "made_by name method model graph_sha256 edge weights activations distortion lower_bound "
+    "edge_memory_bytes crossing_bytes cloud_bits predictions baseline"
+).split()
+_SECONDS = ("edge_s", "transfer_s", "cloud_s", "latency_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,8 @@ class Quantizer:
     Attributes:
         bits: Width of an integer.
         scale: Step between neighbouring integers: one number, or one per output channel.
-        zero_point: Integer that stands for zero, as many as there are scales.
+        zero_point: Integer that stands for zero, as many as there are scales; none of either: the
+            tensor stays a float of this width.
     """
 
     bits: int
@@ -120,12 +127,18 @@ def quantizers(plan: Plan, stats: Stats) -> tuple[dict[str, Quantizer], dict[str
     """The integers of a plan's weights and activations, from the clipping found when measured."""
     weights = {}
     for layer, bits in plan.weight_bits.items():
+        if bits > WIDTHS[-1]:
+            weights[layer] = Quantizer(bits, (), ())
+            continue
         grid = stats.grids[layer, bits]
         # the shortest text that gives the same float32
         scale = tuple(float(str(step)) for step in grid.scale)
         weights[layer] = Quantizer(bits, scale, tuple(map(int, grid.zero_point)))
     activations = {}
     for tensor, bits in plan.activation_bits.items():
+        if bits > WIDTHS[-1]:
+            activations[tensor] = Quantizer(bits, (), ())
+            continue
         clip = stats.distortions[tensor, "activation", bits]
         step, zero_point = grid_from_range(clip.clip_low, clip.clip_high, bits)
         activations[tensor] = Quantizer(bits, (step,), (zero_point,))
@@ -164,19 +177,21 @@ def write_plan(path: Path, file: PlanFile) -> None:
 def read_plan(path: Path, graph: Graph) -> PlanFile:
     """Read a plan and check it against the network it is for.
 
+    What follows from the widths, memory and crossing bytes, is computed and not read, so that it is
+    right after an edit by hand too.
+
     Raises:
         FileError: The file is missing or is no plan.
         PlanError: What it says does not fit the network; every problem is named, with its place.
     """
     data = read_yaml(path, "plan")
-    keys = (
-        "made_by name method model graph_sha256 edge weights activations distortion lower_bound "
-        "edge_memory_bytes crossing_bytes cloud_bits predictions baseline"
-    ).split()
-    problems = check_keys(data, keys, where=str(path))
+    problems = check_keys(data, _PLAN_KEYS, where=str(path)) or _value_problems(data, path)
     if problems:
         raise FileError("; ".join(problems))
-    cut = graph.cut(data["edge"])
+    try:
+        cut = graph.cut(data["edge"])
+    except GraphError as error:
+        raise PlanError(f"{path}: edge: {error}") from error
     channels = {name: graph.by_name[name].weight_channels for name in cut.weights}
     problems = _quantizer_problems(data["weights"], channels, f"{path}: weights")
     ones = dict.fromkeys(cut.edge_tensors, 1)
@@ -203,14 +218,15 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         },
         cloud_bits=data["cloud_bits"],
     )
+    baseline = data["baseline"]
     return PlanFile(
         plan,
         weights,
         tensors,
         data["model"],
         data["graph_sha256"],
-        data["baseline"]["name"],
-        data["baseline"]["latency_s"],
+        baseline["name"],
+        baseline["latency_s"],
     )
 
 
@@ -253,6 +269,44 @@ def _quantizer_from_dict(data: Mapping[str, Any]) -> Quantizer:
     return Quantizer(data["bits"], tuple(data["scale"]), tuple(data["zero_point"]))
 
 
+def _value_problems(data: Mapping[str, Any], path: Path) -> list[str]:
+    """What is wrong with the values of a plan beside its quantizers: all of it."""
+    problems = [
+        f"{path}: {key}: must be text, got {data[key]!r}"
+        for key in ("name", "method", "model", "graph_sha256")
+        if not isinstance(data[key], str)
+    ]
+    problems += [
+        f"{path}: {key}: must be a finite number, got {data[key]!r}"
+        for key in ("distortion", "lower_bound")
+        if not _is_number(data[key])
+    ]
+    edge, cloud_bits = data["edge"], data["cloud_bits"]
+    if not (isinstance(edge, list) and all(isinstance(name, str) for name in edge)):
+        problems.append(f"{path}: edge: must be a list of layers, got {edge!r:.60}")
+    if type(cloud_bits) is not int or cloud_bits not in {8, 16, 32}:
+        problems.append(f"{path}: cloud_bits: must be 8, 16 or 32, got {cloud_bits!r}")
+    predictions = data["predictions"]
+    if not isinstance(predictions, dict):
+        return [*problems, f"{path}: predictions: must be a mapping, got {predictions!r:.60}"]
+    problems += _seconds_problems(predictions, f"{path}: predictions", _SECONDS)
+    problems += check_keys(data["baseline"], ("name", "latency_s"), where=f"{path}: baseline")
+    return problems
+
+
+def _seconds_problems(data: Mapping[str, Any], where: str, keys: tuple[str, ...]) -> list[str]:
+    """What is wrong with a table of seconds, link by link."""
+    problems = []
+    for link, seconds in data.items():
+        wrong = check_keys(seconds, keys, where=f"{where}: {link}")
+        problems += wrong or [
+            f"{where}: {link}: {key} must be a number >= 0, got {seconds[key]!r}"
+            for key in keys
+            if not (_is_number(seconds[key]) and seconds[key] >= 0)
+        ]
+    return problems
+
+
 def _quantizer_problems(data: Any, channels: Mapping[str, int], where: str) -> list[str]:
     """What is wrong with the widths and grids of one role: all of it, each with its place."""
     problems = check_keys(data, channels, where=where)
@@ -266,6 +320,8 @@ def _quantizer_problems(data: Any, channels: Mapping[str, int], where: str) -> l
             problems += wrong
             continue
         bits, scale, zero = entry["bits"], entry["scale"], entry["zero_point"]
+        if scale == zero == [] and type(bits) is int and bits in FLOAT_BITS:
+            continue
         if type(bits) is not int or not 1 <= bits <= MAX_BITS:
             problems.append(
                 f"{place}: bits must be a whole number from 1 to {MAX_BITS}, got {bits!r}"
@@ -285,5 +341,9 @@ def _quantizer_problems(data: Any, channels: Mapping[str, int], where: str) -> l
     return problems
 
 
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
 def _is_step(value: Any) -> bool:
-    return type(value) in (int, float) and 0 < value < float("inf")
+    return _is_number(value) and value > 0

@@ -18,6 +18,7 @@ import safetensors.numpy
 
 from autosplit.errors import FileError, PlanError
 from autosplit.files import read_csv, read_yaml, write_bytes, write_csv, write_yaml
+from autosplit.graph import MAX_BITS
 
 Role = Literal["weight", "activation"]
 WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8)
@@ -106,17 +107,19 @@ def grid_from_range(low: float, high: float, bits: int) -> tuple[float, int]:
     Args:
         low: Least value to represent.
         high: Greatest value to represent, at least ``low``.
-        bits: Width, 1 or more.
+        bits: Width, 1..16.
 
     Returns:
         Scale (positive, exact in float32) and zero point (0..2^bits - 1).
 
     Raises:
-        PlanError: The range is not finite or upside down.
+        PlanError: The width is out of range, or the range is not finite or upside down.
 
     >>> grid_from_range(-1.0, 3.0, 2)
     (1.3333333730697632, 1)
     """
+    if not 1 <= bits <= MAX_BITS:
+        raise PlanError(f"width: must be 1..{MAX_BITS} bits, got {bits!r}")
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise PlanError(f"range: must be finite with low <= high, got {low!r}..{high!r}")
     steps = 2**bits - 1

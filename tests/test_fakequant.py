@@ -12,11 +12,10 @@ from autosplit.fakequant import (
     dequantize,
     fake_quantize,
     fake_quantize_,
-    grid_from_range,
     quantize,
     weight_grids,
 )
-from autosplit.stats import WIDTHS
+from autosplit.stats import WIDTHS, grid_from_range
 
 
 def silu(x):

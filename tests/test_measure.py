@@ -12,10 +12,10 @@ from torch import nn
 from autosplit import measure as measure_module
 from autosplit.capture import capture
 from autosplit.errors import DataError
-from autosplit.fakequant import fake_quantize, grid_from_range
+from autosplit.fakequant import fake_quantize
 from autosplit.graph import Graph, Layer
 from autosplit.measure import measure
-from autosplit.stats import WIDTHS
+from autosplit.stats import WIDTHS, grid_from_range
 
 SHAPE = (3, 20, 20)
 

@@ -1,0 +1,344 @@
+"""Plans: out to YAML and in again, and everything that an edit can get wrong."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import yaml
+
+from autosplit.errors import FileError, PlanError
+from autosplit.graph import Graph, Layer
+from autosplit.plan import (
+    Plan,
+    PlanFile,
+    Prediction,
+    Quantizer,
+    distiller_overrides,
+    quantizers,
+    read_plan,
+    write_plan,
+)
+from autosplit.stats import Distortion, Stats, WeightGrid
+
+
+def layer(name, inputs, shape, **more):
+    return Layer(name, more.pop("kind", "conv"), inputs, ((1,),) * len(inputs), shape, **more)
+
+
+# x -> a -> b -> cat(a, b) -> again, which reads a's weight once more
+GRAPH = Graph(
+    "toy",
+    {"x": (6,)},
+    (
+        layer("a", ("x",), (5,), weight_elements=10, weight_channels=2, fixed_elements=2),
+        layer("b", ("a",), (3,), weight_elements=15, weight_channels=3, fixed_elements=3),
+        layer("c", ("a", "b"), (8,), kind="cat"),
+        layer("again", ("c",), (5,), weight_elements=10, weight_channels=2, weight_owner="a"),
+    ),
+    ("again",),
+)
+ONE_THIRD = float(np.float32(1 / 3))
+TINY = float(np.float32(1.1754944e-38))
+
+
+def plan_file(**change):
+    """Layers a and b on the edge; a is at 4 and 3 bits, b at 5 and 7."""
+    plan = Plan(
+        name="mine",
+        method="autosplit",
+        edge=("a", "b"),
+        weight_bits={"a": 4, "b": 5},
+        activation_bits={"x": 8, "a": 3, "b": 7},
+        distortion=0.25,
+        lower_bound=0.2,
+        # weights ceil(40/8) + ceil(75/8) = 5 + 10, fixed 5 x 4; live at most x, a (6 + 2)
+        edge_memory_bytes=43,
+        # a and b cross: ceil(15/8) + ceil(21/8)
+        crossing_bytes=5,
+        predictions={"3mbps": Prediction(0.1, 0.2, 0.3)},
+    )
+    weights = {
+        "a": Quantizer(4, (ONE_THIRD, TINY), (15, 0)),
+        "b": Quantizer(5, (0.5, 0.25, 0.125), (16, 31, 1)),
+    }
+    activations = {
+        "x": Quantizer(8, (0.1,), (255,)),
+        "a": Quantizer(3, (1.0,), (0,)),
+        "b": Quantizer(7, (2.0,), (127,)),
+    }
+    file = PlanFile(plan, weights, activations, "toy", "ab12", "cloud16", {"3mbps": 0.9})
+    return replace(file, **change)
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_plan(tmp_path / "mine.yaml", plan_file())
+    return tmp_path / "mine.yaml"
+
+
+def edit(path, change):
+    """Change the YAML as a person would."""
+    data = yaml.safe_load(path.read_text())
+    change(data)
+    text = yaml.safe_dump({key: value for key, value in data.items() if key != "schema"})
+    path.write_text(f"schema: {data['schema']}\n{text}")
+
+
+class TestYaml:
+    def test_what_is_written_is_read_back(self, path):
+        assert read_plan(path, GRAPH) == plan_file()
+
+    def test_the_same_plan_gives_the_same_bytes(self, path, tmp_path):
+        write_plan(tmp_path / "again.yaml", read_plan(path, GRAPH))
+
+        assert (tmp_path / "again.yaml").read_bytes() == path.read_bytes()
+
+    def test_it_says_what_it_is_and_adds_up_its_seconds(self, path):
+        data = yaml.safe_load(path.read_text())
+
+        assert path.read_text().startswith("schema: autosplit/plan/1\n")
+        assert data["made_by"].startswith("autosplit ")
+        assert data["predictions"]["3mbps"]["latency_s"] == pytest.approx(0.6)
+        assert data["baseline"] == {"name": "cloud16", "latency_s": {"3mbps": 0.9}}
+
+    def test_scales_of_a_float32_survive_exactly(self, tmp_path):
+        steps = np.random.default_rng(0).uniform(1e-30, 1e30, 50).astype(np.float32)
+        steps = np.concatenate([steps, np.float32([1e-38, 3.4e38, 1 / 3, 0.1])])
+        graph = Graph(
+            "one",
+            {"x": (1,)},
+            (layer("a", ("x",), (1,), weight_elements=54, weight_channels=54),),
+            ("a",),
+        )
+        plan = replace(
+            plan_file().plan, edge=("a",), weight_bits={"a": 1}, activation_bits={"x": 1, "a": 1}
+        )
+        one = Quantizer(1, (1.0,), (0,))
+        weight = Quantizer(1, tuple(float(str(step)) for step in steps), (0,) * 54)
+        file = PlanFile(plan, {"a": weight}, {"x": one, "a": one}, "one", "")
+
+        write_plan(tmp_path / "p.yaml", file)
+
+        found = np.float32(read_plan(tmp_path / "p.yaml", graph).weights["a"].scale)
+        assert found.tobytes() == steps.tobytes()
+
+    def test_all_cloud_has_widths_for_its_input_alone(self, tmp_path):
+        plan = replace(plan_file().plan, edge=(), weight_bits={}, activation_bits={"x": 8})
+        plan = replace(plan, edge_memory_bytes=0, crossing_bytes=6)
+        file = plan_file(plan=plan, weights={}, activations={"x": Quantizer(8, (0.1,), (3,))})
+        write_plan(tmp_path / "p.yaml", file)
+
+        assert read_plan(tmp_path / "p.yaml", GRAPH) == file
+
+
+class TestEditing:
+    def test_another_width_changes_memory_and_crossing_bytes(self, path):
+        def change(data):
+            data["activations"]["a"] |= {"bits": 16}
+            data["weights"]["b"] |= {"bits": 6}
+
+        edit(path, change)
+
+        plan = read_plan(path, GRAPH).plan
+        # a takes 10 bytes now, b's weight ceil(90/8) = 12; live at most x, a: 16
+        assert plan.edge_memory_bytes == 5 + 12 + 20 + 16
+        assert plan.crossing_bytes == 10 + 3
+        assert (plan.activation_bits["a"], plan.weight_bits["b"]) == (16, 6)
+
+    def test_bytes_written_by_hand_are_computed_anew(self, path):
+        edit(path, lambda data: data.update(edge_memory_bytes=1, crossing_bytes="none"))
+
+        assert read_plan(path, GRAPH) == plan_file()
+
+    @pytest.mark.parametrize("bits", [0, 17, -1, "eight", True, 4.0, None])
+    def test_a_width_out_of_range_is_named(self, path, bits):
+        edit(path, lambda data: data["weights"]["a"].update(bits=bits))
+
+        with pytest.raises(PlanError) as caught:
+            read_plan(path, GRAPH)
+
+        expected = f"weights: a: bits must be a whole number from 1 to 16, got {bits!r}"
+        assert str(caught.value) == f"{path}: {expected}"
+
+    @pytest.mark.parametrize(
+        "scale", [[0.0], [-1.0], [float("nan")], [float("inf")], ["1"], [True]]
+    )
+    def test_a_step_that_is_no_positive_number_is_named(self, path, scale):
+        edit(path, lambda data: data["activations"]["a"].update(scale=scale))
+
+        with pytest.raises(
+            PlanError, match="activations: a: scale must be a list of 1 numbers > 0"
+        ):
+            read_plan(path, GRAPH)
+
+    @pytest.mark.parametrize(
+        ("zero", "good"), [(7, True), (0, True), (8, False), (-1, False), (1.0, False)]
+    )
+    def test_a_zero_point_must_fit_its_width(self, path, zero, good):
+        edit(path, lambda data: data["activations"]["a"].update(zero_point=[zero]))
+
+        if good:
+            assert read_plan(path, GRAPH).activations["a"].zero_point == (zero,)
+        else:
+            with pytest.raises(PlanError, match="a list of 1 whole numbers from 0 to 7 at 3 bits"):
+                read_plan(path, GRAPH)
+
+    def test_every_problem_is_named_at_once(self, path):
+        def change(data):
+            data["weights"]["a"]["bits"] = 17
+            data["weights"]["b"]["scale"] = [0.5]
+            data["weights"]["b"]["zero_point"] = [16, 32, 1]
+            del data["activations"]["x"]["scale"]
+            data["activations"]["b"]["bits"] = "eight"
+
+        edit(path, change)
+
+        with pytest.raises(PlanError) as caught:
+            read_plan(path, GRAPH)
+
+        whole = "must be a list of 3 whole numbers"
+        assert str(caught.value).split("; ") == [
+            f"{path}: weights: a: bits must be a whole number from 1 to 16, got 17",
+            f"{path}: weights: b: scale must be a list of 3 numbers > 0, got [0.5]",
+            f"{path}: weights: b: zero_point {whole} from 0 to 31 at 5 bits, got [16, 32, 1]",
+            f"{path}: activations: x: missing key 'scale'",
+            f"{path}: activations: b: bits must be a whole number from 1 to 16, got 'eight'",
+        ]
+
+    def test_a_tensor_too_many_and_one_too_few_are_named(self, path):
+        def change(data):
+            data["activations"]["bb"] = data["activations"].pop("b")
+
+        edit(path, change)
+
+        with pytest.raises(PlanError) as caught:
+            read_plan(path, GRAPH)
+
+        assert str(caught.value) == (
+            f"{path}: activations: unknown key 'bb', did you mean 'b'?; "
+            f"{path}: activations: missing key 'b'"
+        )
+
+    def test_an_unknown_layer_is_named_with_the_file(self, path):
+        edit(path, lambda data: data["edge"].append("agian"))
+
+        with pytest.raises(PlanError) as caught:
+            read_plan(path, GRAPH)
+
+        expected = f"{path}: edge: toy: no layer 'agian', did you mean 'again'?"
+        assert str(caught.value) == expected
+
+    def test_an_edge_side_with_a_hole_is_named_with_the_file(self, path):
+        edit(path, lambda data: data.update(edge=["b"]))
+
+        with pytest.raises(PlanError) as caught:
+            read_plan(path, GRAPH)
+
+        expected = f"{path}: edge: b: is on the edge, so 'a' that it reads must be too"
+        assert str(caught.value) == expected
+
+    def test_wrong_values_elsewhere_are_all_named(self, path):
+        def change(data):
+            data["name"] = 3
+            data["edge"] = "a"
+            data["distortion"] = "low"
+            data["cloud_bits"] = 8
+            data["predictions"]["3mbps"]["edge_s"] = -1
+            del data["predictions"]["3mbps"]["cloud_s"]
+            data["predictions"]["lte"] = {
+                "edge_s": -1,
+                "transfer_s": 0,
+                "cloud_s": "x",
+                "latency_s": 1,
+            }
+            data["baseline"] = None
+
+        edit(path, change)
+
+        with pytest.raises(FileError) as caught:
+            read_plan(path, GRAPH)
+
+        assert str(caught.value).replace(f"{path}: ", "").split("; ") == [
+            "name: must be text, got 3",
+            "distortion: must be a finite number, got 'low'",
+            "edge: must be a list of layers, got 'a'",
+            "cloud_bits: must be 16 or 32, got 8",
+            "predictions: 3mbps: missing key 'cloud_s'",
+            "predictions: lte: edge_s must be a number >= 0, got -1",
+            "predictions: lte: cloud_s must be a number >= 0, got 'x'",
+            "baseline: must be a mapping, got NoneType",
+        ]
+
+    def test_keys_of_the_file_are_checked(self, path):
+        def change(data):
+            data["actvations"] = data.pop("activations")
+
+        edit(path, change)
+
+        with pytest.raises(
+            FileError, match=r"'actvations', did you mean 'activations'\?; .*missing"
+        ):
+            read_plan(path, GRAPH)
+
+
+class TestRecords:
+    @pytest.mark.parametrize(
+        ("distortion", "bound", "gap"),
+        [(0.25, 0.2, 0.2), (1.0, 1.0, 0.0), (1.0, 1.1, 0.0), (4.0, 1.0, 0.75), (0.0, 0.0, 0.0)],
+    )
+    def test_the_gap_is_relative_to_the_distortion(self, distortion, bound, gap):
+        plan = replace(plan_file().plan, distortion=distortion, lower_bound=bound)
+
+        assert plan.optimality_gap == pytest.approx(gap)
+
+    def test_latency_is_the_sum_of_its_parts(self):
+        assert Prediction(1.0, 20.0, 300.0).latency_s == 321.0
+
+    def test_integers_come_from_the_clipping_that_was_measured(self):
+        plan = replace(plan_file().plan, weight_bits={"a": 2}, activation_bits={"x": 2})
+        grid = WeightGrid(np.float32([0.1, 1 / 3]), np.int32([1, 2]))
+        clips = {("x", "activation", 2): Distortion(0.0, 0.0, -1.0, 2.0)}
+        stats = Stats(1, {}, clips, {("a", 2): grid})
+
+        weights, activations = quantizers(plan, stats)
+
+        assert np.float32(weights["a"].scale).tobytes() == grid.scale.tobytes()
+        assert (weights["a"].bits, weights["a"].zero_point) == (2, (1, 2))
+        # steps of 3 / (2^2 - 1); zero is the second of -1, 0, 1, 2
+        assert activations == {"x": Quantizer(2, (1.0,), (1,))}
+
+
+class TestDistiller:
+    def test_the_form_is_that_of_the_original(self):
+        """A layer that reads another one's weight is quantized as that one is."""
+        plan = replace(
+            plan_file().plan,
+            edge=("a", "b", "c", "again"),
+            activation_bits={"x": 8, "a": 3, "b": 7, "c": 6, "again": 2},
+        )
+
+        assert distiller_overrides(plan_file(plan=plan), GRAPH) == {
+            "quantizers": {
+                "post_train_quantizer": {
+                    "class": "PostTrainLinearQuantizer",
+                    "bits_activations": None,
+                    "bits_parameters": None,
+                    "bits_accum": 32,
+                    "mode": {"activations": "ASYMMETRIC_UNSIGNED", "weights": "SYMMETRIC"},
+                    "per_channel_wts": True,
+                    "inputs_quant_auto_fallback": True,
+                    "model_activation_stats": "stats.yaml",
+                    "overrides": {
+                        "a": {"bits_weights": 4, "bits_activations": 3},
+                        "b": {"bits_weights": 5, "bits_activations": 7},
+                        "c": {"bits_activations": 6},
+                        "again": {"bits_weights": 4, "bits_activations": 2},
+                    },
+                }
+            }
+        }
+
+    def test_layers_in_the_cloud_are_left_out(self):
+        found = distiller_overrides(plan_file(), GRAPH)["quantizers"]["post_train_quantizer"]
+
+        assert list(found["overrides"]) == ["a", "b"]

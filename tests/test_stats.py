@@ -1,0 +1,132 @@
+"""The record of what was measured: out to files and in again, and the grid of a range."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autosplit.errors import FileError, PlanError
+from autosplit.stats import (
+    STATS_FILES,
+    Distortion,
+    Stats,
+    TensorStats,
+    WeightGrid,
+    grid_from_range,
+    read_stats,
+    write_stats,
+)
+
+
+def tensor(**change):
+    return replace(
+        TensorStats(-1.5, 2.0, -1.25, 1 / 3, 0.1, 1e-9, 0.7, (3, 4, 4), 48),
+        **change,
+    )
+
+
+STATS = Stats(
+    7,
+    {"x": tensor(), "layer1.0.conv1": tensor(shape=(10,), elements=10), "no": tensor(max=1e30)},
+    {
+        ("x", "activation", 8): Distortion(1e-5, 0.1 + 0.2, -1.5, 2.0),
+        ("layer1.0.conv1", "activation", 1): Distortion(0.0, 0.0, 0.0, 0.0),
+        ("layer1.0.conv1", "weight", 1): Distortion(1 / 3, 2 / 3, -0.5, 0.5),
+    },
+    {
+        ("layer1.0.conv1", 1): WeightGrid(np.float32([1 / 3, 1e-38]), np.int32([1, 0])),
+        ("layer1.0.conv1", 8): WeightGrid(np.float32([0.1, 3e38]), np.int32([255, 128])),
+    },
+)
+
+
+class TestFiles:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        write_stats(tmp_path, STATS)
+        return tmp_path
+
+    def test_what_is_written_is_read_back(self, folder):
+        found = read_stats(folder)
+
+        assert (found.samples, found.tensors) == (7, STATS.tensors)
+        assert found.distortions == STATS.distortions
+        assert found.grids.keys() == STATS.grids.keys()
+        for key, grid in STATS.grids.items():
+            assert found.grids[key].scale.tobytes() == grid.scale.tobytes()
+            assert found.grids[key].zero_point.tobytes() == grid.zero_point.tobytes()
+
+    def test_the_same_stats_give_the_same_bytes(self, folder, tmp_path):
+        write_stats(tmp_path / "again", read_stats(folder))
+
+        assert {path.name for path in (tmp_path / "again").iterdir()} == set(STATS_FILES)
+        for name in STATS_FILES:
+            assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
+
+    @pytest.mark.parametrize("name", STATS_FILES)
+    def test_a_missing_file_is_named(self, folder, name):
+        (folder / name).unlink()
+
+        with pytest.raises(FileError, match=rf"{name}: must be a"):
+            read_stats(folder)
+
+    @pytest.mark.parametrize("name", STATS_FILES)
+    def test_a_foreign_file_is_named(self, folder, name):
+        (folder / name).write_text("foreign: 1\n")
+
+        with pytest.raises(FileError, match=rf"{name}: "):
+            read_stats(folder)
+
+    @pytest.mark.parametrize(
+        ("name", "old", "new"),
+        [
+            ("stats.yaml", "avg_max", "average"),
+            ("distortion.csv", ",8,", ",eight,"),
+            ("distortion.csv", ",1e-05,", ",,"),
+        ],
+    )
+    def test_a_damaged_file_is_refused(self, folder, name, old, new):
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+
+        with pytest.raises(FileError, match="stats must be as autosplit wrote them"):
+            read_stats(folder)
+
+
+class TestGrid:
+    @pytest.mark.parametrize(
+        ("low", "high", "bits", "scale", "zero"),
+        [
+            (-1.0, 2.0, 2, 1.0, 1),
+            (0.0, 255.0, 8, 1.0, 0),
+            (-255.0, 0.0, 8, 1.0, 255),
+            (10.0, 30.0, 1, 30.0, 0),  # zero is always there
+            (-30.0, -10.0, 1, 30.0, 1),
+            (0.0, 0.0, 4, 1.0, 0),
+        ],
+    )
+    def test_it_equals_a_grid_by_hand(self, low, high, bits, scale, zero):
+        assert grid_from_range(low, high, bits) == (scale, zero)
+
+    @given(st.floats(-1e30, 1e30), st.floats(-1e30, 1e30), st.integers(1, 16))
+    def test_it_holds_zero_and_both_ends_to_half_a_step(self, one, other, bits):
+        low, high = sorted((one, other))
+        scale, zero = grid_from_range(low, high, bits)
+        steps = 2**bits - 1
+
+        assert float(np.float32(scale)) == scale > 0
+        assert 0 <= zero <= steps
+        slack = 0.5 * scale + 1e-6 * max(abs(low), abs(high)) + 1e-30
+        assert -zero * scale <= min(low, 0.0) + slack
+        assert (steps - zero) * scale >= max(high, 0.0) - slack
+
+    @pytest.mark.parametrize(
+        ("low", "high"), [(1.0, -1.0), (math.nan, 1.0), (0.0, math.inf), (-math.inf, 0.0)]
+    )
+    def test_what_is_no_range_is_refused(self, low, high):
+        with pytest.raises(PlanError, match="must be finite with low <= high"):
+            grid_from_range(low, high, 8)
