@@ -168,13 +168,18 @@ def edge_s(
     return seconds
 
 
-def cloud_s(cut: Cut, device: Device) -> float:
-    """Predict the seconds of the cloud half, all of it in the device's floats.
+def cloud_s(cut: Cut, device: Device, bits: int | None = None) -> float:
+    """Predict the seconds of the cloud half, all of it at one width.
+
+    Args:
+        cut: The cut.
+        device: The cloud device.
+        bits: Width; the device's floats if None.
 
     Raises:
         LatencyError: The device's model does not know a layer.
     """
-    bits = device.float_bits
+    bits = device.float_bits if bits is None else bits
     widths = dict.fromkeys(cut.graph.tensors, bits)
     layers = (cut.graph.by_name[name] for name in cut.cloud)
     return sum((layer_s(layer, cut.graph, device, bits, widths) for layer in layers), 0.0)
@@ -207,6 +212,7 @@ def predict(
     edge: Device,
     cloud: Device,
     link: Link,
+    cloud_bits: int | None = None,
 ) -> Prediction:
     """Predict the seconds of a cut at these widths, from the input to the answer.
 
@@ -217,6 +223,7 @@ def predict(
         edge: The edge device.
         cloud: The cloud device.
         link: The link between them.
+        cloud_bits: Width of the cloud half; the cloud device's floats if None.
 
     Raises:
         LatencyError: A device's model does not know a layer, or a tensor has no width.
@@ -224,7 +231,7 @@ def predict(
     return Prediction(
         edge_s=edge_s(cut, edge, weight_bits, activation_bits),
         transfer_s=transfer_s(cut, link, activation_bits),
-        cloud_s=cloud_s(cut, cloud),
+        cloud_s=cloud_s(cut, cloud, cloud_bits),
     )
 
 

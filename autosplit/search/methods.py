@@ -77,8 +77,19 @@ def _least(problem: Problem) -> float:
 METHODS: dict[str, Method] = {
     "autosplit": autosplit,
     "autosplit2021": autosplit2021,
+    "neurosurgeon": baselines.neurosurgeon,
+    "dads": baselines.dads,
+    "qdmp": baselines.qdmp,
     **{f"uniform{bits}": _uniform(bits) for bits in (2, 4, 6, 8)},
     "cloud16": _cloud16,
+    "cloud8": baselines.cloud8,
+    "cloud-jpeg": baselines.cloud_jpeg,
+    "edge-float": baselines.edge_float,
     "random": baselines.random,
 }
 """Method name -> function."""
+
+DEFAULT_METHODS = ("autosplit", "uniform2", "uniform4", "uniform6", "uniform8", "cloud16")
+"""Ours and the two ways not to split: everything on the edge, everything in the cloud."""
+ALL = "all"
+"""Stands for every method there is."""

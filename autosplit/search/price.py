@@ -20,6 +20,7 @@ def price(
     name: str,
     method: str,
     lower_bound: float,
+    cloud_bits: int | None = None,
 ) -> Plan:
     """Add up memory, bytes, distortion and seconds of a cut at these widths, for every link.
 
@@ -33,10 +34,11 @@ def price(
         name: Name of the plan.
         method: Method that made it.
         lower_bound: Proven bound of its distortion.
+        cloud_bits: Width of the cloud half; the cloud device's floats if None.
     """
     distortion = problem.distortion_of(weight_bits, activation_bits)
     here_s = edge_s(cut, problem.edge, weight_bits, activation_bits)
-    there_s = cloud_s(cut, problem.cloud)
+    there_s = cloud_s(cut, problem.cloud, cloud_bits)
     return Plan(
         name=name,
         method=method,
@@ -51,5 +53,5 @@ def price(
             link: Prediction(here_s, transfer_s(cut, problem.links[link], activation_bits), there_s)
             for link in sorted(problem.links)
         },
-        cloud_bits=problem.cloud.float_bits,
+        cloud_bits=cloud_bits or problem.cloud.float_bits,
     )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from autosplit.errors import DataError, InfeasibleError, PlanError
 from autosplit.graph import Cut, Graph, edge_memory_bytes, packed_bytes
 from autosplit.profiles import Device, Link
+from autosplit.search.jpeg import InputCoding
 from autosplit.stats import DEFAULT_WIDTHS, WIDTHS, Distortion, Role
 
 
@@ -28,6 +29,7 @@ class Problem:
         memory_bytes: What the edge half may use; None: as much as the edge device has.
         widths: Widths that may be used, ascending; those that the edge device lacks are left out.
         input_bits: Width of the network's inputs, on the edge and on the wire.
+        input_coding: How the input travels when it is compressed, for ``cloud-jpeg``; None: never.
 
     Raises:
         DataError: A distortion is missing, negative or not finite.
@@ -43,6 +45,7 @@ class Problem:
     memory_bytes: int | None = None
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     input_bits: int = 8
+    input_coding: InputCoding | None = None
     usable: tuple[int, ...] = field(init=False)
     """Widths that may be used and that the edge device supports, ascending."""
 
@@ -98,11 +101,17 @@ class Problem:
     def distortion_of(
         self, weight_bits: Mapping[str, int], activation_bits: Mapping[str, int]
     ) -> float:
-        """Sum of the distortions of some weights and activations at their widths."""
-        table = self.distortions
-        weights = (table[name, "weight", bits].distortion for name, bits in weight_bits.items())
-        tensors = (table[t, "activation", bits].distortion for t, bits in activation_bits.items())
-        return sum(weights, 0.0) + sum(tensors, 0.0)
+        """Sum of the distortions of some weights and activations at their widths; floats have none.
+
+        A width above all that are measured is that of a float.
+        """
+        total = 0.0
+        roles: tuple[tuple[Role, Mapping[str, int]], ...]
+        roles = (("weight", weight_bits), ("activation", activation_bits))
+        for role, widths in roles:
+            quantized = ((name, bits) for name, bits in widths.items() if bits <= WIDTHS[-1])
+            total += sum((self.distortions[n, role, b].distortion for n, b in quantized), 0.0)
+        return total
 
     def uniform(self, cut: Cut, bits: int) -> tuple[dict[str, int], dict[str, int]]:
         """Weight and activation widths of a cut that are the same everywhere but at the inputs."""

@@ -225,10 +225,16 @@ def test_the_front_is_the_front_of_all_plans_where_widths_change_no_seconds(prob
 def test_every_plan_of_every_method_conforms(problem):
     if not problem_fits(problem):
         return
-    plans = search(problem)
+    plans = search(problem, sorted(set(METHODS) - {"cloud8", "random"}))  # see test_baselines
 
     assert len({plan.name for plan in plans}) == len(plans)
-    assert {plan.method for plan in plans} == set(METHODS)
+    # without a JPEG and without floats on the edge there is nothing to make a plan of
+    assert {plan.method for plan in plans} == set(METHODS) - {
+        "cloud8",
+        "random",
+        "cloud-jpeg",
+        "edge-float",
+    }
     for plan in plans:
         cut = problem.graph.cut(plan.edge)
         widths = plan.weight_bits, plan.activation_bits
