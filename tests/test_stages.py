@@ -1,0 +1,675 @@
+"""The five stages on a tiny network: the same files each way, nothing twice or half-written."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from autosplit import scoring, stages
+from autosplit.errors import (
+    AutoSplitError,
+    DataError,
+    FileError,
+    InfeasibleError,
+    LatencyError,
+    ModelError,
+    PlanError,
+    ProfileError,
+    StageError,
+)
+from autosplit.options import StatsOptions
+from autosplit.runfolder import default_folder, plan_names, read_graph
+
+NAMES = ("stats", "search", "latency", "quantize", "collect")
+
+
+def files_of(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def rerun(tiny, **change):
+    """Run all stages again; gives the names of those that had something to do."""
+    outcomes = stages.run(tiny.run, {**tiny.given, **change})
+    return [outcome.stage for outcome in outcomes if not outcome.done_before]
+
+
+def step(tiny, stage, force=False, **given):
+    return stages.RUNNERS[stage][0](tiny.run, given, force=force)
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def edit_plan(tiny, name, change):
+    path = tiny.run / "plans" / f"{name}.yaml"
+    data = yaml.safe_load(path.read_text())
+    schema = data.pop("schema")
+    change(data)
+    path.write_text(f"schema: {schema}\n{yaml.safe_dump(data)}")
+    return path
+
+
+def edit_text(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+class TestRun:
+    def test_it_does_all_five_stages_and_says_what_each_did(self, finished):
+        assert [outcome.stage for outcome in finished.outcomes] == list(NAMES)
+        assert not any(outcome.done_before for outcome in finished.outcomes)
+        stats, search, latency, quantize, collect = (o.text for o in finished.outcomes)
+        # 64 x 9 x 4, then 16 x 36 x 6, then 96 x 5
+        assert stats.startswith("stats: 3 layers, 6,240 multiply-accumulates, measured on 8 images")
+        assert search.endswith(" baselines")
+        assert "on toy and tpu_v1 over 1mbps, 20kbps" in latency
+        assert quantize.endswith(" measured anew")
+        assert collect.startswith("Over 1mbps, ")
+
+    def test_it_writes_what_the_design_says(self, tiny):
+        plans = {f"plans/{name}.yaml" for name in plan_names(tiny.run)}
+        scores = {f"stages/scores/{name}.json" for name in plan_names(tiny.run, "pareto")}
+
+        assert set(files_of(tiny.run)) == plans | scores | {
+            *(f"stages/{name}.json" for name in (*NAMES, "pick")),
+            "stages/scores/float.json",
+            *("graph.json", "layers.csv", "stats.yaml", "distortion.csv"),
+            *("weight_grids.safetensors", "plans.csv", "latency.csv", "layer_latency.csv"),
+            *("scores.csv", "summary.csv", "pareto.png", "pick.yaml"),
+        }
+
+    def test_stage_by_stage_gives_the_same_bytes(self, tiny):
+        steps = tiny.place / "steps"
+        given = {
+            "stats": {"model": "net.py:net", "data": "data.py:data"},
+            "search": {"edge": "toy.yaml", "links": ("1mbps", "20kbps")},
+            "latency": {},
+            "quantize": {},
+            "collect": {"max_drop": 100.0},
+        }
+        for stage, (function, _) in stages.RUNNERS.items():
+            function(steps, given[stage])
+
+        assert files_of(steps) == files_of(tiny.run)
+
+    def test_a_second_time_nothing_is_new(self, tiny):
+        before = files_of(tiny.run)
+        outcomes = list(stages.run(tiny.run, tiny.given))
+
+        assert [outcome.done_before for outcome in outcomes] == [True] * 5
+        for outcome in outcomes[:4]:
+            assert outcome.text == f"{outcome.stage}: nothing new to do in {tiny.run}"
+        assert outcomes[4].text.startswith("Over 1mbps, ")
+        assert files_of(tiny.run) == before
+
+    def test_options_are_remembered(self, tiny):
+        assert not any(not o.done_before for o in stages.run(tiny.run, {}))
+
+    def test_force_redoes_everything_and_gives_the_same_bytes(self, tiny):
+        before = files_of(tiny.run)
+        outcomes = list(stages.run(tiny.run, {}, force=True))
+
+        assert not any(outcome.done_before for outcome in outcomes)
+        measured = len(plan_names(tiny.run, "pareto"))
+        assert outcomes[3].text == f"quantize: {measured} plans, {measured} measured anew"
+        assert files_of(tiny.run) == before
+
+    def test_a_missing_file_is_made_again(self, tiny):
+        before = files_of(tiny.run)
+        (tiny.run / "pareto.png").unlink()
+        (tiny.run / "latency.csv").unlink()
+
+        assert rerun(tiny) == ["latency", "collect"]
+        assert files_of(tiny.run) == before
+
+    def test_an_unknown_option_is_refused(self, tiny):
+        with pytest.raises(StageError, match="unknown option 'max_dorp', did you mean 'max_drop'"):
+            list(stages.run(tiny.run, {"max_dorp": 1.0}))
+
+    def test_jobs_change_no_byte(self, tiny):
+        before = files_of(tiny.run)
+        step(tiny, "quantize", force=True, jobs=2)
+        after = files_of(tiny.run)
+
+        assert {name for name in before if before[name] != after[name]} == {"stages/quantize.json"}
+
+    def test_progress_adds_up(self, tiny):
+        told = []
+
+        class Bar:
+            def __init__(self, what, total):
+                self.line = [what, total, 0]
+                told.append(self.line)
+
+            def __enter__(self):
+                return self.advance
+
+            def __exit__(self, *_):
+                pass
+
+            def advance(self, count):
+                self.line[2] += count
+
+        list(stages.run(tiny.run, {}, force=True, progress=Bar))
+
+        assert [what.split(":")[0] for what, _, _ in told] == [
+            "stats",
+            "search",
+            "search",
+            "latency",
+            "quantize",
+            "collect",
+        ]
+        assert all(total == done for _, total, done in told)
+
+
+class TestChangesAreNoticed:
+    def test_a_network_file(self, tiny):
+        edit_text(tiny.place / "net.py", "nn.ReLU(),\n        nn.Flatten", "nn.Flatten")
+
+        assert rerun(tiny) == list(NAMES)
+
+    def test_a_network_file_by_quantize_alone(self, tiny):
+        edit_text(tiny.place / "net.py", "nn.ReLU", "nn.SiLU")
+
+        with pytest.raises(StageError, match="its file has changed, run: autosplit stats --out"):
+            step(tiny, "quantize")
+
+    def test_a_data_file(self, tiny):
+        edit_text(tiny.place / "data.py", "manual_seed(3)", "manual_seed(4)")
+
+        assert rerun(tiny) == list(NAMES)
+
+    def test_labels_alone(self, tiny):
+        """The statistics are of the same images, so nothing is searched again."""
+        edit_text(tiny.place / "data.py", "% 5", "% 4")
+
+        assert rerun(tiny) == ["stats", "quantize", "collect"]
+
+    def test_a_profile(self, tiny):
+        edit_text(tiny.place / "toy.yaml", "1.0e+6\npeak", "2.0e+6\npeak")
+        done = rerun(tiny)
+
+        assert done[:2] == ["search", "latency"]
+        assert "stats" not in done
+
+    def test_a_memory_limit_that_only_the_paragraph_shows(self, tiny):
+        """The plans stay the same, what is said of them does not."""
+        rerun(tiny, memory_bytes=90_000)
+
+        (last,) = [o for o in stages.run(tiny.run, {}) if o.stage == "collect"]
+        assert "bytes of 90,000 allowed" in last.text
+
+    def test_more_images(self, tiny):
+        assert rerun(tiny, images=6) == ["quantize", "collect"]
+        assert {row["images"] for row in table(tiny.run / "scores.csv")} == {"6"}
+
+    def test_a_limit_of_accuracy_needs_no_measuring(self, tiny):
+        assert rerun(tiny, max_drop=99.0) == ["collect"]
+
+    def test_a_measurement_that_changes_makes_the_search_due(self, tiny):
+        step(tiny, "stats", calibration_images=4)
+
+        for stage in ("latency", "quantize", "collect"):
+            with pytest.raises(StageError, match="'autosplit search' to be done again"):
+                step(tiny, stage)
+
+    def test_a_search_that_changes_makes_what_follows_due(self, tiny):
+        step(tiny, "search", widths=(2, 8), methods=("uniform8", "cloud16"))
+
+        with pytest.raises(StageError, match="'autosplit latency' to be done again"):
+            step(tiny, "collect")
+        step(tiny, "latency")
+        with pytest.raises(StageError, match="'autosplit quantize' to be done again"):
+            step(tiny, "collect")
+        step(tiny, "quantize")
+        step(tiny, "collect")
+
+        assert {row["name"] for row in table(tiny.run / "summary.csv")} == {"uniform8", "cloud16"}
+        assert {p.stem for p in (tiny.run / "plans").iterdir()} == {"uniform8", "cloud16"}
+
+
+class TestOrder:
+    @pytest.mark.parametrize(
+        ("stage", "needs"),
+        [("search", "stats"), ("latency", "search"), ("quantize", "search"), ("collect", "search")],
+    )
+    def test_a_stage_before_the_one_it_needs(self, tmp_path, stage, needs):
+        folder = tmp_path / "new"
+        with pytest.raises(StageError) as caught:
+            stages.RUNNERS[stage][0](folder, {})
+
+        assert str(caught.value) == (
+            f"{folder}: 'autosplit {stage}' needs 'autosplit {needs}' to be done first in this run "
+            f"folder, run: autosplit {needs} --out {folder}"
+        )
+        assert not folder.exists()
+
+    def test_a_run_folder_of_another_model(self, tiny):
+        before = files_of(tiny.run)
+        with pytest.raises(StageError) as caught:
+            rerun(tiny, model="fashion-resnet")
+
+        assert str(caught.value) == (
+            f"{tiny.run}: is a run folder of net.py:net, asked for fashion-resnet; choose another "
+            "one with --out, or redo this one with --force"
+        )
+        assert files_of(tiny.run) == before
+
+    def test_force_takes_over_a_run_folder_with_fresh_options(self, tiny):
+        step(tiny, "stats", seed=3)
+        (tiny.place / "other.py").write_text((tiny.place / "net.py").read_text())
+        step(tiny, "stats", force=True, model="other.py:net", data="data.py:data")
+
+        stamp = json.loads((tiny.run / "stages" / "stats.json").read_text())
+        assert (stamp["options"]["model"], stamp["options"]["seed"]) == ("other.py:net", 0)
+
+
+class TestInterrupted:
+    def test_what_is_measured_is_kept(self, tiny, monkeypatch):
+        names = plan_names(tiny.run, "pareto")
+        before = files_of(tiny.run)
+        seen = []
+
+        def third_fails(program, file, batches, reference):
+            seen.append(file.plan.name)
+            if len(seen) == 3:
+                raise KeyboardInterrupt
+            return evaluate(program, file, batches, reference)
+
+        evaluate = scoring.evaluate
+        monkeypatch.setattr(scoring, "evaluate", third_fails)
+        with pytest.raises(KeyboardInterrupt):
+            step(tiny, "quantize", images=6)
+
+        assert seen == names[:3]
+        assert files_of(tiny.run)["scores.csv"] == before["scores.csv"]
+
+        outcome = step(tiny, "quantize", images=6)
+
+        assert seen[3:] == names[2:]
+        assert outcome.text == f"quantize: {len(names)} plans, {len(names) - 2} measured anew"
+        assert [row["name"] for row in table(tiny.run / "scores.csv")] == ["float", *names]
+
+    def test_the_float_score_is_that_of_the_same_images(self, tiny, monkeypatch):
+        """A run on other images that stops after the float network must not leave its score."""
+        before = files_of(tiny.run)["scores.csv"]
+
+        def fail(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(scoring, "evaluate", fail)
+            with pytest.raises(KeyboardInterrupt):
+                step(tiny, "quantize", images=6)
+        (tiny.run / "scores.csv").unlink()
+        step(tiny, "quantize")
+
+        assert files_of(tiny.run)["scores.csv"] == before
+
+    def test_a_search_that_stops_while_writing_is_not_done(self, tiny, monkeypatch):
+        before = files_of(tiny.run)
+        count = []
+
+        def second_fails(*arguments):
+            count.append(1)
+            if len(count) == 2:
+                raise KeyboardInterrupt
+            write_plan(*arguments)
+
+        write_plan = stages.write_plan
+        with monkeypatch.context() as patch:
+            patch.setattr(stages, "write_plan", second_fails)
+            with pytest.raises(KeyboardInterrupt):
+                step(tiny, "search", widths=(1, 8))
+
+        with pytest.raises(StageError, match="needs 'autosplit search' to be done first"):
+            step(tiny, "latency")
+        step(tiny, "search", **{key: tiny.given[key] for key in ("edge", "links")})
+        assert files_of(tiny.run) == before
+
+    @pytest.mark.parametrize(
+        ("stage", "writer"),
+        [("stats", "write_stats"), ("latency", "write_csv"), ("collect", "write_yaml")],
+    )
+    def test_a_stage_that_stops_while_writing_is_done_again(self, tiny, monkeypatch, stage, writer):
+        def fail(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(stages, writer, fail)
+            with pytest.raises(KeyboardInterrupt):
+                step(tiny, stage, force=True)
+
+        assert not (tiny.run / "stages" / f"{stage}.json").exists()
+
+
+class TestEditedPlans:
+    def test_a_width_out_of_range_stops_quantize_before_anything_is_written(self, tiny):
+        path = edit_plan(tiny, "uniform8", lambda data: data["weights"]["0"].update(bits=33))
+        before = files_of(tiny.run)
+
+        with pytest.raises(PlanError) as caught:
+            step(tiny, "quantize")
+
+        expected = "weights: 0: bits must be a whole number from 1 to 16, got 33"
+        assert str(caught.value) == f"{path.relative_to(tiny.place)}: {expected}".replace(
+            "run/", f"{tiny.run}/"
+        )
+        assert files_of(tiny.run) == before
+
+    def test_a_valid_width_is_respected_and_measured_again(self, tiny):
+        """At 1 bit instead of 8 the first activation is all but lost."""
+
+        def change(data):
+            data["activations"]["0"] = {"bits": 1, "scale": [100.0], "zero_point": [0]}
+
+        path = edit_plan(tiny, "uniform8", change)
+        text = path.read_text()
+        before = {row["name"]: row for row in table(tiny.run / "scores.csv")}
+        memory = {row["name"]: row for row in table(tiny.run / "summary.csv")}["uniform8"]
+
+        outcome = step(tiny, "quantize")
+
+        assert outcome.text.endswith(" plans, 1 measured anew")
+        after = {row["name"]: row for row in table(tiny.run / "scores.csv")}
+        assert float(after["uniform8"]["agreement"]) < float(before["uniform8"]["agreement"])
+        assert {n for n in after if after[n] != before[n]} == {"uniform8"}
+        with pytest.raises(
+            StageError, match=r"'autosplit latency'.* plans/uniform8\.yaml has chang"
+        ):
+            step(tiny, "collect")
+        step(tiny, "latency")
+        step(tiny, "collect")
+        row = {row["name"]: row for row in table(tiny.run / "summary.csv")}["uniform8"]
+        # live at most: the first two tensors of 256 and 96 elements, then 64 and 256
+        assert int(memory["edge_memory_bytes"]) - int(row["edge_memory_bytes"]) == 352 - (32 + 96)
+        assert path.read_text() == text
+
+    def test_a_plan_edited_after_quantize_is_not_collected(self, tiny):
+        edit_plan(tiny, "uniform8", lambda data: data["weights"]["0"].update(bits=9))
+        step(tiny, "latency")
+
+        with pytest.raises(
+            StageError, match=r"'autosplit quantize'.* plans/uniform8\.yaml has chan"
+        ):
+            step(tiny, "collect")
+
+
+class TestLatency:
+    def test_the_search_and_the_latency_stage_agree(self, tiny):
+        keys = ("edge_s", "transfer_s", "cloud_s", "latency_s")
+        searched = {
+            (row["name"], row["link"]): [row[key] for key in keys]
+            for row in table(tiny.run / "plans.csv")
+        }
+        timed = {
+            (row["name"], row["link"]): [row[key] for key in keys]
+            for row in table(tiny.run / "latency.csv")
+        }
+
+        assert timed == searched
+
+    def test_layers_add_up_to_their_side(self, tiny):
+        layers = table(tiny.run / "layer_latency.csv")
+        for plan in table(tiny.run / "latency.csv"):
+            for side in ("edge", "cloud"):
+                seconds = [
+                    float(row["seconds"])
+                    for row in layers
+                    if (row["name"], row["side"]) == (plan["name"], side)
+                ]
+                assert sum(seconds) == pytest.approx(float(plan[f"{side}_s"]), abs=1e-15)
+
+    def test_it_can_be_asked_for_other_hardware_and_run_goes_back(self, tiny):
+        before = files_of(tiny.run)
+        step(tiny, "latency", edge="jetson_nano", links=("lte",))
+        rows = table(tiny.run / "latency.csv")
+        assert {(row["edge"], row["cloud"], row["link"]) for row in rows} == {
+            ("jetson_nano", "tpu_v1", "lte")
+        }
+        step(tiny, "collect")
+        assert {row["link"] for row in table(tiny.run / "summary.csv")} == {"lte"}
+
+        assert rerun(tiny) == ["latency", "collect"]
+        assert files_of(tiny.run) == before
+
+
+class TestCollect:
+    def test_the_pick_is_the_fastest_allowed_row_of_the_table(self, tiny):
+        step(tiny, "collect", max_drop=10.0)
+        rows = table(tiny.run / "summary.csv")
+        data = yaml.safe_load((tiny.run / "pick.yaml").read_text())
+
+        assert (data["headline"], data["max_drop"]) == ("1mbps", 10.0)
+        assert set(data["picks"]) == {"1mbps", "20kbps"}
+        for link, entry in data["picks"].items():
+            allowed = [
+                row
+                for row in rows
+                if row["link"] == link
+                and row["drop"] != ""
+                and float(row["drop"]) <= 10
+                and int(row["edge_memory_bytes"]) <= 100_000
+            ]
+            assert entry["latency_s"] == min(float(row["latency_s"]) for row in allowed)
+            (row,) = [row for row in allowed if row["name"] == entry["plan"]]
+            assert float(row["drop"]) == entry["drop"]
+            assert int(row["cut_bytes"]) == entry["crossing_bytes"]
+
+    def test_rows_are_by_link_and_latency(self, tiny):
+        rows = table(tiny.run / "summary.csv")
+        keys = [(row["link"] != "1mbps", float(row["latency_s"])) for row in rows]
+
+        assert keys == sorted(keys)
+
+    def test_a_link_can_be_asked_for(self, tiny):
+        assert step(tiny, "collect", link="20kbps").text.startswith("Over 20kbps, ")
+        with pytest.raises(DataError, match="link '20kbp': must be one with a pick, did you mean"):
+            step(tiny, "collect", link="20kbp")
+
+    def test_a_drop_that_nothing_keeps(self, tiny):
+        before = files_of(tiny.run)
+        with pytest.raises(
+            InfeasibleError, match="no measured plan loses at most -1000 points, the"
+        ):
+            step(tiny, "collect", max_drop=-1000.0)
+
+        assert files_of(tiny.run) == before
+
+    def test_plans_that_were_not_measured_stay_in_the_table(self, tiny):
+        step(tiny, "quantize", plans="uniform8,cloud16")
+        step(tiny, "collect")
+        rows = table(tiny.run / "summary.csv")
+
+        assert {row["name"] for row in rows} == set(plan_names(tiny.run))
+        assert {row["name"] for row in rows if row["drop"]} == {"uniform8", "cloud16"}
+
+    def test_data_without_labels_is_picked_by_agreement(self, tiny):
+        edit_text(
+            tiny.place / "data.py",
+            "[(images[:7], labels[:7]), (images[7:], labels[7:])]",
+            "[images]",
+        )
+        rerun(tiny)
+        rows = table(tiny.run / "summary.csv")
+
+        assert {row["top1"] for row in rows} == {""}
+        for row in rows:
+            if row["agreement"]:
+                drop = 100 - 100 * float(row["agreement"])
+                assert float(row["drop"]) == pytest.approx(drop)
+
+
+class TestEmit:
+    def test_native_is_the_file_itself(self, tiny):
+        path = tiny.run / "plans" / "uniform8.yaml"
+
+        assert stages.emit_native(tiny.run, "uniform8") == path.read_text()
+
+    def test_distiller_has_every_layer(self, tiny):
+        found = stages.emit_distiller(tiny.run, "uniform4")
+        overrides = found["quantizers"]["post_train_quantizer"]["overrides"]
+
+        assert overrides == {
+            name: {"bits_activations": 4, "bits_weights": 4} for name in ("0", "2", "5")
+        }
+
+    def test_the_picked_plan_is_that_of_the_headline(self, tiny):
+        data = yaml.safe_load((tiny.run / "pick.yaml").read_text())
+
+        assert stages.picked(tiny.run) == data["picks"]["1mbps"]["plan"]
+
+    @pytest.mark.parametrize("name", ["all", "pareto", "uniform8,cloud16", "unifrom8", ""])
+    def test_what_is_no_plan_is_refused(self, tiny, name):
+        for emit in (stages.emit_native, stages.emit_distiller):
+            with pytest.raises(PlanError, match="no plan"):
+                emit(tiny.run, name)
+
+
+class TestBadInput:
+    def refuse(self, tiny, error, match, **given):
+        """A new run folder: one clear line, and no folder is left."""
+        with pytest.raises(error, match=match) as caught:
+            list(stages.run(tiny.place / "new", {**tiny.given, **given}))
+
+        assert isinstance(caught.value, AutoSplitError)
+        assert "\n" not in str(caught.value)
+        return tiny.place / "new"
+
+    @pytest.mark.parametrize(
+        ("given", "error", "match"),
+        [
+            ({"model": "fashion-restnet"}, ModelError, "did you mean 'fashion-resnet'"),
+            ({"data": "fashion-mnits"}, DataError, "did you mean 'fashion-mnist'"),
+            ({"model": "nat.py:net"}, ModelError, "must be a Python file, there is none"),
+            ({"model": "net.py:nett"}, ModelError, "has no function 'nett', did you mean 'net'"),
+            ({"calibration_images": -1}, DataError, "at least 1 calibration image"),
+        ],
+    )
+    def test_wrong_names_of_what_is_measured(self, tiny, given, error, match):
+        assert not self.refuse(tiny, error, match, **given).exists()
+
+    @pytest.mark.parametrize(
+        ("given", "error", "match"),
+        [
+            ({"edge": "eyeris"}, ProfileError, "device 'eyeris'.*did you mean 'eyeriss'"),
+            ({"cloud": "tpu_v2"}, ProfileError, "device 'tpu_v2'.*did you mean 'tpu_v1'"),
+            ({"links": ("wfii",)}, ProfileError, "link 'wfii'.*did you mean 'wifi'"),
+            ({"links": ()}, PlanError, "links: must name at least one"),
+            ({"widths": (3, 9)}, PlanError, "widths: must be ascending and from 1, 2"),
+            ({"methods": ("autospilt",)}, PlanError, "did you mean 'autosplit'"),
+            ({"memory_bytes": 7}, InfeasibleError, r"needs \d+ bytes, the limit is 7$"),
+        ],
+    )
+    def test_wrong_names_and_limits_of_the_search(self, tiny, given, error, match):
+        folder = self.refuse(tiny, error, match, **given)
+
+        assert not (folder / "plans").exists()
+        assert not (folder / "plans.csv").exists()
+
+    def test_numbers_that_no_statistic_can_hold(self, tiny):
+        edit_text(
+            tiny.place / "data.py",
+            "    labels =",
+            "    images[2, 0, 1, 1] = float('nan')\n    labels =",
+        )
+
+        assert not self.refuse(tiny, DataError, "must be finite, got NaN or infinity").exists()
+
+    def test_an_operator_that_no_latency_model_knows(self, tiny):
+        (tiny.place / "odd.py").write_text(
+            "import torch\n"
+            "class Odd(torch.nn.Module):\n"
+            "    def __init__(self):\n"
+            "        super().__init__()\n"
+            "        self.first = torch.nn.Conv2d(1, 2, 3)\n"
+            "        self.last = torch.nn.Linear(72, 5)\n"
+            "    def forward(self, x):\n"
+            "        return self.last(torch.cumsum(self.first(x), 2).flatten(1))\n"
+            "def net():\n"
+            "    return Odd(), torch.zeros(1, 1, 8, 8)\n"
+        )
+        folder = self.refuse(tiny, LatencyError, "cumsum", model="odd.py:net")
+
+        assert "cumsum" in (folder / "layers.csv").read_text()
+        assert not (folder / "plans").exists()
+
+    def test_a_profile_with_several_wrong_keys(self, tiny):
+        """Several lines here; the command line joins them to one."""
+        edit_text(tiny.place / "toy.yaml", "memory_bytes: 100000", "memory: 1\nrows: 3")
+
+        with pytest.raises(ProfileError) as caught:
+            step(tiny, "search")
+
+        assert "unknown key 'memory'" in str(caught.value)
+        assert "rows: is not used by model 'roofline'" in str(caught.value)
+
+    def test_an_edge_device_on_which_no_measured_plan_fits(self, tiny):
+        step(tiny, "search", memory_bytes=300)
+        step(tiny, "latency")
+        step(tiny, "quantize", plans="uniform8")
+
+        with pytest.raises(InfeasibleError, match="no plan that was measured fits the edge device"):
+            step(tiny, "collect")
+
+    def test_a_foreign_file_in_the_run_folder(self, tiny):
+        (tiny.run / "graph.json").write_text("{}")
+
+        with pytest.raises(FileError, match=r"graph\.json: must begin with 'schema"):
+            step(tiny, "search")
+
+    def test_a_run_folder_that_is_a_file(self, tiny):
+        with pytest.raises(StageError, match=r"net\.py: must be a run folder, it is a file"):
+            list(stages.run(tiny.place / "net.py", tiny.given))
+
+
+class TestFixedBatch:
+    @pytest.fixture
+    def fixed(self, tiny):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 5))
+        program = torch.export.export(net.eval(), (torch.zeros(4, 1, 8, 8),))
+        torch.export.save(program, tiny.place / "four.pt2")
+        tiny.run = tiny.place / "four"
+        tiny.given |= {"model": "four.pt2"}
+        return tiny
+
+    def test_it_gets_whole_batches_only(self, fixed):
+        rerun(fixed, calibration_images=7, images=11)
+
+        assert yaml.safe_load((fixed.run / "stats.yaml").read_text())["samples"] == 4
+        assert {row["images"] for row in table(fixed.run / "scores.csv")} == {"8"}
+
+    def test_too_few_images_for_one_batch_are_refused(self, fixed):
+        with pytest.raises(DataError, match=r"must have at least 4 images, .* got 3"):
+            rerun(fixed, calibration_images=3)
+
+
+@pytest.mark.parametrize("spec", ["net.py:net", "torchvision:squeezenet1_1", "fashion-resnet"])
+def test_a_run_folder_has_the_name_that_the_model_gives_itself(tiny, spec):
+    model = stages._load_model(StatsOptions(model=spec))
+
+    assert default_folder(spec).name == model.name
+
+
+def test_statistics_are_those_of_the_calibration_data(tiny):
+    images = torch.randn(12, 1, 8, 8, generator=torch.Generator().manual_seed(3))[:8].numpy()
+    stats = yaml.safe_load((tiny.run / "stats.yaml").read_text())
+    (name,) = read_graph(tiny.run).inputs
+
+    assert stats["samples"] == 8
+    assert stats["tensors"][name]["mean"] == pytest.approx(float(np.mean(images)), rel=1e-5)
+    assert stats["tensors"][name]["max"] == pytest.approx(float(np.max(images)), rel=1e-6)
