@@ -2,8 +2,8 @@
 
     python experiments/bench.py [--repeats 3] [--images 32] [--only stats,search,...]
 
-Weights and images are random with a fixed seed: no time here depends on them.  Contestants take
-turns and the least time of each counts, so that a busy machine disturbs a ratio as little as it can.
+Weights and images are random with a fixed seed: no time depends on them.  Contestants take
+turns and the least time of each counts, so that a busy machine disturbs a ratio little.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from autosplit.stats import Stats
 
 LINKS = ("1mbps", "3mbps", "10mbps", "20mbps")
 SCALESIM_S = 456.0
-"""Seconds that SCALE-Sim 3.0.0 took for ResNet-18 on the 256x256 array, as reported with its cycles."""
+"""Seconds that SCALE-Sim 3.0.0 took for ResNet-18 on the 256x256 array, as reported to us."""
 
 
 @dataclass

@@ -1,0 +1,52 @@
+"""Run the commands that the README shows and write their true output under them.
+
+    python experiments/readme.py [README.md]
+
+Blocks marked ``<!-- test -->`` are run in their order in one new folder; ``tests/test_readme.py``
+checks that what stands there is still true.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FENCE = re.compile(r"(<!-- test -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def main() -> None:
+    readme = Path(sys.argv[1] if len(sys.argv) > 1 else "README.md").resolve()
+    printed = ""
+
+    def renew(block: re.Match[str]) -> str:
+        nonlocal printed
+        mark, kind, text = block[1] or "", block[2], block[3]
+        if mark and kind == "console":
+            commands = re.findall(r"^\$ (.*)$", text, re.MULTILINE)
+            text = "".join(f"$ {command}\n{run(command.split())}" for command in commands)
+        elif mark and kind == "python":
+            printed = run([sys.executable, "-c", text])
+        elif kind == "text" and printed:
+            text, printed = printed, ""
+        return f"{mark}```{kind}\n{text}```"
+
+    with tempfile.TemporaryDirectory() as folder:
+
+        def run(command: list[str]) -> str:
+            print("$", " ".join(command)[:100], file=sys.stderr)
+            path = Path(sys.executable).parent / command[0]
+            command = [str(path) if path.exists() else command[0], *command[1:]]
+            done = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE)  # noqa: S603
+            return done.stdout.decode()
+
+        readme.write_text(FENCE.sub(renew, readme.read_text()))
+        figure = Path(folder) / "results" / "efficientnet_lite0" / "pareto.png"
+        if figure.exists():
+            (readme.parent / "docs" / "pareto.png").write_bytes(figure.read_bytes())
+
+
+if __name__ == "__main__":
+    main()
