@@ -1,8 +1,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# so that a run folder's numbers do not depend on where make was started
-export PYTHONHASHSEED := 0
 
 .PHONY: demo test test-slow bench lint clean
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,9 @@ from autosplit.errors import AutoSplitError, PlanError
 
 # typer brings its own copy of click, or depends on it, by version; its errors are the same classes
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, 128 + SIGINT."""
 
 app = typer.Typer(
     name="autosplit",
@@ -54,7 +58,9 @@ Data = Annotated[
 CalibrationImages = Annotated[
     int | None, typer.Option(help="Images to measure on at most (default: the data set's own).")
 ]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Images per step (default: 16).")]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, help="Images per step (default: by their size).")
+]
 Seed = Annotated[int | None, typer.Option(help="Of random weights and samples (default: 0).")]
 Edge = Annotated[str | None, typer.Option(help="Edge device, name or file (default: eyeriss).")]
 Cloud = Annotated[str | None, typer.Option(help="Cloud device, name or file (default: tpu_v1).")]
@@ -70,7 +76,8 @@ Widths = Annotated[
     str | None, typer.Option(help="Widths that may be used, bits (default: 2,3,4,5,6,8).")
 ]
 Methods = Annotated[
-    str | None, typer.Option(help="Methods that make plans (default: ours and the baselines).")
+    str | None,
+    typer.Option(help="Methods that make plans, or all (default: ours, uniform2/4/6/8, cloud16)."),
 ]
 Plans = Annotated[str | None, typer.Option(help="pareto (default), all, or names of plans.")]
 EvaluationImages = Annotated[
@@ -82,13 +89,22 @@ MaxDrop = Annotated[
 ]
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"autosplit {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
 ) -> None:
-    if version:
-        print(__version__)
-        raise typer.Exit
+    del version  # printed by its callback, before a command is asked for
 
 
 @app.command()
@@ -164,7 +180,7 @@ def search(
 ) -> None:
     """Search cuts and widths, and write every plan."""
     given = _search(edge, cloud, link, memory, widths, methods)
-    _stage("search", _folder(out, None), given, force)
+    _stage("search", _found(out), given, force)
 
 
 @app.command()
@@ -177,7 +193,7 @@ def latency(
 ) -> None:
     """Time every plan, whole and layer by layer."""
     given = {"edge": edge, "cloud": cloud, "links": _words(link)}
-    _stage("latency", _folder(out, None), given, force)
+    _stage("latency", _found(out), given, force)
 
 
 @app.command()
@@ -190,7 +206,7 @@ def quantize(
 ) -> None:
     """Measure the accuracy of plans by running them."""
     given = {"plans": plans, "images": images, "jobs": jobs}
-    _stage("quantize", _folder(out, None), given, force)
+    _stage("quantize", _found(out), given, force)
 
 
 @app.command()
@@ -205,7 +221,7 @@ def collect(
     """Join everything: the table, the figure, the pick."""
     from autosplit import stages
 
-    folder = _folder(out, None)
+    folder = _found(out)
     outcome = stages.run_collect(
         folder, {"max_drop": max_drop, "link": link}, force=force, progress=_progress
     )
@@ -223,18 +239,58 @@ def emit(
     out: Out = None,
 ) -> None:
     """Print a plan of a run folder, in Distiller's form or our own."""
+    if format_ not in {"distiller", "native"}:
+        raise typer.BadParameter(f"format must be native or distiller, got {format_!r}")
     import yaml
 
     from autosplit import stages
 
-    folder = _folder(out, None)
+    folder = _found(out)
     name = stages.picked(folder) if plan == "pick" else plan
     if format_ == "distiller":
         print(yaml.safe_dump(stages.emit_distiller(folder, name), sort_keys=False), end="")
-    elif format_ == "native":
-        print(stages.plan_text(folder, name), end="")
     else:
-        raise typer.BadParameter(f"format must be native or distiller, got {format_!r}")
+        print(stages.emit_native(folder, name), end="")
+
+
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(help="Sweep file, as in experiments/.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; .csv and .png beside it (default: results/NAME).")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    backend: Annotated[str, typer.Option(help="joblib, or dask for a cluster.")] = "joblib",
+    scheduler: Annotated[str, typer.Option(help="Address of a dask scheduler.")] = "",
+    force: Force = False,
+) -> None:
+    """Try networks, devices, links, methods and memory limits together: one table."""
+    import time
+
+    from autosplit.runfolder import RESULTS
+    from autosplit.sweep import run_sweep
+    from autosplit.sweepjobs import Where
+
+    start_s = time.perf_counter()
+    where = Where(backend, jobs, scheduler)
+    swept = run_sweep(file, out or RESULTS / file.stem, where, force=force, progress=_progress)
+    _say(f"{swept.text}; {time.perf_counter() - start_s:.1f} s")
+    print(f"table:  {swept.table}")
+    if swept.figure:
+        print(f"figure: {swept.figure}")
+
+
+@app.command()
+def profiles() -> None:
+    """List the devices and links that come along, and where their numbers are from."""
+    from autosplit.profiles import device_names, link_names, load_device, load_link
+
+    print("devices")
+    for device in map(load_device, device_names()):
+        print(f"  {device.name:<18}{_shorten(device.source)}")
+    print("links")
+    for link in map(load_link, link_names()):
+        print(f"  {link.name:<18}{_shorten(link.source)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -246,13 +302,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(f"autosplit: error: {_one_line(str(error))}")
         return 1
     except (KeyboardInterrupt, typer.Abort):
-        _say(
-            "autosplit: interrupted; what is finished is kept, the same command goes on from there"
-        )
-        return 130
+        result = INTERRUPTED
     except UsageError as error:
         error.show(sys.stderr)
         return 2
+    if result == INTERRUPTED:  # some versions of typer give it back instead of raising
+        _say(
+            "autosplit: interrupted; what is finished is kept, the same command goes on from there"
+        )
     return result if isinstance(result, int) else 0
 
 
@@ -277,13 +334,18 @@ def _finish(folder: Path, text: str) -> None:
 
 
 def _folder(out: Path | None, model: str | None) -> Path:
-    """The run folder: as given, else after the model, else the only one there is."""
-    from autosplit.runfolder import StatsOptions
-    from autosplit.stages import default_folder
+    """The run folder of a stage that loads the network: as given, else after the model."""
+    from autosplit.options import StatsOptions
+    from autosplit.runfolder import default_folder
 
-    if out is not None:
-        return out
-    return default_folder(model or StatsOptions().model)
+    return out or default_folder(model or StatsOptions().model)
+
+
+def _found(out: Path | None) -> Path:
+    """The run folder of any other stage: as given, else the one that is there."""
+    from autosplit.runfolder import find_folder
+
+    return out or find_folder()
 
 
 def _stats(
@@ -335,10 +397,10 @@ def parse_bytes(text: str) -> int:
     >>> parse_bytes("512KiB"), parse_bytes("4 MB"), parse_bytes("1000")
     (524288, 4000000, 1000)
     """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)(i?)B?\s*", text, re.IGNORECASE)
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(?:([KMG])(i?))?B?\s*", text, re.IGNORECASE)
     size = 0.0
     if match:
-        power = " KMG".index(match[2].upper() or " ")
+        power = " KMG".index((match[2] or " ").upper())
         size = float(match[1]) * (1024 if match[3] else 1000) ** power
     if size < 1:
         raise PlanError(f"memory: must be a size such as 4MB, 512KiB or 100000, got {text!r}")
@@ -355,13 +417,17 @@ def parse_widths(text: str) -> tuple[int, ...]:
     (2, 4, 8)
     """
     words = text.replace(" ", "").split(",")
-    if not all(word.isdigit() for word in words):
+    if not all(word.isdecimal() for word in words):
         raise PlanError(f"widths: must be whole numbers separated by commas, got {text!r}")
     return tuple(sorted({int(word) for word in words}))
 
 
 def _words(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _shorten(text: str) -> str:
+    return textwrap.shorten(text, 90, placeholder=" ...")
 
 
 def _one_line(text: str) -> str:

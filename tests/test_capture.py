@@ -207,7 +207,25 @@ def test_a_graph_is_the_same_every_time():
     assert {**graph_to_dict(again.graph), "name": first["name"]} == first
 
 
+def test_resnet18_s_layers_are_those_one_would_name():
+    names = [layer.name for layer in captured("resnet18").program.graph.layers]
+    assert (
+        names[:9]
+        == (
+            "conv1 maxpool layer1.0.conv1 layer1.0.conv2 layer1.0.add "
+            "layer1.1.conv1 layer1.1.conv2 layer1.1.add layer2.0.conv1"
+        ).split()
+    )
+    assert names[-4:] == ["layer4.1.conv2", "layer4.1.add", "avgpool", "fc"]
+
+
 # ---- what a network may look like ----
+
+
+def test_a_layer_beside_submodules_does_not_take_the_name_of_their_module():
+    block = Net(lambda net, x: net.inner(x) + x, inner=conv(bias=False))
+    network = Net(lambda net, x: net.block(x), block=block)
+    assert fused(program_of(network)) == ["block.inner=conv2d", "block.add=add"]
 
 
 class Functional(nn.Module):
@@ -271,7 +289,7 @@ def test_layers_of_a_module_without_weights_are_named_after_it():
             return torch.cat([F.max_pool2d(x, 2), F.avg_pool2d(x, 2)], 1)
 
     network = Net(lambda net, x: net.tail(net.block(x)) + 1, block=Block(), tail=nn.Softmax(1))
-    assert fused(program_of(network)) == [
+    assert fused(program_of(network)) == [  # a module with one layer gives it its own name
         "block.max_pool=max_pool2d",
         "block.avg_pool=avg_pool2d",
         "block.cat=cat",

@@ -1,0 +1,199 @@
+"""A sweep: networks x devices x links x methods x memory limits -> one table and its figure.
+
+Each network is measured once, each search is a task of its own.  A task's rows are kept in a file
+as soon as they are there, so that a sweep that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from autosplit.files import read_csv, write_csv
+from autosplit.options import StatsOptions
+from autosplit.progress import Advance, Progress, silent
+from autosplit.runfolder import read_graph, read_stamp
+from autosplit.stages import run_stats
+from autosplit.stats import read_stats
+from autosplit.sweepfile import Network, Sweep, SweepError, read_sweep
+from autosplit.sweepjobs import Where, do_tasks
+from autosplit.sweeptask import AXES, ROW_HEADER, TABLE_HEADER, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did.
+
+    Attributes:
+        text: What to tell the person.
+        table: Its table.
+        figure: Its figure, None if the file asks for none.
+    """
+
+    text: str
+    table: Path
+    figure: Path | None
+
+
+def run_sweep(
+    file: Path,
+    out: Path,
+    where: Where | None = None,
+    *,
+    force: bool = False,
+    progress: Progress = silent,
+) -> Swept:
+    """Do what a sweep file says, but for what was done before.
+
+    Args:
+        file: The sweep file.
+        out: Folder for run folders (``models``) and finished tasks (``tasks``); the table and the
+            figure are beside it, with its name.
+        where: Where the tasks are done.
+        force: Measure and search again what was done before too.
+        progress: Shows how far it is.
+
+    Raises:
+        FileError: The sweep file is wrong.
+        SweepError: The scheduler is not there or went away, or a task failed; what finished is
+            kept.
+    """
+    where = where or Where()
+    sweep = read_sweep(file)
+    measure(sweep, out, where.jobs, force=force, progress=progress)
+    tasks = list_tasks(sweep, out)
+    paths = {task.key: out / "tasks" / f"{task.key}.csv" for task in tasks}
+    if force:
+        for path in paths.values():
+            path.unlink(missing_ok=True)
+    missing = [task for task in tasks if not paths[task.key].exists()]
+    left_out = _search(missing, paths, where, progress)
+    found = [read_csv(paths[task.key], ROW_HEADER) for task in tasks if paths[task.key].exists()]
+    header = table_header(sweep)
+    rows = [{key: row[key] for key in header} for part in found for row in part]
+    table = out.parent / f"{out.name}.csv"
+    write_csv(table, header, rows)
+    figure = None
+    if sweep.figure and rows:
+        from autosplit.sweepfigure import draw  # noqa: PLC0415 - matplotlib is slow to import
+
+        figure = out.parent / f"{out.name}.png"
+        draw(figure, sweep, rows)
+    kept = len(tasks) - len(missing)
+    text = (
+        f"sweep: {len(sweep.networks)} networks, {len(tasks)} searches, {kept} of them done "
+        f"before, {len(rows)} rows"
+    )
+    return Swept("\n".join([text, *(f"left out: {line}" for line in left_out)]), table, figure)
+
+
+def table_header(sweep: Sweep) -> list[str]:
+    """Columns of a sweep's table: before the fixed ones, those that tell its rows apart."""
+    rates = {link.uplink_bps for link in sweep.links.values()}
+    varied = {
+        "edge": len(sweep.edges) > 1,
+        "cloud": len(sweep.clouds) > 1,
+        "memory_bytes": any(len(network.memory_bytes) > 1 for network in sweep.networks),
+        "link": len(rates) < len(sweep.links),
+    }
+    return [*(axis for axis in AXES if varied[axis]), *TABLE_HEADER]
+
+
+def read_table(sweep: Sweep, path: Path) -> list[dict[str, str]]:
+    """Rows of the table that a sweep made.
+
+    Raises:
+        FileError: It is not there, or is that of another sweep.
+    """
+    return read_csv(path, table_header(sweep))
+
+
+def measure(
+    sweep: Sweep, out: Path, jobs: int, *, force: bool = False, progress: Progress = silent
+) -> None:
+    """Capture and measure each network into a run folder of its own, ``out/models/NAME``."""
+    if jobs == 1 or len(sweep.networks) == 1:
+        for network in sweep.networks:
+            _measure(network, out, force, progress)
+        return
+    from joblib import Parallel, delayed  # noqa: PLC0415
+
+    run = Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")
+    with progress("sweep: networks", len(sweep.networks)) as advance:
+        for _ in run(delayed(_measure)(network, out, force) for network in sweep.networks):
+            advance(1)
+
+
+def _measure(network: Network, out: Path, force: bool, progress: Progress = silent) -> None:
+    """Measure one network with one thread, so that the number of jobs cannot change a sum."""
+
+    @contextmanager
+    def one_thread(what: str, total: int) -> Iterator[Advance]:
+        import torch  # noqa: PLC0415 - here it is already imported
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with progress(what, total) as advance:
+                yield advance
+        finally:
+            torch.set_num_threads(threads)
+
+    folder = out / "models" / network.name
+    given = asdict(StatsOptions()) | dict(network.options)
+    stamp = read_stamp(folder, "stats")
+    other = stamp is not None and stamp.options["model"] != given["model"]
+    run_stats(folder, given, force=force or other, progress=one_thread)
+
+
+def list_tasks(sweep: Sweep, out: Path) -> list[Task]:
+    """Every search of a sweep, in the order of its table."""
+    tasks = []
+    for network in sweep.networks:
+        folder = out / "models" / network.name
+        graph, stats = read_graph(folder), read_stats(folder)
+        tasks += [
+            Task(
+                network.name,
+                graph,
+                stats.distortions,
+                edge,
+                cloud,
+                sweep.links,
+                limit,
+                sweep.widths,
+                sweep.methods,
+                sweep.max_distortion,
+            )
+            for edge in sweep.edges
+            for cloud in sweep.clouds
+            for limit in network.memory_bytes
+        ]
+    return tasks
+
+
+def _search(
+    tasks: Sequence[Task], paths: dict[str, Path], where: Where, progress: Progress
+) -> list[str]:
+    """Do tasks and keep the rows of each; say which limits nothing fits.
+
+    Raises:
+        SweepError: Some failed.
+    """
+    left_out, failed = {}, {}
+    if not tasks:
+        return []
+    with progress("sweep: searches", len(tasks)) as advance:
+        for number, finished in do_tasks(tasks, where):
+            if finished.infeasible:
+                left_out[number] = finished.error
+            elif finished.error:
+                failed[number] = finished.error
+            else:
+                write_csv(paths[tasks[number].key], ROW_HEADER, finished.rows)
+            advance(1)
+    if failed:
+        raise SweepError("; ".join(failed[number] for number in sorted(failed)))
+    return [left_out[number] for number in sorted(left_out)]

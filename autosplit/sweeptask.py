@@ -1,0 +1,188 @@
+"""One search of a sweep: a network on one pair of devices under one memory limit -> table rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from autosplit import __version__
+from autosplit.errors import AutoSplitError, InfeasibleError
+from autosplit.files import sha256_of
+from autosplit.graph import Graph
+from autosplit.plan import Plan
+from autosplit.profiles import Device, Link
+from autosplit.search.methods import search
+from autosplit.search.problem import Problem
+from autosplit.stats import Distortion, Role
+from autosplit.sweepfile import REFERENCE
+
+TABLE_HEADER = (
+    "model link_mbps method cut edge_s transfer_s cloud_s latency_s normalised_latency distortion "
+    "edge_memory_bytes gap"
+).split()
+"""Columns of a sweep's table; one with several devices or limits has ``AXES`` of them before."""
+AXES = ("edge", "cloud", "memory_bytes", "link")
+ROW_HEADER = [*AXES, *TABLE_HEADER]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One search of a sweep, with all that it needs: it can be done on another machine.
+
+    Attributes:
+        model: Name of the network in the table.
+        graph: The network.
+        distortions: As in ``Problem``.
+        edge, cloud: Devices.
+        links: Link name -> link.
+        memory_bytes: Limit of the edge half; None: as much as the edge device has.
+        widths: Widths that may be used.
+        methods: Methods, in the order of the table.
+        max_distortion: As in ``Sweep``.
+        version: Of autosplit, which must be that of whoever does it.
+    """
+
+    model: str
+    graph: Graph
+    distortions: Mapping[tuple[str, Role, int], Distortion]
+    edge: Device
+    cloud: Device
+    links: Mapping[str, Link]
+    memory_bytes: int | None
+    widths: tuple[int, ...]
+    methods: tuple[str, ...]
+    max_distortion: float | str | None = None
+    version: str = __version__
+
+    @property
+    def key(self) -> str:
+        """Hex digest of all that the rows follow from, and so the name of their file."""
+        graph = self.graph
+        parts: list[Any] = [self.model, graph.name, graph.layers, graph.inputs, graph.outputs]
+        parts += [sorted(self.distortions.items()), self.edge, self.cloud]
+        parts += [sorted(self.links.items(), key=lambda item: item[0]), self.memory_bytes]
+        parts += [self.widths, self.methods, self.max_distortion, self.version]
+        return sha256_of("\n".join(map(repr, parts)))[:20]
+
+    def __str__(self) -> str:
+        limit = "" if self.memory_bytes is None else f" with {self.memory_bytes:,} bytes"
+        return f"{self.model} on {self.edge.name} and {self.cloud.name}{limit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What became of a task.
+
+    Attributes:
+        rows: Rows under ``ROW_HEADER``.
+        error: Why there are none, one line.
+        infeasible: Whether that is because nothing fits the limits: a finding, not a failure.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    error: str = ""
+    infeasible: bool = False
+
+
+def do_task(task: Task) -> Finished:
+    """Search, and say what came out; an error of ours is a value, so that others can go on."""
+    if task.version != __version__:
+        return Finished(
+            error=f"{task}: a worker must have autosplit {task.version}, has {__version__}"
+        )
+    try:
+        return Finished(rows_of(task))
+    except AutoSplitError as error:
+        return Finished([], f"{task}: {error}", isinstance(error, InfeasibleError))
+
+
+def rows_of(task: Task) -> list[dict[str, Any]]:
+    """Rows of one task: per link, by rising rate, and method.
+
+    Raises:
+        InfeasibleError: The edge device has no room for any layer.
+    """
+    problem = Problem(
+        task.graph,
+        task.distortions,
+        task.edge,
+        task.cloud,
+        task.links,
+        task.memory_bytes,
+        task.widths,
+    )
+    plans = search(problem, tuple(dict.fromkeys((*task.methods, REFERENCE))))
+    most = task.max_distortion
+    if isinstance(most, str):
+        most = min((plan.distortion for plan in plans if plan.method == most), default=None)
+    rows = []
+    for name, link in sorted(task.links.items(), key=lambda item: (item[1].uplink_bps, item[0])):
+        whole = pick_of(REFERENCE, plans, name, problem, None)
+        assert whole is not None
+        for method in task.methods:
+            plan = pick_of(method, plans, name, problem, most)
+            if plan is not None:
+                base_s = whole.predictions[name].latency_s
+                rows.append(_row(task, plan, link, base_s, problem.limit_bytes))
+    return rows
+
+
+def pick_of(
+    method: str, plans: Sequence[Plan], link: str, problem: Problem, most: float | None
+) -> Plan | None:
+    """The plan that stands for a method on one link.
+
+    A method that answers each link with a plan of its own, named after it, stands by that one.  Of
+    the others it is the fastest of those that fit the memory and have at most the distortion
+    ``most``.  Where there is none, what comes nearest stands there, and its memory and distortion
+    show it: of those that fit, else of all, the one of least distortion.  Ties go to the smaller
+    distortion, the faster, the smaller memory, then the name.
+
+    Returns:
+        None if the method has no plan at all.
+    """
+    own = [plan for plan in plans if plan.method == method]
+    own = [plan for plan in own if plan.name == f"{method}-{link}"] or own
+    fitting = [plan for plan in own if problem.fits(plan.edge_memory_bytes)]
+    keeping = [plan for plan in fitting if keeps(plan.distortion, most)]
+
+    def fastest(plan: Plan) -> tuple[float, float, int, str]:
+        seconds = plan.predictions[link].latency_s
+        return seconds, plan.distortion, plan.edge_memory_bytes, plan.name
+
+    def mildest(plan: Plan) -> tuple[float, float, int, str]:
+        seconds = plan.predictions[link].latency_s
+        return plan.distortion, seconds, plan.edge_memory_bytes, plan.name
+
+    if keeping:
+        return min(keeping, key=fastest)
+    return min(fitting or own, key=mildest, default=None)
+
+
+def keeps(distortion: float, most: float | None) -> bool:
+    """Whether a distortion is at most ``most``, but for what the order of a sum can change."""
+    return most is None or distortion <= most * (1 + 1e-9)
+
+
+def _row(task: Task, plan: Plan, link: Link, base_s: float, limit: int | None) -> dict[str, Any]:
+    """One row under ``ROW_HEADER``."""
+    prediction = plan.predictions[link.name]
+    return {
+        "edge": task.edge.name,
+        "cloud": task.cloud.name,
+        "memory_bytes": limit,
+        "link": link.name,
+        "model": task.model,
+        "link_mbps": link.uplink_bps / 1e6,
+        "method": plan.method,
+        "cut": "+".join(task.graph.cut(plan.edge).crossing),
+        "edge_s": prediction.edge_s,
+        "transfer_s": prediction.transfer_s,
+        "cloud_s": prediction.cloud_s,
+        "latency_s": prediction.latency_s,
+        "normalised_latency": prediction.latency_s / base_s,
+        "distortion": plan.distortion,
+        "edge_memory_bytes": plan.edge_memory_bytes,
+        "gap": plan.optimality_gap,
+    }

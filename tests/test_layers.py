@@ -1,0 +1,61 @@
+"""Imports point down: which module may know which, and that the search needs no torch."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "autosplit"
+ORDER = (
+    # numbers and files: no torch from here ...
+    "errors files progress graph profiles stats options plan latency "
+    "search.jpeg search.relaxation search.problem search.pareto search.cuts search.states "
+    "search.prefixes search.allocate search.weights search.activations search.division "
+    "search.price search.seconds search.joint_pool search.joint_priced search.joint_front "
+    "search.front search.mincut search.baselines search.original search.methods "
+    "report runfolder summary sweepfile sweeptask sweepfigure sweepjobs pack "
+    # ... to here
+    "fakequant operators fuse layout layers capture measure partition evaluate "
+    "networks.fashion_resnet preprocess pyfile saved idx images models data scoring "
+    "stages sweep cli"
+).split()
+RANK = {name: rank for rank, name in enumerate(ORDER)}
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("[!_]*.py")
+}
+WITHOUT_TORCH = (*ORDER[: RANK["fakequant"]], "stages", "sweep", "cli")
+
+
+def imports(path):
+    """Modules of the package that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            inside = module in ("autosplit", "autosplit.search")
+            names = [f"{module}.{alias.name}" for alias in node.names] if inside else [module]
+        else:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in names:
+            if name.startswith(("autosplit.", ".")) and name != "autosplit.__version__":
+                yield name.removeprefix("autosplit.")
+
+
+def test_every_module_has_a_place():
+    assert set(FILES) == set(ORDER)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_imports_point_down(name):
+    above = [found for found in imports(FILES[name]) if RANK.get(found, 999) >= RANK.get(name, 0)]
+    assert above == []
+
+
+def test_the_search_and_the_command_line_start_without_torch():
+    modules = ", ".join(f"autosplit.{name}" for name in WITHOUT_TORCH)
+    code = (
+        f"import sys, {modules}; print([m for m in ('torch', 'torchvision') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
