@@ -23,9 +23,9 @@ from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind, TensorArgument
 
-from autosplit.errors import CaptureError
+from autosplit.errors import CaptureError, DataError
 from autosplit.fuse import REWRITES, Attributes, functionalize
-from autosplit.graph import Graph, Shape
+from autosplit.graph import Graph, Shape, by_x
 from autosplit.layers import Found, Group, describe, group
 from autosplit.layout import BatchLayout, batched, find_layouts
 from autosplit.operators import base_of, output_axis, weight_argument
@@ -85,7 +85,17 @@ class Program:
             inputs: The network's inputs, each (batch, ...).
             watch: Called with the name and the value of each input and each layer's output; it
                 must not change the value.
+
+        Raises:
+            DataError: An input has another shape than the network was captured with.
         """
+        for (name, shape), value in zip(self.graph.inputs.items(), inputs, strict=True):
+            found = self.layouts[name].sample_shape(tuple(value.shape))
+            if found != shape:
+                raise DataError(
+                    f"{name}: a sample must have the shape {by_x(shape)} that "
+                    f"{self.graph.name} was captured with, got {by_x(found)}; see --input-size"
+                )
         tensor_of = {node: tensor for tensor, node in self.nodes.items()}
         with torch.no_grad():
             return _Watched(self.module, tensor_of, watch).run(*inputs)  # type: ignore[no-any-return]

@@ -92,8 +92,9 @@ def parse_yaml(path: Path) -> Any:
     Raises:
         FileError: The file is missing or is not YAML.
     """
+    text = _read_text(path)
     try:
-        return yaml.load(_read_text(path), Loader=_LOADER)  # noqa: S506 - a safe loader, in C
+        return yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader, in C
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2024-13-01
         line = str(error).replace("\n", " ")
         raise FileError(f"{path}: must be valid YAML, {line}") from error
@@ -111,8 +112,9 @@ def read_json(path: Path, kind: str, version: int = 1) -> dict[str, Any]:
     Raises:
         FileError: The file is missing, is not JSON, or is of another kind or version.
     """
+    text = _read_text(path)
     try:
-        data = json.loads(_read_text(path))
+        data = json.loads(text)
     except json.JSONDecodeError as error:
         raise FileError(f"{path}: must be valid JSON, {error}") from error
     return _unwrap(path, kind, version, data)

@@ -140,7 +140,7 @@ def fold_constants(graph: fx.Graph, attributes: Attributes) -> None:
             continue
         constant[node] = value = _compute(node, constant)
         if isinstance(value, Tensor):
-            target = _add_attribute(attributes, f"_constant_{node.name}", value.detach().clone())
+            target = _add_attribute(attributes, f"_constant_{node.name}", value)
             with graph.inserting_before(node):
                 fixed = graph.get_attr(target)
             fixed.meta = {**node.meta}
@@ -269,22 +269,13 @@ def take_first_output(graph: fx.Graph, _: Attributes) -> None:
 
 
 def producer_of(node: fx.Node) -> fx.Node | None:
-    """The node that an activation joins: what it alone reads, if that is a layer's last operator.
+    """The node that an activation joins, if a layer ends there: the one tensor that it reads.
 
-    Nothing is absorbed through a view, into an input or a constant, or where the producer's value
-    has another reader.
+    Nothing is absorbed where that tensor has another reader.
     """
-    if not is_activation(node):
-        return None
     sources = [arg for arg in tensor_arguments(node) if arg.op != "get_attr"]
-    if len(sources) != 1:
-        return None
-    source = sources[0]
-    if source.op != "call_function" or len(source.users) != 1:
-        return None
-    if source.target is getitem:  # the one output that is read of several
-        return source if not is_movement(source.args[0]) else None  # type: ignore[arg-type]
-    return None if is_movement(source) else source
+    alone = len(sources) == 1 and len(sources[0].users) == 1
+    return sources[0] if alone and is_activation(node) else None
 
 
 Rewrite = Callable[[fx.Graph, Attributes], None]

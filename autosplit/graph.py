@@ -339,15 +339,15 @@ def layer_rows(graph: Graph) -> list[dict[str, Any]]:
             "kind": layer.kind,
             "predecessors": " ".join(layer.inputs),
             "successors": " ".join(graph.readers[layer.name]),
-            "input_shape": " ".join(map(_by_x, layer.input_shapes)),
-            "output_shape": _by_x(layer.output_shape),
+            "input_shape": " ".join(map(by_x, layer.input_shapes)),
+            "output_shape": by_x(layer.output_shape),
             "weight_elements": layer.weight_elements if layer.owns_weight else 0,
             "fixed_elements": layer.fixed_elements,
             "output_elements": layer.output_elements,
             "macs": layer.macs,
-            "kernel": _by_x(layer.kernel),
-            "stride": _by_x(layer.stride),
-            "padding": _by_x(layer.padding),
+            "kernel": by_x(layer.kernel),
+            "stride": by_x(layer.stride),
+            "padding": by_x(layer.padding),
             "groups": layer.groups,
             "operators": " ".join(layer.operators),
         }
@@ -355,7 +355,8 @@ def layer_rows(graph: Graph) -> list[dict[str, Any]]:
     ]
 
 
-def _by_x(shape: Shape) -> str:
+def by_x(shape: Shape) -> str:
+    """A shape as people write it, 3x224x224."""
     return "x".join(map(str, shape))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from autosplit.errors import StageError, did_you_mean
+from autosplit.errors import PlanError, StageError, did_you_mean
 from autosplit.stats import DEFAULT_WIDTHS
 
 
@@ -81,12 +82,19 @@ class CollectOptions:
     """How ``autosplit collect`` picks.
 
     Attributes:
-        max_drop: Accuracy points that a pick may lose at most.
+        max_drop: Accuracy points that a pick may lose at most; below 0 it must gain.
         link: Link of the printed paragraph; empty is 3mbps if it is there, else the first.
+
+    Raises:
+        PlanError: ``max_drop`` is no number of points.
     """
 
     max_drop: float = 1.0
     link: str = ""
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.max_drop):
+            raise PlanError(f"max-drop: must be a number of points, got {self.max_drop}")
 
 
 Options = TypeVar(

@@ -11,7 +11,7 @@ from typing import Any
 from autosplit import __version__
 from autosplit.errors import FileError, GraphError, PlanError
 from autosplit.files import check_keys, read_yaml, write_yaml
-from autosplit.graph import MAX_BITS, Graph, crossing_bytes, edge_memory_bytes
+from autosplit.graph import Graph, crossing_bytes, edge_memory_bytes
 from autosplit.stats import WIDTHS, Stats, grid_from_range
 
 FLOAT_BITS = (16, 32)
@@ -322,9 +322,9 @@ def _quantizer_problems(data: Any, channels: Mapping[str, int], where: str) -> l
         bits, scale, zero = entry["bits"], entry["scale"], entry["zero_point"]
         if scale == zero == [] and type(bits) is int and bits in FLOAT_BITS:
             continue
-        if type(bits) is not int or not 1 <= bits <= MAX_BITS:
+        if type(bits) is not int or bits not in WIDTHS:
             problems.append(
-                f"{place}: bits must be a whole number from 1 to {MAX_BITS}, got {bits!r}"
+                f"{place}: bits must be a whole number, {WIDTHS[0]} to {WIDTHS[-1]}, got {bits!r}"
             )
             continue
         if not (isinstance(scale, list) and len(scale) == count and all(map(_is_step, scale))):

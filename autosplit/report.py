@@ -209,12 +209,16 @@ def draw(
     lines = -(-len(links) // columns)
     figure = Figure(figsize=(6.2 * columns, 4.2 * lines + 0.4), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
+    seconds = [row.latency_s for row in rows if row.top1 is not None]
+    wide = bool(seconds) and max(seconds) > WIDE * min(seconds)
     for place, axis in enumerate(axes.flat):
         if place >= len(links):
             axis.set_visible(False)
             continue
         chosen = picks.get(links[place])
         _panel(axis, [row for row in rows if row.link == links[place]], chosen)
+        if wide:
+            axis.set_xscale("log")
         picked = "no pick" if chosen is None else f"pick: {chosen.plan.name}"
         axis.set_title(f"{links[place]}, {picked}", fontsize=10)
         if place % columns == 0:
@@ -262,27 +266,30 @@ def _panel(axis: Any, rows: Sequence[Row], chosen: Row | None) -> None:
             label="pick",
             zorder=5,
         )
-    if seen and max(r.latency_s for r in seen) > 10 * min(r.latency_s for r in seen):
-        axis.set_xscale("log")
     axis.grid(alpha=0.25)
     axis.margins(y=0.12)
 
 
+WIDE = 10
+"""Ratio of the largest latency to the least from which every panel's axis is logarithmic."""
 LINE = 0.04
 """Height of a label's line, as a share of the axis."""
 
 
 def _label(axis: Any, rows: Sequence[Row]) -> None:
-    """Write the names of baselines beside their points, away from the right edge and each other."""
+    """Write the names of baselines beside their points, away from the right edge and each other.
+
+    A method with several plans has no name of one plan, and is not written.
+    """
     axis.get_xlim(), axis.get_ylim()  # makes matplotlib settle them
     taken: list[tuple[float, float]] = []
-    named = [row for row in rows if row.top1 is not None and row.plan.method != "autosplit"]
+    named = [row for row in rows if row.top1 is not None and row.plan.name == row.plan.method]
     for row in sorted(named, key=lambda r: (r.latency_s, r.top1 or 0.0, r.plan.name)):
         point = (row.latency_s * 1e3, 100 * (row.top1 or 0.0))
         across, up = axis.transAxes.inverted().transform(axis.transData.transform(point))
         left = bool(across > 0.7)
         up += 0.8 * LINE
-        while any(abs(across - x) < 0.2 and abs(up - y) < LINE for x, y in taken):
+        while up > LINE and any(abs(across - x) < 0.2 and abs(up - y) < LINE for x, y in taken):
             up -= 0.4 * LINE
         taken.append((across, up))
         axis.text(

@@ -20,7 +20,7 @@ from autosplit.files import read_csv, read_json, sha256_of, sha256_of_file, writ
 from autosplit.graph import Graph, graph_from_dict
 from autosplit.options import FREE, Options, StatsOptions, check_options, plain, tidy
 from autosplit.plan import PlanFile, read_plan
-from autosplit.profiles import Device, Link
+from autosplit.profiles import Device, Link, load_device, load_link
 from autosplit.report import PLANS_HEADER
 
 RESULTS = Path("results")
@@ -92,7 +92,8 @@ def require(folder: Path, stage: str, asked: str) -> Stamp:
     """The stamp of a stage that another one needs.
 
     Raises:
-        StageError: It was not finished in this folder, or a file that it read has changed since.
+        StageError: It was not finished in this folder, or what it read has changed since: a file
+            of the run folder, the network, the data, or a profile.
     """
     stamp = read_stamp(folder, stage)
     if stamp is None:
@@ -100,14 +101,34 @@ def require(folder: Path, stage: str, asked: str) -> Stamp:
             f"{folder}: 'autosplit {asked}' needs 'autosplit {stage}' to be done first in this "
             f"run folder, run: autosplit {stage} --out {folder}"
         )
-    now = hash_files(folder, tuple(stamp.inputs))
+    now = hash_files(folder, tuple(stamp.inputs)) | _hash_outside(stage, stamp)
     changed = [name for name, sha in stamp.inputs.items() if now.get(name, sha) != sha]
     if changed:
         raise StageError(
             f"{folder}: 'autosplit {asked}' needs 'autosplit {stage}' to be done again, "
-            f"{changed[0]} has changed since, run: autosplit {stage} --out {folder}"
+            f"{changed[0]} has changed since (or is not found from here), "
+            f"run: autosplit {stage} --out {folder}"
         )
     return stamp
+
+
+def _hash_outside(stage: str, stamp: Stamp) -> dict[str, str]:
+    """SHA-256, now, of what a stage read from outside the run folder, by the names in its stamp."""
+    options = stamp.options
+    if stage == "stats":
+        read = resolve({}, stamp, StatsOptions())
+        data = hash_data(read.data, read.calibration_images, read.seed)
+        return {"model": hash_model(read), "data": data}
+    if stage != "search":
+        return {}
+    links = {link.name: link for link in map(load_link, options["links"])}
+    return hash_hardware(load_device(options["edge"]), load_device(options["cloud"]), links)
+
+
+def hash_hardware(edge: Device, cloud: Device, links: Mapping[str, Link]) -> dict[str, str]:
+    """SHA-256 of the profiles that a stage uses."""
+    hashes = {"edge": hash_profile(edge), "cloud": hash_profile(cloud)}
+    return hashes | {f"link {name}": hash_profile(link) for name, link in links.items()}
 
 
 def resolve(given: Mapping[str, Any], recorded: Stamp | None, default: Options) -> Options:

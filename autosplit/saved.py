@@ -56,6 +56,8 @@ def read_program(path: Path) -> ExportedProgram:
     Raises:
         ModelError: The file is no such program, or holds more than tensors.
     """
+    if not zipfile.is_zipfile(path):  # torch would log a traceback of its own
+        raise ModelError(f"{path}: must be a saved torch.export program, got no whole zip file")
     variable = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
     before = os.environ.get(variable)
     # torch.export.load unpickles what is not a plain tensor, unless torch is told never to.

@@ -40,8 +40,8 @@ from autosplit.runfolder import (
     clear_stamp,
     hash_data,
     hash_files,
+    hash_hardware,
     hash_model,
-    hash_profile,
     is_done,
     plan_names,
     read_graph,
@@ -151,10 +151,11 @@ def run_search(
         InfeasibleError: Nothing fits the memory.
     """
     require(folder, "stats", "search")
-    options = resolve(given, read_stamp(folder, "search"), SearchOptions())
+    before = read_stamp(folder, "search")
+    options = resolve(given, before, SearchOptions())
     edge, cloud = load_device(options.edge), load_device(options.cloud)
     links = _links(options.links)
-    inputs = hash_files(folder, ("graph.json", *STATS_FILES)) | _hash_hardware(edge, cloud, links)
+    inputs = hash_files(folder, ("graph.json", *STATS_FILES)) | hash_hardware(edge, cloud, links)
     if not force and is_done(folder, "search", options, inputs):
         return Outcome("search", True, f"search: nothing new to do in {folder}")
     graph, stats = read_graph(folder), read_stats(folder)
@@ -181,9 +182,9 @@ def run_search(
             outputs.append(f"plans/{plan.name}.yaml")
             write_plan(folder / outputs[-1], file)
             advance(1)
-    for old in sorted((folder / "plans").glob("*.yaml")):
-        if f"plans/{old.name}" not in outputs:
-            old.unlink()
+    for old in () if before is None else before.outputs:
+        if old not in outputs:
+            (folder / old).unlink(missing_ok=True)
     rows = plan_rows(graph, plans, problem)
     write_csv(folder / "plans.csv", report.PLANS_HEADER, rows)
     write_stamp(folder, "search", Stamp(plain(options), inputs, tuple(outputs)))
@@ -220,7 +221,7 @@ def run_latency(
     cloud = load_device(asked.cloud or searched.options["cloud"])
     links = _links(asked.links or tuple(searched.options["links"]))
     inputs = hash_files(folder, ("graph.json", *searched.outputs))
-    inputs |= _hash_hardware(edge, cloud, links)
+    inputs |= hash_hardware(edge, cloud, links)
     if not force and is_done(folder, "latency", asked, inputs):
         return Outcome("latency", True, f"latency: nothing new to do in {folder}")
     graph = read_graph(folder)
@@ -268,11 +269,6 @@ def run_quantize(
         "model": hash_model(measured),
         "data": hash_data(measured.data, options.images, measured.seed),
     }
-    if source["model"] != require(folder, "stats", "quantize").inputs["model"]:
-        raise StageError(
-            f"{folder}: the network must be the one that was measured, its file has changed, run: "
-            f"autosplit stats --out {folder}"
-        )
     plan_hashes = hash_files(folder, [f"plans/{name}.yaml" for name in names])
     inputs = source | plan_hashes | hash_files(folder, ("graph.json", "plans.csv"))
     if not force and is_done(folder, "quantize", options, inputs):
@@ -454,12 +450,6 @@ def _links(names: tuple[str, ...]) -> dict[str, Link]:
     """
     profiles = [load_link(name) for name in names]
     return {profile.name: profile for profile in profiles}
-
-
-def _hash_hardware(edge: Device, cloud: Device, links: Mapping[str, Link]) -> dict[str, str]:
-    """SHA-256 of the profiles that a stage uses."""
-    hashes = {"edge": hash_profile(edge), "cloud": hash_profile(cloud)}
-    return hashes | {f"link {name}": hash_profile(link) for name, link in links.items()}
 
 
 def _predict(graph: Graph, plan: Plan, edge: Device, cloud: Device, link: Link) -> Prediction:

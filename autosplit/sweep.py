@@ -7,8 +7,11 @@ as soon as they are there, so that a sweep that was stopped goes on where it was
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from autosplit.files import read_csv, write_csv
@@ -18,7 +21,7 @@ from autosplit.runfolder import read_graph, read_stamp
 from autosplit.stages import run_stats
 from autosplit.stats import read_stats
 from autosplit.sweepfile import Network, Sweep, SweepError, read_sweep
-from autosplit.sweepjobs import Where, do_tasks
+from autosplit.sweepjobs import ENDED, Where, do_tasks
 from autosplit.sweeptask import AXES, ROW_HEADER, TABLE_HEADER, Task
 
 
@@ -113,17 +116,30 @@ def read_table(sweep: Sweep, path: Path) -> list[dict[str, str]]:
 def measure(
     sweep: Sweep, out: Path, jobs: int, *, force: bool = False, progress: Progress = silent
 ) -> None:
-    """Capture and measure each network into a run folder of its own, ``out/models/NAME``."""
+    """Capture and measure each network into a run folder of its own, ``out/models/NAME``.
+
+    With several jobs, a script that calls this must do so under ``if __name__ == "__main__"``, for
+    their processes import it.
+
+    Raises:
+        SweepError: A process was ended.
+    """
     if jobs == 1 or len(sweep.networks) == 1:
         for network in sweep.networks:
             _measure(network, out, force, progress)
         return
-    from joblib import Parallel, delayed  # noqa: PLC0415
-
-    run = Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")
-    with progress("sweep: networks", len(sweep.networks)) as advance:
-        for _ in run(delayed(_measure)(network, out, force) for network in sweep.networks):
-            advance(1)
+    # not joblib's: it would take what torch allocates for a leak, and replace the process
+    pool = ProcessPoolExecutor(min(jobs, len(sweep.networks)), mp_context=get_context("spawn"))
+    with progress("sweep: networks", len(sweep.networks)) as advance, pool:
+        found = [pool.submit(_measure, network, out, force) for network in sweep.networks]
+        try:
+            for future in as_completed(found):
+                future.result()
+                advance(1)
+        except BrokenProcessPool as error:
+            raise SweepError(ENDED) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _measure(network: Network, out: Path, force: bool, progress: Progress = silent) -> None:

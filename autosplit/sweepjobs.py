@@ -19,6 +19,10 @@ CONNECT_S = 5
 """How long to look for a scheduler, and for one that went away."""
 WORKERS_S = 60
 """How long to wait for a scheduler's first worker."""
+ENDED = (
+    "jobs: a process was ended from outside, or for lack of memory; what finished is kept, run "
+    "the same command again, with fewer --jobs if it is memory"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +76,7 @@ def _by_joblib(tasks: Sequence[Task], where: Where) -> Iterator[tuple[int, Finis
     try:
         yield from run(delayed(_numbered)(number, task) for number, task in enumerate(tasks))
     except BrokenProcessPool as error:
-        raise SweepError(
-            "jobs: a process was ended from outside, or for lack of memory; what finished is "
-            "kept, run the same command again, with fewer --jobs if it is memory"
-        ) from error
+        raise SweepError(ENDED) from error
 
 
 def _numbered(number: int, task: Task) -> tuple[int, Finished]:

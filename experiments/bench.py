@@ -12,7 +12,7 @@ import argparse
 import time
 import timeit
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,12 +24,14 @@ from torch import Tensor
 
 from autosplit.capture import Program, capture
 from autosplit.evaluate import evaluate, measure_float
+from autosplit.graph import edge_memory_bytes
 from autosplit.latency import systolic_cycles
 from autosplit.measure import measure
 from autosplit.plan import PlanFile, quantizers
 from autosplit.profiles import load_device, load_link
+from autosplit.search.division import FIRST_SHARES
 from autosplit.search.methods import search
-from autosplit.search.problem import Problem
+from autosplit.search.problem import Problem, table
 from autosplit.stats import Stats
 
 LINKS = ("1mbps", "3mbps", "10mbps", "20mbps")
@@ -93,39 +95,36 @@ def bench_stats(setting: Setting) -> None:
 
 
 def bench_search(setting: Setting) -> None:
-    """The whole search against 20 solves of the one all-edge instance by scipy's milp."""
-    problem = setting.problem
+    """The whole search against 20 solves of the one all-edge instance by scipy's milp.
+
+    The memory limit is half of what the all-edge network takes at 8 bits, for both.
+    """
+    everything = setting.problem.graph.prefix(len(setting.problem.graph.layers))
+    limit = edge_memory_bytes(everything, *setting.problem.uniform(everything, 8)) // 2
+    problem = replace(setting.problem, memory_bytes=limit)
     ours, theirs = setting.race(
-        lambda: search(problem, ("autosplit",)), lambda: solve_by_milp(problem, 20)
+        lambda: search(problem, ("autosplit",)), lambda: solve_by_milp(problem, limit, 20)
     )
+    print(f"search: at least {FIRST_SHARES} divisions of {limit:,} bytes for each cut")
     report("search, all cuts, 4 links / 20 milp solves", ours, theirs, "at most 1")
 
 
-def solve_by_milp(problem: Problem, times: int) -> None:
-    """All-edge widths of least distortion within the memory limit: weights, one choice each."""
+def solve_by_milp(problem: Problem, limit: int, times: int) -> None:
+    """All-edge weight widths of least distortion within a limit, to optimality, several times."""
     graph = problem.graph
     cut = graph.prefix(len(graph.layers))
-    cost = np.array(
-        [[graph.by_name[w].weight_elements * b // 8 for b in problem.usable] for w in cut.weights]
-    )
-    harm = np.array(
-        [
-            [problem.distortions[w, "weight", b].distortion for b in problem.usable]
-            for w in cut.weights
-        ]
-    )
+    harm, cost = table(problem, cut.weights, "weight")
     count, widths = cost.shape
     places = np.arange(count * widths)
     one = csr_array((np.ones(count * widths), (places // widths, places)))
-    least, most = cost.min(1).sum(), cost.max(1).sum()
-    for share in np.linspace(0.1, 0.9, times):
+    for _ in range(times):
         result = milp(
             harm.ravel(),
             integrality=np.ones(count * widths),
             bounds=Bounds(0, 1),
             constraints=[
                 LinearConstraint(one, 1, 1),
-                LinearConstraint(cost.ravel()[None], -np.inf, least + share * (most - least)),
+                LinearConstraint(cost.ravel()[None], -np.inf, limit),
             ],
             options={"mip_rel_gap": 0},
         )

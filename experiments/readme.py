@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-FENCE = re.compile(r"(<!-- test -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"(<!-- test(?: slow)? -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def main() -> None:

@@ -231,7 +231,7 @@ BAD = [
     ("search --out new", "'autosplit search' needs 'autosplit stats' to be done first"),
     ("collect --out new", "'autosplit collect' needs 'autosplit search' to be done first"),
     ("run --model fashion-resnet --out run", "is a run folder of net.py:net, asked for fashion"),
-    ("quantize --out edited", "uniform8.yaml: weights: 0: bits must be a whole number from 1"),
+    ("quantize --out edited", "uniform8.yaml: weights: 0: bits must be a whole number, 1"),
     ("quantize --out run --plans best", "no plan 'best'"),
     ("collect --out run --max-drop -200", "no measured plan loses at most -200 points"),
     ("emit unifrom8 --out run", "no plan 'unifrom8', did you mean 'uniform8'?"),

@@ -134,16 +134,16 @@ class TestYaml:
 class TestEditing:
     def test_another_width_changes_memory_and_crossing_bytes(self, path):
         def change(data):
-            data["activations"]["a"] |= {"bits": 16}
+            data["activations"]["a"] |= {"bits": 8}
             data["weights"]["b"] |= {"bits": 6}
 
         edit(path, change)
 
         plan = read_plan(path, GRAPH).plan
-        # a takes 10 bytes now, b's weight ceil(90/8) = 12; live at most x, a: 16
-        assert plan.edge_memory_bytes == 5 + 12 + 20 + 16
-        assert plan.crossing_bytes == 10 + 3
-        assert (plan.activation_bits["a"], plan.weight_bits["b"]) == (16, 6)
+        # a takes 5 bytes now, b's weight ceil(90/8) = 12; live at most x, a: 11
+        assert plan.edge_memory_bytes == 5 + 12 + 20 + 11
+        assert plan.crossing_bytes == 5 + 3
+        assert (plan.activation_bits["a"], plan.weight_bits["b"]) == (8, 6)
 
     def test_bytes_written_by_hand_are_computed_anew(self, path):
         edit(path, lambda data: data.update(edge_memory_bytes=1, crossing_bytes="none"))
@@ -157,7 +157,7 @@ class TestEditing:
         with pytest.raises(PlanError) as caught:
             read_plan(path, GRAPH)
 
-        expected = f"weights: a: bits must be a whole number from 1 to 16, got {bits!r}"
+        expected = f"weights: a: bits must be a whole number, 1 to 8, got {bits!r}"
         assert str(caught.value) == f"{path}: {expected}"
 
     @pytest.mark.parametrize(
@@ -198,11 +198,11 @@ class TestEditing:
 
         whole = "must be a list of 3 whole numbers"
         assert str(caught.value).split("; ") == [
-            f"{path}: weights: a: bits must be a whole number from 1 to 16, got 17",
+            f"{path}: weights: a: bits must be a whole number, 1 to 8, got 17",
             f"{path}: weights: b: scale must be a list of 3 numbers > 0, got [0.5]",
             f"{path}: weights: b: zero_point {whole} from 0 to 31 at 5 bits, got [16, 32, 1]",
             f"{path}: activations: x: missing key 'scale'",
-            f"{path}: activations: b: bits must be a whole number from 1 to 16, got 'eight'",
+            f"{path}: activations: b: bits must be a whole number, 1 to 8, got 'eight'",
         ]
 
     def test_a_tensor_too_many_and_one_too_few_are_named(self, path):
@@ -242,7 +242,7 @@ class TestEditing:
             data["name"] = 3
             data["edge"] = "a"
             data["distortion"] = "low"
-            data["cloud_bits"] = 8
+            data["cloud_bits"] = 7
             data["predictions"]["3mbps"]["edge_s"] = -1
             del data["predictions"]["3mbps"]["cloud_s"]
             data["predictions"]["lte"] = {
@@ -262,7 +262,7 @@ class TestEditing:
             "name: must be text, got 3",
             "distortion: must be a finite number, got 'low'",
             "edge: must be a list of layers, got 'a'",
-            "cloud_bits: must be 16 or 32, got 8",
+            "cloud_bits: must be 8, 16 or 32, got 7",
             "predictions: 3mbps: missing key 'cloud_s'",
             "predictions: lte: edge_s must be a number >= 0, got -1",
             "predictions: lte: cloud_s must be a number >= 0, got 'x'",

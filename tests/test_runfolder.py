@@ -173,12 +173,12 @@ class TestRequire:
     def test_a_stage_that_read_another_file_is_told_to_be_done_again(self, tmp_path):
         (tmp_path / "graph.json").write_text("1")
         stamp = Stamp({}, {"edge": "xx", **hash_files(tmp_path, ["graph.json"])}, ())
-        write_stamp(tmp_path, "search", stamp)
-        assert require(tmp_path, "search", "latency") == stamp
+        write_stamp(tmp_path, "latency", stamp)
+        assert require(tmp_path, "latency", "collect") == stamp
 
         (tmp_path / "graph.json").write_text("2")
-        with pytest.raises(StageError, match=r"'autosplit search' to be done again, graph\.json"):
-            require(tmp_path, "search", "latency")
+        with pytest.raises(StageError, match=r"'autosplit latency' to be done again, graph\.json"):
+            require(tmp_path, "latency", "collect")
 
 
 class TestHashes:

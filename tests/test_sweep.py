@@ -308,6 +308,11 @@ def test_a_failed_search_is_an_error_and_the_others_are_kept(place, monkeypatch)
     assert len(list((place / "out" / "tasks").iterdir())) == 3
 
 
+# joblib replaces a process whose memory grew, and says so; as an error, that would end its thread
+GROWN = pytest.mark.filterwarnings("ignore:A worker stopped while some jobs")
+
+
+@GROWN
 def test_two_jobs_give_the_same_bytes_as_one(place):
     one = run(place).table.read_bytes()
     shutil.rmtree(place / "out" / "tasks")
@@ -315,12 +320,26 @@ def test_two_jobs_give_the_same_bytes_as_one(place):
     assert run(place, Where(jobs=2)).table.read_bytes() == one
 
 
+@GROWN
 @pytest.mark.slow
 def test_networks_measured_by_two_jobs_give_the_same_bytes(place):
     one = run(place).table.read_bytes()
     shutil.rmtree(place / "out")
 
     assert run(place, Where(jobs=2)).table.read_bytes() == one
+
+
+def test_a_network_that_cannot_be_measured_by_two_jobs_is_one_line(place, capsys):
+    rewrite(place, "net.py:small", "net.py:smal")
+    assert main(["sweep", "tiny.yaml", "--out", "out", "--jobs", "2"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "has no function 'smal', did you mean 'small'?" in line
+
+
+def test_a_process_that_is_ended_is_one_line(place):
+    (place / "net.py").write_text("import os\n\n\ndef small():\n    os.abort()\n\n\nwide = small\n")
+    with pytest.raises(SweepError, match=r"^jobs: a process was ended from outside"):
+        run(place, Where(jobs=2))
 
 
 def test_a_search_imports_no_torch(place):

@@ -1,0 +1,115 @@
+"""The join of plans, latencies and scores, and the picks among its rows."""
+
+import csv
+
+import pytest
+
+from autosplit.errors import DataError, InfeasibleError
+from autosplit.report import SUMMARY_HEADER
+from autosplit.runfolder import read_graph
+from autosplit.summary import MEASURED, headline, pick_all, summarize
+
+
+def rewrite(path, change):
+    """Change the rows of a CSV file."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        change(row)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def unlabelled(row):
+    row.update(top1="", top5="", agreement="0.75")
+
+
+class TestSummarize:
+    def test_it_says_what_was_run_where_and_what_was_measured(self, tiny):
+        summary = summarize(tiny.run, read_graph(tiny.run), None)
+
+        assert summary.title == "net: toy + tpu_v1"
+        assert summary.measured == "top-1 on 12 images (%)"
+
+    def test_without_labels_it_is_agreement_that_was_measured(self, tiny):
+        rewrite(tiny.run / "scores.csv", unlabelled)
+        summary = summarize(tiny.run, read_graph(tiny.run), None)
+
+        assert summary.measured == "agreement with the float network on 12 images (%)"
+        assert {row.top1 for row in summary.rows if row.drop is not None} == {0.75}
+        assert {line["agreement"] for line in summary.table if line["images"]} == {"0.75"}
+
+    def test_a_plan_without_a_score_is_there_without_it(self, tiny):
+        rewrite(
+            tiny.run / "scores.csv", lambda r: r.update(name=r["name"].replace("uniform8", "x"))
+        )
+        summary = summarize(tiny.run, read_graph(tiny.run), None)
+
+        (row, _) = [row for row in summary.rows if row.plan.name == "uniform8"]
+        assert (row.drop, row.top1) == (None, None)
+        lines = [line for line in summary.table if line["name"] == "uniform8"]
+        assert {line[key] for line in lines for key in MEASURED} == {""}
+
+    def test_pareto_is_told_per_plan_and_link(self, tiny):
+        def only_one(row):
+            row["pareto"] = str(int((row["name"], row["link"]) == ("uniform8", "20kbps")))
+
+        rewrite(tiny.run / "plans.csv", only_one)
+        summary = summarize(tiny.run, read_graph(tiny.run), None)
+
+        marked = [(line["name"], line["link"]) for line in summary.table if line["pareto"]]
+        assert marked == [("uniform8", "20kbps")]
+
+    def test_a_plan_fits_up_to_the_limit(self, tiny):
+        graph = read_graph(tiny.run)
+        sizes = {
+            r.plan.name: r.plan.edge_memory_bytes for r in summarize(tiny.run, graph, None).rows
+        }
+        limit = sizes["uniform4"]
+
+        for row in summarize(tiny.run, graph, limit).rows:
+            assert row.fits == (sizes[row.plan.name] <= limit)
+        assert not all(size <= limit for size in sizes.values())
+
+    def test_the_table_has_the_columns_of_the_file(self, tiny):
+        summary = summarize(tiny.run, read_graph(tiny.run), None)
+
+        assert all(list(line) == SUMMARY_HEADER for line in summary.table)
+        assert "images top1 top5 agreement top1_low top1_high drop".split() == MEASURED
+
+
+class TestPicks:
+    def test_every_link_has_its_own(self, tiny):
+        summary = summarize(tiny.run, read_graph(tiny.run), None)
+        picks = pick_all(summary, 100.0)
+
+        assert list(picks) == ["1mbps", "20kbps"]
+        assert all(row.link == link for link, row in picks.items())
+
+    def test_a_memory_that_holds_no_measured_plan_is_told_from_a_drop(self, tiny):
+        rewrite(tiny.run / "scores.csv", lambda r: r.update(name=r["name"].replace("c", "x")))
+        graph = read_graph(tiny.run)
+
+        with pytest.raises(InfeasibleError, match="memory: no plan that was measured fits"):
+            pick_all(summarize(tiny.run, graph, 1), 100.0)
+        with pytest.raises(InfeasibleError, match="max-drop: no measured plan loses at most -999"):
+            pick_all(summarize(tiny.run, graph, None), -999.0)
+
+    @pytest.mark.parametrize(
+        ("asked", "links", "link"),
+        [
+            ("", ["1mbps", "3mbps"], "3mbps"),
+            ("", ["lte", "1mbps"], "lte"),
+            ("1mbps", ["1mbps", "3mbps"], "1mbps"),
+        ],
+    )
+    def test_the_paragraph_is_about_3mbps_unless_told_otherwise(self, asked, links, link):
+        assert headline(asked, dict.fromkeys(links)) == link
+
+    def test_a_link_without_a_pick_cannot_be_asked_for(self):
+        with pytest.raises(
+            DataError, match="link 'lte': must be one with a pick, choose from: 1mb"
+        ):
+            headline("lte", {"1mbps": None})
