@@ -13,8 +13,10 @@ ORDER = (
     "errors files progress graph profiles stats options plan latency "
     "search.jpeg search.relaxation search.problem search.pareto search.cuts search.states "
     "search.prefixes search.allocate search.weights search.activations search.division "
-    "search.price search.seconds search.joint_pool search.joint_priced search.joint_front "
-    "search.front search.mincut search.baselines search.original search.methods "
+    "search.price search.seconds "
+    "search.front search.mincut search.joint_pool search.joint_priced "
+    "search.joint_labels search.joint_front search.ideals search.joint_milp search.joint_limits "
+    "search.joint_sides search.joint search.baselines search.original search.methods "
     "report runfolder summary sweepfile sweeptask sweepfigure sweepjobs pack "
     # ... to here
     "fakequant operators fuse layout layers capture measure partition evaluate "

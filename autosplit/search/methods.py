@@ -8,6 +8,7 @@ from autosplit.errors import PlanError, did_you_mean
 from autosplit.plan import Plan
 from autosplit.search import baselines
 from autosplit.search.front import autosplit
+from autosplit.search.joint_front import autosplit_joint
 from autosplit.search.original import autosplit2021
 from autosplit.search.price import price
 from autosplit.search.problem import Problem
@@ -45,9 +46,11 @@ def search(problem: Problem, methods: Sequence[str] | None = None) -> list[Plan]
 
 
 def _uniform(bits: int) -> Method:
-    """All layers on the edge, every weight and activation at one width."""
+    """All layers on the edge, all at one width; no plan where the device lacks that width."""
 
     def uniform(problem: Problem) -> list[Plan]:
+        if problem.edge.widths and bits not in problem.edge.widths:
+            return []
         cut = problem.graph.prefix(len(problem.graph.layers))
         widths = problem.uniform(cut, bits)
         name = f"uniform{bits}"
@@ -76,6 +79,7 @@ def _least(problem: Problem) -> float:
 
 METHODS: dict[str, Method] = {
     "autosplit": autosplit,
+    "autosplit-joint": autosplit_joint,
     "autosplit2021": autosplit2021,
     "neurosurgeon": baselines.neurosurgeon,
     "dads": baselines.dads,

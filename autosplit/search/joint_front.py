@@ -1,0 +1,136 @@
+"""Method ``autosplit-joint``: the front of latency and distortion, with widths that buy seconds.
+
+Of a small problem every plan worth having is enumerated (``joint_labels``).  Of a larger one
+three searches are put together: the least distortion within memory (``division``), the same with a
+price on a second (``joint_priced``), and edge halves of one width.  The last make sure that no plan
+of one width beats what is returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from autosplit.plan import Plan
+from autosplit.search.division import Halves, divide
+from autosplit.search.joint_labels import enumerate_prefixes
+from autosplit.search.joint_pool import Pool, PoolCosts
+from autosplit.search.joint_priced import Priced, ladder, solve_priced
+from autosplit.search.pareto import pareto
+from autosplit.search.price import price
+from autosplit.search.problem import Problem
+from autosplit.search.relaxation import Indices, Ints
+from autosplit.search.seconds import EdgeSeconds
+
+METHOD = "autosplit-joint"
+
+
+def autosplit_joint(problem: Problem, lengths: Sequence[int] | None = None) -> list[Plan]:
+    """Find the plans that no other one found beats in both seconds and distortion, on some link.
+
+    ``lower_bound`` of a plan is that of all plans with its cut that fit the memory, send no more
+    bytes and compute for no longer.
+
+    Args:
+        problem: The problem.
+        lengths: Numbers of edge layers to consider; all of them if None.
+
+    Returns:
+        By rising number of edge layers, then rising distortion.
+    """
+    costs = PoolCosts(problem, EdgeSeconds(problem))
+    pool, proofs = candidates(costs)
+    if lengths is not None:
+        pool = pool.take(np.flatnonzero(np.isin(pool.lengths, lengths)))
+    every = sorted(set(np.concatenate([*_kept(costs, pool).values()]).tolist()))
+    return _plans(problem, pool, every, proofs)
+
+
+def candidates(costs: PoolCosts) -> tuple[Pool, Proofs]:
+    """Find edge halves worth having on some link, all-cloud among them, and what is proven."""
+    problem, seconds = costs.problem, costs.seconds
+    enumerated, solved = enumerate_prefixes(costs)
+    count = len(problem.graph.layers)
+    pool = costs.pool([costs.nothing(), enumerated])
+    if solved == count:
+        return pool, Proofs(solved)
+    halves = divide(problem)
+    priced = tuple(solve_priced(problem, seconds, *one) for one in ladder(problem, seconds))
+    proofs = Proofs(solved, halves, costs.pool([halves]).sent, priced, costs.given)
+    pool = costs.pool([pool, halves, *priced, costs.uniform()])
+    kept = _kept(costs, pool)
+    more = [
+        costs.between(pool, kept[name], 8 / problem.links[name].uplink_bps)
+        for name in sorted(problem.links)
+    ]
+    return costs.pool([pool, *more]), proofs
+
+
+def _kept(costs: PoolCosts, pool: Pool) -> dict[str, Indices]:
+    """Candidates that no other one beats, link by link, fastest first."""
+    kept = {}
+    for name, away_s in costs.away_s.items():
+        latency_s = pool.edge_s + away_s[pool.lengths]
+        latency_s = latency_s + 8 * pool.sent / costs.problem.links[name].uplink_bps
+        kept[name] = pareto(np.stack([latency_s, pool.harm], axis=1))
+    return kept
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """What is proven about the distortion of a candidate's rivals with the same cut.
+
+    Attributes:
+        solved: Prefixes up to this length are enumerated, so their candidates are optimal.
+        halves: The least distortion within memory; None if all is enumerated.
+        sent: Bytes of outputs that each of ``halves`` sends, shape (M,).
+        priced: What some prices of a second prove.
+        given: Distortion of the network's inputs.
+    """
+
+    solved: int
+    halves: Halves | None = None
+    sent: Ints | None = None
+    priced: Sequence[Priced] = ()
+    given: float = 0.0
+
+    def bound(self, pool: Pool, m: int) -> float:
+        """Bound all that fits, sends no more bytes and computes for no longer."""
+        length, sent = int(pool.lengths[m]), int(pool.sent[m])
+        if length <= self.solved or self.halves is None or self.sent is None:
+            return float(pool.harm[m])
+        no_fewer = np.flatnonzero((self.halves.lengths == length) & (self.sent >= sent))
+        best = float(self.halves.lower[no_fewer[0]]) if len(no_fewer) else self.given
+        others = (one.bound(length, sent, float(pool.edge_s[m])) for one in self.priced)
+        return max(best, self.given, *(self.given + other for other in others))
+
+
+def _plans(problem: Problem, pool: Pool, kept: Sequence[int], proofs: Proofs) -> list[Plan]:
+    """Price the candidates kept, and make sure that they cost what was added up."""
+    rank, usable = problem.graph.rank, problem.usable
+    inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
+    plans: list[Plan] = []
+    places: dict[int, int] = {}
+    for m in sorted(kept, key=lambda m: (pool.lengths[m], pool.harm[m], m)):
+        length = int(pool.lengths[m])
+        cut = problem.graph.prefix(length)
+        place = places[length] = places.get(length, -1) + 1
+        weights = {name: usable[pool.weights[m, rank[name]]] for name in cut.weights}
+        outputs = {name: usable[pool.outputs[m, rank[name]]] for name in cut.edge}
+        plan = price(
+            problem,
+            cut,
+            weights,
+            {**inputs, **outputs},
+            name=f"joint{length:03d}-{place:02d}",
+            method=METHOD,
+            lower_bound=proofs.bound(pool, m),
+        )
+        assert not cut.edge or problem.fits(plan.edge_memory_bytes), plan
+        assert np.isclose(plan.distortion, pool.harm[m], rtol=1e-9), plan
+        here_s = next(iter(plan.predictions.values())).edge_s
+        assert np.isclose(here_s, pool.edge_s[m], rtol=1e-9), plan
+        plans.append(plan)
+    return plans

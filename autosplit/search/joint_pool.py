@@ -1,0 +1,261 @@
+"""Many edge halves at once: what they cost, those of one width, and those between two good ones."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from autosplit.latency import layer_s, transfer_s
+from autosplit.search.activations import Live, live
+from autosplit.search.cuts import prefixes
+from autosplit.search.pareto import pareto
+from autosplit.search.problem import Problem
+from autosplit.search.relaxation import Floats, Indices, Ints
+from autosplit.search.seconds import EdgeSeconds
+from autosplit.search.weights import Stored, stored
+
+
+class Choices(Protocol):
+    """Cuts and widths of M edge halves that are prefixes.
+
+    Attributes:
+        lengths: Layers on the edge, shape (M,).
+        weights: Index of the width of the weight that layer l stores, 0 where none is, (M, L).
+        outputs: Index of the width of the output of layer l, 0 in the cloud, (M, L).
+    """
+
+    @property
+    def lengths(self) -> Indices:
+        """Shape (M,)."""
+
+    @property
+    def weights(self) -> Indices:
+        """Shape (M, L)."""
+
+    @property
+    def outputs(self) -> Indices:
+        """Shape (M, L)."""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Choices whose costs are not added up yet."""
+
+    lengths: Indices
+    weights: Indices
+    outputs: Indices
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Choices and what they cost.
+
+    Attributes:
+        lengths, weights, outputs: As in ``Choices``.
+        harm: Distortion, that of the network's inputs in it, shape (M,).
+        edge_s: Seconds on the edge, shape (M,).
+        sent: Bytes of outputs that cross, shape (M,).
+    """
+
+    lengths: Indices
+    weights: Indices
+    outputs: Indices
+    harm: Floats
+    edge_s: Floats
+    sent: Ints
+
+    def take(self, index: Indices) -> Pool:
+        """Some of the choices."""
+        return Pool(
+            self.lengths[index],
+            self.weights[index],
+            self.outputs[index],
+            self.harm[index],
+            self.edge_s[index],
+            self.sent[index],
+        )
+
+
+@dataclass(frozen=True)
+class PoolCosts:
+    """Tables of one problem."""
+
+    problem: Problem
+    seconds: EdgeSeconds
+
+    @cached_property
+    def memory(self) -> Live:
+        """What the outputs of the layers weigh, and when they are live."""
+        return live(self.problem)
+
+    @cached_property
+    def parameters(self) -> Stored:
+        """What the layers store."""
+        return stored(self.problem)
+
+    def pool(self, parts: Sequence[Choices]) -> Pool:
+        """Put choices together and add up what they cost."""
+        lengths = np.concatenate([part.lengths for part in parts])
+        weights = np.concatenate([part.weights for part in parts])
+        outputs = np.concatenate([part.outputs for part in parts])
+        problem, rows = self.problem, np.arange(weights.shape[1])
+        here = rows < lengths[:, None]
+        weight_harm = np.zeros((len(rows), len(problem.usable)))
+        weight_harm[self.parameters.rank] = self.parameters.harm
+        each = weight_harm[rows, weights] + self.memory.harm[rows, outputs]
+        crosses = here & (self.memory.read >= lengths[:, None])
+        return Pool(
+            lengths,
+            weights,
+            outputs,
+            np.where(here, each, 0.0).sum(axis=1) + self.given,
+            self.seconds.of(weights, outputs, lengths),
+            np.where(crosses, self.memory.size[rows, outputs], 0).sum(axis=1),
+        )
+
+    @cached_property
+    def away_s(self) -> dict[str, Floats]:
+        """Link -> seconds of each prefix off the edge, but for the bytes of outputs that cross."""
+        problem, cuts = self.problem, prefixes(self.problem.graph)
+        inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
+        widths = [{**inputs, **dict.fromkeys(cut.edge, 0)} for cut in cuts]
+        bits = problem.cloud.float_bits
+        floats = dict.fromkeys(problem.graph.tensors, bits)
+        each_s = [
+            layer_s(layer, problem.graph, problem.cloud, bits, floats)
+            for layer in problem.graph.layers
+        ]
+        there_s = np.append(np.cumsum(each_s[::-1])[::-1], 0.0)  # as cloud_s, for every prefix
+        return {
+            name: there_s
+            + [transfer_s(*one) for one in zip(cuts, itertools.repeat(link), widths, strict=False)]
+            for name, link in sorted(problem.links.items())
+        }
+
+    @cached_property
+    def given(self) -> float:
+        """Distortion of the network's inputs."""
+        inputs = dict.fromkeys(self.problem.graph.inputs, self.problem.input_bits)
+        return self.problem.distortion_of({}, inputs)
+
+    def nothing(self) -> Picked:
+        """The choice of all-cloud."""
+        none = np.zeros((1, len(self.problem.graph.layers)), dtype=np.intp)
+        return Picked(none[:, 0], none, none)
+
+    def uniform(self) -> Picked:
+        """Every prefix at every single width that fits."""
+        count, size = len(self.problem.graph.layers), len(self.problem.usable)
+        lengths = np.repeat(np.arange(1, count + 1), size)
+        width = np.tile(np.arange(size), count)
+        same = np.repeat(width[:, None], count, axis=1)
+        return self.fitting(Picked(lengths, same, same))
+
+    def fitting(self, choices: Picked) -> Picked:
+        """Those choices that keep the memory limit; each has an edge half."""
+        limit = self.problem.limit_bytes
+        if limit is None:
+            return choices
+        lengths, weights, outputs = choices.lengths, choices.weights, choices.outputs
+        memory, parameters = self.memory, self.parameters
+        here = parameters.rank < lengths[:, None]
+        rows = np.arange(len(parameters.rank))
+        size = parameters.size[rows, weights[:, parameters.rank]]
+        held = np.where(here, size, 0).sum(axis=1)
+        now, peak = np.zeros_like(held), np.zeros_like(held)
+        ends: dict[int, list[int]] = {}
+        for step, last in enumerate(memory.last.tolist()):
+            now = now + memory.size[step, outputs[:, step]]
+            total = now + memory.given[step]
+            peak = np.where(lengths > step, np.maximum(peak, total), peak)
+            ends.setdefault(last, []).append(step)
+            for gone in ends.get(step, []):
+                now = now - memory.size[gone, outputs[:, gone]]
+        fits = held + peak <= limit
+        return Picked(lengths[fits], weights[fits], outputs[fits])
+
+    def between(self, pool: Pool, kept: Indices, byte_s: float) -> Picked:
+        """Choices on the way from each good candidate of a cut to the next slower one.
+
+        The tensors in which two candidates differ change one after the other, those first that win
+        most distortion per second; whatever fits on the way is a candidate.
+
+        Args:
+            pool: All candidates.
+            kept: Those that no other one beats over a link.
+            byte_s: Seconds that a byte sent takes.
+        """
+        latency_s = pool.edge_s + byte_s * pool.sent
+        parts = []
+        for length in np.unique(pool.lengths[kept]).tolist():
+            mine = np.flatnonzero(pool.lengths == length)
+            front = mine[pareto(np.stack([latency_s[mine], pool.harm[mine]], axis=1))]
+            if length:
+                parts += [
+                    self._path(pool, int(a), int(b), byte_s) for a, b in itertools.pairwise(front)
+                ]
+        count = len(self.problem.graph.layers)
+        empty = np.zeros((0, count), dtype=np.intp)
+        return self.fitting(
+            Picked(
+                np.concatenate([empty[:, 0], *(part.lengths for part in parts)]),
+                np.concatenate([empty, *(part.weights for part in parts)]),
+                np.concatenate([empty, *(part.outputs for part in parts)]),
+            )
+        )
+
+    def _path(self, pool: Pool, fast: int, slow: int, byte_s: float) -> Picked:
+        """Choices on the way from one candidate to another of the same cut."""
+        start = np.stack([pool.weights[fast], pool.outputs[fast]])
+        goal = np.stack([pool.weights[slow], pool.outputs[slow]])
+        length = int(pool.lengths[fast])
+        differ = np.argwhere(start != goal)
+        differ = differ[differ[:, 1] < length]
+        steps = np.repeat(start[None], len(differ), axis=0)
+        steps[np.arange(len(differ)), differ[:, 0], differ[:, 1]] = goal[tuple(differ.T)]
+        lengths = np.full(len(differ), length, dtype=np.intp)
+        one = self.pool([Picked(lengths, steps[:, 0], steps[:, 1])])
+        gain = pool.harm[fast] - one.harm
+        cost = one.edge_s - pool.edge_s[fast] + byte_s * (one.sent - pool.sent[fast])
+        # What wins distortion without seconds first, what loses both last.
+        order = np.argsort(
+            -np.arctan2(
+                gain / max(gain.max(initial=0), 1e-300), cost / max(cost.max(initial=0), 1e-300)
+            ),
+            kind="stable",
+        )
+        chosen = np.repeat(start[None], max(0, len(differ) - 1), axis=0)
+        for place, (role, rank) in enumerate(differ[order][: len(chosen)]):
+            chosen[place:, role, rank] = goal[role, rank]
+        return Picked(lengths[: len(chosen)], chosen[:, 0], chosen[:, 1])
+
+
+def layer_seconds(seconds: EdgeSeconds, rank: int, weights: Indices, outputs: Indices) -> Floats:
+    """Seconds of one layer at many choices, as ``EdgeSeconds.of`` adds them up.
+
+    Args:
+        seconds: Tables.
+        rank: Which layer.
+        weights: Index of the width of the weight that layer l stores, shape (M, L).
+        outputs: Index of the width of the output of layer l, shape (M, L).
+    """
+    costs, device = seconds.layers[rank], seconds.problem.edge
+    operand = np.array([seconds.operands.index(bits) for bits in seconds.problem.usable])
+    widest = np.full(len(weights), costs.least_operand)
+    moved = np.full(len(weights), costs.fixed_bits)
+    if costs.weight is not None:
+        owner, bits = costs.weight
+        moved += bits[weights[:, owner]]
+        widest = np.maximum(widest, operand[weights[:, owner]])
+    for tensor, bits in costs.tensors:
+        moved += bits[outputs[:, tensor]]
+        if tensor != rank:
+            widest = np.maximum(widest, operand[outputs[:, tensor]])
+    traffic_s = moved / 8 / device.bandwidth_bytes_per_s
+    both: Floats = device.dispatch_s + np.maximum(costs.compute_s[widest], traffic_s)
+    return both

@@ -1,0 +1,77 @@
+"""Cuts to consider as prefixes of few orders of the layers, with candidates and bounds of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from autosplit.graph import Cut
+from autosplit.profiles import Link
+from autosplit.search.ideals import orders, reordered
+from autosplit.search.joint_front import Proofs, candidates
+from autosplit.search.joint_pool import Pool, PoolCosts
+from autosplit.search.problem import Problem
+from autosplit.search.relaxation import Floats
+from autosplit.search.seconds import EdgeSeconds
+
+
+@dataclass(frozen=True)
+class Side:
+    """One order of the layers over one link.
+
+    Attributes:
+        costs: Tables.
+        lengths: Prefixes to consider.
+        pool: Candidates, of other lengths too.
+        proofs: What is known about them.
+        away_s: Seconds of each prefix off the edge, but for the bytes of outputs that cross.
+        byte_s: Seconds of a byte sent.
+    """
+
+    costs: PoolCosts
+    lengths: tuple[int, ...]
+    pool: Pool
+    proofs: Proofs
+    away_s: Floats
+    byte_s: float
+
+    def latency_s(self, pool: Pool) -> Floats:
+        """Of every candidate."""
+        away: Floats = pool.edge_s + self.away_s[pool.lengths]
+        return away + self.byte_s * pool.sent
+
+    def relaxed(self, length: int) -> tuple[float, float]:
+        """Bound distortion and latency of a prefix: every tensor at its own best width for each."""
+        costs = self.costs
+        rows = costs.parameters.rank < length
+        harm = costs.given + float(costs.memory.harm[:length].min(axis=1, initial=np.inf).sum())
+        harm += float(costs.parameters.harm[rows].min(axis=1, initial=np.inf).sum())
+        sent = costs.memory.read[:length] >= length
+        least_bytes = costs.memory.size[:length, 0][sent].sum()
+        seconds = float(self.away_s[length] + self.byte_s * least_bytes)
+        rate = 8 * costs.problem.edge.bandwidth_bytes_per_s
+        for layer in costs.seconds.layers[:length]:
+            computes = float(layer.compute_s[layer.least_operand :].min())
+            seconds += costs.problem.edge.dispatch_s + max(computes, layer.fixed_bits / rate)
+        return harm, seconds
+
+
+def list_sides(problem: Problem, link: Link, cuts: Sequence[Cut] | None) -> list[Side]:
+    """Find candidates for all cuts; all prefixes if None.
+
+    Where the first order is too large to enumerate, the others get plain candidates only: they are
+    for the programs to solve, if their bounds leave hope.
+    """
+    sides: list[Side] = []
+    for graph, lengths in orders(problem.graph, cuts):
+        costs_of = replace(reordered(problem, graph), links={link.name: link})
+        costs = PoolCosts(costs_of, EdgeSeconds(costs_of))
+        if sides and sides[0].proofs.halves is not None:
+            pool, proofs = costs.pool([costs.nothing(), costs.uniform()]), Proofs(0)
+        else:
+            pool, proofs = candidates(costs)
+        away_s = costs.away_s[link.name]
+        sides.append(Side(costs, lengths, pool, proofs, away_s, 8 / link.uplink_bps))
+    return sides
