@@ -9,7 +9,7 @@ import torch
 import yaml
 from torch import nn
 
-from autosplit import scoring, stages
+from autosplit import data, scoring, stages
 from autosplit.errors import (
     AutoSplitError,
     DataError,
@@ -468,6 +468,16 @@ class TestCollect:
             assert float(row["drop"]) == entry["drop"]
             assert int(row["cut_bytes"]) == entry["crossing_bytes"]
 
+    def test_what_does_not_fit_is_never_on_the_front(self, tiny):
+        """The limit is one byte short of the baseline that would be best."""
+        rows = {row["name"]: row for row in table(tiny.run / "plans.csv")}
+        limit = int(rows["uniform8"]["edge_memory_bytes"]) - 1
+        step(tiny, "search", memory_bytes=limit, methods=("uniform8", "uniform2", "cloud16"))
+
+        found = table(tiny.run / "plans.csv")
+        assert {row["name"] for row in found if row["pareto"] == "1"} <= {"uniform2", "cloud16"}
+        assert {row["pareto"] for row in found if row["name"] == "uniform8"} == {"0"}
+
     def test_rows_are_by_link_and_latency(self, tiny):
         rows = table(tiny.run / "summary.csv")
         keys = [(row["link"] != "1mbps", float(row["latency_s"])) for row in rows]
@@ -510,6 +520,20 @@ class TestCollect:
             if row["agreement"]:
                 drop = 100 - 100 * float(row["agreement"])
                 assert float(row["drop"]) == pytest.approx(drop)
+
+
+def test_the_seed_is_that_of_the_statistics(tiny, monkeypatch):
+    seeds = []
+
+    def load_data(*arguments, seed, **more):
+        seeds.append(seed)
+        return real(*arguments, seed=seed, **more)
+
+    real = data.load_data
+    monkeypatch.setattr(data, "load_data", load_data)
+    rerun(tiny, seed=5)
+
+    assert seeds == [5, 5]
 
 
 class TestEmit:
