@@ -428,15 +428,22 @@ def test_a_downlink_is_positive(tmp_path):
 
 
 def test_a_wrong_table_has_all_its_problems_named(tmp_path):
-    path = write(tmp_path, "layer,seconds\nconv1,fast\nfc,1.0\nfc,2.0\nend\n", "seconds.csv")
+    path = write(tmp_path, "layer,seconds\nconv1,fast\nfc,1.0\nfc,2.0\nend,\n", "seconds.csv")
     profile = write(tmp_path, TABLE)
     with pytest.raises(ProfileError) as caught:
         load_device(profile)
     assert str(caught.value).split("\n") == [
         f"{path}: conv1: seconds must be a number, got 'fast'",
         f"{path}: layer 'fc' must be listed once",
-        f"{path}: end: seconds must be a number, got None",
+        f"{path}: end: seconds must be a number, got ''",
     ]
+
+
+def test_a_table_with_a_row_cut_short_is_refused(tmp_path):
+    path = write(tmp_path, "layer,seconds\nconv1,1.0\nend\n", "seconds.csv")
+    with pytest.raises(ProfileError) as caught:
+        load_device(write(tmp_path, TABLE))
+    assert str(caught.value) == f"{path}: row 2 must have 2 fields, got 1"
 
 
 @pytest.mark.parametrize("seconds", ["-1.0", "nan", "inf"])
