@@ -79,6 +79,10 @@ Methods = Annotated[
     str | None,
     typer.Option(help="Methods that make plans, or all (default: ours, uniform2/4/6/8, cloud16)."),
 ]
+Front = Annotated[
+    int | None,
+    typer.Option(help="Plans of our front kept per link, spread along it; 0: all (default: 12)."),
+]
 Plans = Annotated[str | None, typer.Option(help="pareto (default), all, or names of plans.")]
 EvaluationImages = Annotated[
     int | None, typer.Option("--images", help="Images to evaluate on at most (default: all).")
@@ -123,6 +127,7 @@ def run(
     memory: Memory = None,
     widths: Widths = None,
     methods: Methods = None,
+    front: Front = None,
     plans: Plans = None,
     images: EvaluationImages = None,
     jobs: Jobs = None,
@@ -134,7 +139,7 @@ def run(
     given = _stats(
         model, weights, checkpoint, input_size, data, calibration_images, batch_size, seed
     )
-    given |= _search(edge, cloud, link, memory, widths, methods)
+    given |= _search(edge, cloud, link, memory, widths, methods, front)
     given |= {"plans": plans, "images": images, "jobs": jobs, "max_drop": max_drop}
     from autosplit import stages
 
@@ -175,11 +180,12 @@ def search(
     memory: Memory = None,
     widths: Widths = None,
     methods: Methods = None,
+    front: Front = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
     """Search cuts and widths, and write every plan."""
-    given = _search(edge, cloud, link, memory, widths, methods)
+    given = _search(edge, cloud, link, memory, widths, methods, front)
     _stage("search", _found(out), given, force)
 
 
@@ -377,6 +383,7 @@ def _search(
     memory: str | None,
     widths: str | None,
     methods: str | None,
+    front: int | None,
 ) -> dict[str, Any]:
     return {
         "edge": edge,
@@ -385,6 +392,7 @@ def _search(
         "memory_bytes": None if memory is None else parse_bytes(memory),
         "widths": None if widths is None else parse_widths(widths),
         "methods": _words(methods),
+        "front": front,
     }
 
 

@@ -43,6 +43,10 @@ class SearchOptions:
         memory_bytes: What the edge half may use; 0 is what the edge device has.
         widths: Widths that may be used, bits.
         methods: Methods that make plans.
+        front: Places per link, at which plans of our front are kept as files; 0 keeps all of them.
+
+    Raises:
+        PlanError: ``front`` is 1 or negative.
     """
 
     edge: str = "eyeriss"
@@ -51,6 +55,11 @@ class SearchOptions:
     memory_bytes: int = 0
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     methods: tuple[str, ...] = ()
+    front: int = 12
+
+    def __post_init__(self) -> None:
+        if self.front < 0 or self.front == 1:
+            raise PlanError(f"front: must be 0 (all) or at least 2 plans, got {self.front}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,10 @@ from autosplit.runfolder import (
     resolve,
     write_stamp,
 )
-from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, search
+from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, OURS, search
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
+from autosplit.search.thin import thin
 from autosplit.stats import STATS_FILES, read_stats, write_stats
 from autosplit.summary import headline, pick_all, pick_file, summarize
 
@@ -163,8 +164,10 @@ def run_search(
         graph, stats.distortions, edge, cloud, links, options.memory_bytes or None, options.widths
     )
     with progress("search: cuts and widths", 1) as advance:
-        plans = search(problem, _methods(options.methods))
+        found = search(problem, _methods(options.methods))
         advance(1)
+    ours, others = _by_method(found)
+    plans = [*thin(ours, others, options.front), *others]
     baseline = next((plan for plan in plans if plan.method == "cloud16"), None)
     sha = sha256_of_file(folder / "graph.json")
     outputs = ["plans.csv"]
@@ -188,9 +191,18 @@ def run_search(
     rows = plan_rows(graph, plans, problem)
     write_csv(folder / "plans.csv", report.PLANS_HEADER, rows)
     write_stamp(folder, "search", Stamp(plain(options), inputs, tuple(outputs)))
-    ours = sum(plan.method == "autosplit" for plan in plans)
+    kept = len(plans) - len(others)
+    of = "" if kept == len(ours) else f" of {len(ours)}"
     return Outcome(
-        "search", False, f"search: {ours} plans of ours and {len(plans) - ours} baselines"
+        "search", False, f"search: {kept}{of} plans of ours and {len(others)} baselines"
+    )
+
+
+def _by_method(plans: list[Plan]) -> tuple[list[Plan], list[Plan]]:
+    """Our plans and those of other methods."""
+    return (
+        [plan for plan in plans if plan.method == OURS],
+        [plan for plan in plans if plan.method != OURS],
     )
 
 

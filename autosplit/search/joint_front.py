@@ -1,4 +1,4 @@
-"""Method ``autosplit-joint``: the front of latency and distortion, with widths that buy seconds.
+"""Our method, ``autosplit``: the front of latency and distortion, with widths that buy seconds.
 
 Of a small problem every plan worth having is enumerated (``joint_labels``).  Of a larger one
 three searches are put together: the least distortion within memory (``division``), the same with a
@@ -24,10 +24,10 @@ from autosplit.search.problem import Problem
 from autosplit.search.relaxation import Indices, Ints
 from autosplit.search.seconds import EdgeSeconds
 
-METHOD = "autosplit-joint"
+METHOD = "autosplit"
 
 
-def autosplit_joint(problem: Problem, lengths: Sequence[int] | None = None) -> list[Plan]:
+def autosplit(problem: Problem, lengths: Sequence[int] | None = None) -> list[Plan]:
     """Find the plans that no other one found beats in both seconds and distortion, on some link.
 
     ``lower_bound`` of a plan is that of all plans with its cut that fit the memory, send no more
@@ -124,7 +124,7 @@ def _plans(problem: Problem, pool: Pool, kept: Sequence[int], proofs: Proofs) ->
             cut,
             weights,
             {**inputs, **outputs},
-            name=f"joint{length:03d}-{place:02d}",
+            name=f"cut{length:03d}-{place:02d}",
             method=METHOD,
             lower_bound=proofs.bound(pool, m),
         )

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from autosplit.errors import PlanError, did_you_mean
 from autosplit.plan import Plan
 from autosplit.search import baselines
-from autosplit.search.front import autosplit
-from autosplit.search.joint_front import autosplit_joint
+from autosplit.search.joint_front import autosplit
 from autosplit.search.original import autosplit2021
 from autosplit.search.price import price
 from autosplit.search.problem import Problem
@@ -79,7 +78,6 @@ def _least(problem: Problem) -> float:
 
 METHODS: dict[str, Method] = {
     "autosplit": autosplit,
-    "autosplit-joint": autosplit_joint,
     "autosplit2021": autosplit2021,
     "neurosurgeon": baselines.neurosurgeon,
     "dads": baselines.dads,
@@ -95,5 +93,7 @@ METHODS: dict[str, Method] = {
 
 DEFAULT_METHODS = ("autosplit", "uniform2", "uniform4", "uniform6", "uniform8", "cloud16")
 """Ours and the two ways not to split: everything on the edge, everything in the cloud."""
+OURS = "autosplit"
+"""Name of our own method."""
 ALL = "all"
 """Stands for every method there is."""

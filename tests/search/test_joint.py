@@ -12,7 +12,7 @@ from autosplit.latency import cloud_s, layer_s, predict, transfer_s
 from autosplit.search import joint_labels, joint_milp
 from autosplit.search.ideals import useful
 from autosplit.search.joint import front, least_distortion, least_latency
-from autosplit.search.joint_front import autosplit_joint
+from autosplit.search.joint_front import autosplit
 from autosplit.search.joint_limits import Limits
 from autosplit.search.joint_pool import Picked, PoolCosts
 from autosplit.search.methods import METHODS
@@ -252,7 +252,7 @@ def test_bounds_hold_where_nothing_is_enumerated(first, monkeypatch):
     monkeypatch.setattr(joint_labels, "MOST_LABELS", 0)
     for seed in range(first, first + 10):
         problem = small_problem(seed, 7)
-        for plan in autosplit_joint(problem):
+        for plan in autosplit(problem):
             cut = problem.graph.cut(plan.edge)
             latency, harm, grid, names = everything(problem, cut, "fast")
             sent = sum(
@@ -389,8 +389,8 @@ def test_wrong_questions_are_refused():
 @pytest.mark.parametrize("seed", range(30))
 def test_no_method_has_a_faster_plan_of_the_same_distortion(seed):
     problem = replace(small_problem(6000 + seed, 12), widths=(2, 4, 6, 8))
-    ours = autosplit_joint(problem)
-    for name in set(METHODS) - {"autosplit-joint", "cloud8", "cloud-jpeg", *FLOATS}:
+    ours = autosplit(problem)
+    for name in set(METHODS) - {"autosplit", "cloud8", "cloud-jpeg", *FLOATS}:
         for plan in METHODS[name](problem):
             if plan.edge and not problem.fits(plan.edge_memory_bytes):
                 continue

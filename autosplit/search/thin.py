@@ -1,0 +1,57 @@
+"""A long front, represented by few of its plans: its ends, what answers a baseline, and between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from autosplit.plan import Plan
+from autosplit.search.pareto import pareto
+
+_ROUNDING = 1e-9
+
+
+def thin(ours: Sequence[Plan], others: Sequence[Plan], most: int) -> list[Plan]:
+    """Keep some of the plans of a front, so that they can all be written, timed and measured.
+
+    Of each link's front the plans nearest to ``most`` places are kept that are evenly spaced along
+    it, latency and distortion both on logarithmic scales; beside these, whatever is the fastest
+    with no more distortion than some other method's plan.
+
+    Args:
+        ours: Plans with predictions for the same links.
+        others: Plans of other methods; they are only looked at.
+        most: Places per link, at least 2; 0 keeps all.
+
+    Returns:
+        Those kept, in the order given.
+    """
+    if not most or not ours:
+        return list(ours)
+    kept: set[int] = set()
+    harm = np.array([plan.distortion for plan in ours])
+    for link in ours[0].predictions:
+        seconds = np.array([plan.predictions[link].latency_s for plan in ours])
+        front = pareto(np.stack([seconds, harm], axis=1))
+        kept |= {int(front[i]) for i in _spread(seconds[front], harm[front], most)}
+        for plan in others:
+            answers = front[harm[front] <= plan.distortion * (1 + _ROUNDING)]
+            if len(answers):
+                kept.add(int(answers[np.argmin(seconds[answers])]))
+    return [ours[i] for i in sorted(kept)]
+
+
+def _spread(
+    seconds: np.ndarray[tuple[int], np.dtype[np.float64]],
+    harm: np.ndarray[tuple[int], np.dtype[np.float64]],
+    most: int,
+) -> set[int]:
+    """Places on a front (N,), by rising latency, near evenly spaced ones along it."""
+    steps = np.zeros(len(seconds))
+    for values in (seconds, harm):
+        logs = np.log(np.maximum(values, np.finfo(float).tiny))
+        steps[1:] += np.abs(np.diff(logs)) / max(float(np.ptp(logs)), _ROUNDING)
+    along = np.cumsum(steps)
+    wanted = np.linspace(0, along[-1], most)
+    return {int(i) for i in np.abs(along[:, None] - wanted).argmin(axis=0)}
