@@ -89,7 +89,11 @@ EvaluationImages = Annotated[
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Plans evaluated at once (default: 1).")]
 MaxDrop = Annotated[
-    float | None, typer.Option(help="Accuracy points a pick may lose at most (default: 1.0).")
+    float | None,
+    typer.Option(
+        help="Accuracy points a pick may lose at most (default: 1.0); if given to run or quantize, "
+        "plans are run only as far as it takes to pick."
+    ),
 ]
 
 
@@ -207,11 +211,18 @@ def quantize(
     plans: Plans = None,
     images: EvaluationImages = None,
     jobs: Jobs = None,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(
+            help="Run no more than it takes to find the fastest plan for each link that loses at "
+            "most so many points (default: run all on all images)."
+        ),
+    ] = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
     """Measure the accuracy of plans by running them."""
-    given = {"plans": plans, "images": images, "jobs": jobs}
+    given = {"plans": plans, "images": images, "jobs": jobs, "max_drop": max_drop}
     _stage("quantize", _found(out), given, force)
 
 

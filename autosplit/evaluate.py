@@ -97,6 +97,12 @@ class Deployed:
     cloud: Half
     wire: Mapping[str, Quantizer]
 
+    @property
+    def crossing_bytes(self) -> int:
+        """Bytes that must cross for one image, by the plan's widths."""
+        graph = self.program.graph
+        return sum(packed_bytes(graph.elements(name), q.bits) for name, q in self.wire.items())
+
     def __call__(self, *inputs: Tensor) -> tuple[tuple[Tensor, ...], int]:
         """Run both halves on a batch.
 
@@ -187,6 +193,40 @@ def _weight(program: Program, layer: str, integers: Quantizer) -> Tensor:
     return fake_quantize(weight, scale, zero, integers.bits, axis)
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a network answers to some images.
+
+    Attributes:
+        classes: Most probable class per image, shape (images,), int64.
+        hits: Whether it is the label, shape (images,), bool; None without labels.
+        hits5: Whether the label is among the five most probable; None without labels.
+    """
+
+    classes: Tensor
+    hits: Tensor | None
+    hits5: Tensor | None
+
+
+def answers_of(outputs: tuple[Tensor, ...], labels: Tensor | None, batch: int) -> Answers:
+    """Read the answers from a network's outputs.
+
+    Args:
+        outputs: The first are class scores, (batch, classes).
+        labels: One per image, (batch,), or None.
+        batch: Number of images.
+
+    Raises:
+        DataError: The network does not give (batch, classes), or a label is not one of its classes.
+    """
+    logits = _logits(outputs, batch)
+    classes = logits.argmax(1)
+    if labels is None:
+        return Answers(classes, None, None)
+    _check_labels(labels, logits)
+    return Answers(classes, classes == labels, _in_top(logits, labels))
+
+
 def measure_float(program: Program, batches: Batches) -> Reference:
     """Answers and accuracy of the float network on a data set.
 
@@ -194,21 +234,20 @@ def measure_float(program: Program, batches: Batches) -> Reference:
         DataError: There are no images, the network does not give (batch, classes), or a label is
             not one of its classes.
     """
-    classes, hits, hits5, labelled = [], 0, 0, True
-    for images, labels in batches():
-        logits = _logits(program.run((images,)), len(images))
-        classes.append(logits.argmax(1))
-        labelled = labelled and labels is not None
-        if labels is not None:
-            _check_labels(labels, logits)
-            hits += int((classes[-1] == labels).sum())
-            hits5 += _in_top(logits, labels)
-    if not classes:
+    found = [
+        answers_of(program.run((images,)), labels, len(images)) for images, labels in batches()
+    ]
+    if not found:
         raise DataError("evaluation data: must have at least one image, got none")
-    answers = torch.cat(classes)
-    if not labelled:
-        return Reference(answers, None, None)
-    return Reference(answers, hits, hits5)
+    classes = torch.cat([answers.classes for answers in found])
+    hits = _count([answers.hits for answers in found])
+    return Reference(classes, hits, _count([answers.hits5 for answers in found]))
+
+
+def _count(parts: list[Tensor | None]) -> int | None:
+    """Number of true values; None if a part is missing."""
+    known = [int(part.sum()) for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
 
 
 def evaluate(program: Program, file: PlanFile, batches: Batches, reference: Reference) -> Score:
@@ -225,43 +264,76 @@ def evaluate(program: Program, file: PlanFile, batches: Batches, reference: Refe
         DataError: The images are not as many as ``reference`` was measured on.
     """
     deployed = deploy(program, file)
-    hits = hits5 = same = seen = sent = 0
+    found: list[Answers] = []
     for images, labels in batches():
-        outputs, count = deployed(images)
-        logits = _logits(outputs, len(images))
-        answers = logits.argmax(1)
-        float_answers = reference.classes[seen : seen + len(images)]
-        same += int((answers[: len(float_answers)] == float_answers).sum())
-        if labels is not None:
-            hits += int((answers == labels).sum())
-            hits5 += _in_top(logits, labels)
-        seen += len(images)
-        sent += count
+        found.append(answer(deployed, images, labels))
+    classes = torch.cat([answers.classes for answers in found])
+    seen = len(classes)
     if seen != len(reference.classes):
         raise DataError(
             f"evaluation data: must give the same {len(reference.classes)} images on each pass, "
             f"got {seen}"
         )
-    expected = sum(
-        packed_bytes(program.graph.elements(tensor), q.bits) for tensor, q in deployed.wire.items()
+    hits = _count([answers.hits for answers in found])
+    return score(
+        deployed.crossing_bytes,
+        file.plan.name,
+        seen,
+        same=int((classes == reference.classes).sum()),
+        hits=None if reference.hits is None else hits,
+        hits5=_count([answers.hits5 for answers in found]),
+        float_hits=reference.hits,
     )
-    if sent != expected * seen:
+
+
+def answer(deployed: Deployed, images: Tensor, labels: Tensor | None) -> Answers:
+    """Run a plan on a batch.
+
+    Raises:
+        PlanError: The bytes that crossed are not those of the plan.
+    """
+    outputs, sent = deployed(images)
+    if sent != deployed.crossing_bytes * len(images):
         raise PlanError(
-            f"{file.plan.name}: must send {expected} bytes an image, sent {sent} for {seen} images"
+            f"plan: must send {deployed.crossing_bytes} bytes an image, sent {sent} for "
+            f"{len(images)} images"
         )
-    labelled = reference.hits is not None
-    counted, full = (hits, reference.hits or 0) if labelled else (same, seen)
+    return answers_of(outputs, labels, len(images))
+
+
+def score(
+    crossing_bytes: int,
+    plan: str,
+    seen: int,
+    *,
+    same: int,
+    hits: int | None,
+    hits5: int | None,
+    float_hits: int | None,
+) -> Score:
+    """Shares and interval of what was counted.
+
+    Args:
+        crossing_bytes: Bytes that crossed for one image.
+        plan: Name of the plan.
+        seen: Images it was run on, at least 1.
+        same: Images where its class is the float network's.
+        hits: Labels that it gets right; None without labels.
+        hits5: Labels among its five most probable classes; None without labels.
+        float_hits: Labels that the float network gets right on the same images.
+    """
+    counted, full = (same, seen) if hits is None else (hits, float_hits or 0)
     interval = binomtest(counted, seen).proportion_ci(CONFIDENCE, method="wilson")
     return Score(
-        plan=file.plan.name,
+        plan=plan,
         images=seen,
-        top1=hits / seen if labelled else None,
-        top5=hits5 / seen if labelled else None,
+        top1=None if hits is None else hits / seen,
+        top5=None if hits is None or hits5 is None else hits5 / seen,
         agreement=same / seen,
         low=float(interval.low),
         high=float(interval.high),
         drop=100 * (full - counted) / seen,
-        crossing_bytes=expected,
+        crossing_bytes=crossing_bytes,
     )
 
 
@@ -284,6 +356,6 @@ def _check_labels(labels: Tensor, logits: Tensor) -> None:
         )
 
 
-def _in_top(logits: Tensor, labels: Tensor) -> int:
+def _in_top(logits: Tensor, labels: Tensor) -> Tensor:
     best = logits.topk(min(TOP, logits.shape[1]), dim=1).indices
-    return int((best == labels[:, None]).any(1).sum())
+    return (best == labels[:, None]).any(1)

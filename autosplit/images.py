@@ -1,8 +1,8 @@
 """Images from files and functions, in a fixed order, one batch in memory at a time."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,11 +66,14 @@ class Images:
     def __len__(self) -> int:
         return self.count
 
-    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    def batches(
+        self, size: int, places: Sequence[int] | None = None
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Yield the images in batches, the last one perhaps smaller.
 
         Args:
             size: images a batch, at least 1.
+            places: numbers of the images to take, ascending; all of them when None.
 
         Yields:
             Inputs, float32 of shape (n, C, H, W), and their labels, int64 of shape (n,), or None.
@@ -78,7 +81,7 @@ class Images:
         Raises:
             DataError: An image cannot be read, or is not of the shape of the others.
         """
-        remaining = islice(self.source, self.limit)
+        remaining = self._taken(places)
         while batch := list(islice(remaining, size)):
             shapes = {tuple(image.shape) for image, _ in batch}
             if len(shapes) > 1:
@@ -86,6 +89,17 @@ class Images:
                 raise DataError(f"data: images must all have one shape, got {found}")
             labels = torch.tensor([label or 0 for _, label in batch]) if self.has_labels else None
             yield torch.stack([image for image, _ in batch]), labels
+
+    def _taken(self, places: Sequence[int] | None) -> Iterator[Labelled]:
+        """Go through some of the images; files that are not among them are not read."""
+        if places is None:
+            return islice(self.source, self.limit)
+        if isinstance(self.source, Photos):
+            files = self.source.files
+            return iter(replace(self.source, files=tuple(files[place] for place in places)))
+        wanted = frozenset(places)
+        read = islice(self.source, max(wanted, default=-1) + 1)
+        return (image for place, image in enumerate(read) if place in wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,11 +79,20 @@ class QuantizeOptions:
         plans: ``pareto`` (those and the baselines), ``all``, or names separated by commas.
         images: How many images to evaluate on at most; 0 is all.
         jobs: Plans evaluated at the same time; it changes no result.
+        max_drop: Stop at the fastest plan, for each link, that loses at most so many points, and
+            stop each faster one once it must lose more; None: run all plans on all images.
+
+    Raises:
+        PlanError: ``max_drop`` is no number of points.
     """
 
     plans: str = "pareto"
     images: int = 0
     jobs: int = 1
+    max_drop: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_max_drop(self.max_drop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +111,12 @@ class CollectOptions:
     link: str = ""
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.max_drop):
-            raise PlanError(f"max-drop: must be a number of points, got {self.max_drop}")
+        _check_max_drop(self.max_drop)
+
+
+def _check_max_drop(points: float | None) -> None:
+    if points is not None and not math.isfinite(points):
+        raise PlanError(f"max-drop: must be a number of points, got {points}")
 
 
 Options = TypeVar(

@@ -10,7 +10,7 @@ from typing import Any
 
 from autosplit import __version__
 from autosplit.errors import FileError, GraphError, PlanError
-from autosplit.files import check_keys, read_yaml, write_yaml
+from autosplit.files import check_keys, read_yaml, sha256_of, write_yaml
 from autosplit.graph import Graph, crossing_bytes, edge_memory_bytes
 from autosplit.stats import WIDTHS, Stats, grid_from_range
 
@@ -121,6 +121,15 @@ class PlanFile:
     graph_sha256: str
     baseline: str = ""
     baseline_latency_s: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def half_sha256(self) -> str:
+        """Hex digest of all that the answers follow from: cut, widths, scales and zero points.
+
+        Plans of other names, methods or predictions with the same digest answer the same.
+        """
+        weights, activations = sorted(self.weights.items()), sorted(self.activations.items())
+        return sha256_of(repr((self.plan.edge, weights, activations)))
 
 
 def quantizers(plan: Plan, stats: Stats) -> tuple[dict[str, Quantizer], dict[str, Quantizer]]:

@@ -44,6 +44,7 @@ class Row:
         fits: Whether the edge half keeps the memory limit.
         drop: Accuracy points lost, measured; None if it was not measured.
         top1: Share of labels right, 0..1, or of answers equal to the float network's.
+        stopped: Whether it was measured on a part of the images only, for it must lose too much.
     """
 
     plan: Plan
@@ -52,6 +53,12 @@ class Row:
     fits: bool
     drop: float | None = None
     top1: float | None = None
+    stopped: bool = False
+
+    @property
+    def measured(self) -> bool:
+        """Whether its accuracy is known on all images."""
+        return self.drop is not None and not self.stopped
 
     @property
     def latency_s(self) -> float:
@@ -100,7 +107,7 @@ def pick(rows: Sequence[Row], max_drop: float) -> Row | None:
 
     Ties go to the smaller drop, the smaller memory, our own method, and the name.
     """
-    allowed = [r for r in rows if r.fits and r.drop is not None and r.drop <= max_drop + 1e-9]
+    allowed = [r for r in rows if r.fits and r.measured and (r.drop or 0.0) <= max_drop + 1e-9]
     return min(
         allowed,
         key=lambda r: (
@@ -135,6 +142,12 @@ def describe(
         f"Measured accuracy {_change(chosen.drop or 0.0)}, a fall of {max_drop:g} is allowed; no "
         "plan that was measured within that limit and the memory is faster."
     )
+    stopped = sum(row.stopped and row.latency_s <= chosen.latency_s for row in rows)
+    if stopped:
+        parts.append(
+            f"{stopped} faster {'plan' if stopped == 1 else 'plans'} had lost more than that after "
+            "a part of the images, beyond a doubt of 5 %."
+        )
     parts += [
         _against(rows, chosen, max_drop, "all-cloud", 0),
         _against(rows, chosen, max_drop, "all-edge", len(graph.layers)),
@@ -173,7 +186,7 @@ def _against(rows: Sequence[Row], chosen: Row, max_drop: float, what: str, count
         )
     fitting = [row for row in others if row.fits]
     if fitting:
-        drops = [row.drop for row in fitting if row.drop is not None]
+        drops = [row.drop for row in fitting if row.measured and row.drop is not None]
         lost = f", the best of them loses {min(drops):.1f} points" if drops else ""
         return f"No {what} plan keeps the accuracy{lost}."
     if others:
@@ -243,7 +256,11 @@ def draw(
 
 def _panel(axis: Any, rows: Sequence[Row], chosen: Row | None) -> None:
     """One link: measured plans, the front among them, the baselines and the pick."""
-    seen = [row for row in rows if row.top1 is not None]
+    seen = [row for row in rows if row.top1 is not None and not row.stopped]
+    stopped = [row for row in rows if row.top1 is not None and row.stopped]
+    axis.scatter(
+        *_points(stopped), s=14, facecolor="none", edgecolor="#9aa4b0", label="stopped early"
+    )
     ours = [row for row in seen if row.plan.method == "autosplit"]
     x, y = _points([row for row in ours if row.fits])
     axis.scatter(x, y, s=14, color="#9db7d5", label="autosplit plans", zorder=2)

@@ -7,7 +7,7 @@ Each stage reads files and writes files.  What needs torch imports it inside the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,14 +56,14 @@ from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.thin import thin
 from autosplit.stats import STATS_FILES, read_stats, write_stats
-from autosplit.summary import headline, pick_all, pick_file, summarize
+from autosplit.summary import fastest_first, headline, pick_all, pick_file, summarize
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from autosplit.capture import Program
-    from autosplit.evaluate import Batches
     from autosplit.models import Model
+    from autosplit.scoring import Ledger, Looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +193,7 @@ def run_search(
     write_stamp(folder, "search", Stamp(plain(options), inputs, tuple(outputs)))
     kept = len(plans) - len(others)
     of = "" if kept == len(ours) else f" of {len(ours)}"
-    return Outcome(
-        "search", False, f"search: {kept}{of} plans of ours and {len(others)} baselines"
-    )
+    return Outcome("search", False, f"search: {kept}{of} plans of ours and {len(others)} baselines")
 
 
 def _by_method(plans: list[Plan]) -> tuple[list[Plan], list[Plan]]:
@@ -272,44 +270,82 @@ def run_quantize(
         StageError: ``search`` was not done in this folder, or the network has changed since.
         PlanError: A plan that is named does not exist, or its file is wrong.
     """
-    require(folder, "search", "quantize")
+    limit = _limit_bytes(require(folder, "search", "quantize"))
     measured = resolve({}, require(folder, "stats", "quantize"), StatsOptions())
-    options = resolve(given, read_stamp(folder, "quantize"), QuantizeOptions())
+    before = read_stamp(folder, "quantize")
+    if before is not None and given.get("plans") is not None:  # asked for, so all of them
+        before = replace(before, options={**before.options, "max_drop": None})
+    options = resolve(given, before, QuantizeOptions())
     graph = read_graph(folder)
     names = plan_names(folder, options.plans)
     source = {
         "model": hash_model(measured),
         "data": hash_data(measured.data, options.images, measured.seed),
     }
-    plan_hashes = hash_files(folder, [f"plans/{name}.yaml" for name in names])
-    inputs = source | plan_hashes | hash_files(folder, ("graph.json", "plans.csv"))
+    inputs = source | hash_files(folder, [f"plans/{name}.yaml" for name in names])
+    inputs |= hash_files(folder, ("graph.json", "plans.csv"))
+    if options.max_drop is not None:
+        inputs |= hash_files(folder, ("latency.csv",))
     if not force and is_done(folder, "quantize", options, inputs):
         return Outcome("quantize", True, f"quantize: nothing new to do in {folder}")
     files = read_plans(folder, graph, names)
-    from autosplit.scoring import Ledger, score_plans
+    from autosplit.scoring import Ledger, float_row, plan_row
 
-    shas = {name: plan_hashes[f"plans/{name}.yaml"] for name in names}
-    ledger = Ledger(folder / "stages" / "scores", source, shas)
-    known = set() if force else {name for name in (report.FLOAT, *names) if ledger.find(name)}
-    missing = [file for name, file in files.items() if name not in known]
-    if missing or report.FLOAT not in known:
-        program, batches = _evaluation(folder, measured, options.images)
-        score_plans(program, missing, batches, ledger, options.jobs, progress)
-    rows = [row for name in (report.FLOAT, *names) if (row := ledger.find(name))]
+    ledger = Ledger(folder / "stages" / "scores", source)
+    halves = {name: file.half_sha256 for name, file in files.items()}
+    if force:
+        for half in (report.FLOAT, *halves.values()):
+            ledger.forget(half)
+    text = _measure(folder, measured, options, files, ledger, limit, progress)
+    reference = ledger.find(report.FLOAT)
+    rows = [plan_row(file, ledger.find(halves[name]), reference) for name, file in files.items()]
     clear_stamp(folder, "quantize")
-    write_csv(folder / "scores.csv", report.SCORES_HEADER, rows)
+    kept = [float_row(reference), *(row for row in rows if row)]
+    write_csv(folder / "scores.csv", report.SCORES_HEADER, kept)
     write_stamp(folder, "quantize", Stamp(plain(options), inputs, ("scores.csv",)))
-    return Outcome("quantize", False, f"quantize: {len(names)} plans, {len(missing)} measured anew")
+    return Outcome("quantize", False, text)
 
 
-def _evaluation(folder: Path, measured: StatsOptions, images: int) -> tuple[Program, Batches]:
+def _measure(
+    folder: Path,
+    measured: StatsOptions,
+    options: QuantizeOptions,
+    files: Mapping[str, PlanFile],
+    ledger: Ledger,
+    limit: int | None,
+    progress: Progress,
+) -> str:
+    """Run plans on the images they were not run on yet; what was done, in words."""
+    from autosplit.scoring import Trials, choose, score_all
+
+    if options.max_drop is None:
+        halves = {file.half_sha256 for file in files.values()} | {report.FLOAT}
+        if all(ledger.find(half).done for half in halves):
+            return f"quantize: {len(files)} plans, 0 measured anew"
+        trials = Trials(*_evaluation(folder, measured, options), ledger)
+        plans, _ = score_all(trials, list(files.values()), options.jobs, progress)
+        return f"quantize: {len(files)} plans, {plans} measured anew"
+    trials = Trials(*_evaluation(folder, measured, options), ledger)
+    orders = fastest_first(folder, files, limit)
+    plans, images = choose(trials, files, orders, options.max_drop, progress)
+    candidates = {name for order in orders for name in order}
+    whole = len(candidates) * trials.looks.total
+    return (
+        f"quantize: {plans} of {len(candidates)} plans run for picks within {options.max_drop:g} "
+        f"points, {images:,} images of {whole:,}"
+    )
+
+
+def _evaluation(
+    folder: Path, measured: StatsOptions, options: QuantizeOptions
+) -> tuple[Program, Looks]:
     """The network of a run folder and its evaluation data.
 
     Raises:
         StageError: The network is another one than was measured.
     """
     from autosplit.data import load_data
-    from autosplit.scoring import batches_of, cached
+    from autosplit.scoring import Looks
 
     model = _load_model(measured)
     program = _capture(model)
@@ -319,9 +355,12 @@ def _evaluation(folder: Path, measured: StatsOptions, images: int) -> tuple[Prog
             f"graph.json, run: autosplit stats --force --out {folder}"
         )
     data = load_data(
-        measured.data, model.preprocess, evaluation_images=images or None, seed=measured.seed
+        measured.data,
+        model.preprocess,
+        evaluation_images=options.images or None,
+        seed=measured.seed,
     )
-    return program, cached(batches_of(data.evaluation, program, measured.batch_size))
+    return program, Looks.of(data.evaluation, program, measured.batch_size, measured.seed)
 
 
 def run_collect(
@@ -337,8 +376,7 @@ def run_collect(
         require(folder, stage, "collect") for stage in ("search", "latency", "quantize")
     ]
     options = resolve(given, read_stamp(folder, "collect"), CollectOptions())
-    search_options = resolve({}, searched, SearchOptions())
-    limit = search_options.memory_bytes or load_device(search_options.edge).memory_bytes
+    limit = _limit_bytes(searched)
     read = ("graph.json", "latency.csv", "scores.csv", *searched.outputs)
     inputs = hash_files(folder, read) | {"memory_bytes": str(limit)}
     if not force and is_done(folder, "collect", options, inputs):
@@ -360,6 +398,12 @@ def run_collect(
     outputs = ("summary.csv", "pareto.png", "pick.yaml", "stages/pick.json")
     write_stamp(folder, "collect", Stamp(plain(options), inputs, outputs))
     return Outcome("collect", False, text)
+
+
+def _limit_bytes(searched: Stamp) -> int | None:
+    """Memory that an edge half may use, as the search was asked."""
+    options = resolve({}, searched, SearchOptions())
+    return options.memory_bytes or load_device(options.edge).memory_bytes
 
 
 def _methods(asked: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from autosplit import report
 from autosplit.errors import DataError, InfeasibleError, did_you_mean
 from autosplit.files import read_csv, sha256_of_file
 from autosplit.graph import Graph
-from autosplit.plan import Plan, Prediction
+from autosplit.plan import Plan, PlanFile, Prediction
 from autosplit.report import Row
-from autosplit.runfolder import plan_names, read_plans
+from autosplit.runfolder import plan_names, read_plans, read_stamp
 
 MEASURED = report.SUMMARY_HEADER[report.SUMMARY_HEADER.index("images") :]
 """Columns of ``summary.csv`` that are taken from ``scores.csv``."""
@@ -50,16 +50,18 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
     best = {(row["name"], row["link"]) for row in plans if row["pareto"] == "1"}
     files = read_plans(folder, graph, plan_names(folder))
     links = list(dict.fromkeys(line["link"] for line in lines))
+    whole = scores[report.FLOAT]
     found = []
     for line in lines:
-        row = _row(files[line["name"]].plan, line, scores.get(line["name"], {}), limit_bytes)
+        score = scores.get(line["name"], {})
+        row = _row(files[line["name"]].plan, line, score, limit_bytes)
+        if score and int(score["images"]) < int(whole["images"]):
+            row = replace(row, stopped=True)
         name, link = row.plan.name, row.link
-        score = scores.get(name, {})
         measured = {key: score.get(key, "") for key in MEASURED}
         table = report.plan_row(graph, row.plan, link, pareto=(name, link) in best) | measured
         found.append((row, table))
     found.sort(key=lambda pair: (links.index(pair[0].link), pair[0].latency_s))
-    whole = scores[report.FLOAT]
     what = "top-1" if whole["top1"] else "agreement with the float network"
     return Summary(
         tuple(row for row, _ in found),
@@ -67,6 +69,30 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
         f"{graph.name}: {lines[0]['edge']} + {lines[0]['cloud']}",
         f"{what} on {whole['images']} images (%)",
     )
+
+
+def fastest_first(
+    folder: Path, files: Mapping[str, PlanFile], limit_bytes: int | None
+) -> list[list[str]]:
+    """Names of the plans that fit, the fastest first, for each link.
+
+    Seconds are those of ``latency.csv`` where that stage is done, else those of ``plans.csv``.
+
+    Args:
+        folder: Run folder.
+        files: The plans to order, by name.
+        limit_bytes: Memory that an edge half may use, None if that is not limited.
+    """
+    timed = read_stamp(folder, "latency") is not None
+    path = folder / ("latency.csv" if timed else "plans.csv")
+    header = report.LATENCY_HEADER if timed else report.PLANS_HEADER
+    orders: dict[str, list[tuple[float, str]]] = {}
+    for line in read_csv(path, header):
+        file = files.get(line["name"])
+        if file and (limit_bytes is None or file.plan.edge_memory_bytes <= limit_bytes):
+            entry = float(line["latency_s"]), line["name"]
+            orders.setdefault(line["link"], []).append(entry)
+    return [[name for _, name in sorted(order)] for order in orders.values()]
 
 
 def _row(
@@ -113,11 +139,19 @@ def headline(asked: str, picks: Mapping[str, Row]) -> str:
 
 
 def _refuse(rows: Sequence[Row], max_drop: float) -> NoReturn:
-    measured = [row for row in rows if row.fits and row.drop is not None]
-    if not measured:
+    fitting = [row for row in rows if row.fits]
+    measured = [row for row in fitting if row.measured]
+    if not any(row.drop is not None for row in fitting) and any(
+        row.drop is not None for row in rows
+    ):
         raise InfeasibleError(
             "memory: no plan that was measured fits the edge device; run: autosplit quantize "
             "--plans all, or allow more with --memory"
+        )
+    if not measured:
+        raise InfeasibleError(
+            f"max-drop: no plan that fits keeps within {max_drop:g} points, none was measured to "
+            "the end; run: autosplit quantize --plans pareto, or allow more with --max-drop"
         )
     best = min(measured, key=lambda row: (row.drop, row.plan.name))
     raise InfeasibleError(

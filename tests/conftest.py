@@ -63,7 +63,6 @@ GIVEN = {
     "data": "data.py:data",
     "edge": "toy.yaml",
     "links": ("1mbps", "20kbps"),
-    "max_drop": 100.0,
 }
 
 

@@ -36,8 +36,9 @@ NO_SEARCH = {
     "memory_bytes": None,
     "widths": None,
     "methods": None,
+    "front": None,
 }
-NO_QUANTIZE = {"plans": None, "images": None, "jobs": None}
+NO_QUANTIZE = {"plans": None, "images": None, "jobs": None, "max_drop": None}
 ALL_STATS = (
     "--model m --weights DEFAULT --checkpoint c.pt --input-size 64 --data d "
     "--calibration-images 3 --batch-size 4 --seed 5"
@@ -53,7 +54,8 @@ STATS = {
     "seed": 5,
 }
 ALL_SEARCH = (
-    "--edge e --cloud c --link 1mbps,lte --memory 4KiB --widths 8,2 --methods autosplit,cloud16"
+    "--edge e --cloud c --link 1mbps,lte --memory 4KiB --widths 8,2 --methods autosplit,cloud16 "
+    "--front 5"
 )
 SEARCH = {
     "edge": "e",
@@ -62,6 +64,7 @@ SEARCH = {
     "memory_bytes": 4096,
     "widths": (2, 8),
     "methods": ("autosplit", "cloud16"),
+    "front": 5,
 }
 ALL_QUANTIZE = "--plans all --images 7 --jobs 2"
 QUANTIZE = {"plans": "all", "images": 7, "jobs": 2}
@@ -81,7 +84,14 @@ CALLS = [
         True,
     ),
     ("quantize --out o", "quantize", "o", NO_QUANTIZE, False),
-    (f"quantize {ALL_QUANTIZE} --out o --force", "quantize", "o", QUANTIZE, True),
+    (
+        f"quantize {ALL_QUANTIZE} --out o --force",
+        "quantize",
+        "o",
+        QUANTIZE | {"max_drop": None},
+        True,
+    ),
+    ("quantize --max-drop 2 --out o", "quantize", "o", NO_QUANTIZE | {"max_drop": 2.0}, False),
     ("collect --out o", "collect", "o", {"max_drop": None, "link": None}, False),
     (
         "collect --max-drop 2.5 --link lte --out o --force",

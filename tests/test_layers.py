@@ -11,13 +11,13 @@ ROOT = Path(__file__).parent.parent / "autosplit"
 ORDER = (
     # numbers and files: no torch from here ...
     "errors files progress graph profiles stats options plan latency "
-    "search.jpeg search.relaxation search.problem search.pareto search.thin search.cuts search.states "
-    "search.prefixes search.allocate search.weights search.activations search.division "
-    "search.price search.seconds "
+    "search.jpeg search.relaxation search.problem search.pareto search.thin search.cuts "
+    "search.states search.prefixes search.allocate search.weights search.activations "
+    "search.division search.price search.seconds "
     "search.mincut search.joint_pool search.joint_priced "
     "search.joint_labels search.joint_front search.ideals search.joint_milp search.joint_limits "
     "search.joint_sides search.joint search.baselines search.original search.methods "
-    "report runfolder summary sweepfile sweeptask sweepfigure sweepjobs pack "
+    "looks report runfolder summary sweepfile sweeptask sweepfigure sweepjobs pack "
     # ... to here
     "fakequant operators fuse layout layers capture measure partition evaluate "
     "networks.fashion_resnet preprocess pyfile saved idx images models data scoring "

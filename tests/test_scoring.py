@@ -8,32 +8,48 @@ import torch
 
 from autosplit import scoring
 from autosplit.errors import DataError
-from autosplit.scoring import Ledger, batch_size, batches_of, cached
+from autosplit.progress import silent
+from autosplit.scoring import (
+    Ledger,
+    Looks,
+    Record,
+    Trials,
+    batch_size,
+    batches_of,
+    choose,
+    float_row,
+    plan_row,
+    score_all,
+)
 
 SOURCE = {"model": "aa", "data": "bb"}
 
 
 class TestLedger:
-    def test_a_score_is_found_again(self, tmp_path):
-        ledger = Ledger(tmp_path, SOURCE, {"p": "11"})
-        assert ledger.find("p") is None
+    RECORD = Record(total=3, classes=[4, 5], hits=[1, 0], hits5=[1, 1])
 
-        ledger.keep({"name": "p", "top1": 0.5, "top5": None})
-        assert ledger.find("p") == {"name": "p", "top1": 0.5, "top5": None}
+    def test_a_record_is_found_again(self, tmp_path):
+        ledger = Ledger(tmp_path, SOURCE)
+        assert ledger.find("11") == Record()
+
+        ledger.keep("11", self.RECORD)
+        assert ledger.find("11") == self.RECORD
+        ledger.forget("11")
+        assert ledger.find("11") == Record()
 
     @pytest.mark.parametrize(
-        ("source", "plans"),
+        ("source", "half"),
         [
-            (SOURCE | {"model": "a"}, {"p": "11"}),
-            (SOURCE | {"data": "b"}, {"p": "11"}),
-            (SOURCE, {"p": "12"}),
+            (SOURCE | {"model": "a"}, "p" * 17),
+            (SOURCE | {"data": "b"}, "p" * 17),
+            (SOURCE, "p" * 16 + "q"),
         ],
-        ids=["another network", "other images", "another plan"],
+        ids=["another network", "other images", "another half"],
     )
-    def test_a_score_of_something_else_is_not_found(self, tmp_path, source, plans):
-        Ledger(tmp_path, SOURCE, {"p": "11"}).keep({"name": "p"})
+    def test_a_record_of_something_else_is_not_found(self, tmp_path, source, half):
+        Ledger(tmp_path, SOURCE).keep("p" * 17, self.RECORD)
 
-        assert Ledger(tmp_path, source, plans).find("p") is None
+        assert Ledger(tmp_path, source).find(half) == Record()
 
 
 @dataclass
@@ -84,18 +100,141 @@ class TestBatches:
             batches_of(Images(3), program(fixed=4), 0)
 
 
-class TestCached:
-    def test_few_images_are_read_once(self):
-        images = Images(10)
-        batches = cached(batches_of(images, program(), 4))
+class Numbers:
+    """Images that are their own numbers, with a label; they say how often one is read."""
 
-        assert sizes(batches) == sizes(batches) == [4, 4, 2]
-        assert images.passes == 1
+    def __init__(self, labels):
+        self.labels, self.read = labels, 0
 
-    def test_many_images_are_read_anew_each_time(self, monkeypatch):
-        monkeypatch.setattr(scoring, "CACHE_BYTES", 79)  # 10 images of 2 floats take 80
-        images = Images(10)
-        batches = cached(batches_of(images, program(), 4))
+    def __len__(self):
+        return len(self.labels)
 
-        assert sizes(batches) == sizes(batches) == [4, 4, 2]
-        assert images.passes == 3
+    def batches(self, size, places=None):
+        places = range(len(self)) if places is None else places
+        for first in range(0, len(places), size):
+            batch = places[first : first + size]
+            self.read += len(batch)
+            yield (
+                torch.tensor([[float(place)] for place in batch]),
+                torch.tensor([self.labels[place] for place in batch]),
+            )
+
+
+def images_of(trials):
+    """Numbers of the images in the order in which they are run."""
+    return [place for part in trials.looks.parts for place in part.tolist()]
+
+
+class TestTrials:
+    """Networks of two classes: a plan answers wrong on a share of its images."""
+
+    COUNT = 1000
+
+    @pytest.fixture
+    def images(self):
+        return Numbers([place % 2 for place in range(self.COUNT)])
+
+    @pytest.fixture
+    def trials(self, images, tmp_path, monkeypatch):
+        def answer_float(inputs):
+            (x,) = inputs
+            right = x[:, 0].long() % 2
+            right[x[:, 0] % 10 == 0] = 1  # wrong: nine in ten are right
+            return (torch.nn.functional.one_hot(right, 2).float(),)
+
+        def deploy(_, file):
+            def run(x):
+                answers = answer_float((x,))[0].flip(1)
+                keep = x[:, 0] % 100 >= file.wrong
+                return (torch.where(keep[:, None], answers.flip(1), answers),), 0
+
+            return Deployed(run)
+
+        @dataclass
+        class Deployed:
+            run: object
+            crossing_bytes: int = 0
+
+            def __call__(self, x):
+                return self.run(x)
+
+        monkeypatch.setattr(scoring, "deploy", deploy)
+        net = program()
+        net.run = answer_float
+        looks = Looks.of(images, net, 50, seed=1)
+        return Trials(net, looks, Ledger(tmp_path, SOURCE))
+
+    def plan(self, wrong):
+        """A plan that turns the answer to ``wrong`` of a hundred images round."""
+        plan = SimpleNamespace(name=f"p{wrong}", crossing_bytes=0)
+        return SimpleNamespace(half_sha256=f"{wrong}", plan=plan, wrong=wrong)
+
+    def test_every_image_is_run_once_and_counted(self, trials):
+        reference = trials.reference()
+        plans, ran = score_all(trials, [self.plan(0), self.plan(20)], 1, silent)
+
+        assert (plans, ran) == (2, 2 * self.COUNT)
+        assert float_row(reference)["top1"] == 0.9
+        row = plan_row(self.plan(20), trials.ledger.find("20"), reference)
+        # of the first 20 in a hundred two are wrong in float, and right when turned round
+        assert (row["images"], row["top1"], row["agreement"]) == (self.COUNT, 0.74, 0.8)
+        assert row["drop"] == pytest.approx(16.0)
+        assert score_all(trials, [self.plan(0), self.plan(20)], 1, silent) == (0, 0)
+
+    def test_plans_with_the_same_half_are_run_once_and_both_counted(self, trials):
+        assert score_all(trials, [self.plan(5), self.plan(5)], 1, silent) == (2, self.COUNT)
+
+    def test_a_plan_that_loses_much_is_stopped_early(self, trials):
+        reference = trials.reference()
+        record, ran = trials.run(self.plan(60), reference, max_drop=2.0)
+
+        assert ran == record.seen < 100
+        assert not record.done
+        assert plan_row(self.plan(60), record, reference)["images"] == ran
+
+    def test_it_goes_on_where_it_stopped(self, trials, images):
+        reference = trials.reference()
+        _, first = trials.run(self.plan(60), reference, max_drop=2.0)
+        whole, rest = trials.run(self.plan(60), reference)
+
+        assert first + rest == self.COUNT
+        order = images_of(trials)
+        float_classes = [1 if place % 10 == 0 else place % 2 for place in order]
+        turned = [place % 100 < 60 for place in order]
+        assert whole.classes == [
+            1 - c if turn else c for c, turn in zip(float_classes, turned, strict=True)
+        ]
+        assert images.read == self.COUNT  # decoded once for all
+
+    def test_a_plan_within_the_limit_is_run_whole(self, trials):
+        record, ran = trials.run(self.plan(1), trials.reference(), max_drop=2.0)
+        assert (ran, record.done) == (self.COUNT, True)
+
+    def test_the_fastest_within_the_limit_is_found_and_no_slower_one_is_run(self, trials):
+        files = {f"p{wrong}": self.plan(wrong) for wrong in (0, 2, 30, 60)}
+        orders = [["p60", "p30", "p2", "p0"], ["p30", "p60", "p2"]]
+
+        plans, ran = choose(trials, files, orders, 3.0, silent)
+
+        assert trials.ledger.find("0") == Record()
+        assert trials.ledger.find("2").done
+        assert not trials.ledger.find("30").done
+        assert ran == sum(trials.ledger.find(half).seen for half in ("2", "30", "60"))
+        assert plans == 3
+        assert ran < 1.5 * self.COUNT
+
+    def test_a_record_of_other_images_is_begun_again(self, trials):
+        trials.ledger.keep("1", Record(total=7, classes=[0] * 7))
+        record, ran = trials.run(self.plan(1), trials.reference())
+        assert (ran, record.total) == (self.COUNT, self.COUNT)
+
+    def test_images_that_are_not_kept_are_read_again(self, trials, images, monkeypatch):
+        monkeypatch.setattr(scoring, "CACHE_BYTES", 0)
+        trials.reference()
+        trials.run(self.plan(1), trials.reference())
+        assert images.read == 2 * self.COUNT
+
+    def test_images_that_went_missing_are_noticed(self, trials, images):
+        images.batches = lambda size, places: iter([])
+        with pytest.raises(DataError, match="must give the same 1000 images on each pass"):
+            trials.reference()

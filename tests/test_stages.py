@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from autosplit.errors import (
     StageError,
 )
 from autosplit.options import StatsOptions
-from autosplit.runfolder import default_folder, plan_names, read_graph
+from autosplit.runfolder import default_folder, plan_names, read_graph, read_plans
 
 NAMES = ("stats", "search", "latency", "quantize", "collect")
 
@@ -79,7 +80,8 @@ class TestRun:
 
     def test_it_writes_what_the_design_says(self, tiny):
         plans = {f"plans/{name}.yaml" for name in plan_names(tiny.run)}
-        scores = {f"stages/scores/{name}.json" for name in plan_names(tiny.run, "pareto")}
+        files = read_plans(tiny.run, read_graph(tiny.run), plan_names(tiny.run, "pareto"))
+        scores = {f"stages/scores/{file.half_sha256[:16]}.json" for file in files.values()}
 
         assert set(files_of(tiny.run)) == plans | scores | {
             *(f"stages/{name}.json" for name in (*NAMES, "pick")),
@@ -96,7 +98,7 @@ class TestRun:
             "search": {"edge": "toy.yaml", "links": ("1mbps", "20kbps")},
             "latency": {},
             "quantize": {},
-            "collect": {"max_drop": 100.0},
+            "collect": {},
         }
         for stage, (function, _) in stages.RUNNERS.items():
             function(steps, given[stage])
@@ -178,7 +180,7 @@ class TestChangesAreNoticed:
     def test_a_network_file(self, tiny):
         edit_text(tiny.place / "net.py", "nn.ReLU(),\n        nn.Flatten", "nn.Flatten")
 
-        assert rerun(tiny) == list(NAMES)
+        assert rerun(tiny, max_drop=100.0) == list(NAMES)
 
     def test_a_network_file_by_quantize_alone(self, tiny):
         edit_text(tiny.place / "net.py", "nn.ReLU", "nn.SiLU")
@@ -216,7 +218,7 @@ class TestChangesAreNoticed:
         assert {row["images"] for row in table(tiny.run / "scores.csv")} == {"6"}
 
     def test_a_limit_of_accuracy_needs_no_measuring(self, tiny):
-        assert rerun(tiny, max_drop=99.0) == ["collect"]
+        assert rerun(tiny, max_drop=99.0) == ["quantize", "collect"]
 
     def test_a_measurement_that_changes_makes_the_search_due(self, tiny):
         step(tiny, "stats", calibration_images=4)
@@ -238,6 +240,51 @@ class TestChangesAreNoticed:
 
         assert {row["name"] for row in table(tiny.run / "summary.csv")} == {"uniform8", "cloud16"}
         assert {p.stem for p in (tiny.run / "plans").iterdir()} == {"uniform8", "cloud16"}
+
+
+class TestChoosing:
+    def fresh(self, tiny):
+        shutil.rmtree(tiny.run / "stages" / "scores")
+        (tiny.run / "scores.csv").unlink()
+
+    def test_only_what_it_takes_is_run_and_the_pick_is_as_fast(self, tiny):
+        pick = yaml.safe_load((tiny.run / "pick.yaml").read_text())["picks"]
+        self.fresh(tiny)
+
+        assert rerun(tiny, max_drop=1.0) == ["quantize", "collect"]
+
+        found = yaml.safe_load((tiny.run / "pick.yaml").read_text())["picks"]
+        assert {link: row["latency_s"] for link, row in found.items()} == {
+            link: row["latency_s"] for link, row in pick.items()
+        }
+        names = [row["name"] for row in table(tiny.run / "scores.csv")]
+        assert len(names) - 1 < len(plan_names(tiny.run, "pareto"))
+
+    def test_asking_for_plans_measures_them_all_again(self, tiny):
+        self.fresh(tiny)
+        step(tiny, "quantize", max_drop=1.0)
+        names = plan_names(tiny.run, "pareto")
+
+        outcome = step(tiny, "quantize", plans="pareto")
+
+        assert outcome.text.startswith(f"quantize: {len(names)} plans, ")
+        rows = table(tiny.run / "scores.csv")
+        assert {row["name"] for row in rows} == {"float", *names}
+        assert {row["images"] for row in rows} == {"12"}
+
+    def test_what_was_measured_before_stays_in_the_table(self, tiny):
+        before = (tiny.run / "scores.csv").read_bytes()
+        outcome = step(tiny, "quantize", max_drop=1.0)
+
+        assert (tiny.run / "scores.csv").read_bytes() == before
+        assert "quantize: 0 of " in outcome.text
+        assert " 0 images of " in outcome.text
+
+    def test_nothing_within_the_limit(self, tiny):
+        self.fresh(tiny)
+        step(tiny, "quantize", max_drop=-200.0)
+        with pytest.raises(InfeasibleError, match=r"max-drop: .* -200 points, .*allow more"):
+            step(tiny, "collect", max_drop=-200.0)
 
 
 class TestOrder:
@@ -280,26 +327,27 @@ class TestInterrupted:
     def test_what_is_measured_is_kept(self, tiny, monkeypatch):
         names = plan_names(tiny.run, "pareto")
         before = files_of(tiny.run)
-        seen = []
+        seen: list[str] = []
 
-        def third_fails(program, file, batches, reference):
+        def third_fails(program, file):
             seen.append(file.plan.name)
             if len(seen) == 3:
                 raise KeyboardInterrupt
-            return evaluate(program, file, batches, reference)
+            return deploy(program, file)
 
-        evaluate = scoring.evaluate
-        monkeypatch.setattr(scoring, "evaluate", third_fails)
+        deploy = scoring.deploy
+        monkeypatch.setattr(scoring, "deploy", third_fails)
         with pytest.raises(KeyboardInterrupt):
             step(tiny, "quantize", images=6)
 
-        assert seen == names[:3]
         assert files_of(tiny.run)["scores.csv"] == before["scores.csv"]
+        assert seen[0] == names[0]
 
         outcome = step(tiny, "quantize", images=6)
 
-        assert seen[3:] == names[2:]
-        assert outcome.text == f"quantize: {len(names)} plans, {len(names) - 2} measured anew"
+        assert seen[3] == seen[2]
+        assert set(seen) <= set(names)
+        assert outcome.text.startswith(f"quantize: {len(names)} plans, ")
         assert [row["name"] for row in table(tiny.run / "scores.csv")] == ["float", *names]
 
     def test_the_float_score_is_that_of_the_same_images(self, tiny, monkeypatch):
@@ -310,7 +358,7 @@ class TestInterrupted:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(scoring, "evaluate", fail)
+            patch.setattr(scoring, "deploy", fail)
             with pytest.raises(KeyboardInterrupt):
                 step(tiny, "quantize", images=6)
         (tiny.run / "scores.csv").unlink()
