@@ -61,6 +61,10 @@ CalibrationImages = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option(min=1, help="Images per step (default: by their size).")
 ]
+JpegQuality = Annotated[
+    int | None,
+    typer.Option(min=1, max=95, help="Of the input as a JPEG file, for cloud-jpeg (default: 75)."),
+]
 Seed = Annotated[int | None, typer.Option(help="Of random weights and samples (default: 0).")]
 Edge = Annotated[str | None, typer.Option(help="Edge device, name or file (default: eyeriss).")]
 Cloud = Annotated[str | None, typer.Option(help="Cloud device, name or file (default: tpu_v1).")]
@@ -125,6 +129,7 @@ def run(
     calibration_images: CalibrationImages = None,
     batch_size: BatchSize = None,
     seed: Seed = None,
+    jpeg_quality: JpegQuality = None,
     edge: Edge = None,
     cloud: Cloud = None,
     link: LinkNames = None,
@@ -141,7 +146,15 @@ def run(
 ) -> None:
     """Do all five stages: from a network to the pick and the Pareto figure."""
     given = _stats(
-        model, weights, checkpoint, input_size, data, calibration_images, batch_size, seed
+        model,
+        weights,
+        checkpoint,
+        input_size,
+        data,
+        calibration_images,
+        batch_size,
+        seed,
+        jpeg_quality,
     )
     given |= _search(edge, cloud, link, memory, widths, methods, front)
     given |= {"plans": plans, "images": images, "jobs": jobs, "max_drop": max_drop}
@@ -166,12 +179,21 @@ def stats(
     calibration_images: CalibrationImages = None,
     batch_size: BatchSize = None,
     seed: Seed = None,
+    jpeg_quality: JpegQuality = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
     """Capture the network and measure every tensor of it."""
     given = _stats(
-        model, weights, checkpoint, input_size, data, calibration_images, batch_size, seed
+        model,
+        weights,
+        checkpoint,
+        input_size,
+        data,
+        calibration_images,
+        batch_size,
+        seed,
+        jpeg_quality,
     )
     _stage("stats", _folder(out, model), given, force)
 
@@ -374,6 +396,7 @@ def _stats(
     calibration_images: int | None,
     batch_size: int | None,
     seed: int | None,
+    jpeg_quality: int | None,
 ) -> dict[str, Any]:
     return {
         "model": model,
@@ -384,6 +407,7 @@ def _stats(
         "calibration_images": calibration_images,
         "batch_size": batch_size,
         "seed": seed,
+        "jpeg_quality": jpeg_quality,
     }
 
 

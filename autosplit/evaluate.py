@@ -17,6 +17,7 @@ from autosplit.capture import Program
 from autosplit.errors import DataError, PlanError
 from autosplit.fakequant import dequantize, fake_quantize, fake_quantize_, quantize
 from autosplit.graph import Cut, packed_bytes
+from autosplit.jpeg import InputCoding, code
 from autosplit.pack import pack, unpack
 from autosplit.partition import Half, join, split
 from autosplit.plan import PlanFile, Quantizer
@@ -89,6 +90,7 @@ class Deployed:
         edge: Quantized half.
         cloud: Float half.
         wire: Crossing tensor -> its integers.
+        coding: How the network's input crosses if it is sent as a JPEG file.
     """
 
     program: Program
@@ -96,10 +98,13 @@ class Deployed:
     edge: Half
     cloud: Half
     wire: Mapping[str, Quantizer]
+    coding: InputCoding | None = None
 
     @property
     def crossing_bytes(self) -> int:
-        """Bytes that must cross for one image, by the plan's widths."""
+        """Bytes that cross for one image by the plan: by its widths, or the mean of JPEG files."""
+        if self.coding is not None:
+            return self.coding.sent
         graph = self.program.graph
         return sum(packed_bytes(graph.elements(name), q.bits) for name, q in self.wire.items())
 
@@ -123,6 +128,8 @@ class Deployed:
 
     def _cross(self, tensor: str, value: Tensor, integers: Quantizer) -> tuple[Tensor, int]:
         """One tensor through the wire, sample by sample, and the bytes that it took."""
+        if self.coding is not None:
+            return _cross_as_jpeg(value, self.coding)
         if not integers.scale:
             return _cross_as_float(value, integers.bits)
         scale, zero, bits = integers.scale[0], integers.zero_point[0], integers.bits
@@ -139,6 +146,12 @@ class Deployed:
         returned = torch.empty_like(codes, dtype=torch.int32)
         layout.samples_first(returned).copy_(arrived)
         return dequantize(returned, scale, zero).to(value.dtype), sent
+
+
+def _cross_as_jpeg(value: Tensor, coding: InputCoding) -> tuple[Tensor, int]:
+    """Pictures through the wire as JPEG files, and the bytes of all of them."""
+    arrived, sizes = code(value.float().numpy(), coding.quality, coding.mean, coding.std)
+    return torch.from_numpy(arrived).to(value.dtype), sum(sizes)
 
 
 def _cross_as_float(value: Tensor, bits: int) -> tuple[Tensor, int]:
@@ -168,9 +181,11 @@ def deploy(program: Program, file: PlanFile) -> Deployed:
         if file.weights[name].scale
     }
 
+    jpeg = graph.inputs if file.plan.input_coding is not None else ()
+
     def insert(half: fx.Graph, node: fx.Node, tensor: str) -> fx.Node:
         integers = file.activations[tensor]
-        if not integers.scale:  # stays in float
+        if not integers.scale or tensor in jpeg:  # stays as it is
             return node
         if tensor in graph.inputs:
             node = half.call_function(torch.clone, (node,))
@@ -178,7 +193,8 @@ def deploy(program: Program, file: PlanFile) -> Deployed:
         return half.call_function(fake_quantize_, (node, step, zero, integers.bits))
 
     edge, cloud = split(program, cut, weights, insert)
-    return Deployed(program, cut, edge, cloud, {t: file.activations[t] for t in cloud.reads})
+    wire = {tensor: file.activations[tensor] for tensor in cloud.reads}
+    return Deployed(program, cut, edge, cloud, wire, file.plan.input_coding)
 
 
 def _weight(program: Program, layer: str, integers: Quantizer) -> Tensor:
@@ -293,7 +309,7 @@ def answer(deployed: Deployed, images: Tensor, labels: Tensor | None) -> Answers
         PlanError: The bytes that crossed are not those of the plan.
     """
     outputs, sent = deployed(images)
-    if sent != deployed.crossing_bytes * len(images):
+    if deployed.coding is None and sent != deployed.crossing_bytes * len(images):
         raise PlanError(
             f"plan: must send {deployed.crossing_bytes} bytes an image, sent {sent} for "
             f"{len(images)} images"

@@ -185,7 +185,9 @@ def cloud_s(cut: Cut, device: Device, bits: int | None = None) -> float:
     return sum((layer_s(layer, cut.graph, device, bits, widths) for layer in layers), 0.0)
 
 
-def transfer_s(cut: Cut, link: Link, activation_bits: Mapping[str, int]) -> float:
+def transfer_s(
+    cut: Cut, link: Link, activation_bits: Mapping[str, int], sent_bytes: int | None = None
+) -> float:
     """Predict the seconds on the link: crossing tensors up in one message, answers back.
 
     Nothing that crosses costs nothing, not even a round trip.  Answers computed in the cloud come
@@ -195,10 +197,12 @@ def transfer_s(cut: Cut, link: Link, activation_bits: Mapping[str, int]) -> floa
         cut: The cut.
         link: The link.
         activation_bits: Tensor -> width, for every crossing tensor.
+        sent_bytes: What is sent for one sample; None: the crossing tensors packed to their widths.
     """
     seconds = 0.0
     if cut.crossing:
-        seconds += link.transfer_s(8 * crossing_bytes(cut, activation_bits))
+        sent = crossing_bytes(cut, activation_bits) if sent_bytes is None else sent_bytes
+        seconds += link.transfer_s(8 * sent)
     if cut.answers:
         elements = sum(cut.graph.elements(tensor) for tensor in cut.answers)
         seconds += link.answer_s(ANSWER_BITS * elements)
@@ -213,6 +217,7 @@ def predict(
     cloud: Device,
     link: Link,
     cloud_bits: int | None = None,
+    sent_bytes: int | None = None,
 ) -> Prediction:
     """Predict the seconds of a cut at these widths, from the input to the answer.
 
@@ -224,13 +229,14 @@ def predict(
         cloud: The cloud device.
         link: The link between them.
         cloud_bits: Width of the cloud half; the cloud device's floats if None.
+        sent_bytes: As for ``transfer_s``.
 
     Raises:
         LatencyError: A device's model does not know a layer, or a tensor has no width.
     """
     return Prediction(
         edge_s=edge_s(cut, edge, weight_bits, activation_bits),
-        transfer_s=transfer_s(cut, link, activation_bits),
+        transfer_s=transfer_s(cut, link, activation_bits, sent_bytes),
         cloud_s=cloud_s(cut, cloud, cloud_bits),
     )
 

@@ -21,6 +21,7 @@ class StatsOptions:
         calibration_images: How many images to measure on at most; 0 is the data set's default.
         batch_size: Images per step, 0 for what suits their size; it changes no result but rounding.
         seed: Of random weights and of the choice of images.
+        jpeg_quality: Of the input as a JPEG file, for the method ``cloud-jpeg``; 1..95.
     """
 
     model: str = "efficientnet-lite0"
@@ -31,6 +32,7 @@ class StatsOptions:
     calibration_images: int = 0
     batch_size: int = 0
     seed: int = 0
+    jpeg_quality: int = 75
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from autosplit import __version__
-from autosplit.errors import FileError, GraphError, PlanError
+from autosplit.errors import DataError, FileError, GraphError, PlanError
 from autosplit.files import check_keys, read_yaml, sha256_of, write_yaml
-from autosplit.graph import Graph, crossing_bytes, edge_memory_bytes
+from autosplit.graph import Cut, Graph, crossing_bytes, edge_memory_bytes
+from autosplit.jpeg import InputCoding, coding_from_dict, coding_to_dict
 from autosplit.stats import WIDTHS, Stats, grid_from_range
 
 FLOAT_BITS = (16, 32)
 """Widths of a tensor that a plan leaves as it is; it then has neither scale nor zero point."""
 _PLAN_KEYS = (
     "made_by name method model graph_sha256 edge weights activations distortion lower_bound "
-    "edge_memory_bytes crossing_bytes cloud_bits predictions baseline"
+    "edge_memory_bytes crossing_bytes cloud_bits jpeg predictions baseline"
 ).split()
 _SECONDS = ("edge_s", "transfer_s", "cloud_s", "latency_s")
 
@@ -60,6 +61,7 @@ class Plan:
         crossing_bytes: Bytes sent to the cloud for one sample.
         predictions: Link name -> seconds.
         cloud_bits: Width of the cloud half's floats.
+        input_coding: How the network's input is sent if not packed to its width.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Plan:
     crossing_bytes: int
     predictions: Mapping[str, Prediction] = field(default_factory=dict)
     cloud_bits: int = 16
+    input_coding: InputCoding | None = None
 
     @property
     def optimality_gap(self) -> float:
@@ -129,7 +132,7 @@ class PlanFile:
         Plans of other names, methods or predictions with the same digest answer the same.
         """
         weights, activations = sorted(self.weights.items()), sorted(self.activations.items())
-        return sha256_of(repr((self.plan.edge, weights, activations)))
+        return sha256_of(repr((self.plan.edge, weights, activations, self.plan.input_coding)))
 
 
 def quantizers(plan: Plan, stats: Stats) -> tuple[dict[str, Quantizer], dict[str, Quantizer]]:
@@ -174,6 +177,7 @@ def write_plan(path: Path, file: PlanFile) -> None:
             "edge_memory_bytes": plan.edge_memory_bytes,
             "crossing_bytes": plan.crossing_bytes,
             "cloud_bits": plan.cloud_bits,
+            "jpeg": None if plan.input_coding is None else coding_to_dict(plan.input_coding),
             "predictions": {
                 link: {**asdict(p), "latency_s": p.latency_s}
                 for link, p in plan.predictions.items()
@@ -211,6 +215,7 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
     tensors = {name: _quantizer_from_dict(data["activations"][name]) for name in ones}
     weight_bits = {name: q.bits for name, q in weights.items()}
     activation_bits = {name: q.bits for name, q in tensors.items()}
+    coding = _coding(data["jpeg"], cut, path)
     plan = Plan(
         name=data["name"],
         method=data["method"],
@@ -220,12 +225,13 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         distortion=data["distortion"],
         lower_bound=data["lower_bound"],
         edge_memory_bytes=edge_memory_bytes(cut, weight_bits, activation_bits),
-        crossing_bytes=crossing_bytes(cut, activation_bits),
+        crossing_bytes=crossing_bytes(cut, activation_bits) if coding is None else coding.sent,
         predictions={
             link: Prediction(p["edge_s"], p["transfer_s"], p["cloud_s"])
             for link, p in data["predictions"].items()
         },
         cloud_bits=data["cloud_bits"],
+        input_coding=coding,
     )
     baseline = data["baseline"]
     return PlanFile(
@@ -237,6 +243,25 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         baseline["name"],
         baseline["latency_s"],
     )
+
+
+def _coding(data: Any, cut: Cut, path: Path) -> InputCoding | None:
+    """How the input is sent.
+
+    Raises:
+        PlanError: It is not as ``write_plan`` wrote it, or it is not the input alone that crosses.
+    """
+    if data is None:
+        return None
+    if cut.crossing != tuple(cut.graph.inputs) or len(cut.crossing) != 1:
+        raise PlanError(
+            f"{path}: jpeg: the network's one input must be all that crosses, "
+            f"got {', '.join(cut.crossing) or 'nothing'}"
+        )
+    try:
+        return coding_from_dict(data)
+    except (DataError, KeyError, TypeError, ValueError) as error:
+        raise PlanError(f"{path}: jpeg: {error}") from error
 
 
 def distiller_overrides(file: PlanFile, graph: Graph) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import count as count_from
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from autosplit.files import (
     write_yaml,
 )
 from autosplit.graph import LAYERS_HEADER, Graph, graph_to_dict, layer_rows
+from autosplit.jpeg import InputMeter
 from autosplit.latency import layer_s, predict
 from autosplit.options import (
     CollectOptions,
@@ -119,13 +121,20 @@ def run_stats(
     count = len(data.calibration)
     given_batches = batches_of(data.calibration, program, options.batch_size)
     with progress(f"stats: {model.name} on {count} images", 2 * count) as advance:
+        meter = _input_meter(model, options)
+        passes = count_from(1)
 
         def batches() -> Iterator[Tensor]:
+            first = next(passes) == 1
             for batch, _ in given_batches():
+                if first and meter is not None:
+                    meter.add(batch.numpy())
                 yield batch
                 advance(len(batch))
 
         stats = measure(program, batches)
+    if meter is not None:
+        stats = replace(stats, input_coding=meter.result)
     clear_stamp(folder, "stats")
     graph = graph_to_dict(program.graph)
     write_json(folder / "graph.json", "graph", graph)
@@ -161,7 +170,14 @@ def run_search(
         return Outcome("search", True, f"search: nothing new to do in {folder}")
     graph, stats = read_graph(folder), read_stats(folder)
     problem = Problem(
-        graph, stats.distortions, edge, cloud, links, options.memory_bytes or None, options.widths
+        graph,
+        stats.distortions,
+        edge,
+        cloud,
+        links,
+        options.memory_bytes or None,
+        options.widths,
+        input_coding=stats.input_coding,
     )
     with progress("search: cuts and widths", 1) as advance:
         found = search(problem, _methods(options.methods))
@@ -492,6 +508,19 @@ def _load_model(options: StatsOptions) -> Model:
     )
 
 
+def _input_meter(model: Model, options: StatsOptions) -> InputMeter | None:
+    """What measures the network's input as a JPEG file; None where it is made of no picture."""
+    from autosplit.preprocess import Preprocess
+    from autosplit.pyfile import is_python_spec
+
+    prepare, shape = model.preprocess, model.example_input.shape
+    if not isinstance(prepare, Preprocess) or is_python_spec(options.data):
+        return None
+    if len(shape) != 4 or shape[1] != len(prepare.mean):
+        return None
+    return InputMeter(options.jpeg_quality, prepare.mean, prepare.std)
+
+
 def _capture(model: Model) -> Program:
     from autosplit.capture import capture
 
@@ -511,7 +540,8 @@ def _links(names: tuple[str, ...]) -> dict[str, Link]:
 def _predict(graph: Graph, plan: Plan, edge: Device, cloud: Device, link: Link) -> Prediction:
     cut = graph.cut(plan.edge)
     widths = plan.weight_bits, plan.activation_bits
-    return predict(cut, *widths, edge, cloud, link, _cloud_bits(plan, cloud))
+    sent = None if plan.input_coding is None else plan.input_coding.sent
+    return predict(cut, *widths, edge, cloud, link, _cloud_bits(plan, cloud), sent)
 
 
 def _cloud_bits(plan: Plan, cloud: Device) -> int:

@@ -19,6 +19,7 @@ import safetensors.numpy
 from autosplit.errors import FileError, PlanError
 from autosplit.files import read_csv, read_yaml, write_bytes, write_csv, write_yaml
 from autosplit.graph import MAX_BITS
+from autosplit.jpeg import InputCoding, coding_from_dict, coding_to_dict
 
 Role = Literal["weight", "activation"]
 WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8)
@@ -93,12 +94,14 @@ class Stats:
         tensors: Activation tensor (the network's inputs, every layer) -> ranges and moments.
         distortions: (tensor, role, width) -> distortion; a weight goes by its owner's name.
         grids: (layer, width) -> per-channel grid of the layer's weight.
+        input_coding: What JPEG does to the network's input; None where that is no picture.
     """
 
     samples: int
     tensors: Mapping[str, TensorStats]
     distortions: Mapping[tuple[str, Role, int], Distortion]
     grids: Mapping[tuple[str, int], WeightGrid]
+    input_coding: InputCoding | None = None
 
 
 def grid_from_range(low: float, high: float, bits: int) -> tuple[float, int]:
@@ -139,7 +142,9 @@ def write_stats(folder: Path, stats: Stats) -> None:
         name: {**asdict(record), "shape": list(record.shape)}
         for name, record in stats.tensors.items()
     }
-    write_yaml(folder / "stats.yaml", "stats", {"samples": stats.samples, "tensors": tensors})
+    coding = None if stats.input_coding is None else coding_to_dict(stats.input_coding)
+    data = {"samples": stats.samples, "jpeg": coding, "tensors": tensors}
+    write_yaml(folder / "stats.yaml", "stats", data)
     rows = (
         {"tensor": tensor, "role": role, "width": width, **asdict(record)}
         for (tensor, role, width), record in stats.distortions.items()
@@ -167,9 +172,10 @@ def read_stats(folder: Path) -> Stats:
             for name, record in data["tensors"].items()
         }
         distortions = {_key(row): _distortion(row) for row in rows}
+        coding = coding_from_dict(data["jpeg"]) if data.get("jpeg") else None
     except (KeyError, TypeError, ValueError) as error:
         raise FileError(f"{folder}: stats must be as autosplit wrote them, {error}") from error
-    return Stats(int(data["samples"]), tensors, distortions, _read_grids(folder))
+    return Stats(int(data["samples"]), tensors, distortions, _read_grids(folder), coding)
 
 
 def _key(row: Mapping[str, str]) -> tuple[str, Role, int]:

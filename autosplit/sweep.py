@@ -182,6 +182,7 @@ def list_tasks(sweep: Sweep, out: Path) -> list[Task]:
                 sweep.widths,
                 sweep.methods,
                 sweep.max_distortion,
+                stats.input_coding,
             )
             for edge in sweep.edges
             for cloud in sweep.clouds

@@ -10,6 +10,7 @@ from autosplit import __version__
 from autosplit.errors import AutoSplitError, InfeasibleError
 from autosplit.files import sha256_of
 from autosplit.graph import Graph
+from autosplit.jpeg import InputCoding
 from autosplit.plan import Plan
 from autosplit.profiles import Device, Link
 from autosplit.search.methods import search
@@ -40,6 +41,7 @@ class Task:
         widths: Widths that may be used.
         methods: Methods, in the order of the table.
         max_distortion: As in ``Sweep``.
+        input_coding: As in ``Problem``.
         version: Of autosplit, which must be that of whoever does it.
     """
 
@@ -53,6 +55,7 @@ class Task:
     widths: tuple[int, ...]
     methods: tuple[str, ...]
     max_distortion: float | str | None = None
+    input_coding: InputCoding | None = None
     version: str = __version__
 
     @property
@@ -62,7 +65,8 @@ class Task:
         parts: list[Any] = [self.model, graph.name, graph.layers, graph.inputs, graph.outputs]
         parts += [sorted(self.distortions.items()), self.edge, self.cloud]
         parts += [sorted(self.links.items(), key=lambda item: item[0]), self.memory_bytes]
-        parts += [self.widths, self.methods, self.max_distortion, self.version]
+        parts += [self.widths, self.methods, self.max_distortion, self.input_coding]
+        parts += [self.version]
         return sha256_of("\n".join(map(repr, parts)))[:20]
 
     def __str__(self) -> str:
@@ -111,6 +115,7 @@ def rows_of(task: Task) -> list[dict[str, Any]]:
         task.links,
         task.memory_bytes,
         task.widths,
+        input_coding=task.input_coding,
     )
     plans = search(problem, tuple(dict.fromkeys((*task.methods, REFERENCE))))
     most = task.max_distortion

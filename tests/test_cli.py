@@ -28,6 +28,7 @@ NO_STATS = {
     "calibration_images": None,
     "batch_size": None,
     "seed": None,
+    "jpeg_quality": None,
 }
 NO_SEARCH = {
     "edge": None,
@@ -41,7 +42,7 @@ NO_SEARCH = {
 NO_QUANTIZE = {"plans": None, "images": None, "jobs": None, "max_drop": None}
 ALL_STATS = (
     "--model m --weights DEFAULT --checkpoint c.pt --input-size 64 --data d "
-    "--calibration-images 3 --batch-size 4 --seed 5"
+    "--calibration-images 3 --batch-size 4 --seed 5 --jpeg-quality 60"
 )
 STATS = {
     "model": "m",
@@ -52,6 +53,7 @@ STATS = {
     "calibration_images": 3,
     "batch_size": 4,
     "seed": 5,
+    "jpeg_quality": 60,
 }
 ALL_SEARCH = (
     "--edge e --cloud c --link 1mbps,lte --memory 4KiB --widths 8,2 --methods autosplit,cloud16 "

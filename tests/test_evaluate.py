@@ -1,10 +1,13 @@
 """Evaluation against a network computed by hand from the plan's integers, and counts by hand."""
 
+import io
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional
 
@@ -12,6 +15,7 @@ from autosplit.capture import capture
 from autosplit.errors import DataError, PlanError
 from autosplit.evaluate import Reference, deploy, evaluate, measure_float
 from autosplit.graph import crossing_bytes, edge_memory_bytes
+from autosplit.jpeg import InputCoding
 from autosplit.measure import measure
 from autosplit.plan import Plan, PlanFile, Quantizer, quantizers
 
@@ -337,3 +341,29 @@ class TestBadData:
 
         with pytest.raises(DataError, match=f"same 2 images on each pass, got {count}"):
             evaluate(identity, halving(identity), batches_of([TWO] * count), reference)
+
+
+def test_a_plan_that_sends_jpeg_answers_on_what_arrives():
+    """The network gives its input back: so the plan answers with the decoded picture."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 64, bias=False)).eval()
+    net[1].weight.data = torch.eye(64)
+    program = capture(net, (torch.zeros(1, 1, 8, 8),), "flat")
+    pixels = torch.randint(0, 256, (2, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    images = (pixels / 255 - 0.5) / 0.25
+    coding = InputCoding(40, 300.0, 0.1, (0.5,), (0.25,))
+    (tensor,) = program.graph.inputs
+    plan = Plan("p", "cloud-jpeg", (), {}, {tensor: 8}, 0.1, 0.1, 64, 300, input_coding=coding)
+    file = PlanFile(plan, {}, {tensor: Quantizer(8, (0.01,), (128,))}, "flat", "")
+
+    deployed = deploy(program, file)
+    (answer,), sent = deployed(images)
+
+    expected, sizes = [], 0
+    for image in pixels[:, 0].to(torch.uint8).numpy():
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, format="JPEG", quality=40)
+        sizes += len(buffer.getvalue())
+        expected.append(torch.from_numpy(np.array(Image.open(buffer), np.float32)).reshape(-1))
+    torch.testing.assert_close(answer, (torch.stack(expected) / 255 - 0.5) / 0.25)
+    assert sent == sizes
+    assert deployed.crossing_bytes == 300

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent / "autosplit"
 ORDER = (
     # numbers and files: no torch from here ...
-    "errors files progress graph profiles stats options plan latency "
-    "search.jpeg search.relaxation search.problem search.pareto search.thin search.cuts "
+    "errors files progress graph jpeg profiles stats options plan latency "
+    "search.relaxation search.problem search.pareto search.thin search.cuts "
     "search.states search.prefixes search.allocate search.weights search.activations "
     "search.division search.price search.seconds "
     "search.mincut search.joint_pool search.joint_priced "

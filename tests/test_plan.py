@@ -8,6 +8,7 @@ import yaml
 
 from autosplit.errors import FileError, PlanError
 from autosplit.graph import Graph, Layer
+from autosplit.jpeg import InputCoding
 from autosplit.plan import (
     Plan,
     PlanFile,
@@ -342,3 +343,53 @@ class TestDistiller:
         found = distiller_overrides(plan_file(), GRAPH)["quantizers"]["post_train_quantizer"]
 
         assert list(found["overrides"]) == ["a", "b"]
+
+
+class TestJpeg:
+    CODING = InputCoding(75, 4.2, 0.1, (0.5,), (0.25,))
+
+    def test_it_is_read_as_it_was_written(self, tmp_path):
+        graph, file = self.all_cloud()
+        write_plan(tmp_path / "p.yaml", file)
+        read = read_plan(tmp_path / "p.yaml", graph)
+
+        assert read.plan.input_coding == self.CODING
+        assert read.plan.crossing_bytes == 5
+        plain = replace(file, plan=replace(file.plan, input_coding=None))
+        assert plain.half_sha256 != read.half_sha256 == file.half_sha256
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"quality": 0}, "jpeg: quality: must be"),
+            ({"bytes": -1.0}, "jpeg: bytes: must be"),
+            ({"speed": 3}, "jpeg: .*unexpected keyword"),
+        ],
+    )
+    def test_a_wrong_one_is_refused(self, tmp_path, change, message):
+        graph, file = self.all_cloud()
+        path = tmp_path / "p.yaml"
+        write_plan(path, file)
+        data = yaml.safe_load(path.read_text())
+        data["jpeg"] |= change
+        path.write_text(yaml.safe_dump(data))
+        with pytest.raises(PlanError, match=message):
+            read_plan(path, graph)
+
+    def all_cloud(self):
+        layer = Layer("a", "conv", ("x",), ((4,),), (4,), 4, weight_owner="a", weight_channels=1)
+        graph = Graph("g", {"x": (4,)}, (layer,), ("a",))
+        plan = Plan("p", "cloud-jpeg", (), {}, {"x": 8}, 0.1, 0.1, 4, 5, input_coding=self.CODING)
+        return graph, PlanFile(plan, {}, {"x": Quantizer(8, (0.1,), (3,))}, "g", "")
+
+    def test_only_the_input_can_be_a_picture(self, tmp_path):
+        graph, file = self.all_cloud()
+        path = tmp_path / "p.yaml"
+        quantizer = Quantizer(8, (0.1,), (3,))
+        plan = replace(
+            file.plan, edge=("a",), weight_bits={"a": 8}, activation_bits={"x": 8, "a": 8}
+        )
+        tensors = {"x": quantizer, "a": quantizer}
+        write_plan(path, replace(file, plan=plan, weights={"a": quantizer}, activations=tensors))
+        with pytest.raises(PlanError, match=r"jpeg: .* must be all that crosses, got nothing"):
+            read_plan(path, graph)

@@ -68,23 +68,17 @@ def cloud_jpeg(problem: Problem) -> list[Plan]:
     if coding is None or len(cut.crossing) != 1:
         return []
     widths = problem.uniform(cut, problem.input_bits)
-    plan = price(problem, cut, *widths, name="cloud-jpeg", method="cloud-jpeg", lower_bound=0.0)
-    sent = math.ceil(coding.bytes)
-    answer_bits = ANSWER_BITS * sum(graph.elements(name) for name in cut.answers)
-    predictions = {}
-    for name, prediction in plan.predictions.items():
-        link = problem.links[name]
-        seconds = link.transfer_s(8 * sent) + (link.answer_s(answer_bits) if cut.answers else 0.0)
-        predictions[name] = replace(prediction, transfer_s=seconds)
-    return [
-        replace(
-            plan,
-            distortion=coding.distortion,
-            lower_bound=coding.distortion,
-            crossing_bytes=sent,
-            predictions=predictions,
-        )
-    ]
+    plan = price(
+        problem,
+        cut,
+        *widths,
+        name="cloud-jpeg",
+        method="cloud-jpeg",
+        lower_bound=0.0,
+        sent_bytes=coding.sent,
+    )
+    harm = coding.distortion
+    return [replace(plan, distortion=harm, lower_bound=harm, input_coding=coding)]
 
 
 def neurosurgeon(problem: Problem) -> list[Plan]:

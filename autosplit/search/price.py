@@ -21,6 +21,7 @@ def price(
     method: str,
     lower_bound: float,
     cloud_bits: int | None = None,
+    sent_bytes: int | None = None,
 ) -> Plan:
     """Add up memory, bytes, distortion and seconds of a cut at these widths, for every link.
 
@@ -35,7 +36,9 @@ def price(
         method: Method that made it.
         lower_bound: Proven bound of its distortion.
         cloud_bits: Width of the cloud half; the cloud device's floats if None.
+        sent_bytes: What is sent for one sample; None: the crossing tensors packed to their widths.
     """
+    packed = crossing_bytes(cut, activation_bits)
     distortion = problem.distortion_of(weight_bits, activation_bits)
     here_s = edge_s(cut, problem.edge, weight_bits, activation_bits)
     there_s = cloud_s(cut, problem.cloud, cloud_bits)
@@ -48,9 +51,13 @@ def price(
         distortion=distortion,
         lower_bound=distortion if lower_bound >= distortion * (1 - ROUNDING) else lower_bound,
         edge_memory_bytes=edge_memory_bytes(cut, weight_bits, activation_bits),
-        crossing_bytes=crossing_bytes(cut, activation_bits),
+        crossing_bytes=packed if sent_bytes is None else sent_bytes,
         predictions={
-            link: Prediction(here_s, transfer_s(cut, problem.links[link], activation_bits), there_s)
+            link: Prediction(
+                here_s,
+                transfer_s(cut, problem.links[link], activation_bits, sent_bytes),
+                there_s,
+            )
             for link in sorted(problem.links)
         },
         cloud_bits=cloud_bits or problem.cloud.float_bits,

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from autosplit.errors import DataError, InfeasibleError, PlanError
 from autosplit.graph import Cut, Graph, edge_memory_bytes, packed_bytes
+from autosplit.jpeg import InputCoding
 from autosplit.profiles import Device, Link
-from autosplit.search.jpeg import InputCoding
 from autosplit.stats import DEFAULT_WIDTHS, WIDTHS, Distortion, Role
 
 

@@ -2,9 +2,7 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
-from itertools import pairwise
 
-import numpy as np
 import pytest
 from graphs import (
     CLOUD,
@@ -19,12 +17,11 @@ from graphs import (
     table_device,
 )
 
-from autosplit.errors import DataError
 from autosplit.graph import Graph, crossing_bytes, edge_memory_bytes
+from autosplit.jpeg import InputCoding
 from autosplit.latency import layer_s, predict
 from autosplit.search import baselines
 from autosplit.search.baselines import cloud8, cloud_jpeg, dads, edge_float, neurosurgeon, qdmp
-from autosplit.search.jpeg import InputCoding, jpeg_bytes, jpeg_decoded
 from autosplit.search.methods import METHODS
 from autosplit.search.original import autosplit2021
 from autosplit.search.pareto import pareto
@@ -245,59 +242,6 @@ def test_nothing_is_sent_as_jpeg_without_a_coding_or_with_two_inputs():
     graph = Graph("two", shapes, (layer("a", ["x", "y"], shapes, 4),), ("a",))
     problem = Problem(graph, distortions(graph, falling), EDGE, CLOUD, LINKS)
     assert cloud_jpeg(replace(problem, input_coding=InputCoding(75, 4.0, 0.1))) == []
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_jpeg_files_grow_with_quality_and_get_closer(channels):
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (3, 16, 24, channels), dtype=np.uint8)
-    sizes = [jpeg_bytes(images, quality) for quality in (10, 50, 90)]
-    errors = [
-        float(np.square(images.astype(float) - jpeg_decoded(images, quality)).mean())
-        for quality in (10, 50, 90)
-    ]
-    assert all(small < large for small, large in pairwise(sizes))
-    assert all(far > near for far, near in pairwise(errors))
-    assert jpeg_decoded(images, 50).shape == images.shape
-
-
-def test_jpeg_bytes_are_the_mean_over_images():
-    flat = np.zeros((1, 16, 16, 3), np.uint8)
-    noise = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), dtype=np.uint8)
-    both = np.concatenate([flat, noise])
-    assert jpeg_bytes(both, 75) == (jpeg_bytes(flat, 75) + jpeg_bytes(noise, 75)) / 2
-
-
-@pytest.mark.parametrize(
-    ("images", "quality", "message"),
-    [
-        (np.zeros((1, 4, 4, 3)), 75, "images: must be uint8 of shape .* got float64"),
-        (np.zeros((1, 3, 4, 4), np.uint8), 75, "images: must be uint8"),
-        (np.zeros((4, 4, 3), np.uint8), 75, "images: must be uint8"),
-        (np.zeros((0, 4, 4, 3), np.uint8), 75, "images: must not be empty"),
-        (np.zeros((1, 4, 4, 3), np.uint8), 0, "quality: must be a whole number from 1 to 95"),
-        (np.zeros((1, 4, 4, 3), np.uint8), 96, "got 96"),
-    ],
-)
-def test_wrong_images_are_refused(images, quality, message):
-    for measure in (jpeg_bytes, jpeg_decoded):
-        with pytest.raises(DataError, match=message):
-            measure(images, quality)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ((True, 1.0, 0.0), "quality: must be a whole number"),
-        ((75, 0.0, 0.0), "bytes: must be a number > 0, got 0.0"),
-        ((75, float("nan"), 0.0), "bytes: must be"),
-        ((75, 1.0, -1.0), "distortion: must be a number >= 0"),
-        ((75, 1.0, float("inf")), "distortion: must be"),
-    ],
-)
-def test_wrong_codings_are_refused(values, message):
-    with pytest.raises(DataError, match=message):
-        InputCoding(*values)
 
 
 def test_the_hash_seed_changes_nothing():

@@ -1,0 +1,162 @@
+"""The network's input as a JPEG file: how many bytes it takes, and what the cloud sees of it."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from autosplit.errors import DataError
+
+Pixels = npt.NDArray[np.uint8]
+Values = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class InputCoding:
+    """How the network's one input travels when it is compressed before it is sent.
+
+    Attributes:
+        quality: JPEG quality, 1..95 (libjpeg's scale, 4:2:0 chroma).
+        bytes: Mean size of an image's file, measured, more than 0.
+        distortion: Of the network's input after decoding, noise over signal as in
+            ``stats.Distortion``; at least 0.
+        mean, std: How pixels from 0 to 1 became the network's input, per channel (1 or 3): less
+            the mean, over the standard deviation.
+
+    Raises:
+        DataError: A value is out of range.
+    """
+
+    quality: int
+    bytes: float
+    distortion: float
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        _check_quality(self.quality)
+        if len(self.mean) != len(self.std) or len(self.mean) not in {1, 3}:
+            raise DataError(
+                f"mean, std: must have 1 or 3 channels both, got {self.mean!r} and {self.std!r}"
+            )
+        if not (math.isfinite(self.bytes) and self.bytes > 0):
+            raise DataError(f"bytes: must be a number > 0, got {self.bytes!r}")
+        if not (math.isfinite(self.distortion) and self.distortion >= 0):
+            raise DataError(f"distortion: must be a number >= 0, got {self.distortion!r}")
+
+    @property
+    def sent(self) -> int:
+        """Bytes of an image's file, whole ones."""
+        return math.ceil(self.bytes)
+
+
+def coding_to_dict(coding: InputCoding) -> dict[str, Any]:
+    """A coding as a file holds it."""
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(coding).items()
+    }
+
+
+def coding_from_dict(data: Mapping[str, Any]) -> InputCoding:
+    """Read what ``coding_to_dict`` gave.
+
+    Raises:
+        DataError: A value is out of range.
+        KeyError: A key is missing.
+        TypeError: One is unknown.
+    """
+    read: dict[str, Any] = dict(data)
+    for key in ("mean", "std"):
+        read[key] = tuple(read[key])
+    return InputCoding(**read)
+
+
+@dataclass
+class InputMeter:
+    """Measures what JPEG does to a network's inputs, batch by batch.
+
+    Attributes:
+        quality: 1..95.
+        mean, std: As in ``InputCoding``.
+    """
+
+    quality: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    _images: int = 0
+    _bytes: int = 0
+    _noise: float = 0.0
+    _signal: float = 0.0
+
+    def add(self, inputs: Values) -> None:
+        """Count a batch of network inputs, (N, C, H, W)."""
+        decoded, sizes = code(inputs, self.quality, self.mean, self.std)
+        self._images += len(inputs)
+        self._bytes += sum(sizes)
+        self._noise += float(np.square(decoded.astype(np.float64) - inputs).sum())
+        self._signal += float(np.square(inputs.astype(np.float64)).sum())
+
+    @property
+    def result(self) -> InputCoding:
+        """What was measured on the batches so far, at least one.
+
+        Raises:
+            DataError: There was none.
+        """
+        distortion = self._noise / self._signal if self._signal else 0.0
+        sent = self._bytes / self._images if self._images else 0.0
+        return InputCoding(self.quality, sent, distortion, self.mean, self.std)
+
+
+def code(
+    inputs: Values, quality: int, mean: tuple[float, ...], std: tuple[float, ...]
+) -> tuple[Values, list[int]]:
+    """Send network inputs as JPEG files.
+
+    Args:
+        inputs: Normalized pixels, float32 of shape (N, C, H, W), C 1 or 3.
+        quality: 1..95.
+        mean: Per channel, of pixels from 0 to 1; shape (C,).
+        std: The same.
+
+    Returns:
+        What arrives, normalized again, of the same shape, and the bytes of each file.
+
+    Raises:
+        DataError: The inputs or the quality are not as said above.
+    """
+    if inputs.ndim != 4 or inputs.shape[1] != len(mean) or len(mean) not in {1, 3}:
+        raise DataError(f"inputs: must have shape (N, {len(mean)}, H, W), got {inputs.shape}")
+    shape = (1, -1, 1, 1)
+    centre = np.asarray(mean, np.float32).reshape(shape)
+    spread = np.asarray(std, np.float32).reshape(shape)
+    pixels = np.clip(np.rint((inputs * spread + centre) * 255), 0, 255).astype(np.uint8)
+    files = [_encoded(image, quality) for image in pixels.transpose(0, 2, 3, 1)]
+    decoded = np.empty_like(pixels)
+    for place, file in enumerate(files):
+        with Image.open(io.BytesIO(file)) as opened:
+            image = np.asarray(opened)
+        decoded[place] = np.atleast_3d(image).transpose(2, 0, 1)
+    arrived = (decoded.astype(np.float32) / np.float32(255) - centre) / spread
+    return arrived, [len(file) for file in files]
+
+
+def _encoded(image: Pixels, quality: int) -> bytes:
+    _check_quality(quality)
+    pixels = image[..., 0] if image.shape[-1] == 1 else image
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="JPEG", quality=quality)
+    return file.getvalue()
+
+
+def _check_quality(quality: int) -> None:
+    if type(quality) is not int or not 1 <= quality <= 95:
+        raise DataError(f"quality: must be a whole number from 1 to 95, got {quality!r}")
