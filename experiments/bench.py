@@ -16,11 +16,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
+import bench_search
 import torch
 import torchvision
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
 from torch import Tensor
 
 from autosplit.capture import Program, capture
@@ -31,7 +29,7 @@ from autosplit.latency import systolic_cycles
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.plan import PlanFile, quantizers
-from autosplit.profiles import load_device, load_link
+from autosplit.profiles import Device, load_device, load_link
 from autosplit.search.division import FIRST_SHARES
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem, table
@@ -73,6 +71,11 @@ class Setting:
         devices = load_device("eyeriss"), load_device("tpu_v1")
         return Problem(self.program.graph, self.stats.distortions, *devices, links)
 
+    @property
+    def any_width(self) -> Device:
+        """The edge device without limits of its widths."""
+        return replace(self.problem.edge, widths=())
+
     def batches(self) -> Iterator[Tensor]:
         return iter([self.batch])
 
@@ -98,7 +101,7 @@ def bench_stats(setting: Setting) -> None:
     report("stats / one forward pass, resnet50", ours, plain, "at most 4")
 
 
-def bench_search(setting: Setting) -> None:
+def bench_whole_search(setting: Setting) -> None:
     """The whole search against 20 solves of the one all-edge instance by scipy's milp.
 
     The memory limit is half of what the all-edge network takes at 8 bits, for both.
@@ -106,33 +109,13 @@ def bench_search(setting: Setting) -> None:
     everything = setting.problem.graph.prefix(len(setting.problem.graph.layers))
     limit = edge_memory_bytes(everything, *setting.problem.uniform(everything, 8)) // 2
     problem = replace(setting.problem, memory_bytes=limit)
+    weights = table(problem, everything.weights, "weight")
     ours, theirs = setting.race(
-        lambda: search(problem, ("autosplit",)), lambda: solve_by_milp(problem, limit, 20)
+        lambda: search(problem, ("autosplit",)),
+        lambda: [bench_search.solve_by_milp(*weights, limit) for _ in range(20)],
     )
     print(f"search: at least {FIRST_SHARES} divisions of {limit:,} bytes for each cut")
     report("search, all cuts, 4 links / 20 milp solves", ours, theirs, "at most 1")
-
-
-def solve_by_milp(problem: Problem, limit: int, times: int) -> None:
-    """All-edge weight widths of least distortion within a limit, to optimality, several times."""
-    graph = problem.graph
-    cut = graph.prefix(len(graph.layers))
-    harm, cost = table(problem, cut.weights, "weight")
-    count, widths = cost.shape
-    places = np.arange(count * widths)
-    one = csr_array((np.ones(count * widths), (places // widths, places)))
-    for _ in range(times):
-        result = milp(
-            harm.ravel(),
-            integrality=np.ones(count * widths),
-            bounds=Bounds(0, 1),
-            constraints=[
-                LinearConstraint(one, 1, 1),
-                LinearConstraint(cost.ravel()[None], -np.inf, limit),
-            ],
-            options={"mip_rel_gap": 0},
-        )
-        assert result.success
 
 
 def bench_systolic(setting: Setting) -> None:
@@ -193,12 +176,29 @@ def report(what: str, ours: float, theirs: float, asked: str) -> None:
     print(f"{what}: {ours:.4g} s / {theirs:.4g} s = {ours / theirs:,.3g} ({asked})", flush=True)
 
 
-BENCHES = {
+def several(bench: Callable[[Setting], list[tuple[str, float, float, str]]]) -> Bench:
+    """A bench that prints what another one measures."""
+
+    def run(setting: Setting) -> None:
+        for line in bench(setting):
+            report(*line)
+
+    return run
+
+
+Bench = Callable[[Setting], None]
+BENCHES: dict[str, Bench] = {
     "systolic": bench_systolic,
     "stats": bench_stats,
-    "search": bench_search,
+    "search": bench_whole_search,
     "evaluate": bench_evaluate,
     "fashion": bench_fashion,
+    "allocate": several(bench_search.bench_allocate),
+    "allocate_all": several(bench_search.bench_allocate_all),
+    "front": several(bench_search.bench_front),
+    "growth": several(bench_search.bench_growth),
+    "choose": several(bench_search.bench_choose),
+    "paper": several(bench_search.bench_paper),
 }
 
 
