@@ -39,6 +39,17 @@ def edge_float(problem: Problem) -> list[Plan]:
     return [_float_plan(problem, whole, "edge-float", "edge-float")]
 
 
+def float_prefixes(problem: Problem) -> list[Plan]:
+    """Every prefix cut with at least one edge layer, unquantized; none without floats."""
+    if not _has_floats(problem.edge):
+        return []
+    lengths = range(1, len(problem.graph.layers) + 1)
+    cuts = {length: problem.graph.prefix(length) for length in lengths}
+    return [
+        _float_plan(problem, cut, f"float{length:03d}", "float") for length, cut in cuts.items()
+    ]
+
+
 def cloud8(problem: Problem) -> list[Plan]:
     """All layers in the cloud, which computes them in 8-bit integers; the input crosses as it is.
 

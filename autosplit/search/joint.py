@@ -26,7 +26,7 @@ from autosplit.search import joint_milp
 from autosplit.search.ideals import orders, reordered
 from autosplit.search.joint_front import (
     METHOD,
-    autosplit,
+    integer_front,
 )
 from autosplit.search.joint_limits import Limits, limited_rows, used
 from autosplit.search.joint_pool import Pool
@@ -108,7 +108,7 @@ def front(problem: Problem, link: str, *, cuts: Sequence[Cut] | None = None) -> 
     one = replace(problem, links={link: _link(problem, link)})
     every = []
     for graph, lengths in orders(problem.graph, cuts):
-        for plan in autosplit(reordered(one, graph), lengths):
+        for plan in integer_front(reordered(one, graph), lengths):
             bits = plan.weight_bits, plan.activation_bits
             every.append(_priced(problem, plan.edge, *bits, plan.name, plan.lower_bound))
     every.sort(key=lambda plan: (plan.predictions[link].latency_s, plan.distortion, plan.name))

@@ -1,4 +1,4 @@
-"""Our method, ``autosplit``: the front of latency and distortion, with widths that buy seconds.
+"""The front of latency and distortion in integers, with widths that buy seconds.
 
 Of a small problem every plan worth having is enumerated (``joint_labels``).  Of a larger one
 three searches are put together: the least distortion within memory (``division``), the same with a
@@ -27,7 +27,7 @@ from autosplit.search.seconds import EdgeSeconds
 METHOD = "autosplit"
 
 
-def autosplit(problem: Problem, lengths: Sequence[int] | None = None) -> list[Plan]:
+def integer_front(problem: Problem, lengths: Sequence[int] | None = None) -> list[Plan]:
     """Find the plans that no other one found beats in both seconds and distortion, on some link.
 
     ``lower_bound`` of a plan is that of all plans with its cut that fit the memory, send no more

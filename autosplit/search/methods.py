@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from autosplit.errors import PlanError, did_you_mean
 from autosplit.plan import Plan
 from autosplit.search import baselines
-from autosplit.search.joint_front import autosplit
 from autosplit.search.original import autosplit2021
+from autosplit.search.ours import autosplit
 from autosplit.search.price import price
 from autosplit.search.problem import Problem
 from autosplit.stats import WIDTHS

@@ -15,6 +15,7 @@ from autosplit.latency import edge_s, predict
 from autosplit.profiles import Device, Link
 from autosplit.search import activations, division
 from autosplit.search.division import divide
+from autosplit.search.joint_front import integer_front
 from autosplit.search.methods import METHODS, search
 from autosplit.search.problem import Problem
 from autosplit.search.seconds import EdgeSeconds
@@ -185,7 +186,7 @@ def test_crowded_live_sets_are_bounded_from_both_sides(problem, cells):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(activations, "_MOST_CELLS", cells)
         got = halves(problem)
-        made = search(problem, ["autosplit"]) if problem_fits(problem) else []
+        made = integer_front(problem) if problem_fits(problem) else []
 
     for length, front in expected.items():
         for sent, harm, lower in got[length]:
@@ -358,7 +359,7 @@ def test_distortion_never_rises_with_memory():
 
 
 def test_no_limit_takes_the_widest_where_widths_change_no_seconds():
-    plans = search(chain_problem(edge=table_device(chain())), ["autosplit"])
+    plans = integer_front(chain_problem(edge=table_device(chain())))
     inside = [p for p in plans if len(p.edge) == 3]
     assert {bits for p in inside for bits in p.weight_bits.values()} <= {8}
 

@@ -1,0 +1,37 @@
+"""Our method, ``autosplit``: integers of any width on the edge, or floats, or the input as JPEG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from autosplit.plan import Plan
+from autosplit.search import baselines
+from autosplit.search.joint_front import METHOD, integer_front
+from autosplit.search.problem import Problem
+
+
+def autosplit(problem: Problem) -> list[Plan]:
+    """Find the plans that no other one found beats in both seconds and distortion, on some link.
+
+    Beside the front in integers these are looked at: every prefix cut in floats, the minimum cut in
+    floats for each link (which need not be a prefix), and the input sent as a JPEG file.  The cloud
+    half computes in floats.
+
+    Returns:
+        Those that fit the memory, by rising number of edge layers, then rising distortion; those
+        of integers are named ``cut`` and their number of edge layers, the others after what they
+        are.
+    """
+    others = [plan for plan in _uncommon(problem) if problem.fits(plan.edge_memory_bytes)]
+    plans = baselines.unbeaten(problem, [*integer_front(problem), *others])
+    return sorted(plans, key=lambda plan: (len(plan.edge), plan.distortion, plan.name))
+
+
+def _uncommon(problem: Problem) -> Iterator[Plan]:
+    """Plans that no search over widths has: they have nothing to choose but the cut."""
+    yield from (replace(plan, method=METHOD) for plan in baselines.float_prefixes(problem))
+    for plan in baselines.dads(problem):
+        if plan.edge:
+            yield replace(plan, method=METHOD, name=plan.name.replace("dads", "float-mincut"))
+    yield from (replace(plan, method=METHOD, name="jpeg") for plan in baselines.cloud_jpeg(problem))
