@@ -231,7 +231,7 @@ def draw(
         chosen = picks.get(links[place])
         _panel(axis, [row for row in rows if row.link == links[place]], chosen)
         if wide:
-            axis.set_xscale("log")
+            _plain_log(axis)
         picked = "no pick" if chosen is None else f"pick: {chosen.plan.name}"
         axis.set_title(f"{links[place]}, {picked}", fontsize=10)
         if place % columns == 0:
@@ -252,6 +252,19 @@ def draw(
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
     write_bytes(path, buffer.getvalue())
+
+
+def _plain_log(axis: Any) -> None:
+    """Make the horizontal axis logarithmic, with plain numbers at 1, 2 and 5 of each decade."""
+    from matplotlib.ticker import FuncFormatter
+
+    def label(value: float, _: int) -> str:
+        digit = f"{value:.0e}"[0]
+        return f"{value:g}" if digit in "125" else ""
+
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(FuncFormatter(label))
+    axis.xaxis.set_minor_formatter(FuncFormatter(label))
 
 
 def _panel(axis: Any, rows: Sequence[Row], chosen: Row | None) -> None:

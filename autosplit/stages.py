@@ -34,7 +34,15 @@ from autosplit.options import (
     check_options,
     plain,
 )
-from autosplit.plan import Plan, PlanFile, Prediction, distiller_overrides, quantizers, write_plan
+from autosplit.plan import (
+    FLOAT_BITS,
+    Plan,
+    PlanFile,
+    Prediction,
+    distiller_overrides,
+    quantizers,
+    write_plan,
+)
 from autosplit.profiles import Device, Link, load_device, load_link
 from autosplit.progress import Progress, silent
 from autosplit.runfolder import (
@@ -282,6 +290,8 @@ def run_quantize(
 ) -> Outcome:
     """Measure the accuracy of plans by running them; what is measured already is kept.
 
+    A plan whose cloud half computes in integers is left out, for cloud halves are run in floats.
+
     Raises:
         StageError: ``search`` was not done in this folder, or the network has changed since.
         PlanError: A plan that is named does not exist, or its file is wrong.
@@ -305,6 +315,7 @@ def run_quantize(
     if not force and is_done(folder, "quantize", options, inputs):
         return Outcome("quantize", True, f"quantize: nothing new to do in {folder}")
     files = read_plans(folder, graph, names)
+    files = {name: file for name, file in files.items() if file.plan.cloud_bits >= FLOAT_BITS[0]}
     from autosplit.scoring import Ledger, float_row, plan_row
 
     ledger = Ledger(folder / "stages" / "scores", source)
