@@ -271,9 +271,10 @@ def _panel(axis: Any, rows: Sequence[Row], chosen: Row | None) -> None:
     """One link: measured plans, the front among them, the baselines and the pick."""
     seen = [row for row in rows if row.top1 is not None and not row.stopped]
     stopped = [row for row in rows if row.top1 is not None and row.stopped]
-    axis.scatter(
-        *_points(stopped), s=14, facecolor="none", edgecolor="#9aa4b0", label="stopped early"
-    )
+    if stopped:
+        axis.scatter(
+            *_points(stopped), s=14, facecolor="none", edgecolor="#9aa4b0", label="stopped early"
+        )
     ours = [row for row in seen if row.plan.method == "autosplit"]
     x, y = _points([row for row in ours if row.fits])
     axis.scatter(x, y, s=14, color="#9db7d5", label="autosplit plans", zorder=2)
