@@ -87,6 +87,19 @@ Front = Annotated[
     int | None,
     typer.Option(help="Plans of our front kept per link, spread along it; 0: all (default: 12)."),
 ]
+MaxWeightBits = Annotated[
+    float | None, typer.Option(help="Most average width of the edge weights, bits; 0: no limit.")
+]
+MaxActivationBits = Annotated[
+    float | None, typer.Option(help="Most average width of the edge activations; 0: no limit.")
+]
+MaxBops = Annotated[
+    float | None, typer.Option(help="Most bit operations of the edge half; 0: no limit.")
+]
+MaxLatency = Annotated[
+    float | None, typer.Option(help="Most milliseconds over at least one link; 0: no limit.")
+]
+MaxDistortion = Annotated[float | None, typer.Option(help="Most distortion; 0: no limit.")]
 Plans = Annotated[str | None, typer.Option(help="pareto (default), all, or names of plans.")]
 EvaluationImages = Annotated[
     int | None, typer.Option("--images", help="Images to evaluate on at most (default: all).")
@@ -137,6 +150,11 @@ def run(
     widths: Widths = None,
     methods: Methods = None,
     front: Front = None,
+    max_weight_bits: MaxWeightBits = None,
+    max_activation_bits: MaxActivationBits = None,
+    max_bops: MaxBops = None,
+    max_latency: MaxLatency = None,
+    max_distortion: MaxDistortion = None,
     plans: Plans = None,
     images: EvaluationImages = None,
     jobs: Jobs = None,
@@ -157,6 +175,7 @@ def run(
         jpeg_quality,
     )
     given |= _search(edge, cloud, link, memory, widths, methods, front)
+    given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
     given |= {"plans": plans, "images": images, "jobs": jobs, "max_drop": max_drop}
     from autosplit import stages
 
@@ -207,11 +226,17 @@ def search(
     widths: Widths = None,
     methods: Methods = None,
     front: Front = None,
+    max_weight_bits: MaxWeightBits = None,
+    max_activation_bits: MaxActivationBits = None,
+    max_bops: MaxBops = None,
+    max_latency: MaxLatency = None,
+    max_distortion: MaxDistortion = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
     """Search cuts and widths, and write every plan."""
     given = _search(edge, cloud, link, memory, widths, methods, front)
+    given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
     _stage("search", _found(out), given, force)
 
 
@@ -428,6 +453,22 @@ def _search(
         "widths": None if widths is None else parse_widths(widths),
         "methods": _words(methods),
         "front": front,
+    }
+
+
+def _limits(
+    weight_bits: float | None,
+    activation_bits: float | None,
+    bops: float | None,
+    latency_ms: float | None,
+    distortion: float | None,
+) -> dict[str, Any]:
+    return {
+        "max_weight_bits": weight_bits,
+        "max_activation_bits": activation_bits,
+        "max_bops": bops,
+        "max_latency_s": None if latency_ms is None else latency_ms / 1e3,
+        "max_distortion": distortion,
     }
 
 

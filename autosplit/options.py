@@ -46,9 +46,14 @@ class SearchOptions:
         widths: Widths that may be used, bits.
         methods: Methods that make plans.
         front: Places per link, at which plans of our front are kept as files; 0 keeps all of them.
+        max_weight_bits, max_activation_bits: Most average width of the edge half's weights, and of
+            its layers' outputs, over their elements; 0 is not limited.
+        max_bops: Most bit operations of the edge half; 0 is not limited.
+        max_latency_s: Most seconds over at least one link; 0 is not limited.
+        max_distortion: Most distortion; 0 is not limited.
 
     Raises:
-        PlanError: ``front`` is 1 or negative.
+        PlanError: ``front`` is 1 or negative, or a limit is no number of at least 0.
     """
 
     edge: str = "eyeriss"
@@ -58,8 +63,24 @@ class SearchOptions:
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     methods: tuple[str, ...] = ()
     front: int = 12
+    max_weight_bits: float = 0.0
+    max_activation_bits: float = 0.0
+    max_bops: float = 0.0
+    max_latency_s: float = 0.0
+    max_distortion: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in (
+            "max_weight_bits",
+            "max_activation_bits",
+            "max_bops",
+            "max_latency_s",
+            "max_distortion",
+        ):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                text = name.replace("_", "-")
+                raise PlanError(f"{text}: must be at least 0 (not limited), got {value}")
         if self.front < 0 or self.front == 1:
             raise PlanError(f"front: must be 0 (all) or at least 2 plans, got {self.front}")
 

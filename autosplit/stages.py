@@ -6,6 +6,7 @@ Each stage reads files and writes files.  What needs torch imports it inside the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import count as count_from
@@ -61,6 +62,8 @@ from autosplit.runfolder import (
     resolve,
     write_stamp,
 )
+from autosplit.search.joint_limits import Limits
+from autosplit.search.limited import Targets, limited
 from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, OURS, search
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
@@ -188,7 +191,7 @@ def run_search(
         input_coding=stats.input_coding,
     )
     with progress("search: cuts and widths", 1) as advance:
-        found = search(problem, _methods(options.methods))
+        found = limited(problem, search(problem, _methods(options.methods)), _targets(options))
         advance(1)
     ours, others = _by_method(found)
     plans = [*thin(ours, others, options.front), *others]
@@ -218,6 +221,16 @@ def run_search(
     kept = len(plans) - len(others)
     of = "" if kept == len(ours) else f" of {len(ours)}"
     return Outcome("search", False, f"search: {kept}{of} plans of ours and {len(others)} baselines")
+
+
+def _targets(options: SearchOptions) -> Targets:
+    """Limits beside memory, as the search was asked."""
+    limits = Limits(
+        options.max_weight_bits or None,
+        options.max_activation_bits or None,
+        options.max_bops or None,
+    )
+    return Targets(limits, options.max_latency_s or math.inf, options.max_distortion or math.inf)
 
 
 def _by_method(plans: list[Plan]) -> tuple[list[Plan], list[Plan]]:

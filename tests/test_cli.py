@@ -38,6 +38,11 @@ NO_SEARCH = {
     "widths": None,
     "methods": None,
     "front": None,
+    "max_weight_bits": None,
+    "max_activation_bits": None,
+    "max_bops": None,
+    "max_latency_s": None,
+    "max_distortion": None,
 }
 NO_QUANTIZE = {"plans": None, "images": None, "jobs": None, "max_drop": None}
 ALL_STATS = (
@@ -57,7 +62,8 @@ STATS = {
 }
 ALL_SEARCH = (
     "--edge e --cloud c --link 1mbps,lte --memory 4KiB --widths 8,2 --methods autosplit,cloud16 "
-    "--front 5"
+    "--front 5 --max-weight-bits 4 --max-activation-bits 5.5 --max-bops 1e9 --max-latency 20 "
+    "--max-distortion 0.3"
 )
 SEARCH = {
     "edge": "e",
@@ -67,6 +73,11 @@ SEARCH = {
     "widths": (2, 8),
     "methods": ("autosplit", "cloud16"),
     "front": 5,
+    "max_weight_bits": 4.0,
+    "max_activation_bits": 5.5,
+    "max_bops": 1e9,
+    "max_latency_s": 0.02,
+    "max_distortion": 0.3,
 }
 ALL_QUANTIZE = "--plans all --images 7 --jobs 2"
 QUANTIZE = {"plans": "all", "images": 7, "jobs": 2}

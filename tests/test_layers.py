@@ -16,7 +16,8 @@ ORDER = (
     "search.division search.price search.seconds "
     "search.mincut search.joint_pool search.joint_priced "
     "search.joint_labels search.joint_front search.ideals search.joint_milp search.joint_limits "
-    "search.joint_sides search.joint search.baselines search.ours search.original search.methods "
+    "search.joint_sides search.joint search.limited search.baselines search.ours "
+    "search.original search.methods "
     "looks report runfolder summary sweepfile sweeptask sweepfigure sweepjobs pack "
     # ... to here
     "fakequant operators fuse layout layers capture measure partition evaluate "

@@ -1,0 +1,132 @@
+"""Limits beside memory on what the search returns: average bits, bit operations, seconds, harm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from autosplit.errors import InfeasibleError
+from autosplit.graph import Cut
+from autosplit.plan import Plan
+from autosplit.search.joint import Answer, least_distortion, least_latency
+from autosplit.search.joint_front import METHOD
+from autosplit.search.joint_limits import Limits
+from autosplit.search.problem import Problem
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What plans must keep beside the memory limit.
+
+    Attributes:
+        limits: Average bits and bit operations of the edge half.
+        max_latency_s: Most seconds from the input to the answer, over at least one link.
+        max_distortion: Most distortion.
+    """
+
+    limits: Limits
+    max_latency_s: float = math.inf
+    max_distortion: float = math.inf
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any limit."""
+        return (
+            self.limits.any
+            or math.isfinite(self.max_latency_s)
+            or math.isfinite(self.max_distortion)
+        )
+
+
+def limited(problem: Problem, plans: Sequence[Plan], targets: Targets) -> list[Plan]:
+    """Keep the plans within some limits, and add our best one within them for each link.
+
+    That one is the fastest if the distortion is limited, else the one of least distortion.
+
+    Args:
+        problem: The problem.
+        plans: Plans of any methods.
+        targets: The limits.
+
+    Returns:
+        First ours for each link, named ``limit`` and the link, then those kept.
+
+    Raises:
+        InfeasibleError: No plan keeps the limits over any link; says the least possible.
+    """
+    if not targets.any:
+        return list(plans)
+    found, refused = [], []
+    for link in sorted(problem.links):
+        try:
+            answer = _best(problem, link, targets)
+        except InfeasibleError as error:
+            refused.append(error)
+            continue
+        assert keeps(problem, answer.plan, targets), answer
+        found.append(replace(answer.plan, name=f"limit-{link}", method=METHOD))
+    if not found:
+        raise refused[0]
+    return [*found, *(plan for plan in plans if keeps(problem, plan, targets))]
+
+
+def _best(problem: Problem, link: str, targets: Targets) -> Answer:
+    """The fastest plan if the distortion is limited, else the one of least distortion.
+
+    Raises:
+        InfeasibleError: No plan keeps the limits; says the least possible.
+    """
+    most, most_s = targets.max_distortion, targets.max_latency_s
+    if not math.isfinite(most):
+        return least_distortion(problem, link, most_s, limits=targets.limits)
+    answer = least_latency(problem, link, most, limits=targets.limits)
+    if answer.value > most_s * (1 + _ROUNDING):
+        raise InfeasibleError(
+            f"latency over {link}: the least possible with a distortion of at most {most:g} is "
+            f"{answer.lower_bound:.6g} s, the limit is {most_s:.6g} s"
+        )
+    return answer
+
+
+def keeps(problem: Problem, plan: Plan, targets: Targets) -> bool:
+    """Whether a plan keeps the limits, by what its widths cost and not by any model of it."""
+    cut, limits = problem.graph.cut(plan.edge), targets.limits
+    layers = problem.graph.by_name
+    weights = {name: layers[name].weight_elements for name in plan.weight_bits}
+    tensors = {name: layers[name].output_elements for name in cut.edge}
+    pairs = (
+        (limits.weight_bits, _mean(weights, plan.weight_bits)),
+        (limits.activation_bits, _mean(tensors, plan.activation_bits)),
+        (limits.bops, bit_operations(cut, plan.weight_bits, plan.activation_bits)),
+        (targets.max_distortion, plan.distortion),
+        (targets.max_latency_s, min(p.latency_s for p in plan.predictions.values())),
+    )
+    return all(most is None or value <= most * (1 + _ROUNDING) for most, value in pairs)
+
+
+def bit_operations(
+    cut: Cut, weight_bits: Mapping[str, int], activation_bits: Mapping[str, int]
+) -> int:
+    """Bit operations of an edge half, as in ``joint_limits.Limits``.
+
+    Args:
+        cut: The cut.
+        weight_bits: Layer that stores a weight -> its width.
+        activation_bits: Tensor -> width, for the network's inputs and every edge layer.
+    """
+    total = 0
+    for name in cut.edge:
+        layer = cut.graph.by_name[name]
+        reads = max((activation_bits[tensor] for tensor in layer.inputs), default=1)
+        own = weight_bits.get(layer.weight_owner or name, reads)
+        total += layer.macs * reads * own
+    return total
+
+
+def _mean(elements: Mapping[str, int], bits: Mapping[str, int]) -> float:
+    """Mean width over elements, 0 where there are none."""
+    total = sum(elements.values())
+    return sum(count * bits[name] for name, count in elements.items()) / total if total else 0.0
