@@ -63,7 +63,7 @@ from autosplit.runfolder import (
     write_stamp,
 )
 from autosplit.search.joint_limits import Limits
-from autosplit.search.limited import Targets, limited
+from autosplit.search.limited import ANSWER, Targets, limited
 from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, OURS, search
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
@@ -194,7 +194,9 @@ def run_search(
         found = limited(problem, search(problem, _methods(options.methods)), _targets(options))
         advance(1)
     ours, others = _by_method(found)
-    plans = [*thin(ours, others, options.front), *others]
+    answers = [plan for plan in ours if plan.name.startswith(ANSWER)]
+    front = [plan for plan in ours if not plan.name.startswith(ANSWER)]
+    plans = [*answers, *thin(front, others, options.front), *others]
     baseline = next((plan for plan in plans if plan.method == "cloud16"), None)
     sha = sha256_of_file(folder / "graph.json")
     outputs = ["plans.csv"]

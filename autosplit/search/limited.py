@@ -14,6 +14,8 @@ from autosplit.search.joint_front import METHOD
 from autosplit.search.joint_limits import Limits
 from autosplit.search.problem import Problem
 
+ANSWER = "limit-"
+"""What the names of plans that answer the question for a link begin with."""
 _ROUNDING = 1e-9
 
 
@@ -67,7 +69,7 @@ def limited(problem: Problem, plans: Sequence[Plan], targets: Targets) -> list[P
             refused.append(error)
             continue
         assert keeps(problem, answer.plan, targets), answer
-        found.append(replace(answer.plan, name=f"limit-{link}", method=METHOD))
+        found.append(replace(answer.plan, name=f"{ANSWER}{link}", method=METHOD))
     if not found:
         raise refused[0]
     return [*found, *(plan for plan in plans if keeps(problem, plan, targets))]
