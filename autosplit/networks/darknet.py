@@ -1,0 +1,361 @@
+"""Darknet's sections -> a plain module whose submodules are named by the file's layer numbers.
+
+The outputs are the raw feature maps that the yolo sections read, in the order of the file, or the
+last layer's where there is none; ``yolo_decode`` makes boxes of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from autosplit.errors import did_you_mean
+from autosplit.networks.darknet_activations import ACTIVATIONS, Activation
+from autosplit.networks.darknet_cfg import Section, parse_cfg, read_cfg
+from autosplit.networks.yolo_decode import YoloHead
+
+Shape = tuple[int, int, int]
+"""Channels, height and width of a layer's output."""
+BATCH_NORM_EPS = 1e-5
+"""What Darknet adds to a variance (on a GPU; on a CPU it adds 1e-6 to the deviation)."""
+
+
+class Convolutional(nn.Conv2d):
+    """Convolution, batch normalization if there is one, activation."""
+
+    def __init__(self, channels: int, section: Section) -> None:
+        filters, size = section.integer("filters", 1, 1), section.integer("size", 1, 1)
+        padding = section.integer("padding", 0)
+        normalized = bool(section.integer("batch_normalize", 0))
+        super().__init__(
+            channels,
+            filters,
+            size,
+            section.integer("stride", 1, 1),
+            size // 2 if section.integer("pad", 0) else padding,
+            section.integer("dilation", 1, 1),
+            section.integer("groups", 1, 1),
+            bias=not normalized,
+        )
+        self.norm = nn.BatchNorm2d(filters, BATCH_NORM_EPS) if normalized else None
+        self.activation = _activation(section, "logistic")
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, filters, H', W')."""
+        features = super().forward(features)
+        if self.norm is not None:
+            features = self.norm(features)
+        return self.activation(features)
+
+
+class MaxPool(nn.Module):
+    """Largest value of each window, over a border that never wins.
+
+    Darknet pads ``padding`` pixels in all, the smaller half of them left and above; by default
+    ``size - 1``, so that a window of 2 pixels at stride 1 keeps the size.
+    """
+
+    def __init__(self, section: Section) -> None:
+        super().__init__()
+        self.stride = section.integer("stride", 1, 1)
+        self.size = section.integer("size", self.stride, 1)
+        self.padding = section.integer("padding", self.size - 1)
+
+    def out(self, pixels: int) -> int:
+        """Height or width of the output."""
+        return (pixels + self.padding - self.size) // self.stride + 1
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C, out(H), out(W))."""
+        before = self.padding // 2
+        after = [
+            max(0, (self.out(pixels) - 1) * self.stride + self.size - before - pixels)
+            for pixels in features.shape[2:]
+        ]
+        if after == [before, before] and before <= self.size // 2:
+            return functional.max_pool2d(features, self.size, self.stride, before)
+        if before or any(after):
+            border = (before, after[1], before, after[0])
+            features = functional.pad(features, border, value=-torch.inf)
+        return functional.max_pool2d(features, self.size, self.stride)
+
+
+class Route(nn.Module):
+    """Earlier outputs side by side, or one group of the channels of each."""
+
+    def __init__(self, section: Section) -> None:
+        super().__init__()
+        self.groups = section.integer("groups", 1, 1)
+        self.group = section.integer("group_id", 0)
+        if self.group >= self.groups:
+            raise section.error(f"group_id must be below groups={self.groups}, got {self.group}")
+
+    def forward(self, *features: Tensor) -> Tensor:
+        """Map several (N, C, H, W) to one (N, sum of C / groups, H, W)."""
+        if self.groups > 1:
+            features = tuple(part.chunk(self.groups, 1)[self.group] for part in features)
+        return features[0] if len(features) == 1 else torch.cat(features, 1)
+
+
+class Shortcut(nn.Module):
+    """Sum of two outputs, then an activation."""
+
+    def __init__(self, section: Section) -> None:
+        super().__init__()
+        self.activation = _activation(section, "linear")
+
+    def forward(self, features: Tensor, earlier: Tensor) -> Tensor:
+        """Map two tensors of one shape to their sum."""
+        return self.activation(features + earlier)
+
+
+class Darknet(nn.Module):
+    """A network of a ``.cfg`` file with random weights.
+
+    Attributes:
+        heads: Its yolo sections, in order, one for each output; empty if it has none.
+        shapes: Channels, height and width of every layer's output for the size it was made for.
+        stride: What height and width of the input must be multiples of.
+
+    Args:
+        sections: From ``read_cfg``.
+        input_size: Height and width of the input, pixels; those of the file when None.
+
+    Raises:
+        ModelError: A section cannot be carried out; says which and why.
+    """
+
+    def __init__(self, sections: Sequence[Section], input_size: int | None = None) -> None:
+        super().__init__()
+        net, *layers = sections
+        sides = [input_size or net.integer(key, None, 1) for key in ("height", "width")]
+        self._reads: list[tuple[int, ...]] = [_reads(section) for section in layers]
+        self.stride = _total_stride(layers, self._reads)
+        if any(section.kind == "yolo" for section in layers):
+            for side in sides:
+                if side % self.stride:
+                    raise net.error(f"input size must be a multiple of {self.stride}, got {side}")
+        self.input_shape: Shape = (net.integer("channels", 3, 1), sides[0], sides[1])
+        self.shapes: list[Shape] = []
+        for section in layers:
+            self._add(section)
+        self.heads: tuple[YoloHead, ...] = tuple(
+            _head(section, self.shapes[section.number])
+            for section in layers
+            if section.kind == "yolo"
+        )
+        self._outputs: list[int] = [head.layer for head in self.heads] or [len(layers) - 1]
+        self._last_reads = self._count_reads()
+
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Map images (N, C, H, W), RGB in 0..1, to what the yolo sections read.
+
+        Returns:
+            One map (N, anchors * (5 + classes), H / stride, W / stride) per head; without heads
+            the last output, (N, C) if it is one pixel large.
+        """
+        values = {-1: images}
+        for i, reads in enumerate(self._reads):
+            values[i] = getattr(self, str(i))(*(values[j] for j in reads))
+            for done in self._last_reads.get(i, ()):
+                del values[done]
+        outputs = tuple(values[i] for i in self._outputs)
+        if self.heads:
+            return outputs
+        return outputs[0].flatten(1) if self.shapes[-1][1:] == (1, 1) else outputs[0]
+
+    def _add(self, section: Section) -> None:
+        """Add a layer: its module and its shape."""
+        inputs = [self._shape(i) for i in self._reads[section.number]]
+        module, shape = _BUILDERS[section.kind](section, inputs)
+        if min(shape) < 1:
+            raise section.error(f"must leave at least one pixel, got {_by_x(shape)}")
+        self.add_module(str(section.number), module)
+        self.shapes.append(shape)
+
+    def _shape(self, layer: int) -> Shape:
+        return self.input_shape if layer < 0 else self.shapes[layer]
+
+    def _count_reads(self) -> dict[int, list[int]]:
+        """Layer -> the layers whose output nobody needs after it."""
+        last: dict[int, int] = {}
+        for i, reads in enumerate(self._reads):
+            last.update(dict.fromkeys(reads, i))
+        done: dict[int, list[int]] = {}
+        for layer, reader in last.items():
+            if layer not in self._outputs:
+                done.setdefault(reader, []).append(layer)
+        return done
+
+
+def load_darknet(path: Path, input_size: int | None = None) -> Darknet:
+    """Make the network of a ``.cfg`` file.
+
+    Raises:
+        ModelError: The file cannot be read or carried out.
+    """
+    return Darknet(read_cfg(path), input_size)
+
+
+def build_darknet(text: str, name: str = "cfg", input_size: int | None = None) -> Darknet:
+    """Make the network of a ``.cfg`` file's text.
+
+    Raises:
+        ModelError: It cannot be carried out.
+    """
+    return Darknet(parse_cfg(text, name), input_size)
+
+
+def _reads(section: Section) -> tuple[int, ...]:
+    """Numbers of the layers that a layer reads, -1 for the network's input."""
+    before = section.number - 1
+    if section.kind == "route":
+        return _earlier(section, "layers")
+    if section.kind == "shortcut":
+        found = _earlier(section, "from")
+        if len(found) > 1:
+            raise section.error(f"from must name one layer, got {len(found)}")
+        return (before, *found)
+    return (before,)
+
+
+def _earlier(section: Section, key: str) -> tuple[int, ...]:
+    """Numbers of the layers that an option names; negative ones count back from the layer."""
+    found = section.integers(key)
+    absolute = tuple(i + section.number if i < 0 else i for i in found)
+    for given, i in zip(found, absolute, strict=True):
+        if not 0 <= i < section.number:
+            raise section.error(
+                f"{key} must name earlier layers, 0 to {section.number - 1}, "
+                f"got {given}" + (f", which is layer {i}" if given != i else "")
+            )
+    if not found:
+        raise section.error(f"{key} must name a layer, names none")
+    return absolute
+
+
+def _total_stride(layers: Sequence[Section], reads: Sequence[tuple[int, ...]]) -> int:
+    """Pixels of the input that the coarsest layer steps by."""
+    strides: dict[int, int] = {-1: 1}
+    for section in layers:
+        stride = max(strides[i] for i in reads[section.number])
+        if section.kind in ("convolutional", "maxpool"):
+            stride *= section.integer("stride", 1, 1)
+        elif section.kind == "upsample":
+            stride = max(1, stride // section.integer("stride", 2, 1))
+        strides[section.number] = stride
+    return max(strides.values())
+
+
+def _activation(section: Section, default: str) -> Activation:
+    name = section.options.get("activation", default)
+    if name not in ACTIVATIONS:
+        raise section.error(f"unknown activation {name!r}{did_you_mean(name, ACTIVATIONS)}")
+    return ACTIVATIONS[name]
+
+
+def _by_x(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
+
+
+Built = tuple[nn.Module, Shape]
+
+
+def _convolutional(section: Section, inputs: Sequence[Shape]) -> Built:
+    channels, height, width = inputs[0]
+    groups, filters = section.integer("groups", 1, 1), section.integer("filters", 1, 1)
+    if channels % groups or filters % groups:
+        raise section.error(
+            f"channels and filters must be multiples of groups={groups}, got {channels} channels "
+            f"and {filters} filters"
+        )
+    module = Convolutional(channels, section)
+    sides = []
+    for i, side in enumerate((height, width)):
+        span = module.dilation[i] * (module.kernel_size[i] - 1) + 1
+        sides.append((side + 2 * int(module.padding[i]) - span) // module.stride[i] + 1)
+    return module, (filters, sides[0], sides[1])
+
+
+def _maxpool(section: Section, inputs: Sequence[Shape]) -> Built:
+    channels, height, width = inputs[0]
+    module = MaxPool(section)
+    return module, (channels, module.out(height), module.out(width))
+
+
+def _avgpool(section: Section, inputs: Sequence[Shape]) -> Built:  # noqa: ARG001 - one signature
+    return nn.AdaptiveAvgPool2d(1), (inputs[0][0], 1, 1)
+
+
+def _upsample(section: Section, inputs: Sequence[Shape]) -> Built:
+    channels, height, width = inputs[0]
+    factor = section.integer("stride", 2, 1)
+    return nn.Upsample(scale_factor=factor), (channels, factor * height, factor * width)
+
+
+def _route(section: Section, inputs: Sequence[Shape]) -> Built:
+    module = Route(section)
+    for first, second in pairwise(inputs):
+        if first[1:] != second[1:]:
+            raise section.error(
+                f"layers must have one height and width, got {_by_x(first)} and {_by_x(second)}"
+            )
+    for channels, *_ in inputs:
+        if channels % module.groups:
+            raise section.error(
+                f"channels must be a multiple of groups={module.groups}, got {channels}"
+            )
+    return module, (sum(shape[0] for shape in inputs) // module.groups, *inputs[0][1:])
+
+
+def _shortcut(section: Section, inputs: Sequence[Shape]) -> Built:
+    if inputs[0] != inputs[1]:
+        raise section.error(
+            f"must add layers of one shape, got {_by_x(inputs[0])} and {_by_x(inputs[1])}"
+        )
+    return Shortcut(section), inputs[0]
+
+
+def _same(section: Section, inputs: Sequence[Shape]) -> Built:  # noqa: ARG001 - one signature
+    """Dropout, softmax and yolo: what they read."""
+    return nn.Identity(), inputs[0]
+
+
+_BUILDERS: dict[str, Callable[[Section, Sequence[Shape]], Built]] = {
+    "convolutional": _convolutional,
+    "maxpool": _maxpool,
+    "avgpool": _avgpool,
+    "upsample": _upsample,
+    "route": _route,
+    "shortcut": _shortcut,
+    "yolo": _same,
+    "dropout": _same,
+    "softmax": _same,
+}
+
+
+def _head(section: Section, shape: Shape) -> YoloHead:
+    """Anchors and classes of a yolo section that reads ``shape``."""
+    sides = section.numbers("anchors")
+    if len(sides) % 2 or len(sides) < 2 or min(sides) <= 0:
+        raise section.error(f"anchors must be pairs of pixels, got {len(sides)} numbers")
+    pairs = list(zip(sides[::2], sides[1::2], strict=True))
+    mask = section.integers("mask", tuple(range(len(pairs))))
+    if not mask or not all(0 <= i < len(pairs) for i in mask):
+        raise section.error(f"mask must be anchors 0 to {len(pairs) - 1}, got {mask}")
+    (stretch,) = section.numbers("scale_x_y", (1.0,))[:1] or (0.0,)
+    if not stretch > 0:
+        raise section.error(f"scale_x_y must be above 0, got {stretch}")
+    classes = section.integer("classes", 20, 1)
+    head = YoloHead(section.number, tuple(pairs[i] for i in mask), classes, stretch)
+    if shape[0] != head.channels:
+        raise section.error(
+            f"must read {head.channels} channels, {len(mask)} anchors of 5 + {classes}, "
+            f"got {shape[0]} from layer {section.number - 1}"
+        )
+    return head
