@@ -21,8 +21,9 @@ ORDER = (
     "looks report runfolder summary sweepfile sweeptask sweepfigure sweepjobs pack "
     # ... to here
     "fakequant operators fuse layout layers capture measure partition evaluate "
-    "networks.fashion_resnet networks.yolo_decode networks.darknet_activations networks.darknet_cfg "
-    "networks.darknet preprocess pyfile saved idx images models data scoring "
+    "networks.fashion_resnet networks.yolo_decode networks.darknet_activations "
+    "networks.darknet_cfg networks.darknet networks.darknet_weights "
+    "preprocess pyfile saved idx images models data scoring "
     "stages sweep cli"
 ).split()
 RANK = {name: rank for rank, name in enumerate(ORDER)}

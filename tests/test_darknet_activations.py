@@ -1,0 +1,75 @@
+"""Activations against Darknet's definitions of them, number by number."""
+
+import math
+
+import pytest
+import torch
+
+from autosplit.networks.darknet_activations import ACTIVATIONS
+
+
+def stair(x):
+    n = math.floor(x)
+    return math.floor(x / 2) if n % 2 == 0 else (x - n) + math.floor(x / 2)
+
+
+def plse(x):
+    return 0.01 * (x + 4) if x < -4 else 0.01 * (x - 4) + 1 if x > 4 else 0.125 * x + 0.5
+
+
+def lhtan(x):
+    return 0.001 * x if x < 0 else 0.001 * (x - 1) + 1 if x > 1 else x
+
+
+def elu(x):
+    return x if x >= 0 else math.exp(x) - 1
+
+
+def selu(x):
+    return 1.0507 * x if x >= 0 else 1.0507 * 1.6732 * (math.exp(x) - 1)
+
+
+def logistic(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def gelu(x):
+    return 0.5 * x * (1 + math.tanh(0.797885 * x + 0.035677 * x**3))
+
+
+EXPECTED = {
+    "linear": lambda x: x,
+    "logistic": logistic,
+    "loggy": lambda x: 2 / (1 + math.exp(-x)) - 1,
+    "relu": lambda x: max(x, 0),
+    "relu6": lambda x: min(max(x, 0), 6),
+    "elu": elu,
+    "selu": selu,
+    "relie": lambda x: x if x > 0 else 0.01 * x,
+    "ramp": lambda x: max(x, 0) + 0.1 * x,
+    "leaky": lambda x: x if x > 0 else 0.1 * x,
+    "tanh": math.tanh,
+    "hardtan": lambda x: -1 if x < -1 else min(x, 1),
+    "lhtan": lhtan,
+    "plse": plse,
+    "stair": stair,
+    "swish": lambda x: x * logistic(x),
+    "mish": lambda x: x * math.tanh(math.log1p(math.exp(x))),
+    "hard_mish": lambda x: x if x > 0 else x * x / 2 + x if x > -2 else 0,
+    "gelu": gelu,
+}
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_an_activation_is_what_darknet_computes(name):
+    xs = [-9.5, -4.25, -3.0, -2.0, -1.5, -0.5, 0.0, 0.5, 1.0, 1.5, 2.5, 3.75, 4.5, 7.0]
+
+    found = ACTIVATIONS[name](torch.tensor(xs))
+
+    torch.testing.assert_close(
+        found, torch.tensor([float(EXPECTED[name](x)) for x in xs]), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_every_activation_is_tested():
+    assert set(ACTIVATIONS) == set(EXPECTED)
