@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow bench lint clean
+.PHONY: demo test test-slow bench lint yolo-weights clean
 
 demo: $(VENV)/.demo
 	$(BIN)/autosplit run
@@ -15,6 +15,9 @@ test-slow: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python experiments/bench.py
+
+yolo-weights: $(VENV)/bin/python
+	$(BIN)/python experiments/fetch_yolo_weights.py
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
