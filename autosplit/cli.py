@@ -40,12 +40,16 @@ Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothin
 ModelSpec = Annotated[
     str | None,
     typer.Option(
-        help="efficientnet-lite0 (default), fashion-resnet, torchvision:NAME, FILE.py:FUNCTION "
-        "or FILE.pt2."
+        help="efficientnet-lite0 (default), fashion-resnet, torchvision:NAME, yolo:NAME, "
+        "yolo:FILE.cfg, torchvision-backbone:NAME, FILE.py:FUNCTION or FILE.pt2."
     ),
 ]
 Weights = Annotated[
-    str | None, typer.Option(help="torchvision weights, such as DEFAULT (default: random).")
+    str | None,
+    typer.Option(
+        help="torchvision weights, such as DEFAULT; of yolo, a .weights or .safetensors file "
+        "(default: random)."
+    ),
 ]
 Checkpoint = Annotated[
     str | None, typer.Option(help="State dict of the network, .pt, .pth or .safetensors.")

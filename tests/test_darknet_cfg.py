@@ -3,7 +3,7 @@
 import pytest
 
 from autosplit.errors import ModelError
-from autosplit.networks.darknet_cfg import parse_cfg, read_cfg
+from autosplit.networks.darknet_cfg import parse_cfg, read_text
 
 NET = "[net]\nwidth=64\n"
 
@@ -83,8 +83,8 @@ def test_numbers_that_are_none_are_refused():
 
 
 def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="must be a Darknet cfg file, No such file"):
-        read_cfg(tmp_path / "none.cfg")
+    with pytest.raises(ModelError, match="must be a Darknet text file, No such file"):
+        read_text(tmp_path / "none.cfg")
     (tmp_path / "a.cfg").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ModelError, match="must be a Darknet cfg file, it is no text"):
-        read_cfg(tmp_path / "a.cfg")
+    with pytest.raises(ModelError, match="must be a Darknet text file, it is no text"):
+        read_text(tmp_path / "a.cfg")

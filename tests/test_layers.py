@@ -23,7 +23,7 @@ ORDER = (
     "fakequant operators fuse layout layers capture measure partition evaluate "
     "networks.fashion_resnet networks.yolo_decode networks.darknet_activations "
     "networks.darknet_cfg networks.darknet networks.darknet_weights "
-    "preprocess pyfile saved idx images models data scoring "
+    "preprocess pyfile saved modelspec detectors idx images models data scoring "
     "stages sweep cli"
 ).split()
 RANK = {name: rank for rank, name in enumerate(ORDER)}

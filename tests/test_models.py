@@ -278,7 +278,7 @@ def test_a_name_like_no_other_lists_what_there_is():
 
     assert text.endswith(
         "choose from: FILE.pt2, FILE.py:FUNCTION, efficientnet-lite0, fashion-resnet, "
-        "torchvision:NAME"
+        "torchvision-backbone:NAME, torchvision:NAME, yolo:NAME"
     )
 
 

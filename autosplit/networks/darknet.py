@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from autosplit.errors import did_you_mean
 from autosplit.networks.darknet_activations import ACTIVATIONS, Activation
-from autosplit.networks.darknet_cfg import Section, parse_cfg, read_cfg
+from autosplit.networks.darknet_cfg import Section, parse_cfg, read_text
 from autosplit.networks.yolo_decode import YoloHead
 
 Shape = tuple[int, int, int]
@@ -123,7 +123,7 @@ class Darknet(nn.Module):
         stride: What height and width of the input must be multiples of.
 
     Args:
-        sections: From ``read_cfg``.
+        sections: From ``parse_cfg``.
         input_size: Height and width of the input, pixels; those of the file when None.
 
     Raises:
@@ -151,6 +151,7 @@ class Darknet(nn.Module):
         )
         self._outputs: list[int] = [head.layer for head in self.heads] or [len(layers) - 1]
         self._last_reads = self._count_reads()
+        self._calm(layers)
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Map images (N, C, H, W), RGB in 0..1, to what the yolo sections read.
@@ -178,6 +179,20 @@ class Darknet(nn.Module):
         self.add_module(str(section.number), module)
         self.shapes.append(shape)
 
+    @torch.no_grad()
+    def _calm(self, layers: Sequence[Section]) -> None:
+        """Keep random weights from letting signals die or explode on the way.
+
+        He et al. 2015 (arXiv 1502.01852), and what is added to a shortcut is a quarter of it.
+        """
+        for section in layers:
+            module = getattr(self, str(section.number))
+            if isinstance(module, Convolutional):
+                nn.init.kaiming_normal_(module.weight, 0.1)
+            before = getattr(self, str(section.number - 1), None)
+            if section.kind == "shortcut" and isinstance(before, Convolutional) and before.norm:
+                before.norm.weight.fill_(0.25)
+
     def _shape(self, layer: int) -> Shape:
         return self.input_shape if layer < 0 else self.shapes[layer]
 
@@ -199,7 +214,7 @@ def load_darknet(path: Path, input_size: int | None = None) -> Darknet:
     Raises:
         ModelError: The file cannot be read or carried out.
     """
-    return Darknet(read_cfg(path), input_size)
+    return build_darknet(read_text(path), str(path), input_size)
 
 
 def build_darknet(text: str, name: str = "cfg", input_size: int | None = None) -> Darknet:

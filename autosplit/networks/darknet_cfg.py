@@ -81,18 +81,17 @@ class Section:
         return [word for word in self.options[key].replace(" ", "").split(",") if word]
 
 
-def read_cfg(path: Path) -> tuple[Section, ...]:
-    """Read a ``.cfg`` file.
+def read_text(path: Path) -> str:
+    """All of a text file.
 
     Raises:
-        ModelError: There is no such file, or it is none of Darknet's.
+        ModelError: There is no such file, or it is no text.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
-        raise ModelError(f"{path}: must be a Darknet cfg file, {reason}") from error
-    return parse_cfg(text, str(path))
+        raise ModelError(f"{path}: must be a Darknet text file, {reason}") from error
 
 
 def parse_cfg(text: str, name: str) -> tuple[Section, ...]:

@@ -1,0 +1,162 @@
+"""Names -> detection networks: Darknet's, bundled or of a file, and backbones of torchvision's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import detection, get_model, get_model_weights, list_models
+from torchvision.ops import FrozenBatchNorm2d
+
+from autosplit.errors import ModelError, did_you_mean
+from autosplit.modelspec import Built, Request, random_weights
+from autosplit.networks.darknet import Darknet, build_darknet
+from autosplit.networks.darknet_cfg import read_text
+from autosplit.networks.darknet_weights import read_weights
+from autosplit.preprocess import Letterbox, photo_preprocess
+from autosplit.saved import load_checkpoint
+
+DARKNET = Path(__file__).parent / "bundled" / "darknet"
+BACKBONE_SIZE = 800
+"""Height and width of a backbone's input, pixels: the shorter side of torchvision's detectors."""
+
+
+def yolo(request: Request) -> Built:
+    """Load ``yolo:NAME`` or ``yolo:FILE.cfg``, weights from a ``.weights`` or a state dict.
+
+    Raises:
+        ModelError: There is no such network, or the file or the weights are wrong.
+    """
+    path = _cfg_path(request.spec)
+    text = read_text(path)
+    with random_weights(request.seed):
+        network = build_darknet(text, str(path), request.input_size)
+    channels, *size = network.input_shape
+    if channels != 3:
+        raise ModelError(f"{path}: [net] channels must be 3, RGB, got {channels}")
+    network.eval()
+    weights = request.weights and Path(request.weights)
+    if weights:
+        load_yolo_weights(network, weights)
+    return Built(
+        re.sub(r"\W+", "_", path.stem),
+        network,
+        torch.zeros(1, *network.input_shape),
+        Letterbox((size[0], size[1])),
+        text.encode(),
+        heads=network.heads,
+        labels=_labels(path, network),
+    )
+
+
+def load_yolo_weights(network: Darknet, path: Path) -> None:
+    """Fill a network from a ``.weights`` file, or any file that a checkpoint may be.
+
+    Raises:
+        ModelError: The file is of another kind or another network.
+    """
+    if path.suffix == ".weights":
+        read_weights(network, path)
+    elif path.suffix in (".safetensors", ".pt", ".pth"):
+        load_checkpoint(network, path)
+    else:
+        raise ModelError(
+            f"{path}: must be a .weights or .safetensors file, got the suffix {path.suffix!r}"
+        )
+
+
+def backbone(request: Request) -> Built:
+    """Load ``torchvision-backbone:NAME``: a detector's backbone, its pyramid as the outputs.
+
+    Raises:
+        ModelError: There is no such detector, or it has no such weights.
+    """
+    name = request.spec.partition(":")[2]
+    names = list_models(module=detection)
+    if name not in names:
+        raise ModelError(f"model: torchvision has no detector {name!r}{did_you_mean(name, names)}")
+    known = get_model_weights(name)
+    if request.weights not in {None, *known.__members__, "DEFAULT"}:
+        near = did_you_mean(str(request.weights), {"DEFAULT", *known.__members__})
+        raise ModelError(f"{request.spec}: has no weights {request.weights!r}{near}")
+    weights = None if request.weights is None else known[request.weights]
+    try:
+        with random_weights(request.seed):
+            detector = get_model(name, weights=weights, weights_backbone=None)
+    except (OSError, RuntimeError) as error:
+        if weights is None:
+            raise
+        raise ModelError(
+            f"{request.spec}: weights {weights.name} must be downloaded from {weights.url}, "
+            f"got {' '.join(str(error).split())}; fetch that elsewhere and give it as a checkpoint"
+        ) from error
+    side = request.input_size or BACKBONE_SIZE
+    return Built(
+        f"{name}_backbone",
+        Backbone(detector.backbone),
+        torch.zeros(1, 3, side, side),
+        photo_preprocess((side, side)),
+        request.spec.encode(),
+        ignored_keys=("rpn.", "roi_heads.", "head."),
+    )
+
+
+class Backbone(nn.Module):
+    """A detector's backbone and pyramid.
+
+    Attributes:
+        backbone: As in the detector, so that a checkpoint of the whole fits; frozen batch norms
+            are made ordinary ones, which are the same function and can be folded.
+    """
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.backbone = _thaw(inner)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Map images (N, 3, H, W) to the feature maps, each (N, C, H / s, W / s)."""
+        features: Any = self.backbone(images)
+        return (features,) if isinstance(features, Tensor) else tuple(features.values())
+
+
+def _thaw(module: nn.Module) -> nn.Module:
+    """The module with every frozen batch norm replaced by an ordinary one, out of training."""
+    if isinstance(module, FrozenBatchNorm2d):
+        norm = nn.BatchNorm2d(len(module.weight), module.eps).eval()
+        norm.load_state_dict(module.state_dict(), strict=False)
+        return norm
+    for name, child in module.named_children():
+        setattr(module, name, _thaw(child))
+    return module
+
+
+def _cfg_path(spec: str) -> Path:
+    """The ``.cfg`` file of a bundled network or of the user."""
+    name = spec.partition(":")[2]
+    if name.endswith(".cfg"):
+        return Path(name)
+    names = sorted(path.stem for path in DARKNET.glob("*.cfg"))
+    if name not in names:
+        raise ModelError(f"model: unknown network {spec!r}{did_you_mean(name, names)}, or FILE.cfg")
+    return DARKNET / f"{name}.cfg"
+
+
+def _labels(path: Path, network: Darknet) -> tuple[str, ...]:
+    """Names of the classes: of ``FILE.names`` beside the cfg, or COCO's if there are 80.
+
+    Raises:
+        ModelError: The file has another number of names.
+    """
+    count = network.heads[0].classes if network.heads else 0
+    own = path.with_suffix(".names")
+    coco = DARKNET / "coco.names"
+    found = own if own.is_file() else coco if count == 80 else None
+    if found is None:
+        return tuple(map(str, range(count)))
+    labels = tuple(filter(None, map(str.strip, read_text(found).splitlines())))
+    if network.heads and len(labels) != count:
+        raise ModelError(f"{found}: must name the {count} classes, got {len(labels)} names")
+    return labels
