@@ -730,7 +730,9 @@ class TestFixedBatch:
             rerun(fixed, calibration_images=3)
 
 
-@pytest.mark.parametrize("spec", ["net.py:net", "torchvision:squeezenet1_1", "fashion-resnet"])
+@pytest.mark.parametrize(
+    "spec", ["net.py:net", "torchvision:squeezenet1_1", "fashion-resnet", "yolo:yolov3-tiny"]
+)
 def test_a_run_folder_has_the_name_that_the_model_gives_itself(tiny, spec):
     model = stages._load_model(StatsOptions(model=spec))
 

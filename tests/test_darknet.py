@@ -1,0 +1,295 @@
+"""Darknet networks: what each section computes, the published totals, and what is refused."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from autosplit.capture import capture
+from autosplit.detectors import DARKNET
+from autosplit.errors import ModelError
+from autosplit.networks.darknet import build_darknet, load_darknet
+
+NET = "[net]\nwidth=64\nheight=64\nchannels=3\n"
+CONV = "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=linear\n"
+
+
+def build(layers, net=NET):
+    torch.manual_seed(0)
+    return build_darknet(net + layers, "a.cfg").eval()
+
+
+def error_of(layers, net=NET):
+    with pytest.raises(ModelError) as error:
+        build_darknet(net + layers, "a.cfg")
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+# ---- sections ----
+
+
+def darknet_maxpool(image, size, stride, padding):
+    """Darknet's loops: windows begin at -padding / 2, what is outside never wins."""
+    height, width = image.shape
+    rows, columns = ((side + padding - size) // stride + 1 for side in (height, width))
+    result = torch.full((rows, columns), -math.inf)
+    for i, j, n, m in itertools.product(range(rows), range(columns), range(size), range(size)):
+        row, column = -(padding // 2) + i * stride + n, -(padding // 2) + j * stride + m
+        if 0 <= row < height and 0 <= column < width:
+            result[i, j] = max(result[i, j], image[row, column])
+    return result
+
+
+@pytest.mark.parametrize("side", [6, 7])
+@pytest.mark.parametrize(
+    ("size", "stride", "padding"),
+    [
+        (2, 1, None),
+        (2, 2, None),
+        (3, 1, None),
+        (3, 2, None),
+        (5, 1, None),
+        (2, 1, 0),
+        (3, 2, 1),
+        (4, 2, 3),
+        (1, 2, 0),
+    ],
+)
+def test_a_max_pool_is_darknets(side, size, stride, padding):
+    text = f"[maxpool]\nsize={size}\nstride={stride}\n"
+    text += "" if padding is None else f"padding={padding}\n"
+    network = build(text, NET.replace("64", str(side)))
+    images = torch.randn(2, 3, side, side) - 5  # a border of zeros would win
+
+    found = network(images)
+
+    expected = [
+        darknet_maxpool(plane, size, stride, size - 1 if padding is None else padding)
+        for plane in images.flatten(0, 1)
+    ]
+    assert torch.equal(found.flatten(0, 1), torch.stack(expected))
+    assert found.shape[1:] == network.shapes[0]
+
+
+def test_a_convolution_normalizes_then_activates():
+    text = CONV.replace("linear", "leaky") + "batch_normalize=1\ngroups=1\nstride=2\n"
+    network = build(text)
+    conv = getattr(network, "0")
+    for tensor in (conv.norm.weight, conv.norm.bias, conv.norm.running_mean, conv.norm.running_var):
+        tensor.data.uniform_(0.5, 2)
+    images = torch.randn(2, 3, 64, 64)
+
+    raw = functional.conv2d(images, conv.weight, stride=2, padding=1)
+    norm = conv.norm
+    mean, var, gain, shift = (
+        value[:, None, None]
+        for value in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+    )
+    y = gain * (raw - mean) / (var + 1e-5).sqrt() + shift
+
+    torch.testing.assert_close(network(images), torch.where(y > 0, y, y / 10))
+
+
+def test_padding_groups_and_dilation_are_those_of_the_file():
+    text = "[conv]\nfilters=6\nsize=3\npadding=2\ndilation=2\ngroups=3\nactivation=linear\n"
+    network = build(text)
+    conv = getattr(network, "0")
+    images = torch.randn(1, 3, 64, 64)
+
+    expected = functional.conv2d(images, conv.weight, conv.bias, padding=2, dilation=2, groups=3)
+
+    assert conv.weight.shape == (6, 1, 3, 3)
+    assert network.shapes == [(6, 64, 64)]
+    torch.testing.assert_close(network(images), expected)
+
+
+def test_routes_shortcuts_and_upsampling():
+    text = CONV + CONV + "[shortcut]\nfrom=-2\nactivation=relu\n"  # 2 = relu(1 + 0)
+    text += "[route]\nlayers=-1,0\n"  # 3: 2 beside 0
+    text += "[route]\nlayers=3\ngroups=4\ngroup_id=1\n"  # 4: channels 2 and 3 of layer 3's 8
+    text += "[upsample]\nstride=2\n[dropout]\nprobability=.5\n[route]\nlayers=5\n"
+    network = build(text)
+    images = torch.randn(1, 3, 64, 64)
+
+    first = getattr(network, "0")(images)
+    both = torch.relu(getattr(network, "1")(first) + first)
+    expected = both[:, 2:4].repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+    assert network.shapes[3:6] == [(8, 64, 64), (2, 64, 64), (2, 128, 128)]
+    torch.testing.assert_close(network(images), expected)
+
+
+def test_a_route_of_groups_takes_the_group_of_each_layer():
+    network = build(CONV + CONV + "[route]\nlayers=0,1\ngroups=2\ngroup_id=1\n")
+    images = torch.randn(1, 3, 64, 64)
+
+    first = getattr(network, "0")(images)
+    second = getattr(network, "1")(first)
+
+    torch.testing.assert_close(network(images), torch.cat([first[:, 2:], second[:, 2:]], 1))
+
+
+def test_a_classifier_ends_in_one_number_per_class():
+    network = build(CONV + "[avgpool]\n[softmax]\ngroups=1\n")
+    images = torch.randn(2, 3, 64, 64)
+
+    assert network.heads == ()
+    torch.testing.assert_close(network(images), getattr(network, "0")(images).mean((2, 3)))
+
+
+YOLO = "[yolo]\nmask=1\nanchors=1,2, 3,4\nclasses=2\nnum=2\nscale_x_y=1.05\njitter=.3\n"
+SEVEN = CONV.replace("=4", "=7")
+
+
+def test_the_outputs_are_what_the_yolo_sections_read():
+    network = build(SEVEN + YOLO + "[route]\nlayers=-2\n" + SEVEN + YOLO)
+    images = torch.randn(1, 3, 64, 64)
+
+    first, second = network(images)
+
+    head = network.heads[1]
+    assert [h.layer for h in network.heads] == [1, 4]
+    assert (head.anchors, head.classes, head.scale_x_y) == (((3.0, 4.0),), 2, 1.05)
+    torch.testing.assert_close(first, getattr(network, "0")(images))
+    torch.testing.assert_close(second, getattr(network, "3")(first))
+
+
+def test_random_weights_neither_die_nor_explode():
+    torch.manual_seed(0)
+    network = load_darknet(DARKNET / "yolov3.cfg", 64).eval()
+
+    with torch.no_grad():
+        outputs = network(torch.rand(1, 3, 64, 64))
+
+    assert all(0.01 < float(output.std()) < 100 for output in outputs)
+
+
+# ---- the published networks ----
+
+# Sizes of the published weights files: a header of 20 bytes, then 4 bytes a number.
+FILES = {
+    "yolov3-tiny": 35_434_956,
+    "yolov3": 248_007_048,
+    "yolov3-spp": 252_209_544,
+    "yolov4-tiny": 24_251_276,
+}
+# Layers; billions of operations at a size, two for each multiply-accumulate, as Darknet prints.
+PUBLISHED = {
+    "yolov3-tiny": (24, 416, 5.56),
+    "yolov3": (107, 416, 65.86),
+    "yolov3-spp": (114, 608, 141.45),
+    "yolov4-tiny": (38, 416, 6.91),
+}
+
+
+def on_meta(name, size):
+    with torch.device("meta"):
+        return load_darknet(DARKNET / f"{name}.cfg", size).eval()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_published_network_has_the_numbers_of_its_weights_file(name):
+    network = on_meta(name, 416)
+
+    weights = sum(p.numel() for p in network.parameters())
+    statistics = sum(b.numel() for k, b in network.named_buffers() if "running" in k)
+
+    assert 20 + 4 * (weights + statistics) == FILES[name]
+    assert len(network.shapes) == PUBLISHED[name][0]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_published_network_costs_what_is_published(name):
+    _, size, operations = PUBLISHED[name]
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        outputs = on_meta(name, size)(torch.zeros(1, 3, size, size, device="meta"))
+
+    assert counter.get_total_flops() / 1e9 == pytest.approx(operations, rel=0.005)
+    strides = [32, 16, 8][: len(outputs)]
+    assert [o.shape for o in outputs] == [(1, 255, size // s, size // s) for s in strides]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "yolov3-tiny",
+        "yolov4-tiny",
+        pytest.param("yolov3", marks=pytest.mark.slow),
+        pytest.param("yolov3-spp", marks=pytest.mark.slow),
+    ],
+)
+def test_a_captured_network_has_the_same_totals(name):
+    network = load_darknet(DARKNET / f"{name}.cfg", 416).eval()
+    graph = capture(network, (torch.rand(1, 3, 416, 416),), name).graph
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        on_meta(name, 416)(torch.zeros(1, 3, 416, 416, device="meta"))
+
+    weights = sum(p.numel() for p in network.parameters() if p.dim() == 4)
+    assert 2 * sum(layer.macs for layer in graph.layers) == counter.get_total_flops()
+    assert sum(layer.weight_elements for layer in graph.layers) == weights
+    for layer in graph.layers:  # every activation is part of its convolution, named by number
+        assert layer.name.isdecimal()
+        assert "batch_norm" not in layer.operators
+        assert ("leaky_relu" in layer.operators) <= (layer.kind == "conv")
+
+
+@pytest.mark.parametrize("size", [416, 512, 608])
+def test_the_first_anchors_are_the_largest(size):
+    heads = on_meta("yolov3", size).heads
+
+    assert [h.layer for h in heads] == [82, 94, 106]
+    assert [h.anchors[0] for h in heads] == [(116, 90), (30, 61), (10, 13)]
+    assert on_meta("yolov4-tiny", size).heads[0].scale_x_y == 1.05
+
+
+# ---- errors ----
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ("[route]\nlayers=0\n", "layers must name earlier layers, 0 to -1, got 0"),
+        (
+            CONV + "[route]\nlayers=-3\n",
+            "[route] of layer 1: layers must name earlier layers, 0 to 0, got -3, which is la",
+        ),
+        (CONV + "[shortcut]\nfrom=7\n", "from must name earlier layers, 0 to 0, got 7"),
+        (CONV + "[route]\n", "[route] of layer 1: must have the option 'layers'"),
+        (CONV + "[route]\nlayers=,\n", "layers must name a layer, names none"),
+        (CONV + CONV + "[shortcut]\nfrom=0,1\n", "from must name one layer, got 2"),
+        (
+            CONV + SEVEN + "[shortcut]\nfrom=-2\nactivation=linear\n",
+            "must add layers of one shape, got 7x64x64 and 4x64x64",
+        ),
+        (
+            CONV + "[maxpool]\nstride=2\nsize=2\n[route]\nlayers=0,1\n",
+            "layers must have one height and width, got 4x64x64 and 4x32x32",
+        ),
+        (SEVEN + "[route]\nlayers=0\ngroups=2\n", "must be a multiple of groups=2, got 7"),
+        (CONV + "[route]\nlayers=0\ngroups=2\ngroup_id=2\n", "must be below groups=2, got 2"),
+        (CONV + "groups=2\n", "must be multiples of groups=2, got 3 channels and 4 filters"),
+        (
+            CONV + YOLO,
+            "[yolo] of layer 1: must read 7 channels, 1 anchors of 5 + 2, got 4 from layer 0",
+        ),
+        (SEVEN + YOLO.replace("mask=1", "mask=2"), "mask must be anchors 0 to 1, got (2,)"),
+        (SEVEN + YOLO.replace("3,4", "3"), "anchors must be pairs of pixels, got 3 numbers"),
+        (SEVEN + YOLO.replace("1.05", "0"), "scale_x_y must be above 0, got 0"),
+        (CONV.replace("linear", "laeky"), "unknown activation 'laeky', did you mean 'leaky'?"),
+        ("[conv]\nsize=65\nactivation=linear\n", "must leave at least one pixel, got 1x0x0"),
+    ],
+)
+def test_what_cannot_be_carried_out_is_refused_in_one_line(layers, message):
+    assert message in error_of(layers)
+
+
+@pytest.mark.parametrize("size", [100, 417, 31])
+def test_an_input_size_that_the_strides_do_not_divide_is_refused(size):
+    with pytest.raises(ModelError) as error:
+        load_darknet(DARKNET / "yolov3-tiny.cfg", size)
+
+    assert str(error.value).endswith(f"[net]: input size must be a multiple of 32, got {size}")

@@ -1,0 +1,62 @@
+"""Letterboxes: where the image lies in the input, what is around it, and the way back."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from autosplit.preprocess import Letterbox
+
+RED = (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("image", "size", "place"),
+    [
+        ((100, 50), (64, 64), (0, 16, 64, 32)),
+        ((50, 100), (64, 64), (16, 0, 32, 64)),
+        ((64, 64), (64, 64), (0, 0, 64, 64)),
+        ((1, 1), (64, 64), (0, 0, 64, 64)),
+        ((1000, 1), (64, 64), (0, 31, 64, 1)),
+        ((30, 10), (32, 64), (0, 5, 64, 21)),  # 64 / 30 of 10 is 21.3, Darknet cuts off
+    ],
+)
+def test_an_image_fills_one_side_and_lies_in_the_middle_of_the_other(image, size, place):
+    box = Letterbox(size)
+    left, top, width, height = place
+    inside = np.zeros(size, bool)
+    inside[top : top + height, left : left + width] = True
+
+    found = box(Image.new("RGB", image, RED)).numpy()
+
+    assert box.place(*image) == place
+    assert found.shape == (3, *size)
+    assert np.unique(found[:, ~inside]).tolist() in ([], [0.5])
+    assert (found[0, inside] == 1).all()
+    assert (found[1:, inside] == 0).all()
+
+
+def test_an_image_of_the_size_of_the_input_is_unchanged():
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
+
+    found = Letterbox((32, 64))(Image.fromarray(pixels))
+
+    assert torch.equal(found, torch.from_numpy(pixels / np.float32(255)).permute(2, 0, 1))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "CMYK", "RGBA", "P", "1", "YCbCr"])
+def test_every_kind_of_image_is_made_rgb(mode):
+    image = Image.new("RGB", (40, 40), (255, 255, 255)).convert(mode)
+
+    assert torch.equal(Letterbox((32, 32))(image), torch.ones(3, 32, 32))
+
+
+def test_boxes_go_back_to_the_image():
+    box = Letterbox((64, 64))  # 100 x 50 lies at 0, 16 and is 64 x 32
+    boxes = torch.tensor([[0.0, 16, 64, 48], [32, 32, 48, 40], [-9, 0, 99, 99]])
+
+    found = box.back(boxes, 100, 50)
+
+    expected = torch.tensor([[0.0, 0, 100, 50], [50, 25, 75, 37.5], [0, 0, 100, 50]])
+    torch.testing.assert_close(found, expected)
+    assert box.back(torch.zeros(0, 4), 100, 50).shape == (0, 4)
