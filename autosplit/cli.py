@@ -322,6 +322,40 @@ def emit(
 
 
 @app.command()
+def detect(
+    source: Annotated[Path, typer.Option(help="Picture, or folder of pictures.")],
+    out: Annotated[Path, typer.Option(help="Folder for the drawings and detections.csv.")],
+    model: ModelSpec = None,
+    weights: Weights = None,
+    checkpoint: Checkpoint = None,
+    input_size: InputSize = None,
+    seed: Seed = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Run folder: its network, and its picked plan.")
+    ] = None,
+    plan: Annotated[
+        str | None, typer.Option(help="Plan to run beside the float network: FILE.yaml, or a name.")
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="Least score of a box.")] = 0.25,
+    iou: Annotated[float, typer.Option(help="Overlap from which two boxes are one.")] = 0.45,
+) -> None:
+    """Draw what a detector finds: the float network, a plan's two halves, the difference."""
+    from autosplit import stages
+    from autosplit.detect import detect_pictures, list_pictures, make_detector
+
+    given: dict[str, Any] = {"model": model, "weights": weights, "checkpoint": checkpoint}
+    given |= {"input_size": input_size, "seed": seed}
+    pictures = list_pictures(source)
+    loaded, chosen = stages.network_and_plan(run, given, plan)
+    detector = make_detector(loaded, chosen, confidence, iou)
+    with _progress(f"detect: {loaded.name}", len(pictures)) as advance:
+        for seen in detect_pictures(detector, pictures, out):
+            print(seen)
+            advance(1)
+    print(f"table:  {out / 'detections.csv'}")
+
+
+@app.command()
 def sweep(
     file: Annotated[Path, typer.Argument(help="Sweep file, as in experiments/.")],
     out: Annotated[

@@ -111,15 +111,7 @@ class Photos:
 
     def __iter__(self) -> Iterator[Labelled]:
         for path, label in self.files:
-            try:
-                with Image.open(path) as image:
-                    image.load()
-                    tensor = self.preprocess(image)
-            except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-                # Pillow reports some broken PNG files as a SyntaxError.
-                text = " ".join(str(error).split())
-                raise DataError(f"{path}: must be an image that can be read, got {text}") from error
-            yield tensor, label
+            yield self.preprocess(read_photo(path)), label
 
     def raw(self) -> Iterator[tuple[bytes, int | None]]:
         """Yield the bytes of each file."""
@@ -129,6 +121,22 @@ class Photos:
             except OSError as error:
                 raise DataError(f"{path}: must be readable, {error.strerror}") from error
             yield content, label
+
+
+def read_photo(path: Path) -> Image.Image:
+    """Read a whole image file.
+
+    Raises:
+        DataError: It is none, or truncated.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        # Pillow reports some broken PNG files as a SyntaxError.
+        text = " ".join(str(error).split())
+        raise DataError(f"{path}: must be an image that can be read, got {text}") from error
 
 
 @dataclass(frozen=True, slots=True)

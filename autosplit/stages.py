@@ -514,6 +514,32 @@ def picked(folder: Path) -> str:
     return str(data["picks"][data["headline"]]["plan"])
 
 
+def network_and_plan(
+    folder: Path | None, given: Mapping[str, Any], plan: str | None
+) -> tuple[Model, Path | None]:
+    """The network of a run folder, or as given, and the file of a plan of it.
+
+    Args:
+        folder: Run folder; its options hold where none are given, and its pick is the plan where
+            none is named.
+        given: Options of ``stats`` that say which network.
+        plan: Name of a plan of the run folder, or a file.
+
+    Raises:
+        StageError: The run folder has no network or no pick yet.
+        PlanError: There is no such plan.
+    """
+    stamp = None if folder is None else require(folder, "stats", "detect")
+    model = _load_model(resolve(given, stamp, StatsOptions()))
+    if plan is not None and plan.endswith((".yaml", ".yml")):
+        return model, Path(plan)
+    if folder is not None:
+        return model, _plan_path(folder, picked(folder) if plan is None else plan)
+    if plan is not None:
+        raise PlanError(f"plan: must be a file such as plan.yaml without --run, got {plan!r}")
+    return model, None
+
+
 def _plan_path(folder: Path, name: str) -> Path:
     require(folder, "search", "emit")
     names = plan_names(folder)

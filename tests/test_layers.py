@@ -24,7 +24,7 @@ ORDER = (
     "networks.fashion_resnet networks.yolo_decode networks.darknet_activations "
     "networks.darknet_cfg networks.darknet networks.darknet_weights "
     "preprocess pyfile saved modelspec detectors idx images models data scoring "
-    "stages sweep cli"
+    "drawing stages detect sweep cli"
 ).split()
 RANK = {name: rank for rank, name in enumerate(ORDER)}
 FILES = {
