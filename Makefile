@@ -15,6 +15,7 @@ test-slow: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python experiments/bench.py
+	$(BIN)/python experiments/bench_yolo.py
 
 yolo-weights: $(VENV)/bin/python
 	$(BIN)/python experiments/fetch_yolo_weights.py

@@ -1,0 +1,145 @@
+"""Print the speeds promised for detectors, as ratios measured side by side in one run.
+
+    python experiments/bench_yolo.py [--repeats 3] [--only search,decode,evaluate]
+
+Weights are random with a fixed seed, but for ``decode``, whose time depends on what is found: it
+takes the real ones where ``make yolo-weights`` has put them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from bench import LINKS, Setting, report
+from torch import Tensor
+
+from autosplit.capture import capture
+from autosplit.data import load_data
+from autosplit.evaluate import deploy
+from autosplit.graph import Graph
+from autosplit.measure import measure
+from autosplit.models import load_model
+from autosplit.networks.yolo_decode import CONFIDENCE, detect
+from autosplit.plan import PlanFile, quantizers
+from autosplit.profiles import load_device, load_link
+from autosplit.search.methods import search
+from autosplit.search.problem import Problem
+from autosplit.stats import Stats
+
+WEIGHTS = Path(__file__).parent / "yolo" / "yolov3-tiny.weights"
+MEMORY = {"yolov3-tiny": 32 << 20, "yolov3": 512 << 20}
+"""The original's limits for the edge device, yolov3's at 608, bytes."""
+
+
+def bench_search(setting: Setting) -> None:
+    """Capture and search yolov3 at 608 against ten float forward passes of it.
+
+    The search reads statistics that are measured beforehand, on small images: its time does not
+    depend on them.
+    """
+    model = load_model("yolo:yolov3", input_size=608)
+    stats = _small_stats("yolo:yolov3")
+
+    def ours() -> None:
+        graph = capture(model.module, (model.example_input,), model.name).graph
+        search(_problem(graph, stats, MEMORY["yolov3"]), ("autosplit",))
+
+    def plain() -> None:
+        with torch.no_grad():
+            for _ in range(10):
+                model.module(model.example_input)
+
+    ratio = setting.race(ours, plain)
+    report("capture and search / ten forward passes, yolov3 at 608", *ratio, "at most 2")
+
+
+def bench_decode(setting: Setting) -> None:
+    """Boxes and their suppression against the float forward pass, at 416, photo by photo.
+
+    At the least score of a drawing, and at the one that average precision is measured from.
+    """
+    real = str(WEIGHTS) if WEIGHTS.is_file() else None
+    print(f"decode: {WEIGHTS.name if real else 'random weights, make yolo-weights has real ones'}")
+    model = load_model("yolo:yolov3-tiny", weights=real)
+    photos = [images for images, _ in load_data("demo", model.preprocess).evaluation.batches(1)]
+    with torch.no_grad():
+        outputs = [model.module(photo) for photo in photos]
+
+        def plain() -> None:
+            for photo in photos:
+                model.module(photo)
+
+        for confidence in (CONFIDENCE, 0.001):
+
+            def boxes(confidence: float = confidence) -> None:
+                for output in outputs:
+                    detect(output, model.heads, (416, 416), confidence)
+
+            ratio = setting.race(boxes, plain)
+            what = f"boxes above {confidence} / forward pass, yolov3-tiny at 416"
+            report(what, *ratio, "at most 0.1")
+
+
+def bench_evaluate(setting: Setting) -> None:
+    """Both halves of a plan, packing and boxes, against the float network and boxes, at 416."""
+    model = load_model("yolo:yolov3-tiny", weights=str(WEIGHTS) if WEIGHTS.is_file() else None)
+    program = capture(model.module, (model.example_input,), model.name)
+    images = next(load_data("demo", model.preprocess).evaluation.batches(8))[0]
+    stats = measure(program, lambda: iter([images]))
+    problem = _problem(program.graph, stats, MEMORY["yolov3-tiny"])
+    plans = search(problem, ("autosplit", "uniform8"))
+    halfway = len(program.graph.layers) // 2
+    split = min(plans, key=lambda plan: (abs(len(plan.edge) - halfway), plan.name))
+
+    def plain() -> None:
+        with torch.no_grad():
+            detect(model.module(images), model.heads, (416, 416))
+
+    for plan in (split, next(plan for plan in plans if plan.method == "uniform8")):
+        file = PlanFile(plan, *quantizers(plan, stats), model.name, "")
+
+        def run(file: PlanFile = file) -> None:
+            detect(deploy(program, file)(images)[0], model.heads, (416, 416))
+
+        what = f"evaluate {plan.name} ({len(plan.edge)} edge layers) / float network, yolov3-tiny"
+        report(what, *setting.race(run, plain), "at most 1.5")
+
+
+def _problem(graph: Graph, stats: Stats, memory_bytes: int) -> Problem:
+    links = {name: load_link(name) for name in LINKS}
+    devices = load_device("eyeriss"), load_device("tpu_v1")
+    return Problem(graph, stats.distortions, *devices, links, memory_bytes)
+
+
+def _small_stats(spec: str) -> Stats:
+    """Statistics on one small random image."""
+    model = load_model(spec, input_size=96)
+    program = capture(model.module, (model.example_input,), model.name)
+    image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+
+    def batches() -> Iterator[Tensor]:
+        return iter([image])
+
+    return measure(program, batches)
+
+
+BENCHES = {"search": bench_search, "decode": bench_decode, "evaluate": bench_evaluate}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", default=",".join(BENCHES))
+    arguments = parser.parse_args()
+    for name in arguments.only.split(","):
+        if name not in BENCHES:
+            sys.exit(f"--only: must be among {', '.join(BENCHES)}, got {name!r}")
+        BENCHES[name](Setting(0, arguments.repeats))
+
+
+if __name__ == "__main__":
+    main()
