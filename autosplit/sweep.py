@@ -100,6 +100,7 @@ def table_header(sweep: Sweep) -> list[str]:
         "cloud": len(sweep.clouds) > 1,
         "memory_bytes": any(len(network.memory_bytes) > 1 for network in sweep.networks),
         "link": len(rates) < len(sweep.links),
+        "input_size": len({n.options.get("input_size", 0) for n in sweep.networks}) > 1,
     }
     return [*(axis for axis in AXES if varied[axis]), *TABLE_HEADER]
 

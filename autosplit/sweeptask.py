@@ -23,7 +23,7 @@ TABLE_HEADER = (
     "edge_memory_bytes gap"
 ).split()
 """Columns of a sweep's table; one with several devices or limits has ``AXES`` of them before."""
-AXES = ("edge", "cloud", "memory_bytes", "link")
+AXES = ("edge", "cloud", "memory_bytes", "link", "input_size")
 ROW_HEADER = [*AXES, *TABLE_HEADER]
 
 
@@ -178,6 +178,7 @@ def _row(task: Task, plan: Plan, link: Link, base_s: float, limit: int | None) -
         "cloud": task.cloud.name,
         "memory_bytes": limit,
         "link": link.name,
+        "input_size": next(iter(task.graph.inputs.values()))[-1],
         "model": task.model,
         "link_mbps": link.uplink_bps / 1e6,
         "method": plan.method,

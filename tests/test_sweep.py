@@ -7,9 +7,12 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
+from yaml import safe_load
 
 from autosplit import stages, sweep, sweepfigure, sweepjobs
 from autosplit.cli import main
@@ -166,6 +169,63 @@ def test_links_of_one_rate_are_told_apart_by_name(place):
     assert [row["link"] for row in rows[:8]] == ["1mbps"] * 4 + ["far"] * 4
     whole = {row["link"]: float(row["transfer_s"]) for row in rows if row["method"] == "cloud16"}
     assert whole["far"] == pytest.approx(whole["1mbps"] + 0.25)
+
+
+YOLO = """\
+[net]
+width=32
+[conv]
+filters=2
+size=2
+stride=2
+activation=leaky
+"""
+SIZES = """\
+schema: autosplit/sweep/1
+models:
+  - {model: "yolo:a.cfg", name: a-16, input_size: 16}
+  - {model: "yolo:a.cfg", name: a-8, input_size: 8}
+data: "imagefolder:photos"
+links: [1mbps]
+methods: [uniform8, cloud16]
+"""
+
+
+def test_input_sizes_of_one_network_are_told_apart(place):
+    (place / "a.cfg").write_text(YOLO)
+    (place / "photos").mkdir()
+    Image.effect_noise((20, 10), 50).save(place / "photos" / "1.png")
+    (place / "sizes.yaml").write_text(SIZES)
+
+    swept = sweep.run_sweep(place / "sizes.yaml", place / "sizes")
+
+    assert read_header(swept.table) == ["input_size", *TABLE_HEADER]
+    found = [(row["model"], row["input_size"], row["method"]) for row in read(swept.table)]
+    methods = ("uniform8", "cloud16")
+    assert found == [(f"a-{size}", size, method) for size in ("16", "8") for method in methods]
+
+
+def test_the_sweeps_of_detectors_are_those_of_the_original():
+    root = Path(__file__).parents[1] / "experiments"
+    whole = safe_load((root / "yolo.yaml").read_text())
+    parts = [safe_load((root / "yolo" / f"{name}.yaml").read_text()) for name in KILOBYTES]
+
+    for part in parts:
+        assert {**part, "models": None} == {**whole, "models": None}
+    assert whole["models"] == [entry for part in parts for entry in part["models"]]
+    found = [(e["model"], e["input_size"], e["memory_bytes"]) for e in whole["models"]]
+    assert found == [
+        (f"yolo:{name}", size, 1024 * kilobytes)
+        for name, limits in KILOBYTES.items()
+        for size, kilobytes in zip((416, 512, 608), limits, strict=True)
+    ]
+
+
+KILOBYTES = {
+    "yolov3-tiny": (32768,) * 3,
+    "yolov3": (131072, 262144, 524288),
+    "yolov3-spp": (131072, 262144, 524288),
+}
 
 
 def read_header(path):
