@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -132,6 +133,8 @@ def read_photo(path: Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             image.load()
+            if image.mode.startswith("I;16"):  # Pillow would cut off, not scale, what is above 255
+                return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             return image
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         # Pillow reports some broken PNG files as a SyntaxError.

@@ -12,6 +12,7 @@ from autosplit.cli import main
 from autosplit.detect import compare, list_pictures, look, make_detector
 from autosplit.errors import DataError, ModelError
 from autosplit.graph import crossing_bytes, edge_memory_bytes
+from autosplit.images import read_photo
 from autosplit.models import load_model
 from autosplit.networks.darknet import build_darknet
 from autosplit.networks.darknet_weights import write_weights
@@ -182,6 +183,12 @@ def test_pictures_of_any_kind_are_taken(place, model, mode):
     seen, _ = look(make_detector(model), path, place / "c.png")
 
     assert len(seen.found["float"]) == 0
+
+
+def test_a_grayscale_picture_of_16_bits_keeps_its_shades(place):
+    Image.fromarray(np.array([[0, 256 * 100, 65535]], np.uint16)).save(place / "deep.png")
+
+    assert np.asarray(read_photo(place / "deep.png")).tolist() == [[0, 100, 255]]
 
 
 def test_a_picture_of_one_pixel_is_a_picture(place, model):
