@@ -22,7 +22,7 @@ ORDER = (
     # ... to here
     "fakequant operators fuse layout layers capture measure partition evaluate "
     "networks.fashion_resnet networks.yolo_decode networks.darknet_activations "
-    "networks.darknet_cfg networks.darknet networks.darknet_weights "
+    "networks.darknet_cfg networks.darknet_layers networks.darknet networks.darknet_weights "
     "preprocess pyfile saved modelspec detectors idx images models data scoring "
     "drawing stages detect sweep cli"
 ).split()
