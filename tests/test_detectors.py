@@ -1,5 +1,7 @@
 """Detection networks by name: Darknet's with their weights, and backbones of torchvision's."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torchvision
@@ -10,10 +12,17 @@ from safetensors.torch import save_file
 from autosplit.capture import capture
 from autosplit.detectors import Backbone
 from autosplit.errors import ModelError
+from autosplit.evaluate import deploy
+from autosplit.graph import crossing_bytes
+from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.networks.darknet import build_darknet
 from autosplit.networks.darknet_weights import write_weights
 from autosplit.partition import join, split
+from autosplit.plan import PlanFile, quantizers
+from autosplit.profiles import load_device, load_link
+from autosplit.search.methods import search
+from autosplit.search.problem import Problem
 
 CFG = """\
 [net]
@@ -176,6 +185,45 @@ def test_the_halves_of_prefix_cuts_of_a_backbone_give_its_features(pyramid):
         for got, expected in zip(outputs, want, strict=True):
             assert relative_error(got, expected[:1]) < 1e-4
     assert several > 10
+
+
+@pytest.mark.slow
+def test_a_backbone_is_searched_and_its_plans_run(pyramid):
+    """Half of a plan in integers: near the float features, and as many bytes as it says."""
+    _, program, images, want = pyramid
+    stats = measure(program, lambda: iter([images]))
+    links = {name: load_link(name) for name in ("1mbps", "20mbps")}
+    devices = load_device("eyeriss"), load_device("tpu_v1")
+    problem = Problem(program.graph, stats.distortions, *devices, links, 8 << 20)
+
+    plans = search(problem, ("autosplit", "uniform8"))
+
+    whole = next(plan for plan in plans if plan.method == "uniform8")
+    assert {plan.method for plan in plans} == {"autosplit", "uniform8"}
+    for plan in (whole, eight_bits(problem, 30), eight_bits(problem, 60)):
+        file = PlanFile(plan, *quantizers(plan, stats), program.graph.name, "")
+        outputs, sent = deploy(program, file)(images)
+        assert sent == 2 * plan.crossing_bytes
+        for got, expected in zip(outputs, want, strict=True):
+            noise = float((got - expected).square().mean() / expected.square().mean())
+            assert 0 < noise < 0.05
+
+
+def eight_bits(problem, count):
+    """A plan of the first layers at 8 bits, where several tensors cross."""
+    cut = next(
+        cut
+        for cut in map(problem.graph.prefix, range(count, len(problem.graph.layers)))
+        if len(cut.crossing) > 1
+    )
+    weights, activations = problem.uniform(cut, 8)
+    return replace(
+        search(problem, ("uniform8",))[0],
+        edge=cut.edge,
+        weight_bits=weights,
+        activation_bits=activations,
+        crossing_bytes=crossing_bytes(cut, activations),
+    )
 
 
 def test_frozen_batch_norms_are_folded():
