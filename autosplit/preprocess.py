@@ -81,6 +81,16 @@ class Letterbox:
         canvas[:, top : top + height, left : left + width] = pixels
         return canvas
 
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Of each channel, as in ``Preprocess``: pixels stay as they are."""
+        return (0.0,) * 3
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Of each channel, likewise."""
+        return (1.0,) * 3
+
     def place(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return left, top, width and height that an image of this size takes in the input."""
         most_height, most_width = self.size

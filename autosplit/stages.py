@@ -562,11 +562,11 @@ def _load_model(options: StatsOptions) -> Model:
 
 def _input_meter(model: Model, options: StatsOptions) -> InputMeter | None:
     """What measures the network's input as a JPEG file; None where it is made of no picture."""
-    from autosplit.preprocess import Preprocess
+    from autosplit.preprocess import Letterbox, Preprocess
     from autosplit.pyfile import is_python_spec
 
     prepare, shape = model.preprocess, model.example_input.shape
-    if not isinstance(prepare, Preprocess) or is_python_spec(options.data):
+    if not isinstance(prepare, Preprocess | Letterbox) or is_python_spec(options.data):
         return None
     if len(shape) != 4 or shape[1] != len(prepare.mean):
         return None

@@ -9,6 +9,7 @@ from nets import relative_error
 from PIL import Image
 from safetensors.torch import save_file
 
+from autosplit import stages
 from autosplit.capture import capture
 from autosplit.detectors import Backbone
 from autosplit.errors import ModelError
@@ -18,6 +19,7 @@ from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.networks.darknet import build_darknet
 from autosplit.networks.darknet_weights import write_weights
+from autosplit.options import StatsOptions
 from autosplit.partition import join, split
 from autosplit.plan import PlanFile, quantizers
 from autosplit.profiles import load_device, load_link
@@ -139,6 +141,16 @@ def test_a_network_that_takes_no_rgb_is_refused(cfg):
     cfg.write_text(CFG.replace("[conv]", "channels=1\n[conv]"))
 
     assert error_of(f"yolo:{cfg}").endswith("[net] channels must be 3, RGB, got 1")
+
+
+def test_the_input_of_a_detector_is_measured_as_a_jpeg_file(cfg):
+    model = load_model(f"yolo:{cfg}")
+    photo = model.preprocess(Image.effect_noise((64, 32), 40))[None]
+
+    meter = stages._input_meter(model, StatsOptions(data="demo", jpeg_quality=90))
+    meter.add(photo.numpy())
+
+    assert 500 < meter.result.sent < 64 * 32 * 3
 
 
 # ---- backbones ----
