@@ -1,0 +1,281 @@
+"""Train the detector of garments and write the weights that ship with the package.
+
+Training scenes are made on the way, each seen once, of the 60,000 training garments; the 500
+validation scenes of ``make_scenes.py`` are looked at once, after training, and choose nothing.
+The weights written are the moving average after the last step.
+
+    apt install dataset-fashion-mnist
+    python experiments/train_scenes.py train
+    python experiments/train_scenes.py anchors
+
+The loss is that of YOLO heads as usual since 2020: complete IoU for boxes (Zheng et al. 2020),
+binary cross-entropy for objectness, whose target is the IoU, and for classes.  Each garment trains
+the anchors of similar shape in its own cell and the two nearest ones (Jocher's YOLOv5), which the
+head can reach because of ``scale_x_y=2``.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from make_scenes import DEBIAN, SIDE, Garments, Scene, make_scene, read_garments, scenes, texture
+from numpy.typing import NDArray
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+from torchvision.ops import complete_box_iou_loss
+
+from autosplit.files import write_bytes
+from autosplit.networks.darknet import Darknet, load_darknet
+from autosplit.networks.yolo_decode import YoloHead
+
+BUNDLED = Path(__file__).parent.parent / "autosplit" / "bundled" / "scenes"
+STRETCH = 3.0
+"""A garment trains an anchor whose width and height are at most this many times its own or less."""
+BOX, OBJECTNESS, CLASS = 3.0, 1.0, 1.0
+"""Shares of the parts of the loss."""
+BACKGROUNDS = 400
+"""Textures that the training scenes take turns in, mirrored at random."""
+CHECKPOINT = 500
+"""Steps between two checkpoints."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to train; ``rate`` is the highest learning rate, ``batch`` the scenes a step."""
+
+    steps: int
+    batch: int
+    rate: float
+    decay: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """The anchors of one head that garments train.
+
+    Attributes:
+        place: Image, anchor, row and column of each, (4, n).
+        cell: Left and top of the cell in cells, (n, 2).
+        boxes: Centre and size of the garment in pixels, (n, 4).
+        labels: Its class, (n,).
+    """
+
+    place: Tensor
+    cell: Tensor
+    boxes: Tensor
+    labels: Tensor
+
+
+def training_scenes(garments: Garments, seed: int) -> Iterator[Scene]:
+    """Yield scenes for ever."""
+    rng = np.random.default_rng([seed, 2])
+    backgrounds = [texture(rng).astype(np.float16) for _ in range(BACKGROUNDS)]
+    while True:
+        canvas = backgrounds[int(rng.integers(BACKGROUNDS))].astype(np.float32)
+        flips = tuple(axis for axis in (0, 1) if rng.random() < 0.5)
+        yield make_scene(garments, rng, np.flip(canvas, flips))
+
+
+def batches(found: Iterator[Scene], size: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield images (N, 3, 256, 256), 0..1, with brightness and contrast changed a little.
+
+    The second part is one row for each garment: image, class, centre and size in pixels, (n, 6).
+    """
+    rng = np.random.default_rng([seed, 3])
+    while True:
+        chosen = [next(found) for _ in range(size)]
+        pixels = np.stack([scene.pixels for scene in chosen]).astype(np.float32) / 255
+        gain, lift = rng.uniform(0.75, 1.25, size), rng.uniform(-0.1, 0.1, size)
+        pixels = (pixels - 0.5) * gain[:, None, None, None] + 0.5 + lift[:, None, None, None]
+        images = torch.from_numpy(np.clip(pixels, 0, 1).astype(np.float32)).permute(0, 3, 1, 2)
+        yield images, torch.from_numpy(np.concatenate(list(map(_rows, range(size), chosen))))
+
+
+def _rows(image: int, scene: Scene) -> NDArray[np.float32]:
+    """Rows of ``batches`` for one scene."""
+    boxes = scene.boxes.astype(np.float32)
+    centre = boxes[:, :2] + boxes[:, 2:] / 2
+    first = np.stack([np.full(len(boxes), image), scene.labels], 1)
+    return np.concatenate([first, centre, boxes[:, 2:]], 1).astype(np.float32)
+
+
+def match(garments: Tensor, head: YoloHead, rows: int, columns: int) -> Matches:
+    """Find the anchors that garments train: of similar shape, in their cell and the nearest two."""
+    anchors = torch.tensor(head.anchors)
+    ratio = garments[:, None, 4:] / anchors
+    alike = torch.maximum(ratio, 1 / ratio).amax(2) < STRETCH
+    which, anchor = alike.nonzero(as_tuple=True)
+    found = garments[which]
+    centre = found[:, 2:4] * torch.tensor([columns / SIDE, rows / SIDE])
+    inside = centre % 1
+    step = torch.where(inside < 0.5, -1, 1)
+    cells, kept = [], []
+    for offset in (step * 0, step * torch.tensor([1, 0]), step * torch.tensor([0, 1])):
+        cell = centre.long() + offset
+        limits = torch.tensor([columns, rows])
+        good = ((cell >= 0) & (cell < limits)).all(1)
+        cells.append(cell[good])
+        kept.append(good.nonzero()[:, 0])
+    cell, keep = torch.cat(cells), torch.cat(kept)
+    found, anchor = found[keep], anchor[keep]
+    place = torch.stack([found[:, 0].long(), anchor, cell[:, 1], cell[:, 0]])
+    return Matches(place, cell, found[:, 2:], found[:, 1].long())
+
+
+def loss_of(outputs: Sequence[Tensor], heads: Sequence[YoloHead], garments: Tensor) -> Tensor:
+    """Return the loss per trained anchor; outputs as the network gives them, garments (n, 6)."""
+    total, count = torch.zeros(()), 0
+    for output, head in zip(outputs, heads, strict=True):
+        raw = output.float().unflatten(1, (len(head.anchors), -1)).movedim(2, -1)
+        rows, columns = raw.shape[2:4]
+        found = match(garments, head, rows, columns)
+        chosen = raw[tuple(found.place)]
+        target = torch.zeros_like(raw[..., 4])
+        if len(chosen):
+            boxes = _boxes(chosen, found, head, SIDE / columns)
+            miss = complete_box_iou_loss(boxes, _corners(found.boxes))
+            target[tuple(found.place)] = (1 - miss).detach().clamp(0, 1)
+            classes = torch.nn.functional.one_hot(found.labels, head.classes).float()
+            total = total + BOX * miss.sum()
+            total = total + CLASS * cross_entropy(chosen[:, 5:], classes, reduction="sum")
+        total = total + OBJECTNESS * cross_entropy(raw[..., 4], target, reduction="sum")
+        count += len(chosen)
+    return total / max(count, 1)
+
+
+def _boxes(raw: Tensor, found: Matches, head: YoloHead, pixels: float) -> Tensor:
+    """Left, top, right, bottom in pixels of what the matched anchors say, as ``yolo_decode``."""
+    stretch = head.scale_x_y
+    centre = (raw[:, :2].sigmoid() * stretch - (stretch - 1) / 2 + found.cell) * pixels
+    size = raw[:, 2:4].clamp(max=4).exp() * torch.tensor(head.anchors)[found.place[1]]
+    return _corners(torch.cat([centre, size], 1))
+
+
+def _corners(boxes: Tensor) -> Tensor:
+    """Centre and size -> left, top, right, bottom."""
+    return torch.cat([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], 1)
+
+
+def average(shadow: dict[str, Tensor], network: nn.Module, decay: float) -> None:
+    """Move the shadow weights and batch statistics towards those of the network, in place."""
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            shadow[name].lerp_(value, 1 - decay)
+        else:
+            shadow[name].copy_(value)
+
+
+def start(network: Darknet) -> None:
+    """Set the biases of the heads so that a hundredth of the anchors looks like a garment."""
+    for head in network.heads:
+        bias = getattr(network, str(head.layer - 1)).bias.detach().view(len(head.anchors), -1)
+        bias.zero_()
+        bias[:, 4:] = -float(np.log(99))
+        bias[:, 5:] = -float(np.log(9))
+
+
+def train(network: Darknet, garments: Garments, recipe: Recipe, out: Path) -> dict[str, Tensor]:
+    """Train with AdamW, a cosine of the learning rate, and return the averaged state dict."""
+    start(network)
+    network.train().to(memory_format=torch.channels_last)
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    plain = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": recipe.decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=recipe.rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe.rate, recipe.steps, pct_start=0.05, cycle_momentum=False
+    )
+    shadow = {name: value.clone() for name, value in network.state_dict().items()}
+    data = batches(training_scenes(garments, recipe.seed), recipe.batch, recipe.seed)
+    begun, total = time.perf_counter(), 0.0
+    for step in range(1, recipe.steps + 1):
+        images, found = next(data)
+        # bfloat16 halves the time where the processor multiplies it natively.
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = network(images.contiguous(memory_format=torch.channels_last))
+        loss = loss_of(outputs, network.heads, found)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
+        optimizer.step()
+        schedule.step()
+        average(shadow, network, min(0.999, (1 + step) / (10 + step)))
+        total += loss.item()
+        if step % 50 == 0:
+            seconds = time.perf_counter() - begun
+            typer.echo(f"step {step}  loss {total / 50:.4f}  {seconds:.0f} s", err=True)
+            total = 0.0
+        if step % CHECKPOINT == 0:
+            write_bytes(out, save({k: v.contiguous() for k, v in shadow.items()}))
+    return shadow
+
+
+def kmeans(sizes: NDArray[np.float64], count: int, seed: int) -> NDArray[np.float64]:
+    """Return ``count`` widths and heights near all of ``sizes`` (n, 2) by IoU, small to large."""
+    rng = np.random.default_rng(seed)
+    centres = sizes[rng.choice(len(sizes), count, replace=False)]
+    for _ in range(300):
+        common = np.minimum(sizes[:, None], centres).prod(2)
+        iou = common / (sizes.prod(1)[:, None] + centres.prod(1) - common)
+        nearest = iou.argmax(1)
+        groups = [sizes[nearest == place] for place in range(count)]
+        centres = np.array(
+            [np.median(g, 0) if len(g) else c for g, c in zip(groups, centres, strict=True)]
+        )
+    return centres[np.argsort(centres.prod(1))]
+
+
+@app.command("anchors")
+def anchors_command(
+    data: Annotated[Path, typer.Option(help="Folder of the four IDX .gz files.")] = DEBIAN,
+    count: Annotated[int, typer.Option(min=1)] = 6,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Print anchors for the cfg: k-means of the boxes of 1,500 training scenes."""
+    boxes = np.concatenate([scene.boxes for scene in scenes(data, "train", 1500, seed)])
+    centres = kmeans(boxes[:, 2:].astype(np.float64), count, seed)
+    typer.echo(",  ".join(f"{width:.0f},{height:.0f}" for width, height in centres))
+
+
+@app.command("train")
+def train_command(
+    data: Annotated[Path, typer.Option(help="Folder of the four IDX .gz files.")] = DEBIAN,
+    cfg: Annotated[Path, typer.Option(help="The network.")] = BUNDLED / "scenes.cfg",
+    out: Annotated[Path, typer.Option(help="The safetensors file to write.")] = BUNDLED
+    / "scenes.safetensors",
+    steps: Annotated[int, typer.Option(min=1)] = 6000,
+    batch: Annotated[int, typer.Option(min=1, help="Scenes a step.")] = 32,
+    rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
+    decay: Annotated[float, typer.Option(help="Weight decay.")] = 0.02,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Train and write the weights."""
+    # One thread: its sums always run in the same order, and it shares a machine well.
+    torch.set_num_threads(1)
+    recipe = Recipe(steps, batch, rate, decay, seed)
+    torch.manual_seed(seed)
+    network = load_darknet(cfg)
+    weights = train(network, read_garments(data, "train"), recipe, out)
+    arguments = " ".join(f"--{name} {value}" for name, value in asdict(recipe).items())
+    record = asdict(recipe) | {"command": f"python experiments/train_scenes.py train {arguments}"}
+    # One key, because safetensors writes several in an order that changes from run to run.
+    kept = {name: value.contiguous() for name, value in weights.items()}
+    write_bytes(out, save(kept, {"training": json.dumps(record, sort_keys=True)}))
+    typer.echo(f"{sum(value.numel() for value in network.parameters()):,} weights in {out}")
+
+
+if __name__ == "__main__":
+    app()
