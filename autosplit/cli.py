@@ -40,8 +40,8 @@ Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothin
 ModelSpec = Annotated[
     str | None,
     typer.Option(
-        help="efficientnet-lite0 (default), fashion-resnet, torchvision:NAME, yolo:NAME, "
-        "yolo:FILE.cfg, torchvision-backbone:NAME, FILE.py:FUNCTION or FILE.pt2."
+        help="efficientnet-lite0 (default), fashion-resnet, scenes-yolo, torchvision:NAME, "
+        "yolo:NAME, yolo:FILE.cfg, torchvision-backbone:NAME, FILE.py:FUNCTION or FILE.pt2."
     ),
 ]
 Weights = Annotated[
@@ -57,7 +57,10 @@ Checkpoint = Annotated[
 InputSize = Annotated[int | None, typer.Option(help="Height and width of the input, pixels.")]
 Data = Annotated[
     str | None,
-    typer.Option(help="demo (default), fashion-mnist[:DIR], imagefolder:DIR or FILE.py:FUNCTION."),
+    typer.Option(
+        help="demo (default), fashion-mnist[:DIR], imagefolder:DIR, scenes, coco:DIR (pictures "
+        "with boxes) or FILE.py:FUNCTION."
+    ),
 ]
 CalibrationImages = Annotated[
     int | None, typer.Option(help="Images to measure on at most (default: the data set's own).")

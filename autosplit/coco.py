@@ -40,6 +40,13 @@ class Truth:
     crowds: tuple[bool, ...] = ()
 
 
+def truth_of(data: Mapping[str, Any]) -> Truth:
+    """The record of what ``dataclasses.asdict`` made of it, through JSON or not."""
+    boxes = tuple((x, y, width, height) for x, y, width, height in data["boxes"])
+    lists = (tuple(data[key]) for key in ("classes", "areas", "crowds"))
+    return Truth(data["width"], data["height"], boxes, *lists)
+
+
 @dataclass(frozen=True, slots=True)
 class Pictures:
     """Pictures with what is to be found in them.

@@ -1,4 +1,4 @@
-"""Names -> data sets: the demo photos, Fashion-MNIST, folders of images, the user's own code."""
+"""Names -> data sets: those that ship, folders of images, annotated pictures, the user's code."""
 
 import importlib.util
 import random
@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from autosplit.coco import read_coco_splits
+from autosplit.darknet_lists import read_darknet_splits
 from autosplit.errors import DataError, MissingExtraError, did_you_mean
-from autosplit.images import Batches, IdxPair, Images, Photos, Preprocess, call_parts
+from autosplit.images import Batches, IdxPair, Images, Label, Photos, Preprocess, call_parts
 from autosplit.pyfile import is_python_spec
 
 DEFAULT_DATA = "demo"
 DEFAULT_CALIBRATION_IMAGES = 256
 BUNDLED = Path(__file__).parent / "bundled" / "fashion-mnist"
+SCENES = Path(__file__).parent / "bundled" / "scenes"
 # Those of torchvision.datasets.ImageFolder.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
@@ -26,12 +29,14 @@ class DataSet:
         calibration: what the statistics are taken from; labels are not looked at.
         evaluation: what accuracy is measured on.
         classes: how many classes the labels tell apart, None when that is not known.
+        labels: names of the classes of pictures with boxes; empty for other data.
     """
 
     name: str
     calibration: Images
     evaluation: Images
     classes: int | None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,10 @@ def load_data(
             - ``imagefolder:DIR``: one folder of images per class, or ``train`` and ``val``
               folders of such (calibration from the one, evaluation from the other), or a folder
               of images without labels.  Classes are numbered in the order of their names;
+            - ``coco:DIR``: pictures with boxes in COCO's layout, or Darknet's (``coco`` and
+              ``darknet_lists`` say what these are); calibration takes training pictures if they
+              are there, else validation pictures;
+            - ``scenes``: a bundled sample of such, scenes of garments;
             - ``path/to/file.py:function``: a function without arguments that returns batches,
               ``(images, labels)`` or images alone, or ``(calibration, evaluation)`` of them as a
               tuple or a dictionary.  Its images go into the network as they are.
@@ -90,8 +99,8 @@ def load_data(
     elif name in _KINDS and bool(argument) in _KINDS[name][1]:
         data = _KINDS[name][0](request)
     else:
-        kinds = ["demo", "fashion-mnist", "fashion-mnist:DIR", "imagefolder:DIR"]
-        kinds += ["FILE.py:FUNCTION"]
+        kinds = ["demo", "fashion-mnist", "fashion-mnist:DIR", "imagefolder:DIR", "scenes"]
+        kinds += ["coco:DIR", "FILE.py:FUNCTION"]
         raise DataError(f"data: unknown name {spec!r}{did_you_mean(spec, kinds)}")
     for what, images in (("calibration", data.calibration), ("evaluation", data.evaluation)):
         if not len(images):
@@ -163,6 +172,28 @@ def _image_folder(request: _Request) -> DataSet:
     )
 
 
+def _coco(request: _Request) -> DataSet:
+    folder = Path(request.argument) if request.argument else SCENES
+    if not folder.is_dir():
+        raise DataError(f"{folder}: must be a folder of annotated pictures, there is none")
+    found = read_coco_splits(folder) or read_darknet_splits(folder)
+    if found is None:
+        raise DataError(
+            f"{folder}: must hold annotations/instances_NAME.json (COCO's layout) or val.txt, a "
+            "list of pictures (Darknet's), has neither"
+        )
+    train, val = found
+    return DataSet(
+        folder.resolve().name,
+        _sample(
+            (train or val).files, request.calibration_images or DEFAULT_CALIBRATION_IMAGES, request
+        ),
+        _sample(val.files, request.evaluation_images, request),
+        len(val.classes),
+        labels=val.classes,
+    )
+
+
 def _list_photos(folder: Path, classes: list[str]) -> list[tuple[Path, int | None]]:
     """List the photos of each class in torchvision's order, or those of a folder without any."""
     if not classes:
@@ -179,7 +210,7 @@ def _is_photo(path: Path) -> bool:
 
 
 def _sample(
-    photos: Iterable[tuple[Path, int | None]], limit: int | None, request: _Request
+    photos: Iterable[tuple[Path, Label | None]], limit: int | None, request: _Request
 ) -> Images:
     """Take photos at random, for the first ones of a folder are all of one class."""
     chosen = list(photos)
@@ -212,4 +243,6 @@ _KINDS: dict[str, tuple[Callable[[_Request], DataSet], set[bool]]] = {
     "demo": (_demo, {False}),
     "fashion-mnist": (_fashion_mnist, {False, True}),
     "imagefolder": (_image_folder, {True}),
+    "coco": (_coco, {True}),
+    "scenes": (_coco, {False}),
 }

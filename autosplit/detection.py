@@ -13,25 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 
 from autosplit.coco import Truth
-
-NUMBERS = (
-    "ap",
-    "ap50",
-    "ap75",
-    "ap_small",
-    "ap_medium",
-    "ap_large",
-    "ar1",
-    "ar10",
-    "ar100",
-    "ar_small",
-    "ar_medium",
-    "ar_large",
-)
-"""Names of the twelve numbers in COCO's order."""
+from autosplit.task import NUMBERS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,13 +34,13 @@ class Found:
     scores: NDArray[np.float64]
     classes: NDArray[np.int64]
 
-    def truth(self, width: int, height: int, least: float) -> Truth:
-        """The boxes of at least a score, as what is to be found in a picture of this size."""
+    def truth(self, least: float) -> Truth:
+        """The boxes of at least a score, taken for what is to be found; the size is left open."""
         sure = self.scores >= least
-        boxes = tuple(tuple(box) for box in self.boxes[sure].tolist())
+        boxes = tuple((x, y, width, height) for x, y, width, height in self.boxes[sure].tolist())
         areas = tuple(box[2] * box[3] for box in boxes)
         classes = tuple(self.classes[sure].tolist())
-        return Truth(width, height, boxes, classes, areas, (False,) * len(boxes))
+        return Truth(0, 0, boxes, classes, areas, (False,) * len(boxes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +64,6 @@ def average_precision(truths: Sequence[Truth], found: Sequence[Found], classes: 
         found: What was found in each, in the same order.
         classes: How many classes there are.
     """
-    from faster_coco_eval import COCO, COCOeval_faster
-
     there = COCO(_dataset(truths, classes), print_function=_silent)
     evaluation = COCOeval_faster(
         there, there.loadRes(_results(found)), "bbox", print_function=_silent

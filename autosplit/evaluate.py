@@ -17,12 +17,13 @@ from autosplit.capture import Program
 from autosplit.errors import DataError, PlanError
 from autosplit.fakequant import dequantize, fake_quantize, fake_quantize_, quantize
 from autosplit.graph import Cut, packed_bytes
+from autosplit.images import Labels
 from autosplit.jpeg import InputCoding, code
 from autosplit.pack import pack, unpack
 from autosplit.partition import Half, join, split
 from autosplit.plan import PlanFile, Quantizer
 
-Batches = Callable[[], Iterable[tuple[Tensor, Tensor | None]]]
+Batches = Callable[[], Iterable[tuple[Tensor, Labels | None]]]
 """Gives the same (images, labels) batches each time it is called; labels may be None."""
 CONFIDENCE = 0.95
 TOP = 5
@@ -224,7 +225,7 @@ class Answers:
     hits5: Tensor | None
 
 
-def answers_of(outputs: tuple[Tensor, ...], labels: Tensor | None, batch: int) -> Answers:
+def answers_of(outputs: tuple[Tensor, ...], labels: Labels | None, batch: int) -> Answers:
     """Read the answers from a network's outputs.
 
     Args:
@@ -239,6 +240,8 @@ def answers_of(outputs: tuple[Tensor, ...], labels: Tensor | None, batch: int) -
     classes = logits.argmax(1)
     if labels is None:
         return Answers(classes, None, None)
+    if isinstance(labels, tuple):
+        raise DataError("evaluation data: must have classes for a classifier, has boxes")
     _check_labels(labels, logits)
     return Answers(classes, classes == labels, _in_top(logits, labels))
 
@@ -282,7 +285,7 @@ def evaluate(program: Program, file: PlanFile, batches: Batches, reference: Refe
     deployed = deploy(program, file)
     found: list[Answers] = []
     for images, labels in batches():
-        found.append(answer(deployed, images, labels))
+        found.append(answers_of(answer(deployed, images), labels, len(images)))
     classes = torch.cat([answers.classes for answers in found])
     seen = len(classes)
     if seen != len(reference.classes):
@@ -302,8 +305,8 @@ def evaluate(program: Program, file: PlanFile, batches: Batches, reference: Refe
     )
 
 
-def answer(deployed: Deployed, images: Tensor, labels: Tensor | None) -> Answers:
-    """Run a plan on a batch.
+def answer(deployed: Deployed, images: Tensor) -> tuple[Tensor, ...]:
+    """Run a plan on a batch, and return the network's outputs.
 
     Raises:
         PlanError: The bytes that crossed are not those of the plan.
@@ -314,7 +317,7 @@ def answer(deployed: Deployed, images: Tensor, labels: Tensor | None) -> Answers
             f"plan: must send {deployed.crossing_bytes} bytes an image, sent {sent} for "
             f"{len(images)} images"
         )
-    return answers_of(outputs, labels, len(images))
+    return outputs
 
 
 def score(

@@ -130,6 +130,15 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any
     write_text(path, text.getvalue())
 
 
+def read_header(path: Path) -> tuple[str, ...]:
+    """Read the header of a CSV file, empty if the file is.
+
+    Raises:
+        FileError: The file is missing.
+    """
+    return tuple(_read_text(path).partition("\n")[0].strip().split(","))
+
+
 def read_csv(path: Path, header: Sequence[str]) -> list[dict[str, str]]:
     """Read the rows of a CSV file that has exactly this header.
 

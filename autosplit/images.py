@@ -12,12 +12,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from autosplit.coco import Truth
 from autosplit.errors import DataError
 from autosplit.idx import idx_shape, iterate_idx
 from autosplit.pyfile import call_function
 
 Preprocess = Callable[[Image.Image], Tensor]
-Labelled = tuple[Tensor, int | None]
+Label = int | Truth
+"""The number of an image's class, or what is to be found in it."""
+Labels = Tensor | tuple[Truth, ...]
+"""Labels of a batch: classes, int64 of shape (n,), or what is to be found in each image."""
+Labelled = tuple[Tensor, Label | None]
 
 
 class Source(Protocol):
@@ -26,7 +31,7 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[Labelled]:
         """Yield each network input, float32 of shape (C, H, W), with its label if it has one."""
 
-    def raw(self) -> Iterator[tuple[bytes, int | None]]:
+    def raw(self) -> Iterator[tuple[bytes, Label | None]]:
         """Yield the bytes that each input is made from, with its label."""
 
 
@@ -69,7 +74,7 @@ class Images:
 
     def batches(
         self, size: int, places: Sequence[int] | None = None
-    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+    ) -> Iterator[tuple[Tensor, Labels | None]]:
         """Yield the images in batches, the last one perhaps smaller.
 
         Args:
@@ -77,7 +82,7 @@ class Images:
             places: numbers of the images to take, ascending; all of them when None.
 
         Yields:
-            Inputs, float32 of shape (n, C, H, W), and their labels, int64 of shape (n,), or None.
+            Inputs, float32 of shape (n, C, H, W), and their labels, or None.
 
         Raises:
             DataError: An image cannot be read, or is not of the shape of the others.
@@ -88,7 +93,7 @@ class Images:
             if len(shapes) > 1:
                 found = " and ".join(map(str, sorted(shapes)))
                 raise DataError(f"data: images must all have one shape, got {found}")
-            labels = torch.tensor([label or 0 for _, label in batch]) if self.has_labels else None
+            labels = _stack([label for _, label in batch]) if self.has_labels else None
             yield torch.stack([image for image, _ in batch]), labels
 
     def _taken(self, places: Sequence[int] | None) -> Iterator[Labelled]:
@@ -103,18 +108,30 @@ class Images:
         return (image for place, image in enumerate(read) if place in wanted)
 
 
+def _stack(labels: list[Label | None]) -> Labels:
+    """Labels of one batch, all of one kind."""
+    truths = tuple(label for label in labels if isinstance(label, Truth))
+    return truths or torch.tensor(labels)
+
+
 @dataclass(frozen=True, slots=True)
 class Photos:
     """Files that Pillow reads, with a label each or None."""
 
-    files: tuple[tuple[Path, int | None], ...]
+    files: tuple[tuple[Path, Label | None], ...]
     preprocess: Preprocess
 
     def __iter__(self) -> Iterator[Labelled]:
         for path, label in self.files:
-            yield self.preprocess(read_photo(path)), label
+            image = read_photo(path)
+            if isinstance(label, Truth) and image.size != (label.width, label.height):
+                raise DataError(
+                    f"{path}: must be of the size that its annotations say, "
+                    f"{label.width}x{label.height}, is {image.width}x{image.height}"
+                )
+            yield self.preprocess(image), label
 
-    def raw(self) -> Iterator[tuple[bytes, int | None]]:
+    def raw(self) -> Iterator[tuple[bytes, Label | None]]:
         """Yield the bytes of each file."""
         for path, label in self.files:
             try:
@@ -154,7 +171,7 @@ class IdxPair:
         for pixels, label in zip(iterate_idx(self.images), iterate_idx(self.labels), strict=True):
             yield self.preprocess(Image.fromarray(pixels)), int(label)
 
-    def raw(self) -> Iterator[tuple[bytes, int | None]]:
+    def raw(self) -> Iterator[tuple[bytes, Label | None]]:
         """Yield the pixels of each image."""
         image_shape, label_shape = idx_shape(self.images), idx_shape(self.labels)
         if len(image_shape) != 3 or label_shape != image_shape[:1]:
@@ -200,7 +217,7 @@ class Batches:
                 )
             yield from zip(images.float().cpu(), numbers, strict=True)
 
-    def raw(self) -> Iterator[tuple[bytes, int | None]]:
+    def raw(self) -> Iterator[tuple[bytes, Label | None]]:
         """Yield the shape and values of each input."""
         for image, label in self:
             shape = str(tuple(image.shape)).encode()

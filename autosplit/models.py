@@ -4,7 +4,7 @@ import hashlib
 import importlib.util
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from autosplit.saved import load_checkpoint, program_input, read_program
 
 DEFAULT_MODEL = "efficientnet-lite0"
 BUNDLED = Path(__file__).parent / "bundled"
+SCENES = BUNDLED / "scenes"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +65,8 @@ def load_model(
 
     Args:
         spec: ``efficientnet-lite0`` (ImageNet weights), ``fashion-resnet`` (bundled),
-            ``torchvision:NAME``, ``yolo:NAME`` or ``yolo:FILE.cfg`` (Darknet),
+            ``scenes-yolo`` (bundled, a detector of garments), ``torchvision:NAME``,
+            ``yolo:NAME`` or ``yolo:FILE.cfg`` (Darknet),
             ``torchvision-backbone:NAME`` (of a detector), ``path/to/file.py:function`` (a
             function without arguments that returns a module, or a module and an example input)
             or ``file.pt2`` (a saved ``torch.export`` program).
@@ -166,6 +168,14 @@ def _fashion_resnet(request: Request) -> Built:
     size = (IMAGE_SIZE, IMAGE_SIZE)
     preprocess = Preprocess(size, size, (MEAN,), (STD,))
     return Built("fashion_resnet", module, torch.zeros(1, 1, *size), preprocess, b"fashion-resnet")
+
+
+def _scenes_yolo(request: Request) -> Built:
+    from autosplit import detectors  # noqa: PLC0415 - torchvision is slow to import
+
+    weights = None if request.checkpoint else str(SCENES / "scenes.safetensors")
+    built = detectors.yolo(replace(request, spec=f"yolo:{SCENES / 'scenes.cfg'}", weights=weights))
+    return replace(built, name="scenes_yolo")
 
 
 def _torchvision(request: Request) -> Built:
@@ -314,5 +324,6 @@ _AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 _BUILT_IN: dict[str, Callable[[Request], Built]] = {
     "efficientnet-lite0": _efficientnet_lite0,
     "fashion-resnet": _fashion_resnet,
+    "scenes-yolo": _scenes_yolo,
 }
 _DETECTORS = ("yolo", "torchvision-backbone")

@@ -10,27 +10,12 @@ from typing import Any
 from autosplit.graph import Graph
 from autosplit.plan import Plan, Prediction
 
-SUMMARY_HEADER = (
+PLANS_HEADER = (
     "name method link cut edge_layers weight_bits_avg activation_bits_avg cut_bits cut_bytes "
-    "edge_memory_bytes distortion optimality_gap edge_s transfer_s cloud_s latency_s pareto "
-    "images top1 top5 agreement top1_low top1_high drop"
+    "edge_memory_bytes distortion optimality_gap edge_s transfer_s cloud_s latency_s pareto"
 ).split()
-PLANS_HEADER = SUMMARY_HEADER[: SUMMARY_HEADER.index("images")]
-SCORES_HEADER = (
-    "name",
-    "images",
-    "top1",
-    "top5",
-    "agreement",
-    "top1_low",
-    "top1_high",
-    "drop",
-    "cut_bytes",
-)
 LATENCY_HEADER = ("name", "edge", "cloud", "link", "edge_s", "transfer_s", "cloud_s", "latency_s")
 LAYER_LATENCY_HEADER = ("name", "layer", "side", "device", "seconds")
-FLOAT = "float"
-"""Name of the float network's own row among the scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +28,7 @@ class Row:
         prediction: Seconds over this link.
         fits: Whether the edge half keeps the memory limit.
         drop: Accuracy points lost, measured; None if it was not measured.
-        top1: Share of labels right, 0..1, or of answers equal to the float network's.
+        accuracy: By the task's metric, 0..1, or agreement with the float network without labels.
         stopped: Whether it was measured on a part of the images only, for it must lose too much.
     """
 
@@ -52,7 +37,7 @@ class Row:
     prediction: Prediction
     fits: bool
     drop: float | None = None
-    top1: float | None = None
+    accuracy: float | None = None
     stopped: bool = False
 
     @property
@@ -222,7 +207,7 @@ def draw(
     lines = -(-len(links) // columns)
     figure = Figure(figsize=(6.2 * columns, 4.2 * lines + 0.4), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
-    seconds = [row.latency_s for row in rows if row.top1 is not None]
+    seconds = [row.latency_s for row in rows if row.accuracy is not None]
     wide = bool(seconds) and max(seconds) > WIDE * min(seconds)
     for place, axis in enumerate(axes.flat):
         if place >= len(links):
@@ -269,8 +254,8 @@ def _plain_log(axis: Any) -> None:
 
 def _panel(axis: Any, rows: Sequence[Row], chosen: Row | None) -> None:
     """One link: measured plans, the front among them, the baselines and the pick."""
-    seen = [row for row in rows if row.top1 is not None and not row.stopped]
-    stopped = [row for row in rows if row.top1 is not None and row.stopped]
+    seen = [row for row in rows if row.accuracy is not None and not row.stopped]
+    stopped = [row for row in rows if row.accuracy is not None and row.stopped]
     if stopped:
         axis.scatter(
             *_points(stopped), s=14, facecolor="none", edgecolor="#9aa4b0", label="stopped early"
@@ -314,9 +299,9 @@ def _label(axis: Any, rows: Sequence[Row]) -> None:
     """
     axis.get_xlim(), axis.get_ylim()  # makes matplotlib settle them
     taken: list[tuple[float, float]] = []
-    named = [row for row in rows if row.top1 is not None and row.plan.name == row.plan.method]
-    for row in sorted(named, key=lambda r: (r.latency_s, r.top1 or 0.0, r.plan.name)):
-        point = (row.latency_s * 1e3, 100 * (row.top1 or 0.0))
+    named = [row for row in rows if row.accuracy is not None and row.plan.name == row.plan.method]
+    for row in sorted(named, key=lambda r: (r.latency_s, r.accuracy or 0.0, r.plan.name)):
+        point = (row.latency_s * 1e3, 100 * (row.accuracy or 0.0))
         across, up = axis.transAxes.inverted().transform(axis.transData.transform(point))
         left = bool(across > 0.7)
         up += 0.8 * LINE
@@ -335,13 +320,13 @@ def _label(axis: Any, rows: Sequence[Row]) -> None:
 
 
 def _points(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
-    return [row.latency_s * 1e3 for row in rows], [100 * (row.top1 or 0.0) for row in rows]
+    return [row.latency_s * 1e3 for row in rows], [100 * (row.accuracy or 0.0) for row in rows]
 
 
 def _front(rows: Sequence[Row]) -> list[Row]:
     """Rows with more accuracy than every faster one, by latency."""
     front: list[Row] = []
-    for row in sorted(rows, key=lambda r: (r.latency_s, -(r.top1 or 0.0), r.plan.name)):
-        if not front or (row.top1 or 0.0) > (front[-1].top1 or 0.0):
+    for row in sorted(rows, key=lambda r: (r.latency_s, -(r.accuracy or 0.0), r.plan.name)):
+        if not front or (row.accuracy or 0.0) > (front[-1].accuracy or 0.0):
             front.append(row)
     return front

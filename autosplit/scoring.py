@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed
 from torch import Tensor
 
+from autosplit.boxscore import BoxRecord, Detector
 from autosplit.capture import Program
+from autosplit.data import DataSet
 from autosplit.errors import DataError
-from autosplit.evaluate import Answers, Batches, Score, answer, answers_of, deploy, score
+from autosplit.evaluate import Batches, answer, answers_of, deploy
 from autosplit.files import read_json, write_json
-from autosplit.images import Images
-from autosplit.looks import Places, Standing, looks
+from autosplit.images import Images, Labels
+from autosplit.looks import Places, looks
+from autosplit.models import Model
 from autosplit.plan import PlanFile
+from autosplit.preprocess import Letterbox
 from autosplit.progress import Progress
-from autosplit.report import FLOAT
+from autosplit.records import ClassRecord, Record
+from autosplit.task import FLOAT
 
 BATCH_ELEMENTS = 4_000_000
 """Input elements of a batch: enough to keep the cores busy, few enough to stay out of swap."""
@@ -26,38 +31,55 @@ CACHE_BYTES = 2**30
 """Decoded evaluation images are kept in memory up to this size, else read again for each plan."""
 
 
-@dataclass
-class Record:
-    """What became of the images run so far, in the order in which they are run.
+@dataclass(frozen=True)
+class Judge:
+    """How a network's answers are read and put down.
 
     Attributes:
-        classes: Class answered per image.
-        hits: Per image 1 if that is its label, else 0; None without labels.
-        hits5: The same of the five most probable classes.
-        total: Images there are.
+        read: Outputs of a batch, its labels and number of images -> what ``Record.add`` takes.
+        empty: Makes an empty record.
     """
 
-    total: int = 0
-    classes: list[int] = field(default_factory=list)
-    hits: list[int] | None = None
-    hits5: list[int] | None = None
+    read: Callable[[tuple[Tensor, ...], Labels | None, int], Any]
+    empty: Callable[[], Record]
 
-    @property
-    def seen(self) -> int:
-        """Images run so far."""
-        return len(self.classes)
 
-    @property
-    def done(self) -> bool:
-        """Whether all images were run."""
-        return 0 < self.total == self.seen
+CLASSES = Judge(answers_of, ClassRecord)
+"""Of classifiers."""
+RECORDS: dict[str, type[Record]] = {kind.task.name: kind for kind in (ClassRecord, BoxRecord)}
+"""Task -> its records."""
 
-    def add(self, answers: Answers) -> None:
-        """Put down the answers to the next images."""
-        self.classes += answers.classes.tolist()
-        if answers.hits is not None and answers.hits5 is not None:
-            self.hits = (self.hits or []) + answers.hits.int().tolist()
-            self.hits5 = (self.hits5 or []) + answers.hits5.int().tolist()
+
+def judge_of(model: Model, data: DataSet) -> Judge:
+    """How the answers of a network to the images of a data set are read.
+
+    Raises:
+        DataError: The data have boxes of other classes than the network's.
+    """
+    if not model.heads:
+        return CLASSES
+    if data.labels:
+        _check_classes(model.labels, data.labels)
+    place = model.preprocess
+    if not isinstance(place, Letterbox):
+        raise DataError(f"{model.name}: a detector must take letterboxed images")
+    detector = Detector(model.heads, place.size, place.back, model.labels)
+    return Judge(detector.read, lambda: BoxRecord(labels=model.labels))
+
+
+def _check_classes(network: tuple[str, ...], data: tuple[str, ...]) -> None:
+    """Make sure that boxes are of the network's classes; names are compared where both have any."""
+    if len(data) != len(network):
+        raise DataError(
+            f"data: must have the network's {len(network)} classes, has {len(data)} categories, "
+            f"from {data[0]!r} to {data[-1]!r}"
+        )
+    named = not any(name.isdecimal() for name in (*network, *data))
+    if named and not any(map(str.__eq__, network, data)):
+        raise DataError(
+            f"data: must have the network's classes, its first is {network[0]!r}, "
+            f"the data's is {data[0]!r}"
+        )
 
 
 @dataclass(frozen=True)
@@ -76,13 +98,15 @@ class Ledger:
         """The record of an edge half; empty if it was never run on the same network and images."""
         path = self._path(half)
         if not path.exists():
-            return Record()
+            return ClassRecord()
         data = read_json(path, "record")
-        return Record(**data["record"]) if data.get("source") == self._source(half) else Record()
+        if data.get("source") != self._source(half):
+            return ClassRecord()
+        return RECORDS[data["task"]].of(data["record"])
 
     def keep(self, half: str, record: Record) -> None:
         """Keep a record."""
-        data = {"source": self._source(half), "record": asdict(record)}
+        data = {"source": self._source(half), "task": record.task.name, "record": record.data()}
         write_json(self._path(half), "record", data)
 
     def forget(self, half: str) -> None:
@@ -109,7 +133,7 @@ class Looks:
     images: Images
     size: int
     parts: tuple[Places, ...]
-    _kept: dict[int, list[tuple[Tensor, Tensor | None]]] = field(default_factory=dict)
+    _kept: dict[int, list[tuple[Tensor, Labels | None]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, images: Images, program: Program, asked: int, seed: int) -> Looks:
@@ -136,7 +160,7 @@ class Looks:
         """Number of images."""
         return sum(map(len, self.parts))
 
-    def after(self, seen: int) -> Iterator[Iterable[tuple[Tensor, Tensor | None]]]:
+    def after(self, seen: int) -> Iterator[Iterable[tuple[Tensor, Labels | None]]]:
         """Batches of each group, one after the other, behind the images already run.
 
         Raises:
@@ -147,11 +171,11 @@ class Looks:
                 yield self._batches(number, part)
             seen -= len(part)
 
-    def _batches(self, number: int, part: Places) -> Iterator[tuple[Tensor, Tensor | None]]:
+    def _batches(self, number: int, part: Places) -> Iterator[tuple[Tensor, Labels | None]]:
         if number in self._kept:
             yield from self._kept[number]
             return
-        kept: list[tuple[Tensor, Tensor | None]] = []
+        kept: list[tuple[Tensor, Labels | None]] = []
         room = CACHE_BYTES - sum(b[0].nbytes for group in self._kept.values() for b in group)
         count = 0
         for batch in self.images.batches(self.size, part.tolist()):
@@ -176,19 +200,22 @@ class Trials:
         program: The captured network.
         looks: The images.
         ledger: Where records are kept.
+        judge: How answers are read.
     """
 
     program: Program
     looks: Looks
     ledger: Ledger
+    judge: Judge = CLASSES
 
     def reference(self) -> Record:
         """Run the float network on all images, unless that was done before."""
         record = self._find(FLOAT)
         for group in self.looks.after(record.seen):
             for images, labels in group:
-                record.add(answers_of(self.program.run((images,)), labels, len(images)))
+                record.add(self.judge.read(self.program.run((images,)), labels, len(images)))
             self.ledger.keep(FLOAT, record)
+        record.check()
         return record
 
     def run(
@@ -214,28 +241,20 @@ class Trials:
                 break
             deployed = deployed or deploy(self.program, file)
             for images, labels in group:
-                record.add(answer(deployed, images, labels))
+                record.add(self.judge.read(answer(deployed, images), labels, len(images)))
             self.ledger.keep(half, record)
         return record, record.seen - before
 
     def _find(self, half: str) -> Record:
         record = self.ledger.find(half)
-        if record.total not in (0, self.looks.total):
-            record = Record()
+        if record.total != self.looks.total:
+            record = self.judge.empty()
         record.total = self.looks.total
         return record
 
     def lost(self, record: Record, reference: Record, max_drop: float) -> bool:
         """Whether a plan loses more than is allowed, for certain or with the confidence asked."""
-        seen, total = record.seen, record.total
-        if reference.hits is None:
-            same = sum(map(int.__eq__, record.classes, reference.classes))
-            standing = Standing(seen - same, 0, seen, total, 0)
-        else:
-            pairs = list(zip(record.hits or [], reference.hits, strict=False))
-            hopeful = total - seen - sum(reference.hits[seen:])
-            standing = Standing(pairs.count((0, 1)), pairs.count((1, 0)), seen, total, hopeful)
-        return standing.least_drop(max(len(self.looks.parts) - 1, 1)) > max_drop + 1e-9
+        return record.lost(reference, max_drop, max(len(self.looks.parts) - 1, 1))
 
 
 def score_all(
@@ -306,51 +325,6 @@ def choose(
                     break
             advance(1)
     return plans, images
-
-
-def float_row(reference: Record) -> dict[str, Any]:
-    """The float network's row of ``scores.csv``."""
-    seen = reference.seen
-    return {
-        "name": FLOAT,
-        "images": seen,
-        "top1": None if reference.hits is None else sum(reference.hits) / seen,
-        "top5": None if reference.hits5 is None else sum(reference.hits5) / seen,
-        "agreement": 1.0,
-        "drop": 0.0,
-    }
-
-
-def plan_row(file: PlanFile, record: Record, reference: Record) -> dict[str, Any] | None:
-    """A plan's row of ``scores.csv``, over the images it was run on; None if it was run on none."""
-    seen = record.seen
-    if not seen:
-        return None
-    same = sum(map(int.__eq__, record.classes, reference.classes))
-    found = score(
-        file.plan.crossing_bytes,
-        file.plan.name,
-        seen,
-        same=same,
-        hits=None if record.hits is None else sum(record.hits),
-        hits5=None if record.hits5 is None else sum(record.hits5),
-        float_hits=None if reference.hits is None else sum(reference.hits[:seen]),
-    )
-    return _row(found)
-
-
-def _row(score: Score) -> dict[str, Any]:
-    return {
-        "name": score.plan,
-        "images": score.images,
-        "top1": score.top1,
-        "top5": score.top5,
-        "agreement": score.agreement,
-        "top1_low": score.low,
-        "top1_high": score.high,
-        "drop": score.drop,
-        "cut_bytes": score.crossing_bytes,
-    }
 
 
 def batch_size(program: Program, asked: int) -> int:

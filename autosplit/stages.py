@@ -70,13 +70,14 @@ from autosplit.search.problem import Problem
 from autosplit.search.thin import thin
 from autosplit.stats import STATS_FILES, read_stats, write_stats
 from autosplit.summary import fastest_first, headline, pick_all, pick_file, summarize
+from autosplit.task import FLOAT, write_scores
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from autosplit.capture import Program
     from autosplit.models import Model
-    from autosplit.scoring import Ledger, Looks
+    from autosplit.scoring import Ledger, Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def run_stats(
         return Outcome("stats", True, f"stats: nothing new to do in {folder}")
     from autosplit.data import load_data
     from autosplit.measure import measure
-    from autosplit.scoring import batches_of
+    from autosplit.scoring import batches_of, judge_of
 
     model = _load_model(options)
     program = _capture(model)
@@ -129,6 +130,7 @@ def run_stats(
         calibration_images=options.calibration_images or None,
         seed=options.seed,
     )
+    judge_of(model, data)
     count = len(data.calibration)
     given_batches = batches_of(data.calibration, program, options.batch_size)
     with progress(f"stats: {model.name} on {count} images", 2 * count) as advance:
@@ -331,20 +333,22 @@ def run_quantize(
         return Outcome("quantize", True, f"quantize: nothing new to do in {folder}")
     files = read_plans(folder, graph, names)
     files = {name: file for name, file in files.items() if file.plan.cloud_bits >= FLOAT_BITS[0]}
-    from autosplit.scoring import Ledger, float_row, plan_row
+    from autosplit.scoring import Ledger
 
     ledger = Ledger(folder / "stages" / "scores", source)
     halves = {name: file.half_sha256 for name, file in files.items()}
     if force:
-        for half in (report.FLOAT, *halves.values()):
+        for half in (FLOAT, *halves.values()):
             ledger.forget(half)
     text = _measure(folder, measured, options, files, ledger, limit, progress)
-    reference = ledger.find(report.FLOAT)
-    rows = [plan_row(file, ledger.find(halves[name]), reference) for name, file in files.items()]
+    reference = ledger.find(FLOAT)
+    rows = [reference.float_row()]
+    for name, file in files.items():
+        row = ledger.find(halves[name]).plan_row(file.plan, reference)
+        rows += [row] if row else []
     clear_stamp(folder, "quantize")
-    kept = [float_row(reference), *(row for row in rows if row)]
-    write_csv(folder / "scores.csv", report.SCORES_HEADER, kept)
-    write_stamp(folder, "quantize", Stamp(plain(options), inputs, ("scores.csv",)))
+    outputs = write_scores(folder, reference.task, rows)
+    write_stamp(folder, "quantize", Stamp(plain(options), inputs, outputs))
     return Outcome("quantize", False, text)
 
 
@@ -358,16 +362,16 @@ def _measure(
     progress: Progress,
 ) -> str:
     """Run plans on the images they were not run on yet; what was done, in words."""
-    from autosplit.scoring import Trials, choose, score_all
+    from autosplit.scoring import choose, score_all
 
     if options.max_drop is None:
-        halves = {file.half_sha256 for file in files.values()} | {report.FLOAT}
+        halves = {file.half_sha256 for file in files.values()} | {FLOAT}
         if all(ledger.find(half).done for half in halves):
             return f"quantize: {len(files)} plans, 0 measured anew"
-        trials = Trials(*_evaluation(folder, measured, options), ledger)
+        trials = _trials(folder, measured, options, ledger)
         plans, _ = score_all(trials, list(files.values()), options.jobs, progress)
         return f"quantize: {len(files)} plans, {plans} measured anew"
-    trials = Trials(*_evaluation(folder, measured, options), ledger)
+    trials = _trials(folder, measured, options, ledger)
     orders = fastest_first(folder, files, limit)
     plans, images = choose(trials, files, orders, options.max_drop, progress)
     candidates = {name for order in orders for name in order}
@@ -378,16 +382,16 @@ def _measure(
     )
 
 
-def _evaluation(
-    folder: Path, measured: StatsOptions, options: QuantizeOptions
-) -> tuple[Program, Looks]:
+def _trials(
+    folder: Path, measured: StatsOptions, options: QuantizeOptions, ledger: Ledger
+) -> Trials:
     """The network of a run folder and its evaluation data.
 
     Raises:
         StageError: The network is another one than was measured.
     """
     from autosplit.data import load_data
-    from autosplit.scoring import Looks
+    from autosplit.scoring import Looks, Trials, judge_of
 
     model = _load_model(measured)
     program = _capture(model)
@@ -402,7 +406,8 @@ def _evaluation(
         evaluation_images=options.images or None,
         seed=measured.seed,
     )
-    return program, Looks.of(data.evaluation, program, measured.batch_size, measured.seed)
+    looks = Looks.of(data.evaluation, program, measured.batch_size, measured.seed)
+    return Trials(program, looks, ledger, judge_of(model, data))
 
 
 def run_collect(
@@ -432,7 +437,7 @@ def run_collect(
     with progress("collect: drawing", 1) as advance:
         report.draw(folder / "pareto.png", summary.rows, picks, summary.title, summary.measured)
         advance(1)
-    write_csv(folder / "summary.csv", report.SUMMARY_HEADER, summary.table)
+    write_csv(folder / "summary.csv", summary.header, summary.table)
     write_yaml(folder / "pick.yaml", "pick", pick_file(folder, picks, link, options.max_drop))
     rows = [row for row in summary.rows if row.link == link]
     text = report.describe(graph, rows, picks[link], options.max_drop, limit)

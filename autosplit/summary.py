@@ -14,9 +14,7 @@ from autosplit.graph import Graph
 from autosplit.plan import Plan, PlanFile, Prediction
 from autosplit.report import Row
 from autosplit.runfolder import plan_names, read_plans, read_stamp
-
-MEASURED = report.SUMMARY_HEADER[report.SUMMARY_HEADER.index("images") :]
-"""Columns of ``summary.csv`` that are taken from ``scores.csv``."""
+from autosplit.task import FLOAT, Task, read_scores
 
 
 @dataclass(frozen=True)
@@ -26,12 +24,14 @@ class Summary:
     Attributes:
         rows: To pick from, by link in the order of ``latency.csv``, then by latency.
         table: The same as rows of ``summary.csv``.
+        header: Its columns.
         title: Network and hardware.
         measured: What was measured of the plans, with its unit.
     """
 
     rows: tuple[Row, ...]
     table: tuple[dict[str, Any], ...]
+    header: tuple[str, ...]
     title: str
     measured: str
 
@@ -45,27 +45,28 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
         limit_bytes: Memory that an edge half may use, None if that is not limited.
     """
     lines = read_csv(folder / "latency.csv", report.LATENCY_HEADER)
-    scores = {row["name"]: row for row in read_csv(folder / "scores.csv", report.SCORES_HEADER)}
+    task, scores = read_scores(folder / "scores.csv")
     plans = read_csv(folder / "plans.csv", report.PLANS_HEADER)
     best = {(row["name"], row["link"]) for row in plans if row["pareto"] == "1"}
     files = read_plans(folder, graph, plan_names(folder))
     links = list(dict.fromkeys(line["link"] for line in lines))
-    whole = scores[report.FLOAT]
+    whole = scores[FLOAT]
     found = []
     for line in lines:
         score = scores.get(line["name"], {})
-        row = _row(files[line["name"]].plan, line, score, limit_bytes)
+        row = _row(files[line["name"]].plan, line, score, task, limit_bytes)
         if score and int(score["images"]) < int(whole["images"]):
             row = replace(row, stopped=True)
         name, link = row.plan.name, row.link
-        measured = {key: score.get(key, "") for key in MEASURED}
+        measured = {key: score.get(key, "") for key in task.measured}
         table = report.plan_row(graph, row.plan, link, pareto=(name, link) in best) | measured
         found.append((row, table))
     found.sort(key=lambda pair: (links.index(pair[0].link), pair[0].latency_s))
-    what = "top-1" if whole["top1"] else "agreement with the float network"
+    what = task.metric_name if whole[task.metric] else task.agreement_name
     return Summary(
         tuple(row for row, _ in found),
         tuple(table for _, table in found),
+        (*report.PLANS_HEADER, *task.measured),
         f"{graph.name}: {lines[0]['edge']} + {lines[0]['cloud']}",
         f"{what} on {whole['images']} images (%)",
     )
@@ -96,18 +97,21 @@ def fastest_first(
 
 
 def _row(
-    plan: Plan, line: Mapping[str, str], score: Mapping[str, str], limit_bytes: int | None
+    plan: Plan,
+    line: Mapping[str, str],
+    score: Mapping[str, str],
+    task: Task,
+    limit_bytes: int | None,
 ) -> Row:
     """One plan over one link, from its line of ``latency.csv`` and its score if it has one."""
     seconds = Prediction(float(line["edge_s"]), float(line["transfer_s"]), float(line["cloud_s"]))
-    top1 = score.get("top1") or score.get("agreement")
     return Row(
         plan=replace(plan, predictions={**plan.predictions, line["link"]: seconds}),
         link=line["link"],
         prediction=seconds,
         fits=limit_bytes is None or plan.edge_memory_bytes <= limit_bytes,
         drop=float(score["drop"]) if score else None,
-        top1=float(top1) if top1 else None,
+        accuracy=task.accuracy(score),
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent / "autosplit"
 ORDER = (
     # numbers and files: no torch from here ...
-    "errors files progress graph jpeg profiles stats options plan latency "
+    "errors files progress graph jpeg profiles stats options plan latency task "
+    "coco darknet_lists detection "
     "search.relaxation search.problem search.pareto search.thin search.cuts "
     "search.states search.prefixes search.allocate search.weights search.activations "
     "search.division search.price search.seconds "
@@ -20,10 +21,11 @@ ORDER = (
     "search.original search.methods "
     "looks report runfolder summary sweepfile sweeptask sweepfigure sweepjobs pack "
     # ... to here
-    "fakequant operators fuse layout layers capture measure partition evaluate "
+    "fakequant operators fuse layout layers capture measure partition pyfile idx images "
+    "evaluate records "
     "networks.fashion_resnet networks.yolo_decode networks.darknet_activations "
     "networks.darknet_cfg networks.darknet_layers networks.darknet networks.darknet_weights "
-    "preprocess pyfile saved modelspec detectors idx images models data scoring "
+    "preprocess saved modelspec detectors models data boxscore scoring "
     "drawing stages detect sweep cli"
 ).split()
 RANK = {name: rank for rank, name in enumerate(ORDER)}

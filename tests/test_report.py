@@ -45,9 +45,9 @@ def plan(name="p", layers=2, memory=500, method="autosplit"):
     )
 
 
-def row(name="p", latency=0.006, drop=0.0, fits=True, link="3mbps", top1=0.9, **about):
+def row(name="p", latency=0.006, drop=0.0, fits=True, link="3mbps", accuracy=0.9, **about):
     seconds = Prediction(latency / 4, latency / 2, latency / 4)
-    return Row(plan(name, **about), link, seconds, fits, drop, top1)
+    return Row(plan(name, **about), link, seconds, fits, drop, accuracy)
 
 
 class TestPick:
@@ -191,9 +191,9 @@ class TestDescribe:
 
 def rows_for(links):
     return [
-        row(name, seconds, link=link, top1=top1, layers=layers, method=method, fits=fits)
+        row(name, seconds, link=link, accuracy=accuracy, layers=layers, method=method, fits=fits)
         for link in links
-        for name, seconds, top1, layers, method, fits in [
+        for name, seconds, accuracy, layers, method, fits in [
             ("cut1", 0.004, 0.8, 1, "autosplit", True),
             ("cut2", 0.006, 0.9, 2, "autosplit", True),
             ("cloud16", 0.2, 0.95, 0, "cloud16", True),
@@ -237,7 +237,7 @@ class TestDraw:
 
     def test_plans_that_were_not_measured_are_left_out(self, tmp_path):
         rows = rows_for(["3mbps"])
-        unknown = replace(row("unknown", 0.5), top1=None, drop=None)
+        unknown = replace(row("unknown", 0.5), accuracy=None, drop=None)
         draw(tmp_path / "a.png", rows, {}, "t", "top-1 (%)")
         draw(tmp_path / "b.png", [*rows, unknown], {}, "t", "top-1 (%)")
 

@@ -9,16 +9,14 @@ import torch
 from autosplit import scoring
 from autosplit.errors import DataError
 from autosplit.progress import silent
+from autosplit.records import ClassRecord
 from autosplit.scoring import (
     Ledger,
     Looks,
-    Record,
     Trials,
     batch_size,
     batches_of,
     choose,
-    float_row,
-    plan_row,
     score_all,
 )
 
@@ -26,16 +24,16 @@ SOURCE = {"model": "aa", "data": "bb"}
 
 
 class TestLedger:
-    RECORD = Record(total=3, classes=[4, 5], hits=[1, 0], hits5=[1, 1])
+    RECORD = ClassRecord(total=3, classes=[4, 5], hits=[1, 0], hits5=[1, 1])
 
     def test_a_record_is_found_again(self, tmp_path):
         ledger = Ledger(tmp_path, SOURCE)
-        assert ledger.find("11") == Record()
+        assert ledger.find("11") == ClassRecord()
 
         ledger.keep("11", self.RECORD)
         assert ledger.find("11") == self.RECORD
         ledger.forget("11")
-        assert ledger.find("11") == Record()
+        assert ledger.find("11") == ClassRecord()
 
     @pytest.mark.parametrize(
         ("source", "half"),
@@ -49,7 +47,7 @@ class TestLedger:
     def test_a_record_of_something_else_is_not_found(self, tmp_path, source, half):
         Ledger(tmp_path, SOURCE).keep("p" * 17, self.RECORD)
 
-        assert Ledger(tmp_path, source).find(half) == Record()
+        assert Ledger(tmp_path, source).find(half) == ClassRecord()
 
 
 @dataclass
@@ -174,8 +172,8 @@ class TestTrials:
         plans, ran = score_all(trials, [self.plan(0), self.plan(20)], 1, silent)
 
         assert (plans, ran) == (2, 2 * self.COUNT)
-        assert float_row(reference)["top1"] == 0.9
-        row = plan_row(self.plan(20), trials.ledger.find("20"), reference)
+        assert reference.float_row()["top1"] == 0.9
+        row = trials.ledger.find("20").plan_row(self.plan(20).plan, reference)
         # of the first 20 in a hundred two are wrong in float, and right when turned round
         assert (row["images"], row["top1"], row["agreement"]) == (self.COUNT, 0.74, 0.8)
         assert row["drop"] == pytest.approx(16.0)
@@ -190,7 +188,7 @@ class TestTrials:
 
         assert ran == record.seen < 100
         assert not record.done
-        assert plan_row(self.plan(60), record, reference)["images"] == ran
+        assert record.plan_row(self.plan(60).plan, reference)["images"] == ran
 
     def test_it_goes_on_where_it_stopped(self, trials, images):
         reference = trials.reference()
@@ -216,7 +214,7 @@ class TestTrials:
 
         plans, ran = choose(trials, files, orders, 3.0, silent)
 
-        assert trials.ledger.find("0") == Record()
+        assert trials.ledger.find("0") == ClassRecord()
         assert trials.ledger.find("2").done
         assert not trials.ledger.find("30").done
         assert ran == sum(trials.ledger.find(half).seen for half in ("2", "30", "60"))
@@ -224,7 +222,7 @@ class TestTrials:
         assert ran < 1.5 * self.COUNT
 
     def test_a_record_of_other_images_is_begun_again(self, trials):
-        trials.ledger.keep("1", Record(total=7, classes=[0] * 7))
+        trials.ledger.keep("1", ClassRecord(total=7, classes=[0] * 7))
         record, ran = trials.run(self.plan(1), trials.reference())
         assert (ran, record.total) == (self.COUNT, self.COUNT)
 

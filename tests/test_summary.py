@@ -5,9 +5,9 @@ import csv
 import pytest
 
 from autosplit.errors import DataError, InfeasibleError
-from autosplit.report import SUMMARY_HEADER
 from autosplit.runfolder import read_graph
-from autosplit.summary import MEASURED, headline, pick_all, summarize
+from autosplit.summary import headline, pick_all, summarize
+from autosplit.task import CLASSIFICATION
 
 
 def rewrite(path, change):
@@ -38,7 +38,7 @@ class TestSummarize:
         summary = summarize(tiny.run, read_graph(tiny.run), None)
 
         assert summary.measured == "agreement with the float network on 12 images (%)"
-        assert {row.top1 for row in summary.rows if row.drop is not None} == {0.75}
+        assert {row.accuracy for row in summary.rows if row.drop is not None} == {0.75}
         assert {line["agreement"] for line in summary.table if line["images"]} == {"0.75"}
 
     def test_a_plan_without_a_score_is_there_without_it(self, tiny):
@@ -48,9 +48,9 @@ class TestSummarize:
         summary = summarize(tiny.run, read_graph(tiny.run), None)
 
         (row, _) = [row for row in summary.rows if row.plan.name == "uniform8"]
-        assert (row.drop, row.top1) == (None, None)
+        assert (row.drop, row.accuracy) == (None, None)
         lines = [line for line in summary.table if line["name"] == "uniform8"]
-        assert {line[key] for line in lines for key in MEASURED} == {""}
+        assert {line[key] for line in lines for key in CLASSIFICATION.measured} == {""}
 
     def test_pareto_is_told_per_plan_and_link(self, tiny):
         def only_one(row):
@@ -76,8 +76,11 @@ class TestSummarize:
     def test_the_table_has_the_columns_of_the_file(self, tiny):
         summary = summarize(tiny.run, read_graph(tiny.run), None)
 
-        assert all(list(line) == SUMMARY_HEADER for line in summary.table)
-        assert "images top1 top5 agreement top1_low top1_high drop".split() == MEASURED
+        assert all(tuple(line) == summary.header for line in summary.table)
+        assert summary.header[-7:] == (
+            *"images top1 top5 agreement top1_low top1_high".split(),
+            "drop",
+        )
 
 
 class TestPicks:

@@ -1,0 +1,196 @@
+"""Measure what a plan does to a detector: run its two halves, decode, and compare the boxes.
+
+With annotations the measure is COCO's average precision.  With or without them, what the plan finds
+is also compared with what the float network finds: its boxes of score 0.25 or more are taken for
+what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autosplit.coco import Truth, truth_of
+from autosplit.detection import Found, Precision, average_precision
+from autosplit.errors import DataError
+from autosplit.images import Labels
+from autosplit.networks.yolo_decode import CONFIDENCE, Detections, YoloHead, detect
+from autosplit.plan import Plan
+from autosplit.task import DETECTION, FLOAT, Task
+
+LEAST_SCORE = 0.005
+"""Boxes below this score are not looked at, as in Darknet's own validation."""
+MOST_FOUND = 100
+"""Boxes of a picture that COCO looks at, the surest."""
+
+
+@dataclass(frozen=True)
+class BoxAnswers:
+    """What a detector finds in some images, and what is to be found there if that is known."""
+
+    found: list[Found]
+    truths: tuple[Truth, ...] | None
+
+
+@dataclass(frozen=True)
+class Detector:
+    """How boxes in pictures are made of a network's outputs.
+
+    Attributes:
+        heads: How each output is read.
+        input_size: Height and width of the input, pixels.
+        back: Boxes of the input, and width and height of a picture -> boxes of the picture.
+        labels: Names of the classes.
+    """
+
+    heads: tuple[YoloHead, ...]
+    input_size: tuple[int, int]
+    back: Callable[[Tensor, int, int], Tensor]
+    labels: tuple[str, ...]
+
+    def read(self, outputs: tuple[Tensor, ...], labels: Labels | None, batch: int) -> BoxAnswers:
+        """What is found in each image of a batch, in pixels of its picture if that is known.
+
+        Args:
+            outputs: The network's.
+            labels: The batch's; images without annotations are measured in the input's pixels.
+            batch: Number of images.
+        """
+        found = detect(outputs, self.heads, self.input_size, LEAST_SCORE)
+        truths = labels if isinstance(labels, tuple) else None
+        pairs = zip(found, truths or (None,) * batch, strict=True)
+        return BoxAnswers([self._place(one, truth) for one, truth in pairs], truths)
+
+    def _place(self, found: Detections, truth: Truth | None) -> Found:
+        boxes = found.boxes[:MOST_FOUND]
+        if truth is not None:
+            boxes = self.back(boxes, truth.width, truth.height)
+        boxes = torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1).double()
+        scores = found.scores[:MOST_FOUND].double()
+        # Rounded, so that the files of a run folder stay small.
+        return Found(
+            boxes.numpy().round(2), scores.numpy().round(6), found.classes[:MOST_FOUND].numpy()
+        )
+
+
+@dataclass
+class BoxRecord:
+    """The record of a detector.
+
+    Attributes:
+        total: Images there are.
+        labels: Names of the classes.
+        found: What was found in each image.
+        truths: What is to be found in each; None without annotations.
+    """
+
+    task: ClassVar[Task] = DETECTION
+    total: int = 0
+    labels: tuple[str, ...] = ()
+    found: list[Found] = field(default_factory=list)
+    truths: list[Truth] | None = None
+
+    @property
+    def seen(self) -> int:
+        """Images run so far."""
+        return len(self.found)
+
+    @property
+    def done(self) -> bool:
+        """Whether all images were run."""
+        return 0 < self.total == self.seen
+
+    def add(self, answers: BoxAnswers) -> None:
+        """Put down the answers to the next images."""
+        self.found += answers.found
+        if answers.truths is not None:
+            self.truths = (self.truths or []) + list(answers.truths)
+
+    def check(self) -> None:
+        """Make sure that plans can be compared with this, the float network's record.
+
+        Raises:
+            DataError: There is nothing to find in any picture, or without annotations the float
+                network finds nothing.
+        """
+        if self.truths is None and not any(truth.boxes for truth in self.own()):
+            raise DataError(
+                "evaluation data: without annotations the float network must find something with a "
+                f"score of {CONFIDENCE}, finds nothing in {self.seen} images; "
+                "give it trained weights, or annotated pictures as coco:DIR"
+            )
+        if self.truths is not None and not any(truth.boxes for truth in self.truths):
+            raise DataError("evaluation data: must have a box in at least one picture, has none")
+
+    def own(self) -> list[Truth]:
+        """What is found in each image with a score that counts, taken for what is there."""
+        return [found.truth(CONFIDENCE) for found in self.found]
+
+    def precision(self, truths: Sequence[Truth]) -> Precision:
+        """How well what was found so far meets what is to be found in the same pictures."""
+        return average_precision(truths[: self.seen], self.found, len(self.labels))
+
+    def lost(self, reference: BoxRecord, max_drop: float, tests: int) -> bool:  # noqa: ARG002
+        """Whether a plan loses more than is allowed; known only when all images were run.
+
+        Average precision is no mean over images, so that no bound holds before.
+        """
+        return self.done and self._drop(reference) > max_drop + 1e-9
+
+    def float_row(self) -> dict[str, Any]:
+        """The float network's row of ``scores.csv``, and its AP by class."""
+        row = {"name": FLOAT, "images": self.seen, "ap_vs_float": 1.0, "ap50_vs_float": 1.0}
+        return row | {"drop": 0.0} | self._against_truths(self.truths)
+
+    def plan_row(self, plan: Plan, reference: BoxRecord) -> dict[str, Any] | None:
+        """A plan's row, over the images it was run on, and its AP by class."""
+        if not self.seen:
+            return None
+        against = self.precision(reference.own()).numbers
+        row = {
+            "name": plan.name,
+            "images": self.seen,
+            "ap_vs_float": against["ap"],
+            "ap50_vs_float": against["ap50"],
+            "drop": self._drop(reference),
+            "cut_bytes": plan.crossing_bytes,
+        }
+        return row | self._against_truths(reference.truths)
+
+    def _against_truths(self, truths: Sequence[Truth] | None) -> dict[str, Any]:
+        if truths is None:
+            return {}
+        precision = self.precision(truths)
+        per_class = dict(zip(self.labels, precision.per_class, strict=True))
+        return {**precision.numbers, "per_class": per_class}
+
+    def _drop(self, reference: BoxRecord) -> float:
+        """Points of AP lost against the float network on the same images."""
+        if reference.truths is None:
+            return 100 * (1 - (self.precision(reference.own()).numbers["ap"] or 0.0))
+        same = replace(reference, found=reference.found[: self.seen])
+        before, after = (part.precision(reference.truths).numbers["ap"] for part in (same, self))
+        return 100 * ((before or 0.0) - (after or 0.0))
+
+    def data(self) -> dict[str, Any]:
+        """The record as a file keeps it."""
+        found = [
+            [one.boxes.tolist(), one.scores.tolist(), one.classes.tolist()] for one in self.found
+        ]
+        truths = None if self.truths is None else [asdict(truth) for truth in self.truths]
+        return {"total": self.total, "labels": list(self.labels), "found": found, "truths": truths}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """The record of ``data``."""
+        found = [
+            Found(np.array(boxes).reshape(-1, 4), np.array(scores), np.array(classes, np.int64))
+            for boxes, scores, classes in data["found"]
+        ]
+        truths = data["truths"] and [truth_of(entry) for entry in data["truths"]]
+        return cls(data["total"], tuple(data["labels"]), found, truths)
