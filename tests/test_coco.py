@@ -1,0 +1,154 @@
+"""COCO's annotation files: what they say by hand, and each way in which they can be wrong."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+from pictures import annotations, coco_folder, picture, write_annotations
+
+from autosplit.coco import COCO_CATEGORIES, Truth, read_coco, read_coco_splits, truth_of
+from autosplit.errors import DataError
+
+FIRST = Truth(
+    40, 30, ((1.0, 2.0, 10.0, 20.0), (5.5, 6.0, 7.0, 8.0)), (1, 0), (150.0, 56.0), (False, True)
+)
+
+
+def changed(folder, change):
+    """A folder whose annotation file was changed."""
+    data = annotations()
+    change(data)
+    coco_folder(folder)
+    return write_annotations(folder, data)
+
+
+class TestReading:
+    def test_a_file_says_what_is_where(self, tmp_path):
+        coco_folder(tmp_path)
+        found = read_coco(tmp_path / "annotations" / "instances_val.json", tmp_path)
+
+        assert found.classes == ("house", "tree")
+        assert found.files == (
+            (tmp_path / "val" / "0.png", FIRST),
+            (tmp_path / "val" / "1.png", Truth(40, 30)),
+        )
+
+    @pytest.mark.parametrize("place", ["val", "images/val", "images", "."])
+    def test_pictures_are_found_where_people_put_them(self, tmp_path, place):
+        picture(tmp_path / place / "0.png")
+        path = write_annotations(tmp_path, annotations(1))
+
+        ((file, _),) = read_coco(path, tmp_path).files
+        assert file.samefile(tmp_path / place / "0.png")
+
+    def test_a_truth_survives_a_file(self):
+        assert truth_of(json.loads(json.dumps(asdict(FIRST)))) == FIRST
+
+
+class TestCategories:
+    def test_there_are_eighty_of_coco_with_their_numbers(self):
+        assert len(COCO_CATEGORIES) == len(set(COCO_CATEGORIES.values())) == 80
+        known = {1: "person", 11: "fire hydrant", 13: "stop sign", 18: "dog", 90: "toothbrush"}
+        assert known.items() <= COCO_CATEGORIES.items()
+
+    def test_some_of_coco_keep_the_places_that_all_of_them_have(self, tmp_path):
+        """Dog is the 17th of the 80, toothbrush the last."""
+        some = [{"id": 90, "name": "toothbrush"}, {"id": 18, "name": "dog"}]
+        coco_folder(tmp_path, categories=some)
+        data = annotations(categories=some)
+        for annotation, number in zip(data["annotations"], (18, 90), strict=True):
+            annotation["category_id"] = number
+        path = write_annotations(tmp_path, data)
+
+        found = read_coco(path, tmp_path)
+        assert len(found.classes) == 80
+        assert found.files[0][1].classes == (16, 79)
+
+
+class TestSplits:
+    def test_training_and_validation_pictures_are_told_apart(self, tmp_path):
+        coco_folder(coco_folder(tmp_path, "train2017", 3), "val2017")
+
+        train, val = read_coco_splits(tmp_path)
+        assert [len(part.files) for part in (train, val)] == [3, 2]
+
+    def test_training_pictures_that_are_not_there_are_left_out(self, tmp_path):
+        coco_folder(tmp_path)
+        write_annotations(tmp_path, annotations(5, name="t{}.png"), "train")
+
+        train, val = read_coco_splits(tmp_path)
+        assert train is None
+        assert len(val.files) == 2
+
+    def test_one_file_serves_for_validation_whatever_its_name(self, tmp_path):
+        assert read_coco_splits(coco_folder(tmp_path, "mine"))[0] is None
+        assert read_coco_splits(coco_folder(tmp_path / "b", "train"))[0] is None
+
+    def test_another_layout_is_not_read(self, tmp_path):
+        assert read_coco_splits(tmp_path) is None
+
+    def test_two_files_for_validation_are_refused(self, tmp_path):
+        coco_folder(coco_folder(tmp_path, "val2014"), "val2017")
+
+        with pytest.raises(DataError, match=r"one annotation file for validation, has .*2014.json"):
+            read_coco_splits(tmp_path)
+
+
+def no_pictures(data):
+    data["images"] = []
+    data["annotations"] = []
+
+
+BAD = {
+    "no categories": (lambda d: d.pop("categories"), "lacks the list 'categories'"),
+    "no category": (lambda d: d.update(categories=[]), "must list categories, lists none"),
+    "no pictures": (no_pictures, "must list pictures, lists none"),
+    "another image": (
+        lambda d: d["annotations"][0].update(image_id=99),
+        "one is of image 99",
+    ),
+    "another category": (
+        lambda d: d["annotations"][0].update(category_id=4),
+        "one is of category 4",
+    ),
+    "no file name": (
+        lambda d: d["images"][0].pop("file_name"),
+        "each of images must have 'file_name', str, got None",
+    ),
+    "a bbox of three": (
+        lambda d: d["annotations"][0].update(bbox=[1, 2, 3]),
+        r"must be left, top, width and height in pixels, got \[1, 2, 3\]",
+    ),
+    "a bbox that is NaN": (
+        lambda d: d["annotations"][0].update(bbox=[1, 2, 3, float("nan")]),
+        "must be left, top, width and height in pixels",
+    ),
+    "a negative width": (
+        lambda d: d["annotations"][0].update(bbox=[1, 2, -3, 4]),
+        "width and height of 0 or more",
+    ),
+    "a missing picture": (
+        lambda d: d["images"][1].update(file_name="gone.png"),
+        r"1 of 2 are missing, the first is .*gone\.png",
+    ),
+}
+
+
+class TestBadFiles:
+    @pytest.mark.parametrize("name", BAD)
+    def test_what_is_wrong_is_said_in_one_line(self, tmp_path, name):
+        change, text = BAD[name]
+        path = changed(tmp_path, change)
+
+        with pytest.raises(DataError, match=text) as caught:
+            read_coco(path, tmp_path)
+        assert str(caught.value).startswith(f"{path}: ")
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("text", ["{", "[]", '"a"', "\xff"])
+    def test_a_file_that_is_no_annotations_is_refused(self, tmp_path, text):
+        path = tmp_path / "a.json"
+        path.write_bytes(text.encode("latin-1"))
+
+        with pytest.raises(DataError, match=r"a\.json: must be"):
+            read_coco(path, tmp_path)

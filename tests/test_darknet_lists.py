@@ -1,0 +1,98 @@
+"""Darknet's lists of pictures: boxes computed by hand, and each way in which they can be wrong."""
+
+import pytest
+from pictures import darknet_folder, picture
+
+from autosplit.coco import Truth
+from autosplit.darknet_lists import read_darknet_splits
+from autosplit.errors import DataError
+
+
+class TestReading:
+    def test_boxes_are_shares_of_the_picture_about_their_centre(self, tmp_path):
+        """0.25 of 40 by 0.2 of 30 pixels about (20, 15) begins at (15, 12)."""
+        train, val = read_darknet_splits(darknet_folder(tmp_path))
+
+        assert train is None
+        assert val.classes == ("house", "tree")
+        (path, truth), (_, empty) = val.files
+        assert path == tmp_path / "images" / "val0.png"
+        assert truth.boxes == (pytest.approx((15, 12, 10, 6)),)
+        assert (truth.classes, truth.areas, truth.crowds) == ((1,), (pytest.approx(60),), (False,))
+        assert empty == Truth(40, 30)
+
+    def test_the_data_file_names_the_lists(self, tmp_path):
+        darknet_folder(darknet_folder(tmp_path, "first", 3), "second")
+        (tmp_path / "other.names").write_text("a\nb\nc\n")
+        (tmp_path / "my.data").write_text(
+            "# mine\nclasses = 3\ntrain = first.txt\nvalid=second.txt\nnames = other.names\n"
+        )
+
+        train, val = read_darknet_splits(tmp_path)
+        assert [len(part.files) for part in (train, val)] == [3, 2]
+        assert val.classes == ("a", "b", "c")
+
+    def test_labels_may_lie_beside_the_picture(self, tmp_path):
+        picture(tmp_path / "a.png")
+        (tmp_path / "a.txt").write_text("0 .5 .5 1 1")
+        (tmp_path / "val.txt").write_text(str(tmp_path / "a.png"))
+
+        _, val = read_darknet_splits(tmp_path)
+        ((_, truth),) = val.files
+        assert truth.boxes == ((0, 0, 40, 30),)
+
+    def test_classes_without_names_may_be_those_of_coco(self, tmp_path):
+        (darknet_folder(tmp_path) / "things.names").unlink()
+
+        _, val = read_darknet_splits(tmp_path)
+        assert (len(val.classes), val.classes[16]) == (80, "dog")
+
+    def test_another_layout_is_not_read(self, tmp_path):
+        assert read_darknet_splits(tmp_path) is None
+
+
+class TestBadFiles:
+    @pytest.mark.parametrize(
+        "line", ["1 0.5 0.5 0.2", "x 0 0 1 1", "-1 0 0 1 1", "0 0.5 0.5 1.5 1", "0 nan 0 0 0"]
+    )
+    def test_a_line_that_is_no_box_is_shown(self, tmp_path, line):
+        path = darknet_folder(tmp_path) / "labels" / "val0.txt"
+        path.write_text(line)
+
+        with pytest.raises(
+            DataError, match=r"val0\.txt: each line must be a class and .*got "
+        ) as e:
+            read_darknet_splits(tmp_path)
+        assert repr(line) in str(e.value)
+
+    def test_a_class_without_a_name_is_refused(self, tmp_path):
+        (darknet_folder(tmp_path) / "labels" / "val0.txt").write_text("2 .5 .5 .1 .1")
+
+        with pytest.raises(DataError, match=r"val\.txt: must have classes 0\.\.1 as named, .* 2"):
+            read_darknet_splits(tmp_path)
+
+    def test_a_missing_picture_is_named(self, tmp_path):
+        (darknet_folder(tmp_path) / "images" / "val1.png").unlink()
+
+        with pytest.raises(DataError, match=r"1 of 2 are missing, the first is .*val1\.png"):
+            read_darknet_splits(tmp_path)
+
+    def test_a_picture_that_is_none_is_named(self, tmp_path):
+        (darknet_folder(tmp_path) / "images" / "val1.png").write_text("no picture")
+
+        with pytest.raises(DataError, match=r"val1\.png: must be an image that can be read"):
+            read_darknet_splits(tmp_path)
+
+    def test_an_empty_list_is_refused(self, tmp_path):
+        (darknet_folder(tmp_path) / "val.txt").write_text("\n")
+
+        with pytest.raises(DataError, match=r"val\.txt: must list pictures, lists none"):
+            read_darknet_splits(tmp_path)
+
+    def test_two_data_files_are_refused(self, tmp_path):
+        darknet_folder(tmp_path)
+        for name in ("a.data", "b.data"):
+            (tmp_path / name).write_text("")
+
+        with pytest.raises(DataError, match=r"must have one \.data file, has a\.data, b\.data"):
+            read_darknet_splits(tmp_path)
