@@ -38,7 +38,7 @@ class BoxAnswers:
 
 
 @dataclass(frozen=True)
-class Detector:
+class BoxReader:
     """How boxes in pictures are made of a network's outputs.
 
     Attributes:

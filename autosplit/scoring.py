@@ -10,7 +10,7 @@ from typing import Any
 from joblib import Parallel, delayed
 from torch import Tensor
 
-from autosplit.boxscore import BoxRecord, Detector
+from autosplit.boxscore import BoxReader, BoxRecord
 from autosplit.capture import Program
 from autosplit.data import DataSet
 from autosplit.errors import DataError
@@ -63,8 +63,8 @@ def judge_of(model: Model, data: DataSet) -> Judge:
     place = model.preprocess
     if not isinstance(place, Letterbox):
         raise DataError(f"{model.name}: a detector must take letterboxed images")
-    detector = Detector(model.heads, place.size, place.back, model.labels)
-    return Judge(detector.read, lambda: BoxRecord(labels=model.labels))
+    reader = BoxReader(model.heads, place.size, place.back, model.labels)
+    return Judge(reader.read, lambda: BoxRecord(labels=model.labels))
 
 
 def _check_classes(network: tuple[str, ...], data: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from autosplit.boxscore import BoxAnswers, BoxRecord, Detector
+from autosplit.boxscore import BoxAnswers, BoxReader, BoxRecord
 from autosplit.coco import Truth
 from autosplit.detection import Found
 from autosplit.errors import DataError
@@ -48,7 +48,7 @@ LESS = [found((A, 0, 0.9), (B, 1, 0.8)), found()]
 
 class TestDetector:
     HEAD = YoloHead(3, ((20.0, 30.0),), 2)
-    DETECTOR = Detector((HEAD,), (64, 64), Letterbox((64, 64)).back, LABELS)
+    READER = BoxReader((HEAD,), (64, 64), Letterbox((64, 64)).back, LABELS)
 
     def outputs(self, batch=1):
         """A map of 2x2 cells of 32 pixels; in row 0, column 1 one tree with all logits 4."""
@@ -61,7 +61,7 @@ class TestDetector:
         """The centre (48, 16) of the input is (96, 0) of a picture of 128x64, of half its size,
         behind 16 rows of border; the anchor is 40x60 there, and ends above the picture.
         """
-        read = self.DETECTOR.read(self.outputs(), (Truth(128, 64),), 1)
+        read = self.READER.read(self.outputs(), (Truth(128, 64),), 1)
         (one,) = read.found
 
         assert one.boxes.tolist() == [[76.0, 0.0, 40.0, 30.0]]
@@ -71,7 +71,7 @@ class TestDetector:
 
     @pytest.mark.parametrize("labels", [None, torch.tensor([3, 4])])
     def test_without_annotations_they_are_in_pixels_of_the_input(self, labels):
-        read = self.DETECTOR.read(self.outputs(2), labels, 2)
+        read = self.READER.read(self.outputs(2), labels, 2)
 
         assert [one.boxes.tolist() for one in read.found] == [[[38.0, 1.0, 20.0, 30.0]]] * 2
         assert read.truths is None

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from pictures import annotations, coco_folder, darknet_folder, picture, write_annotations
 from PIL import Image
 
+from autosplit.coco import Truth
 from autosplit.data import BUNDLED, load_data
 from autosplit.errors import AutoSplitError, DataError, MissingExtraError
 from autosplit.idx import read_idx
@@ -421,3 +423,69 @@ def test_no_photo_is_held_open_or_decoded_before_it_is_needed(folder):
 
     assert len(next(batches)[0]) == 2
     assert Path(folder / "dog" / "2.png").exists()
+
+
+def test_pictures_with_boxes_come_with_what_is_in_them(tmp_path):
+    data = load_data(f"coco:{coco_folder(tmp_path / 'set')}", RGB)
+
+    assert (data.name, data.classes, data.labels) == ("set", 2, ("house", "tree"))
+    assert len(data.calibration) == len(data.evaluation) == 2
+    ((images, labels),) = data.evaluation.batches(4)
+    assert images.shape == (2, 3, 8, 8)
+    assert [truth.classes for truth in labels] == [(1, 0), ()]
+    assert labels[1] == Truth(40, 30)
+
+
+def test_training_pictures_serve_for_calibration(tmp_path):
+    coco_folder(coco_folder(tmp_path, "train", 3), "val")
+    data = load_data(f"coco:{tmp_path}", RGB, calibration_images=2)
+
+    assert (len(data.calibration), len(data.evaluation)) == (2, 2)
+    files = [path.parent.name for path, _ in data.calibration.source.files]
+    assert files == ["train", "train"]
+
+
+def test_darknets_layout_is_read_by_the_same_name(tmp_path):
+    data = load_data(f"coco:{darknet_folder(tmp_path)}", RGB)
+
+    ((_, labels),) = data.evaluation.batches(4)
+    assert [truth.classes for truth in labels] == [(1,), ()]
+
+
+def test_boxes_are_part_of_the_hash(tmp_path):
+    before = load_data(f"coco:{coco_folder(tmp_path)}", RGB).evaluation.sha256
+    data = annotations()
+    data["annotations"][0]["bbox"][0] += 1
+    write_annotations(tmp_path, data)
+
+    assert load_data(f"coco:{tmp_path}", RGB).evaluation.sha256 != before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda folder: (folder / "val" / "1.png").unlink(), r"1 of 2 are missing, .*1\.png"),
+        (lambda folder: truncate(folder / "val" / "1.png"), r"1\.png: must be an image that can"),
+        (
+            lambda folder: picture(folder / "val" / "1.png", (41, 30)),
+            r"1\.png: must be of the size that its annotations say, 40x30, is 41x30",
+        ),
+        (lambda folder: (folder / "annotations" / "instances_val.json").unlink(), "has neither"),
+    ],
+    ids=["missing", "truncated", "of another size", "without annotations"],
+)
+def test_pictures_that_cannot_be_measured_on_are_named(tmp_path, spoil, expected):
+    spoil(coco_folder(tmp_path))
+
+    with pytest.raises(DataError, match=expected) as caught:
+        list(load_data(f"coco:{tmp_path}", RGB).evaluation.batches(2))
+    assert "\n" not in str(caught.value)
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def test_a_folder_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere: must be a folder of annotated pictures"):
+        load_data(f"coco:{tmp_path / 'nowhere'}", RGB)

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from autosplit import stages
-from autosplit.boxscore import BoxRecord, Detector
+from autosplit.boxscore import BoxReader, BoxRecord
 from autosplit.coco import read_coco_splits
 from autosplit.data import BUNDLED, SCENES, load_data
 from autosplit.models import load_model
@@ -153,11 +153,11 @@ class TestBundled:
         assert data.labels == model.labels == CLASSES
 
         place = model.preprocess
-        detector = Detector(model.heads, place.size, place.back, model.labels)
+        reader = BoxReader(model.heads, place.size, place.back, model.labels)
         record = BoxRecord(100, model.labels)
         with torch.inference_mode():
             for images, labels in data.evaluation.batches(25):
-                record.add(detector.read(model.module(images), labels, len(images)))
+                record.add(reader.read(model.module(images), labels, len(images)))
         row = record.float_row()
         assert row["ap50"] >= 0.85
         assert row["ap"] >= 0.6
