@@ -1,0 +1,130 @@
+"""AP of the bundled detector against bits, the whole network on the edge, on the validation scenes.
+
+    apt install dataset-fashion-mnist
+    python experiments/make_scenes.py --out scenes --train 256
+    python experiments/scenes_bits.py --data coco:scenes
+
+Weights "mixed" have widths of 2, 3, 4, 5, 6 and 8 bits whose mean over all weights is at most the
+number given: those with the least sum of distortions, which ``search.allocate`` proves.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from torch import Tensor
+
+from autosplit.capture import Program, capture
+from autosplit.data import load_data
+from autosplit.evaluate import answer, deploy
+from autosplit.files import write_csv
+from autosplit.graph import crossing_bytes, edge_memory_bytes
+from autosplit.measure import measure
+from autosplit.models import load_model
+from autosplit.plan import Plan, PlanFile, quantizers
+from autosplit.scoring import batches_of, judge_of
+from autosplit.search.allocate import allocate
+from autosplit.stats import DEFAULT_WIDTHS, Stats
+
+ASKED = (
+    ("uniform", 8, 8),
+    ("uniform", 6, 8),
+    ("mixed", 6, 8),
+    ("uniform", 4, 8),
+    ("mixed", 4, 8),
+    ("mixed", 3, 8),
+    ("uniform", 6, 6),
+    ("uniform", 4, 4),
+)
+"""Kind of weights, their bits (the mean if mixed), bits of the activations."""
+HEADER = (
+    "weights weight_bits_avg activation_bits edge_memory_bytes images ap ap50 ap75 ap_vs_float "
+    "ap50_vs_float drop"
+).split()
+
+
+def weight_widths(program: Program, stats: Stats, kind: str, bits: int) -> dict[str, int]:
+    """Width of every weight: ``bits`` of all, or mixed with at most that mean."""
+    layers = [layer for layer in program.graph.layers if layer.owns_weight]
+    if kind == "uniform":
+        return dict.fromkeys((layer.name for layer in layers), bits)
+    harm = [
+        [stats.distortions[layer.name, "weight", width].distortion for width in DEFAULT_WIDTHS]
+        for layer in layers
+    ]
+    cost = [[layer.weight_elements * width for width in DEFAULT_WIDTHS] for layer in layers]
+    found = allocate(harm, cost, bits * sum(layer.weight_elements for layer in layers))
+    pairs = zip(layers, found.choice.tolist(), strict=True)
+    return {layer.name: DEFAULT_WIDTHS[place] for layer, place in pairs}
+
+
+def make_plan(
+    program: Program, stats: Stats, name: str, weights: dict[str, int], bits: int
+) -> PlanFile:
+    """All layers on the edge, the input at 8 bits, every other activation at ``bits``."""
+    graph = program.graph
+    cut = graph.prefix(len(graph.layers))
+    activations = {tensor: 8 if tensor in graph.inputs else bits for tensor in cut.edge_tensors}
+    plan = Plan(
+        name=name,
+        method="scenes_bits",
+        edge=cut.edge,
+        weight_bits=weights,
+        activation_bits=activations,
+        distortion=0.0,
+        lower_bound=0.0,
+        edge_memory_bytes=edge_memory_bytes(cut, weights, activations),
+        crossing_bytes=crossing_bytes(cut, activations),
+    )
+    return PlanFile(plan, *quantizers(plan, stats), graph.name, "")
+
+
+def main(
+    data: Annotated[str, typer.Option(help="The scenes, as for autosplit --data.")] = "scenes",
+    out: Annotated[Path, typer.Option(help="The table to write.")] = Path("results/scenes.csv"),
+) -> None:
+    """Measure, print and write the table."""
+    torch.set_num_threads(1)
+    model = load_model("scenes-yolo")
+    program = capture(model.module, (model.example_input,), model.name)
+    found = load_data(data, model.preprocess)
+    judge = judge_of(model, found)
+
+    def calibration() -> Iterator[Tensor]:
+        yield from (images for images, _ in found.calibration.batches(32))
+
+    stats = measure(program, calibration)
+    batches = list(batches_of(found.evaluation, program, 50)())
+    reference = judge.empty()
+    for images, labels in batches:
+        reference.add(judge.read(program.run((images,)), labels, len(images)))
+    rows: list[dict[str, Any]] = [{"weights": "float"} | reference.float_row()]
+    total = sum(layer.weight_elements for layer in program.graph.layers if layer.owns_weight)
+    for kind, bits, activation_bits in ASKED:
+        weights = weight_widths(program, stats, kind, bits)
+        file = make_plan(
+            program, stats, f"{kind}{bits}_{activation_bits}", weights, activation_bits
+        )
+        deployed, record = deploy(program, file), judge.empty()
+        for images, labels in batches:
+            record.add(judge.read(answer(deployed, images), labels, len(images)))
+        used = sum(program.graph.by_name[n].weight_elements * b for n, b in weights.items())
+        about = {
+            "weights": kind,
+            "weight_bits_avg": used / total,
+            "activation_bits": activation_bits,
+            "edge_memory_bytes": file.plan.edge_memory_bytes,
+        }
+        rows.append(about | (record.plan_row(file.plan, reference) or {}))
+        typer.echo(
+            f"{kind} W{bits}A{activation_bits}: AP {100 * rows[-1]['ap']:.2f}, "
+            f"AP50 {100 * rows[-1]['ap50']:.2f}, drop {rows[-1]['drop']:.2f} points"
+        )
+    typer.echo(f"float: AP {100 * rows[0]['ap']:.2f}, AP50 {100 * rows[0]['ap50']:.2f}")
+    write_csv(out, HEADER, [{key: row.get(key) for key in HEADER} for row in rows])
+
+
+if __name__ == "__main__":
+    typer.run(main)
