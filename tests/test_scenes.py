@@ -16,6 +16,7 @@ from autosplit.boxscore import BoxReader, BoxRecord
 from autosplit.coco import read_coco_splits
 from autosplit.data import BUNDLED, SCENES, load_data
 from autosplit.models import load_model
+from autosplit.networks.darknet import load_darknet
 from autosplit.networks.fashion_resnet import CLASSES
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
@@ -135,6 +136,27 @@ class TestTraining:
         for _ in range(20):
             other = right + 0.5 * torch.randn(right.shape, generator=generator)
             assert train.loss_of([other.flatten(1, 2)], [self.HEAD], garments) > least
+
+    def test_even_channels_before_the_heads_compute_the_same(self):
+        network = load_darknet(SCENES / "scenes.cfg").eval()
+        images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            for layer, factor in ((21, 30.0), (29, 0.2)):  # the layers that the heads read
+                getattr(network, str(layer)).norm.weight[4] *= factor
+            before = network(images)
+            train.equalize(network, images)
+            after = network(images)
+            seen = []
+            for layer in (21, 29):
+                getattr(network, str(layer)).register_forward_hook(
+                    lambda _m, _i, output: seen.append(output.abs().amax((0, 2, 3)))
+                )
+            network(images)
+
+        for one, other in zip(before, after, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+        for peaks in seen:
+            torch.testing.assert_close(peaks, peaks.mean().expand_as(peaks))
 
     def test_anchors_are_the_sizes_that_are_there(self):
         sizes = np.array([[10.0, 20.0]] * 5 + [[60.0, 50.0]] * 3)
