@@ -73,6 +73,13 @@ JpegQuality = Annotated[
     typer.Option(min=1, max=95, help="Of the input as a JPEG file, for cloud-jpeg (default: 75)."),
 ]
 Seed = Annotated[int | None, typer.Option(help="Of random weights and samples (default: 0).")]
+Clipping = Annotated[
+    str | None,
+    typer.Option(
+        help="Where activations are clipped: mse (default), minmax, average, percentile, laplace, "
+        "gauss or norm."
+    ),
+]
 Edge = Annotated[str | None, typer.Option(help="Edge device, name or file (default: eyeriss).")]
 Cloud = Annotated[str | None, typer.Option(help="Cloud device, name or file (default: tpu_v1).")]
 LinkNames = Annotated[
@@ -150,6 +157,7 @@ def run(
     batch_size: BatchSize = None,
     seed: Seed = None,
     jpeg_quality: JpegQuality = None,
+    clipping: Clipping = None,
     edge: Edge = None,
     cloud: Cloud = None,
     link: LinkNames = None,
@@ -180,6 +188,7 @@ def run(
         batch_size,
         seed,
         jpeg_quality,
+        clipping,
     )
     given |= _search(edge, cloud, link, memory, widths, methods, front)
     given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
@@ -206,6 +215,7 @@ def stats(
     batch_size: BatchSize = None,
     seed: Seed = None,
     jpeg_quality: JpegQuality = None,
+    clipping: Clipping = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
@@ -220,6 +230,7 @@ def stats(
         batch_size,
         seed,
         jpeg_quality,
+        clipping,
     )
     _stage("stats", _folder(out, model), given, force)
 
@@ -463,6 +474,7 @@ def _stats(
     batch_size: int | None,
     seed: int | None,
     jpeg_quality: int | None,
+    clipping: str | None,
 ) -> dict[str, Any]:
     return {
         "model": model,
@@ -474,6 +486,7 @@ def _stats(
         "batch_size": batch_size,
         "seed": seed,
         "jpeg_quality": jpeg_quality,
+        "clipping": clipping,
     }
 
 

@@ -193,12 +193,12 @@ def activation_clips(
     Raises:
         DataError: The histogram is empty or its edges do not fit.
     """
-    histogram = _Histogram.of(np.asarray(counts, float), np.asarray(edges, float))
+    histogram = Histogram.of(np.asarray(counts, float), np.asarray(edges, float))
     return {bits: histogram.best_clip(_steps(bits)) for bits in widths}
 
 
 @dataclass(frozen=True)
-class _Histogram:
+class Histogram:
     """A distribution, scaled so that its range with zero has length 1.
 
     Attributes:
@@ -222,7 +222,12 @@ class _Histogram:
     unit: float
 
     @classmethod
-    def of(cls, counts: Array, edges: Array) -> _Histogram:
+    def of(cls, counts: Array, edges: Array) -> Histogram:
+        """From values per bin, shape (n,), and the bins' edges, ascending, shape (n + 1,).
+
+        Raises:
+            DataError: The histogram is empty or its edges do not fit.
+        """
         if counts.ndim != 1 or edges.shape != (counts.size + 1,) or counts.sum() <= 0:
             raise DataError("histogram: must have n counts, not all zero, and n + 1 edges")
         zero = int(np.searchsorted(edges, 0.0, side="right")) - 1
@@ -266,6 +271,17 @@ class _Histogram:
             ratio **= 1 / finer
         low, high = -zero * scale, (steps - zero) * scale
         return Clip(low * self.unit + 0.0, high * self.unit, max(least, 0.0) * self.unit**2)
+
+    def error(self, scale: float, zero: int, steps: int) -> float:
+        """Mean squared error on one grid, in the units of the data squared."""
+        if self.low == self.high == 0:
+            return 0.0
+        scale = scale / self.unit
+        top = (steps - zero) * scale
+        boundaries: Array = np.arange(-zero, steps - zero, dtype=np.float64) + 0.5
+        window = self._integrate(boundaries * scale).sum()
+        mse = self.square + top * (top - 2 * self.mean) - 2 * scale * float(window)
+        return max(mse, 0.0) * self.unit**2
 
     def _errors(self, scales: Array, steps: int) -> tuple[Array, npt.NDArray[np.intp]]:
         """Error at each scale with its best zero point, and that zero point, shapes (S,)."""

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from autosplit.capture import Program
+from autosplit.clipping import Observed, check_rule, clip
 from autosplit.errors import DataError
-from autosplit.fakequant import ChannelGrids, Clip, activation_clips, weight_grids
+from autosplit.fakequant import ChannelGrids, Clip, weight_grids
 from autosplit.stats import WIDTHS, Distortion, Role, Stats, TensorStats, WeightGrid
 
 Array = npt.NDArray[Any]
@@ -44,6 +45,7 @@ def measure(
     batches: Callable[[], Iterator[Batch]],
     widths: Sequence[int] = WIDTHS,
     progress: Progress | None = None,
+    clipping: str = "mse",
 ) -> Stats:
     """Measure the network's inputs, every layer's output and every weight.
 
@@ -58,11 +60,15 @@ def measure(
             per network input.
         widths: Widths at which distortion is measured, 1..16.
         progress: Told of each finished batch, weight and tensor.
+        clipping: Rule that says where activations are clipped, a name in ``CLIPPING``; the
+            network's answers never are.
 
     Raises:
+        PlanError: The clipping rule is unknown.
         DataError: There is no sample, an activation or weight is NaN or infinite (names the tensor
             and the batch), or the second pass gives other samples than the first.
     """
+    check_rule(clipping)
     tell = progress or (lambda _step, _done: None)
     ranges: dict[str, _Range] = {}
     with _workers() as pool, torch.no_grad():
@@ -81,11 +87,12 @@ def measure(
         if samples != _pass(program, batches, second, "spreads", tell):
             raise DataError("calibration data: must give the same samples on each pass")
         weights = _weights(program, widths, pool, tell)
-        clips = _clips(spreads, widths, pool, tell)
-    tensors = {
-        name: _tensor_stats(program, name, ranges[name], spreads[name])
-        for name in program.graph.tensors
-    }
+        tensors = {
+            name: _tensor_stats(program, name, ranges[name], spreads[name])
+            for name in program.graph.tensors
+        }
+        rules = dict.fromkeys(spreads, clipping) | dict.fromkeys(answers(program), "minmax")
+        clips = _clips(tensors, spreads, rules, widths, pool, tell)
     distortions: dict[tuple[str, Role, int], Distortion] = {}
     grids: dict[tuple[str, int], WeightGrid] = {}
     for name, (found, square) in weights.items():
@@ -357,16 +364,29 @@ def _weights(
     return found
 
 
+def answers(program: Program) -> tuple[str, ...]:
+    """The scores that a network answers with: outputs that a linear layer writes."""
+    layers = program.graph.by_name
+    return tuple(
+        name for name in program.graph.outputs if name in layers and layers[name].kind == "linear"
+    )
+
+
 def _clips(
+    tensors: Mapping[str, TensorStats],
     spreads: Mapping[str, _Spread],
+    rules: Mapping[str, str],
     widths: Sequence[int],
     pool: ThreadPoolExecutor,
     tell: Progress,
 ) -> dict[str, dict[int, Clip]]:
-    """Clips of every activation tensor."""
+    """Clips of every activation tensor, each by its rule."""
 
     def search(name: str) -> dict[int, Clip]:
-        return activation_clips(*spreads[name].histogram, widths)
+        found, (counts, edges) = tensors[name], spreads[name].histogram
+        extremes = found.min, found.max, found.avg_min, found.avg_max
+        moments = found.mean, found.std, found.b
+        return clip(Observed(*extremes, *moments, counts, edges), rules[name], widths)
 
     found = {}
     for name, clips in zip(spreads, pool.map(search, spreads), strict=True):

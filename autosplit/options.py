@@ -22,6 +22,7 @@ class StatsOptions:
         batch_size: Images per step, 0 for what suits their size; it changes no result but rounding.
         seed: Of random weights and of the choice of images.
         jpeg_quality: Of the input as a JPEG file, for the method ``cloud-jpeg``; 1..95.
+        clipping: Where activations are clipped, a name in ``clipping.CLIPPING``.
     """
 
     model: str = "efficientnet-lite0"
@@ -33,6 +34,7 @@ class StatsOptions:
     batch_size: int = 0
     seed: int = 0
     jpeg_quality: int = 75
+    clipping: str = "mse"
 
 
 @dataclass(frozen=True, slots=True)

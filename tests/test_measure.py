@@ -11,7 +11,7 @@ from torch import nn
 
 from autosplit import measure as measure_module
 from autosplit.capture import capture
-from autosplit.errors import DataError
+from autosplit.errors import DataError, PlanError
 from autosplit.fakequant import fake_quantize
 from autosplit.graph import Graph, Layer
 from autosplit.measure import measure
@@ -336,3 +336,29 @@ def test_an_error_inside_a_captured_network_names_the_layer():
 
     with pytest.raises(DataError, match="batch 1"):
         measure(program, split(data, 2))
+
+
+def test_the_clipping_rule_is_obeyed_but_for_the_answers():
+    """Values 0..7 in a batch: min-max keeps them all at 2 bits, the least error does not."""
+    network = nn.Sequential(nn.ReLU(), nn.Linear(8, 8))
+    program = capture(network.eval(), (torch.zeros(1, 8),))
+    images = torch.randn(64, 8, generator=torch.Generator().manual_seed(0))
+    relu, answer = program.graph.layers[0].name, program.graph.outputs[0]
+
+    whole = measure(program, lambda: iter([images]), clipping="minmax")
+    best = measure(program, lambda: iter([images]))
+
+    greatest = whole.tensors[relu].max
+    assert whole.distortions[relu, "activation", 2].clip_high == pytest.approx(greatest)
+    assert best.distortions[relu, "activation", 2].clip_high < 0.9 * greatest
+    for stats in (whole, best):
+        kept = stats.distortions[answer, "activation", 2]
+        length = stats.tensors[answer].max - stats.tensors[answer].min
+        assert kept.clip_high - kept.clip_low == pytest.approx(length)
+
+
+def test_an_unknown_clipping_rule_is_refused_before_anything_runs():
+    program = capture(nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, 8),))
+
+    with pytest.raises(PlanError, match="clipping: unknown rule 'best', choose from: average"):
+        measure(program, lambda: iter([]), clipping="best")

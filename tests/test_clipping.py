@@ -1,0 +1,123 @@
+"""Clipping rules: one conformance test for all, and each against a count or a known value."""
+
+import math
+
+import numpy as np
+import pytest
+
+from autosplit.clipping import CLIPPING, Observed, aciq_gauss, aciq_laplace, clip
+from autosplit.errors import PlanError
+from autosplit.stats import grid_from_range
+
+
+def observe(values, samples=8):
+    """What the measurement would say of these values."""
+    values = np.asarray(values, dtype=float)
+    rows = values.reshape(samples, -1)
+    counts, edges = np.histogram(values, bins=4096)
+    return Observed(
+        min=values.min(),
+        max=values.max(),
+        avg_min=rows.min(1).mean(),
+        avg_max=rows.max(1).mean(),
+        mean=values.mean(),
+        std=values.std(),
+        b=np.abs(values - values.mean()).mean(),
+        counts=counts.astype(float),
+        edges=edges,
+    )
+
+
+RNG = np.random.default_rng(0)
+SPREAD = RNG.laplace(0, 1, 40_000)
+DATA = {
+    "laplace": SPREAD,
+    "normal": RNG.normal(1, 2, 40_000),
+    "rectified": np.maximum(SPREAD, 0),
+    "negative": -np.abs(SPREAD),
+    "outlier": np.append(SPREAD[:-1], 1e6),
+    "constant": np.full(80, 3.0),
+    "zeros": np.zeros(80),
+    "few": np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("rule", CLIPPING)
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_every_rule_gives_a_grid_that_holds_zero_and_its_true_error(rule, data, bits):
+    values = DATA[data]
+    found = clip(observe(values), rule, (bits,))[bits]
+    scale, zero = grid_from_range(found.low, found.high, bits)
+    levels = np.clip(np.round(values / scale), -zero, 2**bits - 1 - zero)
+    error = np.mean((levels * scale - values) ** 2)
+
+    assert found.low <= 0 <= found.high
+    assert found.mse == pytest.approx(error, rel=0.02, abs=1e-6 * max(values.std(), 1) ** 2)
+
+
+@pytest.mark.parametrize("rule", CLIPPING)
+def test_a_one_sided_tensor_gets_a_one_sided_range(rule):
+    assert clip(observe(DATA["rectified"]), rule, (4,))[4].low == 0
+    assert clip(observe(DATA["negative"]), rule, (4,))[4].high == 0
+
+
+@pytest.mark.parametrize("data", ["laplace", "normal", "rectified", "negative"])
+@pytest.mark.parametrize("rule", CLIPPING)
+def test_no_rule_errs_less_than_the_one_of_least_error(rule, data):
+    observed = observe(DATA[data])
+
+    for bits, found in clip(observed, rule).items():
+        assert clip(observed, "mse", (bits,))[bits].mse <= found.mse * 1.001
+
+
+def test_min_max_and_average_are_what_they_say():
+    observed = observe([0.0, 1.0, -1.0, 3.0], samples=2)
+
+    assert CLIPPING["minmax"](observed, 4) == (-1, 3)
+    assert CLIPPING["average"](observed, 4) == (-0.5, 2)
+
+
+def test_the_percentile_drops_one_value_in_ten_thousand():
+    low, high = CLIPPING["percentile"](observe(np.linspace(-1, 1, 40_000)), 8)
+
+    assert (low, high) == (pytest.approx(-0.9999, abs=1e-5), pytest.approx(0.9999, abs=1e-5))
+
+
+@pytest.mark.parametrize(("bits", "reach"), [(2, 2.83), (3, 3.89), (4, 5.03)])
+def test_laplace_reaches_are_those_of_the_paper(bits, reach):
+    """Banner et al. 2019, section 3.1: 2.83 b, 3.89 b and 5.03 b."""
+    observed = Observed(-1e3, 1e3, -1e3, 1e3, 0, math.sqrt(2), 1, np.ones(2), np.arange(3.0))
+
+    assert aciq_laplace(observed, bits) == (
+        pytest.approx(-reach, abs=0.01),
+        pytest.approx(reach, abs=0.01),
+    )
+
+
+@pytest.mark.parametrize(("bits", "reach"), [(2, 1.71), (3, 2.15), (4, 2.55)])
+def test_gauss_reaches_are_those_of_the_paper(bits, reach):
+    """Banner et al. 2019: 1.71, 2.15 and 2.55 standard deviations."""
+    observed = Observed(-1e3, 1e3, -1e3, 1e3, 0, 1, 0.8, np.ones(2), np.arange(3.0))
+
+    assert aciq_gauss(observed, bits)[1] == pytest.approx(reach, abs=0.01)
+
+
+def test_the_zeros_that_a_rectifier_leaves_move_no_reach():
+    half = np.abs(SPREAD)
+    padded = np.concatenate([half, np.zeros(len(half))])
+
+    for rule in (aciq_laplace, aciq_gauss):
+        assert rule(observe(half), 3)[1] == pytest.approx(rule(observe(padded), 3)[1])
+
+
+def test_laplace_is_near_the_best_on_laplace_data_and_gauss_on_normal_data():
+    for rule, data in (("laplace", DATA["laplace"]), ("gauss", DATA["normal"] - 1)):
+        found = clip(observe(data), rule, (3,))[3]
+
+        assert found.mse < 1.1 * clip(observe(data), "mse", (3,))[3].mse
+
+
+def test_an_unknown_rule_is_refused_by_name():
+    with pytest.raises(PlanError, match=r"clipping: unknown rule 'mze', did you mean 'mse'\?"):
+        clip(observe(SPREAD), "mze")
