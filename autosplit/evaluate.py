@@ -15,9 +15,10 @@ from torch import Tensor, fx
 
 from autosplit.capture import Program
 from autosplit.errors import DataError, PlanError
-from autosplit.fakequant import dequantize, fake_quantize, fake_quantize_, quantize
+from autosplit.fakequant import dequantize, fake_quantize_, quantize
 from autosplit.graph import Cut, packed_bytes
 from autosplit.images import Labels
+from autosplit.integers import IntegerWeight, lower
 from autosplit.jpeg import InputCoding, code
 from autosplit.pack import pack, unpack
 from autosplit.partition import Half, join, split
@@ -177,7 +178,7 @@ def deploy(program: Program, file: PlanFile) -> Deployed:
         )
     cut = graph.cut(file.plan.edge)
     weights = {
-        name: _weight(program, name, file.weights[name])
+        program.weights[name].target: integer_weight(program, file, name)
         for name in cut.weights
         if file.weights[name].scale
     }
@@ -188,26 +189,49 @@ def deploy(program: Program, file: PlanFile) -> Deployed:
         integers = file.activations[tensor]
         if not integers.scale or tensor in jpeg:  # stays as it is
             return node
+        meta = node.meta
         if tensor in graph.inputs:
             node = half.call_function(torch.clone, (node,))
         step, zero = integers.scale[0], integers.zero_point[0]
-        return half.call_function(fake_quantize_, (node, step, zero, integers.bits))
+        node = half.call_function(fake_quantize_, (node, step, zero, integers.bits))
+        node.meta = {**meta}
+        return node
 
-    edge, cloud = split(program, cut, weights, insert)
+    edge, cloud = split(program, cut, insert=insert)
+    edge = lower(edge, weights)
     wire = {tensor: file.activations[tensor] for tensor in cloud.reads}
     return Deployed(program, cut, edge, cloud, wire, file.plan.input_coding)
 
 
-def _weight(program: Program, layer: str, integers: Quantizer) -> Tensor:
-    """A layer's weight as its integers say it, in float."""
+def integer_weight(program: Program, file: PlanFile, layer: str) -> IntegerWeight:
+    """A layer's weight as the integers of a plan: those that it holds, else the nearest.
+
+    Raises:
+        PlanError: The plan has not one scale per output channel, or codes of another shape.
+    """
     weight, axis = program.weight(layer), program.weights[layer].axis
+    integers = file.weights[layer]
     scale, zero = torch.tensor(integers.scale), torch.tensor(integers.zero_point)
     if len(scale) != weight.shape[axis]:
         raise PlanError(
             f"{layer}: must have one scale per output channel ({weight.shape[axis]}), "
             f"the plan has {len(scale)}"
         )
-    return fake_quantize(weight, scale, zero, integers.bits, axis)
+    shape = [1] * weight.dim()
+    shape[axis] = -1
+    if layer in file.codes:
+        codes = torch.from_numpy(file.codes[layer])
+        if codes.shape != weight.shape:
+            raise PlanError(
+                f"{layer}: codes must have the shape {tuple(weight.shape)} of the weight, "
+                f"the plan has {tuple(codes.shape)}"
+            )
+    else:
+        codes = quantize(weight, scale, zero, integers.bits, axis)
+    levels = codes.float() - zero.view(shape)
+    given = file.biases.get(layer)
+    bias = None if given is None else torch.from_numpy(given)
+    return IntegerWeight(levels, scale.double(), axis, bias)
 
 
 @dataclass(frozen=True)

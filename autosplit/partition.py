@@ -145,6 +145,7 @@ class _Copy:
         constants: dict[str, Tensor] = {}
         for node in self.reads.values():
             copied[node] = graph.create_node("placeholder", f"t_{node.name}")
+            copied[node].meta = {**node.meta}
         for name, node in self.reads.items():
             if self.insert is not None:
                 copied[node] = self.insert(graph, copied[node], name)
@@ -163,6 +164,7 @@ class _Copy:
             args = fx.map_arg(node.args, copied.__getitem__)
             kwargs = fx.map_arg(node.kwargs, copied.__getitem__)
             copied[node] = graph.create_node(node.op, node.target, args, kwargs)
+            copied[node].meta = {**node.meta}
             if self.insert is not None and node in self.tensor_of:
                 copied[node] = self.insert(graph, copied[node], self.tensor_of[node])
         graph.output(tuple(copied[node] for node in writes.values()))

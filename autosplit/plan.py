@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from autosplit import __version__
 from autosplit.errors import DataError, FileError, GraphError, PlanError
 from autosplit.files import check_keys, read_yaml, sha256_of, write_yaml
@@ -115,6 +118,9 @@ class PlanFile:
         graph_sha256: Of ``graph.json``, which says which network it is.
         baseline: Name of the plan that it is compared with.
         baseline_latency_s: Link -> seconds of that plan.
+        codes: Layer that stores a weight -> its integers, uint8, in the weight's shape; without,
+            each weight takes the integer nearest to it.
+        biases: Layer -> bias that goes with those, float32, shape (C,); without, the network's.
     """
 
     plan: Plan
@@ -124,6 +130,8 @@ class PlanFile:
     graph_sha256: str
     baseline: str = ""
     baseline_latency_s: Mapping[str, float] = field(default_factory=dict)
+    codes: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    biases: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def half_sha256(self) -> str:

@@ -145,9 +145,9 @@ def run_stats(
                 yield batch
                 advance(len(batch))
 
+        stats = measure(program, batches, clipping=options.clipping)
     if meter is not None:
         stats = replace(stats, input_coding=meter.result)
-        stats = measure(program, batches, clipping=options.clipping)
     clear_stamp(folder, "stats")
     graph = graph_to_dict(program.graph)
     write_json(folder / "graph.json", "graph", graph)

@@ -29,6 +29,7 @@ NO_STATS = {
     "batch_size": None,
     "seed": None,
     "jpeg_quality": None,
+    "clipping": None,
 }
 NO_SEARCH = {
     "edge": None,
@@ -47,7 +48,8 @@ NO_SEARCH = {
 NO_QUANTIZE = {"plans": None, "images": None, "jobs": None, "max_drop": None}
 ALL_STATS = (
     "--model m --weights DEFAULT --checkpoint c.pt --input-size 64 --data d "
-    "--calibration-images 3 --batch-size 4 --seed 5 --jpeg-quality 60"
+    "--calibration-images 3 --batch-size 4 --seed 5 --jpeg-quality 60 "
+    "--clipping gauss"
 )
 STATS = {
     "model": "m",
@@ -59,6 +61,7 @@ STATS = {
     "batch_size": 4,
     "seed": 5,
     "jpeg_quality": 60,
+    "clipping": "gauss",
 }
 ALL_SEARCH = (
     "--edge e --cloud c --link 1mbps,lte --memory 4KiB --widths 8,2 --methods autosplit,cloud16 "

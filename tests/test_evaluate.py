@@ -82,10 +82,10 @@ WEIGHTS = {
 }
 ACTIVATIONS = {
     "x": Quantizer(8, (0.025,), (120,)),
-    "c1": Quantizer(5, (0.06,), (0,)),
-    "c2": Quantizer(7, (0.02,), (60,)),
-    "add": Quantizer(6, (0.05,), (20,)),
-    "fc": Quantizer(8, (0.01,), (128,)),
+    "c1": Quantizer(5, (0.0613,), (0,)),
+    "c2": Quantizer(7, (0.0207,), (60,)),
+    "add": Quantizer(6, (0.0511,), (20,)),
+    "fc": Quantizer(8, (0.01013,), (128,)),
 }
 
 
@@ -110,12 +110,18 @@ def by_hand(network, x, count):
     def out(name, value):
         return rounded(value, ACTIVATIONS[name]) if name in LAYERS[:count] else value
 
+    def bias(name, read):
+        """Rounded to a step of the accumulator, input step times weight step."""
+        value = getattr(network, name).bias
+        step = torch.tensor(WEIGHTS[name].scale) * ACTIVATIONS[read].scale[0]
+        return torch.round(value / step) * step if name in LAYERS[:count] else value
+
     x = rounded(x, ACTIVATIONS["x"])
-    y = functional.conv2d(x, weight("c1"), network.c1.bias, stride=2, padding=1)
+    y = functional.conv2d(x, weight("c1"), bias("c1", "x"), stride=2, padding=1)
     y = out("c1", torch.relu(y))
-    z = out("c2", functional.conv2d(y, weight("c2"), network.c2.bias, padding=1))
+    z = out("c2", functional.conv2d(y, weight("c2"), bias("c2", "c1"), padding=1))
     total = out("add", y + z)
-    return out("fc", functional.linear(total.flatten(1), weight("fc"), network.fc.bias))
+    return out("fc", functional.linear(total.flatten(1), weight("fc"), bias("fc", "add")))
 
 
 class TestDeployed:
