@@ -119,6 +119,10 @@ EvaluationImages = Annotated[
     int | None, typer.Option("--images", help="Images to evaluate on at most (default: all).")
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Plans evaluated at once (default: 1).")]
+Effort = Annotated[
+    str | None,
+    typer.Option(help="How plans are finished first: fast, good (default), best or none."),
+]
 MaxDrop = Annotated[
     float | None,
     typer.Option(
@@ -173,6 +177,7 @@ def run(
     plans: Plans = None,
     images: EvaluationImages = None,
     jobs: Jobs = None,
+    effort: Effort = None,
     max_drop: MaxDrop = None,
     out: Out = None,
     force: Force = False,
@@ -192,7 +197,8 @@ def run(
     )
     given |= _search(edge, cloud, link, memory, widths, methods, front)
     given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
-    given |= {"plans": plans, "images": images, "jobs": jobs, "max_drop": max_drop}
+    given |= {"plans": plans, "images": images, "jobs": jobs, "effort": effort}
+    given |= {"max_drop": max_drop}
     from autosplit import stages
 
     folder = _folder(out, model)
@@ -276,6 +282,7 @@ def quantize(
     plans: Plans = None,
     images: EvaluationImages = None,
     jobs: Jobs = None,
+    effort: Effort = None,
     max_drop: Annotated[
         float | None,
         typer.Option(
@@ -287,7 +294,8 @@ def quantize(
     force: Force = False,
 ) -> None:
     """Measure the accuracy of plans by running them."""
-    given = {"plans": plans, "images": images, "jobs": jobs, "max_drop": max_drop}
+    given: dict[str, Any] = {"plans": plans, "images": images, "jobs": jobs, "effort": effort}
+    given |= {"max_drop": max_drop}
     _stage("quantize", _found(out), given, force)
 
 

@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 from autosplit.errors import PlanError, StageError, did_you_mean
 from autosplit.stats import DEFAULT_WIDTHS
 
+EFFORT_NAMES = ("none", "fast", "good", "best")
+"""How much work finishing a plan may take; see ``recover.EFFORTS``."""
+
 
 @dataclass(frozen=True, slots=True)
 class StatsOptions:
@@ -104,19 +107,24 @@ class QuantizeOptions:
         plans: ``pareto`` (those and the baselines), ``all``, or names separated by commas.
         images: How many images to evaluate on at most; 0 is all.
         jobs: Plans evaluated at the same time; it changes no result.
+        effort: How plans are finished first: ``fast``, ``good`` or ``best``, or ``none``.
         max_drop: Stop at the fastest plan, for each link, that loses at most so many points, and
             stop each faster one once it must lose more; None: run all plans on all images.
 
     Raises:
-        PlanError: ``max_drop`` is no number of points.
+        PlanError: the effort is unknown, or ``max_drop`` is no number of points.
     """
 
     plans: str = "pareto"
     images: int = 0
     jobs: int = 1
+    effort: str = "good"
     max_drop: float | None = None
 
     def __post_init__(self) -> None:
+        if self.effort not in EFFORT_NAMES:
+            near = did_you_mean(self.effort, EFFORT_NAMES)
+            raise PlanError(f"effort: unknown {self.effort!r}{near}")
         _check_max_drop(self.max_drop)
 
 

@@ -10,10 +10,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import safetensors.numpy
 
 from autosplit import __version__
 from autosplit.errors import DataError, FileError, GraphError, PlanError
-from autosplit.files import check_keys, read_yaml, sha256_of, write_yaml
+from autosplit.files import (
+    check_keys,
+    read_yaml,
+    sha256_of,
+    sha256_of_file,
+    write_bytes,
+    write_yaml,
+)
 from autosplit.graph import Cut, Graph, crossing_bytes, edge_memory_bytes
 from autosplit.jpeg import InputCoding, coding_from_dict, coding_to_dict
 from autosplit.stats import WIDTHS, Stats, grid_from_range
@@ -135,12 +143,18 @@ class PlanFile:
 
     @property
     def half_sha256(self) -> str:
-        """Hex digest of all that the answers follow from: cut, widths, scales and zero points.
+        """Hex digest of all that the answers follow from: cut, widths, grids, integers, biases.
 
         Plans of other names, methods or predictions with the same digest answer the same.
         """
         weights, activations = sorted(self.weights.items()), sorted(self.activations.items())
-        return sha256_of(repr((self.plan.edge, weights, activations, self.plan.input_coding)))
+        arrays = [
+            (name, sha256_of(np.ascontiguousarray(values).tobytes()))
+            for part in (self.codes, self.biases)
+            for name, values in sorted(part.items())
+        ]
+        parts = (self.plan.edge, weights, activations, self.plan.input_coding, arrays)
+        return sha256_of(repr(parts))
 
 
 def quantizers(plan: Plan, stats: Stats) -> tuple[dict[str, Quantizer], dict[str, Quantizer]]:
@@ -166,8 +180,19 @@ def quantizers(plan: Plan, stats: Stats) -> tuple[dict[str, Quantizer], dict[str
 
 
 def write_plan(path: Path, file: PlanFile) -> None:
-    """Write a plan as YAML."""
+    """Write a plan as YAML, and its integers and biases, if it has any, as safetensors beside it.
+
+    The YAML names that file and its SHA-256.
+    """
     plan = file.plan
+    stored = {f"codes|{name}": np.ascontiguousarray(v) for name, v in file.codes.items()}
+    stored |= {f"bias|{name}": np.ascontiguousarray(v) for name, v in file.biases.items()}
+    integers = {}
+    if stored:
+        beside = path.with_suffix(".safetensors")
+        data = safetensors.numpy.save(stored)
+        write_bytes(beside, data)
+        integers = {"integers": {"file": beside.name, "sha256": sha256_of(data)}}
     write_yaml(
         path,
         "plan",
@@ -191,6 +216,7 @@ def write_plan(path: Path, file: PlanFile) -> None:
                 for link, p in plan.predictions.items()
             },
             "baseline": {"name": file.baseline, "latency_s": dict(file.baseline_latency_s)},
+            **integers,
         },
     )
 
@@ -206,7 +232,9 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         PlanError: What it says does not fit the network; every problem is named, with its place.
     """
     data = read_yaml(path, "plan")
-    problems = check_keys(data, _PLAN_KEYS, where=str(path)) or _value_problems(data, path)
+    problems = check_keys(data, _PLAN_KEYS, ("integers",), where=str(path)) or _value_problems(
+        data, path
+    )
     if problems:
         raise FileError("; ".join(problems))
     try:
@@ -250,6 +278,7 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         data["graph_sha256"],
         baseline["name"],
         baseline["latency_s"],
+        *_read_integers(path, data.get("integers"), weights, graph),
     )
 
 
@@ -270,6 +299,50 @@ def _coding(data: Any, cut: Cut, path: Path) -> InputCoding | None:
         return coding_from_dict(data)
     except (DataError, KeyError, TypeError, ValueError) as error:
         raise PlanError(f"{path}: jpeg: {error}") from error
+
+
+def _read_integers(
+    path: Path, named: Any, weights: Mapping[str, Quantizer], graph: Graph
+) -> tuple[dict[str, npt.NDArray[np.uint8]], dict[str, npt.NDArray[np.float32]]]:
+    """Codes and biases from the file beside a plan; none where it names none.
+
+    Raises:
+        FileError: It is missing, is another file than the plan was written with, or holds what
+            does not fit the plan.
+    """
+    if named is None:
+        return {}, {}
+    problems = check_keys(named, ("file", "sha256"), where=f"{path}: integers")
+    if problems:
+        raise FileError("; ".join(problems))
+    beside = path.parent / Path(str(named["file"])).name
+    found = sha256_of_file(beside)
+    if found != named["sha256"]:
+        raise FileError(
+            f"{beside}: must have the SHA-256 {named['sha256']!s:.12}... that {path.name} names, "
+            f"has {found:.12}...; get the one that belongs to it, or run: autosplit quantize --force"
+        )
+    codes, biases = {}, {}
+    for key, value in safetensors.numpy.load_file(beside).items():
+        kind, _, name = key.partition("|")
+        layer = graph.by_name.get(name)
+        if layer is None or name not in weights or kind not in ("codes", "bias"):
+            raise FileError(f"{beside}: must hold layers of the plan only, got {key!r}")
+        if kind == "bias" and np.isfinite(value).all():
+            biases[name] = value.astype(np.float32)
+        elif kind == "codes" and value.dtype == np.uint8 and value.size == layer.weight_elements:
+            if int(value.max(initial=0)) >= 2 ** weights[name].bits:
+                raise FileError(
+                    f"{beside}: {name}: codes must be 0..{2 ** weights[name].bits - 1} at "
+                    f"{weights[name].bits} bits, got {value.max()}"
+                )
+            codes[name] = value
+        else:
+            raise FileError(
+                f"{beside}: {key}: must be {layer.weight_elements} codes of one byte, or finite "
+                f"numbers, got {value.size} of {value.dtype}"
+            )
+    return codes, biases
 
 
 def distiller_overrides(file: PlanFile, graph: Graph) -> dict[str, Any]:

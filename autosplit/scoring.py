@@ -27,6 +27,8 @@ from autosplit.task import FLOAT
 
 BATCH_ELEMENTS = 4_000_000
 """Input elements of a batch: enough to keep the cores busy, few enough to stay out of swap."""
+LIVE_BYTES = 2**31
+"""Memory that calibration images may take while plans are finished on them."""
 CACHE_BYTES = 2**30
 """Decoded evaluation images are kept in memory up to this size, else read again for each plan."""
 
@@ -201,12 +203,14 @@ class Trials:
         looks: The images.
         ledger: Where records are kept.
         judge: How answers are read.
+        finish: Gives the plan that is run in the place of one.
     """
 
     program: Program
     looks: Looks
     ledger: Ledger
     judge: Judge = CLASSES
+    finish: Callable[[PlanFile], PlanFile] = lambda file: file
 
     def reference(self) -> Record:
         """Run the float network on all images, unless that was done before."""
@@ -239,7 +243,7 @@ class Trials:
         for group in self.looks.after(before):
             if max_drop is not None and self.lost(record, reference, max_drop):
                 break
-            deployed = deployed or deploy(self.program, file)
+            deployed = deployed or deploy(self.program, self.finish(file))
             for images, labels in group:
                 record.add(self.judge.read(answer(deployed, images), labels, len(images)))
             self.ledger.keep(half, record)
@@ -363,3 +367,21 @@ def _too_few(count: int, size: int) -> DataError:
         f"data: must have at least {size} images, for the network runs whole batches of "
         f"{size} only, got {count}"
     )
+
+
+def few(batches: Batches, program: Program) -> Callable[[], Iterator[Tensor]]:
+    """The first batches, as many as can be kept at all of a network's live tensors at once."""
+    graph = program.graph
+    everything = graph.prefix(len(graph.layers))
+    live = max(sum(map(graph.elements, tensors)) for tensors in everything.live)
+    most = max(LIVE_BYTES // (8 * live), 1)  # two copies of four bytes
+
+    def some() -> Iterator[Tensor]:
+        seen = 0
+        for images, _ in batches():
+            if seen and seen + len(images) > most:
+                return
+            seen += len(images)
+            yield images
+
+    return some

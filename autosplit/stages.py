@@ -7,7 +7,7 @@ Each stage reads files and writes files.  What needs torch imports it inside the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import count as count_from
 from pathlib import Path
@@ -324,6 +324,7 @@ def run_quantize(
     source = {
         "model": hash_model(measured),
         "data": hash_data(measured.data, options.images, measured.seed),
+        "effort": options.effort,
     }
     inputs = source | hash_files(folder, [f"plans/{name}.yaml" for name in names])
     inputs |= hash_files(folder, ("graph.json", "plans.csv"))
@@ -337,9 +338,12 @@ def run_quantize(
 
     ledger = Ledger(folder / "stages" / "scores", source)
     halves = {name: file.half_sha256 for name, file in files.items()}
+    quantized = folder / "quantized"
     if force:
         for half in (FLOAT, *halves.values()):
             ledger.forget(half)
+        for name in files:
+            (quantized / f"{name}.yaml").unlink(missing_ok=True)
     text = _measure(folder, measured, options, files, ledger, limit, progress)
     reference = ledger.find(FLOAT)
     rows = [reference.float_row()]
@@ -348,6 +352,7 @@ def run_quantize(
         rows += [row] if row else []
     clear_stamp(folder, "quantize")
     outputs = write_scores(folder, reference.task, rows)
+    outputs = (*outputs, *(f"quantized/{row['name']}.yaml" for row in rows[1:]))
     write_stamp(folder, "quantize", Stamp(plain(options), inputs, outputs))
     return Outcome("quantize", False, text)
 
@@ -366,12 +371,17 @@ def _measure(
 
     if options.max_drop is None:
         halves = {file.half_sha256 for file in files.values()} | {FLOAT}
-        if all(ledger.find(half).done for half in halves):
+        written = all((folder / "quantized" / f"{name}.yaml").exists() for name in files)
+        if written and all(ledger.find(half).done for half in halves):
             return f"quantize: {len(files)} plans, 0 measured anew"
-        trials = _trials(folder, measured, options, ledger)
+        trials = _trials(folder, measured, options, ledger, files)
+        for name, file in files.items():
+            known = ledger.find(file.half_sha256).done
+            if known and not (folder / "quantized" / f"{name}.yaml").exists():
+                trials.finish(file)
         plans, _ = score_all(trials, list(files.values()), options.jobs, progress)
         return f"quantize: {len(files)} plans, {plans} measured anew"
-    trials = _trials(folder, measured, options, ledger)
+    trials = _trials(folder, measured, options, ledger, files)
     orders = fastest_first(folder, files, limit)
     plans, images = choose(trials, files, orders, options.max_drop, progress)
     candidates = {name for order in orders for name in order}
@@ -382,16 +392,29 @@ def _measure(
     )
 
 
+def _finish(
+    program: Program, file: PlanFile, calibration: Callable[[], Iterator[Tensor]], effort: str
+) -> PlanFile:
+    """A plan with the integers that an effort finds for it."""
+    from autosplit.recover import EFFORTS, recover
+
+    return file if effort == "none" else recover(program, file, calibration, EFFORTS[effort])
+
+
 def _trials(
-    folder: Path, measured: StatsOptions, options: QuantizeOptions, ledger: Ledger
+    folder: Path,
+    measured: StatsOptions,
+    options: QuantizeOptions,
+    ledger: Ledger,
+    files: Mapping[str, PlanFile],
 ) -> Trials:
-    """The network of a run folder and its evaluation data.
+    """The network of a run folder, its evaluation data, and what finishes and writes its plans.
 
     Raises:
         StageError: The network is another one than was measured.
     """
     from autosplit.data import load_data
-    from autosplit.scoring import Looks, Trials, judge_of
+    from autosplit.scoring import Looks, Trials, batches_of, few, judge_of
 
     model = _load_model(measured)
     program = _capture(model)
@@ -403,11 +426,22 @@ def _trials(
     data = load_data(
         measured.data,
         model.preprocess,
+        calibration_images=measured.calibration_images or None,
         evaluation_images=options.images or None,
         seed=measured.seed,
     )
     looks = Looks.of(data.evaluation, program, measured.batch_size, measured.seed)
-    return Trials(program, looks, ledger, judge_of(model, data))
+    calibration = few(batches_of(data.calibration, program, measured.batch_size), program)
+
+    def finish(file: PlanFile) -> PlanFile:
+        finished = _finish(program, file, calibration, options.effort)
+        for name, other in files.items():
+            if other is file or other.half_sha256 == file.half_sha256:
+                path = folder / "quantized" / f"{name}.yaml"
+                write_plan(path, replace(finished, plan=other.plan))
+        return finished
+
+    return Trials(program, looks, ledger, judge_of(model, data), finish)
 
 
 def run_collect(

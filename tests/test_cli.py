@@ -45,7 +45,13 @@ NO_SEARCH = {
     "max_latency_s": None,
     "max_distortion": None,
 }
-NO_QUANTIZE = {"plans": None, "images": None, "jobs": None, "max_drop": None}
+NO_QUANTIZE = {
+    "plans": None,
+    "images": None,
+    "jobs": None,
+    "effort": None,
+    "max_drop": None,
+}
 ALL_STATS = (
     "--model m --weights DEFAULT --checkpoint c.pt --input-size 64 --data d "
     "--calibration-images 3 --batch-size 4 --seed 5 --jpeg-quality 60 "
@@ -82,8 +88,8 @@ SEARCH = {
     "max_latency_s": 0.02,
     "max_distortion": 0.3,
 }
-ALL_QUANTIZE = "--plans all --images 7 --jobs 2"
-QUANTIZE = {"plans": "all", "images": 7, "jobs": 2}
+ALL_QUANTIZE = "--plans all --images 7 --jobs 2 --effort best"
+QUANTIZE = {"plans": "all", "images": 7, "jobs": 2, "effort": "best"}
 
 CALLS = [
     ("stats", "stats", "results/efficientnet_lite0", NO_STATS, False),

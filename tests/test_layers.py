@@ -21,7 +21,8 @@ ORDER = (
     "search.original search.methods "
     "looks report runfolder summary sweepfile sweeptask sweepfigure sweepjobs pack "
     # ... to here
-    "fakequant clipping operators fuse layout layers capture measure partition integers rounding pyfile idx images "
+    "fakequant clipping operators fuse layout layers capture measure partition integers rounding "
+    "recover pyfile idx images "
     "evaluate records "
     "networks.fashion_resnet networks.yolo_decode networks.darknet_activations "
     "networks.darknet_cfg networks.darknet_layers networks.darknet networks.darknet_weights "

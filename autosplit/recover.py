@@ -1,0 +1,299 @@
+"""Recover accuracy without training: finish a plan's weights and biases on calibration images.
+
+The float network and the quantized one run side by side, operator by operator, on the same images.
+At each layer with a weight, what has gone wrong so far is known: x is what the layer reads in
+float, x' what it reads when everything before is quantized.  The weight's integers are chosen so
+that their product with x' comes nearest to the float layer's output, and the bias takes up the
+mean of what is left.  Nothing later has been decided then, so errors do not add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+from torch.nn.functional import pad
+
+from autosplit.capture import Program
+from autosplit.errors import DataError, PlanError
+from autosplit.fakequant import fake_quantize
+from autosplit.operators import arguments, is_call, weight_argument
+from autosplit.plan import PlanFile, Quantizer
+from autosplit.rounding import Grid, damped, round_by_moment
+
+Batch = Tensor | Sequence[Tensor]
+Rounding = Literal["nearest", "moment"]
+Tell = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Which steps are done.
+
+    Attributes:
+        rounding: ``nearest``, or ``moment``: the integers of least error of the layer's output.
+        bias: Whether the mean error of every output channel goes into the bias.
+        positions: Most positions (pixels of all images) that a layer's moments are taken over.
+    """
+
+    rounding: Rounding
+    bias: bool = True
+    positions: int = 4096
+
+
+EFFORTS = {
+    "fast": Recovery("nearest"),
+    "good": Recovery("moment"),
+    "best": Recovery("moment", positions=32_768),
+}
+"""What ``--effort`` stands for; ``none`` leaves a plan as the search made it."""
+
+
+def recover(
+    program: Program,
+    file: PlanFile,
+    batches: Callable[[], Iterator[Batch]],
+    recovery: Recovery,
+    tell: Tell | None = None,
+) -> PlanFile:
+    """Finish a plan: choose the integers of its weights and correct its biases.
+
+    Args:
+        program: The captured network.
+        file: The plan, with its grids.
+        batches: Calibration samples; every live tensor of all of them is kept, twice.
+        recovery: Which steps.
+        tell: Told of each finished layer.
+
+    Returns:
+        The plan with ``codes`` and ``biases`` and the scales that go with them.
+
+    Raises:
+        DataError: There is no sample, or what a layer reads is not finite.
+    """
+    if not file.weights:
+        return file
+    given = [(batch,) if isinstance(batch, Tensor) else tuple(batch) for batch in batches()]
+    if not given:
+        raise DataError("calibration data: must have at least one sample, got none")
+    with torch.no_grad():
+        return _Walk(program, file, recovery, tell or (lambda _: None)).run(given)
+
+
+@dataclass
+class _Walk:
+    """Both networks side by side; values are lists, one tensor per batch."""
+
+    program: Program
+    file: PlanFile
+    recovery: Recovery
+    tell: Tell
+    exact: dict[fx.Node, list[Any]] = field(default_factory=dict)
+    rough: dict[fx.Node, list[Any]] = field(default_factory=dict)
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    codes: dict[str, Any] = field(default_factory=dict)
+    biases: dict[str, Any] = field(default_factory=dict)
+    grids: dict[str, Quantizer] = field(default_factory=dict)
+
+    def run(self, given: list[tuple[Tensor, ...]]) -> PlanFile:
+        nodes = list(self.program.module.graph.nodes)
+        tensor_of = {name: tensor for tensor, name in self.program.nodes.items()}
+        owner_of = {ref.target: name for name, ref in self.program.weights.items()}
+        last = {source: node for node in nodes for source in node.all_input_nodes}
+        places = iter(range(len(nodes)))
+        todo = set(self.file.weights)
+        for node in nodes:
+            if node.op == "output" or not todo:
+                break
+            if node.op == "placeholder":
+                place = next(places)
+                self.exact[node] = [batch[place] for batch in given]
+                self.rough[node] = list(self.exact[node])
+            elif node.op == "get_attr":
+                target = str(node.target)
+                value = getattr(self.program.module, target)
+                self.exact[node] = [value] * len(given)
+                self.rough[node] = [self.weights.get(target, value)] * len(given)
+            else:
+                weight = weight_argument(node)
+                owner = None if weight is None else owner_of.get(str(weight.target))
+                self.exact[node] = _apply(node, self.exact, len(given))
+                if owner in todo and owner is not None:
+                    assert weight is not None
+                    todo.discard(owner)
+                    self._solve(node, weight, owner, len(given))
+                    self.tell(1)
+                else:
+                    self.rough[node] = _apply(node, self.rough, len(given))
+            if node.name in tensor_of:
+                self._quantize(node, tensor_of[node.name])
+            for source in node.all_input_nodes:
+                if last[source] is node:
+                    del self.exact[source], self.rough[source]
+        weights = {**self.file.weights, **self.grids}
+        return replace(self.file, weights=weights, codes=self.codes, biases=self.biases)
+
+    def _quantize(self, node: fx.Node, tensor: str) -> None:
+        integers = self.file.activations.get(tensor)
+        if integers is not None and integers.scale:
+            step, zero, bits = integers.scale[0], integers.zero_point[0], integers.bits
+            self.rough[node] = [fake_quantize(x, step, zero, bits) for x in self.rough[node]]
+
+    def _solve(self, node: fx.Node, weight: fx.Node, layer: str, count: int) -> None:
+        """Choose a layer's integers and bias, and run it with them."""
+        integers = self.file.weights[layer]
+        if not integers.scale:
+            self.rough[node] = _apply(node, self.rough, count)
+            return
+        value, axis = self.program.weight(layer), self.program.weights[layer].axis
+        rows = value.movedim(axis, 0)
+        flat = rows.flatten(1)
+        grid = Grid(torch.tensor(integers.scale), torch.tensor(integers.zero_point), integers.bits)
+        if self.recovery.rounding == "moment" and _is_plain(node):
+            levels, grid = self._round(node, flat, grid)
+        else:
+            levels = grid.nearest(flat)
+        levels = levels.view(rows.shape).movedim(0, axis).contiguous()
+        shape = [1] * value.dim()
+        shape[axis] = -1
+        codes = levels + grid.zero_point.view(shape)
+        self.codes[layer] = codes.to(torch.uint8).numpy()
+        scale = tuple(float(str(step)) for step in grid.scale.numpy())
+        self.grids[layer] = replace(integers, scale=scale)
+        self.weights[str(weight.target)] = levels * grid.scale.view(shape)
+        self.rough[weight] = [self.weights[str(weight.target)]] * count
+        self.rough[node] = _apply(node, self.rough, count)
+        if self.recovery.bias and (_is_plain(node) or is_call(node, "conv1d", "conv3d")):
+            self._correct(node, layer)
+
+    def _correct(self, node: fx.Node, layer: str) -> None:
+        """Move the mean error of each output channel into the bias."""
+        axis = -1 if is_call(node, "linear") else 1
+        pairs = zip(self.exact[node], self.rough[node], strict=True)
+        errors = [(x - y).movedim(axis, 0).flatten(1) for x, y in pairs]
+        total = sum(error.double().sum(1) for error in errors)
+        shift = (total / sum(error.shape[1] for error in errors)).float()
+        given = arguments(node)["bias"]
+        before = 0.0 if given is None else getattr(self.program.module, str(given.target))
+        self.biases[layer] = (before + shift).numpy().astype(np.float32)
+        for y in self.rough[node]:
+            y.movedim(axis, -1).add_(shift)
+
+    def _round(self, node: fx.Node, flat: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
+        """Integers of least output error; each group of a convolution is a problem of its own."""
+        exact, rough = self._columns(node)
+        groups = len(rough)
+        found = []
+        for x, y, part in zip(exact, rough, range(groups), strict=True):
+            own = slice(part * len(flat) // groups, (part + 1) * len(flat) // groups)
+            rows = Grid(grid.scale[own], grid.zero_point[own], grid.bits)
+            target, moment = target_weight(flat[own], x, y)
+            found.append(round_by_moment(target, rows, moment))
+        levels = torch.cat([levels for levels, _ in found])
+        scale = torch.cat([fitted.scale for _, fitted in found])
+        return levels, Grid(scale, grid.zero_point, grid.bits)
+
+    def _columns(self, node: fx.Node) -> tuple[Tensor, Tensor]:
+        """What the layer multiplies its weight by, float and quantized: (groups, n, K) each."""
+        source = arguments(node)["input"]
+        generator = torch.Generator().manual_seed(0)
+        every = max(self.recovery.positions // len(self.exact[source]), 1)
+        parts = [
+            gather(node, (x, y), every, generator)
+            for x, y in zip(self.exact[source], self.rough[source], strict=True)
+        ]
+        exact, rough = zip(*parts, strict=True)
+        return torch.cat(exact, dim=1), torch.cat(rough, dim=1)
+
+
+def target_weight(weight: Tensor, exact: Tensor, rough: Tensor) -> tuple[Tensor, Tensor]:
+    """The float weight that does on quantized inputs what a layer does on exact ones.
+
+    Least squares about the means, since the bias takes up those: with x exact and y quantized,
+    W' = W + W E[(x - y) y^T] H^-1, H = E[y y^T].
+
+    Args:
+        weight: Shape (C, K).
+        exact: Exact inputs, shape (n, K).
+        rough: Quantized ones, shape (n, K).
+
+    Returns:
+        W', shape (C, K), and H, damped, shape (K, K).
+    """
+    exact, rough = exact - exact.mean(0), rough - rough.mean(0)
+    moment = damped(rough.T @ rough / len(rough))
+    cross = (exact - rough).T @ rough / len(rough)
+    change = torch.linalg.solve(moment, (weight @ cross).T).T
+    return weight + change, moment
+
+
+def gather(
+    node: fx.Node, values: Sequence[Tensor], count: int, generator: torch.Generator
+) -> list[Tensor]:
+    """Inputs of the dot products of a layer, at a choice of positions, the same for all values.
+
+    Args:
+        node: A linear layer or a 2-d convolution.
+        values: What it reads, each of the same shape.
+        count: Positions wanted; fewer if there are fewer.
+        generator: Chooses the positions.
+
+    Returns:
+        Each of shape (groups, positions, K), K in the order of the flattened weight.
+    """
+    call = arguments(node)
+    if is_call(node, "linear"):
+        rows = [x.flatten(0, -2) for x in values]
+        chosen = _some(len(rows[0]), count, generator)
+        return [x[chosen].unsqueeze(0) for x in rows]
+    (sh, sw), (dh, dw) = _two(call["stride"]), _two(call["dilation"])
+    (ph, pw), (kh, kw) = _two(call["padding"]), call["weight"].meta["val"].shape[2:]
+    n, channels, height, width = values[0].shape
+    rows_out = (height + 2 * ph - dh * (kh - 1) - 1) // sh + 1
+    columns_out = (width + 2 * pw - dw * (kw - 1) - 1) // sw + 1
+    place = _some(n * rows_out * columns_out, count, generator)
+    image = (place // (rows_out * columns_out)).view(-1, 1, 1)
+    row = (place // columns_out % rows_out * sh).view(-1, 1, 1) + dh * torch.arange(kh).view(-1, 1)
+    column = (place % columns_out * sw).view(-1, 1, 1) + dw * torch.arange(kw)
+    groups = call["groups"]
+    found = []
+    for x in values:
+        patches = pad(x, (pw, pw, ph, ph)).permute(0, 2, 3, 1)[image, row, column]
+        grouped = patches.unflatten(3, (groups, channels // groups))
+        found.append(grouped.permute(3, 0, 4, 1, 2).flatten(2))
+    return found
+
+
+def _some(total: int, count: int, generator: torch.Generator) -> Tensor:
+    if total <= count:
+        return torch.arange(total)
+    return torch.randperm(total, generator=generator)[:count].sort().values
+
+
+def _two(value: Sequence[int] | int) -> tuple[int, int]:
+    """An option of a convolution for height and width."""
+    numbers = [value] if isinstance(value, int) else list(value)
+    return numbers[0], numbers[-1]
+
+
+def _is_plain(node: fx.Node) -> bool:
+    """Whether a layer is one that can be rounded by its inputs' moments."""
+    if is_call(node, "conv2d"):
+        return not isinstance(arguments(node)["padding"], str)
+    return is_call(node, "linear")
+
+
+def _apply(node: fx.Node, values: dict[fx.Node, list[Any]], count: int) -> list[Any]:
+    """An operator's value for each batch."""
+    if node.op != "call_function":
+        raise PlanError(f"{node.name}: must be an operator, is {node.op}")
+    results = []
+    for i in range(count):
+        args = fx.map_arg(node.args, lambda arg: values[arg][i])  # noqa: B023
+        kwargs = fx.map_arg(node.kwargs, lambda arg: values[arg][i])  # noqa: B023
+        results.append(node.target(*args, **kwargs))  # type: ignore[operator]
+    return results
