@@ -114,6 +114,13 @@ MaxLatency = Annotated[
     float | None, typer.Option(help="Most milliseconds over at least one link; 0: no limit.")
 ]
 MaxDistortion = Annotated[float | None, typer.Option(help="Most distortion; 0: no limit.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--override", help="Pin widths, as in 'features.0.*:weight=8'; may be repeated."),
+]
+Request = Annotated[
+    Path | None, typer.Option(help="YAML file with overrides: {PATTERN: {weight: 8}}.")
+]
 Plans = Annotated[str | None, typer.Option(help="pareto (default), all, or names of plans.")]
 EvaluationImages = Annotated[
     int | None, typer.Option("--images", help="Images to evaluate on at most (default: all).")
@@ -174,6 +181,8 @@ def run(
     max_bops: MaxBops = None,
     max_latency: MaxLatency = None,
     max_distortion: MaxDistortion = None,
+    override: Overrides = None,
+    request: Request = None,
     plans: Plans = None,
     images: EvaluationImages = None,
     jobs: Jobs = None,
@@ -197,6 +206,7 @@ def run(
     )
     given |= _search(edge, cloud, link, memory, widths, methods, front)
     given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
+    given["overrides"] = _overrides(override, request)
     given |= {"plans": plans, "images": images, "jobs": jobs, "effort": effort}
     given |= {"max_drop": max_drop}
     from autosplit import stages
@@ -255,12 +265,15 @@ def search(
     max_bops: MaxBops = None,
     max_latency: MaxLatency = None,
     max_distortion: MaxDistortion = None,
+    override: Overrides = None,
+    request: Request = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
     """Search cuts and widths, and write every plan."""
     given = _search(edge, cloud, link, memory, widths, methods, front)
     given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
+    given["overrides"] = _overrides(override, request)
     _stage("search", _found(out), given, force)
 
 
@@ -532,6 +545,15 @@ def _limits(
         "max_latency_s": None if latency_ms is None else latency_ms / 1e3,
         "max_distortion": distortion,
     }
+
+
+def _overrides(pins: list[str] | None, request: Path | None) -> tuple[str, ...] | None:
+    """Pins of a request file, then those of the command line; None where there are neither."""
+    if not pins and request is None:
+        return None
+    from autosplit.search.overrides import read_request
+
+    return (*(() if request is None else read_request(request)), *(pins or ()))
 
 
 def parse_bytes(text: str) -> int:

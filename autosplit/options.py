@@ -56,6 +56,7 @@ class SearchOptions:
         max_bops: Most bit operations of the edge half; 0 is not limited.
         max_latency_s: Most seconds over at least one link; 0 is not limited.
         max_distortion: Most distortion; 0 is not limited.
+        overrides: Pinned widths, each as ``PATTERN:weight=8``; methods of ours keep them.
 
     Raises:
         PlanError: ``front`` is 1 or negative, or a limit is no number of at least 0.
@@ -67,6 +68,7 @@ class SearchOptions:
     memory_bytes: int = 0
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     methods: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     front: int = 12
     max_weight_bits: float = 0.0
     max_activation_bits: float = 0.0

@@ -319,8 +319,9 @@ def _read_integers(
     found = sha256_of_file(beside)
     if found != named["sha256"]:
         raise FileError(
-            f"{beside}: must have the SHA-256 {named['sha256']!s:.12}... that {path.name} names, "
-            f"has {found:.12}...; get the one that belongs to it, or run: autosplit quantize --force"
+            f"{beside}: must have the SHA-256 {named['sha256']!s:.12}... that {path.name} "
+            f"names, has {found:.12}...; get the file that belongs to it, or run: "
+            "autosplit quantize --force"
         )
     codes, biases = {}, {}
     for key, value in safetensors.numpy.load_file(beside).items():

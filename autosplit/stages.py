@@ -64,7 +64,8 @@ from autosplit.runfolder import (
 )
 from autosplit.search.joint_limits import Limits
 from autosplit.search.limited import ANSWER, Targets, limited
-from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, OURS, search
+from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, OURS, search, search_pinned
+from autosplit.search.overrides import parse_override, pin
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.thin import thin
@@ -193,7 +194,14 @@ def run_search(
         input_coding=stats.input_coding,
     )
     with progress("search: cuts and widths", 1) as advance:
-        found = limited(problem, search(problem, _methods(options.methods)), _targets(options))
+        pinned = pin(problem, tuple(map(parse_override, options.overrides)))
+        methods = _methods(options.methods)
+        found = (
+            search_pinned(problem, pinned, methods)
+            if options.overrides
+            else search(problem, methods)
+        )
+        found = limited(pinned, found, _targets(options))
         advance(1)
     ours, others = _by_method(found)
     answers = [plan for plan in ours if plan.name.startswith(ANSWER)]

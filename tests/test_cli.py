@@ -44,6 +44,7 @@ NO_SEARCH = {
     "max_bops": None,
     "max_latency_s": None,
     "max_distortion": None,
+    "overrides": None,
 }
 NO_QUANTIZE = {
     "plans": None,
@@ -72,7 +73,8 @@ STATS = {
 ALL_SEARCH = (
     "--edge e --cloud c --link 1mbps,lte --memory 4KiB --widths 8,2 --methods autosplit,cloud16 "
     "--front 5 --max-weight-bits 4 --max-activation-bits 5.5 --max-bops 1e9 --max-latency 20 "
-    "--max-distortion 0.3"
+    "--max-distortion 0.3 "
+    "--override a:weight=8 --override b*:activation=4"
 )
 SEARCH = {
     "edge": "e",
@@ -87,6 +89,7 @@ SEARCH = {
     "max_bops": 1e9,
     "max_latency_s": 0.02,
     "max_distortion": 0.3,
+    "overrides": ("a:weight=8", "b*:activation=4"),
 }
 ALL_QUANTIZE = "--plans all --images 7 --jobs 2 --effort best"
 QUANTIZE = {"plans": "all", "images": 7, "jobs": 2, "effort": "best"}

@@ -18,7 +18,7 @@ ORDER = (
     "search.mincut search.joint_pool search.joint_priced "
     "search.joint_labels search.joint_front search.ideals search.joint_milp search.joint_limits "
     "search.joint_sides search.joint search.limited search.baselines search.ours "
-    "search.original search.methods "
+    "search.original search.overrides search.methods "
     "looks report runfolder summary sweepfile sweeptask sweepfigure sweepjobs pack "
     # ... to here
     "fakequant clipping operators fuse layout layers capture measure partition integers rounding "

@@ -22,8 +22,19 @@ from autosplit.errors import (
     ProfileError,
     StageError,
 )
+from autosplit.evaluate import evaluate, measure_float
+from autosplit.files import read_csv, read_yaml
 from autosplit.options import StatsOptions
-from autosplit.runfolder import default_folder, plan_names, read_graph, read_plans
+from autosplit.plan import read_plan
+from autosplit.report import SCORES_HEADER
+from autosplit.runfolder import (
+    default_folder,
+    plan_names,
+    read_graph,
+    read_plans,
+    read_stamp,
+    resolve,
+)
 
 NAMES = ("stats", "search", "latency", "quantize", "collect")
 
@@ -83,7 +94,14 @@ class TestRun:
         files = read_plans(tiny.run, read_graph(tiny.run), plan_names(tiny.run, "pareto"))
         scores = {f"stages/scores/{file.half_sha256[:16]}.json" for file in files.values()}
 
-        assert set(files_of(tiny.run)) == plans | scores | {
+        finished = {f"quantized/{name}.yaml" for name in plan_names(tiny.run, "pareto")}
+        beside = {
+            f"quantized/{name}.safetensors"
+            for name in plan_names(tiny.run, "pareto")
+            if read_yaml(tiny.run / f"plans/{name}.yaml", "plan")["weights"]
+        }
+
+        assert set(files_of(tiny.run)) == plans | scores | finished | beside | {
             *(f"stages/{name}.json" for name in (*NAMES, "pick")),
             "stages/scores/float.json",
             *("graph.json", "layers.csv", "stats.yaml", "distortion.csv"),
@@ -747,3 +765,45 @@ def test_statistics_are_those_of_the_calibration_data(tiny):
     assert stats["samples"] == 8
     assert stats["tensors"][name]["mean"] == pytest.approx(float(np.mean(images)), rel=1e-5)
     assert stats["tensors"][name]["max"] == pytest.approx(float(np.max(images)), rel=1e-6)
+
+
+class TestFinishedPlans:
+    def test_a_finished_plan_gives_its_score_again_from_its_files_alone(self, finished, tiny):
+        """Copied elsewhere, the YAML and what it names are all that an evaluation needs."""
+        place = tiny.place / "elsewhere"
+        place.mkdir()
+        for path in (tiny.run / "quantized").glob("uniform4.*"):
+            (place / path.name).write_bytes(path.read_bytes())
+        graph = read_graph(tiny.run)
+        file = read_plan(place / "uniform4.yaml", graph)
+        measured = resolve({}, read_stamp(tiny.run, "stats"), StatsOptions())
+        program, batches, _ = stages._sources(tiny.run, measured, 0)
+        score = evaluate(program, file, batches, measure_float(program, batches))
+        rows = read_csv(tiny.run / "scores.csv", SCORES_HEADER)
+        (row,) = [row for row in rows if row["name"] == "uniform4"]
+
+        assert set(file.codes) == set(file.weights)
+        assert set(file.biases) == set(file.weights)
+        assert float(row["agreement"]) == score.agreement
+        assert float(row["drop"]) == score.drop
+
+    def test_integers_of_another_plan_are_refused(self, tiny):
+        place = tiny.place / "swapped"
+        place.mkdir()
+        for name, source in (
+            ("uniform4.yaml", "uniform4.yaml"),
+            ("uniform4.safetensors", "uniform2.safetensors"),
+        ):
+            (place / name).write_bytes((tiny.run / "quantized" / source).read_bytes())
+
+        with pytest.raises(FileError, match=r"must have the SHA-256 .* uniform4\.yaml names"):
+            read_plan(place / "uniform4.yaml", read_graph(tiny.run))
+
+    def test_missing_integers_are_named(self, tiny):
+        place = tiny.place / "missing"
+        place.mkdir()
+        text = (tiny.run / "quantized" / "uniform4.yaml").read_bytes()
+        (place / "uniform4.yaml").write_bytes(text)
+
+        with pytest.raises(FileError, match=r"missing/uniform4\.safetensors: must be a readable"):
+            read_plan(place / "uniform4.yaml", read_graph(tiny.run))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from autosplit.errors import PlanError, did_you_mean
+from autosplit.errors import InfeasibleError, PlanError, did_you_mean
 from autosplit.plan import Plan
 from autosplit.search import baselines
 from autosplit.search.original import autosplit2021
 from autosplit.search.ours import autosplit
+from autosplit.search.overrides import keeps
 from autosplit.search.price import price
 from autosplit.search.problem import Problem
 from autosplit.stats import WIDTHS
@@ -42,6 +43,32 @@ def search(problem: Problem, methods: Sequence[str] | None = None) -> list[Plan]
         raise PlanError(f"methods: each must be listed once, got {', '.join(names)}")
     problem.check_feasible()
     return [plan for name in names for plan in METHODS[name](problem)]
+
+
+def search_pinned(problem: Problem, pinned: Problem, methods: Sequence[str]) -> list[Plan]:
+    """Run some methods, those of ours on the problem whose widths are pinned.
+
+    Args:
+        problem: As it is, for the baselines.
+        pinned: From ``overrides.pin``.
+        methods: Names of methods.
+
+    Raises:
+        InfeasibleError: Nothing of ours that keeps the pins fits the memory.
+    """
+    plans = []
+    for name in methods:
+        if name != OURS:
+            plans += search(problem, (name,))
+            continue
+        kept = [plan for plan in search(pinned, (name,)) if keeps(plan)]
+        if not any(plan.edge for plan in kept):
+            raise InfeasibleError(
+                f"memory: no edge half with the pinned widths fits {problem.limit_bytes} bytes; "
+                "pin narrower ones, or allow more with --memory"
+            )
+        plans += kept
+    return plans
 
 
 def _uniform(bits: int) -> Method:

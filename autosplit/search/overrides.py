@@ -1,0 +1,134 @@
+"""Widths that a person pins: ``features.0.*:weight=8`` before the search begins.
+
+A pin is put into the problem: every other width of that tensor is given a distortion that no plan
+can afford, so that each method, which only adds up distortions, takes the pinned one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from autosplit.errors import FileError, PlanError, did_you_mean
+from autosplit.files import check_keys, parse_yaml
+from autosplit.graph import Graph
+from autosplit.plan import Plan
+from autosplit.search.problem import Problem
+from autosplit.stats import WIDTHS, Distortion, Role
+
+FORBIDDEN = 1e6
+"""Distortion that is added to a width that a pin rules out; far above any sum of true ones."""
+ROLES: tuple[Role, ...] = ("weight", "activation")
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One pin.
+
+    Attributes:
+        pattern: Layers it is for, as in ``fnmatch``.
+        role: Their weights or their outputs.
+        bits: The width.
+    """
+
+    pattern: str
+    role: Role
+    bits: int
+
+    def __str__(self) -> str:
+        return f"{self.pattern}:{self.role}={self.bits}"
+
+
+def parse_override(text: str) -> Override:
+    """One pin of a text such as ``features.0.*:weight=8``.
+
+    Raises:
+        PlanError: It is no pin.
+
+    >>> parse_override("features.0.*:weight=8")
+    Override(pattern='features.0.*', role='weight', bits=8)
+    """
+    pattern, _, rest = text.rpartition(":")
+    word, _, number = rest.partition("=")
+    if not pattern or word not in ROLES or not number.isdecimal():
+        raise PlanError(
+            f"override: must be PATTERN:weight=BITS or PATTERN:activation=BITS, got {text!r}"
+        )
+    return Override(pattern, "weight" if word == "weight" else "activation", int(number))
+
+
+def read_request(path: Path) -> tuple[str, ...]:
+    """Pins of a request file: ``overrides: {'features.0.*': {weight: 8, activation: 6}}``.
+
+    Raises:
+        FileError: It is missing or says something else; all problems at once.
+    """
+    data = parse_yaml(path)
+    problems = check_keys(data, ("overrides",), where=str(path))
+    table: Any = {} if problems else data["overrides"]
+    if not isinstance(table, dict):
+        problems.append(f"{path}: overrides: must be a mapping, got {table!r:.60}")
+        table = {}
+    found = []
+    for pattern, widths in table.items():
+        where = f"{path}: overrides: {pattern}"
+        wrong = check_keys(widths, (), ROLES, where=where)
+        problems += wrong
+        for role, bits in {} if wrong else widths.items():
+            if type(bits) is not int:
+                problems.append(f"{where}: {role}: must be a whole number of bits, got {bits!r}")
+            found.append(f"{pattern}:{role}={bits}")
+    if problems:
+        raise FileError("; ".join(problems))
+    return tuple(found)
+
+
+def pin(problem: Problem, overrides: Sequence[Override]) -> Problem:
+    """The problem with some widths pinned; of pins for the same tensor the last one counts.
+
+    Raises:
+        PlanError: A pattern matches no layer that has such a tensor, or a width may not be used.
+    """
+    pins: dict[tuple[str, Role], int] = {}
+    for override in overrides:
+        if override.bits not in problem.usable:
+            raise PlanError(
+                f"override {override}: the width must be one that may be used, "
+                f"{', '.join(map(str, problem.usable))}; see --widths"
+            )
+        pins |= dict.fromkeys(_matched(problem.graph, override), override.bits)
+    distortions = {key: _priced(key, found, pins) for key, found in problem.distortions.items()}
+    return replace(problem, distortions=distortions) if pins else problem
+
+
+def keeps(plan: Plan) -> bool:
+    """Whether a plan of a pinned problem takes no width that a pin rules out, and no floats."""
+    widths = (*plan.weight_bits.values(), *plan.activation_bits.values())
+    return plan.distortion < FORBIDDEN and max(widths) <= WIDTHS[-1]
+
+
+def _matched(graph: Graph, override: Override) -> list[tuple[str, Role]]:
+    """Tensors that a pin is for."""
+    named = [name for name in graph.by_name if fnmatchcase(name, override.pattern)]
+    if not named:
+        near = did_you_mean(override.pattern, graph.by_name)
+        raise PlanError(f"override {override}: no layer matches{near}")
+    if override.role == "activation":
+        return [(name, "activation") for name in named]
+    layers = (graph.by_name[name] for name in named)
+    owners = [layer.weight_owner or layer.name for layer in layers if layer.weight_elements]
+    if not owners:
+        raise PlanError(f"override {override}: no layer that matches has a weight")
+    return [(name, "weight") for name in owners]
+
+
+def _priced(
+    key: tuple[str, Role, int], found: Distortion, pins: Mapping[tuple[str, Role], int]
+) -> Distortion:
+    name, role, bits = key
+    if pins.get((name, role), bits) == bits:
+        return found
+    return replace(found, distortion=found.distortion + FORBIDDEN)
