@@ -24,10 +24,12 @@ from autosplit.files import (
 )
 from autosplit.graph import Cut, Graph, crossing_bytes, edge_memory_bytes
 from autosplit.jpeg import InputCoding, coding_from_dict, coding_to_dict
-from autosplit.stats import WIDTHS, Stats, grid_from_range
+from autosplit.stats import LEAST_STEP, WIDTHS, Stats, grid_from_range
 
 FLOAT_BITS = (16, 32)
 """Widths of a tensor that a plan leaves as it is; it then has neither scale nor zero point."""
+DEAD = 2.0**-12
+"""Least step of a weight's channel, relative to the tensor's coarsest; the step of all zeros."""
 _PLAN_KEYS = (
     "made_by name method model graph_sha256 edge weights activations distortion lower_bound "
     "edge_memory_bytes crossing_bytes cloud_bits jpeg predictions baseline"
@@ -166,7 +168,7 @@ def quantizers(plan: Plan, stats: Stats) -> tuple[dict[str, Quantizer], dict[str
             continue
         grid = stats.grids[layer, bits]
         # the shortest text that gives the same float32
-        scale = tuple(float(str(step)) for step in grid.scale)
+        scale = tuple(float(str(step)) for step in raise_dead(grid.scale))
         weights[layer] = Quantizer(bits, scale, tuple(map(int, grid.zero_point)))
     activations = {}
     for tensor, bits in plan.activation_bits.items():
@@ -177,6 +179,19 @@ def quantizers(plan: Plan, stats: Stats) -> tuple[dict[str, Quantizer], dict[str
         step, zero_point = grid_from_range(clip.clip_low, clip.clip_high, bits)
         activations[tensor] = Quantizer(bits, (step,), (zero_point,))
     return weights, activations
+
+
+def raise_dead(scale: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Steps of a weight's channels, none far below the coarsest one.
+
+    A channel of nothing but zeros has the least step there is, and its bias, counted in such steps,
+    would not fit 32 bits.  A weight that rounds to zero at ``DEAD`` of the coarsest step is
+    invisible beside the other channels.
+    """
+    coarsest = float(scale.max())
+    if coarsest <= LEAST_STEP:
+        return np.full_like(scale, DEAD)
+    return np.maximum(scale, np.float32(coarsest * DEAD))
 
 
 def write_plan(path: Path, file: PlanFile) -> None:

@@ -168,12 +168,19 @@ class _Walk:
         self.rough[weight] = [self.weights[str(weight.target)]] * count
         self.rough[node] = _apply(node, self.rough, count)
         if self.recovery.bias and (_is_plain(node) or is_call(node, "conv1d", "conv3d")):
-            self._correct(node, layer)
+            self._correct(node, weight, layer, count)
 
-    def _correct(self, node: fx.Node, layer: str) -> None:
-        """Move the mean error of each output channel into the bias."""
+    def _correct(self, node: fx.Node, weight: fx.Node, layer: str, count: int) -> None:
+        """Move the mean error of each output channel into the bias.
+
+        Where the weight's integers make up for the error of the inputs, of the outputs as they
+        are; else of what the weight's error alone does to exact inputs, E[(W - Q) x].
+        """
         axis = -1 if is_call(node, "linear") else 1
-        pairs = zip(self.exact[node], self.rough[node], strict=True)
+        after = self.rough[node]
+        if self.recovery.rounding == "nearest":
+            after = _apply(node, {**self.exact, weight: self.rough[weight]}, count)
+        pairs = zip(self.exact[node], after, strict=True)
         errors = [(x - y).movedim(axis, 0).flatten(1) for x, y in pairs]
         total = sum(error.double().sum(1) for error in errors)
         shift = (total / sum(error.shape[1] for error in errors)).float()
@@ -225,7 +232,7 @@ def target_weight(weight: Tensor, exact: Tensor, rough: Tensor) -> tuple[Tensor,
         W', shape (C, K), and H, damped, shape (K, K).
     """
     exact, rough = exact - exact.mean(0), rough - rough.mean(0)
-    moment = damped(rough.T @ rough / len(rough))
+    moment = damped(rough.T @ rough / len(rough), len(rough))
     cross = (exact - rough).T @ rough / len(rough)
     change = torch.linalg.solve(moment, (weight @ cross).T).T
     return weight + change, moment

@@ -16,7 +16,10 @@ BLOCK = 128
 """Columns whose effect on all others is applied at once."""
 DAMPING = 0.01
 """Share of the mean of H's diagonal that is added to it, so that it can be inverted."""
-SWEEPS = 4
+FEW_SAMPLES = 0.1
+"""What is added at least, times columns per sample."""
+SWEEPS = 2
+"""Refits of the scale, each followed by a pass over the columns."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,16 @@ class Grid:
         return torch.minimum(torch.maximum(levels, -zero), 2**self.bits - 1 - zero)
 
 
-def damped(moment: Tensor) -> Tensor:
-    """A second moment (K, K) with a little added to its diagonal; the identity for all zeros."""
+def damped(moment: Tensor, samples: int) -> Tensor:
+    """A second moment (K, K) with a part of its mean diagonal added; the identity for all zeros.
+
+    The fewer samples it was taken over, the more: what few samples leave open is then rounded to
+    the nearest, and not bent to fit them.
+    """
     mean = float(moment.diagonal().mean())
     eye = torch.eye(len(moment), dtype=moment.dtype)
-    return moment + DAMPING * mean * eye if mean > 0 else eye
+    share = max(DAMPING, FEW_SAMPLES * len(moment) / samples)
+    return moment + share * mean * eye if mean > 0 else eye
 
 
 def output_error(weight: Tensor, rounded: Tensor, moment: Tensor) -> Tensor:
@@ -154,9 +162,8 @@ def round_by_moment(weight: Tensor, grid: Grid, moment: Tensor) -> tuple[Tensor,
         Levels counted from zero, shape (C, K), and the grid.
     """
     nearest = grid.nearest(weight)
-    starts = [round_by_feedback(weight, grid, moment), nearest]
-    found = [_descend(weight, grid, moment, levels) for levels in starts[:1]]
-    levels, fitted = found[0]
+    start = round_by_feedback(weight, grid, moment)
+    levels, fitted = _descend(weight, grid, moment, start)
     ours = output_error(weight, levels * fitted.scale[:, None], moment)
     plain = output_error(weight, nearest * grid.scale[:, None], moment)
     worse = ours > plain
@@ -168,6 +175,6 @@ def _descend(weight: Tensor, grid: Grid, moment: Tensor, levels: Tensor) -> tupl
     """Descent and refits in turn."""
     for _ in range(SWEEPS):
         fitted = refit(weight, grid, moment, levels)
-        levels = improve(weight, fitted, moment, levels, 2)
+        levels = improve(weight, fitted, moment, levels, 1)
         grid = fitted
     return levels, grid

@@ -23,7 +23,7 @@ def problem(seed, rows=3, columns=5, bits=2):
     mix = torch.randn(columns, columns, generator=generator)
     inputs = torch.randn(200, columns, generator=generator) @ mix
     grid = Grid(torch.full((rows,), 0.8), torch.full((rows,), 1), bits)
-    return weight, damped(inputs.T @ inputs / 200), grid
+    return weight, damped(inputs.T @ inputs / 200, 200), grid
 
 
 def error(weight, levels, grid, moment):
@@ -103,7 +103,15 @@ def test_a_refitted_scale_is_the_least_of_a_dense_scan():
 
 def test_inputs_that_are_all_zero_leave_the_nearest():
     weight, _, grid = problem(2)
-    levels, _ = round_by_moment(weight, grid, damped(torch.zeros(5, 5)))
+    levels, _ = round_by_moment(weight, grid, damped(torch.zeros(5, 5), 9))
 
     assert levels.isfinite().all()
     assert (levels == grid.nearest(weight)).float().mean() > 0.9
+
+
+def test_few_samples_are_damped_more():
+    """Ten columns: 0.01 of the mean diagonal for a hundred samples, 0.1 x 10 / 2 for two."""
+    moment = torch.eye(10) * 4
+
+    assert damped(moment, 100)[0, 0] == pytest.approx(4.04)
+    assert damped(moment, 2)[0, 0] == pytest.approx(6)

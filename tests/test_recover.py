@@ -1,0 +1,212 @@
+"""Finished plans: nearer to the float network, biases by hand, and odd calibration data."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import unfold
+
+from autosplit.capture import capture
+from autosplit.errors import DataError
+from autosplit.evaluate import deploy
+from autosplit.measure import measure
+from autosplit.operators import is_call
+from autosplit.plan import Plan, PlanFile, quantizers
+from autosplit.recover import EFFORTS, Recovery, gather, recover, target_weight
+from tests.nets import Net
+
+IMAGES = torch.randn(200, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def network(seed=0):
+    torch.manual_seed(seed)
+    return Net(
+        lambda net, x: net.fc(torch.relu(net.b(torch.relu(net.a(x)))).flatten(1)),
+        a=nn.Conv2d(3, 8, 3, padding=1, bias=False),
+        b=nn.Conv2d(8, 8, 3, stride=2, groups=2),
+        fc=nn.Linear(72, 10),
+    )
+
+
+def plan_for(program, images, weight_bits, activation_bits=8, count=None):
+    """A plan at one width each, with the first layers on the edge."""
+    graph = program.graph
+    cut = graph.prefix(len(graph.layers) if count is None else count)
+    weights = dict.fromkeys(cut.weights, weight_bits)
+    activations = dict.fromkeys(cut.edge_tensors, activation_bits)
+    plan = Plan("p", "test", cut.edge, weights, activations, 0.0, 0.0, 0, 0)
+    stats = measure(program, lambda: iter([images]))
+    return PlanFile(plan, *quantizers(plan, stats), graph.name, "")
+
+
+def error(program, file, net):
+    """Squared error of the answers on other images, relative to their square."""
+    fresh = torch.randn(200, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        want = net(fresh)
+    (got,), _ = deploy(program, file)(fresh)
+    return float((got - want).square().sum() / want.square().sum())
+
+
+@pytest.fixture(scope="module")
+def captured():
+    net = network()
+    return net, capture(net, (IMAGES[:1],), "net")
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_good_is_nearer_to_the_float_network_than_none(captured, bits):
+    net, program = captured
+    file = plan_for(program, IMAGES, bits)
+    good = recover(program, file, lambda: iter([IMAGES]), EFFORTS["good"])
+
+    assert error(program, good, net) < 0.8 * error(program, file, net)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_every_effort_gives_codes_and_biases_for_every_layer(captured, effort):
+    _, program = captured
+    told = []
+    file = recover(
+        program,
+        plan_for(program, IMAGES, 3),
+        lambda: iter(IMAGES.split(16)),
+        EFFORTS[effort],
+        told.append,
+    )
+
+    assert told == [1, 1, 1]
+    assert set(file.codes) == set(file.biases) == {"a", "b", "fc"}
+    for name, codes in file.codes.items():
+        assert codes.dtype == np.uint8
+        assert codes.max() < 8
+        assert codes.shape == tuple(program.weight(name).shape)
+    assert len(file.biases["a"]) == 8  # a layer that had none
+
+
+def test_rounding_to_the_nearest_without_bias_changes_no_answer(captured):
+    _, program = captured
+    file = plan_for(program, IMAGES, 3)
+    same = recover(program, file, lambda: iter([IMAGES]), Recovery("nearest", bias=False))
+
+    (want,), _ = deploy(program, file)(IMAGES)
+    (got,), _ = deploy(program, same)(IMAGES)
+    assert torch.equal(got, want)
+
+
+def test_a_bias_takes_up_the_mean_of_the_weights_error():
+    """One linear layer: the bias gains (W - Q) E[x]."""
+    torch.manual_seed(0)
+    net = Net(lambda net, x: net.fc(x), fc=nn.Linear(6, 4))
+    images = torch.rand(50, 6) + 1
+    program = capture(net, (images[:1],))
+    file = plan_for(program, images, 2)
+    fast = recover(program, file, lambda: iter([images]), EFFORTS["fast"])
+    scale = torch.tensor(fast.weights["fc"].scale)[:, None]
+    zero = torch.tensor(fast.weights["fc"].zero_point)[:, None]
+    rounded = (torch.from_numpy(fast.codes["fc"]).float() - zero) * scale
+
+    with torch.no_grad():
+        want = net.fc.bias + (net.fc.weight - rounded) @ images.mean(0)
+    np.testing.assert_allclose(fast.biases["fc"], want.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_layers_in_the_cloud_are_left_alone(captured):
+    _, program = captured
+    file = recover(
+        program, plan_for(program, IMAGES, 3, count=1), lambda: iter([IMAGES]), EFFORTS["good"]
+    )
+
+    assert set(file.codes) == {"a"}
+
+
+def test_the_gathered_inputs_times_the_weight_are_the_layers_output(captured):
+    net, program = captured
+    node = [n for n in program.module.graph.nodes if is_call(n, "conv2d")][1]
+    x = torch.randn(5, 8, 8, 8)
+    (columns,) = gather(node, [x], 10**9, torch.Generator())
+    weight = net.b.weight.detach().flatten(1).unflatten(0, (2, 4))
+    product = torch.einsum("gnk,gok->ngo", columns, weight).flatten(1)
+    with torch.no_grad():
+        want = net.b(x) - net.b.bias.view(-1, 1, 1)
+
+    assert columns.shape == (2, 45, 36)
+    assert torch.allclose(product, want.permute(0, 2, 3, 1).flatten(0, 2), atol=1e-5)
+
+
+def test_the_gathered_inputs_are_those_of_unfold(captured):
+    _, program = captured
+    node = next(n for n in program.module.graph.nodes if is_call(n, "conv2d"))
+    x = torch.randn(4, 3, 8, 8)
+    (columns,) = gather(node, [x], 10**9, torch.Generator())
+
+    assert torch.equal(columns[0], unfold(x, 3, padding=1).transpose(1, 2).flatten(0, 1))
+
+
+def test_the_target_weight_undoes_a_known_distortion_of_the_inputs():
+    """Inputs that are halved need twice the weight."""
+    x = torch.randn(500, 6, generator=torch.Generator().manual_seed(0))
+    weight = torch.randn(3, 6, generator=torch.Generator().manual_seed(1))
+    target, _ = target_weight(weight, x + 3, x / 2)
+
+    assert torch.allclose(target, 2 * weight, rtol=0.03, atol=0.03)
+
+
+class TestOddData:
+    @pytest.mark.parametrize("effort", EFFORTS)
+    @pytest.mark.parametrize(
+        "images",
+        [IMAGES[:1], torch.zeros(4, 3, 8, 8), torch.full((4, 3, 8, 8), 2.0)],
+        ids=["one image", "zeros", "constant"],
+    )
+    def test_poor_calibration_data_gives_finite_answers(self, captured, images, effort):
+        _, program = captured
+        file = plan_for(program, images, 4)
+        done = recover(program, file, lambda: iter([images]), EFFORTS[effort])
+        (got,), _ = deploy(program, done)(IMAGES)
+
+        assert got.isfinite().all()
+
+    @pytest.mark.parametrize("effort", EFFORTS)
+    def test_dead_channels_and_weights_give_finite_answers(self, effort):
+        net = network()
+        with torch.no_grad():
+            net.a.weight[2] = 0
+            net.b.weight.zero_()
+            net.b.bias[1] = 3
+        program = capture(net, (IMAGES[:1],))
+        file = plan_for(program, IMAGES, 4)
+        done = recover(program, file, lambda: iter([IMAGES]), EFFORTS[effort])
+
+        assert error(program, done, net) < 0.01
+
+    @pytest.mark.parametrize("effort", EFFORTS)
+    def test_one_huge_outlier_gives_finite_answers(self, captured, effort):
+        _, program = captured
+        images = IMAGES.clone()
+        images[0, 0, 0, 0] = 1e6
+        file = plan_for(program, images, 4)
+        done = recover(program, file, lambda: iter([images]), EFFORTS[effort])
+        (got,), _ = deploy(program, done)(IMAGES)
+
+        assert got.isfinite().all()
+
+    def test_no_calibration_sample_is_refused(self, captured):
+        _, program = captured
+
+        with pytest.raises(DataError, match="calibration data: must have at least one sample"):
+            recover(program, plan_for(program, IMAGES, 4), lambda: iter([]), EFFORTS["fast"])
+
+    def test_float_weights_stay(self, captured):
+        _, program = captured
+        file = plan_for(program, IMAGES, 4)
+        floats = {
+            name: replace(q, bits=16, scale=(), zero_point=()) for name, q in file.weights.items()
+        }
+        done = recover(
+            program, replace(file, weights=floats), lambda: iter([IMAGES]), EFFORTS["good"]
+        )
+
+        assert done.codes == {}
