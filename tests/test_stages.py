@@ -26,7 +26,7 @@ from autosplit.evaluate import evaluate, measure_float
 from autosplit.files import read_csv, read_yaml
 from autosplit.options import StatsOptions
 from autosplit.plan import read_plan
-from autosplit.report import SCORES_HEADER
+from autosplit.task import read_scores
 from autosplit.runfolder import (
     default_folder,
     plan_names,
@@ -779,8 +779,7 @@ class TestFinishedPlans:
         measured = resolve({}, read_stamp(tiny.run, "stats"), StatsOptions())
         program, batches, _ = stages._sources(tiny.run, measured, 0)
         score = evaluate(program, file, batches, measure_float(program, batches))
-        rows = read_csv(tiny.run / "scores.csv", SCORES_HEADER)
-        (row,) = [row for row in rows if row["name"] == "uniform4"]
+        row = read_scores(tiny.run / "scores.csv")[1]["uniform4"]
 
         assert set(file.codes) == set(file.weights)
         assert set(file.biases) == set(file.weights)

@@ -1,0 +1,313 @@
+"""What quantizing one tensor does to the network's answer: the distortion that the search adds up.
+
+``measure`` leaves noise over signal, which knows nothing of what a tensor is for.  Two other
+metrics ask the network, by gradients of its answer with respect to every layer's output:
+
+``fisher`` weighs the squared error of every element by the square of its gradient, from one
+backward pass per batch (the diagonal of the empirical Fisher information).
+
+``output`` is the change of the output itself.  With J the Jacobian of the output with respect to a
+tensor and d that tensor's error, J d is what reaches the output, and a backward pass from an
+output vector v gives g = J^T v with v . J d = g . d, for all tensors, widths and samples at once.
+The vectors are chosen so that the sum of the squares of v . J d is the square of J d in the metric
+that counts.  Where that predicts much harm, a first-order answer is not to be trusted: there the
+network is run again, only from that tensor on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from autosplit.answers import change, label_loss, probes
+from autosplit.capture import Program
+from autosplit.errors import StageError, did_you_mean
+from autosplit.fakequant import fake_quantize
+from autosplit.replay import Run, Wiring
+from autosplit.stats import Role, Stats, grid_from_range
+
+Batch = Tensor | Sequence[Tensor]
+Batches = Callable[[], Iterator[Batch]]
+Key = tuple[str, Role, int]
+Advance = Callable[[int], None]
+"""Told of each batch that is done, how many samples."""
+
+PROBES = 4
+"""Backward passes for each sample; the first three take the classes that are most probable."""
+REPLAYS = 7.0
+"""Float passes that running again from a tensor on may cost, all tensors and widths together."""
+_SURE = 1e-3  # divergence, in nats, below which the first order will do
+_ELEMENTS = 1 << 28  # gradients kept at a time
+_TILE = 1 << 17  # elements worked on at a time, so that they stay in cache
+
+
+def sensitivity(
+    program: Program,
+    batches: Batches,
+    stats: Stats,
+    metric: str = "output",
+    seed: int = 0,
+    advance: Advance | None = None,
+) -> Stats:
+    """Statistics with the distortions of a metric in place of noise over signal.
+
+    A tensor that the answer does not depend on (or not by a derivative: an index) has distortion
+    0.  None is negative, infinite or NaN.
+
+    Args:
+        program: The captured network.
+        batches: Those that the statistics were measured on.
+        stats: From ``measure``.
+        metric: A name in ``METRICS``.
+        seed: Of the random output vectors.
+        advance: Told of samples done.
+
+    Raises:
+        StageError: The metric is unknown.
+    """
+    if metric not in METRICS:
+        raise StageError(f"metric: unknown name {metric!r}{did_you_mean(metric, METRICS)}")
+    generator = torch.Generator().manual_seed(seed)
+    harm = METRICS[metric](program, batches, stats, generator, advance or (lambda _: None))
+    distortions = {
+        key: replace(found, distortion=_clean(harm[key])) if key in harm else found
+        for key, found in stats.distortions.items()
+    }
+    return replace(stats, distortions=distortions)
+
+
+def _clean(value: float) -> float:
+    """A distortion that a search can add up, whatever a broken gradient made of it."""
+    return min(max(value, 0.0), 1e30) if not math.isnan(value) else 1e30
+
+
+def _keep(
+    _program: Program, _batches: Batches, _stats: Stats, _random: torch.Generator, _tell: Advance
+) -> dict[Key, float]:
+    """``mse``: noise over signal, as measured."""
+    return {}
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """Values of tensors after quantization, at the grids that were measured."""
+
+    program: Program
+    stats: Stats
+
+    def weight(self, layer: str, width: int) -> Tensor:
+        """A stored weight after quantization."""
+        grid, axis = self.stats.grids[layer, width], self.program.weights[layer].axis
+        scale, zero = torch.from_numpy(grid.scale), torch.from_numpy(grid.zero_point)
+        return fake_quantize(self.program.weight(layer), scale, zero, width, axis)
+
+    def activation(self, tensor: str, width: int, value: Tensor) -> Tensor:
+        """Some elements of an activation after quantization."""
+        clip = self.stats.distortions[tensor, "activation", width]
+        scale, zero = grid_from_range(clip.clip_low, clip.clip_high, width)
+        return fake_quantize(value, scale, zero, width)
+
+    def widths(self, name: str, role: Role) -> list[int]:
+        """Widths at which a tensor was measured."""
+        return [b for tensor, kind, b in self.stats.distortions if (tensor, kind) == (name, role)]
+
+
+def _fisher(
+    program: Program, batches: Batches, stats: Stats, random: torch.Generator, tell: Advance
+) -> dict[Key, float]:
+    """``fisher``: half the sum of gradient^2 error^2, per sample.
+
+    The loss is that of labels drawn from the network's own answer.  Then gradients have mean 0,
+    and the square of a batch's summed gradient is on average the sum of the samples' squares,
+    which is what a weight, the same for all samples, needs.
+    """
+    found: dict[Key, float] = defaultdict(float)
+    errors, wiring = _Errors(program, stats), Wiring(program)
+    sources = {source.name: layer for layer in program.weights for source in wiring.sources(layer)}
+    tensors = {node.name: tensor for node, tensor in wiring.written.items()}
+    samples = 0
+    for inputs in _chunks(program, batches, 1):
+        run = Run(wiring, inputs, [*tensors, *sources])
+        values = run.values([*tensors, *sources])
+        loss = label_loss(run.outputs, random)
+        gradients = torch.autograd.grad(loss, list(values.values()), allow_unused=True)
+        summed: dict[str, Tensor] = {}
+        for (name, value), gradient in zip(values.items(), gradients, strict=True):
+            if gradient is not None and name in tensors:
+                rows = _rows(program, tensors[name], value), _rows(program, tensors[name], gradient)
+                _add(found, tensors[name], "activation", _weighted(*rows, errors, tensors[name]))
+            elif gradient is not None:
+                layer = sources[name]
+                summed[layer] = summed[layer] + gradient if layer in summed else gradient
+        for layer, gradient in summed.items():
+            square = gradient.square()
+            for width in errors.widths(layer, "weight"):
+                error = errors.weight(layer, width) - program.weight(layer)
+                found[layer, "weight", width] += float((square * error.square()).sum()) / 2
+        samples += len(inputs[0])
+        tell(len(inputs[0]))
+    return {key: found[key] / samples for key in stats.distortions}
+
+
+def _output(
+    program: Program, batches: Batches, stats: Stats, random: torch.Generator, tell: Advance
+) -> dict[Key, float]:
+    """``output``: how far the answer moves, per sample, when one tensor alone is quantized."""
+    found: dict[Key, float] = defaultdict(float)
+    errors, wiring = _Errors(program, stats), Wiring(program)
+    readers = {
+        reader: (layer, chain)
+        for layer in program.weights
+        for reader, chain in wiring.readers[layer]
+    }
+    samples = 0
+    for inputs in _chunks(program, batches, PROBES):
+        run = Run(wiring, inputs, [node.name for node in wiring.written])
+        for tensor, gradients in _jacobian(run, wiring, random).items():
+            value = run.env[wiring.nodes[program.nodes[tensor]]].detach()
+            projections = [_rows(program, tensor, gradient) for gradient in gradients]
+            rows = _rows(program, tensor, value)
+            _add(found, tensor, "activation", _projected(rows, projections, errors, tensor))
+            if tensor in readers:
+                layer, chain = readers[tensor]
+                for width in errors.widths(layer, "weight"):
+                    quantized = dict.fromkeys(wiring.sources(layer), errors.weight(layer, width))
+                    with torch.no_grad():
+                        error = run.replay(quantized, chain) - value
+                    dots = _dots(_rows(program, tensor, error), projections)
+                    found[layer, "weight", width] += float(dots.square().sum()) / 2
+        samples += len(inputs[0])
+        tell(len(inputs[0]))
+    first = {key: found[key] / samples for key in stats.distortions}
+    return first | _replayed(program, batches, errors, wiring, first)
+
+
+def _jacobian(run: Run, wiring: Wiring, random: torch.Generator) -> dict[str, list[Tensor]]:
+    """Gradients of each tensor, one for each vector of ``probes``; none where there is no way."""
+    values = run.values([node.name for node in wiring.written])
+    tensors = [wiring.written[wiring.nodes[name]] for name in values]
+    outputs = [value for value in run.outputs if value.is_floating_point()]
+    found: dict[str, list[Tensor]] = defaultdict(list)
+    for vectors in probes(run.outputs, PROBES, random):
+        gradients = torch.autograd.grad(
+            outputs, list(values.values()), vectors, retain_graph=True, allow_unused=True
+        )
+        for tensor, gradient in zip(tensors, gradients, strict=True):
+            if gradient is not None:
+                found[tensor].append(gradient)
+    return found
+
+
+def _replayed(
+    program: Program,
+    batches: Batches,
+    errors: _Errors,
+    wiring: Wiring,
+    first: Mapping[Key, float],
+) -> dict[Key, float]:
+    """How far the answer really moves for the tensors and widths that seem to matter most."""
+    chosen = _worst(program, first)
+    if not chosen:
+        return {}
+    found: dict[Key, float] = defaultdict(float)
+    samples = 0
+    for inputs in _chunks(program, batches, 1):
+        run = Run(wiring, inputs, [])
+        for tensor, role, width in chosen:
+            if role == "weight":
+                value = errors.weight(tensor, width)
+                overrides = dict.fromkeys(wiring.sources(tensor), value)
+            else:
+                node = wiring.nodes[program.nodes[tensor]]
+                overrides = {node: errors.activation(tensor, width, run.env[node])}
+            with torch.no_grad():
+                outputs = run.replay(overrides, wiring.after(list(overrides)))
+            found[tensor, role, width] += change(run.outputs, outputs)
+        samples += len(inputs[0])
+    return {key: harm / samples for key, harm in found.items()}
+
+
+def _worst(program: Program, first: Mapping[Key, float]) -> list[Key]:
+    """Tensors and widths of most predicted harm, as many as ``REPLAYS`` float passes can run."""
+    graph = program.graph
+    rest, cost = 0, {}
+    for layer in reversed(graph.layers):
+        cost[layer.name, "activation"] = rest
+        rest += layer.macs
+        cost[layer.name, "weight"] = rest
+    left = REPLAYS * max(rest, 1)
+    chosen = []
+    for key, harm in sorted(first.items(), key=lambda item: (-item[1], item[0])):
+        price = cost.get(key[:2])
+        if price is None or key[2] < 2:
+            continue  # inputs have one width in a search
+        left -= price
+        if harm < _SURE or left < 0:
+            break
+        chosen.append(key)
+    return chosen
+
+
+def _chunks(program: Program, batches: Batches, copies: int) -> Iterator[tuple[Tensor, ...]]:
+    """The samples, as many at a time as their gradients fit the memory that is for them."""
+    elements = sum(map(program.graph.elements, program.graph.tensors))
+    size = program.batch_size or max(_ELEMENTS // (elements * copies), 1)
+    for batch in batches():
+        inputs = (batch,) if isinstance(batch, Tensor) else tuple(batch)
+        yield from zip(*(value.split(size) for value in inputs), strict=True)
+
+
+def _rows(program: Program, tensor: str, value: Tensor) -> Tensor:
+    """A tensor, or its gradient, as (samples, elements), without gradients."""
+    return program.samples(tensor, value.detach()).flatten(1)
+
+
+def _weighted(
+    rows: Tensor, gradient: Tensor, errors: _Errors, tensor: str
+) -> Iterator[tuple[int, float]]:
+    """Width and sum of gradient^2 error^2 of an activation."""
+    widths = errors.widths(tensor, "activation")
+    total = dict.fromkeys(widths, 0.0)
+    size = max(_TILE // len(rows), 1)
+    for x, g in zip(rows.split(size, 1), gradient.split(size, 1), strict=True):
+        square = g.square()
+        for width in widths:
+            error = errors.activation(tensor, width, x).sub_(x)
+            total[width] += float(torch.dot(error.square_().flatten(), square.flatten()))
+    yield from total.items()
+
+
+def _projected(
+    rows: Tensor, gradients: Sequence[Tensor], errors: _Errors, tensor: str
+) -> Iterator[tuple[int, float]]:
+    """Width and sum over samples and gradients of (gradient . error)^2 of an activation."""
+    widths = errors.widths(tensor, "activation")
+    total = torch.zeros(len(widths), len(gradients), len(rows))
+    size = max(_TILE // len(rows), 1)
+    tiles = zip(rows.split(size, 1), *(g.split(size, 1) for g in gradients), strict=True)
+    for x, *parts in tiles:
+        for place, width in enumerate(widths):
+            total[place] += _dots(errors.activation(tensor, width, x).sub_(x), parts)
+    for width, dots in zip(widths, total, strict=True):
+        yield width, float(dots.square().sum())
+
+
+def _dots(error: Tensor, gradients: Sequence[Tensor]) -> Tensor:
+    """Product of each sample's error with each gradient, shape (gradients, samples)."""
+    return torch.stack([torch.einsum("ne,ne->n", error, gradient) for gradient in gradients])
+
+
+def _add(
+    found: dict[Key, float], tensor: str, role: Role, sums: Iterator[tuple[int, float]]
+) -> None:
+    for width, value in sums:
+        found[tensor, role, width] += value / 2
+
+
+METRICS = {"mse": _keep, "fisher": _fisher, "output": _output}
+"""Name -> function that gives the distortion of every (tensor, role, width)."""
