@@ -80,6 +80,9 @@ Clipping = Annotated[
         "gauss or norm."
     ),
 ]
+Metric = Annotated[
+    str | None, typer.Option(help="What distortion is: output (default), fisher or mse.")
+]
 Edge = Annotated[str | None, typer.Option(help="Edge device, name or file (default: eyeriss).")]
 Cloud = Annotated[str | None, typer.Option(help="Cloud device, name or file (default: tpu_v1).")]
 LinkNames = Annotated[
@@ -169,6 +172,7 @@ def run(
     seed: Seed = None,
     jpeg_quality: JpegQuality = None,
     clipping: Clipping = None,
+    metric: Metric = None,
     edge: Edge = None,
     cloud: Cloud = None,
     link: LinkNames = None,
@@ -203,6 +207,7 @@ def run(
         seed,
         jpeg_quality,
         clipping,
+        metric,
     )
     given |= _search(edge, cloud, link, memory, widths, methods, front)
     given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
@@ -232,6 +237,7 @@ def stats(
     seed: Seed = None,
     jpeg_quality: JpegQuality = None,
     clipping: Clipping = None,
+    metric: Metric = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
@@ -247,6 +253,7 @@ def stats(
         seed,
         jpeg_quality,
         clipping,
+        metric,
     )
     _stage("stats", _folder(out, model), given, force)
 
@@ -496,6 +503,7 @@ def _stats(
     seed: int | None,
     jpeg_quality: int | None,
     clipping: str | None,
+    metric: str | None,
 ) -> dict[str, Any]:
     return {
         "model": model,
@@ -508,6 +516,7 @@ def _stats(
         "seed": seed,
         "jpeg_quality": jpeg_quality,
         "clipping": clipping,
+        "metric": metric,
     }
 
 

@@ -26,6 +26,7 @@ class StatsOptions:
         seed: Of random weights and of the choice of images.
         jpeg_quality: Of the input as a JPEG file, for the method ``cloud-jpeg``; 1..95.
         clipping: Where activations are clipped, a name in ``clipping.CLIPPING``.
+        metric: What distortion is, a name in ``sensitivity.METRICS``.
     """
 
     model: str = "efficientnet-lite0"
@@ -38,6 +39,7 @@ class StatsOptions:
     seed: int = 0
     jpeg_quality: int = 75
     clipping: str = "mse"
+    metric: str = "output"
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ class Run(fx.Interpreter):
 
         Args:
             overrides: Node -> its value.
-            nodes: To compute again, in order.
+            nodes: To compute again, in order; without any, the first override is the answer.
         """
         values: dict[fx.Node, Any] = {**overrides}
 
@@ -107,4 +107,4 @@ class Run(fx.Interpreter):
             if node.op == "output":
                 return args[0]
             values[node] = node.target(*args, **kwargs)  # type: ignore[operator]
-        return values[nodes[-1]]
+        return values[nodes[-1]] if nodes else next(iter(overrides.values()))

@@ -22,12 +22,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
 from autosplit.answers import change, label_loss, probes
 from autosplit.capture import Program
 from autosplit.errors import StageError, did_you_mean
 from autosplit.fakequant import fake_quantize
+from autosplit.operators import kind_of
 from autosplit.replay import Run, Wiring
 from autosplit.stats import Role, Stats, grid_from_range
 
@@ -39,10 +40,11 @@ Advance = Callable[[int], None]
 
 PROBES = 4
 """Backward passes for each sample; the first three take the classes that are most probable."""
-REPLAYS = 7.0
+REPLAYS = 15.0
 """Float passes that running again from a tensor on may cost, all tensors and widths together."""
+_FINE = 5  # bits; at more, a weight's harm falls as its squared error does
 _SURE = 1e-3  # divergence, in nats, below which the first order will do
-_ELEMENTS = 1 << 28  # gradients kept at a time
+_ELEMENTS = 3 << 28  # gradients kept at a time
 _TILE = 1 << 17  # elements worked on at a time, so that they stay in cache
 
 
@@ -70,8 +72,7 @@ def sensitivity(
     Raises:
         StageError: The metric is unknown.
     """
-    if metric not in METRICS:
-        raise StageError(f"metric: unknown name {metric!r}{did_you_mean(metric, METRICS)}")
+    check_metric(metric)
     generator = torch.Generator().manual_seed(seed)
     harm = METRICS[metric](program, batches, stats, generator, advance or (lambda _: None))
     distortions = {
@@ -79,6 +80,16 @@ def sensitivity(
         for key, found in stats.distortions.items()
     }
     return replace(stats, distortions=distortions)
+
+
+def check_metric(metric: str) -> None:
+    """Make sure that a metric has a name that is known.
+
+    Raises:
+        StageError: It has not.
+    """
+    if metric not in METRICS:
+        raise StageError(f"metric: unknown name {metric!r}{did_you_mean(metric, METRICS)}")
 
 
 def _clean(value: float) -> float:
@@ -112,6 +123,21 @@ class _Errors:
         scale, zero = grid_from_range(clip.clip_low, clip.clip_high, width)
         return fake_quantize(value, scale, zero, width)
 
+    def coarse(self, layer: str) -> list[int]:
+        """Widths at which a weight's error is carried through its layer."""
+        widths = self.widths(layer, "weight")
+        return [width for width in widths if width <= max(_FINE, min(widths))]
+
+    def scaled(self, key: Key, found: Mapping[Key, float]) -> float:
+        """Harm of a tensor at a width, of a fine weight from that at a coarser width."""
+        tensor, role, _ = key
+        if key in found or role == "activation":
+            return found.get(key, 0.0)
+        known: Key = (tensor, role, self.coarse(tensor)[-1])
+        square = self.stats.distortions[known].mse
+        ratio = self.stats.distortions[key].mse / square if square else 0.0
+        return found.get(known, 0.0) * ratio
+
     def widths(self, name: str, role: Role) -> list[int]:
         """Widths at which a tensor was measured."""
         return [b for tensor, kind, b in self.stats.distortions if (tensor, kind) == (name, role)]
@@ -130,11 +156,14 @@ def _fisher(
     errors, wiring = _Errors(program, stats), Wiring(program)
     sources = {source.name: layer for layer in program.weights for source in wiring.sources(layer)}
     tensors = {node.name: tensor for node, tensor in wiring.written.items()}
+    squares: dict[str, Tensor] = {}
     samples = 0
     for inputs in _chunks(program, batches, 1):
         run = Run(wiring, inputs, [*tensors, *sources])
         values = run.values([*tensors, *sources])
         loss = label_loss(run.outputs, random)
+        if not loss.requires_grad:
+            break
         gradients = torch.autograd.grad(loss, list(values.values()), allow_unused=True)
         summed: dict[str, Tensor] = {}
         for (name, value), gradient in zip(values.items(), gradients, strict=True):
@@ -145,13 +174,14 @@ def _fisher(
                 layer = sources[name]
                 summed[layer] = summed[layer] + gradient if layer in summed else gradient
         for layer, gradient in summed.items():
-            square = gradient.square()
-            for width in errors.widths(layer, "weight"):
-                error = errors.weight(layer, width) - program.weight(layer)
-                found[layer, "weight", width] += float((square * error.square()).sum()) / 2
+            squares[layer] = squares.get(layer, 0) + gradient.square()
         samples += len(inputs[0])
         tell(len(inputs[0]))
-    return {key: found[key] / samples for key in stats.distortions}
+    for layer, square in squares.items():
+        for width in errors.widths(layer, "weight"):
+            error = errors.weight(layer, width) - program.weight(layer)
+            found[layer, "weight", width] = float((square * error.square()).sum()) / 2
+    return {key: found[key] / max(samples, 1) for key in stats.distortions}
 
 
 def _output(
@@ -175,15 +205,17 @@ def _output(
             _add(found, tensor, "activation", _projected(rows, projections, errors, tensor))
             if tensor in readers:
                 layer, chain = readers[tensor]
-                for width in errors.widths(layer, "weight"):
-                    quantized = dict.fromkeys(wiring.sources(layer), errors.weight(layer, width))
+                for width in errors.coarse(layer):
                     with torch.no_grad():
-                        error = run.replay(quantized, chain) - value
+                        written = _product(
+                            run, wiring, layer, chain[0], errors.weight(layer, width)
+                        )
+                        error = run.replay({chain[0]: written}, chain[1:]) - value
                     dots = _dots(_rows(program, tensor, error), projections)
                     found[layer, "weight", width] += float(dots.square().sum()) / 2
         samples += len(inputs[0])
         tell(len(inputs[0]))
-    first = {key: found[key] / samples for key in stats.distortions}
+    first = {key: errors.scaled(key, found) / samples for key in stats.distortions}
     return first | _replayed(program, batches, errors, wiring, first)
 
 
@@ -194,8 +226,15 @@ def _jacobian(run: Run, wiring: Wiring, random: torch.Generator) -> dict[str, li
     outputs = [value for value in run.outputs if value.is_floating_point()]
     found: dict[str, list[Tensor]] = defaultdict(list)
     for vectors in probes(run.outputs, PROBES, random):
+        pairs = [(v, out) for v, out in zip(vectors, outputs, strict=True) if out.requires_grad]
+        if not pairs:
+            break
         gradients = torch.autograd.grad(
-            outputs, list(values.values()), vectors, retain_graph=True, allow_unused=True
+            [out for _, out in pairs],
+            list(values.values()),
+            [vector for vector, _ in pairs],
+            retain_graph=True,
+            allow_unused=True,
         )
         for tensor, gradient in zip(tensors, gradients, strict=True):
             if gradient is not None:
@@ -219,17 +258,39 @@ def _replayed(
     for inputs in _chunks(program, batches, 1):
         run = Run(wiring, inputs, [])
         for tensor, role, width in chosen:
-            if role == "weight":
-                value = errors.weight(tensor, width)
-                overrides = dict.fromkeys(wiring.sources(tensor), value)
-            else:
-                node = wiring.nodes[program.nodes[tensor]]
-                overrides = {node: errors.activation(tensor, width, run.env[node])}
             with torch.no_grad():
+                overrides = _overrides(run, wiring, errors, (tensor, role, width))
                 outputs = run.replay(overrides, wiring.after(list(overrides)))
             found[tensor, role, width] += change(run.outputs, outputs)
         samples += len(inputs[0])
     return {key: harm / samples for key, harm in found.items()}
+
+
+def _overrides(run: Run, wiring: Wiring, errors: _Errors, key: Key) -> dict[fx.Node, Tensor]:
+    """What a run has instead of its values when one tensor is quantized."""
+    tensor, role, width = key
+    if role == "activation":
+        node = wiring.nodes[wiring.program.nodes[tensor]]
+        return {node: errors.activation(tensor, width, run.env[node])}
+    weight = errors.weight(tensor, width)
+    readers = wiring.readers[tensor]
+    if len(readers) > 1:  # one may read what another wrote
+        return dict.fromkeys(wiring.sources(tensor), weight)
+    root = readers[0][1][0]
+    return {root: _product(run, wiring, tensor, root, weight)}
+
+
+def _product(run: Run, wiring: Wiring, layer: str, root: fx.Node, weight: Tensor) -> Tensor:
+    """What a layer's product is with another weight, its bias corrected.
+
+    The mean over samples and places is moved back to what it was, as bias correction does (Nagel
+    et al. 2019, section 4.2).
+    """
+    value: Tensor = run.env[root].detach()
+    error: Tensor = run.replay(dict.fromkeys(wiring.sources(layer), weight), [root]) - value
+    axis = 1 if kind_of(root) == "conv" else error.dim() - 1
+    others = [i for i in range(error.dim()) if i != axis]
+    return value + (error - error.mean(others, keepdim=True))
 
 
 def _worst(program: Program, first: Mapping[Key, float]) -> list[Key]:
@@ -299,7 +360,7 @@ def _projected(
 
 def _dots(error: Tensor, gradients: Sequence[Tensor]) -> Tensor:
     """Product of each sample's error with each gradient, shape (gradients, samples)."""
-    return torch.stack([torch.einsum("ne,ne->n", error, gradient) for gradient in gradients])
+    return torch.stack([torch.mul(error, gradient).sum(1) for gradient in gradients])
 
 
 def _add(

@@ -122,7 +122,9 @@ def run_stats(
     from autosplit.data import load_data
     from autosplit.measure import measure
     from autosplit.scoring import batches_of, judge_of
+    from autosplit.sensitivity import check_metric, sensitivity
 
+    check_metric(options.metric)
     model = _load_model(options)
     program = _capture(model)
     data = load_data(
@@ -134,7 +136,8 @@ def run_stats(
     judge_of(model, data)
     count = len(data.calibration)
     given_batches = batches_of(data.calibration, program, options.batch_size)
-    with progress(f"stats: {model.name} on {count} images", 2 * count) as advance:
+    looks = 2 if options.metric == "mse" else 3
+    with progress(f"stats: {model.name} on {count} images", looks * count) as advance:
         meter = _input_meter(model, options)
         passes = count_from(1)
 
@@ -146,7 +149,11 @@ def run_stats(
                 yield batch
                 advance(len(batch))
 
+        def images() -> Iterator[Tensor]:
+            return (batch for batch, _ in given_batches())
+
         stats = measure(program, batches, clipping=options.clipping)
+        stats = sensitivity(program, images, stats, options.metric, options.seed, advance)
     if meter is not None:
         stats = replace(stats, input_coding=meter.result)
     clear_stamp(folder, "stats")

@@ -30,6 +30,7 @@ NO_STATS = {
     "seed": None,
     "jpeg_quality": None,
     "clipping": None,
+    "metric": None,
 }
 NO_SEARCH = {
     "edge": None,
@@ -56,7 +57,7 @@ NO_QUANTIZE = {
 ALL_STATS = (
     "--model m --weights DEFAULT --checkpoint c.pt --input-size 64 --data d "
     "--calibration-images 3 --batch-size 4 --seed 5 --jpeg-quality 60 "
-    "--clipping gauss"
+    "--clipping gauss --metric fisher"
 )
 STATS = {
     "model": "m",
@@ -69,6 +70,7 @@ STATS = {
     "seed": 5,
     "jpeg_quality": 60,
     "clipping": "gauss",
+    "metric": "fisher",
 }
 ALL_SEARCH = (
     "--edge e --cloud c --link 1mbps,lte --memory 4KiB --widths 8,2 --methods autosplit,cloud16 "

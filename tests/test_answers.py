@@ -1,0 +1,77 @@
+"""Output vectors against the divergence they stand for, worked out in full."""
+
+import math
+
+import pytest
+import torch
+
+from autosplit.answers import change, is_classifier, label_loss, probes
+
+LOGITS = torch.tensor([[2.0, 0.0, -1.0, 0.5], [0.1, 0.0, 3.0, -2.0]])
+
+
+def squared(outputs, errors, count, seed=0):
+    """Sum of the squared products of all vectors with an error, over all samples."""
+    random = torch.Generator().manual_seed(seed)
+    return sum(
+        float(
+            torch.stack([(v * d).flatten(1).sum(1) for v, d in zip(vector, errors, strict=True)])
+            .sum(0)
+            .square()
+            .sum()
+        )
+        for vector in probes(outputs, count, random)
+    )
+
+
+def fisher(logits, error):
+    """d^T (diag p - p p^T) d, summed over the samples."""
+    p = logits.softmax(1)
+    return float(((p * error**2).sum(1) - (p * error).sum(1) ** 2).sum())
+
+
+def test_one_vector_per_class_gives_the_fisher_metric_exactly():
+    error = torch.randn(LOGITS.shape, generator=torch.Generator().manual_seed(1))
+    assert squared([LOGITS], [error], 4) == pytest.approx(fisher(LOGITS, error), rel=1e-5)
+
+
+def test_fewer_vectors_than_classes_give_it_on_average():
+    error = torch.randn(LOGITS.shape, generator=torch.Generator().manual_seed(1))
+    mean = sum(squared([LOGITS], [error], 2, seed) for seed in range(400)) / 400
+    assert mean == pytest.approx(fisher(LOGITS, error), rel=0.1)
+
+
+def test_for_small_errors_twice_the_divergence_is_the_fisher_metric():
+    error = 1e-3 * torch.randn(LOGITS.shape, generator=torch.Generator().manual_seed(1))
+    got = change([LOGITS.double()], [(LOGITS + error).double()])
+    assert 2 * got == pytest.approx(fisher(LOGITS.double(), error.double()), rel=0.01)
+
+
+def test_divergence_of_two_classes_by_hand():
+    """From (1/2, 1/2) to (3/4, 1/4): ln(1/2 / 3/4) / 2 + ln(1/2 / 1/4) / 2 = ln(4/3) / 2."""
+    after = torch.tensor([[math.log(3.0), 0.0]])
+    assert change([torch.zeros(1, 2)], [after]) == pytest.approx(math.log(4 / 3) / 2)
+
+
+def test_other_networks_are_measured_by_relative_square_of_each_output():
+    """Halves of 1 / 4 and of 4 / 100, for two outputs and one sample."""
+    before = [torch.tensor([[[2.0, 0.0]]]), torch.tensor([[10.0]])]
+    after = [torch.tensor([[[2.0, 1.0]]]), torch.tensor([[12.0]])]
+    assert not is_classifier(before)
+    assert change(before, after) == pytest.approx((1 / 4 + 4 / 100) / 2 / 2)
+    errors = [b - a for a, b in zip(before, after, strict=True)]
+    mean = sum(squared(before, errors, 3, seed) for seed in range(300)) / 300
+    assert mean == pytest.approx(2 * change(before, after), rel=0.15)
+
+
+def test_outputs_of_zeros_do_not_count():
+    zeros = [torch.zeros(2, 1, 3), torch.zeros(2, 1)]
+    assert change(zeros, [torch.ones(2, 1, 3), torch.ones(2, 1)]) == 0
+    assert squared(zeros, [torch.ones(2, 1, 3), torch.ones(2, 1)], 2) == 0
+
+
+def test_drawn_labels_have_gradients_of_mean_zero():
+    logits = LOGITS.repeat(4000, 1).requires_grad_()
+    label_loss([logits], torch.Generator().manual_seed(0)).backward()
+    assert logits.grad.view(4000, 2, 4).mean(0).abs().max() < 0.03
+    assert logits.grad.abs().max() > 0.1

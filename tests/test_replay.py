@@ -1,0 +1,47 @@
+"""Running again from a tensor on gives what the whole network gives."""
+
+import torch
+from torch import nn
+
+from autosplit.capture import capture
+from autosplit.replay import Run, Wiring
+from tests.nets import Net
+
+IMAGES = torch.randn(3, 2, 6, 6, generator=torch.Generator().manual_seed(0))
+
+
+def small():
+    torch.manual_seed(0)
+    return Net(
+        lambda net, x: net.last((net.first(x).relu() + net.side(x)).mean((2, 3))),
+        first=nn.Conv2d(2, 4, 3, padding=1),
+        side=nn.Conv2d(2, 4, 1),
+        last=nn.Linear(4, 3),
+    )
+
+
+def test_a_weight_replayed_is_the_network_with_that_weight():
+    network = small()
+    program = capture(network, (IMAGES[:1],))
+    wiring = Wiring(program)
+    run = Run(wiring, (IMAGES,), [])
+    changed = program.weight("side") + 0.5
+    overrides = dict.fromkeys(wiring.sources("side"), changed)
+    with torch.no_grad():
+        got = run.replay(overrides, wiring.after(list(overrides)))
+        network.side.weight.copy_(changed)
+        torch.testing.assert_close(got[0], network(IMAGES))
+
+
+def test_what_follows_leaves_out_the_other_branch():
+    wiring = Wiring(capture(small(), (IMAGES[:1],)))
+    names = [wiring.written[n] for n in wiring.after(wiring.sources("side")) if n in wiring.written]
+    assert names[0] == "side"
+    assert "first" not in names
+    assert names[-1] == "last"
+
+
+def test_a_weight_is_read_by_its_layer_through_the_activation_that_was_fused():
+    ((tensor, chain),) = Wiring(capture(small(), (IMAGES[:1],))).readers["first"]
+    assert tensor == "first"
+    assert len(chain) == 2
