@@ -111,6 +111,27 @@ def measure(
     return Stats(samples, tensors, distortions, grids)
 
 
+def measure_weights(program: Program, widths: Sequence[int] = WIDTHS) -> Stats:
+    """Measure the stored weights alone, without any data.
+
+    Args:
+        program: The captured network.
+        widths: Widths at which distortion is measured, 1..16.
+
+    Raises:
+        DataError: A weight is NaN or infinite.
+    """
+    with _workers() as pool:
+        weights = _weights(program, widths, pool, lambda _step, _done: None)
+    distortions: dict[tuple[str, Role, int], Distortion] = {}
+    grids: dict[tuple[str, int], WeightGrid] = {}
+    for name, (found, square) in weights.items():
+        for bits, channels in found.items():
+            distortions[name, "weight", bits] = _weight_distortion(channels, bits, square)
+            grids[name, bits] = WeightGrid(channels.scale, channels.zero_point)
+    return Stats(0, {}, distortions, grids)
+
+
 @dataclass
 class _Range:
     """What the first pass learns of one tensor.
