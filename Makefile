@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow bench lint yolo-weights clean
+.PHONY: demo test test-slow bench bench-metric lint yolo-weights clean
 
 demo: $(VENV)/.demo
 	$(BIN)/autosplit run
@@ -12,6 +12,9 @@ test: $(VENV)/.test lint
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
+
+bench-metric: $(VENV)/.test
+	$(BIN)/python experiments/rank_correlation.py
 
 bench: $(VENV)/.test
 	$(BIN)/python experiments/bench.py

@@ -70,11 +70,13 @@ def ours(module: nn.Module, images: Tensor, probed: int) -> float:
             marks[-1] - start, *parts
         )
     )
+    chosen["of least noise over signal"] = choose(program, stats, WIDTHS)
     for name, widths in chosen.items():
-        signal, noisy = corrected(program, stats, widths, images)
-        print(f"ours, widths {name}: {sqnr_db(signal, noisy):.1f} dB")
-    plain = choose(program, stats, WIDTHS)
-    print(f"ours, noise over signal: {sqnr_db(*corrected(program, stats, plain, images)):.1f} dB")
+        ratios = [
+            sqnr_db(*answers(program, stats, widths, images, correct=correct))
+            for correct in (True, False)
+        ]
+        print("ours, widths {}: {:.1f} dB, biases kept {:.1f} dB".format(name, *ratios))
     return marks[-1] - start
 
 
@@ -91,10 +93,10 @@ def choose(program: Program, stats: Stats, widths: tuple[int, ...]) -> dict[str,
     return {name: widths[i] for name, i in zip(layers, found.choice, strict=True)}
 
 
-def corrected(
-    program: Program, stats: Stats, widths: Mapping[str, int], images: Tensor
+def answers(
+    program: Program, stats: Stats, widths: Mapping[str, int], images: Tensor, *, correct: bool
 ) -> tuple[Tensor, Tensor]:
-    """Logits of the float network, and with quantized weights and corrected biases.
+    """Logits of the float network, and with quantized weights and perhaps corrected biases.
 
     Layer by layer, on the quantized network's own inputs, the mean of each channel is put back.
     """
@@ -114,7 +116,7 @@ def corrected(
             if node.op == "output":
                 break
             value = run.replay(values, [node])
-            if node in roots:
+            if correct and node in roots:
                 shift = value - run.env[node]
                 channels = 1 if kind_of(node) == "conv" else shift.dim() - 1
                 value = value - shift.mean(
