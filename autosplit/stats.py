@@ -61,8 +61,9 @@ class Distortion:
 
     Attributes:
         mse: Mean squared error over all elements.
-        distortion: What the search adds up: ``mse`` over the tensor's mean square, that is
-            noise over signal, so that tensors of different scale can be compared.
+        distortion: What the search adds up, by the metric that was asked for: harm to the answer
+            (``sensitivity``), or ``mse`` over the tensor's mean square, that is noise over signal,
+            so that tensors of different scale can be compared.
         clip_low, clip_high: Range kept; of a weight, over all its output channels.
     """
 
