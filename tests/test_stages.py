@@ -23,10 +23,9 @@ from autosplit.errors import (
     StageError,
 )
 from autosplit.evaluate import evaluate, measure_float
-from autosplit.files import read_csv, read_yaml
+from autosplit.files import read_yaml
 from autosplit.options import StatsOptions
 from autosplit.plan import read_plan
-from autosplit.task import read_scores
 from autosplit.runfolder import (
     default_folder,
     plan_names,
@@ -35,6 +34,7 @@ from autosplit.runfolder import (
     read_stamp,
     resolve,
 )
+from autosplit.task import read_scores
 
 NAMES = ("stats", "search", "latency", "quantize", "collect")
 
