@@ -24,7 +24,7 @@ from autosplit.errors import (
 )
 from autosplit.evaluate import evaluate, measure_float
 from autosplit.files import read_yaml
-from autosplit.options import StatsOptions
+from autosplit.options import QuantizeOptions, StatsOptions
 from autosplit.plan import read_plan
 from autosplit.runfolder import (
     default_folder,
@@ -55,6 +55,10 @@ def rerun(tiny, **change):
 
 def step(tiny, stage, force=False, **given):
     return stages.RUNNERS[stage][0](tiny.run, given, force=force)
+
+
+def weights(path):
+    return read_yaml(path, "plan")["weights"].values()
 
 
 def table(path):
@@ -98,7 +102,7 @@ class TestRun:
         beside = {
             f"quantized/{name}.safetensors"
             for name in plan_names(tiny.run, "pareto")
-            if read_yaml(tiny.run / f"plans/{name}.yaml", "plan")["weights"]
+            if any(w["scale"] for w in weights(tiny.run / f"plans/{name}.yaml"))
         }
 
         assert set(files_of(tiny.run)) == plans | scores | finished | beside | {
@@ -777,7 +781,13 @@ class TestFinishedPlans:
         graph = read_graph(tiny.run)
         file = read_plan(place / "uniform4.yaml", graph)
         measured = resolve({}, read_stamp(tiny.run, "stats"), StatsOptions())
-        program, batches, _ = stages._sources(tiny.run, measured, 0)
+        ledger = scoring.Ledger(place, {})
+        trials = stages._trials(tiny.run, measured, QuantizeOptions(), ledger, {})
+        program = trials.program
+
+        def batches():
+            return (batch for group in trials.looks.after(0) for batch in group)
+
         score = evaluate(program, file, batches, measure_float(program, batches))
         row = read_scores(tiny.run / "scores.csv")[1]["uniform4"]
 
