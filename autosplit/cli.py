@@ -102,7 +102,7 @@ Methods = Annotated[
 ]
 Front = Annotated[
     int | None,
-    typer.Option(help="Plans of our front kept per link, spread along it; 0: all (default: 12)."),
+    typer.Option(help="Plans of our front kept per link, spread along it; 0: all (default: 8)."),
 ]
 MaxWeightBits = Annotated[
     float | None, typer.Option(help="Most average width of the edge weights, bits; 0: no limit.")

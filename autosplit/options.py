@@ -71,7 +71,7 @@ class SearchOptions:
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     methods: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
-    front: int = 12
+    front: int = 8
     max_weight_bits: float = 0.0
     max_activation_bits: float = 0.0
     max_bops: float = 0.0

@@ -38,17 +38,23 @@ class Recovery:
         rounding: ``nearest``, or ``moment``: the integers of least error of the layer's output.
         bias: Whether the mean error of every output channel goes into the bias.
         positions: Most positions (pixels of all images) that a layer's moments are taken over.
+        sweeps: How often levels and scales are improved in turn.
     """
 
     rounding: Rounding
     bias: bool = True
     positions: int = 4096
+    sweeps: int = 2
 
+
+POSITIONS_PER_INPUT = 8
+"""Positions that a moment is taken over, for each input of a dot product."""
+LEAST_POSITIONS = 512
 
 EFFORTS = {
     "fast": Recovery("nearest"),
     "good": Recovery("moment"),
-    "best": Recovery("moment", positions=32_768),
+    "best": Recovery("moment", positions=32_768, sweeps=8),
 }
 """What ``--effort`` stands for; ``none`` leaves a plan as the search made it."""
 
@@ -193,22 +199,19 @@ class _Walk:
     def _round(self, node: fx.Node, flat: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
         """Integers of least output error; each group of a convolution is a problem of its own."""
         exact, rough = self._columns(node)
-        groups = len(rough)
-        found = []
-        for x, y, part in zip(exact, rough, range(groups), strict=True):
-            own = slice(part * len(flat) // groups, (part + 1) * len(flat) // groups)
-            rows = Grid(grid.scale[own], grid.zero_point[own], grid.bits)
-            target, moment = target_weight(flat[own], x, y)
-            found.append(round_by_moment(target, rows, moment))
-        levels = torch.cat([levels for levels, _ in found])
-        scale = torch.cat([fitted.scale for _, fitted in found])
-        return levels, Grid(scale, grid.zero_point, grid.bits)
+        shape = len(exact), len(flat) // len(exact)
+        grids = Grid(grid.scale.view(shape), grid.zero_point.view(shape), grid.bits)
+        target, moment = target_weight(flat.view(*shape, -1), exact, rough)
+        levels, fitted = round_by_moment(target, grids, moment, self.recovery.sweeps)
+        return levels.view_as(flat), Grid(fitted.scale.flatten(), grid.zero_point, grid.bits)
 
     def _columns(self, node: fx.Node) -> tuple[Tensor, Tensor]:
         """What the layer multiplies its weight by, float and quantized: (groups, n, K) each."""
         source = arguments(node)["input"]
         generator = torch.Generator().manual_seed(0)
-        every = max(self.recovery.positions // len(self.exact[source]), 1)
+        size = arguments(node)["weight"].meta["val"][0].numel()
+        wanted = min(self.recovery.positions, max(POSITIONS_PER_INPUT * size, LEAST_POSITIONS))
+        every = max(wanted // len(self.exact[source]), 1)
         parts = [
             gather(node, (x, y), every, generator)
             for x, y in zip(self.exact[source], self.rough[source], strict=True)
@@ -224,17 +227,18 @@ def target_weight(weight: Tensor, exact: Tensor, rough: Tensor) -> tuple[Tensor,
     W' = W + W E[(x - y) y^T] H^-1, H = E[y y^T].
 
     Args:
-        weight: Shape (C, K).
-        exact: Exact inputs, shape (n, K).
-        rough: Quantized ones, shape (n, K).
+        weight: Shape (..., C, K).
+        exact: Exact inputs, shape (..., n, K).
+        rough: Quantized ones, shape (..., n, K).
 
     Returns:
-        W', shape (C, K), and H, damped, shape (K, K).
+        W', shape (..., C, K), and H, damped, shape (..., K, K).
     """
-    exact, rough = exact - exact.mean(0), rough - rough.mean(0)
-    moment = damped(rough.T @ rough / len(rough), len(rough))
-    cross = (exact - rough).T @ rough / len(rough)
-    change = torch.linalg.solve(moment, (weight @ cross).T).T
+    count = rough.shape[-2]
+    exact, rough = exact - exact.mean(-2, keepdim=True), rough - rough.mean(-2, keepdim=True)
+    moment = damped(rough.mT @ rough / count, count)
+    cross = (exact - rough).mT @ rough / count
+    change = torch.linalg.solve(moment, (weight @ cross).mT).mT
     return weight + change, moment
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,8 +28,8 @@ class Grid:
     """Levels that each row of a matrix may take: (integer - zero_point) * scale.
 
     Attributes:
-        scale: Step, shape (C,), positive.
-        zero_point: Integer that stands for zero, shape (C,).
+        scale: Step, shape (..., C), positive.
+        zero_point: Integer that stands for zero, shape (..., C).
         bits: Width.
     """
 
@@ -36,33 +37,36 @@ class Grid:
     zero_point: Tensor
     bits: int
 
-    def nearest(self, values: Tensor, rows: Tensor | None = None) -> Tensor:
-        """Level nearest to each value of shape (C, ...), counted in steps from zero."""
-        scale, zero = self.scale, self.zero_point.to(self.scale.dtype)
-        if rows is not None:
-            scale, zero = scale[rows], zero[rows]
-        shape = (-1, *[1] * (values.dim() - 1))
-        scale, zero = scale.view(shape), zero.view(shape)
-        levels = torch.round(values / scale)
-        return torch.minimum(torch.maximum(levels, -zero), 2**self.bits - 1 - zero)
+    def nearest(self, values: Tensor) -> Tensor:
+        """Level nearest to each value of shape (..., C, K), counted in steps from zero."""
+        low, high = self.ends
+        levels = torch.round(values / self.scale[..., None])
+        return torch.minimum(torch.maximum(levels, low[..., None]), high[..., None])
+
+    @property
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """Least and greatest level, counted in steps from zero, shape (..., C) both."""
+        zero = self.zero_point.to(self.scale.dtype)
+        return -zero, 2**self.bits - 1 - zero
 
 
 def damped(moment: Tensor, samples: int) -> Tensor:
-    """A second moment (K, K) with a part of its mean diagonal added; the identity for all zeros.
+    """Second moments (..., K, K), a part of their mean diagonal added; of zeros the identity.
 
-    The fewer samples it was taken over, the more: what few samples leave open is then rounded to
+    The fewer samples they were taken over, the more: what few samples leave open is then rounded to
     the nearest, and not bent to fit them.
     """
-    mean = float(moment.diagonal().mean())
-    eye = torch.eye(len(moment), dtype=moment.dtype)
-    share = max(DAMPING, FEW_SAMPLES * len(moment) / samples)
-    return moment + share * mean * eye if mean > 0 else eye
+    size = moment.shape[-1]
+    mean = moment.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+    eye = torch.eye(size, dtype=moment.dtype)
+    share = max(DAMPING, FEW_SAMPLES * size / samples)
+    return torch.where(mean > 0, moment + share * mean * eye, eye)
 
 
 def output_error(weight: Tensor, rounded: Tensor, moment: Tensor) -> Tensor:
-    """Squared error of the outputs per row, tr e H e^T, shape (C,)."""
+    """Squared error of the outputs per row, tr e H e^T, shape (..., C)."""
     error = weight - rounded
-    return ((error @ moment) * error).sum(1)
+    return ((error @ moment) * error).sum(-1)
 
 
 def round_by_feedback(weight: Tensor, grid: Grid, moment: Tensor) -> Tensor:
@@ -73,30 +77,34 @@ def round_by_feedback(weight: Tensor, grid: Grid, moment: Tensor) -> Tensor:
     diagonal.
 
     Args:
-        weight: Shape (C, K).
+        weight: Shape (..., C, K).
         grid: Grid of each row.
-        moment: H, damped, shape (K, K).
+        moment: H, damped, shape (..., K, K).
 
     Returns:
-        Levels counted from zero, shape (C, K).
+        Levels counted from zero, shape (..., C, K).
     """
-    order = moment.diagonal().argsort(descending=True)
-    factor = torch.linalg.cholesky(moment[order][:, order])
-    upper = torch.linalg.cholesky(torch.cholesky_inverse(factor), upper=True)
-    rest = weight[:, order].clone()
-    levels = torch.empty_like(rest)
-    for first in range(0, rest.shape[1], BLOCK):
-        last = min(first + BLOCK, rest.shape[1])
-        errors = torch.empty_like(rest[:, first:last])
+    diagonal = moment.diagonal(dim1=-2, dim2=-1)
+    order = diagonal.argsort(dim=-1, descending=True)
+    columns = order[..., None, :].expand_as(weight)
+    sorted_ = moment.gather(-2, order[..., :, None].expand_as(moment))
+    sorted_ = sorted_.gather(-1, order[..., None, :].expand_as(moment))
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(sorted_))
+    upper = torch.linalg.cholesky(inverse, upper=True).contiguous().numpy()
+    rest = weight.gather(-1, columns).numpy()
+    levels = np.empty_like(rest)
+    step, (low, high) = grid.scale.numpy(), (end.numpy() for end in grid.ends)
+    for first in range(0, rest.shape[-1], BLOCK):
+        last = min(first + BLOCK, rest.shape[-1])
+        errors = np.empty_like(rest[..., first:last])
         for k in range(first, last):
-            column = rest[:, k]
-            levels[:, k] = grid.nearest(column)
-            errors[:, k - first] = (column - levels[:, k] * grid.scale) / upper[k, k]
-            rest[:, k:last] -= errors[:, k - first, None] * upper[k, k:last]
-        rest[:, last:] -= errors @ upper[first:last, last:]
-    result = torch.empty_like(levels)
-    result[:, order] = levels
-    return result
+            column = rest[..., k]
+            level = np.clip(np.rint(column / step), low, high)
+            error = (column - level * step) / upper[..., k, k][..., None]
+            levels[..., k], errors[..., k - first] = level, error
+            rest[..., k:last] -= error[..., None] * upper[..., k, None, k:last]
+        rest[..., last:] -= errors @ upper[..., first:last, last:]
+    return torch.empty_like(weight).scatter_(-1, columns, torch.from_numpy(levels))
 
 
 def improve(weight: Tensor, grid: Grid, moment: Tensor, levels: Tensor, sweeps: int) -> Tensor:
@@ -105,76 +113,72 @@ def improve(weight: Tensor, grid: Grid, moment: Tensor, levels: Tensor, sweeps: 
     Coordinate descent on the quadratic form, all rows together: the error never rises.
 
     Args:
-        weight: Shape (C, K).
+        weight: Shape (..., C, K).
         grid: Grid of each row.
-        moment: H, damped, shape (K, K).
-        levels: Where to start, shape (C, K).
+        moment: H, damped, shape (..., K, K).
+        levels: Where to start, shape (..., C, K).
         sweeps: Passes over the columns at most.
 
     Returns:
-        Levels, shape (C, K).
+        Levels, shape (..., C, K).
     """
-    levels = levels.clone()
-    slope = (weight - levels * grid.scale[:, None]) @ moment
+    found, h = levels.numpy().copy(), moment.numpy()
+    step, (low, high) = grid.scale.numpy(), (end.numpy() for end in grid.ends)
+    slope = ((weight - levels * grid.scale[..., None]) @ moment).numpy()
     for _ in range(sweeps):
         moved = False
-        for first in range(0, levels.shape[1], BLOCK):
-            last = min(first + BLOCK, levels.shape[1])
-            own = slope[:, first:last].clone()
-            before = levels[:, first:last].clone()
+        for first in range(0, found.shape[-1], BLOCK):
+            last = min(first + BLOCK, found.shape[-1])
+            own, before = slope[..., first:last].copy(), found[..., first:last].copy()
             for k in range(first, last):
-                best = levels[:, k] * grid.scale + own[:, k - first] / moment[k, k]
-                found = grid.nearest(best)
-                rows = (found != levels[:, k]).nonzero().flatten()
-                if len(rows):
-                    step = (found[rows] - levels[rows, k]) * grid.scale[rows]
-                    levels[rows, k] = found[rows]
-                    own[rows] -= step[:, None] * moment[k, first:last]
-            change = (levels[:, first:last] - before) * grid.scale[:, None]
-            if bool(change.any()):
+                now = found[..., k]
+                best = now + own[..., k - first] / (h[..., k, k][..., None] * step)
+                best = np.clip(np.rint(best), low, high)
+                if (best != now).any():
+                    change = (best - now) * step
+                    found[..., k] = best
+                    own -= change[..., None] * h[..., k, None, first:last]
+            change = (found[..., first:last] - before) * step[..., None]
+            if change.any():
                 moved = True
-                slope -= change @ moment[first:last]
+                slope -= change @ h[..., first:last, :]
         if not moved:
             break
-    return levels
+    return torch.from_numpy(found)
 
 
 def refit(weight: Tensor, grid: Grid, moment: Tensor, levels: Tensor) -> Grid:
     """The grid with the scale of least error for these levels, (w H q) / (q H q) per row."""
     product = levels @ moment
-    square = (product * levels).sum(1)
-    ratio = (product * weight).sum(1) / square.clamp_min(1e-30)
+    square = (product * levels).sum(-1)
+    ratio = (product * weight).sum(-1) / square.clamp_min(1e-30)
     good = (square > 0) & (ratio > 0.5 * grid.scale) & (ratio < 2 * grid.scale)
     return Grid(torch.where(good, ratio, grid.scale), grid.zero_point, grid.bits)
 
 
-def round_by_moment(weight: Tensor, grid: Grid, moment: Tensor) -> tuple[Tensor, Grid]:
+def round_by_moment(
+    weight: Tensor, grid: Grid, moment: Tensor, sweeps: int = SWEEPS
+) -> tuple[Tensor, Grid]:
     """Levels and scales of small output error: error feedback, then descent and refits in turn.
 
     Never worse for the output than rounding to the nearest on the given grid.
 
     Args:
-        weight: Shape (C, K).
+        weight: Shape (..., C, K).
         grid: Grid of each row to start from.
-        moment: H, damped, shape (K, K).
+        moment: H, damped, shape (..., K, K).
+        sweeps: How often the scales are fitted again and the levels moved.
 
     Returns:
-        Levels counted from zero, shape (C, K), and the grid.
+        Levels counted from zero, shape (..., C, K), and the grid.
     """
     nearest = grid.nearest(weight)
-    start = round_by_feedback(weight, grid, moment)
-    levels, fitted = _descend(weight, grid, moment, start)
-    ours = output_error(weight, levels * fitted.scale[:, None], moment)
-    plain = output_error(weight, nearest * grid.scale[:, None], moment)
-    worse = ours > plain
-    levels = torch.where(worse[:, None], nearest, levels)
-    return levels, Grid(torch.where(worse, grid.scale, fitted.scale), grid.zero_point, grid.bits)
-
-
-def _descend(weight: Tensor, grid: Grid, moment: Tensor, levels: Tensor) -> tuple[Tensor, Grid]:
-    """Descent and refits in turn."""
-    for _ in range(SWEEPS):
-        fitted = refit(weight, grid, moment, levels)
+    levels, fitted = round_by_feedback(weight, grid, moment), grid
+    for _ in range(sweeps):
+        fitted = refit(weight, fitted, moment, levels)
         levels = improve(weight, fitted, moment, levels, 1)
-        grid = fitted
-    return levels, grid
+    ours = output_error(weight, levels * fitted.scale[..., None], moment)
+    plain = output_error(weight, nearest * grid.scale[..., None], moment)
+    worse = ours > plain
+    levels = torch.where(worse[..., None], nearest, levels)
+    return levels, Grid(torch.where(worse, grid.scale, fitted.scale), grid.zero_point, grid.bits)
