@@ -277,7 +277,7 @@ def test_a_name_like_no_other_lists_what_there_is():
     text = error_of("zzz")
 
     assert text.endswith(
-        "choose from: FILE.pt2, FILE.py:FUNCTION, efficientnet-lite0, fashion-resnet, "
+        "choose from: FILE.pt2, FILE.py:FUNCTION, efficientnet-lite0, fashion-resnet, scenes-yolo, "
         "torchvision-backbone:NAME, torchvision:NAME, yolo:NAME"
     )
 
