@@ -22,7 +22,7 @@ REFERENCE = "cloud16"
 _STATS = {field.name for field in fields(StatsOptions)}
 _SHARED = _STATS - {"model", "weights", "checkpoint"}
 _OPTIONAL = {"edges", "clouds", "methods", "widths", "max_distortion", "figure", *_SHARED}
-_NUMBERS = ("input_size", "calibration_images", "batch_size", "seed")
+_NUMBERS = ("input_size", "calibration_images", "batch_size", "seed", "jpeg_quality")
 
 Profile = TypeVar("Profile", Device, Link)
 
