@@ -30,9 +30,11 @@ from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.plan import PlanFile, quantizers
 from autosplit.profiles import Device, load_device, load_link
+from autosplit.recover import EFFORTS, recover
 from autosplit.search.division import FIRST_SHARES
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem, table
+from autosplit.sensitivity import sensitivity
 from autosplit.stats import Stats
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
@@ -159,6 +161,32 @@ def bench_evaluate(setting: Setting) -> None:
         report(what, ours, plain, "at most 1.5")
 
 
+def bench_metrics(setting: Setting) -> None:
+    """Metrics of distortion, all tensors and widths, against one plain forward pass."""
+    program, stats = setting.program, setting.stats
+    for metric, asked in (("fisher", "at most 6"), ("output", "at most 30")):
+
+        def run(metric: str = metric) -> None:
+            sensitivity(program, setting.batches, stats, metric)
+
+        ours, plain = setting.race(run, setting.forward)
+        report(f"metric {metric} / one forward pass, resnet50", ours, plain, asked)
+
+
+def bench_efforts(setting: Setting) -> None:
+    """Finishing an all-edge plan of 4 bits against one plain forward pass."""
+    program, stats = setting.program, setting.stats
+    (plan,) = search(setting.problem, ("uniform4",))
+    file = PlanFile(plan, *quantizers(plan, stats), "resnet50", "")
+    for effort, asked in (("fast", "at most 3"), ("good", "at most 10")):
+
+        def run(effort: str = effort) -> None:
+            recover(program, file, setting.batches, EFFORTS[effort])
+
+        ours, plain = setting.race(run, setting.forward)
+        report(f"effort {effort} / one forward pass, resnet50", ours, plain, asked)
+
+
 def bench_fashion(_: Setting) -> None:
     """Top-1 of the bundled network on all 10,000 test images, where the data set is installed."""
     if not FASHION_MNIST.is_dir():
@@ -192,6 +220,8 @@ BENCHES: dict[str, Bench] = {
     "stats": bench_stats,
     "search": bench_whole_search,
     "evaluate": bench_evaluate,
+    "metrics": bench_metrics,
+    "efforts": bench_efforts,
     "fashion": bench_fashion,
     "allocate": several(bench_search.bench_allocate),
     "allocate_all": several(bench_search.bench_allocate_all),
