@@ -207,7 +207,7 @@ def look(detector: Detector, path: Path, drawing: Path) -> tuple[Seen, Image.Ima
             draw_boxes(picture, second, labels),
         ),
         (
-            f"both {len(difference.pairs)} (green), only float (blue), only plan (orange)",
+            _title(len(difference.pairs), len(first), len(second)),
             _draw_difference(picture, first, second, labels),
         ),
     ]
@@ -230,6 +230,12 @@ def compare(first: Detections, second: Detections) -> Difference:
             pairs.append((best, place))
             overlap[:, best] = 0
     return Difference(tuple(sorted(pairs)))
+
+
+def _title(both: int, first: int, second: int) -> str:
+    """How many boxes both networks found, and only one of them, with the colours."""
+    lost, new = first - both, second - both
+    return f"{both} both (green), {lost} float only (blue), {new} plan only (orange)"
 
 
 def _draw_difference(

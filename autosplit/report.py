@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,6 +171,8 @@ def _against(rows: Sequence[Row], chosen: Row, max_drop: float, what: str, count
             f"That is {gain:.2f} times as fast as {what} ({best.plan.name}, {_ms(best.latency_s)})."
         )
     fitting = [row for row in others if row.fits]
+    if fitting and all(row.drop is None for row in fitting):
+        return f"No {what} plan was measured."
     if fitting:
         drops = [row.drop for row in fitting if row.measured and row.drop is not None]
         lost = f", the best of them loses {min(drops):.1f} points" if drops else ""
@@ -240,12 +243,18 @@ def draw(
 
 
 def _plain_log(axis: Any) -> None:
-    """Make the horizontal axis logarithmic, with plain numbers at 1, 2 and 5 of each decade."""
+    """Make the horizontal axis logarithmic, with plain numbers at 1, 2 and 5 of each decade.
+
+    At every digit where there are fewer than two such in sight.
+    """
     from matplotlib.ticker import FuncFormatter
 
     def label(value: float, _: int) -> str:
-        digit = f"{value:.0e}"[0]
-        return f"{value:g}" if digit in "125" else ""
+        low, high = axis.get_xlim()
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        plain = [n * 10.0**power for power in decades for n in (1, 2, 5)]
+        digits = "125" if sum(low <= tick <= high for tick in plain) > 1 else "123456789"
+        return f"{value:g}" if f"{value:.0e}"[0] in digits else ""
 
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(FuncFormatter(label))

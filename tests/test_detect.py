@@ -10,6 +10,7 @@ from PIL import Image
 
 from autosplit.cli import main
 from autosplit.detect import compare, list_pictures, look, make_detector
+from autosplit.drawing import GAP
 from autosplit.errors import DataError, ModelError
 from autosplit.graph import crossing_bytes, edge_memory_bytes
 from autosplit.images import read_photo
@@ -117,7 +118,7 @@ def test_the_float_network_finds_the_red_cell(place, capsys):
     about = {"picture": "a.png", "network": "float", "class": "red thing", "score": "1.0"}
     assert first == about | BOX
     assert (second["picture"], second["left"], second["right"]) == ("b.png", "16.0", "48.0")
-    assert size_of(place / "out" / "a.png") == (256, 256)  # enlarged to draw on
+    assert size_of(place / "out" / "a.png") == (512, 512)  # enlarged to draw on
 
 
 def test_a_plan_runs_beside_the_float_network(place, model, capsys):
@@ -135,8 +136,8 @@ def test_a_plan_runs_beside_the_float_network(place, model, capsys):
     assert (first["network"], second["network"]) == ("float", "half")
     assert {key: second[key] for key in BOX} == BOX
     width, height = size_of(place / "out" / "a.png")
-    assert width == 3 * 256
-    assert height > 256
+    assert width == 3 * 512 + 2 * GAP
+    assert height > 512
 
 
 def test_the_difference_says_what_only_one_network_finds(place, model):
@@ -149,10 +150,10 @@ def test_the_difference_says_what_only_one_network_finds(place, model):
 
     assert {name: len(found) for name, found in seen.found.items()} == {"float": 1, "half": 0}
     assert (seen.same, seen.crossed_bytes) == (0, 2)
-    head = drawn.height - 256
-    blue = drawn.getpixel((2 * 256 + 2 * 96, head + 2 * 40))  # lower edge, third panel
+    head, panel = drawn.height - 512, 512 + GAP
+    blue = drawn.getpixel((2 * panel + 4 * 96, head + 4 * 40))  # lower edge, third panel
     assert blue == (0x1F, 0x77, 0xB4)
-    assert drawn.getpixel((256 + 2 * 96, head + 2 * 40)) == (255, 0, 0)  # no box in the second
+    assert drawn.getpixel((panel + 4 * 96, head + 4 * 40)) == (255, 0, 0)  # no box in the second
 
 
 def boxes(*rows):
@@ -197,7 +198,7 @@ def test_a_picture_of_one_pixel_is_a_picture(place, model):
     seen, drawn = look(make_detector(model), place / "dot.png", place / "d.png")
 
     assert seen.found["float"].classes.tolist() == [1, 1, 1, 1]
-    assert drawn.size == (200, 200)
+    assert drawn.size == (400, 400)
 
 
 def test_pictures_of_one_stem_do_not_overwrite_each_other(place, model):

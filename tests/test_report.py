@@ -243,15 +243,39 @@ class TestDraw:
 
         assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
-    def test_no_label_leaves_its_panel(self, tmp_path, monkeypatch):
-        kept = []
+    @pytest.fixture
+    def kept(self, monkeypatch):
+        """Figures that were drawn."""
+        figures = []
 
         def savefig(figure, buffer, **_):
             figure.draw_without_rendering()
-            kept.append(figure)
+            figures.append(figure)
             buffer.write(b"png")
 
         monkeypatch.setattr("matplotlib.figure.Figure.savefig", savefig)
+        return figures
+
+    @pytest.mark.parametrize(
+        ("seconds", "ticks"),
+        [
+            ((0.0062, 0.0088), {"7", "8"}),
+            ((0.0035, 0.0085), {"4", "5", "6", "7", "8"}),
+            ((0.008, 0.06), {"10", "20", "50"}),
+        ],
+    )
+    def test_every_panel_of_wide_ones_has_numbers(self, tmp_path, kept, seconds, ticks):
+        here = [row(name, s, link="a", accuracy=0.5) for name, s in zip("xy", seconds, strict=True)]
+        wide = [row("z", s, link="b", accuracy=0.5) for s in (0.001, 1.0)]
+        draw(tmp_path / "f.png", [*here, *wide], {}, "t", "AP (%)")
+
+        axis = kept[0].axes[0].xaxis
+        low, high = kept[0].axes[0].get_xlim()
+        marks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+        shown = {m.label1.get_text() for m in marks if low <= m.get_loc() <= high}
+        assert shown - {""} == ticks
+
+    def test_no_label_leaves_its_panel(self, tmp_path, kept):
         draw(tmp_path / "f.png", rows_for(["1mbps", "3mbps"]), {}, "t", "top-1 (%)")
 
         for axis in kept[0].axes:
