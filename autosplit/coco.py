@@ -126,6 +126,8 @@ def check_pictures(listed: Path, pictures: Pictures) -> None:
 def _read(path: Path, folder: Path) -> Pictures:
     """What an annotation file says, whether the pictures are there or not."""
     data = _read_json(path)
+    for what in ("categories", "images"):
+        _check_ids(path, what, data[what])
     numbers, names = _number_classes(path, data["categories"])
     images: dict[int, tuple[str, int, int]] = {}
     for image in data["images"]:
@@ -145,7 +147,7 @@ def _read(path: Path, folder: Path) -> Pictures:
                 f"{path}: annotations must be of listed categories, one is of category {category}"
             )
         box = _box(path, annotation)
-        area = float(annotation.get("area", box[2] * box[3]))
+        area = _area(path, annotation, box)
         found[key].append((box, numbers[category], area, bool(annotation.get("iscrowd", 0))))
     place = _image_folder(folder, path, next((name for name, *_ in images.values()), ""))
     files = tuple(
@@ -189,6 +191,24 @@ def _box(path: Path, annotation: Mapping[str, Any]) -> Box:
     if min(width, height) < 0:
         raise DataError(f"{path}: each bbox must have a width and height of 0 or more, {values}")
     return left, top, width, height
+
+
+def _area(path: Path, annotation: Mapping[str, Any], box: Box) -> float:
+    """Of an outline if the file has one, else of the box, square pixels."""
+    area = annotation.get("area", box[2] * box[3])
+    if not isinstance(area, (int, float)) or not (math.isfinite(area) and area >= 0):
+        raise DataError(f"{path}: each area must be square pixels, 0 or more, got {area!r}")
+    return float(area)
+
+
+def _check_ids(path: Path, what: str, entries: Sequence[Any]) -> None:
+    """Make sure that no two entries of a list have one number."""
+    seen: set[int] = set()
+    for entry in entries:
+        key = _entry(path, what, entry, "id", int)
+        if key in seen:
+            raise DataError(f"{path}: each of {what} must have an id of its own, two have {key}")
+        seen.add(key)
 
 
 def _number_classes(

@@ -170,9 +170,12 @@ def detect_pictures(detector: Detector, pictures: Sequence[Path], out: Path) -> 
         out: Folder to write into.
 
     Raises:
-        DataError: A picture cannot be read.
+        DataError: A picture cannot be read, or the folder cannot be made.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{out}: must be a folder to write into, {error.strerror}") from error
     rows: list[dict[str, Any]] = []
     stems = [path.stem for path in pictures]
     for path in pictures:

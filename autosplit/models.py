@@ -90,7 +90,7 @@ def load_model(
         raise ModelError(f"{spec}: takes weights or a checkpoint, got both")
     named = spec.partition(":")[0] in ("torchvision", *_DETECTORS)
     if weights is not None and not named and weights != "DEFAULT":
-        raise ModelError(f"{spec}: only torchvision networks have named weights, got {weights!r}")
+        raise ModelError(f"{spec}: takes no weights but a checkpoint, got {weights!r}")
     built = _loader(spec)(request)
     module = built.module
     if checkpoint is not None:

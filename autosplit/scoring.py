@@ -82,6 +82,12 @@ def _check_classes(network: tuple[str, ...], data: tuple[str, ...]) -> None:
             f"data: must have the network's classes, its first is {network[0]!r}, "
             f"the data's is {data[0]!r}"
         )
+    for place, name in enumerate(data):
+        if named and name in network and network[place] != name:
+            raise DataError(
+                f"data: must number its classes as the network does, {name!r} is number {place}, "
+                f"the network's is number {network.index(name)}"
+            )
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,12 @@ from pathlib import Path
 
 FENCE = re.compile(r"(<!-- test(?: slow)? -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+# Picture in docs/ -> the file in results/ that it is a copy of.
+FIGURES = {
+    "pareto.png": "efficientnet_lite0/pareto.png",
+    "detection.png": "scenes_yolo/drawn/000064.png",
+}
+
 
 def main() -> None:
     readme = Path(sys.argv[1] if len(sys.argv) > 1 else "README.md").resolve()
@@ -28,7 +34,7 @@ def main() -> None:
             commands = re.findall(r"^\$ (.*)$", text, re.MULTILINE)
             text = "".join(f"$ {command}\n{run(command.split())}" for command in commands)
         elif mark and kind == "python":
-            printed = run([sys.executable, "-c", text])
+            printed = run([sys.executable, "-P", "-c", text])
         elif kind == "text" and printed:
             text, printed = printed, ""
         return f"{mark}```{kind}\n{text}```"
@@ -42,10 +48,12 @@ def main() -> None:
             done = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE)  # noqa: S603
             return done.stdout.decode()
 
+        (Path(folder) / "autosplit").symlink_to(readme.parent / "autosplit")  # as in a clone
         readme.write_text(FENCE.sub(renew, readme.read_text()))
-        figure = Path(folder) / "results" / "efficientnet_lite0" / "pareto.png"
-        if figure.exists():
-            (readme.parent / "docs" / "pareto.png").write_bytes(figure.read_bytes())
+        for name, made in FIGURES.items():
+            figure = Path(folder) / "results" / made
+            if figure.exists():
+                (readme.parent / "docs" / name).write_bytes(figure.read_bytes())
 
 
 if __name__ == "__main__":

@@ -111,6 +111,18 @@ BAD = {
         lambda d: d["annotations"][0].update(category_id=4),
         "one is of category 4",
     ),
+    "two categories of one id": (
+        lambda d: d.update(categories=[*d["categories"], d["categories"][0] | {"name": "bush"}]),
+        "each of categories must have an id of its own, two have ",
+    ),
+    "two pictures of one id": (
+        lambda d: d.update(images=[*d["images"], d["images"][0]]),
+        "each of images must have an id of its own, two have ",
+    ),
+    "an area that is none": (
+        lambda d: d["annotations"][0].update(area=None),
+        "each area must be square pixels, 0 or more, got None",
+    ),
     "no file name": (
         lambda d: d["images"][0].pop("file_name"),
         "each of images must have 'file_name', str, got None",

@@ -225,6 +225,7 @@ def test_a_network_that_is_no_detector_is_refused():
         (f"{LINE} pictures --plan half", "must be a file such as plan.yaml without --run, got 'ha"),
         (f"{LINE} pictures --plan none.yaml", "none.yaml"),
         (f"{LINE} pictures --run none", "'autosplit detect' needs 'autosplit stats' to be done"),
+        (f"{LINE} pictures --out red.cfg", "red.cfg: must be a folder to write into, File exists"),
         (f"{LINE} pictures --confidence 2", "detect: confidence must be 0 to 1, got 2.0"),
     ],
 )

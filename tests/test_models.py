@@ -247,7 +247,7 @@ def test_weights_that_cannot_be_downloaded_are_one_line(monkeypatch, tmp_path):
         (
             "fashion-resnet",
             {"weights": "IMAGENET1K_V1"},
-            "fashion-resnet: only torchvision networks have named weights, got 'IMAGENET1K_V1'",
+            "fashion-resnet: takes no weights but a checkpoint, got 'IMAGENET1K_V1'",
         ),
         (
             "fashion-resnet",

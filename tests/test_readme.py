@@ -4,7 +4,8 @@ A block is tried if the comment ``<!-- test -->`` stands right before it, or ``<
 if it takes more than a few seconds.  Of a ``console`` block,
 each line ``$ autosplit ...`` is run, and its stdout must be the lines that follow; of a ``python``
 block the output must be the next ``text`` block.  Where the README has ``...`` in a line, anything
-may stand.  The blocks share one folder and are run in their order.
+may stand.  The blocks share one folder and are run in their order; bundled files are found in it as
+in a clone.
 """
 
 import contextlib
@@ -79,6 +80,7 @@ def differences(expected, got):
 @pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_readme_shows_what_happens(tmp_path, monkeypatch, slow):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "autosplit").symlink_to(README.parent / "autosplit")  # as in a clone
     found = examples(README.read_text(encoding="utf-8"))
     assert found, "README.md must have a block with <!-- test --> before it"
 

@@ -168,6 +168,13 @@ class TestDescribe:
 
         assert "No all-edge plan keeps the accuracy, the best of them loses 3.0 points." in text
 
+    def test_plans_that_were_not_measured_are_not_said_to_lose(self):
+        chosen = row()
+        text = describe(GRAPH, [chosen, row("u4", drop=None, layers=3)], chosen, 1.0, None)
+
+        assert "No all-edge plan was measured." in text
+        assert "keeps" not in text
+
     def test_all_edge_plans_that_do_not_fit_are_said_not_to(self):
         chosen = row()
         rows = [chosen, *(row(f"u{m}", layers=3, memory=m, fits=False) for m in (8_000, 2_000))]

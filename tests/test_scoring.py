@@ -270,6 +270,7 @@ class TestJudge:
         [
             (("a", "b", "c"), "must have the network's 2 classes, has 3 .*, from 'a' to 'c'"),
             (("cat", "dog"), "must have the network's classes, its first is 'house', .* 'cat'"),
+            (("tree", "tree"), "'tree' is number 0, the network's is number 1"),
         ],
     )
     def test_boxes_of_other_classes_are_refused(self, labels, expected):
