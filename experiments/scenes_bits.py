@@ -5,10 +5,12 @@
     python experiments/scenes_bits.py --data coco:scenes
 
 Weights "mixed" have widths of 2, 3, 4, 5, 6 and 8 bits whose mean over all weights is at most the
-number given: those with the least sum of distortions, which ``search.allocate`` proves.
+number given: those with the least sum of distortions, which ``search.allocate`` proves.  Every plan
+is finished before it is measured, as ``autosplit quantize`` does.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,8 +26,10 @@ from autosplit.graph import crossing_bytes, edge_memory_bytes
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.plan import Plan, PlanFile, quantizers
+from autosplit.recover import EFFORTS, recover
 from autosplit.scoring import batches_of, judge_of
 from autosplit.search.allocate import allocate
+from autosplit.sensitivity import sensitivity
 from autosplit.stats import DEFAULT_WIDTHS, Stats
 
 ASKED = (
@@ -39,6 +43,8 @@ ASKED = (
     ("uniform", 4, 4),
 )
 """Kind of weights, their bits (the mean if mixed), bits of the activations."""
+FINISHED_ON = 64
+"""Calibration scenes that plans are finished on."""
 HEADER = (
     "weights weight_bits_avg activation_bits edge_memory_bytes images ap ap50 ap75 ap_vs_float "
     "ap50_vs_float drop"
@@ -84,6 +90,7 @@ def make_plan(
 def main(
     data: Annotated[str, typer.Option(help="The scenes, as for autosplit --data.")] = "scenes",
     out: Annotated[Path, typer.Option(help="The table to write.")] = Path("results/scenes.csv"),
+    effort: Annotated[str, typer.Option(help="How plans are finished.")] = "good",
 ) -> None:
     """Measure, print and write the table."""
     torch.set_num_threads(1)
@@ -95,7 +102,10 @@ def main(
     def calibration() -> Iterator[Tensor]:
         yield from (images for images, _ in found.calibration.batches(32))
 
-    stats = measure(program, calibration)
+    def few() -> Iterator[Tensor]:
+        yield from islice(calibration(), FINISHED_ON // 32)
+
+    stats = sensitivity(program, calibration, measure(program, calibration))
     batches = list(batches_of(found.evaluation, program, 50)())
     reference = judge.empty()
     for images, labels in batches:
@@ -107,6 +117,7 @@ def main(
         file = make_plan(
             program, stats, f"{kind}{bits}_{activation_bits}", weights, activation_bits
         )
+        file = recover(program, file, few, EFFORTS[effort])
         deployed, record = deploy(program, file), judge.empty()
         for images, labels in batches:
             record.add(judge.read(answer(deployed, images), labels, len(images)))

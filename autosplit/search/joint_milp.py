@@ -8,8 +8,12 @@ so that their limits are near 1000, or stops after ``NODES`` with a bound.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -21,6 +25,20 @@ from autosplit.search.relaxation import Floats, Ints
 NODES = 500
 """Nodes that HiGHS may branch on for one cut; more rarely close what is left."""
 _SCALE = 1e3
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep what HiGHS writes to the process's stdout, whatever it is asked, away from results."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), 1)
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 @dataclass
@@ -191,16 +209,17 @@ def solve(
     top = np.full(model.count, np.inf)
     top[: model.choices] = 1
     top[banned] = 0
-    result = milp(
-        value,
-        integrality=whole,
-        bounds=Bounds(np.zeros(model.count), top),
-        constraints=[
-            LinearConstraint(one, 1, 1),
-            LinearConstraint(matrix, -np.inf, np.array(every.most)),
-        ],
-        options={"mip_rel_gap": 0, "node_limit": NODES},
-    )
+    with _silenced():
+        result = milp(
+            value,
+            integrality=whole,
+            bounds=Bounds(np.zeros(model.count), top),
+            constraints=[
+                LinearConstraint(one, 1, 1),
+                LinearConstraint(matrix, -np.inf, np.array(every.most)),
+            ],
+            options={"mip_rel_gap": 0, "node_limit": NODES},
+        )
     count = len(model.costs.problem.graph.layers)
     empty = Picked(*(np.zeros(shape, dtype=np.intp) for shape in (0, (0, count), (0, count))))
     if result.status == 2:

@@ -1,6 +1,7 @@
 """Limits beside memory, against trying every plan of a chain of three layers."""
 
 import math
+import os
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from test_methods import LINKS, chain_problem, everything
 from autosplit.errors import InfeasibleError
 from autosplit.graph import Gemm
 from autosplit.latency import predict
+from autosplit.search import joint_milp
 from autosplit.search.joint_limits import Limits
 from autosplit.search.limited import Targets, bit_operations, limited
 from autosplit.search.methods import search
@@ -108,3 +110,10 @@ def test_bit_operations_count_the_widest_input_twice_where_there_is_no_weight():
     # c0: 16 products of 8-bit inputs and 4-bit weights; the sum: 8 of 8 bits and 8 bits
     assert bit_operations(cut, {"c0": 4}, {"x": 8, "c0": 2, "c1": 2}) == 16 * 8 * 4 + 8 * 8 * 8
     assert math.isfinite(bit_operations(graph.prefix(0), {}, {"x": 8}))
+
+
+def test_the_solver_s_own_talk_never_reaches_stdout(capfd):
+    with joint_milp._silenced():
+        os.write(1, b"talk of the solver")
+    os.write(1, b"result")
+    assert capfd.readouterr().out == "result"
