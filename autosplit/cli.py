@@ -98,7 +98,9 @@ Widths = Annotated[
 ]
 Methods = Annotated[
     str | None,
-    typer.Option(help="Methods that make plans, or all (default: ours, uniform2/4/6/8, cloud16)."),
+    typer.Option(
+        help="Methods that make plans, or all (default: autosplit, uniform2/4/6/8, cloud16)."
+    ),
 ]
 Front = Annotated[
     int | None,
@@ -117,6 +119,12 @@ MaxLatency = Annotated[
     float | None, typer.Option(help="Most milliseconds over at least one link; 0: no limit.")
 ]
 MaxDistortion = Annotated[float | None, typer.Option(help="Most distortion; 0: no limit.")]
+Cuts = Annotated[
+    str | None,
+    typer.Option(
+        help="Cuts that answers to limits may take: prefixes (default), or useful for any shape."
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--override", help="Pin widths, as in 'features.0.*:weight=8'; may be repeated."),
@@ -185,6 +193,7 @@ def run(
     max_bops: MaxBops = None,
     max_latency: MaxLatency = None,
     max_distortion: MaxDistortion = None,
+    cuts: Cuts = None,
     override: Overrides = None,
     request: Request = None,
     plans: Plans = None,
@@ -211,6 +220,7 @@ def run(
     )
     given |= _search(edge, cloud, link, memory, widths, methods, front)
     given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
+    given["cuts"] = cuts
     given["overrides"] = _overrides(override, request)
     given |= {"plans": plans, "images": images, "jobs": jobs, "effort": effort}
     given |= {"max_drop": max_drop}
@@ -272,6 +282,7 @@ def search(
     max_bops: MaxBops = None,
     max_latency: MaxLatency = None,
     max_distortion: MaxDistortion = None,
+    cuts: Cuts = None,
     override: Overrides = None,
     request: Request = None,
     out: Out = None,
@@ -280,6 +291,7 @@ def search(
     """Search cuts and widths, and write every plan."""
     given = _search(edge, cloud, link, memory, widths, methods, front)
     given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
+    given["cuts"] = cuts
     given["overrides"] = _overrides(override, request)
     _stage("search", _found(out), given, force)
 

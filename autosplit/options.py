@@ -42,6 +42,10 @@ class StatsOptions:
     metric: str = "output"
 
 
+CUTS = ("prefixes", "useful")
+"""Names of the cuts that an answer to a limit may take."""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
     """What ``autosplit search`` looks for.
@@ -58,10 +62,13 @@ class SearchOptions:
         max_bops: Most bit operations of the edge half; 0 is not limited.
         max_latency_s: Most seconds over at least one link; 0 is not limited.
         max_distortion: Most distortion; 0 is not limited.
+        cuts: What the answers to these limits may take: ``prefixes`` of the layers' order, or
+            ``useful``, every set of layers closed under predecessors, or those worth having.
         overrides: Pinned widths, each as ``PATTERN:weight=8``; methods of ours keep them.
 
     Raises:
-        PlanError: ``front`` is 1 or negative, or a limit is no number of at least 0.
+        PlanError: ``front`` is 1 or negative, a limit is no number of at least 0, or the cuts are
+            unknown, or useful ones are asked for without a limit.
     """
 
     edge: str = "eyeriss"
@@ -77,6 +84,7 @@ class SearchOptions:
     max_bops: float = 0.0
     max_latency_s: float = 0.0
     max_distortion: float = 0.0
+    cuts: str = "prefixes"
 
     def __post_init__(self) -> None:
         for name in (
@@ -90,6 +98,11 @@ class SearchOptions:
             if not (math.isfinite(value) and value >= 0):
                 text = name.replace("_", "-")
                 raise PlanError(f"{text}: must be at least 0 (not limited), got {value}")
+        if self.cuts not in CUTS:
+            raise PlanError(f"cuts: unknown {self.cuts!r}{did_you_mean(self.cuts, CUTS)}")
+        limits = (self.max_weight_bits, self.max_activation_bits, self.max_bops)
+        if self.cuts != CUTS[0] and not any((*limits, self.max_latency_s, self.max_distortion)):
+            raise PlanError("cuts: useful ones answer a limit, give one such as --max-distortion")
         if self.front < 0 or self.front == 1:
             raise PlanError(f"front: must be 0 (all) or at least 2 plans, got {self.front}")
 

@@ -47,6 +47,8 @@ class Recovery:
     sweeps: int = 2
 
 
+COARSE = 5
+"""Widest weights that are rounded by moments, bits; few samples teach finer ones nothing."""
 POSITIONS_PER_INPUT = 8
 """Positions that a moment is taken over, for each input of a dot product."""
 LEAST_POSITIONS = 512
@@ -159,7 +161,10 @@ class _Walk:
         rows = value.movedim(axis, 0)
         flat = rows.flatten(1)
         grid = Grid(torch.tensor(integers.scale), torch.tensor(integers.zero_point), integers.bits)
-        if self.recovery.rounding == "moment" and _is_plain(node):
+        by_moment = (
+            self.recovery.rounding == "moment" and integers.bits <= COARSE and _is_plain(node)
+        )
+        if by_moment:
             levels, grid = self._round(node, flat, grid)
         else:
             levels = grid.nearest(flat)
@@ -174,9 +179,11 @@ class _Walk:
         self.rough[weight] = [self.weights[str(weight.target)]] * count
         self.rough[node] = _apply(node, self.rough, count)
         if self.recovery.bias and (_is_plain(node) or is_call(node, "conv1d", "conv3d")):
-            self._correct(node, weight, layer, count)
+            self._correct(node, weight, layer, count, by_moment)
 
-    def _correct(self, node: fx.Node, weight: fx.Node, layer: str, count: int) -> None:
+    def _correct(
+        self, node: fx.Node, weight: fx.Node, layer: str, count: int, by_moment: bool
+    ) -> None:
         """Move the mean error of each output channel into the bias.
 
         Where the weight's integers make up for the error of the inputs, of the outputs as they
@@ -184,7 +191,7 @@ class _Walk:
         """
         axis = -1 if is_call(node, "linear") else 1
         after = self.rough[node]
-        if self.recovery.rounding == "nearest":
+        if not by_moment:
             after = _apply(node, {**self.exact, weight: self.rough[weight]}, count)
         pairs = zip(self.exact[node], after, strict=True)
         errors = [(x - y).movedim(axis, 0).flatten(1) for x, y in pairs]

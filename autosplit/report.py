@@ -121,6 +121,9 @@ def describe(
     )
     if cut.crossing:
         sent = "+".join(f"{t} at {plan.activation_bits[t]} bits" for t in cut.crossing)
+        if plan.input_coding is not None:
+            quality = plan.input_coding.quality
+            sent = f"{cut.crossing[0]} as a JPEG file of quality {quality}, on average"
         parts.append(f"What crosses is {sent}: {plan.crossing_bytes:,} bytes.")
     limit = f" of {limit_bytes:,} allowed" if limit_bytes else ""
     parts.append(f"The edge half takes {plan.edge_memory_bytes:,} bytes{limit}.")

@@ -62,6 +62,7 @@ from autosplit.runfolder import (
     resolve,
     write_stamp,
 )
+from autosplit.search.ideals import Cuts, latency_floor, useful
 from autosplit.search.joint_limits import Limits
 from autosplit.search.limited import ANSWER, Targets, limited
 from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, OURS, search, search_pinned
@@ -208,7 +209,8 @@ def run_search(
             if options.overrides
             else search(problem, methods)
         )
-        found = limited(pinned, found, _targets(options))
+        cuts = useful(pinned) if options.cuts == "useful" else None
+        found = limited(pinned, found, _targets(options, cuts))
         advance(1)
     ours, others = _by_method(found)
     answers = [plan for plan in ours if plan.name.startswith(ANSWER)]
@@ -242,14 +244,27 @@ def run_search(
     return Outcome("search", False, f"search: {kept}{of} plans of ours and {len(others)} baselines")
 
 
-def _targets(options: SearchOptions) -> Targets:
+def _targets(options: SearchOptions, cuts: Cuts | None) -> Targets:
     """Limits beside memory, as the search was asked."""
     limits = Limits(
         options.max_weight_bits or None,
         options.max_activation_bits or None,
         options.max_bops or None,
     )
-    return Targets(limits, options.max_latency_s or math.inf, options.max_distortion or math.inf)
+    most = options.max_latency_s or math.inf, options.max_distortion or math.inf
+    return Targets(limits, *most, None if cuts is None else cuts.cuts)
+
+
+def _considered(problem: Problem, cuts: Cuts | None) -> str:
+    """Which cuts that are no prefixes were looked at, and what is left out at most, in words."""
+    if cuts is None:
+        return ""
+    if cuts.complete:
+        return f"; answers over all {len(cuts.cuts)} cuts there are"
+    floors = ", ".join(
+        f"{latency_floor(problem, link) * 1e3:.3g} ms over {link}" for link in problem.links
+    )
+    return f"; answers over {len(cuts.cuts)} cuts, none left out is faster than {floors}"
 
 
 def _by_method(plans: list[Plan]) -> tuple[list[Plan], list[Plan]]:

@@ -17,6 +17,7 @@ import torch
 from bench import LINKS, Setting, report
 from torch import Tensor
 
+from autosplit.boxscore import LEAST_SCORE
 from autosplit.capture import capture
 from autosplit.data import load_data
 from autosplit.evaluate import deploy
@@ -73,7 +74,7 @@ def bench_decode(setting: Setting) -> None:
             for photo in photos:
                 model.module(photo)
 
-        for confidence in (CONFIDENCE, 0.001):
+        for confidence in (CONFIDENCE, LEAST_SCORE):
 
             def boxes(confidence: float = confidence) -> None:
                 for output in outputs:

@@ -27,11 +27,13 @@ class Targets:
         limits: Average bits and bit operations of the edge half.
         max_latency_s: Most seconds from the input to the answer, over at least one link.
         max_distortion: Most distortion.
+        cuts: Cuts that the answers may take; None: prefixes of the layers' order.
     """
 
     limits: Limits
     max_latency_s: float = math.inf
     max_distortion: float = math.inf
+    cuts: Sequence[Cut] | None = None
 
     @property
     def any(self) -> bool:
@@ -83,8 +85,8 @@ def _best(problem: Problem, link: str, targets: Targets) -> Answer:
     """
     most, most_s = targets.max_distortion, targets.max_latency_s
     if not math.isfinite(most):
-        return least_distortion(problem, link, most_s, limits=targets.limits)
-    answer = least_latency(problem, link, most, limits=targets.limits)
+        return least_distortion(problem, link, most_s, cuts=targets.cuts, limits=targets.limits)
+    answer = least_latency(problem, link, most, cuts=targets.cuts, limits=targets.limits)
     if answer.value > most_s * (1 + _ROUNDING):
         raise InfeasibleError(
             f"latency over {link}: the least possible with a distortion of at most {most:g} is "

@@ -129,8 +129,9 @@ class Problem:
             need = edge_memory_bytes(smallest, *self.uniform(smallest, bits))
             if not self.fits(need):
                 raise InfeasibleError(
-                    f"memory: the smallest edge half, {smallest.edge[0]} at {bits} bits, needs "
-                    f"{need} bytes, the limit is {self.limit_bytes}{remedy}"
+                    f"memory: the smallest edge half, {smallest.edge[0]} at {bits} "
+                    f"{'bit' if bits == 1 else 'bits'}, needs {need:,} bytes, "
+                    f"the limit is {self.limit_bytes:,}{remedy}"
                 )
 
 

@@ -5,12 +5,13 @@ import os
 from dataclasses import replace
 
 import pytest
-from test_methods import LINKS, chain_problem, everything
+from test_methods import LINKS, chain_problem, everything, falling
 
 from autosplit.errors import InfeasibleError
-from autosplit.graph import Gemm
+from autosplit.graph import Gemm, Graph, Layer
 from autosplit.latency import predict
 from autosplit.search import joint_milp
+from autosplit.search.ideals import latency_floor, useful
 from autosplit.search.joint_limits import Limits
 from autosplit.search.limited import Targets, bit_operations, limited
 from autosplit.search.methods import search
@@ -117,3 +118,47 @@ def test_the_solver_s_own_talk_never_reaches_stdout(capfd):
         os.write(1, b"talk of the solver")
     os.write(1, b"result")
     assert capfd.readouterr().out == "result"
+
+
+def test_answers_over_any_cut_are_no_worse_and_may_be_no_prefix():
+    """Two branches; the second in order is worth running on the edge alone."""
+    problem = branches()
+    targets = Targets(Limits(), max_distortion=1.0)
+    prefix = {plan.name: plan for plan in limited(problem, [], targets)}
+    every = useful(problem)
+    assert every.complete
+    ours = {plan.name: plan for plan in limited(problem, [], replace(targets, cuts=every.cuts))}
+
+    for link in LINKS:
+        name = f"limit-{link}"
+        seconds = ours[name].predictions[link].latency_s
+        assert seconds <= prefix[name].predictions[link].latency_s
+        assert seconds >= latency_floor(problem, link)
+    slow = ours["limit-slow"]
+    assert slow.edge == ("small",)
+    assert slow.predictions["slow"].latency_s < prefix["limit-slow"].predictions["slow"].latency_s
+
+
+def branches():
+    """``big`` takes long on the edge and its output is small; so is that of ``small``, at once."""
+    shapes = {"x": (8,), "y": (400,)}
+    big = layer("big", ("x",), 4, macs=10**6)
+    small = layer("small", ("y",), 4, macs=1)
+    joined = layer("join", ("big", "small"), 4, macs=10**6)
+    graph = Graph("branches", shapes, (big, small, joined), ("join",))
+    return replace(chain_problem(), graph=graph, distortions=falling(graph), widths=(2, 4, 8))
+
+
+def layer(name, reads, elements, macs):
+    sizes = {"x": (8,), "y": (400,), "big": (4,), "small": (4,)}
+    shapes = tuple(sizes[tensor] for tensor in reads)
+    return Layer(
+        name,
+        "conv",
+        reads,
+        shapes,
+        (elements,),
+        weight_elements=4,
+        weight_owner=name,
+        gemms=(Gemm(1, 1, macs),),
+    )

@@ -342,7 +342,7 @@ def test_the_limit_is_the_device_s_own_unless_given():
 
 def test_a_device_too_small_for_one_bit_names_need_and_limit():
     # 16 weights at 1 bit take 2 bytes; live are x (8 bytes) and c0 (1 byte).
-    with pytest.raises(InfeasibleError, match=r"c0 at 1 bits, needs 11 bytes, the limit is 10$"):
+    with pytest.raises(InfeasibleError, match=r"c0 at 1 bit, needs 11 bytes, the limit is 10$"):
         search(chain_problem(10))
 
 
