@@ -1,20 +1,21 @@
 """How well each metric's summed distortion ranks random plans by the accuracy they really lose.
 
     python experiments/rank_correlation.py [--model fashion-resnet] [--data fashion-mnist]
-        [--assignments 200] [--images 1000] [--calibration 256] [--seed 0] [--bias kept|corrected]
+        [--assignments 200] [--images 1000] [--calibration 256] [--seed 0]
+        [--effort none|fast|good|best] [--finishing 256]
 
 All layers are on the edge.  Each weight and each layer's output draws its width from 2..8, every
 width as likely, independently; the network's inputs have 8 bits.  Every assignment is built by
 ``evaluate.deploy`` and run on the test images.  Printed is Spearman's rank correlation between
 the sum of the distortions and the rise in loss (cross entropy of the labels), and between it and
-the drop in top-1.  Biases are corrected as a plan's are when it is finished: the mean over the
-calibration images of each channel of a layer's product is put back.
+the drop in top-1.  Plans are finished by ``recover`` at an effort, on the first of the calibration
+images; with ``none`` weights are rounded to the nearest and biases are the network's.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,12 +26,10 @@ from torch import Tensor
 from autosplit.capture import Program, capture
 from autosplit.data import load_data
 from autosplit.evaluate import Deployed, deploy
-from autosplit.fakequant import fake_quantize
 from autosplit.measure import measure
 from autosplit.models import load_model
-from autosplit.operators import arguments, kind_of
 from autosplit.plan import Plan, PlanFile, quantizers
-from autosplit.replay import Run, Wiring
+from autosplit.recover import EFFORTS, recover
 from autosplit.sensitivity import METRICS, sensitivity
 from autosplit.stats import Stats
 
@@ -63,45 +62,18 @@ def draw(program: Program, count: int, seed: int) -> Iterator[Assignment]:
         yield Assignment(weights, dict.fromkeys(graph.inputs, 8) | outputs)
 
 
-def shifts(program: Program, stats: Stats, images: Tensor) -> dict[tuple[str, int], Tensor]:
-    """Mean error of each channel of a layer's product, (layer, width) -> shape (C,)."""
-    wiring = Wiring(program)
-    run = Run(wiring, (images,), [])
-    found = {}
-    for (layer, width), grid in stats.grids.items():
-        scale, zero = torch.from_numpy(grid.scale), torch.from_numpy(grid.zero_point)
-        axis = program.weights[layer].axis
-        weight = fake_quantize(program.weight(layer), scale, zero, width, axis)
-        root = wiring.readers[layer][0][1][0]
-        with torch.no_grad():
-            error = run.replay(dict.fromkeys(wiring.sources(layer), weight), [root]) - run.env[root]
-        channels = 1 if kind_of(root) == "conv" else error.dim() - 1
-        found[layer, width] = error.mean([i for i in range(error.dim()) if i != channels])
-    return found
-
-
 def build(
-    program: Program,
-    stats: Stats,
-    assignment: Assignment,
-    corrections: Mapping[tuple[str, int], Tensor],
+    program: Program, stats: Stats, assignment: Assignment, calibration: list[Tensor], effort: str
 ) -> Deployed:
-    """The quantized network of an assignment."""
+    """The quantized network of an assignment, finished as ``quantize`` does it."""
     edge = tuple(layer.name for layer in program.graph.layers)
     plan = Plan(
         "random", "random", edge, assignment.weights, assignment.activations, 0.0, 0.0, 0, 0
     )
-    deployed = deploy(program, PlanFile(plan, *quantizers(plan, stats), program.graph.name, ""))
-    constants = dict(deployed.edge.constants)
-    wiring = Wiring(program)
-    for layer, width in assignment.weights.items():
-        bias = arguments(wiring.readers[layer][0][1][0]).get("bias")
-        if (layer, width) in corrections and bias is not None:
-            target = str(bias.target)
-            constants[target] = constants[target] - corrections[layer, width]
-    deployed.edge.constants.clear()  # type: ignore[attr-defined]
-    deployed.edge.constants.update(constants)  # type: ignore[attr-defined]
-    return deployed
+    file = PlanFile(plan, *quantizers(plan, stats), program.graph.name, "")
+    if effort != "none":
+        file = recover(program, file, lambda: iter(calibration), EFFORTS[effort])
+    return deploy(program, file)
 
 
 def score(answers: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
@@ -122,7 +94,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--calibration", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--bias", choices=["kept", "corrected"], default="corrected")
+    parser.add_argument("--effort", choices=["none", *EFFORTS], default="good")
+    parser.add_argument("--finishing", type=int, default=256, help="images that finish a plan")
     asked = parser.parse_args()
     model = load_model(asked.model)
     program = capture(model.module, (model.example_input,), model.name)
@@ -135,22 +108,20 @@ def main() -> None:
     calibration = [images for images, _ in data.calibration.batches(64)]
     test = [(x, y) for x, y in data.evaluation.batches(250) if y is not None]
     stats = measure(program, lambda: iter(calibration))
-    corrections = {}
-    if asked.bias == "corrected":
-        corrections = shifts(program, stats, torch.cat(calibration))
+    finishing = [*torch.cat(calibration)[: asked.finishing].split(64)]
     whole = score((program.run((x,))[0], y) for x, y in test)
     print(f"{model.name}: float loss {whole[0]:.4f}, top-1 {100 * whole[1]:.2f} %")
     assignments = list(draw(program, asked.assignments, asked.seed))
     scores = []
     for assignment in assignments:
-        network = build(program, stats, assignment, corrections)
+        network = build(program, stats, assignment, finishing, asked.effort)
         scores.append(score((network(x)[0][0], y) for x, y in test))
     rise = [loss - whole[0] for loss, _ in scores]
     drop = [100 * (whole[1] - top1) for _, top1 in scores]
     middle = np.percentile(rise, [0, 50, 100]), np.percentile(drop, [0, 50, 100])
     print("rise in loss, least, median, most: {:.3f} {:.3f} {:.3f}".format(*middle[0]))
     print("drop in top-1, points:             {:.2f} {:.2f} {:.2f}".format(*middle[1]))
-    print(f"Spearman over {len(assignments)} assignments, bias {asked.bias}: with loss, with top-1")
+    print(f"Spearman, {len(assignments)} assignments, {asked.effort}: with loss, with top-1")
     for metric in METRICS:
         weighed = sensitivity(program, lambda: iter(calibration), stats, metric)
         total = [assignment.distortion(weighed) for assignment in assignments]
