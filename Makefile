@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow bench bench-metric lint yolo-weights clean
+.PHONY: demo test test-slow bench bench-accuracy bench-metric lint yolo-weights clean
 
 demo: $(VENV)/.demo
 	$(BIN)/autosplit run
@@ -12,6 +12,10 @@ test: $(VENV)/.test lint
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
+
+bench-accuracy: $(VENV)/.test
+	$(BIN)/pip install --quiet torchao==0.18.0
+	$(BIN)/python experiments/lowbit.py
 
 bench-metric: $(VENV)/.test
 	$(BIN)/python experiments/rank_correlation.py

@@ -51,17 +51,17 @@ HEADER = (
 ).split()
 
 
-def weight_widths(program: Program, stats: Stats, kind: str, bits: int) -> dict[str, int]:
+def weight_widths(program: Program, stats: Stats, kind: str, bits: float) -> dict[str, int]:
     """Width of every weight: ``bits`` of all, or mixed with at most that mean."""
     layers = [layer for layer in program.graph.layers if layer.owns_weight]
     if kind == "uniform":
-        return dict.fromkeys((layer.name for layer in layers), bits)
+        return dict.fromkeys((layer.name for layer in layers), int(bits))
     harm = [
         [stats.distortions[layer.name, "weight", width].distortion for width in DEFAULT_WIDTHS]
         for layer in layers
     ]
     cost = [[layer.weight_elements * width for width in DEFAULT_WIDTHS] for layer in layers]
-    found = allocate(harm, cost, bits * sum(layer.weight_elements for layer in layers))
+    found = allocate(harm, cost, int(bits * sum(layer.weight_elements for layer in layers)))
     pairs = zip(layers, found.choice.tolist(), strict=True)
     return {layer.name: DEFAULT_WIDTHS[place] for layer, place in pairs}
 

@@ -1,0 +1,130 @@
+"""Accuracy against bits, ours and other tools', as results/lowbit.csv and results/lowbit.png.
+
+    apt install dataset-fashion-mnist
+    pip install torchao model-compression-toolkit==2.6.1   (or --python of an environment with them)
+    python experiments/lowbit.py
+
+Networks, columns and rows are in experiments/lowbit.yaml.  Every cell is a process of its own, so
+that its peak of memory is its own; it leaves a file in --cells, and what is there is not run again.
+Peak and time are taken when the quantized network is made, before the test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from matplotlib.figure import Figure
+
+from autosplit.files import write_bytes, write_csv
+from autosplit.sweepfigure import png
+
+HERE = Path(__file__).parent
+HEADER = (
+    "network tool effort weight_bits activation_bits images top1 drop agreement kl search_s "
+    "total_s peak_bytes"
+).split()
+Row = dict[str, Any]
+
+
+def cells(asked: Mapping[str, Any], folder: Path) -> Iterator[tuple[Row, Row]]:
+    """What identifies each cell, and what its process is told."""
+    for name, network in asked["networks"].items():
+        for row in asked["rows"]:
+            for weight_bits, activation_bits in asked["columns"]:
+                key = {"network": name, "tool": row["tool"], "effort": row.get("effort", "")}
+                key |= {"weight_bits": weight_bits, "activation_bits": activation_bits}
+                out = folder / ("_".join(map(str, key.values())).replace(" ", "_") + ".json")
+                told = {"network": network, "out": str(out)}
+                yield key, key | told | {"reference": str(folder / f"{name}.npy")}
+
+
+def make(told: Row, python: str, limit_s: float) -> Row:
+    """Run a cell unless its file is there; what the file says."""
+    out = Path(told["out"])
+    if not out.exists():
+        command = [python, str(HERE / "lowbit_cell.py"), json.dumps(told)]
+        try:
+            done = subprocess.run(  # noqa: S603 - our own script
+                command, timeout=limit_s, capture_output=True, text=True, check=False
+            )
+        except subprocess.TimeoutExpired:
+            out.write_text(json.dumps({"left_out": f"took more than {limit_s:g} s"}))
+        else:
+            if done.returncode:
+                last = (done.stderr.strip() or "nothing said").splitlines()[-1]
+                out.write_text(json.dumps({"left_out": f"failed: {last}"}))
+    found: Row = json.loads(out.read_text())
+    return found
+
+
+def figure(rows: list[Row]) -> Figure:
+    """Drop in top-1, or disagreement with the float network where images are few, per bits."""
+    names = list(dict.fromkeys(row["network"] for row in rows))
+    found = Figure(figsize=(6.4 * len(names), 4.6), layout="constrained")
+    for place, name in enumerate(names):
+        axes = found.add_subplot(1, len(names), place + 1)
+        few = any(row["images"] < 1000 for row in rows if row["network"] == name)
+        lines: dict[str, list[tuple[float, float, int]]] = {}
+        for row in rows:
+            if row["network"] == name:
+                harm = 100 * (1 - row["agreement"]) if few else row["drop"]
+                label = f"{row['tool']} {row['effort']}".strip()
+                lines.setdefault(label, []).append(
+                    (row["weight_bits"], harm, row["activation_bits"])
+                )
+        for i, (label, points) in enumerate(lines.items()):
+            colour = f"C{i}"
+            wide = sorted((bits, harm) for bits, harm, other in points if other == 8)
+            axes.plot(*zip(*wide, strict=True), "o-", color=colour, ms=4, label=label)
+            for bits, harm, other in points:
+                if other != 8:
+                    axes.plot([bits], [harm], "x", color=colour)
+        axes.set_yscale("symlog", linthresh=1.0)
+        axes.set_xlabel("average bits of the weights (x: of the activations too, else 8)")
+        axes.set_ylabel("disagreement with float, %" if few else "drop in top-1, points")
+        axes.set_title(name)
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend(fontsize=8)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--asked", type=Path, default=HERE / "lowbit.yaml")
+    parser.add_argument("--python", default=sys.executable, help="that other tools run in")
+    parser.add_argument("--cells", type=Path, default=Path("results/lowbit"))
+    parser.add_argument("--out", type=Path, default=Path("results/lowbit"))
+    parser.add_argument("--only", default="", help="cells whose file name has this in it")
+    given = parser.parse_args()
+    asked = yaml.safe_load(given.asked.read_text())
+    given.cells.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    for key, told in cells(asked, given.cells):
+        if given.only not in told["out"] and not Path(told["out"]).exists():
+            continue
+        python = sys.executable if key["tool"].startswith("ours") else given.python
+        found = make(told, python, asked["limit_s"])
+        name = " ".join(map(str, key.values()))
+        if "left_out" in found:
+            print(f"{name}: left out, {found['left_out']}", flush=True)
+            continue
+        rows.append(key | found)
+        print(
+            "{}: drop {:.2f}, agreement {:.2f} %, {:.1f} s".format(
+                name, found["drop"], 100 * found["agreement"], found["total_s"]
+            ),
+            flush=True,
+        )
+    write_csv(given.out.with_suffix(".csv"), HEADER, rows)
+    write_bytes(given.out.with_suffix(".png"), png(figure(rows)))
+
+
+if __name__ == "__main__":
+    main()

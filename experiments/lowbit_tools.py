@@ -1,0 +1,181 @@
+"""Tools that quantize a network after training, each a function of the same arguments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from scenes_bits import make_plan, weight_widths
+from torch import Tensor, nn
+
+from autosplit.capture import Program, capture
+from autosplit.evaluate import answer, deploy
+from autosplit.measure import measure
+from autosplit.recover import EFFORTS, recover
+from autosplit.sensitivity import sensitivity
+
+Logits = Callable[[Tensor], Tensor]
+
+
+class WidthError(Exception):
+    """A tool has no such width."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked of a tool.
+
+    Attributes:
+        module: The float network.
+        example: One input, shape (1, C, H, W).
+        calibration: Batches of inputs.
+        weight_bits: Average over the weights.
+        activation_bits: Of every activation.
+        effort: Ours only.
+    """
+
+    module: nn.Module
+    example: Tensor
+    calibration: list[Tensor]
+    weight_bits: float
+    activation_bits: int
+    effort: str = ""
+
+    def width(self) -> int:
+        """The width of every weight."""
+        if self.weight_bits != int(self.weight_bits):
+            raise WidthError(f"no uniform width is {self.weight_bits}")
+        return int(self.weight_bits)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A quantized network.
+
+    Attributes:
+        logits: Runs it on a batch.
+        search_s: From the float network to the widths; None where the tool does not tell.
+        total_s: From the float network to the quantized one.
+    """
+
+    logits: Logits
+    search_s: float | None
+    total_s: float
+
+
+def mixed(task: Task) -> Made:
+    """Ours, widths of least distortion within the average."""
+    return _ours(task, "mixed")
+
+
+def uniform(task: Task) -> Made:
+    """Ours, all weights at one width."""
+    task.width()
+    return _ours(task, "uniform")
+
+
+def _ours(task: Task, kind: str) -> Made:
+    start = time.perf_counter()
+    program: Program = capture(task.module, (task.example,), "network")
+    stats = measure(program, lambda: iter(task.calibration))
+    if kind == "mixed":
+        stats = sensitivity(program, lambda: iter(task.calibration), stats)
+    bits = task.weight_bits if kind == "mixed" else task.width()
+    widths = weight_widths(program, stats, kind, bits)
+    searched = time.perf_counter() - start
+    file = make_plan(program, stats, "lowbit", widths, task.activation_bits)
+    if task.effort != "none":
+        file = recover(program, file, lambda: iter(task.calibration), EFFORTS[task.effort])
+    deployed = deploy(program, file)
+    total = time.perf_counter() - start
+    return Made(lambda images: answer(deployed, images)[0], searched, total)
+
+
+def torchao(task: Task) -> Made:
+    """Pt2e with the x86 Inductor quantizer, its own observers, at narrower integers too."""
+    from torchao.quantization.pt2e import quantize_pt2e  # noqa: PLC0415 - not always there
+    from torchao.quantization.pt2e.quantizer import (  # noqa: PLC0415
+        x86_inductor_quantizer as x86,
+    )
+
+    given = x86.get_default_x86_inductor_quantization_config()
+    bits = task.width()
+    weight = replace(given.weight, quant_min=-(2 ** (bits - 1)), quant_max=2 ** (bits - 1) - 1)
+    activation = replace(given.input_activation, quant_max=2**task.activation_bits - 1)
+    config = replace(
+        given, input_activation=activation, output_activation=activation, weight=weight
+    )
+    start = time.perf_counter()
+    batch = task.calibration[0][:2]
+    dynamic = ({0: torch.export.Dim("n", min=1, max=4096)},)
+    exported = torch.export.export(task.module, (batch,), dynamic_shapes=dynamic).module()
+    quantizer = x86.X86InductorQuantizer().set_global(config)
+    prepared = quantize_pt2e.prepare_pt2e(exported, quantizer)
+    with torch.no_grad():
+        for images in task.calibration:
+            prepared(images)
+    converted = quantize_pt2e.convert_pt2e(prepared)
+    return Made(converted, 0.0, time.perf_counter() - start)
+
+
+def mct(task: Task) -> Made:
+    """Sony's toolkit, post-training quantization with all weights at one width."""
+    return _mct(task, (task.width(),))
+
+
+def mct_mixed(task: Task) -> Made:
+    """Sony's toolkit, the widths 2, 4 and 8 of its target platform within the memory."""
+    if task.weight_bits == 8:
+        raise WidthError("mixed precision at 8 bits is its uniform width")
+    return _mct(task, (8, 4, 2))
+
+
+def _mct(task: Task, widths: tuple[int, ...]) -> Made:
+    import model_compression_toolkit as toolkit  # noqa: PLC0415 - slow, and not always there
+    from model_compression_toolkit.target_platform_capabilities.tpc_models.imx500_tpc.v1_0 import (  # noqa: PLC0415
+        tpc,
+    )
+
+    base, _, other = tpc.get_op_quantization_configs()
+    bits: dict[str, Any] = {
+        "activation_n_bits": task.activation_bits,
+        "supported_input_activation_n_bits": (task.activation_bits,),
+    }
+    kernel = tpc.KERNEL_ATTR
+    each = [
+        base.clone_and_edit(attr_to_edit={kernel: {tpc.WEIGHTS_N_BITS: width}}, **bits)
+        for width in widths
+    ]
+    platform = tpc.generate_tpc(other.clone_and_edit(**bits), each[0], each, "lowbit")
+    weights = sum(
+        layer.weight.numel()
+        for layer in task.module.modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+    )
+    memory = toolkit.core.ResourceUtilization(weights_memory=weights * task.weight_bits / 8)
+    config = toolkit.core.CoreConfig(
+        mixed_precision_config=toolkit.core.MixedPrecisionQuantizationConfig(
+            num_of_images=min(32, sum(map(len, task.calibration)))
+        )
+    )
+    start = time.perf_counter()
+    quantized, _ = toolkit.ptq.pytorch_post_training_quantization(
+        task.module,
+        lambda: ([images] for images in task.calibration),
+        target_resource_utilization=memory if len(widths) > 1 else None,
+        core_config=config,
+        target_platform_capabilities=platform,
+    )
+    return Made(quantized.cpu().eval(), None, time.perf_counter() - start)
+
+
+TOOLS: dict[str, Callable[[Task], Made]] = {
+    "ours mixed": mixed,
+    "ours uniform": uniform,
+    "torchao": torchao,
+    "mct": mct,
+    "mct mixed": mct_mixed,
+}
