@@ -14,7 +14,7 @@ test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
 
 bench-accuracy: $(VENV)/.test
-	$(BIN)/pip install --quiet torchao==0.18.0
+	$(BIN)/pip install --quiet --editable ".[bench]"
 	$(BIN)/python experiments/lowbit.py
 
 bench-metric: $(VENV)/.test

@@ -1,8 +1,8 @@
 """Accuracy against bits, ours and other tools', as results/lowbit.csv and results/lowbit.png.
 
     apt install dataset-fashion-mnist
-    pip install torchao model-compression-toolkit==2.6.1   (or --python of an environment with them)
-    python experiments/lowbit.py
+    pip install torchao; pip install --no-deps model-compression-toolkit==2.6.1
+    python experiments/lowbit.py [--python of an environment with those tools]
 
 Networks, columns and rows are in experiments/lowbit.yaml.  Every cell is a process of its own, so
 that its peak of memory is its own; it leaves a file in --cells, and what is there is not run again.

@@ -1,0 +1,92 @@
+"""The table of accuracy against bits: its cells, and the measures in them."""
+
+import json
+import math
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from yaml import safe_load
+
+from autosplit.images import Photos
+from autosplit.preprocess import Preprocess
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+
+
+@pytest.fixture(scope="module")
+def scripts():
+    sys.path.insert(0, str(EXPERIMENTS))
+    found = import_module("lowbit"), import_module("lowbit_cell")
+    sys.path.remove(str(EXPERIMENTS))
+    return found
+
+
+def logits(*shares):
+    return torch.tensor(shares).log()
+
+
+def test_measures_of_labelled_images_by_hand(scripts):
+    """Two of two labels in float, one of two quantized; the second image's class has moved."""
+    exact, rough = logits([0.75, 0.25], [0.25, 0.75]), logits([0.75, 0.25], [0.5, 0.25])
+    batches = [(torch.zeros(2, 1), torch.tensor([0, 1]))]
+
+    found = scripts[1].measures(exact, rough, batches)
+
+    # The second answer's shares are 2/3 and 1/3.
+    kl = (0.25 * math.log(0.25 / (2 / 3)) + 0.75 * math.log(0.75 / (1 / 3))) / 2
+    assert found["kl"] == pytest.approx(kl, rel=1e-6)
+    assert (found["images"], found["top1"], found["drop"], found["agreement"]) == (2, 0.5, 50, 0.5)
+
+
+def test_where_there_are_crops_agreement_is_of_them_and_top1_is_of_the_photos(scripts):
+    exact = logits([0.75, 0.25], [0.25, 0.75], [0.25, 0.75])
+    rough = logits([0.25, 0.75], [0.25, 0.75], [0.25, 0.75])
+    batches = [(torch.zeros(1, 1), torch.tensor([0])), (torch.zeros(2, 1), None)]
+
+    found = scripts[1].measures(exact, rough, batches)
+
+    assert found == {"images": 2, "top1": 0, "drop": 100, "agreement": 1, "kl": 0}
+
+
+def test_crops_are_the_same_each_time_and_differ_from_each_other(scripts, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    preprocess = Preprocess((8, 8), (8, 8), (0.0,) * 3, (1.0,) * 3)
+    photos = Photos(((tmp_path / "a.png", 0),), preprocess)
+
+    first, again = (torch.cat([*scripts[1].crops(photos, preprocess, 5, 2)]) for _ in range(2))
+
+    assert first.shape == (5, 3, 8, 8)
+    assert torch.equal(first, again)
+    assert len(first.flatten(1).unique(dim=0)) == 5
+
+
+def test_every_cell_has_a_file_of_its_own(scripts, tmp_path):
+    asked = safe_load((EXPERIMENTS / "lowbit.yaml").read_text())
+
+    found = list(scripts[0].cells(asked, tmp_path))
+
+    count = len(asked["networks"]) * len(asked["rows"]) * len(asked["columns"])
+    assert len({told["out"] for _, told in found}) == len(found) == count
+
+
+def test_a_cell_that_is_there_is_not_run_again(scripts, tmp_path):
+    (tmp_path / "cell.json").write_text(json.dumps({"drop": 1.5}))
+
+    found = scripts[0].make({"out": str(tmp_path / "cell.json")}, "no such python", 1)
+
+    assert found == {"drop": 1.5}
+
+
+def test_a_cell_that_fails_is_left_out_with_the_last_line_it_said(scripts, tmp_path):
+    told = {"out": str(tmp_path / "cell.json"), "network": {"model": "no such network"}}
+
+    found = scripts[0].make(told, sys.executable, 60)
+
+    assert found["left_out"].startswith("failed: ")
+    assert "no such network" in found["left_out"]
