@@ -87,6 +87,10 @@ def figure(rows: list[Row]) -> Figure:
                 if other != 8:
                     axes.plot([bits], [harm], "x", color=colour)
         axes.set_yscale("symlog", linthresh=1.0)
+        low, high = axes.get_ylim()
+        ticks = [tick for tick in (0, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= tick <= high]
+        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_xlim(1.7, 8.3)
         axes.set_xlabel("average bits of the weights (x: of the activations too, else 8)")
         axes.set_ylabel("disagreement with float, %" if few else "drop in top-1, points")
         axes.set_title(name)
@@ -115,7 +119,8 @@ def main() -> None:
         if "left_out" in found:
             print(f"{name}: left out, {found['left_out']}", flush=True)
             continue
-        rows.append(key | found)
+        rounded = {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in found.items()}
+        rows.append(key | rounded)
         print(
             "{}: drop {:.2f}, agreement {:.2f} %, {:.1f} s".format(
                 name, found["drop"], 100 * found["agreement"], found["total_s"]

@@ -133,7 +133,12 @@ def mct_mixed(task: Task) -> Made:
     return _mct(task, (8, 4, 2))
 
 
-def _mct(task: Task, widths: tuple[int, ...]) -> Made:
+def mct_affine(task: Task) -> Made:
+    """The same with any step for the activations, where its platform has powers of two."""
+    return _mct(task, (task.width(),), "UNIFORM")
+
+
+def _mct(task: Task, widths: tuple[int, ...], method: str = "POWER_OF_TWO") -> Made:
     import model_compression_toolkit as toolkit  # noqa: PLC0415 - slow, and not always there
     from model_compression_toolkit.target_platform_capabilities.tpc_models.imx500_tpc.v1_0 import (  # noqa: PLC0415
         tpc,
@@ -141,6 +146,7 @@ def _mct(task: Task, widths: tuple[int, ...]) -> Made:
 
     base, _, other = tpc.get_op_quantization_configs()
     bits: dict[str, Any] = {
+        "activation_quantization_method": tpc.QuantizationMethod[method],
         "activation_n_bits": task.activation_bits,
         "supported_input_activation_n_bits": (task.activation_bits,),
     }
@@ -177,5 +183,6 @@ TOOLS: dict[str, Callable[[Task], Made]] = {
     "ours uniform": uniform,
     "torchao": torchao,
     "mct": mct,
+    "mct affine": mct_affine,
     "mct mixed": mct_mixed,
 }
