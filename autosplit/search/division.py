@@ -113,10 +113,10 @@ def _best(sweep: Sweep, weights: Weights) -> tuple[list[_Best], list[tuple[Float
         share = total.argmin(axis=0)
         harm = total[share, np.arange(total.shape[1])]
         best = pareto(np.stack([one.sent, harm], axis=1))
-        below = _below(one, weights.lower[length], sweep.shares)
-        bound = _within(one.sent, below.min(axis=0), one.sent[best])
+        below = bounds_below(one, weights.lower[length], sweep.shares)
+        bound = least_within(one.sent, below.min(axis=0), one.sent[best])
         found.append(_Best(share[best], best, one.sent[best], harm[best], bound))
-        rival = _within(one.sent, harm, one.sent)
+        rival = least_within(one.sent, harm, one.sent)
         known = np.isfinite(rival) & (rival > 0) & one.exact
         hope = np.where(known, 1 - below / np.where(known, rival, 1.0), 0.0)
         hopes.append((hope, one.peak))
@@ -124,14 +124,14 @@ def _best(sweep: Sweep, weights: Weights) -> tuple[list[_Best], list[tuple[Float
     if crowded:
         relaxed = Sweep(sweep.live, sweep.shares, "relax").tables()
         for length, one in enumerate(relaxed, start=1):
-            below = _below(one, weights.lower[length], sweep.shares)
+            below = bounds_below(one, weights.lower[length], sweep.shares)
             tied = found[length - 1]
-            bound = _within(one.sent, below.min(axis=0), tied.sent)
+            bound = least_within(one.sent, below.min(axis=0), tied.sent)
             found[length - 1] = replace(tied, lower=bound)
     return found, hopes
 
 
-def _below(one: Table, weights: Floats, shares: Ints) -> Floats:
+def bounds_below(one: Table, weights: Floats, shares: Ints) -> Floats:
     """Bound the distortion of every combination with peaks from the share before up to each share.
 
     Args:
@@ -150,7 +150,7 @@ def _below(one: Table, weights: Floats, shares: Ints) -> Floats:
     return beside[:, None] + one.least
 
 
-def _within(sent: Ints, values: Floats, most: Ints) -> Floats:
+def least_within(sent: Ints, values: Floats, most: Ints) -> Floats:
     """Least of the values of all that sends at most so many bytes, for each such number."""
     order = np.argsort(sent, kind="stable")
     falling = np.minimum.accumulate(values[order])

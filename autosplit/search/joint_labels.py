@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autosplit.search.joint_pool import Picked, PoolCosts, layer_seconds
+from autosplit.search.joint_pool import Picked, PoolCosts
 from autosplit.search.relaxation import Floats, Indices, Ints
 
 MOST_LABELS = 4096
@@ -152,7 +152,7 @@ def _extended(costs: PoolCosts, labels: _Labels, step: int) -> _Labels:
         harm = harm + costs.parameters.harm[row[0], choice[0, :, step]]
     live = np.flatnonzero((costs.memory.last >= step) & (np.arange(len(costs.memory.last)) <= step))
     total = costs.memory.size[live, choice[1][:, live]].sum(axis=1) + costs.memory.given[step]
-    seconds = layer_seconds(costs.seconds, step, choice[0], choice[1])
+    seconds = costs.seconds.of_layer(step, choice[0], choice[1], np.arange(choice.shape[1]))
     peak = np.maximum(labels.peak[index], total)
     return _Labels(choice, harm, labels.seconds[index] + seconds, stored, peak)
 

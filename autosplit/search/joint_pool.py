@@ -233,29 +233,3 @@ class PoolCosts:
         for place, (role, rank) in enumerate(differ[order][: len(chosen)]):
             chosen[place:, role, rank] = goal[role, rank]
         return Picked(lengths[: len(chosen)], chosen[:, 0], chosen[:, 1])
-
-
-def layer_seconds(seconds: EdgeSeconds, rank: int, weights: Indices, outputs: Indices) -> Floats:
-    """Seconds of one layer at many choices, as ``EdgeSeconds.of`` adds them up.
-
-    Args:
-        seconds: Tables.
-        rank: Which layer.
-        weights: Index of the width of the weight that layer l stores, shape (M, L).
-        outputs: Index of the width of the output of layer l, shape (M, L).
-    """
-    costs, device = seconds.layers[rank], seconds.problem.edge
-    operand = np.array([seconds.operands.index(bits) for bits in seconds.problem.usable])
-    widest = np.full(len(weights), costs.least_operand)
-    moved = np.full(len(weights), costs.fixed_bits)
-    if costs.weight is not None:
-        owner, bits = costs.weight
-        moved += bits[weights[:, owner]]
-        widest = np.maximum(widest, operand[weights[:, owner]])
-    for tensor, bits in costs.tensors:
-        moved += bits[outputs[:, tensor]]
-        if tensor != rank:
-            widest = np.maximum(widest, operand[outputs[:, tensor]])
-    traffic_s = moved / 8 / device.bandwidth_bytes_per_s
-    both: Floats = device.dispatch_s + np.maximum(costs.compute_s[widest], traffic_s)
-    return both

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from autosplit.search.activations import Crowded, Live, Sweep, live
-from autosplit.search.division import _below, _within  # the same bounds, at other distortions
+from autosplit.search.division import bounds_below, least_within
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.relaxation import Floats, Indices, Ints
@@ -151,10 +151,10 @@ def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: in
         harm = total[share, np.arange(total.shape[1])]
         best = pareto(np.stack([one.sent, harm], axis=1))
         found.append((length, share[best], best))
-        below = _below(one, weights.lower[length], shares).min(axis=0)
+        below = bounds_below(one, weights.lower[length], shares).min(axis=0)
         reach = np.unique(one.sent) if one.exact else one.sent[:0]
         sent.append(reach)
-        lower.append(_within(one.sent, below, reach))
+        lower.append(least_within(one.sent, below, reach))
     for length, share, combination in found:
         widths = sweep.widths(length, share, combination)
         lengths += [length] * len(share)

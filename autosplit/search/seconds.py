@@ -94,21 +94,41 @@ class EdgeSeconds:
             outputs: Index of the width of the output of layer l, shape (M, L).
             lengths: Layers on the edge, shape (M,).
         """
-        device = self.problem.edge
-        operand = np.array([self.operands.index(bits) for bits in self.problem.usable])
         seconds = np.zeros(len(lengths))
-        for rank, costs in enumerate(self.layers):
+        for rank in range(len(self.layers)):
             here = np.flatnonzero(lengths > rank)
-            widest = np.full(len(here), costs.least_operand)
-            moved = np.full(len(here), costs.fixed_bits)
-            if costs.weight is not None:
-                owner, bits = costs.weight
-                moved += bits[weights[here, owner]]
-                widest = np.maximum(widest, operand[weights[here, owner]])
-            for tensor, bits in costs.tensors:
-                moved += bits[outputs[here, tensor]]
-                if tensor != rank:
-                    widest = np.maximum(widest, operand[outputs[here, tensor]])
-            traffic_s = moved / 8 / device.bandwidth_bytes_per_s
-            seconds[here] += device.dispatch_s + np.maximum(costs.compute_s[widest], traffic_s)
+            seconds[here] += self.of_layer(rank, weights, outputs, here)
         return seconds
+
+    def of_layer(self, rank: int, weights: Indices, outputs: Indices, rows: Indices) -> Floats:
+        """Seconds of one layer at some of M choices.
+
+        Args:
+            rank: Which layer.
+            weights: Index of the width of the weight that layer l stores, shape (M, L).
+            outputs: Index of the width of the output of layer l, shape (M, L).
+            rows: Which of the choices, shape (N,).
+
+        Returns:
+            Shape (N,).
+        """
+        costs, device = self.layers[rank], self.problem.edge
+        operand = self._operand
+        widest = np.full(len(rows), costs.least_operand)
+        moved = np.full(len(rows), costs.fixed_bits)
+        if costs.weight is not None:
+            owner, bits = costs.weight
+            moved += bits[weights[rows, owner]]
+            widest = np.maximum(widest, operand[weights[rows, owner]])
+        for tensor, bits in costs.tensors:
+            moved += bits[outputs[rows, tensor]]
+            if tensor != rank:
+                widest = np.maximum(widest, operand[outputs[rows, tensor]])
+        traffic_s = moved / 8 / device.bandwidth_bytes_per_s
+        seconds: Floats = device.dispatch_s + np.maximum(costs.compute_s[widest], traffic_s)
+        return seconds
+
+    @cached_property
+    def _operand(self) -> Ints:
+        """Index among ``operands`` of each usable width."""
+        return np.array([self.operands.index(bits) for bits in self.problem.usable])
