@@ -93,12 +93,7 @@ def measure(
         }
         rules = dict.fromkeys(spreads, clipping) | dict.fromkeys(answers(program), "minmax")
         clips = _clips(tensors, spreads, rules, widths, pool, tell)
-    distortions: dict[tuple[str, Role, int], Distortion] = {}
-    grids: dict[tuple[str, int], WeightGrid] = {}
-    for name, (found, square) in weights.items():
-        for bits, channels in found.items():
-            distortions[name, "weight", bits] = _weight_distortion(channels, bits, square)
-            grids[name, bits] = WeightGrid(channels.scale, channels.zero_point)
+    distortions, grids = _weight_records(weights)
     for name in program.graph.tensors:
         square = tensors[name].mean ** 2 + tensors[name].std ** 2
         for bits, distortion in clips[name].items():
@@ -123,12 +118,7 @@ def measure_weights(program: Program, widths: Sequence[int] = WIDTHS) -> Stats:
     """
     with _workers() as pool:
         weights = _weights(program, widths, pool, lambda _step, _done: None)
-    distortions: dict[tuple[str, Role, int], Distortion] = {}
-    grids: dict[tuple[str, int], WeightGrid] = {}
-    for name, (found, square) in weights.items():
-        for bits, channels in found.items():
-            distortions[name, "weight", bits] = _weight_distortion(channels, bits, square)
-            grids[name, bits] = WeightGrid(channels.scale, channels.zero_point)
+    distortions, grids = _weight_records(weights)
     return Stats(0, {}, distortions, grids)
 
 
@@ -429,6 +419,19 @@ def _tensor_stats(program: Program, name: str, found: _Range, spread: _Spread) -
         shape=program.graph.shape(name),
         elements=program.graph.elements(name),
     )
+
+
+def _weight_records(
+    weights: Mapping[str, tuple[dict[int, ChannelGrids], float]],
+) -> tuple[dict[tuple[str, Role, int], Distortion], dict[tuple[str, int], WeightGrid]]:
+    """Distortions and grids of stored weights, from what ``_weights`` found."""
+    distortions: dict[tuple[str, Role, int], Distortion] = {}
+    grids: dict[tuple[str, int], WeightGrid] = {}
+    for name, (found, square) in weights.items():
+        for bits, channels in found.items():
+            distortions[name, "weight", bits] = _weight_distortion(channels, bits, square)
+            grids[name, bits] = WeightGrid(channels.scale, channels.zero_point)
+    return distortions, grids
 
 
 def _weight_distortion(channels: ChannelGrids, bits: int, square: float) -> Distortion:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ class PlanFile:
     codes: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
     biases: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def half_sha256(self) -> str:
         """Hex digest of all that the answers follow from: cut, widths, grids, integers, biases.
 
