@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, csr_array
 
 from autosplit.search.joint_pool import Picked, PoolCosts
@@ -188,6 +187,8 @@ def solve(
     Returns:
         What was found, unchecked against rounding, and a bound of everything.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 - slow to import
+
     every = Rows(list(model.rows.places), list(model.rows.most))
     for terms, most in rows:
         every.add(terms, most)
