@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from peak import peak_bytes
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
@@ -133,9 +134,7 @@ def grow(layers: int) -> str:
         found = allocate(distortion, cost, budget)
         worst = max(worst, time.perf_counter() - start)
         gap = max(gap, found.gap)
-    status = Path("/proc/self/status").read_text()
-    peak = 1024 * int(status.split("VmHWM:")[1].split()[0])
-    return f"{worst} {peak} {gap}"
+    return f"{worst} {peak_bytes()} {gap}"
 
 
 def bench_growth(_: Setting) -> list[tuple[str, float, float, str]]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from lowbit_tools import TOOLS, Logits, Task, WidthError
+from peak import peak_bytes
 from PIL import Image
 from torch import Tensor
 
@@ -84,12 +85,6 @@ def measures(exact: Tensor, rough: Tensor, batches: Batches) -> dict[str, float]
         "agreement": float((x.argmax(1) == y.argmax(1)).double().mean()),
         "kl": float(kl),
     }
-
-
-def peak_bytes() -> int:
-    """Most memory that this process has had, Linux."""
-    text = Path("/proc/self/status").read_text()
-    return 1024 * int(text.partition("VmHWM:")[2].split()[0])
 
 
 def main() -> None:

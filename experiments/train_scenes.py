@@ -30,9 +30,10 @@ import typer
 from make_scenes import DEBIAN, SIDE, Garments, Scene, make_scene, read_garments, scenes, texture
 from numpy.typing import NDArray
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 from torchvision.ops import complete_box_iou_loss
+from train_fashion import average
 
 from autosplit.files import write_bytes
 from autosplit.networks.darknet import Darknet, load_darknet
@@ -173,15 +174,6 @@ def _boxes(raw: Tensor, found: Matches, head: YoloHead, pixels: float) -> Tensor
 def _corners(boxes: Tensor) -> Tensor:
     """Centre and size -> left, top, right, bottom."""
     return torch.cat([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], 1)
-
-
-def average(shadow: dict[str, Tensor], network: nn.Module, decay: float) -> None:
-    """Move the shadow weights and batch statistics towards those of the network, in place."""
-    for name, value in network.state_dict().items():
-        if value.is_floating_point():
-            shadow[name].lerp_(value, 1 - decay)
-        else:
-            shadow[name].copy_(value)
 
 
 def start(network: Darknet) -> None:

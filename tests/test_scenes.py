@@ -31,6 +31,7 @@ def load_script(name):
 
 
 make = load_script("make_scenes")
+load_script("train_fashion")
 train = load_script("train_scenes")
 
 
