@@ -92,6 +92,16 @@ def recover(
         return _Walk(program, file, recovery, tell or (lambda _: None)).run(given)
 
 
+def finish(
+    program: Program, file: PlanFile, batches: Callable[[], Iterator[Batch]], effort: str
+) -> PlanFile:
+    """Finish a plan by an effort; ``none`` leaves it as it is.
+
+    Args, errors: as for ``recover``; ``effort`` is ``none`` or a name in ``EFFORTS``.
+    """
+    return file if effort == "none" else recover(program, file, batches, EFFORTS[effort])
+
+
 @dataclass
 class _Walk:
     """Both networks side by side; values are lists, one tensor per batch."""

@@ -7,7 +7,7 @@ Each stage reads files and writes files.  What needs torch imports it inside the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import count as count_from
 from pathlib import Path
@@ -241,7 +241,8 @@ def run_search(
     write_stamp(folder, "search", Stamp(plain(options), inputs, tuple(outputs)))
     kept = len(plans) - len(others)
     of = "" if kept == len(ours) else f" of {len(ours)}"
-    return Outcome("search", False, f"search: {kept}{of} plans of ours and {len(others)} baselines")
+    text = f"search: {kept}{of} plans of ours and {len(others)} baselines"
+    return Outcome("search", False, text + _considered(problem, cuts))
 
 
 def _targets(options: SearchOptions, cuts: Cuts | None) -> Targets:
@@ -422,15 +423,6 @@ def _measure(
     )
 
 
-def _finish(
-    program: Program, file: PlanFile, calibration: Callable[[], Iterator[Tensor]], effort: str
-) -> PlanFile:
-    """A plan with the integers that an effort finds for it."""
-    from autosplit.recover import EFFORTS, recover
-
-    return file if effort == "none" else recover(program, file, calibration, EFFORTS[effort])
-
-
 def _trials(
     folder: Path,
     measured: StatsOptions,
@@ -444,6 +436,7 @@ def _trials(
         StageError: The network is another one than was measured.
     """
     from autosplit.data import load_data
+    from autosplit.recover import finish as finish_plan
     from autosplit.scoring import Looks, Trials, batches_of, few, judge_of
 
     model = _load_model(measured)
@@ -464,9 +457,9 @@ def _trials(
     calibration = few(batches_of(data.calibration, program, measured.batch_size), program)
 
     def finish(file: PlanFile) -> PlanFile:
-        finished = _finish(program, file, calibration, options.effort)
+        finished = finish_plan(program, file, calibration, options.effort)
         for name, other in files.items():
-            if other is file or other.half_sha256 == file.half_sha256:
+            if other.half_sha256 == file.half_sha256:
                 path = folder / "quantized" / f"{name}.yaml"
                 write_plan(path, replace(finished, plan=other.plan))
         return finished

@@ -29,7 +29,7 @@ from autosplit.evaluate import Deployed, deploy
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.plan import Plan, PlanFile, quantizers
-from autosplit.recover import EFFORTS, recover
+from autosplit.recover import EFFORTS, finish
 from autosplit.sensitivity import METRICS, sensitivity
 from autosplit.stats import Stats
 
@@ -71,9 +71,7 @@ def build(
         "random", "random", edge, assignment.weights, assignment.activations, 0.0, 0.0, 0, 0
     )
     file = PlanFile(plan, *quantizers(plan, stats), program.graph.name, "")
-    if effort != "none":
-        file = recover(program, file, lambda: iter(calibration), EFFORTS[effort])
-    return deploy(program, file)
+    return deploy(program, finish(program, file, lambda: iter(calibration), effort))
 
 
 def score(answers: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:

@@ -309,6 +309,15 @@ class TestChoosing:
             step(tiny, "collect", max_drop=-200.0)
 
 
+class TestCuts:
+    def test_answers_over_any_cut_say_which_were_looked_at(self, tiny):
+        """Three layers in a chain have four cuts: all-cloud, two in between, all-edge."""
+        outcome = step(tiny, "search", cuts="useful", max_distortion=1e3)
+
+        assert outcome.text.endswith(" baselines; answers over all 4 cuts there are")
+        assert {"limit-1mbps", "limit-20kbps"} <= set(plan_names(tiny.run))
+
+
 class TestOrder:
     @pytest.mark.parametrize(
         ("stage", "needs"),
