@@ -220,10 +220,8 @@ def run(
     )
     given |= _search(edge, cloud, link, memory, widths, methods, front)
     given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
-    given["cuts"] = cuts
-    given["overrides"] = _overrides(override, request)
-    given |= {"plans": plans, "images": images, "jobs": jobs, "effort": effort}
-    given |= {"max_drop": max_drop}
+    given |= {"cuts": cuts, "overrides": _overrides(override, request)}
+    given |= _quantize(plans, images, jobs, effort, max_drop)
     from autosplit import stages
 
     folder = _folder(out, model)
@@ -291,8 +289,7 @@ def search(
     """Search cuts and widths, and write every plan."""
     given = _search(edge, cloud, link, memory, widths, methods, front)
     given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
-    given["cuts"] = cuts
-    given["overrides"] = _overrides(override, request)
+    given |= {"cuts": cuts, "overrides": _overrides(override, request)}
     _stage("search", _found(out), given, force)
 
 
@@ -326,9 +323,7 @@ def quantize(
     force: Force = False,
 ) -> None:
     """Measure the accuracy of plans by running them."""
-    given: dict[str, Any] = {"plans": plans, "images": images, "jobs": jobs, "effort": effort}
-    given |= {"max_drop": max_drop}
-    _stage("quantize", _found(out), given, force)
+    _stage("quantize", _found(out), _quantize(plans, images, jobs, effort, max_drop), force)
 
 
 @app.command()
@@ -565,6 +560,22 @@ def _limits(
         "max_bops": bops,
         "max_latency_s": None if latency_ms is None else latency_ms / 1e3,
         "max_distortion": distortion,
+    }
+
+
+def _quantize(
+    plans: str | None,
+    images: int | None,
+    jobs: int | None,
+    effort: str | None,
+    max_drop: float | None,
+) -> dict[str, Any]:
+    return {
+        "plans": plans,
+        "images": images,
+        "jobs": jobs,
+        "effort": effort,
+        "max_drop": max_drop,
     }
 
 

@@ -44,6 +44,13 @@ class StatsOptions:
 
 CUTS = ("prefixes", "useful")
 """Names of the cuts that an answer to a limit may take."""
+_LIMITS = (
+    "max_weight_bits",
+    "max_activation_bits",
+    "max_bops",
+    "max_latency_s",
+    "max_distortion",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +94,14 @@ class SearchOptions:
     cuts: str = "prefixes"
 
     def __post_init__(self) -> None:
-        for name in (
-            "max_weight_bits",
-            "max_activation_bits",
-            "max_bops",
-            "max_latency_s",
-            "max_distortion",
-        ):
+        for name in _LIMITS:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 text = name.replace("_", "-")
                 raise PlanError(f"{text}: must be at least 0 (not limited), got {value}")
         if self.cuts not in CUTS:
             raise PlanError(f"cuts: unknown {self.cuts!r}{did_you_mean(self.cuts, CUTS)}")
-        limits = (self.max_weight_bits, self.max_activation_bits, self.max_bops)
-        if self.cuts != CUTS[0] and not any((*limits, self.max_latency_s, self.max_distortion)):
+        if self.cuts != CUTS[0] and not any(getattr(self, name) for name in _LIMITS):
             raise PlanError("cuts: useful ones answer a limit, give one such as --max-distortion")
         if self.front < 0 or self.front == 1:
             raise PlanError(f"front: must be 0 (all) or at least 2 plans, got {self.front}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from autosplit.plan import Plan
 from autosplit.search.pareto import pareto
+from autosplit.search.relaxation import Floats
 
 _ROUNDING = 1e-9
 
@@ -42,11 +43,7 @@ def thin(ours: Sequence[Plan], others: Sequence[Plan], most: int) -> list[Plan]:
     return [ours[i] for i in sorted(kept)]
 
 
-def _spread(
-    seconds: np.ndarray[tuple[int], np.dtype[np.float64]],
-    harm: np.ndarray[tuple[int], np.dtype[np.float64]],
-    most: int,
-) -> set[int]:
+def _spread(seconds: Floats, harm: Floats, most: int) -> set[int]:
     """Places on a front (N,), by rising latency, near evenly spaced ones along it."""
     steps = np.zeros(len(seconds))
     for values in (seconds, harm):
