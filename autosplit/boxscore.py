@@ -140,42 +140,49 @@ class BoxRecord:
 
         Average precision is no mean over images, so that no bound holds before.
         """
-        return self.done and self._drop(reference) > max_drop + 1e-9
+        if not self.done:
+            return False
+        truths = reference.own() if reference.truths is None else reference.truths
+        return self._drop(reference, self.precision(truths)) > max_drop + 1e-9
 
     def float_row(self) -> dict[str, Any]:
         """The float network's row of ``scores.csv``, and its AP by class."""
         row = {"name": FLOAT, "images": self.seen, "ap_vs_float": 1.0, "ap50_vs_float": 1.0}
-        return row | {"drop": 0.0} | self._against_truths(self.truths)
+        found = {} if self.truths is None else self._columns(self.precision(self.truths))
+        return row | {"drop": 0.0} | found
 
     def plan_row(self, plan: Plan, reference: BoxRecord) -> dict[str, Any] | None:
         """A plan's row, over the images it was run on, and its AP by class."""
         if not self.seen:
             return None
-        against = self.precision(reference.own()).numbers
+        against = self.precision(reference.own())
+        truly = None if reference.truths is None else self.precision(reference.truths)
         row = {
             "name": plan.name,
             "images": self.seen,
-            "ap_vs_float": against["ap"],
-            "ap50_vs_float": against["ap50"],
-            "drop": self._drop(reference),
+            "ap_vs_float": against.numbers["ap"],
+            "ap50_vs_float": against.numbers["ap50"],
+            "drop": self._drop(reference, truly or against),
             "cut_bytes": plan.crossing_bytes,
         }
-        return row | self._against_truths(reference.truths)
+        return row | ({} if truly is None else self._columns(truly))
 
-    def _against_truths(self, truths: Sequence[Truth] | None) -> dict[str, Any]:
-        if truths is None:
-            return {}
-        precision = self.precision(truths)
+    def _columns(self, precision: Precision) -> dict[str, Any]:
         per_class = dict(zip(self.labels, precision.per_class, strict=True))
         return {**precision.numbers, "per_class": per_class}
 
-    def _drop(self, reference: BoxRecord) -> float:
-        """Points of AP lost against the float network on the same images."""
-        if reference.truths is None:
-            return 100 * (1 - (self.precision(reference.own()).numbers["ap"] or 0.0))
-        same = replace(reference, found=reference.found[: self.seen])
-        before, after = (part.precision(reference.truths).numbers["ap"] for part in (same, self))
-        return 100 * ((before or 0.0) - (after or 0.0))
+    def _drop(self, reference: BoxRecord, own: Precision) -> float:
+        """Points of AP lost against the float network on the same images.
+
+        Args:
+            reference: The float network's record.
+            own: Against what is to be found, or without annotations against ``reference``.
+        """
+        after, before = own.numbers["ap"] or 0.0, 1.0
+        if reference.truths is not None:
+            same = replace(reference, found=reference.found[: self.seen])
+            before = same.precision(reference.truths).numbers["ap"] or 0.0
+        return 100 * (before - after)
 
     def data(self) -> dict[str, Any]:
         """The record as a file keeps it."""
