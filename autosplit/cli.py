@@ -77,11 +77,18 @@ Clipping = Annotated[
     str | None,
     typer.Option(
         help="Where activations are clipped: mse (default), minmax, average, percentile, laplace, "
-        "gauss or norm."
+        "gauss, norm or lapq (norm, then all together when plans are finished)."
     ),
 ]
 Metric = Annotated[
     str | None, typer.Option(help="What distortion is: output (default), fisher or mse.")
+]
+Equalize = Annotated[
+    bool | None,
+    typer.Option(
+        "--equalize/--no-equalize",
+        help="Scale the weights of neighbouring layers to each other first (default: no).",
+    ),
 ]
 Edge = Annotated[str | None, typer.Option(help="Edge device, name or file (default: eyeriss).")]
 Cloud = Annotated[str | None, typer.Option(help="Cloud device, name or file (default: tpu_v1).")]
@@ -141,6 +148,23 @@ Effort = Annotated[
     str | None,
     typer.Option(help="How plans are finished first: fast, good (default), best or none."),
 ]
+Rounding = Annotated[
+    str | None,
+    typer.Option(
+        help="How weights' integers are chosen: nearest, moment, learned, or auto (default) for "
+        "what the effort has; stats counts with moment unless told nearest."
+    ),
+]
+Bias = Annotated[
+    str | None, typer.Option(help="Correct biases: on, off, or auto (default: but for none, on).")
+]
+JointClips = Annotated[
+    str | None,
+    typer.Option(
+        help="Move the clips of all activations together: on, off, or auto (default: with "
+        "--clipping lapq, on)."
+    ),
+]
 MaxDrop = Annotated[
     float | None,
     typer.Option(
@@ -181,6 +205,7 @@ def run(
     jpeg_quality: JpegQuality = None,
     clipping: Clipping = None,
     metric: Metric = None,
+    equalize: Equalize = None,
     edge: Edge = None,
     cloud: Cloud = None,
     link: LinkNames = None,
@@ -200,6 +225,9 @@ def run(
     images: EvaluationImages = None,
     jobs: Jobs = None,
     effort: Effort = None,
+    rounding: Rounding = None,
+    bias: Bias = None,
+    joint_clips: JointClips = None,
     max_drop: MaxDrop = None,
     out: Out = None,
     force: Force = False,
@@ -217,11 +245,13 @@ def run(
         jpeg_quality,
         clipping,
         metric,
+        equalize,
     )
     given |= _search(edge, cloud, link, memory, widths, methods, front)
     given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
     given |= {"cuts": cuts, "overrides": _overrides(override, request)}
     given |= _quantize(plans, images, jobs, effort, max_drop)
+    given |= {"rounding": rounding, "bias": bias, "joint_clips": joint_clips}
     from autosplit import stages
 
     folder = _folder(out, model)
@@ -246,6 +276,8 @@ def stats(
     jpeg_quality: JpegQuality = None,
     clipping: Clipping = None,
     metric: Metric = None,
+    equalize: Equalize = None,
+    rounding: Rounding = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
@@ -262,7 +294,9 @@ def stats(
         jpeg_quality,
         clipping,
         metric,
+        equalize,
     )
+    given["rounding"] = rounding
     _stage("stats", _folder(out, model), given, force)
 
 
@@ -312,6 +346,9 @@ def quantize(
     images: EvaluationImages = None,
     jobs: Jobs = None,
     effort: Effort = None,
+    rounding: Rounding = None,
+    bias: Bias = None,
+    joint_clips: JointClips = None,
     max_drop: Annotated[
         float | None,
         typer.Option(
@@ -323,7 +360,9 @@ def quantize(
     force: Force = False,
 ) -> None:
     """Measure the accuracy of plans by running them."""
-    _stage("quantize", _found(out), _quantize(plans, images, jobs, effort, max_drop), force)
+    given = _quantize(plans, images, jobs, effort, max_drop)
+    given |= {"rounding": rounding, "bias": bias, "joint_clips": joint_clips}
+    _stage("quantize", _found(out), given, force)
 
 
 @app.command()
@@ -511,6 +550,7 @@ def _stats(
     jpeg_quality: int | None,
     clipping: str | None,
     metric: str | None,
+    equalize: bool | None,
 ) -> dict[str, Any]:
     return {
         "model": model,
@@ -524,6 +564,7 @@ def _stats(
         "jpeg_quality": jpeg_quality,
         "clipping": clipping,
         "metric": metric,
+        "equalize": equalize,
     }
 
 

@@ -210,5 +210,10 @@ CLIPPING: dict[str, Rule] = {
     "gauss": aciq_gauss,
     "mse": keep_least_error,
     "norm": keep_least_norm,
+    "lapq": keep_least_norm,
 }
-"""Rule -> the range that it keeps of a tensor at a width."""
+"""Rule -> the range that it keeps of a tensor at a width.
+
+``lapq`` begins as ``norm`` does; its ranges are then moved together (``lapq.clip_jointly``), which
+takes the network and a plan's widths, when the plan is finished.
+"""

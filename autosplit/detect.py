@@ -19,6 +19,7 @@ from torchvision.ops import box_iou
 from autosplit.capture import Program, capture
 from autosplit.data import SUFFIXES
 from autosplit.drawing import BOTH, FIRST, SECOND, draw_boxes, side_by_side
+from autosplit.equalize import equalize
 from autosplit.errors import DataError, ModelError
 from autosplit.evaluate import Deployed, deploy
 from autosplit.files import write_csv
@@ -139,6 +140,8 @@ def make_detector(
     program = capture(model.program or model.module, (model.example_input,), model.name)
     if isinstance(plan, Path):
         plan = read_plan(plan, program.graph)
+    if plan is not None and plan.equalized:
+        program = equalize(program)
     name = "" if plan is None else plan.plan.name
     halves = None if plan is None else deploy(program, plan)
     about = (model.heads, model.labels, model.preprocess)

@@ -168,9 +168,15 @@ def deploy(program: Program, file: PlanFile) -> Deployed:
     """Build a plan's quantized edge half and float cloud half.
 
     Raises:
-        PlanError: The plan is for a network with other layers.
+        PlanError: The plan is for a network with other layers, or with other weights.
     """
     graph = program.graph
+    if file.equalized != graph.equalized:
+        words = {True: "equalized", False: "not equalized"}
+        raise PlanError(
+            f"{file.plan.name}: is for the network {words[file.equalized]}, {graph.name} is "
+            f"{words[graph.equalized]}; see --equalize of stats"
+        )
     unknown = [name for name in file.plan.edge if name not in graph.by_name]
     if unknown:
         raise PlanError(

@@ -109,6 +109,7 @@ class Graph:
         inputs: The network's inputs: name -> shape without the batch dimension.
         layers: In topological order; the place in it is the rank.
         outputs: Tensors that are the network's answer, in order.
+        equalized: Whether the weights of neighbouring layers were scaled to each other.
 
     Raises:
         GraphError: A name is used twice, a layer reads what no earlier layer wrote, an output does
@@ -119,6 +120,7 @@ class Graph:
     inputs: Mapping[str, Shape]
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...]
+    equalized: bool = False
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -367,6 +369,7 @@ def graph_to_dict(graph: Graph) -> dict[str, Any]:
         "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
         "layers": [asdict(layer) for layer in graph.layers],
         "outputs": list(graph.outputs),
+        "equalized": graph.equalized,
     }
 
 
@@ -382,6 +385,7 @@ def graph_from_dict(data: Mapping[str, Any], where: str = "graph") -> Graph:
             inputs={name: tuple(shape) for name, shape in data["inputs"].items()},
             layers=tuple(_layer_from_dict(layer) for layer in data["layers"]),
             outputs=tuple(data["outputs"]),
+            equalized=bool(data["equalized"]),
         )
     except (KeyError, TypeError, AttributeError, GraphError) as error:
         raise FileError(f"{where}: must describe a graph, {error}") from error

@@ -12,6 +12,11 @@ from autosplit.stats import DEFAULT_WIDTHS
 
 EFFORT_NAMES = ("none", "fast", "good", "best")
 """How much work finishing a plan may take; see ``recover.EFFORTS``."""
+ROUNDING_NAMES = ("auto", "nearest", "moment", "learned")
+"""How a weight's integers are chosen; ``auto`` is as the effort has it."""
+SWITCH = ("auto", "on", "off")
+JOINT_CLIPPING = "lapq"
+"""The clipping rule whose ranges are then moved together when a plan is finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,12 @@ class StatsOptions:
         jpeg_quality: Of the input as a JPEG file, for the method ``cloud-jpeg``; 1..95.
         clipping: Where activations are clipped, a name in ``clipping.CLIPPING``.
         metric: What distortion is, a name in ``sensitivity.METRICS``.
+        equalize: Whether the weights of neighbouring layers are scaled to each other first.
+        rounding: Integers of the weights that distortion is counted with: the ``nearest``, or as
+            efforts from ``good`` on choose them (any other name in ``ROUNDING_NAMES``).
+
+    Raises:
+        PlanError: the rounding is unknown.
     """
 
     model: str = "efficientnet-lite0"
@@ -40,6 +51,11 @@ class StatsOptions:
     jpeg_quality: int = 75
     clipping: str = "mse"
     metric: str = "output"
+    equalize: bool = False
+    rounding: str = "auto"
+
+    def __post_init__(self) -> None:
+        _check_name("rounding", self.rounding, ROUNDING_NAMES)
 
 
 CUTS = ("prefixes", "useful")
@@ -116,6 +132,14 @@ class LatencyOptions:
     links: tuple[str, ...] = ()
 
 
+_FINISHING = {
+    "effort": EFFORT_NAMES,
+    "rounding": ROUNDING_NAMES,
+    "bias": SWITCH,
+    "joint_clips": SWITCH,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class QuantizeOptions:
     """What ``autosplit quantize`` measures.
@@ -125,23 +149,29 @@ class QuantizeOptions:
         images: How many images to evaluate on at most; 0 is all.
         jobs: Plans evaluated at the same time; it changes no result.
         effort: How plans are finished first: ``fast``, ``good`` or ``best``, or ``none``.
+        rounding: How weights' integers are chosen, if not as the effort has it.
+        bias: Whether biases are corrected, if not as the effort has it.
+        joint_clips: Whether the clips of all activations are moved together; ``auto``: where the
+            clipping rule is ``lapq``.
         max_drop: Stop at the fastest plan, for each link, that loses at most so many points, and
             stop each faster one once it must lose more; None: run all plans on all images.
 
     Raises:
-        PlanError: the effort is unknown, or ``max_drop`` is no number of points.
+        PlanError: the effort or a switch is unknown, or ``max_drop`` is no number of points.
     """
 
     plans: str = "pareto"
     images: int = 0
     jobs: int = 1
     effort: str = "good"
+    rounding: str = "auto"
+    bias: str = "auto"
+    joint_clips: str = "auto"
     max_drop: float | None = None
 
     def __post_init__(self) -> None:
-        if self.effort not in EFFORT_NAMES:
-            near = did_you_mean(self.effort, EFFORT_NAMES)
-            raise PlanError(f"effort: unknown {self.effort!r}{near}")
+        for name, known in _FINISHING.items():
+            _check_name(name.replace("_", "-"), getattr(self, name), known)
         _check_max_drop(self.max_drop)
 
 
@@ -162,6 +192,11 @@ class CollectOptions:
 
     def __post_init__(self) -> None:
         _check_max_drop(self.max_drop)
+
+
+def _check_name(option: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise PlanError(f"{option}: unknown {value!r}{did_you_mean(value, known)}")
 
 
 def _check_max_drop(points: float | None) -> None:

@@ -132,6 +132,7 @@ class PlanFile:
         codes: Layer that stores a weight -> its integers, uint8, in the weight's shape; without,
             each weight takes the integer nearest to it.
         biases: Layer -> bias that goes with those, float32, shape (C,); without, the network's.
+        equalized: Whether it is of the network as ``equalize`` changes it.
     """
 
     plan: Plan
@@ -143,6 +144,7 @@ class PlanFile:
     baseline_latency_s: Mapping[str, float] = field(default_factory=dict)
     codes: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
     biases: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    equalized: bool = False
 
     @cached_property
     def half_sha256(self) -> str:
@@ -156,8 +158,8 @@ class PlanFile:
             for part in (self.codes, self.biases)
             for name, values in sorted(part.items())
         ]
-        parts = (self.plan.edge, weights, activations, self.plan.input_coding, arrays)
-        return sha256_of(repr(parts))
+        about = self.plan.edge, self.plan.input_coding, self.equalized
+        return sha256_of(repr((*about, weights, activations, arrays)))
 
 
 def quantizers(plan: Plan, stats: Stats) -> tuple[dict[str, Quantizer], dict[str, Quantizer]]:
@@ -233,6 +235,7 @@ def write_plan(path: Path, file: PlanFile) -> None:
             },
             "baseline": {"name": file.baseline, "latency_s": dict(file.baseline_latency_s)},
             **integers,
+            **({"equalized": True} if file.equalized else {}),
         },
     )
 
@@ -248,9 +251,8 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         PlanError: What it says does not fit the network; every problem is named, with its place.
     """
     data = read_yaml(path, "plan")
-    problems = check_keys(data, _PLAN_KEYS, ("integers",), where=str(path)) or _value_problems(
-        data, path
-    )
+    problems = check_keys(data, _PLAN_KEYS, ("integers", "equalized"), where=str(path))
+    problems = problems or _value_problems(data, path)
     if problems:
         raise FileError("; ".join(problems))
     try:
@@ -295,6 +297,7 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         baseline["name"],
         baseline["latency_s"],
         *_read_integers(path, data.get("integers"), weights, graph),
+        equalized=bool(data.get("equalized")),
     )
 
 

@@ -16,18 +16,26 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, fx
-from torch.nn.functional import pad
 
 from autosplit.capture import Program
+from autosplit.columns import gather, is_plain, positions_wanted
 from autosplit.errors import DataError, PlanError
 from autosplit.fakequant import fake_quantize
+from autosplit.learned import Example, learn_rounding
 from autosplit.operators import arguments, is_call, weight_argument
-from autosplit.plan import PlanFile, Quantizer
+from autosplit.plan import FLOAT_BITS, PlanFile, Quantizer
 from autosplit.rounding import Grid, damped, round_by_moment
 
 Batch = Tensor | Sequence[Tensor]
-Rounding = Literal["nearest", "moment"]
+Rounding = Literal["nearest", "moment", "learned"]
 Tell = Callable[[int], None]
+
+
+COARSE = 5
+"""Widest weights that are rounded by moments, bits, unless an activation before them is as coarse.
+
+There is little to gain from finer ones, and few samples teach them nothing.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +43,28 @@ class Recovery:
     """Which steps are done.
 
     Attributes:
-        rounding: ``nearest``, or ``moment``: the integers of least error of the layer's output.
+        rounding: ``nearest``; ``moment``, the integers of least error of the layer's output;
+            or ``learned``, those improved by gradient descent behind the rectifier.
         bias: Whether the mean error of every output channel goes into the bias.
         positions: Most positions (pixels of all images) that a layer's moments are taken over.
         sweeps: How often levels and scales are improved in turn.
+        steps: Steps of gradient descent of ``learned``, for each layer.
     """
 
     rounding: Rounding
     bias: bool = True
     positions: int = 4096
     sweeps: int = 2
+    steps: int = 500
 
-
-COARSE = 5
-"""Widest weights that are rounded by moments, bits; few samples teach finer ones nothing."""
-POSITIONS_PER_INPUT = 8
-"""Positions that a moment is taken over, for each input of a dot product."""
-LEAST_POSITIONS = 512
 
 EFFORTS = {
+    "none": Recovery("nearest", bias=False),
     "fast": Recovery("nearest"),
     "good": Recovery("moment"),
-    "best": Recovery("moment", positions=32_768, sweeps=8),
+    "best": Recovery("learned", positions=32_768, sweeps=8),
 }
-"""What ``--effort`` stands for; ``none`` leaves a plan as the search made it."""
+"""What ``--effort`` stands for."""
 
 
 def recover(
@@ -83,7 +89,7 @@ def recover(
     Raises:
         DataError: There is no sample, or what a layer reads is not finite.
     """
-    if not file.weights:
+    if not file.weights or recovery == EFFORTS["none"]:
         return file
     given = [(batch,) if isinstance(batch, Tensor) else tuple(batch) for batch in batches()]
     if not given:
@@ -92,19 +98,12 @@ def recover(
         return _Walk(program, file, recovery, tell or (lambda _: None)).run(given)
 
 
-def finish(
-    program: Program, file: PlanFile, batches: Callable[[], Iterator[Batch]], effort: str
-) -> PlanFile:
-    """Finish a plan by an effort; ``none`` leaves it as it is.
-
-    Args, errors: as for ``recover``; ``effort`` is ``none`` or a name in ``EFFORTS``.
-    """
-    return file if effort == "none" else recover(program, file, batches, EFFORTS[effort])
-
-
 @dataclass
 class _Walk:
-    """Both networks side by side; values are lists, one tensor per batch."""
+    """Both networks side by side; values are lists, one tensor per batch.
+
+    ``narrowest`` is the least width of an activation so far.
+    """
 
     program: Program
     file: PlanFile
@@ -116,6 +115,12 @@ class _Walk:
     codes: dict[str, Any] = field(default_factory=dict)
     biases: dict[str, Any] = field(default_factory=dict)
     grids: dict[str, Quantizer] = field(default_factory=dict)
+    narrowest: int = FLOAT_BITS[0]
+
+    @property
+    def follow(self) -> bool:
+        """Whether the quantized network is run too: rounding to the nearest need not know it."""
+        return self.recovery.rounding != "nearest"
 
     def run(self, given: list[tuple[Tensor, ...]]) -> PlanFile:
         nodes = list(self.program.module.graph.nodes)
@@ -130,12 +135,14 @@ class _Walk:
             if node.op == "placeholder":
                 place = next(places)
                 self.exact[node] = [batch[place] for batch in given]
-                self.rough[node] = list(self.exact[node])
+                if self.follow:
+                    self.rough[node] = list(self.exact[node])
             elif node.op == "get_attr":
                 target = str(node.target)
                 value = getattr(self.program.module, target)
                 self.exact[node] = [value] * len(given)
-                self.rough[node] = [self.weights.get(target, value)] * len(given)
+                if self.follow:
+                    self.rough[node] = [self.weights.get(target, value)] * len(given)
             else:
                 weight = weight_argument(node)
                 owner = None if weight is None else owner_of.get(str(weight.target))
@@ -145,13 +152,14 @@ class _Walk:
                     todo.discard(owner)
                     self._solve(node, weight, owner, len(given))
                     self.tell(1)
-                else:
+                elif self.follow:
                     self.rough[node] = _apply(node, self.rough, len(given))
-            if node.name in tensor_of:
+            if self.follow and node.name in tensor_of:
                 self._quantize(node, tensor_of[node.name])
             for source in node.all_input_nodes:
                 if last[source] is node:
-                    del self.exact[source], self.rough[source]
+                    del self.exact[source]
+                    self.rough.pop(source, None)
         weights = {**self.file.weights, **self.grids}
         return replace(self.file, weights=weights, codes=self.codes, biases=self.biases)
 
@@ -160,20 +168,21 @@ class _Walk:
         if integers is not None and integers.scale:
             step, zero, bits = integers.scale[0], integers.zero_point[0], integers.bits
             self.rough[node] = [fake_quantize(x, step, zero, bits) for x in self.rough[node]]
+            self.narrowest = min(self.narrowest, bits)
 
     def _solve(self, node: fx.Node, weight: fx.Node, layer: str, count: int) -> None:
         """Choose a layer's integers and bias, and run it with them."""
         integers = self.file.weights[layer]
         if not integers.scale:
-            self.rough[node] = _apply(node, self.rough, count)
+            if self.follow:
+                self.rough[node] = _apply(node, self.rough, count)
             return
         value, axis = self.program.weight(layer), self.program.weights[layer].axis
         rows = value.movedim(axis, 0)
         flat = rows.flatten(1)
         grid = Grid(torch.tensor(integers.scale), torch.tensor(integers.zero_point), integers.bits)
-        by_moment = (
-            self.recovery.rounding == "moment" and integers.bits <= COARSE and _is_plain(node)
-        )
+        coarse = min(integers.bits, self.narrowest) <= COARSE
+        by_moment = self.follow and coarse and is_plain(node)
         if by_moment:
             levels, grid = self._round(node, flat, grid)
         else:
@@ -186,31 +195,34 @@ class _Walk:
         scale = tuple(float(str(step)) for step in grid.scale.numpy())
         self.grids[layer] = replace(integers, scale=scale)
         self.weights[str(weight.target)] = levels * grid.scale.view(shape)
-        self.rough[weight] = [self.weights[str(weight.target)]] * count
-        self.rough[node] = _apply(node, self.rough, count)
-        if self.recovery.bias and (_is_plain(node) or is_call(node, "conv1d", "conv3d")):
-            self._correct(node, weight, layer, count, by_moment)
+        if self.follow:
+            self.rough[weight] = [self.weights[str(weight.target)]] * count
+            self.rough[node] = _apply(node, self.rough, count)
+        if self.recovery.bias and (is_plain(node) or is_call(node, "conv1d", "conv3d")):
+            self._correct(node, weight, layer, by_moment=by_moment)
 
-    def _correct(
-        self, node: fx.Node, weight: fx.Node, layer: str, count: int, by_moment: bool
-    ) -> None:
+    def _correct(self, node: fx.Node, weight: fx.Node, layer: str, *, by_moment: bool) -> None:
         """Move the mean error of each output channel into the bias.
 
         Where the weight's integers make up for the error of the inputs, of the outputs as they
         are; else of what the weight's error alone does to exact inputs, E[(W - Q) x].
         """
         axis = -1 if is_call(node, "linear") else 1
-        after = self.rough[node]
-        if not by_moment:
-            after = _apply(node, {**self.exact, weight: self.rough[weight]}, count)
-        pairs = zip(self.exact[node], after, strict=True)
-        errors = [(x - y).movedim(axis, 0).flatten(1) for x, y in pairs]
-        total = sum(error.double().sum(1) for error in errors)
-        shift = (total / sum(error.shape[1] for error in errors)).float()
+        if by_moment:
+            pairs = zip(self.exact[node], self.rough[node], strict=True)
+            errors = [(x - y).movedim(axis, 0).flatten(1) for x, y in pairs]
+            total = torch.stack([error.double().sum(1) for error in errors]).sum(0)
+            shift = (total / sum(error.shape[1] for error in errors)).float()
+        else:
+            error = self.program.weight(layer) - self.weights[str(weight.target)]
+            mean = mean_sample(self.exact[arguments(node)["input"]])
+            call = {**arguments(node), "input": mean, "weight": error, "bias": None}
+            output: Tensor = node.target(**call)  # type: ignore[operator]
+            shift = output.movedim(axis, 0).flatten(1).mean(1)
         given = arguments(node)["bias"]
         before = 0.0 if given is None else getattr(self.program.module, str(given.target))
         self.biases[layer] = (before + shift).numpy().astype(np.float32)
-        for y in self.rough[node]:
+        for y in self.rough.get(node, ()):
             y.movedim(axis, -1).add_(shift)
 
     def _round(self, node: fx.Node, flat: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
@@ -218,16 +230,24 @@ class _Walk:
         exact, rough = self._columns(node)
         shape = len(exact), len(flat) // len(exact)
         grids = Grid(grid.scale.view(shape), grid.zero_point.view(shape), grid.bits)
-        target, moment = target_weight(flat.view(*shape, -1), exact, rough)
+        weight = flat.view(*shape, -1)
+        target, moment = target_weight(weight, exact, rough)
         levels, fitted = round_by_moment(target, grids, moment, self.recovery.sweeps)
+        if self.recovery.rounding == "learned":
+            given = arguments(node)["bias"]
+            bias = weight.new_zeros(shape)
+            if given is not None:
+                bias = getattr(self.program.module, str(given.target)).view(shape)
+            rectified = all(is_call(user, "relu") for user in node.users)
+            example = Example(weight, bias, exact, rough, rectified)
+            levels = learn_rounding(example, target, fitted, levels, self.recovery.steps)
         return levels.view_as(flat), Grid(fitted.scale.flatten(), grid.zero_point, grid.bits)
 
     def _columns(self, node: fx.Node) -> tuple[Tensor, Tensor]:
         """What the layer multiplies its weight by, float and quantized: (groups, n, K) each."""
         source = arguments(node)["input"]
         generator = torch.Generator().manual_seed(0)
-        size = arguments(node)["weight"].meta["val"][0].numel()
-        wanted = min(self.recovery.positions, max(POSITIONS_PER_INPUT * size, LEAST_POSITIONS))
+        wanted = positions_wanted(node, self.recovery.positions)
         every = max(wanted // len(self.exact[source]), 1)
         parts = [
             gather(node, (x, y), every, generator)
@@ -235,6 +255,16 @@ class _Walk:
         ]
         exact, rough = zip(*parts, strict=True)
         return torch.cat(exact, dim=1), torch.cat(rough, dim=1)
+
+
+def mean_sample(batches: Sequence[Tensor]) -> Tensor:
+    """Mean of all samples, as a batch of one: what is linear in its input is so in the mean.
+
+    Args:
+        batches: Each (n, ...), of one shape but for n.
+    """
+    total = torch.stack([batch.sum(0, keepdim=True).double() for batch in batches]).sum(0)
+    return (total / sum(map(len, batches))).to(batches[0].dtype)
 
 
 def target_weight(weight: Tensor, exact: Tensor, rough: Tensor) -> tuple[Tensor, Tensor]:
@@ -257,62 +287,6 @@ def target_weight(weight: Tensor, exact: Tensor, rough: Tensor) -> tuple[Tensor,
     cross = (exact - rough).mT @ rough / count
     change = torch.linalg.solve(moment, (weight @ cross).mT).mT
     return weight + change, moment
-
-
-def gather(
-    node: fx.Node, values: Sequence[Tensor], count: int, generator: torch.Generator
-) -> list[Tensor]:
-    """Inputs of the dot products of a layer, at a choice of positions, the same for all values.
-
-    Args:
-        node: A linear layer or a 2-d convolution.
-        values: What it reads, each of the same shape.
-        count: Positions wanted; fewer if there are fewer.
-        generator: Chooses the positions.
-
-    Returns:
-        Each of shape (groups, positions, K), K in the order of the flattened weight.
-    """
-    call = arguments(node)
-    if is_call(node, "linear"):
-        rows = [x.flatten(0, -2) for x in values]
-        chosen = _some(len(rows[0]), count, generator)
-        return [x[chosen].unsqueeze(0) for x in rows]
-    (sh, sw), (dh, dw) = _two(call["stride"]), _two(call["dilation"])
-    (ph, pw), (kh, kw) = _two(call["padding"]), call["weight"].meta["val"].shape[2:]
-    n, channels, height, width = values[0].shape
-    rows_out = (height + 2 * ph - dh * (kh - 1) - 1) // sh + 1
-    columns_out = (width + 2 * pw - dw * (kw - 1) - 1) // sw + 1
-    place = _some(n * rows_out * columns_out, count, generator)
-    image = (place // (rows_out * columns_out)).view(-1, 1, 1)
-    row = (place // columns_out % rows_out * sh).view(-1, 1, 1) + dh * torch.arange(kh).view(-1, 1)
-    column = (place % columns_out * sw).view(-1, 1, 1) + dw * torch.arange(kw)
-    groups = call["groups"]
-    found = []
-    for x in values:
-        patches = pad(x, (pw, pw, ph, ph)).permute(0, 2, 3, 1)[image, row, column]
-        grouped = patches.unflatten(3, (groups, channels // groups))
-        found.append(grouped.permute(3, 0, 4, 1, 2).flatten(2))
-    return found
-
-
-def _some(total: int, count: int, generator: torch.Generator) -> Tensor:
-    if total <= count:
-        return torch.arange(total)
-    return torch.randperm(total, generator=generator)[:count].sort().values
-
-
-def _two(value: Sequence[int] | int) -> tuple[int, int]:
-    """An option of a convolution for height and width."""
-    numbers = [value] if isinstance(value, int) else list(value)
-    return numbers[0], numbers[-1]
-
-
-def _is_plain(node: fx.Node) -> bool:
-    """Whether a layer is one that can be rounded by its inputs' moments."""
-    if is_call(node, "conv2d"):
-        return not isinstance(arguments(node)["padding"], str)
-    return is_call(node, "linear")
 
 
 def _apply(node: fx.Node, values: dict[fx.Node, list[Any]], count: int) -> list[Any]:

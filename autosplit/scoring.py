@@ -21,7 +21,7 @@ from autosplit.looks import Places, looks
 from autosplit.models import Model
 from autosplit.plan import PlanFile
 from autosplit.preprocess import Letterbox
-from autosplit.progress import Progress
+from autosplit.progress import Advance, Progress
 from autosplit.records import ClassRecord, Record
 from autosplit.task import FLOAT
 
@@ -209,14 +209,16 @@ class Trials:
         looks: The images.
         ledger: Where records are kept.
         judge: How answers are read.
-        finish: Gives the plan that is run in the place of one.
+        finish: Gives the plan that is run in the place of one, telling of steps done.
+        steps: Of how many steps it tells, at most.
     """
 
     program: Program
     looks: Looks
     ledger: Ledger
     judge: Judge = CLASSES
-    finish: Callable[[PlanFile], PlanFile] = lambda file: file
+    finish: Callable[[PlanFile, Advance], PlanFile] = lambda file, _: file
+    steps: Callable[[PlanFile], int] = lambda _: 0
 
     def reference(self) -> Record:
         """Run the float network on all images, unless that was done before."""
@@ -229,7 +231,11 @@ class Trials:
         return record
 
     def run(
-        self, file: PlanFile, reference: Record, max_drop: float | None = None
+        self,
+        file: PlanFile,
+        reference: Record,
+        max_drop: float | None = None,
+        advance: Advance = lambda _: None,
     ) -> tuple[Record, int]:
         """Run a plan on the images that it was not run on yet, as far as that is of use.
 
@@ -238,6 +244,7 @@ class Trials:
             reference: The float network's record.
             max_drop: Points that a plan of interest loses at most; one that must lose more is
                 stopped.  None: no plan is.
+            advance: Told of steps of finishing it.
 
         Returns:
             Its record, and how many images it was run on now.
@@ -249,7 +256,7 @@ class Trials:
         for group in self.looks.after(before):
             if max_drop is not None and self.lost(record, reference, max_drop):
                 break
-            deployed = deployed or deploy(self.program, self.finish(file))
+            deployed = deployed or deploy(self.program, self.finish(file, advance))
             for images, labels in group:
                 record.add(self.judge.read(answer(deployed, images), labels, len(images)))
             self.ledger.keep(half, record)
@@ -276,7 +283,7 @@ def score_all(
         trials: The network and its images.
         files: The plans.
         jobs: Plans run at the same time.
-        progress: Told of each network that is done.
+        progress: Told of each network that is done, and of the steps of finishing it.
 
     Returns:
         How many plans and how many images were run now.
@@ -286,16 +293,26 @@ def score_all(
     for half, file in zip(halves, files, strict=True):
         different.setdefault(half, file)
     count = len(different) + 1
-    with progress(f"quantize: {count} networks", count) as advance:
+    steps = {half: trials.steps(file) + 1 for half, file in different.items()}
+    with progress(f"quantize: {count} networks", sum(steps.values()) + 1) as advance:
         reference = trials.reference()
         advance(1)
 
-        def one(file: PlanFile) -> int:
-            _, ran = trials.run(file, reference)
-            advance(1)
+        def one(half: str, file: PlanFile) -> int:
+            left = steps[half]
+
+            def tell(done: int) -> None:
+                nonlocal left
+                left -= done
+                advance(done)
+
+            _, ran = trials.run(file, reference, advance=tell)
+            advance(left)
             return ran
 
-        counts = Parallel(n_jobs=jobs, prefer="threads")(map(delayed(one), different.values()))
+        counts = Parallel(n_jobs=jobs, prefer="threads")(
+            delayed(one)(half, file) for half, file in different.items()
+        )
     ran = dict(zip(different, counts, strict=True))
     return sum(ran[half] > 0 for half in halves), sum(ran.values())
 

@@ -28,6 +28,7 @@ from autosplit.answers import change, label_loss, probes
 from autosplit.capture import Program
 from autosplit.errors import StageError, did_you_mean
 from autosplit.fakequant import fake_quantize
+from autosplit.gain import Gains
 from autosplit.operators import kind_of
 from autosplit.replay import Run, Wiring
 from autosplit.stats import Role, Stats, grid_from_range
@@ -55,6 +56,8 @@ def sensitivity(
     metric: str = "output",
     seed: int = 0,
     advance: Advance | None = None,
+    *,
+    finished: bool = True,
 ) -> Stats:
     """Statistics with the distortions of a metric in place of noise over signal.
 
@@ -68,13 +71,17 @@ def sensitivity(
         metric: A name in ``METRICS``.
         seed: Of the random output vectors.
         advance: Told of samples done.
+        finished: Whether coarse weights are counted as ``recover`` chooses their integers, and
+            not as rounded to the nearest.
 
     Raises:
         StageError: The metric is unknown.
     """
     check_metric(metric)
     generator = torch.Generator().manual_seed(seed)
-    harm = METRICS[metric](program, batches, stats, generator, advance or (lambda _: None))
+    wiring = Wiring(program)
+    errors = _Errors(program, stats, wiring, Gains(program, wiring, seed) if finished else None)
+    harm = METRICS[metric](errors, batches, generator, advance or (lambda _: None))
     distortions = {
         key: replace(found, distortion=_clean(harm[key])) if key in harm else found
         for key, found in stats.distortions.items()
@@ -98,7 +105,7 @@ def _clean(value: float) -> float:
 
 
 def _keep(
-    _program: Program, _batches: Batches, _stats: Stats, _random: torch.Generator, _tell: Advance
+    _errors: _Errors, _batches: Batches, _random: torch.Generator, _tell: Advance
 ) -> dict[Key, float]:
     """``mse``: noise over signal, as measured."""
     return {}
@@ -106,10 +113,28 @@ def _keep(
 
 @dataclass(frozen=True)
 class _Errors:
-    """Values of tensors after quantization, at the grids that were measured."""
+    """Values of tensors after quantization, at the grids that were measured.
+
+    Attributes:
+        program: The captured network.
+        stats: From ``measure``.
+        wiring: Of the program.
+        gains: What finishing leaves of the weights' errors; None: all.
+    """
 
     program: Program
     stats: Stats
+    wiring: Wiring
+    gains: Gains | None
+
+    def see(self, run: Run) -> None:
+        """Learn from a run what finishing will leave."""
+        if self.gains is not None:
+            self.gains.see(run)
+
+    def left(self, key: Key) -> float:
+        """Share of a tensor's squared error that finishing leaves."""
+        return 1.0 if self.gains is None else self.gains.left(key, self.stats.grids)
 
     def weight(self, layer: str, width: int) -> Tensor:
         """A stored weight after quantization."""
@@ -144,7 +169,7 @@ class _Errors:
 
 
 def _fisher(
-    program: Program, batches: Batches, stats: Stats, random: torch.Generator, tell: Advance
+    errors: _Errors, batches: Batches, random: torch.Generator, tell: Advance
 ) -> dict[Key, float]:
     """``fisher``: half the sum of gradient^2 error^2, per sample.
 
@@ -153,13 +178,14 @@ def _fisher(
     which is what a weight, the same for all samples, needs.
     """
     found: dict[Key, float] = defaultdict(float)
-    errors, wiring = _Errors(program, stats), Wiring(program)
+    program, wiring = errors.program, errors.wiring
     sources = {source.name: layer for layer in program.weights for source in wiring.sources(layer)}
     tensors = {node.name: tensor for node, tensor in wiring.written.items()}
     squares: dict[str, Tensor] = {}
     samples = 0
     for inputs in _chunks(program, batches, 1):
         run = Run(wiring, inputs, [*tensors, *sources])
+        errors.see(run)
         values = run.values([*tensors, *sources])
         loss = label_loss(run.outputs, random)
         if not loss.requires_grad:
@@ -180,16 +206,17 @@ def _fisher(
     for layer, square in squares.items():
         for width in errors.widths(layer, "weight"):
             error = errors.weight(layer, width) - program.weight(layer)
-            found[layer, "weight", width] = float((square * error.square()).sum()) / 2
-    return {key: found[key] / max(samples, 1) for key in stats.distortions}
+            harm = float((square * error.square()).sum()) / 2
+            found[layer, "weight", width] = harm * errors.left((layer, "weight", width))
+    return {key: found[key] / max(samples, 1) for key in errors.stats.distortions}
 
 
 def _output(
-    program: Program, batches: Batches, stats: Stats, random: torch.Generator, tell: Advance
+    errors: _Errors, batches: Batches, random: torch.Generator, tell: Advance
 ) -> dict[Key, float]:
     """``output``: how far the answer moves, per sample, when one tensor alone is quantized."""
     found: dict[Key, float] = defaultdict(float)
-    errors, wiring = _Errors(program, stats), Wiring(program)
+    program, wiring = errors.program, errors.wiring
     readers = {
         reader: (layer, chain)
         for layer in program.weights
@@ -198,6 +225,7 @@ def _output(
     samples = 0
     for inputs in _chunks(program, batches, PROBES):
         run = Run(wiring, inputs, [node.name for node in wiring.written])
+        errors.see(run)
         for tensor, gradients in _jacobian(run, wiring, random).items():
             value = run.env[wiring.nodes[program.nodes[tensor]]].detach()
             projections = [_rows(program, tensor, gradient) for gradient in gradients]
@@ -207,16 +235,18 @@ def _output(
                 layer, chain = readers[tensor]
                 for width in errors.coarse(layer):
                     with torch.no_grad():
-                        written = _product(
-                            run, wiring, layer, chain[0], errors.weight(layer, width)
-                        )
+                        weight = errors.weight(layer, width)
+                        written = _product(run, wiring, layer, chain[0], weight)
                         error = run.replay({chain[0]: written}, chain[1:]) - value
                     dots = _dots(_rows(program, tensor, error), projections)
                     found[layer, "weight", width] += float(dots.square().sum()) / 2
         samples += len(inputs[0])
         tell(len(inputs[0]))
-    first = {key: errors.scaled(key, found) / samples for key in stats.distortions}
-    return first | _replayed(program, batches, errors, wiring, first)
+    first = {
+        key: errors.scaled(key, found) / samples * errors.left(key)
+        for key in errors.stats.distortions
+    }
+    return first | _replayed(errors, batches, first)
 
 
 def _jacobian(run: Run, wiring: Wiring, random: torch.Generator) -> dict[str, list[Tensor]]:
@@ -242,14 +272,9 @@ def _jacobian(run: Run, wiring: Wiring, random: torch.Generator) -> dict[str, li
     return found
 
 
-def _replayed(
-    program: Program,
-    batches: Batches,
-    errors: _Errors,
-    wiring: Wiring,
-    first: Mapping[Key, float],
-) -> dict[Key, float]:
+def _replayed(errors: _Errors, batches: Batches, first: Mapping[Key, float]) -> dict[Key, float]:
     """How far the answer really moves for the tensors and widths that seem to matter most."""
+    program, wiring = errors.program, errors.wiring
     chosen = _worst(program, first)
     if not chosen:
         return {}
@@ -259,16 +284,16 @@ def _replayed(
         run = Run(wiring, inputs, [])
         for tensor, role, width in chosen:
             with torch.no_grad():
-                overrides = _overrides(run, wiring, errors, (tensor, role, width))
+                overrides = _overrides(run, errors, (tensor, role, width))
                 outputs = run.replay(overrides, wiring.after(list(overrides)))
             found[tensor, role, width] += change(run.outputs, outputs)
         samples += len(inputs[0])
     return {key: harm / samples for key, harm in found.items()}
 
 
-def _overrides(run: Run, wiring: Wiring, errors: _Errors, key: Key) -> dict[fx.Node, Tensor]:
+def _overrides(run: Run, errors: _Errors, key: Key) -> dict[fx.Node, Tensor]:
     """What a run has instead of its values when one tensor is quantized."""
-    tensor, role, width = key
+    (tensor, role, width), wiring = key, errors.wiring
     if role == "activation":
         node = wiring.nodes[wiring.program.nodes[tensor]]
         return {node: errors.activation(tensor, width, run.env[node])}
@@ -277,20 +302,22 @@ def _overrides(run: Run, wiring: Wiring, errors: _Errors, key: Key) -> dict[fx.N
     if len(readers) > 1:  # one may read what another wrote
         return dict.fromkeys(wiring.sources(tensor), weight)
     root = readers[0][1][0]
-    return {root: _product(run, wiring, tensor, root, weight)}
+    return {root: _product(run, wiring, tensor, root, weight, errors.left(key))}
 
 
-def _product(run: Run, wiring: Wiring, layer: str, root: fx.Node, weight: Tensor) -> Tensor:
+def _product(
+    run: Run, wiring: Wiring, layer: str, root: fx.Node, weight: Tensor, left: float = 1.0
+) -> Tensor:
     """What a layer's product is with another weight, its bias corrected.
 
     The mean over samples and places is moved back to what it was, as bias correction does (Nagel
-    et al. 2019, section 4.2).
+    et al. 2019, section 4.2).  ``left`` is the share of the squared error that finishing leaves.
     """
     value: Tensor = run.env[root].detach()
     error: Tensor = run.replay(dict.fromkeys(wiring.sources(layer), weight), [root]) - value
     axis = 1 if kind_of(root) == "conv" else error.dim() - 1
     others = [i for i in range(error.dim()) if i != axis]
-    return value + (error - error.mean(others, keepdim=True))
+    return value + (error - error.mean(others, keepdim=True)).mul_(math.sqrt(left))
 
 
 def _worst(program: Program, first: Mapping[Key, float]) -> list[Key]:

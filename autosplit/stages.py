@@ -45,7 +45,7 @@ from autosplit.plan import (
     write_plan,
 )
 from autosplit.profiles import Device, Link, load_device, load_link
-from autosplit.progress import Progress, silent
+from autosplit.progress import Advance, Progress, silent
 from autosplit.runfolder import (
     Stamp,
     clear_stamp,
@@ -127,7 +127,7 @@ def run_stats(
 
     check_metric(options.metric)
     model = _load_model(options)
-    program = _capture(model)
+    program = _capture(model, equalized=options.equalize)
     data = load_data(
         options.data,
         model.preprocess,
@@ -154,7 +154,15 @@ def run_stats(
             return (batch for batch, _ in given_batches())
 
         stats = measure(program, batches, clipping=options.clipping)
-        stats = sensitivity(program, images, stats, options.metric, options.seed, advance)
+        stats = sensitivity(
+            program,
+            images,
+            stats,
+            options.metric,
+            options.seed,
+            advance,
+            finished=options.rounding != "nearest",
+        )
     if meter is not None:
         stats = replace(stats, input_coding=meter.result)
     clear_stamp(folder, "stats")
@@ -229,7 +237,8 @@ def run_search(
                 else {link: p.latency_s for link, p in baseline.predictions.items()}
             )
             name = "" if baseline is None else baseline.name
-            file = PlanFile(plan, weights, activations, graph.name, sha, name, compared)
+            about = graph.name, sha, name, compared
+            file = PlanFile(plan, weights, activations, *about, equalized=graph.equalized)
             outputs.append(f"plans/{plan.name}.yaml")
             write_plan(folder / outputs[-1], file)
             advance(1)
@@ -355,7 +364,7 @@ def run_quantize(
     source = {
         "model": hash_model(measured),
         "data": hash_data(measured.data, options.images, measured.seed),
-        "effort": options.effort,
+        "finishing": f"{options.effort} {options.rounding} {options.bias} {options.joint_clips}",
     }
     inputs = source | hash_files(folder, [f"plans/{name}.yaml" for name in names])
     inputs |= hash_files(folder, ("graph.json", "plans.csv"))
@@ -409,7 +418,7 @@ def _measure(
         for name, file in files.items():
             known = ledger.find(file.half_sha256).done
             if known and not (folder / "quantized" / f"{name}.yaml").exists():
-                trials.finish(file)
+                trials.finish(file, lambda _: None)
         plans, _ = score_all(trials, list(files.values()), options.jobs, progress)
         return f"quantize: {len(files)} plans, {plans} measured anew"
     trials = _trials(folder, measured, options, ledger, files)
@@ -436,11 +445,12 @@ def _trials(
         StageError: The network is another one than was measured.
     """
     from autosplit.data import load_data
-    from autosplit.recover import finish as finish_plan
+    from autosplit.finishing import finish as finish_plan
+    from autosplit.finishing import finishing_of
     from autosplit.scoring import Looks, Trials, batches_of, few, judge_of
 
     model = _load_model(measured)
-    program = _capture(model)
+    program = _capture(model, equalized=measured.equalize)
     if graph_to_dict(program.graph) != graph_to_dict(read_graph(folder)):
         raise StageError(
             f"{folder}: the network must be the one that was measured, its layers differ from "
@@ -456,15 +466,17 @@ def _trials(
     looks = Looks.of(data.evaluation, program, measured.batch_size, measured.seed)
     calibration = few(batches_of(data.calibration, program, measured.batch_size), program)
 
-    def finish(file: PlanFile) -> PlanFile:
-        finished = finish_plan(program, file, calibration, options.effort)
+    finishing = finishing_of(options, measured.clipping)
+
+    def finish(file: PlanFile, tell: Advance) -> PlanFile:
+        finished = finish_plan(program, file, calibration, finishing, tell)
         for name, other in files.items():
             if other.half_sha256 == file.half_sha256:
                 path = folder / "quantized" / f"{name}.yaml"
                 write_plan(path, replace(finished, plan=other.plan))
         return finished
 
-    return Trials(program, looks, ledger, judge_of(model, data), finish)
+    return Trials(program, looks, ledger, judge_of(model, data), finish, finishing.steps)
 
 
 def run_collect(
@@ -635,10 +647,12 @@ def _input_meter(model: Model, options: StatsOptions) -> InputMeter | None:
     return InputMeter(options.jpeg_quality, prepare.mean, prepare.std)
 
 
-def _capture(model: Model) -> Program:
+def _capture(model: Model, *, equalized: bool) -> Program:
     from autosplit.capture import capture
+    from autosplit.equalize import equalize
 
-    return capture(model.program or model.module, (model.example_input,), model.name)
+    program = capture(model.program or model.module, (model.example_input,), model.name)
+    return equalize(program) if equalized else program
 
 
 def _links(names: tuple[str, ...]) -> dict[str, Link]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from autosplit.capture import Program, capture
 from autosplit.evaluate import answer, deploy
 from autosplit.measure import measure
-from autosplit.recover import finish
+from autosplit.recover import EFFORTS, recover
 from autosplit.sensitivity import sensitivity
 
 Logits = Callable[[Tensor], Tensor]
@@ -87,7 +87,7 @@ def _ours(task: Task, kind: str) -> Made:
     widths = weight_widths(program, stats, kind, bits)
     searched = time.perf_counter() - start
     file = make_plan(program, stats, "lowbit", widths, task.activation_bits)
-    file = finish(program, file, lambda: iter(task.calibration), task.effort)
+    file = recover(program, file, lambda: iter(task.calibration), EFFORTS[task.effort])
     deployed = deploy(program, file)
     total = time.perf_counter() - start
     return Made(lambda images: answer(deployed, images)[0], searched, total)

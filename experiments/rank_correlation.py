@@ -29,7 +29,7 @@ from autosplit.evaluate import Deployed, deploy
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.plan import Plan, PlanFile, quantizers
-from autosplit.recover import EFFORTS, finish
+from autosplit.recover import EFFORTS, recover
 from autosplit.sensitivity import METRICS, sensitivity
 from autosplit.stats import Stats
 
@@ -71,7 +71,7 @@ def build(
         "random", "random", edge, assignment.weights, assignment.activations, 0.0, 0.0, 0, 0
     )
     file = PlanFile(plan, *quantizers(plan, stats), program.graph.name, "")
-    return deploy(program, finish(program, file, lambda: iter(calibration), effort))
+    return deploy(program, recover(program, file, lambda: iter(calibration), EFFORTS[effort]))
 
 
 def score(answers: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--calibration", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--effort", choices=["none", *EFFORTS], default="good")
+    parser.add_argument("--effort", choices=EFFORTS, default="good")
     parser.add_argument("--finishing", type=int, default=256, help="images that finish a plan")
     asked = parser.parse_args()
     model = load_model(asked.model)
@@ -121,7 +121,8 @@ def main() -> None:
     print("drop in top-1, points:             {:.2f} {:.2f} {:.2f}".format(*middle[1]))
     print(f"Spearman, {len(assignments)} assignments, {asked.effort}: with loss, with top-1")
     for metric in METRICS:
-        weighed = sensitivity(program, lambda: iter(calibration), stats, metric)
+        finished = EFFORTS[asked.effort].rounding != "nearest"
+        weighed = sensitivity(program, lambda: iter(calibration), stats, metric, finished=finished)
         total = [assignment.distortion(weighed) for assignment in assignments]
         print(
             f"{metric:8s} {spearmanr(total, rise).statistic:6.3f} "

@@ -26,7 +26,7 @@ from autosplit.graph import crossing_bytes, edge_memory_bytes
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.plan import Plan, PlanFile, quantizers
-from autosplit.recover import finish
+from autosplit.recover import EFFORTS, recover
 from autosplit.scoring import batches_of, judge_of
 from autosplit.search.allocate import allocate
 from autosplit.sensitivity import sensitivity
@@ -117,7 +117,7 @@ def main(
         file = make_plan(
             program, stats, f"{kind}{bits}_{activation_bits}", weights, activation_bits
         )
-        file = finish(program, file, few, effort)
+        file = recover(program, file, few, EFFORTS[effort])
         deployed, record = deploy(program, file), judge.empty()
         for images, labels in batches:
             record.add(judge.read(answer(deployed, images), labels, len(images)))

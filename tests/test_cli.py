@@ -20,6 +20,8 @@ COMMANDS = sorted(typer.main.get_command(app).commands)
 SCRIPT = Path(sys.executable).with_name("autosplit")
 
 NO_STATS = {
+    "equalize": None,
+    "rounding": None,
     "model": None,
     "weights": None,
     "checkpoint": None,
@@ -49,6 +51,9 @@ NO_SEARCH = {
     "overrides": None,
 }
 NO_QUANTIZE = {
+    "rounding": None,
+    "bias": None,
+    "joint_clips": None,
     "plans": None,
     "images": None,
     "jobs": None,
@@ -58,7 +63,7 @@ NO_QUANTIZE = {
 ALL_STATS = (
     "--model m --weights DEFAULT --checkpoint c.pt --input-size 64 --data d "
     "--calibration-images 3 --batch-size 4 --seed 5 --jpeg-quality 60 "
-    "--clipping gauss --metric fisher"
+    "--clipping gauss --metric fisher --equalize --rounding learned"
 )
 STATS = {
     "model": "m",
@@ -72,6 +77,8 @@ STATS = {
     "jpeg_quality": 60,
     "clipping": "gauss",
     "metric": "fisher",
+    "equalize": True,
+    "rounding": "learned",
 }
 ALL_SEARCH = (
     "--edge e --cloud c --link 1mbps,lte --memory 4KiB --widths 8,2 --methods autosplit,cloud16 "
@@ -95,8 +102,11 @@ SEARCH = {
     "cuts": "useful",
     "overrides": ("a:weight=8", "b*:activation=4"),
 }
-ALL_QUANTIZE = "--plans all --images 7 --jobs 2 --effort best"
+ALL_QUANTIZE = (
+    "--plans all --images 7 --jobs 2 --effort best --rounding learned --bias off --joint-clips on"
+)
 QUANTIZE = {"plans": "all", "images": 7, "jobs": 2, "effort": "best"}
+QUANTIZE |= {"rounding": "learned", "bias": "off", "joint_clips": "on"}
 
 CALLS = [
     ("stats", "stats", "results/efficientnet_lite0", NO_STATS, False),

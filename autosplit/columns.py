@@ -1,0 +1,77 @@
+"""What a layer multiplies its weight by, as rows: patches of an image, or the inputs themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, fx
+from torch.nn.functional import pad
+
+from autosplit.operators import arguments, is_call
+
+POSITIONS_PER_INPUT = 8
+"""Positions that a moment is taken over, for each input of a dot product."""
+LEAST_POSITIONS = 512
+
+
+def positions_wanted(node: fx.Node, most: int) -> int:
+    """Positions that the moments of a layer's inputs are taken over: more for larger products."""
+    size: int = arguments(node)["weight"].meta["val"][0].numel()
+    return min(most, max(POSITIONS_PER_INPUT * size, LEAST_POSITIONS))
+
+
+def gather(
+    node: fx.Node, values: Sequence[Tensor], count: int, generator: torch.Generator
+) -> list[Tensor]:
+    """Inputs of the dot products of a layer, at a choice of positions, the same for all values.
+
+    Args:
+        node: A linear layer or a 2-d convolution.
+        values: What it reads, each of the same shape.
+        count: Positions wanted; fewer if there are fewer.
+        generator: Chooses the positions.
+
+    Returns:
+        Each of shape (groups, positions, K), K in the order of the flattened weight.
+    """
+    call = arguments(node)
+    if is_call(node, "linear"):
+        rows = [x.flatten(0, -2) for x in values]
+        chosen = _some(len(rows[0]), count, generator)
+        return [x[chosen].unsqueeze(0) for x in rows]
+    (sh, sw), (dh, dw) = _two(call["stride"]), _two(call["dilation"])
+    (ph, pw), (kh, kw) = _two(call["padding"]), call["weight"].meta["val"].shape[2:]
+    n, channels, height, width = values[0].shape
+    rows_out = (height + 2 * ph - dh * (kh - 1) - 1) // sh + 1
+    columns_out = (width + 2 * pw - dw * (kw - 1) - 1) // sw + 1
+    place = _some(n * rows_out * columns_out, count, generator)
+    image = (place // (rows_out * columns_out)).view(-1, 1, 1)
+    row = (place // columns_out % rows_out * sh).view(-1, 1, 1) + dh * torch.arange(kh).view(-1, 1)
+    column = (place % columns_out * sw).view(-1, 1, 1) + dw * torch.arange(kw)
+    groups = call["groups"]
+    found = []
+    for x in values:
+        patches = pad(x, (pw, pw, ph, ph)).permute(0, 2, 3, 1)[image, row, column]
+        grouped = patches.unflatten(3, (groups, channels // groups))
+        found.append(grouped.permute(3, 0, 4, 1, 2).flatten(2))
+    return found
+
+
+def _some(total: int, count: int, generator: torch.Generator) -> Tensor:
+    if total <= count:
+        return torch.arange(total)
+    return torch.randperm(total, generator=generator)[:count].sort().values
+
+
+def _two(value: Sequence[int] | int) -> tuple[int, int]:
+    """An option of a convolution for height and width."""
+    numbers = [value] if isinstance(value, int) else list(value)
+    return numbers[0], numbers[-1]
+
+
+def is_plain(node: fx.Node) -> bool:
+    """Whether a layer is one that can be rounded by its inputs' moments."""
+    if is_call(node, "conv2d"):
+        return not isinstance(arguments(node)["padding"], str)
+    return is_call(node, "linear")

@@ -1,0 +1,139 @@
+"""How much less a layer errs once its weight's integers are chosen for its output.
+
+Plans are finished by ``recover`` before they run: coarse weights are rounded by the second moment
+of what the layer reads, and that takes most of the error of rounding to the nearest away, more
+from some layers than from others.  A search that counts with the nearest would spend its bits on
+weights that need none.  Here both are done to a part of each layer, some rows (output channels)
+and some columns (inputs); what is left of the error on positions kept aside is the layer's gain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, fx
+
+from autosplit.capture import Program
+from autosplit.columns import gather, is_plain, positions_wanted
+from autosplit.operators import arguments
+from autosplit.replay import Run, Wiring
+from autosplit.rounding import Grid, damped, output_error, round_by_moment
+from autosplit.stats import Role, WeightGrid
+
+Key = tuple[str, Role, int]
+COARSE = 5
+"""Widest weights that are tried, bits; what finer ones do is little either way."""
+ROWS = 32
+"""Output channels that are tried, over all groups."""
+COLUMNS = 512
+"""Inputs of each that are tried."""
+POSITIONS = 4096
+"""Positions of a batch that are looked at."""
+
+
+@dataclass
+class _Part:
+    """What is looked at of one layer.
+
+    Attributes:
+        node: The operator that reads its weight.
+        groups, rows, columns: Which are taken: of the groups, of each group's rows and columns.
+        sums: Of two halves of the positions each, the number, the sum and the sum of products:
+            shapes (G,), (G, K) and (G, K, K).
+    """
+
+    node: fx.Node
+    groups: Tensor
+    rows: Tensor
+    columns: Tensor
+    counts: list[int] = field(default_factory=lambda: [0, 0])
+    sums: list[Tensor] = field(default_factory=list)
+    products: list[Tensor] = field(default_factory=list)
+
+    def see(self, inputs: Tensor) -> None:
+        """Count the inputs at some positions, shape (all groups, n, all columns)."""
+        chosen = inputs[self.groups][:, :, self.columns]
+        for half in range(2):
+            x = chosen[:, half::2]
+            if self.counts[half] == 0:
+                self.sums.append(torch.zeros_like(x[:, 0]))
+                self.products.append(x.new_zeros(len(x), x.shape[2], x.shape[2]))
+            self.counts[half] += x.shape[1]
+            self.sums[half] += x.sum(1)
+            self.products[half] += x.mT @ x
+
+    def moment(self, half: int) -> Tensor:
+        """Second moments about the mean, shape (G, K, K)."""
+        count = max(self.counts[half], 1)
+        mean = self.sums[half] / count
+        return self.products[half] / count - mean[:, :, None] * mean[:, None, :]
+
+
+class Gains:
+    """Gains of all layers that ``recover`` rounds by their moments."""
+
+    def __init__(self, program: Program, wiring: Wiring, seed: int = 0) -> None:
+        """Choose what is looked at of each layer."""
+        self._program = program
+        self._random = torch.Generator().manual_seed(seed)
+        self._parts = dict(self._choose(wiring))
+        self._found: dict[tuple[str, int], float] = {}
+
+    def _choose(self, wiring: Wiring) -> Iterator[tuple[str, _Part]]:
+        for layer in self._program.weights:
+            node = wiring.readers[layer][0][1][0]
+            if not is_plain(node):
+                continue
+            weight = arguments(node)["weight"].meta["val"]
+            groups = int(arguments(node).get("groups", 1))
+            rows, columns = len(weight) // groups, weight[0].numel()
+            taken = self._some(groups, ROWS)
+            each = self._some(rows, max(ROWS // len(taken), 1))
+            yield layer, _Part(node, taken, each, self._some(columns, COLUMNS))
+
+    def _some(self, count: int, most: int) -> Tensor:
+        return torch.randperm(count, generator=self._random)[:most].sort().values
+
+    def see(self, run: Run) -> None:
+        """Look at what the layers read in one run."""
+        for part in self._parts.values():
+            value = run.env[arguments(part.node)["input"]].detach()
+            wanted = positions_wanted(part.node, POSITIONS)
+            (inputs,) = gather(part.node, [value], wanted, self._random)
+            part.see(inputs)
+
+    def left(
+        self, key: tuple[str, Role, int], grids: Mapping[tuple[str, int], WeightGrid]
+    ) -> float:
+        """Share of the error of nearest rounding that is left, 0..1; of an activation all of it.
+
+        Args:
+            key: Tensor, role and width.
+            grids: Grid of each layer at each width.
+        """
+        layer, role, bits = key
+        if role == "activation" or bits > COARSE or layer not in self._parts:
+            return 1.0
+        if (layer, bits) not in self._found:
+            self._found[layer, bits] = self._measure(layer, grids[layer, bits], bits)
+        return self._found[layer, bits]
+
+    def _measure(self, layer: str, given: WeightGrid, bits: int) -> float:
+        part = self._parts[layer]
+        if min(part.counts) == 0:
+            return 1.0
+        weight = self._program.weight(layer)
+        groups = int(arguments(part.node).get("groups", 1))
+        shape = groups, len(weight) // groups
+        places = part.groups[:, None], part.rows[None, :]
+        scale, zero = (
+            torch.from_numpy(value).view(shape)[places] for value in (given.scale, given.zero_point)
+        )
+        flat = weight.flatten(1).view(*shape, -1)[places][..., part.columns]
+        grid, (fit, other) = Grid(scale, zero, bits), (part.moment(0), part.moment(1))
+        levels, fitted = round_by_moment(flat, grid, damped(fit, part.counts[0]))
+        found = output_error(flat, levels * fitted.scale[..., None], other).sum()
+        nearest = output_error(flat, grid.nearest(flat) * scale[..., None], other).sum()
+        return min(max(float(found / nearest), 0.0), 1.0) if float(nearest) > 0 else 1.0
