@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 from yaml import safe_load
 
 from autosplit.images import Photos
@@ -21,7 +22,8 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 @pytest.fixture(scope="module")
 def scripts():
     sys.path.insert(0, str(EXPERIMENTS))
-    found = import_module("lowbit"), import_module("lowbit_cell")
+    names = ("lowbit", "lowbit_cell", "lowbit_tools")
+    found = [import_module(name) for name in names]
     sys.path.remove(str(EXPERIMENTS))
     return found
 
@@ -90,3 +92,52 @@ def test_a_cell_that_fails_is_left_out_with_the_last_line_it_said(scripts, tmp_p
 
     assert found["left_out"].startswith("failed: ")
     assert "no such network" in found["left_out"]
+
+
+class PadsItself(nn.Conv2d):
+    """What EfficientNet-Lite's convolutions do."""
+
+    def __init__(self, *sizes, sides, **options):
+        super().__init__(*sizes, **options)
+        self.static_padding = nn.ZeroPad2d(sides)
+
+    def forward(self, x):
+        return super().forward(self.static_padding(x))
+
+
+class Doubles(nn.Conv2d):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("sides", "kinds"),
+    [
+        ((2, 2, 1, 1), [nn.Conv2d]),
+        ((0, 1, 0, 1), [nn.ZeroPad2d, nn.Conv2d]),
+        ((1, 1, 0, 1), [nn.ZeroPad2d, nn.Conv2d]),
+    ],
+    ids=["even", "uneven", "uneven-in-height"],
+)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_plain_copy_answers_as_the_network_and_its_convolutions_are_torchs(
+    scripts, sides, kinds, bias
+):
+    options = {"stride": (2, 1), "dilation": (1, 2), "groups": 2, "padding": (0, 1), "bias": bias}
+    conv = PadsItself(4, 6, (3, 2), sides=sides, **options)
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), conv, nn.ReLU6()).eval()
+    x = torch.randn(2, 3, 9, 8)
+
+    found = scripts[2].plain(network, x[:1])
+
+    torch.testing.assert_close(found(x), network(x), rtol=0, atol=1e-5)
+    place = list(found[1]) if isinstance(found[1], nn.Sequential) else [found[1]]
+    assert [type(layer) for layer in place] == kinds
+    assert network[1] is conv
+
+
+def test_a_copy_that_would_answer_otherwise_is_refused(scripts):
+    network = nn.Sequential(Doubles(3, 4, 1)).eval()
+
+    with pytest.raises(ValueError, match="must answer as the network, differs by 5"):
+        scripts[2].plain(network, torch.randn(1, 3, 5, 5))
