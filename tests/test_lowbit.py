@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nets import Net
 from PIL import Image
 from torch import nn
 from yaml import safe_load
 
+from autosplit.capture import capture
 from autosplit.images import Photos
+from autosplit.measure import measure_weights
 from autosplit.preprocess import Preprocess
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
@@ -22,7 +25,7 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 @pytest.fixture(scope="module")
 def scripts():
     sys.path.insert(0, str(EXPERIMENTS))
-    names = ("lowbit", "lowbit_cell", "lowbit_tools")
+    names = ("lowbit", "lowbit_cell", "lowbit_tools", "compare_mct")
     found = [import_module(name) for name in names]
     sys.path.remove(str(EXPERIMENTS))
     return found
@@ -141,3 +144,27 @@ def test_a_copy_that_would_answer_otherwise_is_refused(scripts):
 
     with pytest.raises(ValueError, match="must answer as the network, differs by 5"):
         scripts[2].plain(network, torch.randn(1, 3, 5, 5))
+
+
+def test_corrected_biases_leave_no_mean_error_where_they_were_taken_and_serve_other_images(scripts):
+    """The network is linear in its last layer: no mean error of that is none of the logits."""
+    network = Net(
+        lambda n, x: n.last(n.first(x).relu().mean((2, 3))),
+        first=nn.Conv2d(3, 8, 3),
+        last=nn.Linear(8, 5),
+    )
+    images, scored = torch.randn(2, 16, 3, 6, 6)
+    program = capture(network, (images[:1],), "tiny")
+    stats = measure_weights(program, (2,))
+    widths = dict.fromkeys(program.weights, 2)
+    shifts = {}
+
+    exact, rough = scripts[3].answers(program, stats, widths, images, shifts, correct=True)
+    kept = scripts[3].answers(program, stats, widths, images, {})[1]
+    other = scripts[3].answers(program, stats, widths, scored, shifts)
+    both = scripts[3].answers(program, stats, widths, torch.cat([scored, images]), shifts)
+
+    torch.testing.assert_close((rough - exact).mean(0), torch.zeros(5), rtol=0, atol=1e-6)
+    assert (kept - exact).mean(0).abs().max() > 1e-3
+    torch.testing.assert_close(both[1], torch.cat([other[1], rough]))
+    assert shifts.keys() == widths.keys()
