@@ -5,8 +5,10 @@
 Random weights with seed 0, synthetic images; weight memory at most half of what it is at 8 bits.
 They choose from 2, 4 and 8 bits; we from those, and from 2, 3, 4, 5, 6 and 8.  The time is from
 the loaded network to the chosen widths: for us capture, the grids of the weights, the change of
-the output and the search.  Both correct biases; the signal-to-noise ratio is that of the logits
-on the calibration images.  Theirs is left out when the package is not installed.
+the output and the search.  Both choose widths and correct biases on the calibration images; the
+signal-to-noise ratio is that of the logits on as many other images.  Only weights are quantized;
+theirs also with the 8-bit activations that its platform has.  Theirs is left out when the package
+is not installed.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import importlib.util
 import math
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,8 +43,8 @@ def network() -> nn.Module:
     return torchvision.models.resnet18(weights=None).eval()
 
 
-def synthetic(count: int) -> Tensor:
-    return torch.randn(count, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+def synthetic(count: int, seed: int) -> Tensor:
+    return torch.randn(count, 3, 224, 224, generator=torch.Generator().manual_seed(seed))
 
 
 def sqnr_db(signal: Tensor, noisy: Tensor) -> float:
@@ -49,7 +52,7 @@ def sqnr_db(signal: Tensor, noisy: Tensor) -> float:
     return 10 * math.log10(float(signal.square().sum() / (signal - noisy).square().sum()))
 
 
-def ours(module: nn.Module, images: Tensor, probed: int) -> float:
+def ours(module: nn.Module, images: Tensor, scored: Tensor, probed: int) -> float:
     """Print our times and ratios; seconds to the widths."""
     start = time.perf_counter()
     program = capture(module, (images[:1],), "resnet18")
@@ -72,11 +75,17 @@ def ours(module: nn.Module, images: Tensor, probed: int) -> float:
     )
     chosen["of least noise over signal"] = choose(program, stats, WIDTHS)
     for name, widths in chosen.items():
+        found: dict[str, Tensor] = {}
+        answers(program, stats, widths, images, found, correct=True)
         ratios = [
-            sqnr_db(*answers(program, stats, widths, images, correct=correct))
-            for correct in (True, False)
+            sqnr_db(*answers(program, stats, widths, scored, shifts)) for shifts in (found, {})
         ]
-        print("ours, widths {}: {:.1f} dB, biases kept {:.1f} dB".format(name, *ratios))
+        used = sum(program.graph.by_name[n].weight_elements * b for n, b in widths.items())
+        print(
+            "ours, widths {}: {:.2f} MB, {:.1f} dB, biases kept {:.1f} dB".format(
+                name, used / 8e6, *ratios
+            )
+        )
     return marks[-1] - start
 
 
@@ -94,11 +103,23 @@ def choose(program: Program, stats: Stats, widths: tuple[int, ...]) -> dict[str,
 
 
 def answers(
-    program: Program, stats: Stats, widths: Mapping[str, int], images: Tensor, *, correct: bool
+    program: Program,
+    stats: Stats,
+    widths: Mapping[str, int],
+    images: Tensor,
+    shifts: dict[str, Tensor],
+    *,
+    correct: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Logits of the float network, and with quantized weights and perhaps corrected biases.
+    """Logits of the float network, and with quantized weights and corrected biases.
 
-    Layer by layer, on the quantized network's own inputs, the mean of each channel is put back.
+    Args:
+        program: The network.
+        stats: With the grids of its weights.
+        widths: Of the weights.
+        images: What to answer.
+        shifts: Mean error of each layer's channels, which is taken off.
+        correct: Fill ``shifts`` layer by layer, on the quantized network's own inputs.
     """
     wiring = Wiring(program)
     run = Run(wiring, (images,), [])
@@ -116,61 +137,83 @@ def answers(
             if node.op == "output":
                 break
             value = run.replay(values, [node])
-            if correct and node in roots:
-                shift = value - run.env[node]
-                channels = 1 if kind_of(node) == "conv" else shift.dim() - 1
-                value = value - shift.mean(
-                    [i for i in range(shift.dim()) if i != channels], keepdim=True
-                )
-            values[node] = value
+            layer = roots.get(node, "")
+            if layer and correct:
+                error = value - run.env[node]
+                channels = 1 if kind_of(node) == "conv" else error.dim() - 1
+                others = [i for i in range(error.dim()) if i != channels]
+                shifts[layer] = error.mean(others, keepdim=True)
+            values[node] = value - shifts[layer] if layer in shifts else value
         return run.outputs[0], values[node.args[0][0]]
 
 
-def theirs(module: nn.Module, images: Tensor) -> float | None:
-    """Print the toolkit's time and ratio; seconds to the quantized network, None without it."""
+def theirs(module: nn.Module, images: Tensor, scored: Tensor, probed: int) -> float | None:
+    """Print the toolkit's time and ratios; seconds to the quantized network, None without it."""
     if importlib.util.find_spec("model_compression_toolkit") is None:
         print("theirs: left out, model-compression-toolkit is not installed")
         return None
     import model_compression_toolkit as mct  # noqa: PLC0415 - slow, and not always there
+    from mct_quantizers import PytorchActivationQuantizationHolder  # noqa: PLC0415
 
     weights = sum(
         layer.weight.numel()
         for layer in module.modules()
         if isinstance(layer, nn.Conv2d | nn.Linear)
     )
-    with torch.no_grad():
-        signal = module(images)
 
     def batches() -> Iterator[list[Tensor]]:
         for batch in images.split(16):
             yield [batch]
 
-    config = mct.core.CoreConfig(
-        mixed_precision_config=mct.core.MixedPrecisionQuantizationConfig(num_of_images=len(images))
-    )
+    def quantize(chosen: list[int] | None, *, correct: bool) -> tuple[nn.Module, Any]:
+        config = mct.core.CoreConfig(
+            quantization_config=mct.core.QuantizationConfig(weights_bias_correction=correct),
+            mixed_precision_config=mct.core.MixedPrecisionQuantizationConfig(
+                num_of_images=probed, configuration_overwrite=chosen
+            ),
+        )
+        memory = mct.core.ResourceUtilization(weights_memory=weights / 2)
+        found, info = mct.ptq.pytorch_post_training_quantization(
+            module, batches, target_resource_utilization=memory, core_config=config
+        )
+        return found.cpu(), info
+
+    def ratio(network: nn.Module) -> float:
+        with torch.no_grad():
+            return sqnr_db(module(scored), network(scored))
+
+    def weights_only(network: nn.Module) -> nn.Module:
+        for name, layer in list(network.named_modules()):
+            if isinstance(layer, PytorchActivationQuantizationHolder):
+                network.set_submodule(name, nn.Identity())
+        return network
+
     start = time.perf_counter()
-    quantized, _ = mct.ptq.pytorch_post_training_quantization(
-        module,
-        batches,
-        target_resource_utilization=mct.core.ResourceUtilization(weights_memory=weights / 2),
-        core_config=config,
-    )
+    quantized, info = quantize(None, correct=True)
     seconds = time.perf_counter() - start
-    with torch.no_grad():
-        noisy = quantized.cpu()(images)
-    print(f"theirs: {seconds:.1f} s, {sqnr_db(signal, noisy):.1f} dB")
+    used = info.final_resource_utilization.weights_memory
+    as_made = ratio(quantized)
+    kept, _ = quantize(info.mixed_precision_cfg, correct=False)
+    print(
+        f"theirs: {seconds:.1f} s, {used / 1e6:.2f} MB, {ratio(weights_only(quantized)):.1f} dB, "
+        f"biases kept {ratio(weights_only(kept)):.1f} dB, 8-bit activations {as_made:.1f} dB"
+    )
     return seconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=64)
-    parser.add_argument("--probed", type=int, default=8, help="images that the output is taken of")
+    parser.add_argument("--images", type=int, default=64, help="to calibrate on, and to score")
+    parser.add_argument("--probed", type=int, default=8, help="images that our output is taken of")
+    parser.add_argument("--theirs", type=int, help="images that their output is taken of, or all")
     parser.add_argument("--only", choices=["ours", "theirs"])
     asked = parser.parse_args()
-    module, images = network(), synthetic(asked.images)
-    mine = None if asked.only == "theirs" else ours(module, images, asked.probed)
-    other = None if asked.only == "ours" else theirs(module, images)
+    module, images, scored = network(), synthetic(asked.images, 0), synthetic(asked.images, 1)
+    mine = other = None
+    if asked.only != "theirs":
+        mine = ours(module, images, scored, asked.probed)
+    if asked.only != "ours":
+        other = theirs(module, images, scored, asked.theirs or asked.images)
     if mine and other:
         print(f"theirs / ours: {other / mine:.1f} times (must be at least 20, aim 50)")
 

@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nets import Net
 from PIL import Image
+from torch import nn
 from yaml import safe_load
 
+from autosplit.capture import capture
 from autosplit.images import Photos
+from autosplit.measure import measure_weights
 from autosplit.preprocess import Preprocess
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
@@ -21,7 +25,8 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 @pytest.fixture(scope="module")
 def scripts():
     sys.path.insert(0, str(EXPERIMENTS))
-    found = import_module("lowbit"), import_module("lowbit_cell")
+    names = ("lowbit", "lowbit_cell", "lowbit_tools", "compare_mct")
+    found = [import_module(name) for name in names]
     sys.path.remove(str(EXPERIMENTS))
     return found
 
@@ -90,3 +95,76 @@ def test_a_cell_that_fails_is_left_out_with_the_last_line_it_said(scripts, tmp_p
 
     assert found["left_out"].startswith("failed: ")
     assert "no such network" in found["left_out"]
+
+
+class PadsItself(nn.Conv2d):
+    """What EfficientNet-Lite's convolutions do."""
+
+    def __init__(self, *sizes, sides, **options):
+        super().__init__(*sizes, **options)
+        self.static_padding = nn.ZeroPad2d(sides)
+
+    def forward(self, x):
+        return super().forward(self.static_padding(x))
+
+
+class Doubles(nn.Conv2d):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("sides", "kinds"),
+    [
+        ((2, 2, 1, 1), [nn.Conv2d]),
+        ((0, 1, 0, 1), [nn.ZeroPad2d, nn.Conv2d]),
+        ((1, 1, 0, 1), [nn.ZeroPad2d, nn.Conv2d]),
+    ],
+    ids=["even", "uneven", "uneven-in-height"],
+)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_plain_copy_answers_as_the_network_and_its_convolutions_are_torchs(
+    scripts, sides, kinds, bias
+):
+    options = {"stride": (2, 1), "dilation": (1, 2), "groups": 2, "padding": (0, 1), "bias": bias}
+    conv = PadsItself(4, 6, (3, 2), sides=sides, **options)
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), conv, nn.ReLU6()).eval()
+    x = torch.randn(2, 3, 9, 8)
+
+    found = scripts[2].plain(network, x[:1])
+
+    torch.testing.assert_close(found(x), network(x), rtol=0, atol=1e-5)
+    place = list(found[1]) if isinstance(found[1], nn.Sequential) else [found[1]]
+    assert [type(layer) for layer in place] == kinds
+    assert network[1] is conv
+
+
+def test_a_copy_that_would_answer_otherwise_is_refused(scripts):
+    network = nn.Sequential(Doubles(3, 4, 1)).eval()
+
+    with pytest.raises(ValueError, match="must answer as the network, differs by 5"):
+        scripts[2].plain(network, torch.randn(1, 3, 5, 5))
+
+
+def test_corrected_biases_leave_no_mean_error_where_they_were_taken_and_serve_other_images(scripts):
+    """The network is linear in its last layer: no mean error of that is none of the logits."""
+    network = Net(
+        lambda n, x: n.last(n.first(x).relu().mean((2, 3))),
+        first=nn.Conv2d(3, 8, 3),
+        last=nn.Linear(8, 5),
+    )
+    images, scored = torch.randn(2, 16, 3, 6, 6)
+    program = capture(network, (images[:1],), "tiny")
+    stats = measure_weights(program, (2,))
+    widths = dict.fromkeys(program.weights, 2)
+    shifts = {}
+
+    exact, rough = scripts[3].answers(program, stats, widths, images, shifts, correct=True)
+    kept = scripts[3].answers(program, stats, widths, images, {})[1]
+    other = scripts[3].answers(program, stats, widths, scored, shifts)
+    both = scripts[3].answers(program, stats, widths, torch.cat([scored, images]), shifts)
+
+    torch.testing.assert_close((rough - exact).mean(0), torch.zeros(5), rtol=0, atol=1e-6)
+    assert (kept - exact).mean(0).abs().max() > 1e-3
+    torch.testing.assert_close(both[1], torch.cat([other[1], rough]))
+    assert shifts.keys() == widths.keys()
