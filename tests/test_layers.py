@@ -21,8 +21,8 @@ ORDER = (
     "search.original search.overrides search.methods "
     "looks report runfolder summary sweepfile sweeptask sweepfigure sweepjobs pack "
     # ... to here
-    "fakequant clipping operators fuse layout layers capture measure partition answers replay "
-    "sensitivity integers rounding recover pyfile idx images evaluate records "
+    "fakequant clipping operators fuse precision layout layers capture measure partition answers "
+    "replay sensitivity integers rounding recover pyfile idx images evaluate records "
     "networks.fashion_resnet networks.yolo_decode networks.darknet_activations "
     "networks.darknet_cfg networks.darknet_layers networks.darknet networks.darknet_weights "
     "preprocess saved modelspec detectors models data boxscore scoring "
