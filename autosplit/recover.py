@@ -23,7 +23,7 @@ from autosplit.errors import DataError, PlanError
 from autosplit.fakequant import fake_quantize
 from autosplit.operators import arguments, is_call, weight_argument
 from autosplit.plan import PlanFile, Quantizer
-from autosplit.rounding import Grid, damped, round_by_moment
+from autosplit.rounding import Grid, damped, near_one, round_by_moment
 
 Batch = Tensor | Sequence[Tensor]
 Rounding = Literal["nearest", "moment"]
@@ -215,7 +215,7 @@ class _Walk:
 
     def _round(self, node: fx.Node, flat: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
         """Integers of least output error; each group of a convolution is a problem of its own."""
-        exact, rough = self._columns(node)
+        exact, rough = near_one(*self._columns(node))
         shape = len(exact), len(flat) // len(exact)
         grids = Grid(grid.scale.view(shape), grid.zero_point.view(shape), grid.bits)
         target, moment = target_weight(flat.view(*shape, -1), exact, rough)

@@ -193,6 +193,26 @@ class TestOddData:
 
         assert got.isfinite().all()
 
+    @pytest.mark.parametrize("effort", EFFORTS)
+    @pytest.mark.parametrize("power", [-90, 90])
+    def test_the_unit_of_the_images_does_not_matter(self, captured, effort, power):
+        """Images and biases times a power of two: the same codes, the biases times as much."""
+        _, program = captured
+        file = plan_for(program, IMAGES, 3)
+        want = recover(program, file, lambda: iter([IMAGES]), EFFORTS[effort])
+        net, unit = network(), 2.0**power
+        with torch.no_grad():
+            net.b.bias *= unit
+            net.fc.bias *= unit
+        grids = {n: replace(q, scale=(q.scale[0] * unit,)) for n, q in file.activations.items()}
+        file = replace(file, activations=grids)
+        program = capture(net, (IMAGES[:1],))
+        got = recover(program, file, lambda: iter([IMAGES * unit]), EFFORTS[effort])
+
+        for name, codes in want.codes.items():
+            assert np.array_equal(got.codes[name], codes)
+            np.testing.assert_allclose(got.biases[name] / unit, want.biases[name], rtol=1e-5)
+
     def test_no_calibration_sample_is_refused(self, captured):
         _, program = captured
 
