@@ -209,6 +209,7 @@ class _Walk:
         shift = (total / sum(error.shape[1] for error in errors)).float()
         given = arguments(node)["bias"]
         before = 0.0 if given is None else getattr(self.program.module, str(given.target))
+        shift = torch.where((before + shift).isfinite(), shift, 0.0)  # at this width it overflows
         self.biases[layer] = (before + shift).numpy().astype(np.float32)
         for y in self.rough[node]:
             y.movedim(axis, -1).add_(shift)
