@@ -23,12 +23,12 @@ from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind, TensorArgument
 
-from autosplit.errors import CaptureError, DataError
+from autosplit.errors import CaptureError, DataError, ModelError
 from autosplit.fuse import REWRITES, Attributes, drop_checks, functionalize
 from autosplit.graph import Graph, Shape, by_x
 from autosplit.layers import Found, Group, describe, group
 from autosplit.layout import BatchLayout, batched, find_layouts
-from autosplit.operators import base_of, output_axis, weight_argument
+from autosplit.operators import arguments, base_of, output_axis, weight_argument
 from autosplit.precision import to_float32
 
 Watch = Callable[[str, Tensor], None]
@@ -90,18 +90,38 @@ class Program:
                 must not change the value.
 
         Raises:
-            DataError: An input has another shape than the network was captured with.
+            DataError: An input is missing, or no tensor of the type and shape that the network was
+                captured with.
         """
-        for (name, shape), value in zip(self.graph.inputs.items(), inputs, strict=True):
-            found = self.layouts[name].sample_shape(tuple(value.shape))
-            if found != shape:
-                raise DataError(
-                    f"{name}: a sample must have the shape {by_x(shape)} that "
-                    f"{self.graph.name} was captured with, got {by_x(found)}; see --input-size"
-                )
+        self._check_inputs(inputs)
         tensor_of = {node: tensor for tensor, node in self.nodes.items()}
         with torch.no_grad():
             return _Watched(self.module, tensor_of, watch).run(*inputs)  # type: ignore[no-any-return]
+
+    def _check_inputs(self, inputs: Sequence[Any]) -> None:
+        """Refuse inputs of another number, type or shape than the network was captured with."""
+        about, names = f"that {self.graph.name} was captured with", list(self.graph.inputs)
+        if len(inputs) != len(names):
+            raise DataError(
+                f"inputs: must be the {len(names)} {about} ({', '.join(names)}), got {len(inputs)}"
+            )
+        nodes = (node for node in self.module.graph.nodes if node.op == "placeholder")
+        for name, node, value in zip(names, nodes, inputs, strict=True):
+            dtype, found = node.meta["val"].dtype, getattr(value, "dtype", type(value).__name__)
+            if dtype != found:
+                text = str(dtype).removeprefix("torch.")
+                raise DataError(
+                    f"{name}: must be a tensor of the type {text} {about}, got "
+                    f"{str(found).removeprefix('torch.')}"
+                )
+            shape, sample = self.graph.inputs[name], self.layouts[name].sample_shape(value.shape)
+            if tuple(sample) != shape:
+                raise DataError(
+                    f"{name}: a sample must have the shape {by_x(shape)} {about}, got "
+                    f"{by_x(sample) or 'a number'}; see --input-size"
+                )
+            if not value.numel():
+                raise DataError(f"{name}: must have at least one sample, got none")
 
 
 class _Watched(fx.Interpreter):
@@ -139,6 +159,7 @@ def capture(
     Raises:
         CaptureError: torch.export cannot trace it (says where), an operator has several outputs
             that are read, or the fused program does not give the network's output.
+        ModelError: A weight or a bias is NaN or infinite.
     """
     if isinstance(network, nn.Module) and any(module.training for module in network.modules()):
         network = copy.deepcopy(network).eval()
@@ -241,6 +262,7 @@ def _build(
     groups = group(operators)
     if not groups:
         raise CaptureError(f"{name}: must have at least one layer, got none")
+    _check_numbers(groups, attributes, name)
     weights = _weights(groups)
     inputs = {node: node.name for node in operators.nodes if node.op == "placeholder"}
     tensor_of = inputs | {found.output: found.name for found in groups}
@@ -333,6 +355,24 @@ def _weights(groups: Sequence[Group]) -> dict[str, WeightRef]:
         if weight is not None and str(weight.target) not in {ref.target for ref in owners.values()}:
             owners[found.name] = WeightRef(str(weight.target), output_axis(found.root))
     return owners
+
+
+def _check_numbers(groups: Sequence[Group], attributes: Attributes, name: str) -> None:
+    """Refuse weights and biases that are NaN or infinite.
+
+    Raises:
+        ModelError: Of which layer.
+    """
+    for found in groups:
+        if weight_argument(found.root) is None:
+            continue
+        for role, node in arguments(found.root).items():
+            value = attributes.get(str(node.target)) if isinstance(node, fx.Node) else None
+            if value is not None and not value.isfinite().all():
+                what = "bias" if role in ("bias", "self") else "weight"
+                raise ModelError(
+                    f"{name}: the {what} of layer {found.name} must be finite, got NaN or infinity"
+                )
 
 
 def _check(program: Program, inputs: tuple[Tensor, ...], expected: Any) -> None:
