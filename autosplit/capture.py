@@ -23,12 +23,13 @@ from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind, TensorArgument
 
-from autosplit.errors import CaptureError, DataError
-from autosplit.fuse import REWRITES, Attributes, functionalize
+from autosplit.errors import CaptureError, DataError, ModelError
+from autosplit.fuse import REWRITES, Attributes, drop_checks, functionalize
 from autosplit.graph import Graph, Shape, by_x
 from autosplit.layers import Found, Group, describe, group
 from autosplit.layout import BatchLayout, batched, find_layouts
-from autosplit.operators import base_of, output_axis, weight_argument
+from autosplit.operators import arguments, base_of, output_axis, weight_argument
+from autosplit.precision import to_float32
 
 Watch = Callable[[str, Tensor], None]
 MAX_BATCH = 65_536
@@ -60,6 +61,7 @@ class Program:
         weights: Layer that stores a quantized weight -> where it is.
         layouts: Tensor -> where its batch dimension is.
         batch_size: The only batch size it can run, or None if any will do.
+        cast_from: Types other than float32 that the network computes in; the program does not.
     """
 
     graph: Graph
@@ -68,6 +70,7 @@ class Program:
     weights: Mapping[str, WeightRef]
     layouts: Mapping[str, BatchLayout]
     batch_size: int | None = None
+    cast_from: tuple[str, ...] = ()
 
     def weight(self, layer: str) -> Tensor:
         """The float weight that a layer stores."""
@@ -87,18 +90,38 @@ class Program:
                 must not change the value.
 
         Raises:
-            DataError: An input has another shape than the network was captured with.
+            DataError: An input is missing, or no tensor of the type and shape that the network was
+                captured with.
         """
-        for (name, shape), value in zip(self.graph.inputs.items(), inputs, strict=True):
-            found = self.layouts[name].sample_shape(tuple(value.shape))
-            if found != shape:
-                raise DataError(
-                    f"{name}: a sample must have the shape {by_x(shape)} that "
-                    f"{self.graph.name} was captured with, got {by_x(found)}; see --input-size"
-                )
+        self._check_inputs(inputs)
         tensor_of = {node: tensor for tensor, node in self.nodes.items()}
         with torch.no_grad():
             return _Watched(self.module, tensor_of, watch).run(*inputs)  # type: ignore[no-any-return]
+
+    def _check_inputs(self, inputs: Sequence[Any]) -> None:
+        """Refuse inputs of another number, type or shape than the network was captured with."""
+        about, names = f"that {self.graph.name} was captured with", list(self.graph.inputs)
+        if len(inputs) != len(names):
+            raise DataError(
+                f"inputs: must be the {len(names)} {about} ({', '.join(names)}), got {len(inputs)}"
+            )
+        nodes = (node for node in self.module.graph.nodes if node.op == "placeholder")
+        for name, node, value in zip(names, nodes, inputs, strict=True):
+            dtype, found = node.meta["val"].dtype, getattr(value, "dtype", type(value).__name__)
+            if dtype != found:
+                text = str(dtype).removeprefix("torch.")
+                raise DataError(
+                    f"{name}: must be a tensor of the type {text} {about}, got "
+                    f"{str(found).removeprefix('torch.')}"
+                )
+            shape, sample = self.graph.inputs[name], self.layouts[name].sample_shape(value.shape)
+            if tuple(sample) != shape:
+                raise DataError(
+                    f"{name}: a sample must have the shape {by_x(shape)} {about}, got "
+                    f"{by_x(sample) or 'a number'}; see --input-size"
+                )
+            if not value.numel():
+                raise DataError(f"{name}: must have at least one sample, got none")
 
 
 class _Watched(fx.Interpreter):
@@ -124,16 +147,19 @@ def capture(
     """Capture a network with torch.export and fuse its operators into layers.
 
     The caller's module is left as it was.  The batch dimension is dynamic where the network
-    allows it.  What is captured is checked: its output on the example equals the network's.
+    allows it.  What is captured is checked: its output on the example equals the network's, or,
+    of a network in half or double precision, that of its operators in float32.
 
     Args:
         network: A module (captured in eval mode), or a saved torch.export program.
-        example: One example input per argument, each (batch, ...), float32.
+        example: One example input per argument, each (batch, ...), float32 or of the type that
+            the network takes.
         name: Name of the network.
 
     Raises:
         CaptureError: torch.export cannot trace it (says where), an operator has several outputs
             that are read, or the fused program does not give the network's output.
+        ModelError: A weight or a bias is NaN or infinite.
     """
     if isinstance(network, nn.Module) and any(module.training for module in network.modules()):
         network = copy.deepcopy(network).eval()
@@ -141,29 +167,38 @@ def capture(
         exported = (
             network if isinstance(network, ExportedProgram) else _export(network, example, name)
         )
-        program = _build(exported, tuple(example), name)
+        example = tuple(x.float() if x.is_floating_point() else x for x in example)
+        program, unfused = _build(exported, example, name)
         inputs = batched(example, program.batch_size)
-        module = network if isinstance(network, nn.Module) else network.module()
+        module = unfused or (network if isinstance(network, nn.Module) else network.module())
         expected = module(*(tensor.clone() for tensor in inputs))
     _check(program, inputs, expected)
     return program
 
 
 def _export(network: nn.Module, example: Sequence[Tensor], name: str) -> ExportedProgram:
-    """Export with any batch size, or, where the network forbids that, with one sample."""
-    batch = Dim("batch", min=1, max=MAX_BATCH)
-    two = batched(example, 2)
-    shapes = torch.export.ShapesCollection()
-    for tensor in two:
-        shapes[tensor] = {0: batch}
+    """Export with any batch size, or, where the network forbids that, with one sample.
+
+    A network in another precision that does not cast its inputs itself gets them cast.
+    """
+    examples = [example]
+    first = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
+    if first != torch.float32 and any(x.dtype == torch.float32 for x in example):
+        examples.append([x.to(first) if x.dtype == torch.float32 else x for x in example])
+    any_size = Dim("batch", min=1, max=MAX_BATCH)
     with _quiet():
-        try:
-            return torch.export.export(network, two, dynamic_shapes=shapes, strict=False)
-        except Exception:  # noqa: BLE001 - whatever forbids a dynamic batch, a fixed one may do
+        for given, batch in [(given, batch) for batch in (any_size, None) for given in examples]:
+            inputs = batched(given, 2 if batch else 1)
+            shapes = torch.export.ShapesCollection()
+            for tensor in inputs if batch else ():
+                shapes[tensor] = {0: batch}
             try:
-                return torch.export.export(network, batched(example, 1), strict=False)
-            except Exception as error:
-                raise CaptureError(_explain(error, name)) from error
+                return torch.export.export(
+                    network, inputs, dynamic_shapes=shapes if batch else None, strict=False
+                )
+            except Exception as error:  # noqa: BLE001 - whatever forbids this, another way may do
+                problem = error
+    raise CaptureError(_explain(problem, name)) from problem
 
 
 @contextmanager
@@ -202,11 +237,20 @@ def _inside(file: str, folders: Iterable[str]) -> bool:
     )
 
 
-def _build(exported: ExportedProgram, example: tuple[Tensor, ...], name: str) -> Program:
-    """Rewrite the exported operators, group them and describe each group."""
+def _build(
+    exported: ExportedProgram, example: tuple[Tensor, ...], name: str
+) -> tuple[Program, fx.GraphModule | None]:
+    """Rewrite the exported operators, group them and describe each group.
+
+    Returns:
+        The program; and, if it does not compute in the types of the network, its operators before
+        they were fused.
+    """
     operators, attributes = _unlift(exported)
     if not functionalize(operators):
         operators, attributes = _unlift(exported.run_decompositions(_retraced()))
+    cast_from = to_float32(operators, attributes)
+    unfused = _copied(operators, attributes) if cast_from else None
     for rewrite in REWRITES:
         rewrite(operators, attributes)
     operators.lint()
@@ -218,6 +262,7 @@ def _build(exported: ExportedProgram, example: tuple[Tensor, ...], name: str) ->
     groups = group(operators)
     if not groups:
         raise CaptureError(f"{name}: must have at least one layer, got none")
+    _check_numbers(groups, attributes, name)
     weights = _weights(groups)
     inputs = {node: node.name for node in operators.nodes if node.op == "placeholder"}
     tensor_of = inputs | {found.output: found.name for found in groups}
@@ -233,14 +278,24 @@ def _build(exported: ExportedProgram, example: tuple[Tensor, ...], name: str) ->
         layers=tuple(describe(groups, Found(tensor_of, sizes, owners))),
         outputs=tuple(dict.fromkeys(outputs)),
     )
-    return Program(
+    program = Program(
         graph=graph,
         module=module,
         nodes={tensor: node.name for node, tensor in tensor_of.items()},
         weights=weights,
         layouts={tensor: layouts[node] for node, tensor in tensor_of.items()},
         batch_size=batch_size,
+        cast_from=cast_from,
     )
+    return program, unfused
+
+
+def _copied(operators: fx.Graph, attributes: Attributes) -> fx.GraphModule:
+    """Operators as they are now, that run."""
+    copied = fx.Graph()
+    copied.output(copied.graph_copy(operators, {}))
+    drop_checks(copied, attributes)
+    return fx.GraphModule(dict(attributes), copied)
 
 
 def _retraced() -> dict[Any, Callable[..., Any]]:
@@ -300,6 +355,24 @@ def _weights(groups: Sequence[Group]) -> dict[str, WeightRef]:
         if weight is not None and str(weight.target) not in {ref.target for ref in owners.values()}:
             owners[found.name] = WeightRef(str(weight.target), output_axis(found.root))
     return owners
+
+
+def _check_numbers(groups: Sequence[Group], attributes: Attributes, name: str) -> None:
+    """Refuse weights and biases that are NaN or infinite.
+
+    Raises:
+        ModelError: Of which layer.
+    """
+    for found in groups:
+        if weight_argument(found.root) is None:
+            continue
+        for role, node in arguments(found.root).items():
+            value = attributes.get(str(node.target)) if isinstance(node, fx.Node) else None
+            if value is not None and not value.isfinite().all():
+                what = "bias" if role in ("bias", "self") else "weight"
+                raise ModelError(
+                    f"{name}: the {what} of layer {found.name} must be finite, got NaN or infinity"
+                )
 
 
 def _check(program: Program, inputs: tuple[Tensor, ...], expected: Any) -> None:

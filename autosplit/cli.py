@@ -1,7 +1,7 @@
 """The command ``autosplit``: parses, makes one library call, prints.
 
 Results go to stdout, talk and progress to stderr.  Exit status: 0 done, 1 an error of ours, 2 a
-wrong command line, 130 interrupted.
+wrong command line, 130 interrupted.  Warnings of ours are talk, one line each.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from autosplit import __version__
-from autosplit.errors import AutoSplitError, PlanError
+from autosplit.errors import AutoSplitError, AutoSplitWarning, PlanError
 
 # typer brings its own copy of click, or depends on it, by version; its errors are the same classes
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
@@ -487,7 +488,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     command = typer.main.get_command(app)
     try:
-        result = command.main(args=argv, prog_name="autosplit", standalone_mode=False)
+        with _saying_warnings():
+            result = command.main(args=argv, prog_name="autosplit", standalone_mode=False)
     except AutoSplitError as error:
         _say(f"autosplit: error: {_one_line(str(error))}")
         return 1
@@ -677,6 +679,23 @@ def _one_line(text: str) -> str:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr)
+
+
+@contextmanager
+def _saying_warnings() -> Iterator[None]:
+    """Say a warning of ours in one line; those of other packages are shown as ever."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", AutoSplitWarning)
+        show: Callable[..., None] = warnings.showwarning
+
+        def say(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, AutoSplitWarning):
+                _say(f"autosplit: warning: {_one_line(str(message))}")
+            else:
+                show(message, category, *place, **more)
+
+        warnings.showwarning = say
+        yield
 
 
 @contextmanager

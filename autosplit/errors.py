@@ -1,4 +1,4 @@
-"""Every error that autosplit raises on purpose.
+"""Every error that autosplit raises on purpose, and what it warns of.
 
 The text of an error is one line: ``where: what must hold, got value``, and what to do about it.
 Each leaf is also the builtin a caller would expect, so ``except ValueError`` works too.
@@ -56,6 +56,10 @@ class StageError(AutoSplitError, RuntimeError):
 
 class MissingExtraError(AutoSplitError, ImportError):
     """An optional dependency is not installed; the text gives the command that brings it."""
+
+
+class AutoSplitWarning(UserWarning):
+    """Input that can be used but is probably not what was meant; the command line prints it."""
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

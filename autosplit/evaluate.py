@@ -159,7 +159,8 @@ def _cross_as_jpeg(value: Tensor, coding: InputCoding) -> tuple[Tensor, int]:
 def _cross_as_float(value: Tensor, bits: int) -> tuple[Tensor, int]:
     """A float tensor through the wire, as IEEE half or single precision, and its bytes."""
     kind = torch.float16 if bits == 16 else torch.float32
-    packet = value.contiguous().to(kind).numpy().tobytes()
+    limit = torch.finfo(kind).max  # what half precision cannot hold is clipped, as by integers
+    packet = value.contiguous().clamp(-limit, limit).to(kind).numpy().tobytes()
     arrived = torch.frombuffer(bytearray(packet), dtype=kind).reshape(value.shape)
     return arrived.to(value.dtype), len(packet)
 
@@ -245,7 +246,7 @@ class Answers:
     """What a network answers to some images.
 
     Attributes:
-        classes: Most probable class per image, shape (images,), int64.
+        classes: Most probable class per image, -1 where a score is NaN, shape (images,), int64.
         hits: Whether it is the label, shape (images,), bool; None without labels.
         hits5: Whether the label is among the five most probable; None without labels.
     """
@@ -267,30 +268,49 @@ def answers_of(outputs: tuple[Tensor, ...], labels: Labels | None, batch: int) -
         DataError: The network does not give (batch, classes), or a label is not one of its classes.
     """
     logits = _logits(outputs, batch)
-    classes = logits.argmax(1)
+    broken = logits.isnan().any(1)
+    classes = logits.argmax(1).masked_fill(broken, -1)
     if labels is None:
         return Answers(classes, None, None)
     if isinstance(labels, tuple):
         raise DataError("evaluation data: must have classes for a classifier, has boxes")
     _check_labels(labels, logits)
-    return Answers(classes, classes == labels, _in_top(logits, labels))
+    return Answers(classes, classes == labels, _in_top(logits, labels) & ~broken)
 
 
 def measure_float(program: Program, batches: Batches) -> Reference:
     """Answers and accuracy of the float network on a data set.
 
     Raises:
-        DataError: There are no images, the network does not give (batch, classes), or a label is
-            not one of its classes.
+        DataError: There are no images, the network does not give (batch, classes), a label is not
+            one of its classes, or an image or an answer is not a number.
     """
     found = [
-        answers_of(program.run((images,)), labels, len(images)) for images, labels in batches()
+        answers_of(float_outputs(program, images), labels, len(images))
+        for images, labels in batches()
     ]
     if not found:
         raise DataError("evaluation data: must have at least one image, got none")
     classes = torch.cat([answers.classes for answers in found])
     hits = _count([answers.hits for answers in found])
     return Reference(classes, hits, _count([answers.hits5 for answers in found]))
+
+
+def float_outputs(program: Program, images: Tensor) -> tuple[Tensor, ...]:
+    """What the float network answers to a batch of evaluation images.
+
+    Raises:
+        DataError: An image is not finite, or an answer is NaN.
+    """
+    if not images.isfinite().all():
+        raise DataError("evaluation data: images must be finite, got NaN or infinity")
+    outputs = program.run((images,))
+    if any(value.is_floating_point() and value.isnan().any() for value in outputs):
+        raise DataError(
+            f"evaluation data: {program.graph.name} must answer with numbers, got NaN for images "
+            f"in {float(images.min()):g}..{float(images.max()):g}"
+        )
+    return outputs
 
 
 def _count(parts: list[Tensor | None]) -> int | None:

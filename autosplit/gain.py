@@ -29,6 +29,7 @@ ROWS = 32
 """Output channels that are tried, over all groups."""
 COLUMNS = 512
 """Inputs of each that are tried."""
+_LEAST, _MOST, _FAR = 1e-30, 1e30, 1e6
 POSITIONS = 4096
 """Positions of a batch that are looked at."""
 
@@ -40,6 +41,7 @@ class _Part:
     Attributes:
         node: The operator that reads its weight.
         groups, rows, columns: Which are taken: of the groups, of each group's rows and columns.
+        unit: What inputs are divided by, so that no product overflows or vanishes.
         sums: Of two halves of the positions each, the number, the sum and the sum of products:
             shapes (G,), (G, K) and (G, K, K).
     """
@@ -48,13 +50,16 @@ class _Part:
     groups: Tensor
     rows: Tensor
     columns: Tensor
+    unit: float = 0.0
     counts: list[int] = field(default_factory=lambda: [0, 0])
     sums: list[Tensor] = field(default_factory=list)
     products: list[Tensor] = field(default_factory=list)
 
     def see(self, inputs: Tensor) -> None:
         """Count the inputs at some positions, shape (all groups, n, all columns)."""
-        chosen = inputs[self.groups][:, :, self.columns]
+        chosen = inputs[self.groups][:, :, self.columns].nan_to_num()
+        self.unit = self.unit or min(max(float(chosen.abs().max()), _LEAST), _MOST)
+        chosen = (chosen / self.unit).clamp(-_FAR, _FAR)
         for half in range(2):
             x = chosen[:, half::2]
             if self.counts[half] == 0:

@@ -32,9 +32,9 @@ class Model:
 
     Attributes:
         name: short, safe as the name of a file.
-        module: the network in eval mode and float32.
+        module: the network in eval mode.
         program: the exported program when the source was a ``.pt2`` file.
-        example_input: one input, float32, shape (1, C, H, W) or whatever the network takes.
+        example_input: one input, shape (1, C, H, W) or whatever the network takes.
         preprocess: image -> float32 tensor (C, H, W).
         source: the name and weights as asked for, for the record.
         sha256: of all that defines the network and its input.
@@ -96,7 +96,7 @@ def load_model(
     if checkpoint is not None:
         load_checkpoint(module, checkpoint, built.ignored_keys)
     if built.program is None:
-        module = module.float().eval()
+        module = module.eval()
     source = spec + (f" weights {weights}" if weights else "")
     return Model(
         built.name,
@@ -257,7 +257,6 @@ def _python_file(request: Request) -> Built:
         raise ModelError(
             f"{request.spec}: example input must be one tensor, got {type(example).__name__}"
         )
-    example = example.float() if example.is_floating_point() else example
     _check_size(request, example)
     preprocess = preprocess_for(tuple(example.shape))
     text = function.encode() + b"\n" + path.read_bytes()
@@ -271,10 +270,6 @@ def _program_file(request: Request) -> Built:
     if request.checkpoint is not None:
         raise ModelError(f"{path}: holds its weights, takes no checkpoint")
     program = read_program(path)
-    wide = {t.dtype for t in program.state_dict.values() if t.is_floating_point()}
-    if wide - {torch.float32}:
-        found = ", ".join(sorted(str(dtype) for dtype in wide))
-        raise ModelError(f"{path}: must compute in float32, got {found}; export module.float()")
     example = program_input(path, program)
     _check_size(request, example)
     preprocess = preprocess_for(tuple(example.shape))

@@ -137,8 +137,8 @@ DROPOUTS = frozenset(
     "dropout alpha_dropout feature_dropout feature_alpha_dropout native_dropout".split()
 )
 IDENTITIES = frozenset("alias detach lift_fresh lift_fresh_copy positive".split())
-RETRACED = frozenset("einsum expand_as view_as reshape_as".split())
-"""Operators that torch takes apart, into products or into views by sizes instead of by example."""
+RETRACED = frozenset("einsum expand_as view_as reshape_as wrap_with_autocast".split())
+"""What torch takes apart: into products, into views by sizes instead of by example, into casts."""
 CREATORS = frozenset(
     "new_zeros new_ones new_full new_empty zeros ones full arange scalar_tensor linspace "
     "eye".split()

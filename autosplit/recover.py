@@ -24,7 +24,7 @@ from autosplit.fakequant import fake_quantize
 from autosplit.learned import Example, learn_rounding
 from autosplit.operators import arguments, is_call, weight_argument
 from autosplit.plan import FLOAT_BITS, PlanFile, Quantizer
-from autosplit.rounding import Grid, damped, round_by_moment
+from autosplit.rounding import Grid, damped, near_one, round_by_moment
 
 Batch = Tensor | Sequence[Tensor]
 Rounding = Literal["nearest", "moment", "learned"]
@@ -221,25 +221,26 @@ class _Walk:
             shift = output.movedim(axis, 0).flatten(1).mean(1)
         given = arguments(node)["bias"]
         before = 0.0 if given is None else getattr(self.program.module, str(given.target))
+        shift = torch.where((before + shift).isfinite(), shift, 0.0)  # at this width it overflows
         self.biases[layer] = (before + shift).numpy().astype(np.float32)
         for y in self.rough.get(node, ()):
             y.movedim(axis, -1).add_(shift)
 
     def _round(self, node: fx.Node, flat: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
         """Integers of least output error; each group of a convolution is a problem of its own."""
-        exact, rough = self._columns(node)
+        given = arguments(node)["bias"]
+        bias = flat.new_zeros(len(flat))
+        if given is not None:
+            bias = getattr(self.program.module, str(given.target))
+        exact, rough, bias = near_one(*self._columns(node), bias)
         shape = len(exact), len(flat) // len(exact)
         grids = Grid(grid.scale.view(shape), grid.zero_point.view(shape), grid.bits)
         weight = flat.view(*shape, -1)
         target, moment = target_weight(weight, exact, rough)
         levels, fitted = round_by_moment(target, grids, moment, self.recovery.sweeps)
         if self.recovery.rounding == "learned":
-            given = arguments(node)["bias"]
-            bias = weight.new_zeros(shape)
-            if given is not None:
-                bias = getattr(self.program.module, str(given.target)).view(shape)
             rectified = all(is_call(user, "relu") for user in node.users)
-            example = Example(weight, bias, exact, rough, rectified)
+            example = Example(weight, bias.view(shape), exact, rough, rectified)
             levels = learn_rounding(example, target, fitted, levels, self.recovery.steps)
         return levels.view_as(flat), Grid(fitted.scale.flatten(), grid.zero_point, grid.bits)
 

@@ -7,6 +7,7 @@ row.  Rounding to the nearest is best only where H is diagonal.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,21 @@ class Grid:
         """Least and greatest level, counted in steps from zero, shape (..., C) both."""
         zero = self.zero_point.to(self.scale.dtype)
         return -zero, 2**self.bits - 1 - zero
+
+
+def near_one(*values: Tensor) -> tuple[Tensor, ...]:
+    """Values divided by one power of two, so that the largest magnitude is between 1/2 and 1.
+
+    Nothing is rounded, and sums of their squares neither overflow nor vanish.  What has overflowed
+    already counts as the largest number there is, NaN as 0.
+
+    >>> near_one(torch.tensor([6.0, -1.0]), torch.tensor([2.0]))
+    (tensor([ 0.7500, -0.1250]), tensor([0.2500]))
+    """
+    values = tuple(value.nan_to_num() for value in values)
+    _, power = math.frexp(max(float(value.abs().max()) for value in values))
+    factor = 2.0 ** -min(max(power, -126), 126)
+    return tuple(value * factor for value in values)
 
 
 def damped(moment: Tensor, samples: int) -> Tensor:

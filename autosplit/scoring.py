@@ -14,7 +14,7 @@ from autosplit.boxscore import BoxReader, BoxRecord
 from autosplit.capture import Program
 from autosplit.data import DataSet
 from autosplit.errors import DataError
-from autosplit.evaluate import Batches, answer, answers_of, deploy
+from autosplit.evaluate import Batches, answer, answers_of, deploy, float_outputs
 from autosplit.files import read_json, write_json
 from autosplit.images import Images, Labels
 from autosplit.looks import Places, looks
@@ -225,7 +225,8 @@ class Trials:
         record = self._find(FLOAT)
         for group in self.looks.after(record.seen):
             for images, labels in group:
-                record.add(self.judge.read(self.program.run((images,)), labels, len(images)))
+                outputs = float_outputs(self.program, images)
+                record.add(self.judge.read(outputs, labels, len(images)))
             self.ledger.keep(FLOAT, record)
         record.check()
         return record

@@ -7,6 +7,7 @@ Each stage reads files and writes files.  What needs torch imports it inside the
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import count as count_from
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autosplit import report
-from autosplit.errors import PlanError, StageError, did_you_mean
+from autosplit.errors import AutoSplitWarning, PlanError, StageError, did_you_mean
 from autosplit.files import (
     read_json,
     read_yaml,
@@ -128,6 +129,9 @@ def run_stats(
     check_metric(options.metric)
     model = _load_model(options)
     program = _capture(model, equalized=options.equalize)
+    if program.cast_from:
+        used = " and ".join(program.cast_from)
+        _warn(f"{model.name}: computes in {used}, is measured and quantized in float32")
     data = load_data(
         options.data,
         model.preprocess,
@@ -653,6 +657,11 @@ def _capture(model: Model, *, equalized: bool) -> Program:
 
     program = capture(model.program or model.module, (model.example_input,), model.name)
     return equalize(program) if equalized else program
+
+
+def _warn(text: str) -> None:
+    """Warn of input that is probably not what was meant."""
+    warnings.warn(text, AutoSplitWarning, stacklevel=3)
 
 
 def _links(names: tuple[str, ...]) -> dict[str, Link]:

@@ -27,6 +27,7 @@ WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8)
 DEFAULT_WIDTHS = (2, 3, 4, 5, 6, 8)
 """Widths that the search may use unless told otherwise, bits."""
 LEAST_STEP = float(np.finfo(np.float32).tiny)
+_MOST = float(np.finfo(np.float32).max) * (1 - 1e-6)  # a hair less, for rounding
 DISTORTION_HEADER = ("tensor", "role", "width", "mse", "distortion", "clip_low", "clip_high")
 
 
@@ -130,7 +131,8 @@ def grid_from_range(low: float, high: float, bits: int) -> tuple[float, int]:
     low, high = min(low, 0.0), max(high, 0.0)
     if low == high:
         return 1.0, 0
-    scale = max(float(np.float32(high / steps - low / steps)), LEAST_STEP)
+    step = min(high / steps - low / steps, _MOST / steps)  # no level may overflow float32
+    scale = max(float(np.float32(step)), LEAST_STEP)
     return scale, min(max(round(-low / scale), 0), steps)
 
 

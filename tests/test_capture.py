@@ -23,7 +23,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from autosplit.capture import BatchLayout, Program, capture
-from autosplit.errors import CaptureError
+from autosplit.errors import CaptureError, DataError, ModelError
 from autosplit.graph import Gemm, graph_to_dict
 
 HERE = Path(__file__)
@@ -771,3 +771,72 @@ def test_the_program_needs_no_gradients():
     program = program_of(Net(lambda net, x: net.a(x), a=conv()))
     (answer,) = program.run((torch.randn(IMAGE),))
     assert not answer.requires_grad
+
+
+# ---- what a program is given ----
+
+X = torch.zeros(2, 3, 8, 8)
+WRONG = {
+    "another number of channels": (
+        (X[:, :1],),
+        "x: a sample must have the shape 3x8x8 that net .*1x8x8",
+    ),
+    "another size": ((X[..., 1:],), r"x: .* the shape 3x8x8 .* got 3x8x7; see --input-size$"),
+    "one dimension less": ((X[0],), r"x: a sample must have .*, got 8x8; see"),
+    "one dimension more": ((X[None],), r"x: a sample must have .*, got 2x3x8x8; see"),
+    "a number": ((torch.tensor(1.0),), r"x: a sample must have .*, got a number; see"),
+    "whole numbers": (
+        (X.byte(),),
+        r"x: must be a tensor of the type float32 that net .* got uint8$",
+    ),
+    "half precision": ((X.half(),), r"x: must be a tensor of the type float32 .* got float16$"),
+    "double precision": ((X.double(),), r"x: must be a tensor of the type float32 .* got float64$"),
+    "no tensor": (("x",), r"x: must be a tensor of the type float32 .* got str$"),
+    "two inputs": ((X, X), r"inputs: must be the 1 that net was captured with \(x\), got 2$"),
+    "none": ((), r"inputs: must be the 1 that net was captured with \(x\), got 0$"),
+    "no sample": ((X[:0],), r"x: must have at least one sample, got none$"),
+}
+
+
+@pytest.fixture(scope="module")
+def one_layer():
+    return program_of(Net(lambda net, x: net.a(x), a=conv()))
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_other_inputs_than_those_it_was_captured_with_are_one_line(one_layer, case):
+    inputs, expected = WRONG[case]
+    with pytest.raises(DataError, match=f"^{expected}") as error:
+        one_layer.run(inputs)
+    assert "\n" not in str(error.value)
+
+
+def test_of_several_inputs_the_wrong_one_is_named():
+    program = program_of(TwoInputs(lambda net, x, y: net.a(x) + y, a=conv()), IMAGE, IMAGE)
+    with pytest.raises(DataError, match=r"^y: .* got 3x8x7"):
+        program.run((X, X[..., 1:]))
+    with pytest.raises(DataError, match=r"^inputs: must be the 2 .* \(x, y\), got 1"):
+        program.run((X,))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(("name", "what"), [("weight", "weight"), ("bias", "bias")])
+def test_a_weight_that_is_no_number_names_its_layer(bad, name, what):
+    network = Net(lambda net, x: net.b(net.a(x)), a=conv(), b=conv())
+    getattr(network.b, name).data.view(-1)[1] = bad
+    with pytest.raises(ModelError, match=f"^net: the {what} of layer b must be finite, got NaN"):
+        program_of(network)
+
+
+def test_a_batch_norm_of_negative_variance_names_its_layer():
+    network = Net(lambda net, x: net.bn(net.a(x)), a=conv(), bn=nn.BatchNorm2d(3))
+    network.bn.running_var[1] = -1
+    with pytest.raises(ModelError, match=r"^net: the weight of layer a must be finite, got NaN"):
+        program_of(network)
+
+
+def test_a_mask_may_be_infinite():
+    mask = torch.tensor([0.0, -math.inf] * 4)
+    program = program_of(Net(lambda net, x: F.softmax(net.a(x) + mask, 3), a=conv()))
+    (answer,) = program.run((X,))
+    assert answer[..., 1::2].eq(0).all()

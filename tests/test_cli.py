@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from conftest import DATA, NETWORK
 
 from autosplit import __version__, stages
 from autosplit.cli import app, main, parse_bytes, parse_widths
-from autosplit.errors import PlanError
+from autosplit.errors import AutoSplitWarning, PlanError
 from autosplit.stages import Outcome
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
@@ -235,6 +236,28 @@ class TestStatus:
 
         assert main(["search", "--out", "o"]) == 1
         assert capsys.readouterr() == ("", "autosplit: error: first; second\n")
+
+    def test_a_warning_is_one_line_on_stderr(self, monkeypatch, capsys):
+        def warns(*_, **__):
+            for _ in range(2):
+                warnings.warn("net: first\n  second", AutoSplitWarning, stacklevel=2)
+            return Outcome("search", False, "done")
+
+        monkeypatch.setitem(stages.RUNNERS, "search", (warns, None))
+
+        assert main(["search", "--out", "o"]) == 0
+        line = "autosplit: warning: net: first; second\n"
+        assert capsys.readouterr() == ("done\n", line * 2)
+
+    def test_warnings_of_others_are_shown_as_ever(self, monkeypatch):
+        def warns(*_, **__):
+            warnings.warn("of torch", FutureWarning, stacklevel=2)
+            return Outcome("search", False, "done")
+
+        monkeypatch.setitem(stages.RUNNERS, "search", (warns, None))
+
+        with pytest.warns(FutureWarning, match="of torch"):
+            main(["search", "--out", "o"])
 
     def test_a_mistake_of_ours_is_not_hidden(self, monkeypatch):
         def fails(*_, **__):

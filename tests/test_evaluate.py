@@ -13,11 +13,12 @@ from torch.nn import functional
 
 from autosplit.capture import capture
 from autosplit.errors import DataError, PlanError
-from autosplit.evaluate import Reference, deploy, evaluate, measure_float
+from autosplit.evaluate import Reference, answers_of, deploy, evaluate, measure_float
 from autosplit.graph import crossing_bytes, edge_memory_bytes
 from autosplit.jpeg import InputCoding
 from autosplit.measure import measure
 from autosplit.plan import Plan, PlanFile, Quantizer, quantizers
+from tests.nets import Net
 
 
 class Residual(nn.Module):
@@ -159,6 +160,16 @@ class TestDeployed:
 
         assert sent == 9 * expected
         assert file.plan.crossing_bytes == expected
+
+    def test_what_half_precision_cannot_hold_crosses_as_the_most_it_can(self, network, program):
+        """65,504 is the largest number of IEEE half precision."""
+        half = {"x": {"bits": 16, "scale": (), "zero_point": ()}}
+        file = plan_file(program, 0, half, WEIGHTS, ACTIVATIONS)
+        images = torch.tensor([1e30, -1e30, 2.0]).view(3, 1, 1, 1) * torch.ones(3, 1, 6, 6)
+        (got,), _ = deploy(program, file)(images)
+
+        with torch.no_grad():
+            assert torch.equal(got, network(images.clamp(-65504, 65504)))
 
     def test_the_images_are_left_as_they_were(self, program):
         before = IMAGES.clone()
@@ -325,6 +336,31 @@ class TestScore:
 
 
 class TestBadData:
+    @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+    def test_an_image_that_is_not_finite_is_refused(self, identity, bad):
+        images = torch.eye(4)
+        images[2, 1] = bad
+
+        with pytest.raises(DataError, match="images must be finite, got NaN or infinity"):
+            measure_float(identity, lambda: [(images, None)])
+
+    def test_an_answer_that_is_no_number_is_refused(self):
+        net = Net(lambda net, x: x / x.sum(1, keepdim=True))
+        program = capture(net, (torch.ones(1, 4),), "share")
+        images = torch.zeros(3, 4)
+
+        with pytest.raises(DataError, match=r"share must answer with numbers, .* images in 0..0"):
+            measure_float(program, lambda: [(images, None)])
+
+    def test_a_plan_that_answers_nan_is_wrong_about_that_image(self):
+        """Two of three rows are numbers; the label of the third is where NaN would be found."""
+        logits = torch.tensor([[0.0, 1.0, 2.0], [3.0, 1.0, 2.0], [0.0, math.nan, 2.0]])
+        found = answers_of((logits,), torch.tensor([2, 1, 1]), 3)
+
+        assert found.classes.tolist() == [2, 0, -1]
+        assert found.hits.tolist() == [True, False, False]
+        assert found.hits5.tolist() == [True, True, False]
+
     @pytest.mark.parametrize(("label", "shown"), [(6, 6), (-1, -1), (1000, 1000)])
     def test_a_label_that_is_no_class_is_named(self, identity, label, shown):
         with pytest.raises(DataError, match=rf"labels must be 0\.\.5, .*, got {shown}$"):

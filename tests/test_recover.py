@@ -195,6 +195,45 @@ class TestOddData:
 
         assert got.isfinite().all()
 
+    @pytest.mark.parametrize("effort", WORKING)
+    @pytest.mark.parametrize("power", [-90, 90])
+    def test_the_unit_of_the_images_does_not_matter(self, captured, effort, power):
+        """Images and biases times a power of two: the same codes, the biases times as much."""
+        _, program = captured
+        file = plan_for(program, IMAGES, 3)
+        want = recover(program, file, lambda: iter([IMAGES]), WORKING[effort])
+        net, unit = network(), 2.0**power
+        with torch.no_grad():
+            net.b.bias *= unit
+            net.fc.bias *= unit
+        grids = {n: replace(q, scale=(q.scale[0] * unit,)) for n, q in file.activations.items()}
+        file = replace(file, activations=grids)
+        program = capture(net, (IMAGES[:1],))
+        got = recover(program, file, lambda: iter([IMAGES * unit]), WORKING[effort])
+
+        for name, codes in want.codes.items():
+            assert np.array_equal(got.codes[name], codes)
+            np.testing.assert_allclose(got.biases[name] / unit, want.biases[name], rtol=1e-5)
+
+    @pytest.mark.parametrize("effort", WORKING)
+    def test_what_overflows_when_it_is_quantized_keeps_its_bias(self, effort):
+        """At one bit both weights are 3e38, and their sum is no number."""
+        net = Net(lambda net, x: net.b(net.a(x)), a=nn.Linear(2, 2), b=nn.Linear(2, 2))
+        with torch.no_grad():
+            net.a.weight.copy_(torch.tensor([[3e38, 2e38], [1.0, 2.0]]))
+        images = torch.tensor([[1.0, -1.0], [-1.0, 1.0], [1.0, 0.0]])
+        program = capture(net, (images[:1],))
+        file = plan_for(program, images, 1)
+        grid = replace(file.weights["a"], scale=(3e38, 1.0), zero_point=(0, 0))
+        activations = dict(file.activations) | {"x": replace(file.activations["x"], scale=(1.0,))}
+        activations["x"] = replace(activations["x"], zero_point=(2,))
+        file = replace(file, weights=dict(file.weights) | {"a": grid}, activations=activations)
+        images = images.abs()
+        done = recover(program, file, lambda: iter([images]), WORKING[effort])
+
+        assert done.biases["a"][0] == net.a.bias[0]
+        assert all(np.isfinite(bias).all() for bias in done.biases.values())
+
     def test_no_calibration_sample_is_refused(self, captured):
         _, program = captured
 

@@ -1,14 +1,18 @@
 """Rounding by the inputs' moment: against brute force, and never worse than to the nearest."""
 
 import itertools
+import math
 
+import hypothesis.strategies as st
 import pytest
 import torch
+from hypothesis import given
 
 from autosplit.rounding import (
     Grid,
     damped,
     improve,
+    near_one,
     output_error,
     refit,
     round_by_feedback,
@@ -115,3 +119,36 @@ def test_few_samples_are_damped_more():
 
     assert damped(moment, 100)[0, 0] == pytest.approx(4.04)
     assert damped(moment, 2)[0, 0] == pytest.approx(6)
+
+
+@given(st.floats(2.0**-126, 2.0**127, width=32), st.floats(-1, 1, width=32))
+def test_values_are_brought_near_one_without_rounding(peak, share):
+    small = torch.tensor(share) * peak
+    first, second = near_one(torch.tensor([0.0, -peak]), small)
+    factor = float(first[1]) / -peak
+
+    assert 0.5 <= -float(first[1]) <= 2
+    assert factor == 2.0 ** round(math.log2(factor))
+    assert first[0] == 0
+    assert float(second) == pytest.approx(float(small) * factor, abs=2.0**-149)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-45, torch.inf, -torch.inf, torch.nan])
+def test_values_that_have_no_size_stay_numbers(value):
+    (found,) = near_one(torch.tensor([value, 0.0]))
+
+    assert found.isfinite().all()
+    assert found[0].sign() == (0 if value != value else torch.tensor(value).sign())
+
+
+@pytest.mark.parametrize("power", [-110, -60, 60, 110])
+def test_the_units_of_weights_do_not_matter(power):
+    """All numbers are multiplied by powers of two, which is exact: no level may change."""
+    weight, moment, grid = problem(3)
+    levels, fitted = round_by_moment(weight, grid, moment)
+    powers = torch.tensor([0, power, power // 2])
+    scaled = Grid(torch.ldexp(grid.scale, powers), grid.zero_point, grid.bits)
+    got, refitted = round_by_moment(torch.ldexp(weight, powers[:, None]), scaled, moment)
+
+    assert torch.equal(got, levels)
+    assert torch.equal(refitted.scale, torch.ldexp(fitted.scale, powers))

@@ -124,6 +124,15 @@ class TestGrid:
         assert -zero * scale <= min(low, 0.0) + slack
         assert (steps - zero) * scale >= max(high, 0.0) - slack
 
+    @pytest.mark.parametrize("bits", [1, 2, 8, 16])
+    @pytest.mark.parametrize("low", [-3.4028234663852886e38, -1.0, -1e60])
+    def test_no_level_overflows_float32(self, low, bits):
+        scale, zero = grid_from_range(low, 3.4028234663852886e38, bits)
+        levels = np.float32([-zero, 2**bits - 1 - zero]) * np.float32(scale)
+
+        assert np.isfinite(levels).all()
+        assert np.ptp(levels / 2) > 1.7e38 * (1 - 1e-5)
+
     @pytest.mark.parametrize(
         ("low", "high"), [(1.0, -1.0), (math.nan, 1.0), (0.0, math.inf), (-math.inf, 0.0)]
     )
