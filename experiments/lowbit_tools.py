@@ -68,7 +68,7 @@ class Made:
 
 
 def mixed(task: Task) -> Made:
-    """Ours, widths of least distortion within the average."""
+    """Ours, widths of weights and of activations of least distortion within both averages."""
     return _ours(task, "mixed")
 
 
@@ -87,7 +87,7 @@ def _ours(task: Task, kind: str) -> Made:
     bits = task.weight_bits if kind == "mixed" else task.width()
     widths = weight_widths(program, stats, kind, bits)
     searched = time.perf_counter() - start
-    file = make_plan(program, stats, "lowbit", widths, task.activation_bits)
+    file = make_plan(program, stats, "lowbit", widths, task.activation_bits, kind)
     file = recover(program, file, lambda: iter(task.calibration), EFFORTS[task.effort])
     deployed = deploy(program, file)
     total = time.perf_counter() - start

@@ -66,13 +66,37 @@ def weight_widths(program: Program, stats: Stats, kind: str, bits: float) -> dic
     return {layer.name: DEFAULT_WIDTHS[place] for layer, place in pairs}
 
 
+def activation_widths(program: Program, stats: Stats, kind: str, bits: int) -> dict[str, int]:
+    """Width of every activation but the inputs: ``bits`` of all, or mixed with at most that mean.
+
+    The mean is over the elements of all tensors, the inputs left out.
+    """
+    layers = program.graph.layers
+    if kind == "uniform" or bits >= max(DEFAULT_WIDTHS):
+        return dict.fromkeys((layer.name for layer in layers), bits)
+    harm = [
+        [stats.distortions[layer.name, "activation", width].distortion for width in DEFAULT_WIDTHS]
+        for layer in layers
+    ]
+    elements = [program.graph.elements(layer.name) for layer in layers]
+    cost = [[count * width for width in DEFAULT_WIDTHS] for count in elements]
+    found = allocate(harm, cost, bits * sum(elements))
+    pairs = zip(layers, found.choice.tolist(), strict=True)
+    return {layer.name: DEFAULT_WIDTHS[place] for layer, place in pairs}
+
+
 def make_plan(
-    program: Program, stats: Stats, name: str, weights: dict[str, int], bits: int
+    program: Program,
+    stats: Stats,
+    name: str,
+    weights: dict[str, int],
+    bits: int,
+    kind: str = "uniform",
 ) -> PlanFile:
-    """All layers on the edge, the input at 8 bits, every other activation at ``bits``."""
+    """All layers on the edge, inputs at 8 bits, other activations at ``bits``, mixed or each."""
     graph = program.graph
     cut = graph.prefix(len(graph.layers))
-    activations = {tensor: 8 if tensor in graph.inputs else bits for tensor in cut.edge_tensors}
+    activations = dict.fromkeys(graph.inputs, 8) | activation_widths(program, stats, kind, bits)
     plan = Plan(
         name=name,
         method="scenes_bits",
