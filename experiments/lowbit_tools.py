@@ -83,7 +83,8 @@ def _ours(task: Task, kind: str) -> Made:
     program: Program = capture(task.module, (task.example,), "network")
     stats = measure(program, lambda: iter(task.calibration))
     if kind == "mixed":
-        stats = sensitivity(program, lambda: iter(task.calibration), stats)
+        finished = EFFORTS[task.effort].rounding != "nearest"
+        stats = sensitivity(program, lambda: iter(task.calibration), stats, finished=finished)
     bits = task.weight_bits if kind == "mixed" else task.width()
     widths = weight_widths(program, stats, kind, bits)
     searched = time.perf_counter() - start
