@@ -26,9 +26,9 @@ STRETCH = 1.2
 WARM_UP = 0.2
 """Share of the steps without a pull to 0 or 1."""
 BETAS = (20.0, 2.0)
-STRENGTH = 0.1
+STRENGTH = 1.0
 """Pull to 0 or 1, per weight, relative to the mean squared error at the start per output."""
-RATE = 1e-2
+RATE = 0.03
 BATCH = 256
 """Positions of one step."""
 HELD_OUT = 4

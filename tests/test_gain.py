@@ -1,0 +1,89 @@
+"""What finishing leaves of a weight's error: against the whole layer, and odd data."""
+
+import pytest
+import torch
+from torch import nn
+
+from autosplit.capture import capture
+from autosplit.gain import Gains
+from autosplit.measure import measure
+from autosplit.replay import Run, Wiring
+from autosplit.rounding import Grid, damped, output_error, round_by_moment
+from tests.nets import Net
+
+
+def correlated(count, size, seed=0):
+    """Inputs of which a few directions carry almost everything."""
+    random = torch.Generator().manual_seed(seed)
+    few = torch.randn(count, 4, generator=random) @ torch.randn(4, size, generator=random)
+    return few + 0.1 * torch.randn(count, size, generator=random)
+
+
+def gains_of(net, images):
+    program = capture(net, (images[:1],))
+    wiring = Wiring(program)
+    gains = Gains(program, wiring)
+    for batch in images.split(250):
+        gains.see(Run(wiring, (batch,), []))
+    return program, gains, measure(program, lambda: iter([images])).grids
+
+
+def linear(size=24, rows=16):
+    torch.manual_seed(0)
+    return Net(lambda net, x: net.fc(x), fc=nn.Linear(size, rows))
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_the_share_is_that_of_the_whole_layer_on_other_inputs(bits):
+    net, images = linear(), correlated(1000, 24)
+    _, gains, grids = gains_of(net, images)
+    given = grids["fc", bits]
+    grid = Grid(torch.from_numpy(given.scale), torch.from_numpy(given.zero_point), bits)
+    weight = net.fc.weight.detach()
+    x = images - images.mean(0)
+    moment = x.mT @ x / len(x)
+    levels, fitted = round_by_moment(weight, grid, damped(moment, len(x)))
+    found = output_error(weight, levels * fitted.scale[:, None], moment).sum()
+    nearest = output_error(weight, grid.nearest(weight) * grid.scale[:, None], moment).sum()
+
+    assert gains.left(("fc", "weight", bits), grids) == pytest.approx(float(found / nearest), rel=0.3)
+    assert gains.left(("fc", "weight", bits), grids) < 0.5
+
+
+def test_inputs_without_correlation_leave_little_to_gain():
+    images = torch.randn(1000, 24, generator=torch.Generator().manual_seed(0))
+    _, gains, grids = gains_of(linear(), images)
+
+    assert gains.left(("fc", "weight", 3), grids) > 0.7
+
+
+def test_activations_fine_weights_and_inputs_never_seen_keep_all_of_their_error():
+    program, gains, grids = gains_of(linear(), correlated(100, 24))
+    unseen = Gains(program, Wiring(program))
+
+    assert gains.left(("fc", "activation", 2), grids) == 1
+    assert gains.left(("fc", "weight", 6), grids) == 1
+    assert unseen.left(("fc", "weight", 2), grids) == 1
+
+
+@pytest.mark.parametrize("groups", [1, 2, 8])
+def test_convolutions_of_any_groups_have_a_share(groups):
+    torch.manual_seed(0)
+    net = Net(lambda net, x: net.a(x), a=nn.Conv2d(8, 16, 3, groups=groups))
+    smooth = nn.functional.interpolate(torch.randn(20, 8, 4, 4), 16, mode="bilinear")
+    _, gains, grids = gains_of(net, smooth)
+
+    assert 0 < gains.left(("a", "weight", 3), grids) < 0.8
+
+
+@pytest.mark.parametrize("unit", [0.0, 1e-25, 1e25, 3e38])
+def test_inputs_of_any_size_give_a_share(unit):
+    images = correlated(100, 24)
+    net = linear()
+    program = capture(net, (images[:1],))
+    wiring = Wiring(program)
+    gains = Gains(program, wiring)
+    gains.see(Run(wiring, (images / images.abs().max() * unit,), []))
+    grids = measure(program, lambda: iter([images])).grids
+
+    assert 0 <= gains.left(("fc", "weight", 3), grids) <= 1
