@@ -19,6 +19,8 @@ bench-accuracy: $(VENV)/.test
 
 bench-metric: $(VENV)/.test
 	$(BIN)/python experiments/rank_correlation.py
+	$(BIN)/python experiments/rank_correlation.py --draw spread
+	$(BIN)/python experiments/rank_correlation.py --effort fast
 
 bench: $(VENV)/.test
 	$(BIN)/python experiments/bench.py

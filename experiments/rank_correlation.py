@@ -2,10 +2,12 @@
 
     python experiments/rank_correlation.py [--model fashion-resnet] [--data fashion-mnist]
         [--assignments 200] [--images 1000] [--calibration 256] [--seed 0]
-        [--effort none|fast|good|best] [--finishing 256]
+        [--effort none|fast|good|best] [--finishing 256] [--draw independent|spread]
 
-All layers are on the edge.  Each weight and each layer's output draws its width from 2..8, every
-width as likely, independently; the network's inputs have 8 bits.  Every assignment is built by
+All layers are on the edge.  Each weight and each layer's output draws its width from 2..8; the
+network's inputs have 8 bits.  ``independent``: every width as likely, so that all assignments have
+about the same average.  ``spread``: an assignment first draws its middle, uniform over 2..8, then
+each width about that with deviation 1, as plans along a front differ.  Every assignment is built by
 ``evaluate.deploy`` and run on the test images.  Printed is Spearman's rank correlation between
 the sum of the distortions and the rise in loss (cross entropy of the labels), and between it and
 the drop in top-1.  Plans are finished by ``recover`` at an effort, on the first of the calibration
@@ -23,6 +25,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from autosplit.answers import change
 from autosplit.capture import Program, capture
 from autosplit.data import load_data
 from autosplit.evaluate import Deployed, deploy
@@ -52,13 +55,22 @@ class Assignment:
         )
 
 
-def draw(program: Program, count: int, seed: int) -> Iterator[Assignment]:
+def draw(
+    program: Program, count: int, seed: int, kind: str = "independent"
+) -> Iterator[Assignment]:
     """Random assignments."""
     random = np.random.default_rng(seed)
     graph = program.graph
     for _ in range(count):
-        weights = {name: int(random.integers(2, 9)) for name in program.weights}
-        outputs = {layer.name: int(random.integers(2, 9)) for layer in graph.layers}
+        middle = random.uniform(2, 8) if kind == "spread" else 0.0
+
+        def width(middle: float = middle) -> int:
+            if kind == "spread":
+                return int(np.clip(np.rint(random.normal(middle, 1.0)), 2, 8))
+            return int(random.integers(2, 9))
+
+        weights = {name: width() for name in program.weights}
+        outputs = {layer.name: width() for layer in graph.layers}
         yield Assignment(weights, dict.fromkeys(graph.inputs, 8) | outputs)
 
 
@@ -74,14 +86,17 @@ def build(
     return deploy(program, recover(program, file, lambda: iter(calibration), EFFORTS[effort]))
 
 
-def score(answers: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
-    """Mean loss and top-1 of (logits, labels)."""
-    loss = hits = seen = 0.0
-    for logits, labels in answers:
+def score(
+    answers: Iterable[Tensor], exact: list[Tensor], test: Labelled
+) -> tuple[float, float, float]:
+    """Mean loss, top-1 and divergence from the float network of batches of logits."""
+    loss = hits = seen = moved = 0.0
+    for logits, before, (_, labels) in zip(answers, exact, test, strict=True):
         loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
         hits += float((logits.argmax(1) == labels).sum())
+        moved += change((before,), (logits,))
         seen += len(labels)
-    return loss / seen, hits / seen
+    return loss / seen, hits / seen, moved / seen
 
 
 def main() -> None:
@@ -94,6 +109,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--effort", choices=EFFORTS, default="good")
     parser.add_argument("--finishing", type=int, default=256, help="images that finish a plan")
+    parser.add_argument("--draw", choices=["independent", "spread"], default="independent")
     asked = parser.parse_args()
     model = load_model(asked.model)
     program = capture(model.module, (model.example_input,), model.name)
@@ -107,19 +123,23 @@ def main() -> None:
     test = [(x, y) for x, y in data.evaluation.batches(250) if y is not None]
     stats = measure(program, lambda: iter(calibration))
     finishing = [*torch.cat(calibration)[: asked.finishing].split(64)]
-    whole = score((program.run((x,))[0], y) for x, y in test)
+    exact = [program.run((x,))[0] for x, _ in test]
+    whole = score(exact, exact, test)
     print(f"{model.name}: float loss {whole[0]:.4f}, top-1 {100 * whole[1]:.2f} %")
-    assignments = list(draw(program, asked.assignments, asked.seed))
+    assignments = list(draw(program, asked.assignments, asked.seed, asked.draw))
     scores = []
     for assignment in assignments:
         network = build(program, stats, assignment, finishing, asked.effort)
-        scores.append(score((network(x)[0][0], y) for x, y in test))
-    rise = [loss - whole[0] for loss, _ in scores]
-    drop = [100 * (whole[1] - top1) for _, top1 in scores]
+        scores.append(score((network(x)[0][0] for x, _ in test), exact, test))
+    rise = [loss - whole[0] for loss, _, _ in scores]
+    drop = [100 * (whole[1] - top1) for _, top1, _ in scores]
+    divergence = [moved for _, _, moved in scores]
     middle = np.percentile(rise, [0, 50, 100]), np.percentile(drop, [0, 50, 100])
     print("rise in loss, least, median, most: {:.3f} {:.3f} {:.3f}".format(*middle[0]))
     print("drop in top-1, points:             {:.2f} {:.2f} {:.2f}".format(*middle[1]))
-    print(f"Spearman, {len(assignments)} assignments, {asked.effort}: with loss, with top-1")
+    moved = spearmanr(divergence, rise).statistic
+    print(f"Spearman, {len(assignments)} {asked.draw} assignments, {asked.effort}: loss, top-1")
+    print(f"divergence on the test images itself {moved:6.3f}")
     for metric in METRICS:
         finished = EFFORTS[asked.effort].rounding != "nearest"
         weighed = sensitivity(program, lambda: iter(calibration), stats, metric, finished=finished)
