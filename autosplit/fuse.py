@@ -166,7 +166,7 @@ def mark_batch_norms(graph: fx.Graph, attributes: Attributes) -> None:
     were never trained.
     """
     for node in graph.nodes:
-        if not is_call(node, *BATCH_NORMS) or arguments(node).get("training") is True:
+        if not is_call(node, *BATCH_NORMS):
             continue
         norm = arguments(node)
         parameters = [norm[name] for name in ("running_mean", "running_var", "weight")]

@@ -871,7 +871,7 @@ def test_the_first_norm_sees_the_factor_by_which_images_are_scaled(case, factor)
     network, images = trained(*NORMS[case])
     if network.norm.affine:
         with torch.no_grad():
-            network.norm.weight.copy_(torch.linspace(-1, 2, len(network.norm.weight)))
+            network.norm.weight.copy_(torch.linspace(-5, -2, len(network.norm.weight)))
     program = capture(network, (images[:1],))
 
     assert program.deviation_ratio((images * factor,)) == pytest.approx(factor, rel=0.02)
