@@ -33,6 +33,7 @@ from autosplit.precision import to_float32
 
 Watch = Callable[[str, Tensor], None]
 MAX_BATCH = 65_536
+_ALIVE = 1e-3  # of the largest deviation of a channel, below which one says nothing
 TOLERANCE = 1e-4
 """Largest error of the fused program against the network, relative to the largest output."""
 
@@ -50,6 +51,19 @@ class WeightRef:
     axis: int
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a batch norm learned of its training data.
+
+    Attributes:
+        node: Name of the node that writes its output.
+        deviation: Of that output per channel, shape (C,).
+    """
+
+    node: str
+    deviation: Tensor
+
+
 @dataclass(frozen=True)
 class Program:
     """A captured network: the fused program that runs, and the graph that describes it.
@@ -62,6 +76,7 @@ class Program:
         layouts: Tensor -> where its batch dimension is.
         batch_size: The only batch size it can run, or None if any will do.
         cast_from: Types other than float32 that the network computes in; the program does not.
+        trained: What the first batch norm with trained statistics learned; None without one.
     """
 
     graph: Graph
@@ -71,6 +86,7 @@ class Program:
     layouts: Mapping[str, BatchLayout]
     batch_size: int | None = None
     cast_from: tuple[str, ...] = ()
+    trained: Trained | None = None
 
     def weight(self, layer: str) -> Tensor:
         """The float weight that a layer stores."""
@@ -97,6 +113,29 @@ class Program:
         tensor_of = {node: tensor for tensor, node in self.nodes.items()}
         with torch.no_grad():
             return _Watched(self.module, tensor_of, watch).run(*inputs)  # type: ignore[no-any-return]
+
+    def deviation_ratio(self, inputs: Sequence[Tensor]) -> float | None:
+        """How the deviation that the first batch norm sees compares with the one it learned.
+
+        Returns:
+            The ratio's median over the channels that deviate at all; None without such a norm.
+        """
+        if self.trained is None:
+            return None
+        part = fx.Graph()
+        copied: dict[fx.Node, fx.Node] = {}
+        for node in self.module.graph.nodes:
+            copied[node] = part.node_copy(node, copied.__getitem__)
+            if node.name == self.trained.node:
+                part.output(copied[node])
+                break
+        with torch.no_grad():
+            value = fx.GraphModule(self.module, part)(*inputs)
+        value = value[0] if isinstance(value, tuple) else value
+        learned = self.trained.deviation
+        alive = learned > _ALIVE * learned.max()
+        ratio = value.movedim(1, 0).flatten(1).double().std(1, correction=0) / learned
+        return float(ratio[alive].median()) if alive.any() else None
 
     def _check_inputs(self, inputs: Sequence[Any]) -> None:
         """Refuse inputs of another number, type or shape than the network was captured with."""
@@ -286,6 +325,7 @@ def _build(
         layouts={tensor: layouts[node] for node, tensor in tensor_of.items()},
         batch_size=batch_size,
         cast_from=cast_from,
+        trained=_trained(operators),
     )
     return program, unfused
 
@@ -345,6 +385,13 @@ def _bound_batch(operators: fx.Graph) -> int | None:
     first = next(node for node in operators.nodes if node.op == "placeholder")
     size = first.meta["val"].shape[0]
     return size if isinstance(size, int) else None
+
+
+def _trained(operators: fx.Graph) -> Trained | None:
+    """What the first batch norm learned, folded or not."""
+    marked = (node for node in operators.nodes if "deviation" in node.meta)
+    first = next(marked, None)
+    return None if first is None else Trained(first.name, first.meta["deviation"])
 
 
 def _weights(groups: Sequence[Group]) -> dict[str, WeightRef]:

@@ -159,6 +159,28 @@ def _compute(node: fx.Node, constant: Mapping[fx.Node, Any]) -> Any:
     return node.target(*args, **kwargs)  # type: ignore[operator]
 
 
+def mark_batch_norms(graph: fx.Graph, attributes: Attributes) -> None:
+    """Note in ``meta`` the deviation that the output of a batch norm has on training data.
+
+    Per channel that is |gamma| sqrt(v / (v + eps)).  Statistics of mean 0 and variance 1 throughout
+    were never trained.
+    """
+    for node in graph.nodes:
+        if not is_call(node, *BATCH_NORMS):
+            continue
+        norm = arguments(node)
+        parameters = [norm[name] for name in ("running_mean", "running_var", "weight")]
+        if any(p is not None and p.op != "get_attr" for p in parameters):
+            continue
+        mean, variance, gamma = (
+            None if p is None else attributes[str(p.target)] for p in parameters
+        )
+        if mean is None or variance is None or ((mean == 0) & (variance == 1)).all():
+            continue
+        deviation = (variance / (variance + norm["eps"])).sqrt()
+        node.meta["deviation"] = deviation if gamma is None else deviation * gamma.abs()
+
+
 def fold_batch_norm(graph: fx.Graph, attributes: Attributes) -> None:
     """Fold a batch norm into the convolution or linear layer it alone reads.
 
@@ -187,6 +209,8 @@ def fold_batch_norm(graph: fx.Graph, attributes: Attributes) -> None:
             constant.meta = {**producer.meta, "val": attributes[target]}
         producer.kwargs = {**arguments(producer), "weight": new[0], "bias": new[1]}
         producer.args = ()
+        if "deviation" in node.meta:
+            producer.meta["deviation"] = node.meta["deviation"]
         for use in [user for user in node.users if user.target is getitem] or [node]:
             use.replace_all_uses_with(producer)
             graph.erase_node(use)
@@ -285,6 +309,7 @@ REWRITES: tuple[Rewrite, ...] = (
     refuse_unknown_calls,
     drop_identities,
     fold_constants,
+    mark_batch_norms,
     fold_batch_norm,
     take_first_output,
 )

@@ -136,6 +136,16 @@ class NoImages:
         )
 
 
+def value_range(prepare: Preprocess | Letterbox) -> tuple[float, float]:
+    """Return the least and the greatest value that an image can have when it is prepared.
+
+    >>> value_range(Letterbox((8, 8)))
+    (0.0, 1.0)
+    """
+    pairs = list(zip(prepare.mean, prepare.std, strict=True))
+    return min((0 - mean) / std for mean, std in pairs), max((1 - m) / s for m, s in pairs)
+
+
 def preprocess_for(shape: tuple[int, ...]) -> Callable[[Image.Image], Tensor]:
     """Return a preparation for networks that say nothing but the shape of their input."""
     if len(shape) != 4 or shape[1] not in {1, 3}:

@@ -168,6 +168,12 @@ class Looks:
         """Number of images."""
         return sum(map(len, self.parts))
 
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """Least and greatest value of the images of the first group."""
+        ends = [images.aminmax() for images, _ in self._batches(0, self.parts[0])]
+        return min(float(end.min) for end in ends), max(float(end.max) for end in ends)
+
     def after(self, seen: int) -> Iterator[Iterable[tuple[Tensor, Labels | None]]]:
         """Batches of each group, one after the other, behind the images already run.
 

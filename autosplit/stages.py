@@ -14,7 +14,7 @@ from itertools import count as count_from
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autosplit import report
+from autosplit import report, scale
 from autosplit.errors import AutoSplitWarning, PlanError, StageError, did_you_mean
 from autosplit.files import (
     read_json,
@@ -71,7 +71,7 @@ from autosplit.search.overrides import parse_override, pin
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.thin import thin
-from autosplit.stats import STATS_FILES, read_stats, write_stats
+from autosplit.stats import STATS_FILES, Stats, read_stats, write_stats
 from autosplit.summary import fastest_first, headline, pick_all, pick_file, summarize
 from autosplit.task import FLOAT, write_scores
 
@@ -169,6 +169,7 @@ def run_stats(
         )
     if meter is not None:
         stats = replace(stats, input_coding=meter.result)
+    _warn(*_odd_images(model, program, options, stats, next(images())))
     clear_stamp(folder, "stats")
     graph = graph_to_dict(program.graph)
     write_json(folder / "graph.json", "graph", graph)
@@ -455,7 +456,8 @@ def _trials(
 
     model = _load_model(measured)
     program = _capture(model, equalized=measured.equalize)
-    if graph_to_dict(program.graph) != graph_to_dict(read_graph(folder)):
+    graph = read_graph(folder)
+    if graph_to_dict(program.graph) != graph_to_dict(graph):
         raise StageError(
             f"{folder}: the network must be the one that was measured, its layers differ from "
             f"graph.json, run: autosplit stats --force --out {folder}"
@@ -469,6 +471,8 @@ def _trials(
     )
     looks = Looks.of(data.evaluation, program, measured.batch_size, measured.seed)
     calibration = few(batches_of(data.calibration, program, measured.batch_size), program)
+    seen = read_stats(folder).tensors[next(iter(graph.inputs))]
+    _warn(scale.against_calibration(looks.extremes, (seen.min, seen.max)))
 
     finishing = finishing_of(options, measured.clipping)
 
@@ -659,9 +663,37 @@ def _capture(model: Model, *, equalized: bool) -> Program:
     return equalize(program) if equalized else program
 
 
-def _warn(text: str) -> None:
+def _odd_images(
+    model: Model, program: Program, options: StatsOptions, stats: Stats, images: Tensor
+) -> Iterator[str]:
+    """Say what is odd about calibration images, if anything is.
+
+    Args:
+        model: The network.
+        program: The same, captured.
+        options: As asked for.
+        stats: What was measured.
+        images: The first batch.
+    """
+    from autosplit.preprocess import Letterbox, Preprocess, value_range
+    from autosplit.pyfile import is_python_spec
+
+    (name,) = program.graph.inputs
+    found = stats.tensors[name]
+    text = ""
+    prepare = model.preprocess
+    guessed = is_python_spec(options.model) or options.model.endswith(".pt2")
+    if isinstance(prepare, Preprocess | Letterbox) and is_python_spec(options.data) and not guessed:
+        expected = value_range(prepare)
+        text = scale.against_preparation((found.min, found.max), expected, model.name)
+    yield text or scale.against_training(program.deviation_ratio((images,)), model.name)
+    yield scale.of_one_value(name, found, stats.samples)
+
+
+def _warn(*texts: str) -> None:
     """Warn of input that is probably not what was meant."""
-    warnings.warn(text, AutoSplitWarning, stacklevel=3)
+    for text in filter(None, texts):
+        warnings.warn(text, AutoSplitWarning, stacklevel=3)
 
 
 def _links(names: tuple[str, ...]) -> dict[str, Link]:

@@ -840,3 +840,71 @@ def test_a_mask_may_be_infinite():
     program = program_of(Net(lambda net, x: F.softmax(net.a(x) + mask, 3), a=conv()))
     (answer,) = program.run((X,))
     assert answer[..., 1::2].eq(0).all()
+
+
+# ---- what a batch norm learned ----
+
+
+def trained(layer, norm, shape, unit=1.0):
+    """A layer and its norm, trained on images of one deviation; and such images."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        images = torch.randn(400, *shape) * unit
+        network = Net(lambda net, x: net.norm(net.layer(x)), layer=layer, norm=norm)
+        norm.momentum = None
+        network.train()(images)
+    return network.eval(), images
+
+
+NORMS = {
+    "folded into a convolution": (conv(4), nn.BatchNorm2d(4), (3, 8, 8)),
+    "folded into a linear layer": (nn.Linear(6, 5), nn.BatchNorm1d(5), (6,)),
+    "first in the network": (nn.Identity(), nn.BatchNorm2d(3), (3, 8, 8)),
+    "without scale and shift": (conv(4), nn.BatchNorm2d(4, affine=False), (3, 8, 8)),
+    "with a large epsilon": (conv(4), nn.BatchNorm2d(4, eps=2.0), (3, 8, 8)),
+}
+
+
+@pytest.mark.parametrize("case", NORMS)
+@pytest.mark.parametrize("factor", [0.1, 1.0, 255.0])
+def test_the_first_norm_sees_the_factor_by_which_images_are_scaled(case, factor):
+    network, images = trained(*NORMS[case])
+    if network.norm.affine:
+        with torch.no_grad():
+            network.norm.weight.copy_(torch.linspace(-5, -2, len(network.norm.weight)))
+    program = capture(network, (images[:1],))
+
+    assert program.deviation_ratio((images * factor,)) == pytest.approx(factor, rel=0.02)
+
+
+def test_of_several_norms_the_first_counts():
+    network, images = trained(conv(3), nn.BatchNorm2d(3), (3, 8, 8))
+    second = nn.BatchNorm2d(3)
+    second.running_var.fill_(100.0)
+    both = Net(lambda net, x: net.second(torch.relu(net.first(x))), first=network, second=second)
+    program = capture(both, (images[:1],))
+
+    assert program.deviation_ratio((images,)) == pytest.approx(1, rel=0.02)
+
+
+def test_channels_that_are_switched_off_do_not_count():
+    """Three of four channels learned to be constant."""
+    network, images = trained(conv(4), nn.BatchNorm2d(4), (3, 8, 8))
+    with torch.no_grad():
+        network.norm.weight.copy_(torch.tensor([1e-6, 1.0, 0.0, -1e-5]))
+    program = capture(network, (images[:1],))
+
+    assert program.deviation_ratio((images * 3,)) == pytest.approx(3, rel=0.02)
+    network.norm.weight.data.zero_()
+    assert capture(network, (images[:1],)).deviation_ratio((images,)) is None
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [nn.BatchNorm2d(4), nn.BatchNorm2d(4, track_running_stats=False), nn.GroupNorm(2, 4)],
+    ids=["not trained", "of the batch", "of the sample"],
+)
+def test_a_norm_that_learned_nothing_says_nothing(norm):
+    network = Net(lambda net, x: net.norm(net.layer(x)), layer=conv(4), norm=norm)
+
+    assert program_of(network).deviation_ratio((torch.ones(IMAGE),)) is None

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from nets import Net, fused, relative_error
+from nets import Net, batch_norm, fused, relative_error
 from torch import nn
 from torch.nn.functional import softmax
 
@@ -38,8 +38,9 @@ def types_of(program):
     return {value.dtype for value in values if isinstance(value, torch.Tensor)}
 
 
-@pytest.mark.parametrize("dtype", TYPES, ids=str)
-@pytest.mark.parametrize("same", [True, False], ids=["example of its type", "float32 example"])
+@pytest.mark.parametrize(
+    ("dtype", "same"), [(torch.float16, True), *((dtype, False) for dtype in TYPES)], ids=str
+)
 def test_it_is_the_program_of_the_network_in_float32(dtype, same):
     net = network().to(dtype)
     wide = copy.deepcopy(net).float()
@@ -66,7 +67,7 @@ def test_the_module_is_left_as_it_was():
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
-@pytest.mark.parametrize("dtype", TYPES, ids=str)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64], ids=str)
 def test_a_saved_program_is_converted_too(dtype):
     net = network().to(dtype)
     saved = torch.export.export(net, (images(1).to(dtype),), strict=False)
@@ -142,6 +143,20 @@ def test_casts_leave_no_layer_behind():
     cast = capture(Net(lambda net, x: net.body(x.half()).float(), body=body().half()), (images(1),))
 
     assert fused(cast) == ["body=conv2d"]
+
+
+def test_a_cast_before_a_norm_does_not_keep_it_from_being_folded():
+    norm = batch_norm(nn.BatchNorm2d, 4)
+    net = Net(lambda net, x: net.norm(net.body(x.half()).float()), body=body().half(), norm=norm)
+
+    assert fused(capture(net, (images(1),))) == ["body=conv2d"]
+
+
+def test_an_input_in_double_precision_becomes_float32():
+    got = capture(Net(lambda net, x: net.body(x.float()), body=body()), (images(1).double(),))
+
+    assert got.cast_from == ("float64",)
+    assert got.run((images(),))[0].dtype == torch.float32
 
 
 def test_a_cast_that_reorders_memory_still_does():

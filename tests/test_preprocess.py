@@ -1,11 +1,11 @@
-"""Letterboxes: where the image lies in the input, what is around it, and the way back."""
+"""Ranges of prepared images; letterboxes: where images lie in the input, and the way back."""
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from autosplit.preprocess import Letterbox
+from autosplit.preprocess import Letterbox, photo_preprocess, preprocess_for, value_range
 
 RED = (255, 0, 0)
 
@@ -60,3 +60,15 @@ def test_boxes_go_back_to_the_image():
     expected = torch.tensor([[0.0, 0, 100, 50], [50, 25, 75, 37.5], [0, 0, 100, 50]])
     torch.testing.assert_close(found, expected)
     assert box.back(torch.zeros(0, 4), 100, 50).shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    "prepare", [photo_preprocess((8, 8)), preprocess_for((1, 1, 8, 8)), Letterbox((8, 8))]
+)
+def test_the_range_is_that_of_black_and_of_primary_colours(prepare):
+    colours = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]
+    images = [prepare(Image.new("RGB", (8, 8), colour)) for colour in colours]
+
+    low, high = value_range(prepare)
+    assert low == pytest.approx(min(float(image.min()) for image in images), rel=1e-6)
+    assert high == pytest.approx(max(float(image.max()) for image in images), rel=1e-6)

@@ -238,6 +238,14 @@ class TestTrials:
         trials.run(self.plan(1), trials.reference())
         assert images.read == 2 * self.COUNT
 
+    def test_the_first_group_says_what_range_images_have(self, trials, images):
+        """Images are their own numbers; the group is kept for when it is run."""
+        first = trials.looks.parts[0]
+
+        assert trials.looks.extremes == (min(first), max(first))
+        trials.reference()
+        assert images.read == self.COUNT
+
     def test_images_that_went_missing_are_noticed(self, trials, images):
         images.batches = lambda size, places: iter([])
         with pytest.raises(DataError, match="must give the same 1000 images on each pass"):
