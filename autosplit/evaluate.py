@@ -15,7 +15,7 @@ from torch import Tensor, fx
 
 from autosplit.capture import Program
 from autosplit.errors import DataError, PlanError
-from autosplit.fakequant import dequantize, fake_quantize_, quantize
+from autosplit.fakequant import dequantize, fake_quantize_, quantize, quantize_to_levels
 from autosplit.graph import Cut, packed_bytes
 from autosplit.images import Labels
 from autosplit.integers import IntegerWeight, lower
@@ -233,9 +233,9 @@ def integer_weight(program: Program, file: PlanFile, layer: str) -> IntegerWeigh
                 f"{layer}: codes must have the shape {tuple(weight.shape)} of the weight, "
                 f"the plan has {tuple(codes.shape)}"
             )
+        levels = codes.float().sub_(zero.view(shape))
     else:
-        codes = quantize(weight, scale, zero, integers.bits, axis)
-    levels = codes.float() - zero.view(shape)
+        levels = quantize_to_levels(weight, scale, zero, integers.bits, axis).float()
     given = file.biases.get(layer)
     bias = None if given is None else torch.from_numpy(given)
     return IntegerWeight(levels, scale.double(), axis, bias)

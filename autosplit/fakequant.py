@@ -86,9 +86,24 @@ def quantize(
     Raises:
         PlanError: The width, the scale or the zero point is out of range.
     """
-    scale, zero_point = _grid(scale, zero_point, bits, axis, x.dim())
-    levels = _clamp_(torch.div(x, scale).round_(), zero_point, _steps(bits))
+    levels = quantize_to_levels(x, scale, zero_point, bits, axis)
+    _, zero_point = _grid(scale, zero_point, bits, axis, x.dim())
     return levels.add_(zero_point).to(torch.uint8 if bits <= 8 else torch.int32)
+
+
+def quantize_to_levels(
+    x: Tensor,
+    scale: float | Tensor,
+    zero_point: int | Tensor,
+    bits: int,
+    axis: int | None = None,
+) -> Tensor:
+    """The integers of ``quantize`` less their zero point, in the floating type of ``x``.
+
+    Takes what ``quantize`` takes, and raises what it raises.
+    """
+    scale, zero_point = _grid(scale, zero_point, bits, axis, x.dim())
+    return _clamp_(torch.div(x, scale).round_(), zero_point, _steps(bits))
 
 
 def dequantize(
@@ -124,8 +139,9 @@ def fake_quantize(
     """
     if axis is None and isinstance(scale, float | int):
         return fake_quantize_(x.clone(memory_format=torch.preserve_format), scale, zero_point, bits)
-    scale, zero_point = _grid(scale, zero_point, bits, axis, x.dim())
-    return _clamp_(torch.div(x, scale).round_(), zero_point, _steps(bits)).mul_(scale)
+    levels = quantize_to_levels(x, scale, zero_point, bits, axis)
+    scale, _ = _grid(scale, zero_point, bits, axis, x.dim())
+    return levels.mul_(scale)
 
 
 def fake_quantize_(x: Tensor, scale: float, zero_point: int | Tensor, bits: int) -> Tensor:

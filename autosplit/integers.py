@@ -115,7 +115,7 @@ class _Lowering:
     half: Half
     weights: Mapping[str, IntegerWeight]
     graph: fx.Graph = field(default_factory=fx.Graph)
-    constants: dict[str, Tensor] = field(default_factory=dict)
+    biases: dict[str, Tensor] = field(default_factory=dict)
     values: dict[fx.Node, _Value] = field(default_factory=dict)
     reals: dict[fx.Node, fx.Node] = field(default_factory=dict)
 
@@ -126,15 +126,16 @@ class _Lowering:
             else:
                 self.values[node] = self._value(node)
         self.graph.eliminate_dead_code()
+        _merge_sums(self.graph)
         used = {str(node.target) for node in self.graph.nodes if node.op == "get_attr"}
-        kept = {name: value for name, value in self.constants.items() if name in used}
+        kept = {name: self._stored(name) for name in used}
         return Half(self.graph, kept, self.half.reads, self.half.writes)
 
     def _value(self, node: fx.Node) -> _Value:
         if node.op == "placeholder":
             return _Value(self.graph.create_node("placeholder", str(node.target)))
         if node.op == "get_attr":
-            return _Value(self._constant(str(node.target), self._stored(str(node.target))))
+            return _Value(self.graph.create_node("get_attr", str(node.target)))
         if node.target is fake_quantize_:
             return self._quantized(node)
         weight = weight_argument(node)
@@ -151,14 +152,12 @@ class _Lowering:
             return _Value(None, terms=terms)
         return _Value(self._copy(node, self._real))
 
-    def _stored(self, target: str) -> Tensor:
-        if target in self.weights:
-            return self.weights[target].real
-        return self.half.constants[target]
-
-    def _constant(self, name: str, value: Tensor) -> fx.Node:
-        self.constants[name] = value
-        return self.graph.create_node("get_attr", name)
+    def _stored(self, name: str) -> Tensor:
+        if name in self.biases:
+            return self.biases[name]
+        if name in self.weights:
+            return self.weights[name].real
+        return self.half.constants[name]
 
     def _copy(self, node: fx.Node, value_of: Callable[[fx.Node], Any]) -> fx.Node:
         args = fx.map_arg(node.args, value_of)
@@ -247,8 +246,9 @@ class _Lowering:
         copied = self._copy(node, self._real)
         if weight.bias is not None:
             name = f"{node.name}/bias"
+            self.biases[name] = weight.bias
             with self.graph.inserting_before(copied):
-                bias = self._constant(name, weight.bias)
+                bias = self.graph.create_node("get_attr", name)
             copied.kwargs = {**arguments(copied), "bias": bias}
             copied.args = ()
         return _Value(copied)
@@ -289,20 +289,18 @@ class IntegerLayer:
     Attributes:
         target: The operator.
         options: Its arguments beside input, weight and bias.
-        parts: Pieces of the input's channels with their weights, each exact in float32.
-        bias: Steps to add, shape (C,), float64, or None; inside the operator if it fits.
-        inside: Whether the operator adds the bias.
+        parts: Pieces of the input's channels with their weights, each exact in the weights' type.
+        inner: Bias that the operator adds to the first piece, shape (C,); None if it does not fit.
+        outer: Bias that is added in float64, in the shape of the result; None if there is none.
         axis: Axis of the input's channels.
-        double: Whether even one piece needs float64.
     """
 
     target: Any
     options: Mapping[str, Any]
     parts: tuple[tuple[slice, Tensor], ...]
-    bias: Tensor | None
-    inside: bool
+    inner: Tensor | None
+    outer: Tensor | None
     axis: int
-    double: bool
     __name__: str = "integer_layer"
 
     @classmethod
@@ -326,58 +324,70 @@ class IntegerLayer:
             name: Name of the operator.
         """
         options = {k: v for k, v in call.items() if k not in ("input", "weight", "bias")}
-        most = 0.0 if bias is None else float(bias.abs().max())
-        whole = _bound(levels, kept)
         axis = -1 if name == "linear" else 1
-        inside = whole + most < EXACT
-        if whole < EXACT:
-            count = 1
-        elif options.get("groups", 1) > 1:
-            return cls(target, options, ((slice(None), levels.double()),), bias, True, axis, True)
-        else:
-            count = 2
-            while any(_bound(part, kept) >= EXACT for part in levels.chunk(count, dim=1)):
-                if count >= levels.shape[1]:
-                    every = ((slice(None), levels.double()),)
-                    return cls(target, options, every, bias, True, axis, True)
-                count *= 2
-        first, parts = 0, []
-        for part in levels.chunk(count, dim=1):
-            parts.append((slice(first, first + part.shape[1]), part.contiguous()))
+        parts = _exact_parts(levels, kept, options.get("groups", 1))
+        if not parts:
+            every = ((slice(None), levels.double()),)
+            return cls(target, options, every, bias, None, axis)
+        first, pieces = 0, []
+        for part, _ in parts:
+            pieces.append((slice(first, first + part.shape[1]), part.contiguous()))
             first += part.shape[1]
-        return cls(target, options, tuple(parts), bias, inside and count == 1, axis, False)
+        if bias is None:
+            return cls(target, options, tuple(pieces), None, None, axis)
+        if bool((parts[0][1] + bias.abs() < EXACT).all()):
+            return cls(target, options, tuple(pieces), bias.float(), None, axis)
+        shape = [-1] if axis == -1 else [-1, *[1] * (levels.dim() - 2)]
+        return cls(target, options, tuple(pieces), None, bias.view(shape), axis)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Accumulators of levels (batch, ...), in float32."""
-        bias = self.bias
-        if self.double:
-            result: Tensor = self.target(x.double(), self.parts[0][1], bias, **self.options)
-            return result.float()
-        if len(self.parts) == 1:
-            inner = bias.float() if self.inside and bias is not None else None
-            total: Tensor = self.target(x, self.parts[0][1], inner, **self.options)
-            if bias is None or self.inside:
-                return total
-        else:
-            pieces = (
-                self.target(x.narrow(self.axis, w.start, w.stop - w.start), p, None, **self.options)
-                for w, p in self.parts
-            )
-            total = next(pieces).double()
-            for piece in pieces:
-                total += piece
-        if bias is not None:
-            shape = [-1] if self.axis == -1 else [-1, *[1] * (total.dim() - 2)]
-            total = total.double() + bias.view(shape)
+        (whole, levels), *others = self.parts
+        first = self._channels(x, whole) if others else x.to(levels.dtype)
+        total: Tensor = self.target(first, levels, self.inner, **self.options)
+        if len(others) > 1 or self.outer is not None:  # a sum of two rounds only once
+            total = total.double()
+        for place, levels in others:
+            total += self.target(self._channels(x, place), levels, None, **self.options)
+        if self.outer is not None:
+            total += self.outer
         return total.float()
 
+    def _channels(self, x: Tensor, place: slice) -> Tensor:
+        return x.narrow(self.axis, place.start, place.stop - place.start)
 
-def _bound(levels: Tensor, kept: tuple[int, int]) -> float:
-    """No partial sum of one output, in any order, is larger than this."""
-    rows = levels.flatten(1).double()
-    up, down = rows.clamp_min(0).sum(1), (-rows).clamp_min(0).sum(1)
+
+def _exact_parts(levels: Tensor, kept: tuple[int, int], groups: int) -> list[tuple[Tensor, Tensor]]:
+    """Slices of a weight's input channels with exact sums, and their bounds; empty if none do."""
+    count = 1
+    while True:
+        parts = [(part, bounds(part, kept)) for part in levels.chunk(count, dim=1)]
+        if all(bool((bound < EXACT).all()) for _, bound in parts):
+            return parts
+        if groups > 1 or count >= levels.shape[1]:
+            return []
+        count *= 2
+
+
+def bounds(levels: Tensor, kept: tuple[int, int]) -> Tensor:
+    """What no partial sum of an output channel, in any order, can pass.
+
+    Args:
+        levels: Weight levels, shape (C, channels, ...), float32.
+        kept: Least and greatest input level.
+
+    Returns:
+        Magnitudes, shape (C,), float64; exact below ``EXACT``, else at least that.
+    """
     low, high = -min(kept[0], 0), max(kept[1], 0)
-    return float(torch.maximum(up * high + down * low, up * low + down * high).max())
+    rows = levels.flatten(1)
+    found = []
+    for some in torch.split(rows, max(BLOCK // rows.shape[1], 1)):
+        positive = some.clamp_min(0)
+        up = positive.sum(1).double()
+        down = positive.sub_(some).sum(1).double()
+        found.append(torch.maximum(up * high + down * low, up * low + down * high))
+    return torch.cat(found)
 
 
 def to_levels_(x: Tensor, step: float, low: int, high: int) -> Tensor:
@@ -394,17 +404,7 @@ def requantize(x: Tensor, factor: float, low: int, high: int) -> Tensor:
 
 def requantize_(x: Tensor, factor: Tensor, low: int, high: int, axis: int) -> Tensor:
     """Levels of accumulators: round(x * factor of the channel), clamped; overwrites ``x``."""
-    if axis == 1 and x.is_contiguous() and x.dim() > 2:
-        rows = x.view(-1, math.prod(x.shape[2:]))
-        factors = factor.repeat(len(x)).unsqueeze(1)
-        count = max(BLOCK // rows.shape[1], 1)
-        split = zip(torch.split(rows, count), torch.split(factors, count), strict=True)
-        blocks: list[tuple[Tensor, Tensor]] = list(split)
-    else:
-        shape = [1] * x.dim()
-        shape[axis] = -1
-        blocks = [(x, factor.view(shape))]
-    for block, factors in blocks:
+    for block, factors in _by_channel(x, factor, axis):
         block.mul_(factors).round_().clamp_(low, high)
     return x
 
@@ -420,6 +420,63 @@ def requantize_sum(
     for a, b, out in zip(*pieces, strict=True):
         torch.mul(a, x_factor, out=out).add_(b * y_factor).round_().clamp_(low, high)
     return result
+
+
+@dataclass(frozen=True, eq=False)
+class AccumulatedSum:
+    """``requantize_`` of accumulators, then ``requantize_sum``, in one pass over memory.
+
+    Attributes:
+        factor, low, high, axis: Of the accumulators.
+        factors: Of their levels, and of the levels that are added.
+        kept: Least and greatest level of the sum.
+    """
+
+    factor: Tensor
+    low: int
+    high: int
+    axis: int
+    factors: tuple[float, float]
+    kept: tuple[int, int]
+    __name__: str = "accumulated_sum"
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        """Levels of the sum of accumulators and levels; overwrites ``x``."""
+        if not (x.is_contiguous() and y.is_contiguous() and x.shape == y.shape):
+            x = requantize_(x, self.factor, self.low, self.high, self.axis)
+            return requantize_sum(x, y, *self.factors, *self.kept)
+        pieces = _by_channel(x, self.factor, self.axis), _by_channel(y, self.factor, self.axis)
+        for (block, factors), (other, _) in zip(*pieces, strict=True):
+            block.mul_(factors).round_().clamp_(self.low, self.high)
+            block.mul_(self.factors[0]).add_(other * self.factors[1]).round_().clamp_(*self.kept)
+        return x
+
+
+def _merge_sums(graph: fx.Graph) -> None:
+    """Requantize accumulators that only a sum reads where they are added."""
+    for node in graph.find_nodes(op="call_function", target=requantize_sum):
+        x, y, x_factor, y_factor, *kept = node.args
+        for one, other, factors in ((x, y, (x_factor, y_factor)), (y, x, (y_factor, x_factor))):
+            if one.target is requantize_ and len(one.users) == 1 and one is not other:
+                accumulators, factor, low, high, axis = one.args
+                node.target = AccumulatedSum(factor, low, high, axis, factors, tuple(kept))
+                node.args = (accumulators, other)
+                graph.erase_node(one)
+                break
+
+
+def _by_channel(x: Tensor, factor: Tensor, axis: int) -> list[tuple[Tensor, Tensor]]:
+    """Views of a tensor that stay in cache, each with the factors (C,) of its channels."""
+    inner = math.prod(x.shape[axis + 1 :])
+    if not x.is_contiguous():
+        return [(x, factor.view(-1, *[1] * (x.dim() - axis - 1)))]
+    block = BLOCK * torch.get_num_threads()  # each thread's share stays in its core's cache
+    if inner == 1:
+        count = max(block // len(factor), 1)
+        return [(block, factor) for block in torch.split(x.view(-1, len(factor)), count)]
+    rows, count = x.view(-1, inner), max(block // inner, 1)
+    factors = factor.repeat(len(rows) // len(factor)).unsqueeze(1)
+    return list(zip(torch.split(rows, count), torch.split(factors, count), strict=True))
 
 
 def _times_channels(x: Tensor, factor: Tensor, axis: int) -> Tensor:

@@ -9,12 +9,14 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from autosplit.capture import capture
 from autosplit.evaluate import deploy
 from autosplit.graph import crossing_bytes, edge_memory_bytes
-from autosplit.integers import EXACT, IntegerLayer, integer_bias
+from autosplit.integers import EXACT, IntegerLayer, bounds, integer_bias
 from autosplit.measure import measure
 from autosplit.plan import Plan, PlanFile, quantizers
 from tests.nets import Net
@@ -182,16 +184,66 @@ def test_a_network_with_a_skip_a_concatenation_and_a_pool_equals_its_integer_exe
     np.testing.assert_array_equal(got.numpy(), real(want, q["fc"]))
 
 
+RANGES = ((0, 255), (-255, 0), (-128, 127), (-3, 252), (0, 3))
+
+
+@st.composite
+def rows_near_the_bound(draw):
+    """Weight levels (2, K) and an input range; the first row's bound is one step from 2^24."""
+    kept = draw(st.sampled_from(RANGES))
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    w = rng.integers(128, 256, (2, EXACT // (32 * np.abs(kept).max())))
+    w *= np.where(rng.random(w.shape) < draw(st.sampled_from([0, 0.5, 1])), -1, 1)
+    count = int(np.argmax(bounds_by_hand(w, kept)[0] >= EXACT))
+    every = np.repeat(w[:1, : count + 1], 256, axis=0)
+    every[:, -1] = np.arange(256) * np.sign(every[0, -1])
+    last = np.searchsorted(bounds_by_hand(every, kept)[:, -1], EXACT) - draw(st.integers(0, 1))
+    w[0, count] = every[min(last, 255), -1]
+    return w[:, : count + 1], kept
+
+
+def bounds_by_hand(w, kept):
+    """Largest sums of the first products of a row, inputs being free, shape (rows, K)."""
+    products = np.stack([0 * w, w * kept[0], w * kept[1]])
+    return np.maximum(np.cumsum(products.max(0), 1), np.cumsum(-products.min(0), 1))
+
+
 class TestExactSums:
-    @pytest.mark.parametrize("channels", [900, 4000])
-    def test_sums_beyond_float32_are_exact_in_parts(self, channels):
+    @settings(max_examples=30, deadline=None)
+    @given(rows_near_the_bound())
+    def test_bounds_are_exact_below_the_limit_and_never_below_it_else(self, case):
+        w, kept = case
+        want = bounds_by_hand(w, kept)[:, -1]
+        got = bounds(torch.tensor(w).float(), kept).numpy()
+
+        np.testing.assert_array_equal(got[want < EXACT], want[want < EXACT])
+        assert (got[want >= EXACT] >= EXACT).all()
+
+    @settings(max_examples=30, deadline=None)
+    @given(rows_near_the_bound(), st.integers(-3, 3), st.sampled_from([0, 1, 2**20, 2**24, 2**30]))
+    def test_the_worst_inputs_of_a_layer_near_the_limit_are_summed_exactly(self, case, step, size):
+        w, (low, high) = case
+        worst = np.where(w[0] > 0, high, low)
+        x = np.stack([worst, np.where(w[0] > 0, low, high), np.sort(worst)])
+        b = np.array([size + step, -size + step])
+        kernel, (levels, bias) = torch.ops.aten.linear.default, map(torch.tensor, (w, b))
+        layer = IntegerLayer.of(kernel, {}, levels.float(), bias.double(), (low, high), "linear")
+
+        np.testing.assert_array_equal(
+            layer(torch.tensor(x).float()).numpy(), (x @ w.T + b).astype(np.float32)
+        )
+
+    @pytest.mark.parametrize("most", [0, 1, 2**28])
+    @pytest.mark.parametrize("channels", [350, 900, 4000])
+    def test_sums_beyond_float32_are_exact_in_parts(self, channels, most):
         """255 * 255 * 900 is more than 2^24: float32 alone would lose the last bits."""
         rng = np.random.default_rng(channels)
         x = rng.integers(200, 256, (3, channels, 2, 2))
         w = rng.integers(200, 256, (5, channels, 1, 1))
-        b = rng.integers(-(2**28), 2**28, 5)
+        b = rng.integers(-most, most + 1, 5)
         kernel = torch.ops.aten.conv2d.default
-        levels, bias = torch.tensor(w).float(), torch.tensor(b).double()
+        levels = torch.tensor(w).float()
+        bias = torch.tensor(b).double() if most else None
         layer = IntegerLayer.of(kernel, {}, levels, bias, (0, 255), "conv2d")
         want = np.einsum("nchw,oc->nohw", x, w[:, :, 0, 0]) + b.reshape(1, -1, 1, 1)
 
