@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, fx
 
-from autosplit.capture import Program
+from autosplit.capture import Program, Trained
 from autosplit.operators import arguments, is_call
 
 ROUNDS = 20
@@ -122,7 +122,25 @@ def equalize(program: Program) -> Program:
         if node.op == "get_attr"
     }
     module = fx.GraphModule(kept, program.module.graph)
-    return replace(program, module=module, graph=replace(program.graph, equalized=True))
+    trained = _scaled(program, module)
+    graph = replace(program.graph, equalized=True)
+    return replace(program, module=module, graph=graph, trained=trained)
+
+
+def _scaled(program: Program, module: fx.GraphModule) -> Trained | None:
+    """What the first batch norm learned of the layer before it, for the layer's new weight."""
+    trained = program.trained
+    if trained is None:
+        return None
+    node = next(node for node in module.graph.nodes if node.name == trained.node)
+    constant = arguments(node).get("weight")
+    if not (is_call(node, "conv2d", "linear") and isinstance(constant, fx.Node)):
+        return trained
+    old, new = (
+        getattr(part, str(constant.target)).flatten(1).abs().amax(1).to(trained.deviation.dtype)
+        for part in (program.module, module)
+    )
+    return replace(trained, deviation=trained.deviation * torch.where(old > 0, new / old, 1.0))
 
 
 def _scale(pair: Pair, values: dict[str, Tensor]) -> float:

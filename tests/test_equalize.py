@@ -143,6 +143,25 @@ def test_a_chain_of_three_settles():
     np.testing.assert_allclose(b.abs().amax((1, 2, 3)), c.abs().amax((0, 2, 3)), rtol=0.01)
 
 
+def test_what_the_first_norm_learned_is_of_the_new_weight():
+    """Images of the scale of training have the same ratio before and after."""
+    torch.manual_seed(0)
+    net = uneven(
+        Net(
+            lambda net, x: net.b(net.norm(net.a(x)).relu()),
+            a=nn.Conv2d(3, 8, 3),
+            norm=nn.BatchNorm2d(8),
+            b=nn.Conv2d(8, 4, 3),
+        )
+    )
+    net.train()(IMAGES)
+    program = capture(net.eval(), (IMAGES[:1],))
+    ratio = program.deviation_ratio((IMAGES,))
+
+    assert ratio is not None
+    assert equalize(program).deviation_ratio((IMAGES,)) == pytest.approx(ratio, rel=1e-4)
+
+
 def test_a_plan_of_the_equalized_network_runs_on_no_other():
     program = capture(CHAINS["relu"], (IMAGES[:1],))
 
