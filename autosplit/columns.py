@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, fx
-from torch.nn.functional import pad
 
 from autosplit.operators import arguments, is_call
 
@@ -50,9 +49,14 @@ def gather(
     row = (place // columns_out % rows_out * sh).view(-1, 1, 1) + dh * torch.arange(kh).view(-1, 1)
     column = (place % columns_out * sw).view(-1, 1, 1) + dw * torch.arange(kw)
     groups = call["groups"]
+    row, column = row - ph, column - pw
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    row, column = row.clamp(0, height - 1), column.clamp(0, width - 1)
     found = []
     for x in values:
-        patches = pad(x, (pw, pw, ph, ph)).permute(0, 2, 3, 1)[image, row, column]
+        patches = x.permute(0, 2, 3, 1)[image, row, column]
+        if not inside.all():  # the padding is zeros
+            patches = torch.where(inside[..., None], patches, 0.0)
         grouped = patches.unflatten(3, (groups, channels // groups))
         found.append(grouped.permute(3, 0, 4, 1, 2).flatten(2))
     return found

@@ -474,7 +474,9 @@ def _vertex(costs: Tensor, index: Tensor, reach: Tensor) -> Tensor:
     rise_left, rise_right = low - middle, high - middle  # neither is negative
     curve = right * rise_left - left * rise_right
     shift = 0.5 * (right.square() * rise_left - left.square() * rise_right) / curve
-    return torch.where(inner & (curve > 0), shift, 0.0)
+    # Exactly it lies between the neighbours; where costs are flat, rounding puts it anywhere.
+    shift = torch.minimum(torch.maximum(shift, left), right)
+    return torch.where(inner & (curve > 0), shift, 0.0).nan_to_num(0.0)
 
 
 def _exact(

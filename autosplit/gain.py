@@ -9,9 +9,10 @@ and some columns (inputs); what is left of the error on positions kept aside is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor, fx
 
@@ -27,10 +28,10 @@ COARSE = 5
 """Widest weights that are tried, bits; what finer ones do is little either way."""
 ROWS = 32
 """Output channels that are tried, over all groups."""
-COLUMNS = 512
+COLUMNS = 128
 """Inputs of each that are tried."""
 _LEAST, _MOST, _FAR = 1e-30, 1e30, 1e6
-POSITIONS = 4096
+POSITIONS = 1024
 """Positions of a batch that are looked at."""
 
 
@@ -84,7 +85,7 @@ class Gains:
         self._program = program
         self._random = torch.Generator().manual_seed(seed)
         self._parts = dict(self._choose(wiring))
-        self._found: dict[tuple[str, int], float] = {}
+        self._found: dict[str, dict[int, float]] = {}
 
     def _choose(self, wiring: Wiring) -> Iterator[tuple[str, _Part]]:
         for layer in self._program.weights:
@@ -121,24 +122,33 @@ class Gains:
         layer, role, bits = key
         if role == "activation" or bits > COARSE or layer not in self._parts:
             return 1.0
-        if (layer, bits) not in self._found:
-            self._found[layer, bits] = self._measure(layer, grids[layer, bits], bits)
-        return self._found[layer, bits]
+        if layer not in self._found:
+            widths = [b for name, b in grids if name == layer and b <= COARSE]
+            self._found[layer] = self._measure(layer, [grids[layer, b] for b in widths], widths)
+        return self._found[layer][bits]
 
-    def _measure(self, layer: str, given: WeightGrid, bits: int) -> float:
+    def _measure(
+        self, layer: str, given: Sequence[WeightGrid], widths: Sequence[int]
+    ) -> dict[int, float]:
+        """Shares of one layer at some widths, all of them rounded at once."""
         part = self._parts[layer]
         if min(part.counts) == 0:
-            return 1.0
+            return dict.fromkeys(widths, 1.0)
         weight = self._program.weight(layer)
         groups = int(arguments(part.node).get("groups", 1))
-        shape = groups, len(weight) // groups
-        places = part.groups[:, None], part.rows[None, :]
+        shape = len(widths), groups, len(weight) // groups
+        places = slice(None), part.groups[:, None], part.rows[None, :]
         scale, zero = (
-            torch.from_numpy(value).view(shape)[places] for value in (given.scale, given.zero_point)
+            torch.from_numpy(np.stack(values)).view(shape)[places]
+            for values in ([g.scale for g in given], [g.zero_point for g in given])
         )
-        flat = weight.flatten(1).view(*shape, -1)[places][..., part.columns]
-        grid, (fit, other) = Grid(scale, zero, bits), (part.moment(0), part.moment(1))
-        levels, fitted = round_by_moment(flat, grid, damped(fit, part.counts[0]))
-        found = output_error(flat, levels * fitted.scale[..., None], other).sum()
-        nearest = output_error(flat, grid.nearest(flat) * scale[..., None], other).sum()
-        return min(max(float(found / nearest), 0.0), 1.0) if float(nearest) > 0 else 1.0
+        flat = weight.flatten(1).view(*shape[1:], -1)[places[1:]][..., part.columns]
+        flat = flat.expand(len(widths), *flat.shape).contiguous()
+        fit, other = part.moment(0), part.moment(1)
+        fit = damped(fit, part.counts[0]).expand(len(widths), *fit.shape).contiguous()
+        grid = Grid(scale, zero, torch.tensor(widths).view(-1, 1, 1))
+        levels, fitted = round_by_moment(flat, grid, fit)
+        found = output_error(flat, levels * fitted.scale[..., None], other).sum((1, 2))
+        nearest = output_error(flat, grid.nearest(flat) * scale[..., None], other).sum((1, 2))
+        shares = torch.where(nearest > 0, found / nearest, 1.0).nan_to_num(1.0).clamp(0, 1)
+        return dict(zip(widths, shares.tolist(), strict=True))

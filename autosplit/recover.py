@@ -286,7 +286,7 @@ def target_weight(weight: Tensor, exact: Tensor, rough: Tensor) -> tuple[Tensor,
     exact, rough = exact - exact.mean(-2, keepdim=True), rough - rough.mean(-2, keepdim=True)
     moment = damped(rough.mT @ rough / count, count)
     cross = (exact - rough).mT @ rough / count
-    change = torch.linalg.solve(moment, (weight @ cross).mT).mT
+    change = torch.cholesky_solve((weight @ cross).mT, torch.linalg.cholesky(moment)).mT
     return weight + change, moment
 
 

@@ -31,12 +31,12 @@ class Grid:
     Attributes:
         scale: Step, shape (..., C), positive.
         zero_point: Integer that stands for zero, shape (..., C).
-        bits: Width.
+        bits: Width, one or of a shape that broadcasts to that of the scale.
     """
 
     scale: Tensor
     zero_point: Tensor
-    bits: int
+    bits: int | Tensor
 
     def nearest(self, values: Tensor) -> Tensor:
         """Level nearest to each value of shape (..., C, K), counted in steps from zero."""
@@ -105,8 +105,8 @@ def round_by_feedback(weight: Tensor, grid: Grid, moment: Tensor) -> Tensor:
     columns = order[..., None, :].expand_as(weight)
     sorted_ = moment.gather(-2, order[..., :, None].expand_as(moment))
     sorted_ = sorted_.gather(-1, order[..., None, :].expand_as(moment))
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(sorted_))
-    upper = torch.linalg.cholesky(inverse, upper=True).contiguous().numpy()
+    root = inverse_root(sorted_)
+    upper = root.numpy()
     rest = weight.gather(-1, columns).numpy()
     levels = np.empty_like(rest)
     step, (low, high) = grid.scale.numpy(), (end.numpy() for end in grid.ends)
@@ -119,8 +119,21 @@ def round_by_feedback(weight: Tensor, grid: Grid, moment: Tensor) -> Tensor:
             error = (column - level * step) / upper[..., k, k][..., None]
             levels[..., k], errors[..., k - first] = level, error
             rest[..., k:last] -= error[..., None] * upper[..., k, None, k:last]
-        rest[..., last:] -= errors @ upper[..., first:last, last:]
+        after = torch.from_numpy(errors) @ root[..., first:last, last:]
+        torch.from_numpy(rest)[..., last:].sub_(after)
     return torch.empty_like(weight).scatter_(-1, columns, torch.from_numpy(levels))
+
+
+def inverse_root(moment: Tensor) -> Tensor:
+    """Upper triangular U with U^T U the inverse of a positive definite H, shape (..., K, K).
+
+    From one Cholesky factor of H with its order reversed, J H J = L L^T: U = J L^-1 J.
+    """
+    lower = torch.linalg.cholesky(moment.flip(-2, -1))
+    eye = torch.eye(moment.shape[-1], dtype=moment.dtype).expand_as(moment)
+    inverse = torch.linalg.solve_triangular(lower, eye, upper=False)
+    found: Tensor = inverse.flip(-2, -1).contiguous()
+    return found
 
 
 def improve(weight: Tensor, grid: Grid, moment: Tensor, levels: Tensor, sweeps: int) -> Tensor:
@@ -157,7 +170,7 @@ def improve(weight: Tensor, grid: Grid, moment: Tensor, levels: Tensor, sweeps: 
             change = (found[..., first:last] - before) * step[..., None]
             if change.any():
                 moved = True
-                slope -= change @ h[..., first:last, :]
+                torch.from_numpy(slope).sub_(torch.from_numpy(change) @ moment[..., first:last, :])
         if not moved:
             break
     return torch.from_numpy(found)

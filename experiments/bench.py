@@ -158,7 +158,7 @@ def bench_evaluate(setting: Setting) -> None:
 
         ours, plain = setting.race(run, setting.forward)
         what = f"evaluate {plan.name} ({len(plan.edge)} edge layers) / float network"
-        report(what, ours, plain, "at most 1.5")
+        report(what, ours, plain, "at most 1.3")
 
 
 def bench_metrics(setting: Setting) -> None:

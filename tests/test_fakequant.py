@@ -358,3 +358,16 @@ def test_constant_activation_has_no_error(value):
 def test_bad_histogram_is_refused(counts, edges):
     with pytest.raises(DataError, match="histogram"):
         activation_clips(counts, edges)
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_no_step_is_longer_than_the_greatest_weight_twice(bits):
+    """Dead channels have costs that are flat, where a parabola's vertex may lie anywhere."""
+    random = torch.Generator().manual_seed(0)
+    weight = torch.randn(200, 25, generator=random) * torch.logspace(-38, 0, 200)[:, None]
+    weight[:20, 1:] = 0
+    weight[20:40] = weight[20:40, :1]
+    peak = weight.abs().amax(1).clamp_min(2.0**-126)
+    (grid,) = weight_grids(weight, 0, (bits,)).values()
+
+    assert (torch.from_numpy(grid.scale) <= 2 * peak).all()
