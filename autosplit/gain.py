@@ -63,8 +63,8 @@ class _Part:
         chosen = (chosen / self.unit).clamp(-_FAR, _FAR)
         for half in range(2):
             x = chosen[:, half::2]
-            if self.counts[half] == 0:
-                self.sums.append(torch.zeros_like(x[:, 0]))
+            if len(self.sums) == half:
+                self.sums.append(x.new_zeros(len(x), x.shape[2]))
                 self.products.append(x.new_zeros(len(x), x.shape[2], x.shape[2]))
             self.counts[half] += x.shape[1]
             self.sums[half] += x.sum(1)
