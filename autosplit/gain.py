@@ -62,7 +62,7 @@ class _Part:
         self.unit = self.unit or min(max(float(chosen.abs().max()), _LEAST), _MOST)
         chosen = (chosen / self.unit).clamp(-_FAR, _FAR)
         for half in range(2):
-            x = chosen[:, half::2]
+            x = chosen[:, half::2].double()  # or what is small beside the mean would be lost
             if len(self.sums) == half:
                 self.sums.append(x.new_zeros(len(x), x.shape[2]))
                 self.products.append(x.new_zeros(len(x), x.shape[2], x.shape[2]))
@@ -74,7 +74,7 @@ class _Part:
         """Second moments about the mean, shape (G, K, K)."""
         count = max(self.counts[half], 1)
         mean = self.sums[half] / count
-        return self.products[half] / count - mean[:, :, None] * mean[:, None, :]
+        return (self.products[half] / count - mean[:, :, None] * mean[:, None, :]).float()
 
 
 class Gains:
