@@ -17,7 +17,15 @@ from torch import nn
 from autosplit.capture import capture
 from autosplit.evaluate import deploy
 from autosplit.graph import crossing_bytes, edge_memory_bytes
-from autosplit.integers import EXACT, IntegerLayer, bounds, integer_bias
+from autosplit.integers import (
+    EXACT,
+    AccumulatedSum,
+    IntegerLayer,
+    bounds,
+    integer_bias,
+    requantize_,
+    requantize_sum,
+)
 from autosplit.measure import measure
 from autosplit.plan import Plan, PlanFile, quantizers
 from tests.nets import Net
@@ -219,6 +227,32 @@ def test_a_network_with_a_skip_a_concatenation_and_a_pool_equals_its_integer_exe
         network.fc, pooled.reshape(6, -1), out.scale[0], w["fc"], q["fc"], relu=False
     )
     np.testing.assert_array_equal(got.numpy(), real(want, q["fc"]))
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 5, 7), (2, 8, 300, 500), (40_000, 8), (3, 50, 8)])
+@pytest.mark.parametrize("layout", ["dense", "permuted", "mixed"])
+def test_accumulators_are_requantized_and_added_alike_in_any_layout(shape, layout):
+    """In blocks, where memory is in order, or at once: the same as whole arrays in numpy."""
+    rng = np.random.default_rng(0)
+    axis = 1 if len(shape) == 4 else len(shape) - 1
+    x, y = rng.integers(-(2**23), 2**23, shape), rng.integers(-100, 156, shape)
+    factor = rng.uniform(1e-6, 1e-4, 8).astype(np.float32)
+    along = factor.reshape(-1, *[1] * (len(shape) - axis - 1))
+    levels = np.clip(np.round(x.astype(np.float32) * along), -90, 140)
+    terms = levels * np.float32(0.7), y.astype(np.float32) * np.float32(1.3)
+    want = np.clip(np.round(terms[0] + terms[1]), 0, 200)
+
+    def tensor(values, *, moved):
+        dense = torch.tensor(values).float()
+        return dense.transpose(0, -1).contiguous().transpose(0, -1) if moved else dense
+
+    one, other = (tensor(v, moved=layout == kind) for v, kind in ((x, "permuted"), (y, "mixed")))
+    channels = torch.tensor(factor)
+    both = AccumulatedSum(channels, -90, 140, axis, (0.7, 1.3), (0, 200))(one.clone(), other)
+    apart = requantize_(one, channels, -90, 140, axis)
+    np.testing.assert_array_equal(both.numpy(), want)
+    np.testing.assert_array_equal(apart.numpy(), levels)
+    np.testing.assert_array_equal(requantize_sum(apart, other, 0.7, 1.3, 0, 200).numpy(), want)
 
 
 RANGES = ((0, 255), (-255, 0), (-128, 127), (-3, 252), (0, 3))
