@@ -8,8 +8,9 @@ weight levels w and bias b:
 
 with m = s_x s_w / s_y, rounded once to float32; round is half to even.  An addition is
 round(x_1 m_1 + x_2 m_2) with m_i = s_i / s_y, each operation rounded to float32.  A rectifier
-raises the lower end of the clamp to zero; max pooling and moving elements take the integers as
-they are, and then round(x m) with m = s_x / s_y.
+raises the lower end of the clamp to zero, and one that saturates at c (relu6, hardtanh, clamp)
+lowers the upper end to round(c / s_y); max pooling and moving elements take the integers as they
+are, and then round(x m) with m = s_x / s_y.
 Every other operator computes on the float32 values x s_x, and its result is divided by s_y,
 rounded and clamped.
 
@@ -42,6 +43,8 @@ from autosplit.partition import Half
 
 EXACT = 2**24
 """Integers up to this magnitude are exact in float32, and so are sums that stay below."""
+_EVERYTHING = (-math.inf, math.inf)
+"""Ends of a clamp that changes nothing."""
 _INT32 = 2**31 - 1
 _CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
 _POOLS = ("max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices")
@@ -80,7 +83,7 @@ class _Value:
         scale: Real value of one unit: one number, one per channel (C,), or None for real values.
         low, high: Range of the levels where ``scale`` is one number.
         axis: Axis of the channels where there is a scale for each.
-        rectified: Whether a rectifier is still to be applied.
+        window: Least and greatest real value that it is still to be clamped to.
         terms: Two values that are still to be added.
     """
 
@@ -89,12 +92,17 @@ class _Value:
     low: int = 0
     high: int = 0
     axis: int = 1
-    rectified: bool = False
+    window: tuple[float, float] = _EVERYTHING
     terms: tuple[_Value, ...] = ()
 
     @property
     def is_levels(self) -> bool:
-        return isinstance(self.scale, float) and not self.rectified
+        return isinstance(self.scale, float) and self.window == _EVERYTHING
+
+    def clamped(self, window: tuple[float, float]) -> _Value:
+        """The value after one more clamp."""
+        least, most = (min(max(end, window[0]), window[1]) for end in self.window)
+        return replace(self, window=(least, most))
 
 
 def lower(half: Half, weights: Mapping[str, IntegerWeight]) -> Half:
@@ -144,8 +152,9 @@ class _Lowering:
         sources = [arg for arg in node.all_input_nodes if holds_value(self.values[arg])]
         if len(sources) == 1:
             value = self.values[sources[0]]
-            if is_call(node, "relu") and (value.terms or value.scale is not None):
-                return replace(value, rectified=True)
+            window = _window(node)
+            if window is not None and (value.terms or value.scale is not None):
+                return value.clamped(window)
             if value.is_levels and (_moves(node) or is_call(node, *_POOLS)):
                 return replace(value, node=self._copy(node, lambda arg: self.values[arg].node))
         if is_call(node, "add") and (terms := self._terms(node)):
@@ -183,17 +192,16 @@ class _Lowering:
         else:
             factor = value.scale.float()
             result = self.graph.call_function(_times_channels, (value.node, factor, value.axis))
-        return self.graph.call_function(torch.relu, (result,)) if value.rectified else result
+        if value.window == _EVERYTHING:
+            return result
+        return self.graph.call_function(torch.clamp, (result, *value.window))
 
     def _quantized(self, node: fx.Node) -> _Value:
         """The integers of a tensor, from whatever it is computed as."""
         given: tuple[Any, ...] = node.args
         source, step, zero, bits = given
         value = self.values[source]
-        low, high = -zero, 2**bits - 1 - zero
-        result = _Value(None, float(step), low, high)
-        if value.rectified:
-            low = min(max(low, 0), high)
+        low, high = (round(min(max(end / step, -zero), 2**bits - 1 - zero)) for end in value.window)
         if value.terms:
             factors = [float(np.float32(_one(term) / step)) for term in value.terms]
             nodes = [term.node for term in value.terms]
@@ -207,7 +215,7 @@ class _Lowering:
             factors_c = (value.scale / step).float()
             args = (value.node, factors_c, low, high, value.axis)
             new = self.graph.call_function(requantize_, args)
-        return replace(result, node=new)
+        return _Value(new, float(step), low, high)
 
     def _terms(self, node: fx.Node) -> tuple[_Value, ...]:
         """The two values that are added, if both are levels of one shape; else nothing."""
@@ -264,6 +272,20 @@ def _one(value: _Value) -> float:
     return value.scale
 
 
+def _window(node: fx.Node) -> tuple[float, float] | None:
+    """Ends of the clamp that a rectifier is; None if a node is none."""
+    if is_call(node, "relu"):
+        return 0.0, math.inf
+    if is_call(node, "relu6"):
+        return 0.0, 6.0
+    if not is_call(node, "hardtanh", "clamp"):
+        return None
+    call = arguments(node)
+    least, most = call.get("min_val", call.get("min")), call.get("max_val", call.get("max"))
+    ends = -math.inf if least is None else least, math.inf if most is None else most
+    return None if any(isinstance(end, fx.Node) for end in ends) else ends
+
+
 def _moves(node: fx.Node) -> bool:
     """Whether a node moves elements and adds none but zeros."""
     if is_call(node, "pad", "constant_pad_nd"):
@@ -290,16 +312,17 @@ class IntegerLayer:
         target: The operator.
         options: Its arguments beside input, weight and bias.
         parts: Pieces of the input's channels with their weights, each exact in the weights' type.
-        inner: Bias that the operator adds to the first piece, shape (C,); None if it does not fit.
-        outer: Bias that is added in float64, in the shape of the result; None if there is none.
-        axis: Axis of the input's channels.
+        inner: Bias that the operator adds to the first piece, shape (C,), 0 where it does not fit.
+        outer: Output channels where it does not fit, and their bias in float64, in the shape of
+            the result; None if there are none.
+        axis: Axis of the input's channels, and of the result's.
     """
 
     target: Any
     options: Mapping[str, Any]
     parts: tuple[tuple[slice, Tensor], ...]
     inner: Tensor | None
-    outer: Tensor | None
+    outer: tuple[Tensor, Tensor] | None
     axis: int
     __name__: str = "integer_layer"
 
@@ -335,23 +358,29 @@ class IntegerLayer:
             first += part.shape[1]
         if bias is None:
             return cls(target, options, tuple(pieces), None, None, axis)
-        if bool((parts[0][1] + bias.abs() < EXACT).all()):
-            return cls(target, options, tuple(pieces), bias.float(), None, axis)
-        shape = [-1] if axis == -1 else [-1, *[1] * (levels.dim() - 2)]
-        return cls(target, options, tuple(pieces), None, bias.view(shape), axis)
+        fits = parts[0][1] + bias.abs() < EXACT
+        inner, outer = torch.where(fits, bias, 0).float(), None
+        if not bool(fits.all()):
+            (places,) = torch.where(~fits)
+            shape = [-1] if axis == -1 else [-1, *[1] * (levels.dim() - 2)]
+            outer = places, bias[places].view(shape)
+        return cls(target, options, tuple(pieces), inner, outer, axis)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Accumulators of levels (batch, ...), in float32."""
         (whole, levels), *others = self.parts
         first = self._channels(x, whole) if others else x.to(levels.dtype)
         total: Tensor = self.target(first, levels, self.inner, **self.options)
-        if len(others) > 1 or self.outer is not None:  # a sum of two rounds only once
+        if len(others) > 1 or (others and self.outer):  # a sum of two rounds only once
             total = total.double()
         for place, levels in others:
             total += self.target(self._channels(x, place), levels, None, **self.options)
+        result = total.float()
         if self.outer is not None:
-            total += self.outer
-        return total.float()
+            places, bias = self.outer
+            late = total.index_select(self.axis, places).double() + bias
+            result.index_copy_(self.axis, places, late.float())
+        return result
 
     def _channels(self, x: Tensor, place: slice) -> Tensor:
         return x.narrow(self.axis, place.start, place.stop - place.start)

@@ -27,6 +27,11 @@ from autosplit.task import FLOAT
 
 BATCH_ELEMENTS = 4_000_000
 """Input elements of a batch: enough to keep the cores busy, few enough to stay out of swap."""
+MOST_IMAGES = 256
+"""Images of a batch, however small they are."""
+STEP_ELEMENTS = 5_000_000
+"""Elements of a network's largest tensor in a step of an evaluation: 20 MB, since malloc (of glibc)
+hands what is above 32 MB back at once, and writing to fresh pages takes as long as computing."""
 LIVE_BYTES = 2**31
 """Memory that calibration images may take while plans are finished on them."""
 CACHE_BYTES = 2**30
@@ -161,7 +166,7 @@ class Looks:
         count = len(images) // whole * whole
         if not count:
             raise _too_few(len(images), whole)
-        return cls(images, batch_size(program, asked), looks(count, seed, whole))
+        return cls(images, step_size(program, asked), looks(count, seed, whole))
 
     @property
     def total(self) -> int:
@@ -369,8 +374,21 @@ def batch_size(program: Program, asked: int) -> int:
         asked: What was asked for, 0 for nothing.
     """
     elements = sum(program.graph.elements(name) for name in program.graph.inputs)
-    suited = min(256, max(16, BATCH_ELEMENTS // elements))
+    suited = min(MOST_IMAGES, max(16, BATCH_ELEMENTS // elements))
     return program.batch_size or asked or suited
+
+
+def step_size(program: Program, asked: int) -> int:
+    """Images per step of an evaluation: as for ``batch_size``, by the largest tensor if not asked.
+
+    Args:
+        program: The captured network.
+        asked: What was asked for, 0 for nothing.
+    """
+    graph = program.graph
+    largest = max(map(graph.elements, (*graph.inputs, *graph.by_name)))
+    suited = max(1, STEP_ELEMENTS // largest)
+    return batch_size(program, asked or min(MOST_IMAGES, suited))
 
 
 def batches_of(images: Images, program: Program, asked: int) -> Batches:

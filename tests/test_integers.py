@@ -4,6 +4,7 @@ The reference follows the words of the module: 32-bit accumulators, one float32 
 round half to even, clamp.  It shares no code with what it checks.
 """
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -16,7 +17,15 @@ from torch import nn
 from autosplit.capture import capture
 from autosplit.evaluate import deploy
 from autosplit.graph import crossing_bytes, edge_memory_bytes
-from autosplit.integers import EXACT, IntegerLayer, bounds, integer_bias
+from autosplit.integers import (
+    EXACT,
+    AccumulatedSum,
+    IntegerLayer,
+    bounds,
+    integer_bias,
+    requantize_,
+    requantize_sum,
+)
 from autosplit.measure import measure
 from autosplit.plan import Plan, PlanFile, quantizers
 from tests.nets import Net
@@ -123,6 +132,42 @@ def test_a_convolution_equals_its_integer_execution(kind, relu, seed):
     np.testing.assert_array_equal(got.numpy(), real(want, out))
 
 
+CLAMPS = {
+    "relu6": (nn.functional.relu6, 0, 6),
+    "hardtanh": (lambda x: nn.functional.hardtanh(x, -0.4, 0.7), -0.4, 0.7),
+    "clamp from below": (lambda x: torch.clamp(x, min=0.1), 0.1, None),
+    "clamp from above": (lambda x: torch.clamp(x, max=0.3), None, 0.3),
+    "clamp of a rectifier": (lambda x: torch.clamp(torch.relu(x), -1, 0.5), 0, 0.5),
+    "crossed ends": (lambda x: torch.clamp(x, 0.6, 0.2), 0.2, 0.2),
+}
+
+
+@pytest.mark.parametrize("kind", ["convolution", "sum"])
+@pytest.mark.parametrize("name", CLAMPS)
+def test_a_clamp_moves_the_ends_of_the_levels(name, kind):
+    """The grids reach further than the clamp, so that it is the clamp that ends the levels."""
+    clamp, least, most = CLAMPS[name]
+    images = 9 * torch.randn(5, 4, 9, 9, generator=torch.Generator().manual_seed(1))
+    convolution = nn.Conv2d(4, 4, 3, padding=1)
+    network = Net(lambda net, x: clamp(net.c(x) + x if kind == "sum" else net.c(x)), c=convolution)
+    program = capture(network, (images[:1],))
+    file = plan_for(program, images, 1)
+    wide = {
+        tensor: dataclasses.replace(q, bits=8, scale=(0.05,), zero_point=(100,))
+        for tensor, q in file.activations.items()
+    }
+    file = dataclasses.replace(file, activations=wide)
+    (got,), _ = deploy(program, file)(images)
+
+    grid = wide["x"]
+    x = codes(images.numpy(), grid)
+    want = layer_by_hand(convolution, x, 0.05, file.weights["c"], grid, relu=False)
+    if kind == "sum":
+        want = np.clip(want + x, -100, 155)
+    ends = [None if end is None else round(end / 0.05) for end in (least, most)]
+    np.testing.assert_array_equal(got.numpy(), real(np.clip(want, *ends), grid))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_linear_layer_equals_its_integer_execution(seed):
     images = torch.randn(7, 33, generator=torch.Generator().manual_seed(seed))
@@ -182,6 +227,32 @@ def test_a_network_with_a_skip_a_concatenation_and_a_pool_equals_its_integer_exe
         network.fc, pooled.reshape(6, -1), out.scale[0], w["fc"], q["fc"], relu=False
     )
     np.testing.assert_array_equal(got.numpy(), real(want, q["fc"]))
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 5, 7), (2, 8, 300, 500), (40_000, 8), (3, 50, 8)])
+@pytest.mark.parametrize("layout", ["dense", "permuted", "mixed"])
+def test_accumulators_are_requantized_and_added_alike_in_any_layout(shape, layout):
+    """In blocks, where memory is in order, or at once: the same as whole arrays in numpy."""
+    rng = np.random.default_rng(0)
+    axis = 1 if len(shape) == 4 else len(shape) - 1
+    x, y = rng.integers(-(2**23), 2**23, shape), rng.integers(-100, 156, shape)
+    factor = rng.uniform(1e-6, 1e-4, 8).astype(np.float32)
+    along = factor.reshape(-1, *[1] * (len(shape) - axis - 1))
+    levels = np.clip(np.round(x.astype(np.float32) * along), -90, 140)
+    terms = levels * np.float32(0.7), y.astype(np.float32) * np.float32(1.3)
+    want = np.clip(np.round(terms[0] + terms[1]), 0, 200)
+
+    def tensor(values, *, moved):
+        dense = torch.tensor(values).float()
+        return dense.transpose(0, -1).contiguous().transpose(0, -1) if moved else dense
+
+    one, other = (tensor(v, moved=layout == kind) for v, kind in ((x, "permuted"), (y, "mixed")))
+    channels = torch.tensor(factor)
+    both = AccumulatedSum(channels, -90, 140, axis, (0.7, 1.3), (0, 200))(one.clone(), other)
+    apart = requantize_(one, channels, -90, 140, axis)
+    np.testing.assert_array_equal(both.numpy(), want)
+    np.testing.assert_array_equal(apart.numpy(), levels)
+    np.testing.assert_array_equal(requantize_sum(apart, other, 0.7, 1.3, 0, 200).numpy(), want)
 
 
 RANGES = ((0, 255), (-255, 0), (-128, 127), (-3, 252), (0, 3))
@@ -250,6 +321,19 @@ class TestExactSums:
         assert np.abs(want).max() > EXACT
         np.testing.assert_array_equal(
             layer(torch.tensor(x).float()).numpy(), want.astype(np.float32)
+        )
+
+    def test_biases_that_do_not_fit_are_added_to_their_channels_alone(self):
+        rng = np.random.default_rng(0)
+        x, w = rng.integers(0, 256, (4, 30)), rng.integers(-255, 256, (6, 30))
+        b = np.array([5, 2**24 + 1, -7, -(2**31) + 1, 2**24 - 1, 0])
+        levels, bias = torch.tensor(w).float(), torch.tensor(b).double()
+        layer = IntegerLayer.of(torch.ops.aten.linear.default, {}, levels, bias, (0, 255), "linear")
+
+        assert layer.outer is not None
+        assert layer.outer[0].tolist() == [1, 3, 4]
+        np.testing.assert_array_equal(
+            layer(torch.tensor(x).float()).numpy(), (x @ w.T + b).astype(np.float32)
         )
 
     def test_a_single_grouped_channel_beyond_float32_is_summed_in_float64(self):

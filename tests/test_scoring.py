@@ -23,6 +23,7 @@ from autosplit.scoring import (
     choose,
     judge_of,
     score_all,
+    step_size,
 )
 
 SOURCE = {"model": "aa", "data": "bb"}
@@ -72,7 +73,7 @@ class Images:
 
 
 def program(fixed=None, elements=10):
-    graph = SimpleNamespace(inputs={"x": ()}, elements=lambda _: elements)
+    graph = SimpleNamespace(inputs={"x": ()}, by_name={}, elements=lambda _: elements)
     return SimpleNamespace(graph=graph, batch_size=fixed)
 
 
@@ -86,6 +87,19 @@ class TestBatches:
     )
     def test_their_size_suits_that_of_the_images(self, elements, size):
         assert batch_size(program(elements=elements), 0) == size
+
+    @pytest.mark.parametrize(
+        ("elements", "size"), [(1, 256), (50_000, 100), (800_000, 6), (10**9, 1)]
+    )
+    def test_the_steps_of_an_evaluation_suit_the_largest_tensor(self, elements, size):
+        given = program(elements=10)
+        given.graph.by_name = {"conv": None, "fc": None}
+        given.graph.elements = {"x": 10, "conv": elements, "fc": 1}.__getitem__
+
+        assert step_size(given, 0) == size
+        assert step_size(given, 7) == 7
+        given.batch_size = 4
+        assert step_size(given, 7) == step_size(given, 0) == 4
 
     def test_what_is_asked_for_counts_unless_the_network_is_bound(self):
         assert batch_size(program(), 7) == 7
