@@ -22,9 +22,10 @@ from autosplit.columns import gather, is_plain, positions_wanted
 from autosplit.errors import DataError, PlanError
 from autosplit.fakequant import fake_quantize
 from autosplit.learned import Example, learn_rounding
+from autosplit.matching import round_to_match
 from autosplit.operators import arguments, is_call, weight_argument
 from autosplit.plan import FLOAT_BITS, PlanFile, Quantizer
-from autosplit.rounding import Grid, damped, near_one, round_by_moment
+from autosplit.rounding import Grid, near_one
 
 Batch = Tensor | Sequence[Tensor]
 Rounding = Literal["nearest", "moment", "learned"]
@@ -48,6 +49,8 @@ class Recovery:
         bias: Whether the mean error of every output channel goes into the bias.
         positions: Most positions (pixels of all images) that a layer's moments are taken over.
         sweeps: How often levels and scales are improved in turn.
+        together: Most columns of a weight that are rounded as one problem, of cubic cost; a layer
+            with more is done in parts, each with the errors of the others as they are then.
         steps: Steps of gradient descent of ``learned``, for each layer.
     """
 
@@ -55,6 +58,7 @@ class Recovery:
     bias: bool = True
     positions: int = 4096
     sweeps: int = 2
+    together: int = 1024
     steps: int = 500
 
 
@@ -62,7 +66,7 @@ EFFORTS = {
     "none": Recovery("nearest", bias=False),
     "fast": Recovery("nearest"),
     "good": Recovery("moment"),
-    "best": Recovery("learned", positions=32_768, sweeps=8),
+    "best": Recovery("learned", positions=32_768, sweeps=8, together=8192),
 }
 """What ``--effort`` stands for."""
 
@@ -236,12 +240,13 @@ class _Walk:
         shape = len(exact), len(flat) // len(exact)
         grids = Grid(grid.scale.view(shape), grid.zero_point.view(shape), grid.bits)
         weight = flat.view(*shape, -1)
-        target, moment = target_weight(weight, exact, rough)
-        levels, fitted = round_by_moment(target, grids, moment, self.recovery.sweeps)
-        if self.recovery.rounding == "learned":
+        recovery = self.recovery
+        matched = round_to_match(weight, grids, exact, rough, recovery.sweeps, recovery.together)
+        levels, fitted = matched.levels, matched.grid
+        if recovery.rounding == "learned":
             rectified = all(is_call(user, "relu") for user in node.users)
             example = Example(weight, bias.view(shape), exact, rough, rectified)
-            levels = learn_rounding(example, target, fitted, levels, self.recovery.steps)
+            levels = learn_rounding(example, matched.target, fitted, levels, recovery.steps)
         return levels.view_as(flat), Grid(fitted.scale.flatten(), grid.zero_point, grid.bits)
 
     def _columns(self, node: fx.Node) -> tuple[Tensor, Tensor]:
@@ -266,28 +271,6 @@ def mean_sample(batches: Sequence[Tensor]) -> Tensor:
     """
     total = torch.stack([batch.sum(0, keepdim=True).double() for batch in batches]).sum(0)
     return (total / sum(map(len, batches))).to(batches[0].dtype)
-
-
-def target_weight(weight: Tensor, exact: Tensor, rough: Tensor) -> tuple[Tensor, Tensor]:
-    """The float weight that does on quantized inputs what a layer does on exact ones.
-
-    Least squares about the means, since the bias takes up those: with x exact and y quantized,
-    W' = W + W E[(x - y) y^T] H^-1, H = E[y y^T].
-
-    Args:
-        weight: Shape (..., C, K).
-        exact: Exact inputs, shape (..., n, K).
-        rough: Quantized ones, shape (..., n, K).
-
-    Returns:
-        W', shape (..., C, K), and H, damped, shape (..., K, K).
-    """
-    count = rough.shape[-2]
-    exact, rough = exact - exact.mean(-2, keepdim=True), rough - rough.mean(-2, keepdim=True)
-    moment = damped(rough.mT @ rough / count, count)
-    cross = (exact - rough).mT @ rough / count
-    change = torch.cholesky_solve((weight @ cross).mT, torch.linalg.cholesky(moment)).mT
-    return weight + change, moment
 
 
 def _apply(node: fx.Node, values: dict[fx.Node, list[Any]], count: int) -> list[Any]:

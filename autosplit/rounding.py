@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-BLOCK = 128
+BLOCK = 32
 """Columns whose effect on all others is applied at once."""
 DAMPING = 0.01
 """Share of the mean of H's diagonal that is added to it, so that it can be inverted."""
@@ -66,7 +66,7 @@ def near_one(*values: Tensor) -> tuple[Tensor, ...]:
     return tuple(value * factor for value in values)
 
 
-def damped(moment: Tensor, samples: int) -> Tensor:
+def damped(moment: Tensor, samples: float) -> Tensor:
     """Second moments (..., K, K), a part of their mean diagonal added; of zeros the identity.
 
     The fewer samples they were taken over, the more: what few samples leave open is then rounded to
@@ -107,21 +107,21 @@ def round_by_feedback(weight: Tensor, grid: Grid, moment: Tensor) -> Tensor:
     sorted_ = sorted_.gather(-1, order[..., None, :].expand_as(moment))
     root = inverse_root(sorted_)
     upper = root.numpy()
-    rest = weight.gather(-1, columns).numpy()
+    rest = weight.gather(-1, columns).mT.contiguous().numpy()  # what a step works on lies together
     levels = np.empty_like(rest)
     step, (low, high) = grid.scale.numpy(), (end.numpy() for end in grid.ends)
-    for first in range(0, rest.shape[-1], BLOCK):
-        last = min(first + BLOCK, rest.shape[-1])
-        errors = np.empty_like(rest[..., first:last])
+    for first in range(0, rest.shape[-2], BLOCK):
+        last = min(first + BLOCK, rest.shape[-2])
+        errors = np.empty_like(rest[..., first:last, :])
         for k in range(first, last):
-            column = rest[..., k]
+            column = rest[..., k, :]
             level = np.clip(np.rint(column / step), low, high)
             error = (column - level * step) / upper[..., k, k][..., None]
-            levels[..., k], errors[..., k - first] = level, error
-            rest[..., k:last] -= error[..., None] * upper[..., k, None, k:last]
-        after = torch.from_numpy(errors) @ root[..., first:last, last:]
-        torch.from_numpy(rest)[..., last:].sub_(after)
-    return torch.empty_like(weight).scatter_(-1, columns, torch.from_numpy(levels))
+            levels[..., k, :], errors[..., k - first, :] = level, error
+            rest[..., k:last, :] -= upper[..., k, k:last, None] * error[..., None, :]
+        after = root[..., first:last, last:].mT @ torch.from_numpy(errors)
+        torch.from_numpy(rest)[..., last:, :].sub_(after)
+    return torch.empty_like(weight).scatter_(-1, columns, torch.from_numpy(levels).mT)
 
 
 def inverse_root(moment: Tensor) -> Tensor:
@@ -151,36 +151,47 @@ def improve(weight: Tensor, grid: Grid, moment: Tensor, levels: Tensor, sweeps: 
     Returns:
         Levels, shape (..., C, K).
     """
-    found, h = levels.numpy().copy(), moment.numpy()
+    found, h = levels.mT.contiguous().numpy(), moment.numpy()
     step, (low, high) = grid.scale.numpy(), (end.numpy() for end in grid.ends)
-    slope = ((weight - levels * grid.scale[..., None]) @ moment).numpy()
+    slope = (moment @ (weight - levels * grid.scale[..., None]).mT).numpy()
     for _ in range(sweeps):
         moved = False
-        for first in range(0, found.shape[-1], BLOCK):
-            last = min(first + BLOCK, found.shape[-1])
-            own, before = slope[..., first:last].copy(), found[..., first:last].copy()
+        for first in range(0, found.shape[-2], BLOCK):
+            last = min(first + BLOCK, found.shape[-2])
+            own, before = slope[..., first:last, :].copy(), found[..., first:last, :].copy()
             for k in range(first, last):
-                now = found[..., k]
-                best = now + own[..., k - first] / (h[..., k, k][..., None] * step)
+                now = found[..., k, :]
+                best = now + own[..., k - first, :] / (h[..., k, k][..., None] * step)
                 best = np.clip(np.rint(best), low, high)
                 if (best != now).any():
                     change = (best - now) * step
-                    found[..., k] = best
-                    own -= change[..., None] * h[..., k, None, first:last]
-            change = (found[..., first:last] - before) * step[..., None]
+                    found[..., k, :] = best
+                    own -= h[..., k, first:last, None] * change[..., None, :]
+            change = (found[..., first:last, :] - before) * step[..., None, :]
             if change.any():
                 moved = True
-                torch.from_numpy(slope).sub_(torch.from_numpy(change) @ moment[..., first:last, :])
+                moment_of_block = moment[..., first:last, :].mT
+                torch.from_numpy(slope).sub_(moment_of_block @ torch.from_numpy(change))
         if not moved:
             break
-    return torch.from_numpy(found)
+    return torch.from_numpy(found).mT.contiguous()
 
 
 def refit(weight: Tensor, grid: Grid, moment: Tensor, levels: Tensor) -> Grid:
     """The grid with the scale of least error for these levels, (w H q) / (q H q) per row."""
     product = levels @ moment
-    square = (product * levels).sum(-1)
-    ratio = (product * weight).sum(-1) / square.clamp_min(1e-30)
+    return refit_scale(grid, (product * weight).sum(-1), (product * levels).sum(-1))
+
+
+def refit_scale(grid: Grid, product: Tensor, square: Tensor) -> Grid:
+    """The grid with the scale product / square of each row, where it is within 2 of what it was.
+
+    Args:
+        grid: Grid of each row, shape (..., C).
+        product: Of what is wanted and what the levels give at a scale of one, shape (..., C).
+        square: Of what the levels give at a scale of one, shape (..., C).
+    """
+    ratio = product / square.clamp_min(1e-30)
     good = (square > 0) & (ratio > 0.5 * grid.scale) & (ratio < 2 * grid.scale)
     return Grid(torch.where(good, ratio, grid.scale), grid.zero_point, grid.bits)
 

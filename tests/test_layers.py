@@ -22,7 +22,8 @@ ORDER = (
     "looks report runfolder summary sweepfile sweeptask sweepfigure sweepjobs pack "
     # ... to here
     "fakequant clipping operators fuse precision layout layers capture equalize measure partition "
-    "answers replay rounding columns gain sensitivity integers learned recover pyfile idx images "
+    "answers replay rounding columns gain sensitivity integers learned matching recover pyfile idx "
+    "images "
     "evaluate lapq finishing records "
     "networks.fashion_resnet networks.yolo_decode networks.darknet_activations "
     "networks.darknet_cfg networks.darknet_layers networks.darknet networks.darknet_weights "

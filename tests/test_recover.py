@@ -15,7 +15,7 @@ from autosplit.evaluate import deploy
 from autosplit.measure import measure
 from autosplit.operators import is_call
 from autosplit.plan import Plan, PlanFile, quantizers
-from autosplit.recover import EFFORTS, Recovery, recover, target_weight
+from autosplit.recover import EFFORTS, Recovery, recover
 from tests.nets import Net
 
 WORKING = {name: replace(found, steps=20) for name, found in EFFORTS.items() if name != "none"}
@@ -145,15 +145,6 @@ def test_the_gathered_inputs_are_those_of_unfold(captured):
     (columns,) = gather(node, [x], 10**9, torch.Generator())
 
     assert torch.equal(columns[0], unfold(x, 3, padding=1).transpose(1, 2).flatten(0, 1))
-
-
-def test_the_target_weight_undoes_a_known_distortion_of_the_inputs():
-    """Inputs that are halved need twice the weight."""
-    x = torch.randn(500, 6, generator=torch.Generator().manual_seed(0))
-    weight = torch.randn(3, 6, generator=torch.Generator().manual_seed(1))
-    target, _ = target_weight(weight, x + 3, x / 2)
-
-    assert torch.allclose(target, 2 * weight, rtol=0.03, atol=0.03)
 
 
 class TestOddData:
