@@ -1,8 +1,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := .venv-tools
 
-.PHONY: demo test test-slow bench bench-accuracy bench-metric lint yolo-weights clean
+.PHONY: demo test test-slow bench bench-accuracy bench-metric bench-toolkit lint yolo-weights clean
 
 demo: $(VENV)/.demo
 	$(BIN)/autosplit run
@@ -13,9 +14,11 @@ test: $(VENV)/.test lint
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
 
-bench-accuracy: $(VENV)/.test
-	$(BIN)/pip install --quiet --editable ".[bench]"
-	$(BIN)/python experiments/lowbit.py
+bench-accuracy: $(VENV)/.test $(TOOLS)/.done
+	$(BIN)/python experiments/lowbit.py --python $(TOOLS)/bin/python
+
+bench-toolkit: $(TOOLS)/.done
+	$(TOOLS)/bin/python experiments/compare_mct.py
 
 bench-metric: $(VENV)/.test
 	$(BIN)/python experiments/rank_correlation.py
@@ -45,5 +48,11 @@ $(VENV)/.test: $(VENV)/bin/python setup.cfg pyproject.toml
 	$(BIN)/pip install --quiet --editable ".[demo,test]"
 	touch $@
 
+# other tools have an environment of their own, since they ask for older libraries
+$(TOOLS)/.done: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --editable ".[demo,bench]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
