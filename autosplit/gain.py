@@ -25,26 +25,28 @@ from autosplit.stats import Role, WeightGrid
 
 Key = tuple[str, Role, int]
 COARSE = 5
-"""Widest weights that are tried, bits; what finer ones do is little either way."""
+"""Widest weights that are tried, bits; finer ones count as those."""
 ROWS = 32
 """Output channels that are tried, over all groups."""
 COLUMNS = 128
 """Inputs of each that are tried."""
-_LEAST, _MOST, _FAR = 1e-30, 1e30, 1e6
 POSITIONS = 1024
 """Positions of a batch that are looked at."""
+_LEAST, _MOST, _FAR = 1e-30, 1e30, 1e6
 
 
 @dataclass
-class _Part:
+class _Sampled:
     """What is looked at of one layer.
 
     Attributes:
         node: The operator that reads its weight.
         groups, rows, columns: Which are taken: of the groups, of each group's rows and columns.
-        unit: What inputs are divided by, so that no product overflows or vanishes.
-        sums: Of two halves of the positions each, the number, the sum and the sum of products:
-            shapes (G,), (G, K) and (G, K, K).
+        unit: What inputs are divided by, so that no product overflows or vanishes; 0 while
+            nothing but zeros was seen.
+        counts: Positions of two halves, one to fit and one kept aside.
+        sums: Of each half, shape (G, K).
+        products: Sums of products of each half, shape (G, K, K).
     """
 
     node: fx.Node
@@ -59,10 +61,12 @@ class _Part:
     def see(self, inputs: Tensor) -> None:
         """Count the inputs at some positions, shape (all groups, n, all columns)."""
         chosen = inputs[self.groups][:, :, self.columns].nan_to_num()
-        self.unit = self.unit or min(max(float(chosen.abs().max()), _LEAST), _MOST)
-        chosen = (chosen / self.unit).clamp(-_FAR, _FAR)
+        largest = float(chosen.abs().max()) if chosen.numel() else 0.0
+        self.unit = self.unit or (min(max(largest, _LEAST), _MOST) if largest else 0.0)
+        chosen = (chosen / (self.unit or 1.0)).clamp(-_FAR, _FAR)
+        first = sum(self.counts) % 2  # batches of one position serve both halves too
         for half in range(2):
-            x = chosen[:, half::2].double()  # or what is small beside the mean would be lost
+            x = chosen[:, (half + first) % 2 :: 2].double()  # float32 would lose what is small
             if len(self.sums) == half:
                 self.sums.append(x.new_zeros(len(x), x.shape[2]))
                 self.products.append(x.new_zeros(len(x), x.shape[2], x.shape[2]))
@@ -87,7 +91,7 @@ class Gains:
         self._parts = dict(self._choose(wiring))
         self._found: dict[str, dict[int, float]] = {}
 
-    def _choose(self, wiring: Wiring) -> Iterator[tuple[str, _Part]]:
+    def _choose(self, wiring: Wiring) -> Iterator[tuple[str, _Sampled]]:
         for layer in self._program.weights:
             node = wiring.readers[layer][0][1][0]
             if not is_plain(node):
@@ -97,7 +101,7 @@ class Gains:
             rows, columns = len(weight) // groups, weight[0].numel()
             taken = self._some(groups, ROWS)
             each = self._some(rows, max(ROWS // len(taken), 1))
-            yield layer, _Part(node, taken, each, self._some(columns, COLUMNS))
+            yield layer, _Sampled(node, taken, each, self._some(columns, COLUMNS))
 
     def _some(self, count: int, most: int) -> Tensor:
         return torch.randperm(count, generator=self._random)[:most].sort().values
@@ -110,9 +114,7 @@ class Gains:
             (inputs,) = gather(part.node, [value], wanted, self._random)
             part.see(inputs)
 
-    def left(
-        self, key: tuple[str, Role, int], grids: Mapping[tuple[str, int], WeightGrid]
-    ) -> float:
+    def left(self, key: Key, grids: Mapping[tuple[str, int], WeightGrid]) -> float:
         """Share of the error of nearest rounding that is left, 0..1; of an activation all of it.
 
         Args:
@@ -120,12 +122,14 @@ class Gains:
             grids: Grid of each layer at each width.
         """
         layer, role, bits = key
-        if role == "activation" or bits > COARSE or layer not in self._parts:
+        if role == "activation" or layer not in self._parts:
             return 1.0
         if layer not in self._found:
-            widths = [b for name, b in grids if name == layer and b <= COARSE]
+            every = [b for name, b in grids if name == layer]
+            widths = [b for b in every if b <= max(COARSE, min(every))]
             self._found[layer] = self._measure(layer, [grids[layer, b] for b in widths], widths)
-        return self._found[layer][bits]
+        found = self._found[layer]
+        return found[min(bits, max(found))]
 
     def _measure(
         self, layer: str, given: Sequence[WeightGrid], widths: Sequence[int]

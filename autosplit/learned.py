@@ -41,14 +41,14 @@ class Example:
 
     Attributes:
         weight: Float weight, shape (G, C, K).
-        bias: Of the float layer, shape (G, C).
+        constant: What is added to both products before the rectifier, shape (G, C).
         exact: Inputs of the float layer, shape (G, n, K).
         rough: Inputs of the quantized layer at the same positions, shape (G, n, K).
         rectified: Whether a rectifier follows.
     """
 
     weight: Tensor
-    bias: Tensor
+    constant: Tensor
     exact: Tensor
     rough: Tensor
     rectified: bool
@@ -76,19 +76,18 @@ def learn_rounding(
     kept, used = order[: count // HELD_OUT], order[count // HELD_OUT :]
     if steps == 0 or not len(kept):
         return levels
-    mean = example.rough.mean(1, keepdim=True)
-    constant = (example.exact.mean(1, keepdim=True) @ example.weight.mT) + example.bias[:, None]
 
     def activate(x: Tensor) -> Tensor:
         return x.relu() if example.rectified else x
 
+    def behind(inputs: Tensor, weight: Tensor) -> Tensor:
+        return activate(inputs @ weight.mT + example.constant[:, None])
+
     def want(places: Tensor) -> Tensor:
-        exact = example.exact[:, places] @ example.weight.mT
-        return activate(exact + example.bias[:, None])
+        return behind(example.exact[:, places], example.weight)
 
     def got(found: Tensor, places: Tensor) -> Tensor:
-        centred = example.rough[:, places] - mean
-        return activate(centred @ (found * grid.scale[..., None]).mT + constant)
+        return behind(example.rough[:, places], found * grid.scale[..., None])
 
     def error(found: Tensor, places: Tensor) -> Tensor:
         return (want(places) - got(found, places)).square().mean(1)

@@ -1,14 +1,17 @@
 """Round a weight so that on quantized inputs it does what the float layer does on exact ones.
 
-With x what the layer reads in float, y what it reads when everything before is quantized, both
-about their means since the bias takes up those, the integers Q are chosen for the least
+With x what the layer reads in float, y what it reads when everything before is quantized, the
+integers Q are chosen for the least
 
-    E |W x - Q y|^2 + damping |Q - W|^2.
+    E |W x - Q y|^2 + damping |Q - W|^2,
+
+which is that of the outputs if y is about its mean, since a bias takes up means.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +42,15 @@ class Matched:
     grid: Grid
 
 
+def toward(exact: Tensor, rough: Tensor, share: float) -> Tensor:
+    """Inputs that are a share of the way from the quantized ones to the exact ones.
+
+    A weight that makes up for all of its inputs' error on few samples errs on others; a part of it
+    is safer (QEP: Arai and Ichikawa 2025, whose alpha the share is).
+    """
+    return rough + share * (exact - rough)
+
+
 def round_to_match(
     weight: Tensor, grid: Grid, exact: Tensor, rough: Tensor, sweeps: int, together: int
 ) -> Matched:
@@ -53,27 +65,25 @@ def round_to_match(
         together: Most columns of one problem, whose cost is cubic; more are taken in parts, each
             with the errors of the others as they are then.
     """
-    exact, rough = exact - exact.mean(-2, keepdim=True), rough - rough.mean(-2, keepdim=True)
     if weight.shape[-1] > together:
         return _round_in_parts(weight, grid, exact, rough, sweeps, together)
-    target, moment = _target(weight, exact, rough)
+    target, moment = target_weight(weight, exact, rough)
     return Matched(target, *round_by_moment(target, grid, moment, sweeps))
 
 
-def target_weight(weight: Tensor, exact: Tensor, rough: Tensor) -> Tensor:
-    """The float weight of least error, W' = W + W E[(x - y) y^T] H^-1, H = E[y y^T] damped.
+def target_weight(weight: Tensor, exact: Tensor, rough: Tensor) -> tuple[Tensor, Tensor]:
+    """The float weight of least error, and the moment that errors of it count by.
+
+    W' = W + W E[(x - y) y^T] H^-1, H = E[y y^T] damped.
 
     Args:
         weight: Shape (..., C, K).
         exact: Exact inputs, shape (..., n, K).
         rough: Quantized ones, shape (..., n, K).
+
+    Returns:
+        W', shape (..., C, K), and H, shape (..., K, K).
     """
-    exact, rough = exact - exact.mean(-2, keepdim=True), rough - rough.mean(-2, keepdim=True)
-    return _target(weight, exact, rough)[0]
-
-
-def _target(weight: Tensor, exact: Tensor, rough: Tensor) -> tuple[Tensor, Tensor]:
-    """W' and H, from inputs about their means."""
     count = rough.shape[-2]
     moment = damped(rough.mT @ rough / count, count)
     if 2 * weight.shape[-2] < weight.shape[-1]:  # fewer products through the outputs
@@ -88,37 +98,48 @@ def _solve(root: Tensor, rows: Tensor) -> Tensor:
     return torch.cholesky_solve(rows.mT, root).mT
 
 
-class _Part:
+class _Columns:
     """Some columns of a weight, and what they add to the outputs.
 
     Attributes:
-        levels: Counted in steps from zero, shape (..., C, K of the part).
-        added: Outputs of those levels on the quantized inputs, shape (..., n, C).
+        weight: In float, shape (..., C, K of these).
+        levels: Counted in steps from zero, of the same shape.
+        target: The float weight that they stand for.
+        damping: Cost of one unit of squared error of a weight, shape (...).
+        wanted: Outputs of the float weight on the quantized inputs, shape (..., n, C).
+        given: Outputs of the levels on those, in steps.
     """
 
-    def __init__(self, weight: Tensor, rough: Tensor, samples: float) -> None:
-        self._weight, self._rough = weight, rough
-        self._moment = damped(rough.mT @ rough / rough.shape[-2], samples)
+    def __init__(self, weight: Tensor, rough: Tensor, columns: int) -> None:
+        self.weight, self.target, self.levels = weight, weight, torch.zeros_like(weight)
+        self.wanted = rough @ weight.mT
+        self.given = torch.zeros_like(self.wanted)
+        self._rough = rough
+        moment = rough.mT @ rough / rough.shape[-2]
+        # as much as if all columns were one problem
+        self._moment = damped(moment, rough.shape[-2] * weight.shape[-1] / columns)
+        self.damping = (self._moment - moment).diagonal(dim1=-2, dim2=-1).mean(-1)
         self._root = torch.linalg.cholesky(self._moment)
-        self.exact = rough @ weight.mT
-        self.target = weight
-        self.levels: Tensor | None = None
-        self.added = self.exact
 
-    def round(self, lacking: Tensor, grid: Grid) -> None:
-        """Choose levels again.
+    def round(self, lacking: Tensor, grid: Grid, *, first: bool) -> None:
+        """Choose levels, from scratch or from those there are.
 
         Args:
-            lacking: What the outputs lack if this part's weight is as in float, (..., n, C).
+            lacking: What the outputs lack if these columns are as in float, (..., n, C).
             grid: Grid of each row.
+            first: Whether there are none yet.
         """
         slope = lacking.mT @ self._rough / lacking.shape[-2]
-        self.target = self._weight + _solve(self._root, slope)
-        if self.levels is None:
+        self.target = self.weight + _solve(self._root, slope)
+        if first:
             self.levels = round_by_feedback(self.target, grid, self._moment)
         else:
             self.levels = improve(self.target, grid, self._moment, self.levels, 1)
-        self.added = self._rough @ self.levels.mT
+        self.given = self.outputs(self.levels)
+
+    def outputs(self, weight: Tensor) -> Tensor:
+        """What another weight in these columns gives, shape (..., n, C)."""
+        return self._rough @ weight.mT
 
 
 def _round_in_parts(
@@ -127,26 +148,49 @@ def _round_in_parts(
     """Descent over parts of the columns in turn (block coordinate descent on the same error)."""
     columns = weight.shape[-1]
     size = math.ceil(columns / math.ceil(columns / together))
-    samples = rough.shape[-2] * size / columns  # damping is that of all columns
     pairs = zip(weight.split(size, -1), rough.split(size, -1), strict=True)
-    parts = [_Part(w, y, samples) for w, y in pairs]
+    parts = [_Columns(w, y, columns) for w, y in pairs]
     wanted = exact @ weight.mT
-    left = wanted - torch.stack([part.exact for part in parts]).sum(0)
+    lacking = wanted - torch.stack([part.wanted for part in parts]).sum(0)
     fitted = grid
     for sweep in range(sweeps + 1):
         if sweep:
-            done = torch.stack([part.added for part in parts]).sum(0)
-            fitted = refit_scale(fitted, (done * wanted).sum(-2), done.square().sum(-2))
-            left = wanted - done * fitted.scale[..., None, :]
+            fitted = _refit(parts, wanted, fitted)
+            given = torch.stack([part.given for part in parts]).sum(0)
+            lacking = wanted - given * fitted.scale[..., None, :]
         for part in parts:
-            now = part.added * fitted.scale[..., None, :] if sweep else part.exact
-            part.round(left + now - part.exact, fitted)
-            left = left + now - part.added * fitted.scale[..., None, :]
-    levels = torch.cat([part.levels for part in parts if part.levels is not None], -1)
-    target = torch.cat([part.target for part in parts], -1)
-    nearest = grid.nearest(weight)
-    plain = wanted - rough @ (nearest * grid.scale[..., None]).mT
-    worse = left.square().sum(-2) > plain.square().sum(-2)
-    levels = torch.where(worse[..., None], nearest, levels)
+            before = part.given * fitted.scale[..., None, :] if sweep else part.wanted
+            part.round(lacking + before - part.wanted, fitted, first=not sweep)
+            lacking = lacking + before - part.given * fitted.scale[..., None, :]
+    found = _error(parts, wanted, [part.levels for part in parts], fitted)
+    nearest = [grid.nearest(part.weight) for part in parts]
+    worse = found > _error(parts, wanted, nearest, grid)
+    levels = torch.cat([part.levels for part in parts], -1)
+    levels = torch.where(worse[..., None], torch.cat(nearest, -1), levels)
     scale = torch.where(worse, grid.scale, fitted.scale)
+    target = torch.cat([part.target for part in parts], -1)
     return Matched(target, levels, Grid(scale, grid.zero_point, grid.bits))
+
+
+def _refit(parts: Sequence[_Columns], wanted: Tensor, grid: Grid) -> Grid:
+    """The grid with the scale of least error for the levels of all parts."""
+    given = torch.stack([part.given for part in parts]).sum(0)
+    count = given.shape[-2]
+    product, square = (given * wanted).sum(-2) / count, given.square().sum(-2) / count
+    for part in parts:
+        damping = part.damping[..., None]
+        product = product + damping * (part.levels * part.weight).sum(-1)
+        square = square + damping * part.levels.square().sum(-1)
+    return refit_scale(grid, product, square)
+
+
+def _error(
+    parts: Sequence[_Columns], wanted: Tensor, levels: Sequence[Tensor], grid: Grid
+) -> Tensor:
+    """What is made as small as can be, for each row, shape (..., C)."""
+    rounded = [each * grid.scale[..., None] for each in levels]
+    outputs = [part.outputs(each) for part, each in zip(parts, rounded, strict=True)]
+    error = (wanted - torch.stack(outputs).sum(0)).square().mean(-2)
+    for part, each in zip(parts, rounded, strict=True):
+        error = error + part.damping[..., None] * (each - part.weight).square().sum(-1)
+    return error

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -22,21 +23,15 @@ from autosplit.columns import gather, is_plain, positions_wanted
 from autosplit.errors import DataError, PlanError
 from autosplit.fakequant import fake_quantize
 from autosplit.learned import Example, learn_rounding
-from autosplit.matching import round_to_match
+from autosplit.matching import round_to_match, toward
 from autosplit.operators import arguments, is_call, weight_argument
-from autosplit.plan import FLOAT_BITS, PlanFile, Quantizer
+from autosplit.plan import PlanFile, Quantizer
+from autosplit.replay import Wiring
 from autosplit.rounding import Grid, near_one
 
 Batch = Tensor | Sequence[Tensor]
 Rounding = Literal["nearest", "moment", "learned"]
 Tell = Callable[[int], None]
-
-
-COARSE = 5
-"""Widest weights that are rounded by moments, bits, unless an activation before them is as coarse.
-
-There is little to gain from finer ones, and few samples teach them nothing.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +46,7 @@ class Recovery:
         sweeps: How often levels and scales are improved in turn.
         together: Most columns of a weight that are rounded as one problem, of cubic cost; a layer
             with more is done in parts, each with the errors of the others as they are then.
+        propagation: Share of the inputs' error that a layer's weight makes up for, 0..1.
         steps: Steps of gradient descent of ``learned``, for each layer.
     """
 
@@ -59,6 +55,7 @@ class Recovery:
     positions: int = 4096
     sweeps: int = 2
     together: int = 1024
+    propagation: float = 0.75
     steps: int = 500
 
 
@@ -106,7 +103,7 @@ def recover(
 class _Walk:
     """Both networks side by side; values are lists, one tensor per batch.
 
-    ``narrowest`` is the least width of an activation so far.
+    ``shifts`` are what the biases of layers that are done got.
     """
 
     program: Program
@@ -119,7 +116,12 @@ class _Walk:
     codes: dict[str, Any] = field(default_factory=dict)
     biases: dict[str, Any] = field(default_factory=dict)
     grids: dict[str, Quantizer] = field(default_factory=dict)
-    narrowest: int = FLOAT_BITS[0]
+    shifts: dict[str, Tensor] = field(default_factory=dict)
+
+    @cached_property
+    def wiring(self) -> Wiring:
+        """Which layers read a weight."""
+        return Wiring(self.program)
 
     @property
     def follow(self) -> bool:
@@ -158,6 +160,7 @@ class _Walk:
                     self.tell(1)
                 elif self.follow:
                     self.rough[node] = _apply(node, self.rough, len(given))
+                    self._shift(node, owner)
             if self.follow and node.name in tensor_of:
                 self._quantize(node, tensor_of[node.name])
             for source in node.all_input_nodes:
@@ -172,7 +175,6 @@ class _Walk:
         if integers is not None and integers.scale:
             step, zero, bits = integers.scale[0], integers.zero_point[0], integers.bits
             self.rough[node] = [fake_quantize(x, step, zero, bits) for x in self.rough[node]]
-            self.narrowest = min(self.narrowest, bits)
 
     def _solve(self, node: fx.Node, weight: fx.Node, layer: str, count: int) -> None:
         """Choose a layer's integers and bias, and run it with them."""
@@ -185,10 +187,9 @@ class _Walk:
         rows = value.movedim(axis, 0)
         flat = rows.flatten(1)
         grid = Grid(torch.tensor(integers.scale), torch.tensor(integers.zero_point), integers.bits)
-        coarse = min(integers.bits, self.narrowest) <= COARSE
-        by_moment = self.follow and coarse and is_plain(node)
+        by_moment = self.follow and is_plain(node)
         if by_moment:
-            levels, grid = self._round(node, flat, grid)
+            levels, grid = self._round(node, layer, flat, grid)
         else:
             levels = grid.nearest(flat)
         levels = levels.view(rows.shape).movedim(0, axis).contiguous()
@@ -202,7 +203,7 @@ class _Walk:
         if self.follow:
             self.rough[weight] = [self.weights[str(weight.target)]] * count
             self.rough[node] = _apply(node, self.rough, count)
-        if self.recovery.bias and (is_plain(node) or is_call(node, "conv1d", "conv3d")):
+        if self.recovery.bias and self._has_own_bias(node, layer):
             self._correct(node, weight, layer, by_moment=by_moment)
 
     def _correct(self, node: fx.Node, weight: fx.Node, layer: str, *, by_moment: bool) -> None:
@@ -211,8 +212,8 @@ class _Walk:
         Where the weight's integers make up for the error of the inputs, of the outputs as they
         are; else of what the weight's error alone does to exact inputs, E[(W - Q) x].
         """
-        axis = -1 if is_call(node, "linear") else 1
-        if by_moment:
+        axis = channels_of(node)
+        if by_moment and not self._tied(layer):
             pairs = zip(self.exact[node], self.rough[node], strict=True)
             errors = [(x - y).movedim(axis, 0).flatten(1) for x, y in pairs]
             total = torch.stack([error.double().sum(1) for error in errors]).sum(0)
@@ -227,25 +228,46 @@ class _Walk:
         before = 0.0 if given is None else getattr(self.program.module, str(given.target))
         shift = torch.where((before + shift).isfinite(), shift, 0.0)  # at this width it overflows
         self.biases[layer] = (before + shift).numpy().astype(np.float32)
-        for y in self.rough.get(node, ()):
-            y.movedim(axis, -1).add_(shift)
+        self.shifts[layer] = shift
+        self._shift(node, layer)
 
-    def _round(self, node: fx.Node, flat: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
+    def _shift(self, node: fx.Node, layer: str | None) -> None:
+        """Add to a reader's output what its weight's bias got."""
+        if layer in self.shifts:
+            for y in self.rough.get(node, ()):
+                y.movedim(channels_of(node), -1).add_(self.shifts[layer])
+
+    def _tied(self, layer: str) -> bool:
+        """Whether several layers read a weight: it is not bent to the inputs of the first."""
+        return len(self.wiring.readers[layer]) > 1
+
+    def _has_own_bias(self, node: fx.Node, layer: str) -> bool:
+        """Whether a bias can be corrected: all readers share it, and its channels are known."""
+        readers = [chain[0] for _, chain in self.wiring.readers[layer]]
+        biases = {arguments(reader).get("bias") for reader in readers}
+        names = {bias and str(bias.target) for bias in biases}
+        return len(names) == 1 and (is_plain(node) or is_call(node, "conv1d", "conv3d"))
+
+    def _round(self, node: fx.Node, layer: str, flat: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
         """Integers of least output error; each group of a convolution is a problem of its own."""
-        given = arguments(node)["bias"]
+        recovery, given = self.recovery, arguments(node)["bias"]
         bias = flat.new_zeros(len(flat))
         if given is not None:
             bias = getattr(self.program.module, str(given.target))
         exact, rough, bias = near_one(*self._columns(node), bias)
+        exact = toward(exact, rough, 0.0 if self._tied(layer) else recovery.propagation)
         shape = len(exact), len(flat) // len(exact)
+        weight, constant = flat.view(*shape, -1), bias.view(shape)
+        if recovery.bias:  # it takes up the means
+            mean = exact.mean(-2, keepdim=True)
+            constant = constant + (mean @ weight.mT).squeeze(-2)
+            exact, rough = exact - mean, rough - rough.mean(-2, keepdim=True)
         grids = Grid(grid.scale.view(shape), grid.zero_point.view(shape), grid.bits)
-        weight = flat.view(*shape, -1)
-        recovery = self.recovery
         matched = round_to_match(weight, grids, exact, rough, recovery.sweeps, recovery.together)
         levels, fitted = matched.levels, matched.grid
         if recovery.rounding == "learned":
             rectified = all(is_call(user, "relu") for user in node.users)
-            example = Example(weight, bias.view(shape), exact, rough, rectified)
+            example = Example(weight, constant, exact, rough, rectified)
             levels = learn_rounding(example, matched.target, fitted, levels, recovery.steps)
         return levels.view_as(flat), Grid(fitted.scale.flatten(), grid.zero_point, grid.bits)
 
@@ -261,6 +283,11 @@ class _Walk:
         ]
         exact, rough = zip(*parts, strict=True)
         return torch.cat(exact, dim=1), torch.cat(rough, dim=1)
+
+
+def channels_of(node: fx.Node) -> int:
+    """Axis of a layer's output that counts its channels."""
+    return -1 if is_call(node, "linear") else 1
 
 
 def mean_sample(batches: Sequence[Tensor]) -> Tensor:

@@ -28,7 +28,7 @@ from autosplit.answers import change, label_loss, probes
 from autosplit.capture import Program
 from autosplit.errors import StageError, did_you_mean
 from autosplit.fakequant import fake_quantize
-from autosplit.gain import Gains
+from autosplit.gain import COARSE, Gains
 from autosplit.operators import kind_of
 from autosplit.replay import Run, Wiring
 from autosplit.stats import Role, Stats, grid_from_range
@@ -43,7 +43,6 @@ PROBES = 4
 """Backward passes for each sample; the first three take the classes that are most probable."""
 REPLAYS = 10.0
 """Float passes that running again from a tensor on may cost, all tensors and widths together."""
-_FINE = 5  # bits; at more, a weight's harm falls as its squared error does
 _SURE = 1e-3  # divergence, in nats, below which the first order will do
 _ELEMENTS = 3 << 28  # gradients kept at a time
 _TILE = 1 << 17  # elements worked on at a time, so that they stay in cache
@@ -152,7 +151,7 @@ class _Errors:
     def coarse(self, layer: str) -> list[int]:
         """Widths at which a weight's error is carried through its layer."""
         widths = self.widths(layer, "weight")
-        return [width for width in widths if width <= max(_FINE, min(widths))]
+        return [width for width in widths if width <= max(COARSE, min(widths))]
 
     def scaled(self, key: Key, found: Mapping[Key, float]) -> float:
         """Harm of a tensor at a width, of a fine weight from that at a coarser width."""
@@ -283,11 +282,14 @@ def _replayed(errors: _Errors, batches: Batches, first: Mapping[Key, float]) -> 
     samples = 0
     for inputs in _chunks(program, batches, 1):
         run = Run(wiring, inputs, [])
-        for tensor, role, width in chosen:
+        for key in chosen:
+            tensor = key[0]
             with torch.no_grad():
-                overrides = _overrides(run, errors, (tensor, role, width))
+                overrides = _overrides(run, errors, key)
                 outputs = run.replay(overrides, wiring.after(list(overrides)))
-            found[tensor, role, width] += change(run.outputs, outputs)
+            # what finishing leaves is in the product already where one layer reads a weight
+            share = errors.left(key) if len(wiring.readers[tensor]) > 1 else 1.0
+            found[key] += share * change(run.outputs, outputs)
         samples += len(inputs[0])
     return {key: harm / samples for key, harm in found.items()}
 

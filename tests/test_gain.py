@@ -58,12 +58,11 @@ def test_inputs_without_correlation_leave_little_to_gain():
     assert gains.left(("fc", "weight", 3), grids) > 0.7
 
 
-def test_activations_fine_weights_and_inputs_never_seen_keep_all_of_their_error():
+def test_activations_and_inputs_never_seen_keep_all_of_their_error():
     program, gains, grids = gains_of(linear(), correlated(100, 24))
     unseen = Gains(program, Wiring(program))
 
     assert gains.left(("fc", "activation", 2), grids) == 1
-    assert gains.left(("fc", "weight", 6), grids) == 1
     assert unseen.left(("fc", "weight", 2), grids) == 1
 
 
@@ -88,3 +87,33 @@ def test_inputs_of_any_size_give_a_share(unit):
     grids = measure(program, lambda: iter([images])).grids
 
     assert 0 <= gains.left(("fc", "weight", 3), grids) <= 1
+
+
+def test_fine_weights_have_the_share_of_five_bits():
+    _, gains, grids = gains_of(linear(), correlated(1000, 24))
+
+    assert gains.left(("fc", "weight", 8), grids) == gains.left(("fc", "weight", 5), grids) < 0.5
+
+
+def shares_of(images, batches):
+    net = linear()
+    program = capture(net, (images[:1],))
+    wiring = Wiring(program)
+    gains = Gains(program, wiring)
+    for batch in batches:
+        gains.see(Run(wiring, (batch,), []))
+    grids = measure(program, lambda: iter([images])).grids
+    return [gains.left(("fc", "weight", bits), grids) for bits in (2, 3, 4)]
+
+
+def test_zeros_in_the_first_batch_spoil_no_share():
+    images = correlated(1000, 24)
+    spoiled = shares_of(images, [torch.zeros(8, 24), images])
+
+    assert spoiled == pytest.approx(shares_of(images, [images]), rel=0.3)
+
+
+def test_batches_of_one_position_serve_to_fit_and_to_judge():
+    images = correlated(400, 24)
+
+    assert shares_of(images, images.split(1)) == pytest.approx(shares_of(images, [images]), rel=0.3)

@@ -25,10 +25,10 @@ def case(seed, groups=1, rows=4, columns=6, count=2000, rectified=True):
 def error(example, grid, levels):
     """Mean squared error of the outputs per row, the mean corrected as the bias will be."""
     weight = levels * grid.scale[..., None]
-    want = example.exact @ example.weight.mT + example.bias[:, None]
+    want = example.exact @ example.weight.mT + example.constant[:, None]
     centred = example.rough - example.rough.mean(1, keepdim=True)
     mean = example.exact.mean(1, keepdim=True) @ example.weight.mT
-    got = centred @ weight.mT + mean + example.bias[:, None]
+    got = centred @ weight.mT + mean + example.constant[:, None]
     if example.rectified:
         want, got = want.relu(), got.relu()
     return (want - got).square().mean(1)
@@ -92,5 +92,7 @@ def test_one_position_and_inputs_of_zero_leave_what_was_given():
     example, grid, nearest = case(0, count=1)
     assert torch.equal(learn_rounding(example, example.weight, grid, nearest, 20), nearest)
 
-    zero = Example(example.weight, example.bias, torch.zeros(1, 50, 6), torch.zeros(1, 50, 6), True)
+    zero = Example(
+        example.weight, example.constant, torch.zeros(1, 50, 6), torch.zeros(1, 50, 6), True
+    )
     assert torch.equal(learn_rounding(zero, zero.weight, grid, nearest, 20), nearest)

@@ -5,26 +5,26 @@ import itertools
 import pytest
 import torch
 
-from autosplit.matching import round_to_match, target_weight
+from autosplit.matching import round_to_match, target_weight, toward
 from autosplit.rounding import Grid, damped
 
 
 def layer(seed, rows, columns, positions, noise=0.1, groups=1):
-    """A weight, correlated inputs with a mean, the same with errors, and a grid."""
+    """A weight, correlated inputs, the same with errors, and a grid."""
     random = torch.Generator().manual_seed(seed)
     weight = torch.randn(groups, rows, columns, generator=random)
     mix = torch.randn(groups, columns, columns, generator=random) / columns**0.5
     mix = mix + torch.eye(columns)
-    exact = torch.randn(groups, positions, columns, generator=random) @ mix + 2.0
+    exact = torch.randn(groups, positions, columns, generator=random) @ mix
     rough = exact + noise * torch.randn(exact.shape, generator=random)
     grid = Grid(torch.full((groups, rows), 0.5), torch.full((groups, rows), 4), 3)
     return weight, grid, exact, rough
 
 
 def output_error(weight, levels, grid, exact, rough):
-    """Mean squared error of each output about its mean, shape (..., C)."""
+    """Mean squared error of each output, shape (..., C)."""
     error = exact @ weight.mT - rough @ (levels * grid.scale[..., None]).mT
-    return error.var(-2, correction=0)
+    return error.square().mean(-2)
 
 
 def errors(problem, matched):
@@ -37,15 +37,15 @@ def test_the_target_weight_undoes_a_known_distortion_of_the_inputs():
     x = torch.randn(500, 6, generator=torch.Generator().manual_seed(0))
     weight = torch.randn(3, 6, generator=torch.Generator().manual_seed(1))
 
-    assert torch.allclose(target_weight(weight, x + 3, x / 2), 2 * weight, rtol=0.03, atol=0.03)
+    assert torch.allclose(target_weight(weight, x, x / 2)[0], 2 * weight, rtol=0.03, atol=0.03)
 
 
 def test_products_in_either_order_give_the_same_target():
     """Few rows go through the outputs, many through the columns."""
     weight, _, exact, rough = layer(3, 40, 12, 300)
 
-    few = target_weight(weight[:, :5], exact, rough)
-    assert torch.allclose(few, target_weight(weight, exact, rough)[:, :5], atol=1e-5)
+    few, _ = target_weight(weight[:, :5], exact, rough)
+    assert torch.allclose(few, target_weight(weight, exact, rough)[0][:, :5], atol=1e-5)
 
 
 @pytest.mark.parametrize("together", [2, 3, 6])
@@ -110,14 +110,39 @@ def test_levels_stay_on_the_grid_and_scales_near_it(together):
 
 
 @pytest.mark.parametrize("together", [4, 100])
-def test_of_one_position_the_weights_themselves_come_nearest(together):
-    """Nothing varies about the mean, so nothing is learned."""
-    weight, grid, exact, rough = layer(6, 3, 8, 1)
-    matched = round_to_match(weight, grid, exact, rough, 2, together)
+def test_without_inputs_the_weights_themselves_come_nearest(together):
+    """One position has nothing about its mean, so nothing is learned."""
+    weight, grid, _, _ = layer(6, 3, 8, 1)
+    nothing = torch.zeros(1, 1, 8)
+    matched = round_to_match(weight, grid, nothing, nothing, 2, together)
 
     error = weight - matched.levels * matched.grid.scale[..., None]
     nearest = weight - grid.nearest(weight) * grid.scale[..., None]
     assert bool((error.square().sum(-1) <= nearest.square().sum(-1) * 1.0001).all())
+
+
+@pytest.mark.parametrize("together", [60, 200])
+def test_few_positions_do_not_bend_scales_and_levels_to_themselves(together):
+    """On other inputs the error is no greater than that of the nearest."""
+    weight, grid, exact, _ = layer(0, 16, 200, 400, noise=0.0)
+    seen, other = exact[:, :2], exact[:, 2:]
+    matched = round_to_match(weight, grid, seen, seen, 2, together)
+    ours = output_error(weight, matched.levels, matched.grid, other, other).sum()
+    nearest = output_error(weight, grid.nearest(weight), grid, other, other).sum()
+    ratio = matched.grid.scale / grid.scale
+
+    assert float(ours) < 1.02 * float(nearest)
+    assert 0.8 < float(ratio.min()) <= float(ratio.max()) < 1.25
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_share_of_the_inputs_error_is_made_up_for(share):
+    """Inputs that are halved, a share of the way back: the weight grows by that share."""
+    x = torch.randn(500, 6, generator=torch.Generator().manual_seed(0))
+    weight = torch.randn(3, 6, generator=torch.Generator().manual_seed(1))
+    target, _ = target_weight(weight, toward(x, x / 2, share), x / 2)
+
+    assert torch.allclose(target, (1 + share) * weight, rtol=0.03, atol=0.03)
 
 
 def test_no_problem_is_larger_than_what_is_taken_together(monkeypatch):

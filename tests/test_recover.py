@@ -147,6 +147,44 @@ def test_the_gathered_inputs_are_those_of_unfold(captured):
     assert torch.equal(columns[0], unfold(x, 3, padding=1).transpose(1, 2).flatten(0, 1))
 
 
+@pytest.mark.parametrize("effort", ["fast", "good", "best"])
+@pytest.mark.parametrize("shared_bias", [False, True])
+def test_layers_that_share_a_weight_keep_their_biases(effort, shared_bias):
+    torch.manual_seed(0)
+    net = Net(lambda net, x: net.b(net.a(x).relu()), a=nn.Linear(6, 6), b=nn.Linear(6, 6))
+    net.b.weight = net.a.weight
+    if shared_bias:
+        net.b.bias = net.a.bias
+    images = torch.randn(200, 6)
+    program = capture(net, (images[:1],))
+    file = plan_for(program, images, 8)
+    done = recover(program, file, lambda: iter([images]), WORKING[effort])
+    with torch.no_grad():
+        want = net(images)
+    (got,), _ = deploy(program, done)(images)
+
+    assert float((got - want).square().mean() / want.square().mean()) < 1e-3
+    assert set(done.biases) == ({"a"} if shared_bias else set())
+
+
+@pytest.mark.parametrize("effort", ["good", "best"])
+def test_without_bias_correction_the_outputs_come_nearer_all_the_same(effort):
+    """Inputs far from zero: what no bias takes up must not be left out of the error."""
+    torch.manual_seed(0)
+    net = Net(lambda net, x: net.fc(x), fc=nn.Linear(16, 8))
+    images = torch.rand(300, 16) + 1
+    program = capture(net, (images[:1],))
+    file = plan_for(program, images, 3)
+    done = recover(program, file, lambda: iter([images]), replace(WORKING[effort], bias=False))
+    fresh = torch.rand(300, 16) + 1
+    with torch.no_grad():
+        want = net(fresh)
+    errors = [float((deploy(program, f)(fresh)[0][0] - want).square().mean()) for f in (done, file)]
+
+    assert not done.biases
+    assert errors[0] < 0.5 * errors[1]
+
+
 class TestOddData:
     @pytest.mark.parametrize("effort", WORKING)
     @pytest.mark.parametrize(
