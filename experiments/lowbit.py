@@ -1,17 +1,18 @@
 """Accuracy against bits, ours and other tools', as results/lowbit.csv and results/lowbit.png.
 
     apt install dataset-fashion-mnist
-    pip install torchao; pip install --no-deps model-compression-toolkit==2.6.1
-    python experiments/lowbit.py [--python of an environment with those tools]
+    make bench-accuracy
 
-Networks, columns and rows are in experiments/lowbit.yaml.  Every cell is a process of its own, so
-that its peak of memory is its own; it leaves a file in --cells, and what is there is not run again.
+Networks, columns and rows are in experiments/lowbit.yaml.  Every cell is a process of its own, on
+one thread, so that its peak of memory is its own; it leaves a file in --cells, and what is there is
+not run again, unless it was asked for otherwise or failed.  Remove the files when code changes.
 Peak and time are taken when the quantized network is made, before the test.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
@@ -33,6 +34,11 @@ HEADER = (
 Row = dict[str, Any]
 
 
+def digest(network: Mapping[str, Any]) -> str:
+    """Name of what a network is tested on."""
+    return hashlib.sha256(json.dumps(network, sort_keys=True).encode()).hexdigest()[:8]
+
+
 def cells(asked: Mapping[str, Any], folder: Path) -> Iterator[tuple[Row, Row]]:
     """What identifies each cell, and what its process is told."""
     for name, network in asked["networks"].items():
@@ -42,25 +48,31 @@ def cells(asked: Mapping[str, Any], folder: Path) -> Iterator[tuple[Row, Row]]:
                 key |= {"weight_bits": weight_bits, "activation_bits": activation_bits}
                 out = folder / ("_".join(map(str, key.values())).replace(" ", "_") + ".json")
                 told = {"network": network, "out": str(out)}
-                yield key, key | told | {"reference": str(folder / f"{name}.npy")}
+                yield key, key | told | {"reference": str(folder / f"{name}_{digest(network)}.npy")}
 
 
 def make(told: Row, python: str, limit_s: float) -> Row:
     """Run a cell unless its file is there; what the file says."""
     out = Path(told["out"])
-    if not out.exists():
-        command = [python, str(HERE / "lowbit_cell.py"), json.dumps(told)]
-        try:
-            done = subprocess.run(  # noqa: S603 - our own script
-                command, timeout=limit_s, capture_output=True, text=True, check=False
-            )
-        except subprocess.TimeoutExpired:
-            out.write_text(json.dumps({"left_out": f"took more than {limit_s:g} s"}))
-        else:
-            if done.returncode:
-                last = (done.stderr.strip() or "nothing said").splitlines()[-1]
-                out.write_text(json.dumps({"left_out": f"failed: {last}"}))
+    before = json.loads(out.read_text()) if out.exists() else {}
+    asked = {name: value for name, value in told.items() if name not in ("out", "reference")}
+    if before.get("asked") == asked:
+        return before
+    command = [python, str(HERE / "lowbit_cell.py"), json.dumps(told)]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own script
+            command, timeout=limit_s, capture_output=True, text=True, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return {"left_out": f"took more than {limit_s:g} s"}
+    if done.returncode:
+        last = (done.stderr.strip() or "nothing said").splitlines()[-1]
+        return {"left_out": f"failed: {last}"}
     found: Row = json.loads(out.read_text())
+    if "left_out" in found:
+        out.unlink()
+    else:
+        out.write_text(json.dumps(found | {"asked": asked}, indent=1))
     return found
 
 
@@ -119,7 +131,11 @@ def main() -> None:
         if "left_out" in found:
             print(f"{name}: left out, {found['left_out']}", flush=True)
             continue
-        rounded = {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in found.items()}
+        rounded = {
+            k: float(f"{v:.6g}") if isinstance(v, float) else v
+            for k, v in found.items()
+            if k in HEADER
+        }
         rows.append(key | rounded)
         print(
             "{}: drop {:.2f}, agreement {:.2f} %, {:.1f} s".format(
