@@ -21,6 +21,7 @@ from torch import Tensor
 from autosplit.answers import change
 from autosplit.capture import Program
 from autosplit.evaluate import deploy
+from autosplit.measure import answers
 from autosplit.plan import PlanFile, Quantizer
 
 Batch = Tensor | Sequence[Tensor]
@@ -110,7 +111,7 @@ def clip_jointly(
         whole batches.  The network's inputs and its answers are left alone.
     """
     graph = program.graph
-    fixed = {*graph.inputs, *graph.outputs}
+    fixed = {*graph.inputs, *graph.outputs, *answers(program)}
     tensors = [n for n, q in file.activations.items() if q.scale and n not in fixed]
     searched, kept = _apart(batches(), program.batch_size)
     if not tensors or not kept:
