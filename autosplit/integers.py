@@ -15,7 +15,9 @@ Every other operator computes on the float32 values x s_x, and its result is div
 rounded and clamped.
 
 The integers are held in float32 tensors, whose sums are exact up to 2^24.  Where a sum could pass
-that, the input channels are summed in parts, and the parts in float64.
+that, the input channels are summed in parts, and the parts in float64.  NNPACK, which torch takes
+for convolutions where oneDNN does not do them, multiplies transformed values, which are no
+integers: it is off.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, fx
+from torch.backends import nnpack
 
 from autosplit.fakequant import BLOCK, fake_quantize_, flat_view
 from autosplit.operators import (
@@ -368,6 +371,10 @@ class IntegerLayer:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Accumulators of levels (batch, ...), in float32."""
+        with nnpack.flags(enabled=False):  # whose transformed convolutions are not exact
+            return self._sum(x)
+
+    def _sum(self, x: Tensor) -> Tensor:
         (whole, levels), *others = self.parts
         first = self._channels(x, whole) if others else x.to(levels.dtype)
         total: Tensor = self.target(first, levels, self.inner, **self.options)

@@ -132,6 +132,24 @@ def test_a_convolution_equals_its_integer_execution(kind, relu, seed):
     np.testing.assert_array_equal(got.numpy(), real(want, out))
 
 
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+def test_a_large_batch_equals_its_integer_execution_without_onednn():
+    """Then torch takes NNPACK for 16 images or more, whose transformed sums are not exact."""
+    module = nn.Conv2d(16, 16, 3, padding=1)
+    images = torch.randn(32, 16, 9, 9, generator=torch.Generator().manual_seed(0))
+    program = capture(Net(lambda net, x: net.c(x), c=module), (images[:1],))
+    file = plan_for(program, images, 0)
+    before = torch._C._get_nnpack_enabled()
+    with torch.backends.mkldnn.flags(enabled=False):
+        (got,), _ = deploy(program, file)(images)
+
+    given, out = file.activations["x"], file.activations["c"]
+    x = codes(images.numpy(), given)
+    want = layer_by_hand(module, x, given.scale[0], file.weights["c"], out, relu=False)
+    np.testing.assert_array_equal(got.numpy(), real(want, out))
+    assert torch._C._get_nnpack_enabled() == before
+
+
 CLAMPS = {
     "relu6": (nn.functional.relu6, 0, 6),
     "hardtanh": (lambda x: nn.functional.hardtanh(x, -0.4, 0.7), -0.4, 0.7),
