@@ -114,11 +114,12 @@ class Program:
         with torch.no_grad():
             return _Watched(self.module, tensor_of, watch).run(*inputs)  # type: ignore[no-any-return]
 
-    def deviation_ratio(self, inputs: Sequence[Tensor]) -> float | None:
-        """How the deviation that the first batch norm sees compares with the one it learned.
+    def deviations(self, inputs: Sequence[Tensor]) -> tuple[float, float] | None:
+        """The deviation that the first batch norm writes on some inputs, and the one it learned.
 
         Returns:
-            The ratio's median over the channels that deviate at all; None without such a norm.
+            Both of the channel whose ratio is the median of all that deviate at all; None without
+            such a norm.
         """
         if self.trained is None:
             return None
@@ -134,8 +135,11 @@ class Program:
         value = value[0] if isinstance(value, tuple) else value
         learned = self.trained.deviation
         alive = learned > _ALIVE * learned.max()
-        ratio = value.movedim(1, 0).flatten(1).double().std(1, correction=0) / learned
-        return float(ratio[alive].median()) if alive.any() else None
+        if not alive.any():
+            return None
+        found = value.movedim(1, 0).flatten(1).double().std(1, correction=0)[alive]
+        middle = (found / learned[alive]).median(0).indices
+        return float(found[middle]), float(learned[alive][middle])
 
     def _check_inputs(self, inputs: Sequence[Any]) -> None:
         """Refuse inputs of another number, type or shape than the network was captured with."""
