@@ -23,7 +23,9 @@ integers: it is off.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from operator import mul
 from typing import Any
@@ -106,6 +108,30 @@ class _Value:
         """The value after one more clamp."""
         least, most = (min(max(end, window[0]), window[1]) for end in self.window)
         return replace(self, window=(least, most))
+
+
+@dataclass
+class NnpackOff:
+    """Keeps NNPACK off as long as any thread is inside: torch has one flag for all of them."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    inside: int = 0
+    flag: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.inside:
+                self.flag.enter_context(nnpack.flags(enabled=False))
+            self.inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                self.flag.close()
+
+
+_NNPACK_OFF = NnpackOff()
 
 
 def lower(half: Half, weights: Mapping[str, IntegerWeight]) -> Half:
@@ -371,7 +397,7 @@ class IntegerLayer:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Accumulators of levels (batch, ...), in float32."""
-        with nnpack.flags(enabled=False):  # whose transformed convolutions are not exact
+        with _NNPACK_OFF:  # its transformed convolutions are not exact
             return self._sum(x)
 
     def _sum(self, x: Tensor) -> Tensor:
