@@ -8,6 +8,7 @@ program, ``layout`` finds the batch in it, and ``layers`` groups and describes i
 from __future__ import annotations
 
 import copy
+import hashlib
 import io
 import logging
 import os
@@ -15,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,16 @@ class Program:
     batch_size: int | None = None
     cast_from: tuple[str, ...] = ()
     trained: Trained | None = None
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Hex digest of all numbers that the program stores, bit for bit, in order of first use."""
+        digest, nodes = hashlib.sha256(), self.module.graph.nodes
+        for name in dict.fromkeys(str(node.target) for node in nodes if node.op == "get_attr"):
+            value = getattr(self.module, name).detach().contiguous()
+            digest.update(f"{value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.view(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     def weight(self, layer: str) -> Tensor:
         """The float weight that a layer stores."""

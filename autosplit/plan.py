@@ -36,6 +36,7 @@ _PLAN_KEYS = (
     "made_by name method model graph_sha256 edge weights activations distortion lower_bound "
     "edge_memory_bytes crossing_bytes cloud_bits jpeg predictions baseline"
 ).split()
+_OPTIONAL_KEYS = ("integers", "equalized", "weights_sha256")
 _SECONDS = ("edge_s", "transfer_s", "cloud_s", "latency_s")
 
 
@@ -134,6 +135,7 @@ class PlanFile:
             each weight takes the integer nearest to it.
         biases: Layer -> bias that goes with those, float32, shape (C,); without, the network's.
         equalized: Whether it is of the network as ``equalize`` changes it.
+        weights_sha256: Of the numbers of the network that it was finished for; empty: not known.
     """
 
     plan: Plan
@@ -146,6 +148,7 @@ class PlanFile:
     codes: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
     biases: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     equalized: bool = False
+    weights_sha256: str = ""
 
     @cached_property
     def half_sha256(self) -> str:
@@ -237,6 +240,7 @@ def write_plan(path: Path, file: PlanFile) -> None:
             "baseline": {"name": file.baseline, "latency_s": dict(file.baseline_latency_s)},
             **integers,
             **({"equalized": True} if file.equalized else {}),
+            **({"weights_sha256": file.weights_sha256} if file.weights_sha256 else {}),
         },
     )
 
@@ -252,7 +256,7 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         PlanError: What it says does not fit the network; every problem is named, with its place.
     """
     data = read_yaml(path, "plan")
-    problems = check_keys(data, _PLAN_KEYS, ("integers", "equalized"), where=str(path))
+    problems = check_keys(data, _PLAN_KEYS, _OPTIONAL_KEYS, where=str(path))
     problems = problems or _value_problems(data, path)
     if problems:
         raise FileError("; ".join(problems))
@@ -299,6 +303,7 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         baseline["latency_s"],
         *_read_integers(path, data.get("integers"), weights, graph),
         equalized=bool(data.get("equalized")),
+        weights_sha256=data.get("weights_sha256", ""),
     )
 
 
@@ -431,8 +436,8 @@ def _value_problems(data: Mapping[str, Any], path: Path) -> list[str]:
     """What is wrong with the values of a plan beside its quantizers: all of it."""
     problems = [
         f"{path}: {key}: must be text, got {data[key]!r}"
-        for key in ("name", "method", "model", "graph_sha256")
-        if not isinstance(data[key], str)
+        for key in ("name", "method", "model", "graph_sha256", "weights_sha256")
+        if not isinstance(data.get(key, ""), str)
     ]
     problems += [
         f"{path}: {key}: must be a finite number, got {data[key]!r}"

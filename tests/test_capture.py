@@ -926,3 +926,27 @@ def test_a_norm_that_learned_nothing_says_nothing(norm):
     network = Net(lambda net, x: net.norm(net.layer(x)), layer=conv(4), norm=norm)
 
     assert program_of(network).deviations((torch.ones(IMAGE),)) is None
+
+
+def test_weights_have_a_digest_that_every_bit_changes():
+    network = Net(lambda net, x: net.b(net.a(x)), a=conv(), b=conv(4))
+    first = program_of(network).weights_sha256
+
+    assert program_of(network).weights_sha256 == first
+    for tensor in network.state_dict().values():
+        last = tensor.view(-1)[-1:]
+        before = last.clone()
+        last.copy_(torch.nextafter(before, torch.tensor(torch.inf)))
+        assert program_of(network).weights_sha256 != first
+        last.copy_(before)
+
+
+@pytest.mark.parametrize("value", [True, 3, 1j], ids=repr)
+def test_a_constant_of_any_type_counts_in_the_digest(value):
+    network = Net(lambda net, x: net.a(x) + torch.where(net.flag != 0, x, 0), a=conv())
+    digests = []
+    for flag in (value, 0 * value):
+        network.register_buffer("flag", torch.tensor(flag))
+        digests.append(program_of(network).weights_sha256)
+
+    assert digests[0] != digests[1]

@@ -203,3 +203,12 @@ class TestFinishing:
         assert done.activations != file.activations
         assert set(done.codes) == {"a", "b", "fc"}
         assert loss(program, done) < loss(program, file)
+
+    @pytest.mark.parametrize("evaluations", [0, 20])
+    def test_a_finished_plan_names_the_weights(self, case, evaluations):
+        program, file = case
+        done = finish(
+            program, file, lambda: iter([IMAGES]), Finishing(EFFORTS["fast"], evaluations)
+        )
+
+        assert done.weights_sha256 == program.weights_sha256

@@ -157,6 +157,17 @@ class TestYaml:
     def test_what_is_written_is_read_back(self, path):
         assert read_plan(path, GRAPH) == plan_file()
 
+    def test_the_weights_that_it_was_finished_for_are_read_back(self, tmp_path):
+        write_plan(tmp_path / "p.yaml", plan_file(weights_sha256="12ab"))
+
+        assert read_plan(tmp_path / "p.yaml", GRAPH).weights_sha256 == "12ab"
+
+    def test_the_weights_that_it_was_finished_for_are_text(self, path):
+        edit(path, lambda plan: plan.update(weights_sha256=12))
+
+        with pytest.raises(FileError, match="weights_sha256: must be text, got 12"):
+            read_plan(path, GRAPH)
+
     def test_the_same_plan_gives_the_same_bytes(self, path, tmp_path):
         write_plan(tmp_path / "again.yaml", read_plan(path, GRAPH))
 
