@@ -8,6 +8,7 @@ program, ``layout`` finds the batch in it, and ``layers`` groups and describes i
 from __future__ import annotations
 
 import copy
+import hashlib
 import io
 import logging
 import os
@@ -15,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,16 @@ class Program:
     cast_from: tuple[str, ...] = ()
     trained: Trained | None = None
 
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Hex digest of all numbers that the program stores, bit for bit, in order of first use."""
+        digest, nodes = hashlib.sha256(), self.module.graph.nodes
+        for name in dict.fromkeys(str(node.target) for node in nodes if node.op == "get_attr"):
+            value = getattr(self.module, name).detach().contiguous()
+            digest.update(f"{value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.view(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
+
     def weight(self, layer: str) -> Tensor:
         """The float weight that a layer stores."""
         value: Tensor = getattr(self.module, self.weights[layer].target)
@@ -114,11 +126,12 @@ class Program:
         with torch.no_grad():
             return _Watched(self.module, tensor_of, watch).run(*inputs)  # type: ignore[no-any-return]
 
-    def deviation_ratio(self, inputs: Sequence[Tensor]) -> float | None:
-        """How the deviation that the first batch norm sees compares with the one it learned.
+    def deviations(self, inputs: Sequence[Tensor]) -> tuple[float, float] | None:
+        """The deviation that the first batch norm writes on some inputs, and the one it learned.
 
         Returns:
-            The ratio's median over the channels that deviate at all; None without such a norm.
+            Both of the channel whose ratio is the median of all that deviate at all; None without
+            such a norm.
         """
         if self.trained is None:
             return None
@@ -134,8 +147,11 @@ class Program:
         value = value[0] if isinstance(value, tuple) else value
         learned = self.trained.deviation
         alive = learned > _ALIVE * learned.max()
-        ratio = value.movedim(1, 0).flatten(1).double().std(1, correction=0) / learned
-        return float(ratio[alive].median()) if alive.any() else None
+        if not alive.any():
+            return None
+        found = value.movedim(1, 0).flatten(1).double().std(1, correction=0)[alive]
+        middle = (found / learned[alive]).median(0).indices
+        return float(found[middle]), float(learned[alive][middle])
 
     def _check_inputs(self, inputs: Sequence[Any]) -> None:
         """Refuse inputs of another number, type or shape than the network was captured with."""

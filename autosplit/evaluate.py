@@ -169,7 +169,8 @@ def deploy(program: Program, file: PlanFile) -> Deployed:
     """Build a plan's quantized edge half and float cloud half.
 
     Raises:
-        PlanError: The plan is for a network with other layers, or with other weights.
+        PlanError: The plan is for a network with other layers, or was finished for one with other
+            weights.
     """
     graph = program.graph
     if file.equalized != graph.equalized:
@@ -182,6 +183,11 @@ def deploy(program: Program, file: PlanFile) -> Deployed:
     if unknown:
         raise PlanError(
             f"{file.plan.name}: is for another network, {graph.name} has no {unknown[0]!r}"
+        )
+    if file.weights_sha256 not in ("", program.weights_sha256):
+        raise PlanError(
+            f"{file.plan.name}: must run on the weights that it was finished for, those of "
+            f"{graph.name} are others; load the same, or run: autosplit quantize --force"
         )
     cut = graph.cut(file.plan.edge)
     weights = {

@@ -70,9 +70,13 @@ def finish(
         finishing: What is done.
         tell: Told of steps that are done.
 
+    Returns:
+        The plan, which then names the network's weights.
+
     Raises:
         DataError: There is no sample, or what a layer reads is not finite.
     """
+    file = replace(file, weights_sha256=program.weights_sha256)
     done = recover(program, file, batches, finishing.recovery, tell)
     if not finishing.evaluations:
         return done

@@ -15,13 +15,17 @@ Every other operator computes on the float32 values x s_x, and its result is div
 rounded and clamped.
 
 The integers are held in float32 tensors, whose sums are exact up to 2^24.  Where a sum could pass
-that, the input channels are summed in parts, and the parts in float64.
+that, the input channels are summed in parts, and the parts in float64.  NNPACK, which torch takes
+for convolutions where oneDNN does not do them, multiplies transformed values, which are no
+integers: it is off.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from operator import mul
 from typing import Any
@@ -29,6 +33,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, fx
+from torch.backends import nnpack
 
 from autosplit.fakequant import BLOCK, fake_quantize_, flat_view
 from autosplit.operators import (
@@ -103,6 +108,30 @@ class _Value:
         """The value after one more clamp."""
         least, most = (min(max(end, window[0]), window[1]) for end in self.window)
         return replace(self, window=(least, most))
+
+
+@dataclass
+class NnpackOff:
+    """Keeps NNPACK off as long as any thread is inside: torch has one flag for all of them."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    inside: int = 0
+    flag: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.inside:
+                self.flag.enter_context(nnpack.flags(enabled=False))
+            self.inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                self.flag.close()
+
+
+_NNPACK_OFF = NnpackOff()
 
 
 def lower(half: Half, weights: Mapping[str, IntegerWeight]) -> Half:
@@ -368,6 +397,10 @@ class IntegerLayer:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Accumulators of levels (batch, ...), in float32."""
+        with _NNPACK_OFF:  # its transformed convolutions are not exact
+            return self._sum(x)
+
+    def _sum(self, x: Tensor) -> Tensor:
         (whole, levels), *others = self.parts
         first = self._channels(x, whole) if others else x.to(levels.dtype)
         total: Tensor = self.target(first, levels, self.inner, **self.options)

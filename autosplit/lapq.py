@@ -3,7 +3,7 @@
 The joint step of LAPQ (Nahshan et al. 2019, section 4.3).  Each activation begins at the range
 that was found for it alone; Powell's method then moves all ranges for least loss on calibration
 samples.  The loss is how far the quantized network's answer is from the float one's, which needs no
-labels.  Powell's first direction scales all ranges alike; then each is moved by itself.
+labels.  All ranges are first scaled alike; then Powell's directions move each by itself.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
 from autosplit.answers import change
 from autosplit.capture import Program
 from autosplit.evaluate import deploy
+from autosplit.measure import answers
 from autosplit.plan import PlanFile, Quantizer
 
 Batch = Tensor | Sequence[Tensor]
@@ -98,28 +100,25 @@ def clip_jointly(
     Args:
         program: The captured network.
         file: The plan, finished or not.
-        batches: Calibration samples.
+        batches: Calibration samples, of which one in ``HELD_OUT`` is kept aside.  A program bound
+            to a batch size runs on whole batches of it; a remainder is left out.
         evaluations: Runs of the plan on these samples, at most.
         tell: Told of each run.
 
     Returns:
         The plan with other steps of its activations; as it was if the samples that were kept aside
-        lose more with those.  The network's inputs and its answers are left alone.
+        lose more with those, or if there are too few to keep any aside: one, or fewer than two
+        whole batches.  The network's inputs and its answers are left alone.
     """
     graph = program.graph
-    fixed = {*graph.inputs, *graph.outputs}
+    fixed = {*graph.inputs, *graph.outputs, *answers(program)}
     tensors = [n for n, q in file.activations.items() if q.scale and n not in fixed]
-    searched, kept = _apart(batches())
+    searched, kept = _apart(batches(), program.batch_size)
     if not tensors or not kept:
         return file
     loss = _Loss(program, file, tensors, searched, evaluations, tell or (lambda _: None))
-    count = len(tensors)
-    directions = np.eye(count) * _FIRST_STEP
-    directions[0] = _FIRST_STEP
     with suppress(_SpentError):
-        minimize(
-            loss, np.zeros(count), method="Powell", options={"direc": directions, "ftol": TOLERANCE}
-        )
+        _search(loss)
     if loss.best is None:
         return file
     found = loss.plan(loss.best[1])
@@ -127,15 +126,46 @@ def clip_jointly(
     return found if check.of(found) < check.of(file) else file
 
 
+def _search(loss: _Loss) -> None:
+    """Scale all ranges alike, then move each; the loss remembers the best of all places.
+
+    Raises:
+        _SpentError: All evaluations are done.
+    """
+    count = len(loss.tensors)
+    alike = np.full(count, _FIRST_STEP)
+
+    def along(step: npt.NDArray[np.float64]) -> float:
+        return loss(step * alike)
+
+    line = minimize(along, np.zeros(1), method="Powell", options={"maxiter": 1})
+    each = np.eye(count) * _FIRST_STEP
+    minimize(loss, line.x * alike, method="Powell", options={"direc": each, "ftol": TOLERANCE})
+
+
 def _apart(
-    batches: Iterator[Batch],
+    batches: Iterator[Batch], bound: int | None
 ) -> tuple[list[tuple[Tensor, ...]], list[tuple[Tensor, ...]]]:
-    """Samples to search on, and samples that are kept aside."""
-    searched, kept = [], []
-    for batch in batches:
-        inputs = (batch,) if isinstance(batch, Tensor) else tuple(batch)
-        count = len(inputs[0]) // HELD_OUT
-        if count:
-            kept.append(tuple(value[:count] for value in inputs))
-        searched.append(tuple(value[count:] for value in inputs))
-    return searched, kept
+    """Batches to search on, and batches that are kept aside; neither if there are too few samples.
+
+    Args:
+        batches: All samples.
+        bound: The only batch size that can be run, or None if any will do.
+    """
+    given = [(one,) if isinstance(one, Tensor) else tuple(one) for one in batches]
+    total, unit = sum(len(inputs[0]) for inputs in given), bound or 1
+    if total < 2 * unit:
+        return [], []
+    size = bound or len(given[0][0])
+    count = max(total // unit // HELD_OUT, 1) * unit
+    aside = torch.zeros(total, dtype=torch.bool)
+    aside[:: total // count][:count] = True  # spread, for samples may come class by class
+    whole = [torch.cat(values) for values in zip(*given, strict=True)]
+    searched, kept = ([value[chosen] for value in whole] for chosen in (~aside, aside))
+    return _batched(searched, size, unit), _batched(kept, size, unit)
+
+
+def _batched(values: Sequence[Tensor], size: int, unit: int) -> list[tuple[Tensor, ...]]:
+    """Batches of some samples; what fills no unit is left out."""
+    count = len(values[0]) // unit * unit
+    return list(zip(*(value[:count].split(size) for value in values), strict=True))

@@ -23,6 +23,7 @@ from autosplit.capture import Program
 from autosplit.clipping import Observed, check_rule, clip
 from autosplit.errors import DataError
 from autosplit.fakequant import ChannelGrids, Clip, weight_grids
+from autosplit.graph import Layer
 from autosplit.stats import WIDTHS, Distortion, Role, Stats, TensorStats, WeightGrid
 
 Array = npt.NDArray[Any]
@@ -37,6 +38,12 @@ _CORE = 64  # mean absolute deviations from the mean that the fine histogram the
 _TILE = 1 << 17  # elements worked on at a time, so that they stay in cache
 _PROBE = 1024  # elements of a sample from which its spread is guessed
 _LARGE, _SMALL = 1e15, 1e-15  # outside these float32 squares overflow, or lose their bits
+_OF_SCORES = frozenset(
+    "softmax _softmax log_softmax _log_softmax sigmoid log_sigmoid log_sigmoid_forward mean "
+    "avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d "
+    "_adaptive_avg_pool2d _adaptive_avg_pool3d cat concat concatenate stack".split()
+)
+"""Operators that turn scores into others: in these units the greatest still decide."""
 _OFFSET = 1e4  # mean over spread from which float32 has too few bits for the spread
 
 
@@ -376,11 +383,24 @@ def _weights(
 
 
 def answers(program: Program) -> tuple[str, ...]:
-    """The scores that a network answers with: outputs that a linear layer writes."""
+    """The scores that a network answers with.
+
+    They are its outputs and, behind an output that only ``_OF_SCORES`` made, what those read: down
+    to the linear layer or convolution that wrote the scores.  The greatest scores decide, and a
+    rectifier that is part of that layer lets them pass, so they are scores with one too.
+    """
     layers = program.graph.by_name
-    return tuple(
-        name for name in program.graph.outputs if name in layers and layers[name].kind == "linear"
-    )
+    found = [name for name in program.graph.outputs if name in layers]
+    for name in found:  # grows meanwhile
+        if _made_of_scores(layers[name]):
+            read = [layers[source] for source in layers[name].inputs if source in layers]
+            scores = [n.name for n in read if n.kind in ("linear", "conv") or _made_of_scores(n)]
+            found += [source for source in scores if source not in found]
+    return tuple(dict.fromkeys(found))
+
+
+def _made_of_scores(layer: Layer) -> bool:
+    return bool(layer.operators) and _OF_SCORES.issuperset(layer.operators)
 
 
 def _clips(

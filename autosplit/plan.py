@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import safetensors
 import safetensors.numpy
 
 from autosplit import __version__
@@ -35,6 +36,7 @@ _PLAN_KEYS = (
     "made_by name method model graph_sha256 edge weights activations distortion lower_bound "
     "edge_memory_bytes crossing_bytes cloud_bits jpeg predictions baseline"
 ).split()
+_OPTIONAL_KEYS = ("integers", "equalized", "weights_sha256")
 _SECONDS = ("edge_s", "transfer_s", "cloud_s", "latency_s")
 
 
@@ -133,6 +135,7 @@ class PlanFile:
             each weight takes the integer nearest to it.
         biases: Layer -> bias that goes with those, float32, shape (C,); without, the network's.
         equalized: Whether it is of the network as ``equalize`` changes it.
+        weights_sha256: Of the numbers of the network that it was finished for; empty: not known.
     """
 
     plan: Plan
@@ -145,6 +148,7 @@ class PlanFile:
     codes: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
     biases: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     equalized: bool = False
+    weights_sha256: str = ""
 
     @cached_property
     def half_sha256(self) -> str:
@@ -236,6 +240,7 @@ def write_plan(path: Path, file: PlanFile) -> None:
             "baseline": {"name": file.baseline, "latency_s": dict(file.baseline_latency_s)},
             **integers,
             **({"equalized": True} if file.equalized else {}),
+            **({"weights_sha256": file.weights_sha256} if file.weights_sha256 else {}),
         },
     )
 
@@ -251,7 +256,7 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         PlanError: What it says does not fit the network; every problem is named, with its place.
     """
     data = read_yaml(path, "plan")
-    problems = check_keys(data, _PLAN_KEYS, ("integers", "equalized"), where=str(path))
+    problems = check_keys(data, _PLAN_KEYS, _OPTIONAL_KEYS, where=str(path))
     problems = problems or _value_problems(data, path)
     if problems:
         raise FileError("; ".join(problems))
@@ -298,6 +303,7 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         baseline["latency_s"],
         *_read_integers(path, data.get("integers"), weights, graph),
         equalized=bool(data.get("equalized")),
+        weights_sha256=data.get("weights_sha256", ""),
     )
 
 
@@ -335,22 +341,21 @@ def _read_integers(
     if problems:
         raise FileError("; ".join(problems))
     beside = path.parent / Path(str(named["file"])).name
-    found = sha256_of_file(beside)
-    if found != named["sha256"]:
-        raise FileError(
-            f"{beside}: must have the SHA-256 {named['sha256']!s:.12}... that {path.name} "
-            f"names, has {found:.12}...; get the file that belongs to it, or run: "
-            "autosplit quantize --force"
-        )
+    stored = _load(beside, str(named["sha256"]), path.name)
     codes, biases = {}, {}
-    for key, value in safetensors.numpy.load_file(beside).items():
+    for key, value in stored.items():
         kind, _, name = key.partition("|")
         layer = graph.by_name.get(name)
         if layer is None or name not in weights or kind not in ("codes", "bias"):
             raise FileError(f"{beside}: must hold layers of the plan only, got {key!r}")
-        if kind == "bias" and np.isfinite(value).all():
+        if kind == "bias":
+            if value.shape != (layer.weight_channels,) or not np.isfinite(value).all():
+                raise FileError(
+                    f"{beside}: {key}: must be {layer.weight_channels} finite numbers, one per "
+                    f"output channel, got the shape {value.shape} of {value.dtype}"
+                )
             biases[name] = value.astype(np.float32)
-        elif kind == "codes" and value.dtype == np.uint8 and value.size == layer.weight_elements:
+        elif value.dtype == np.uint8 and value.size == layer.weight_elements:
             if int(value.max(initial=0)) >= 2 ** weights[name].bits:
                 raise FileError(
                     f"{beside}: {name}: codes must be 0..{2 ** weights[name].bits - 1} at "
@@ -359,10 +364,33 @@ def _read_integers(
             codes[name] = value
         else:
             raise FileError(
-                f"{beside}: {key}: must be {layer.weight_elements} codes of one byte, or finite "
-                f"numbers, got {value.size} of {value.dtype}"
+                f"{beside}: {key}: must be {layer.weight_elements} codes of one byte, got "
+                f"{value.size} of {value.dtype}"
             )
     return codes, biases
+
+
+def _load(beside: Path, sha256: str, plan: str) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of the file beside a plan.
+
+    Raises:
+        FileError: It is missing, is another file than the plan names, or holds no arrays.
+    """
+    found = sha256_of_file(beside)
+    if found != sha256:
+        raise FileError(
+            f"{beside}: must have the SHA-256 {sha256:.12}... that {plan} "
+            f"names, has {found:.12}...; get the file that belongs to it, or run: "
+            "autosplit quantize --force"
+        )
+    try:
+        return safetensors.numpy.load_file(beside)
+    except (safetensors.SafetensorError, TypeError, AttributeError) as error:
+        # the last two: numpy lacks a type in it
+        raise FileError(
+            f"{beside}: must be a safetensors file of integers and biases, {error!s:.80}; run: "
+            "autosplit quantize --force"
+        ) from error
 
 
 def distiller_overrides(file: PlanFile, graph: Graph) -> dict[str, Any]:
@@ -408,8 +436,8 @@ def _value_problems(data: Mapping[str, Any], path: Path) -> list[str]:
     """What is wrong with the values of a plan beside its quantizers: all of it."""
     problems = [
         f"{path}: {key}: must be text, got {data[key]!r}"
-        for key in ("name", "method", "model", "graph_sha256")
-        if not isinstance(data[key], str)
+        for key in ("name", "method", "model", "graph_sha256", "weights_sha256")
+        if not isinstance(data.get(key, ""), str)
     ]
     problems += [
         f"{path}: {key}: must be a finite number, got {data[key]!r}"

@@ -59,19 +59,21 @@ def against_calibration(found: Range, calibrated: Range) -> str:
     )
 
 
-def against_training(ratio: float | None, network: str) -> str:
+def against_training(deviations: tuple[float, float] | None, found: Range, network: str) -> str:
     """Warn of calibration images of another scale than the network was trained on.
 
     Args:
-        ratio: Deviation that the network's first batch norm sees over the one it learned; None if
-            that is not known.
+        deviations: That the network's first batch norm sees, and that it learned, above 0; None if
+            they are not known.
+        found: Of the calibration images.
         network: Its name.
     """
-    if ratio is None or 1 / TIMES <= ratio <= TIMES:
+    if deviations is None or 1 / TIMES <= deviations[0] / deviations[1] <= TIMES:
         return ""
     return (
-        f"calibration data: images must be of the scale that {network} was trained on, its first "
-        f"batch norm sees {ratio:.3g} times the deviation that it learned"
+        f"calibration data: images must be of the scale that {network} was trained on, got "
+        f"{_text(found)}, on which its first batch norm sees a deviation of {deviations[0]:.3g} "
+        f"where it learned {deviations[1]:.3g}"
     )
 
 

@@ -680,13 +680,14 @@ def _odd_images(
 
     (name,) = program.graph.inputs
     found = stats.tensors[name]
+    ends = found.min, found.max
     text = ""
     prepare = model.preprocess
     guessed = is_python_spec(options.model) or options.model.endswith(".pt2")
     if isinstance(prepare, Preprocess | Letterbox) and is_python_spec(options.data) and not guessed:
         expected = value_range(prepare)
-        text = scale.against_preparation((found.min, found.max), expected, model.name)
-    yield text or scale.against_training(program.deviation_ratio((images,)), model.name)
+        text = scale.against_preparation(ends, expected, model.name)
+    yield text or scale.against_training(program.deviations((images,)), ends, model.name)
     yield scale.of_one_value(name, found, stats.samples)
 
 

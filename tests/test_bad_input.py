@@ -315,10 +315,16 @@ def test_images_of_another_scale_than_the_network_was_trained_on(place, factor, 
 
     said = run(place, "stats", metric="mse")
 
-    text = "calibration data: images must be of the scale that net was trained on, its first batch "
-    text += r"norm sees ([.\d]+) times the deviation that it learned"
-    found = [float(re.fullmatch(text, line)[1]) for line in said]
-    assert found == [pytest.approx(factor, rel=0.15)] * warned
+    text = (
+        r"calibration data: images must be of the scale that net was trained on, got (\S+)\.\.(\S+)"
+    )
+    text += r", on which its first batch norm sees a deviation of (\S+) where it learned (\S+)"
+    assert len(said) == warned
+    for line in said:
+        low, high, found, learned = map(float, re.fullmatch(text, line).groups())
+        assert found / learned == pytest.approx(factor, rel=0.15)
+        assert low < -factor
+        assert high > factor
 
 
 @pytest.mark.parametrize(

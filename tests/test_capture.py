@@ -856,6 +856,11 @@ def trained(layer, norm, shape, unit=1.0):
     return network.eval(), images
 
 
+def ratio_of(program, images):
+    found, learned = program.deviations((images,))
+    return found / learned
+
+
 NORMS = {
     "folded into a convolution": (conv(4), nn.BatchNorm2d(4), (3, 8, 8)),
     "folded into a linear layer": (nn.Linear(6, 5), nn.BatchNorm1d(5), (6,)),
@@ -874,7 +879,20 @@ def test_the_first_norm_sees_the_factor_by_which_images_are_scaled(case, factor)
             network.norm.weight.copy_(torch.linspace(-5, -2, len(network.norm.weight)))
     program = capture(network, (images[:1],))
 
-    assert program.deviation_ratio((images * factor,)) == pytest.approx(factor, rel=0.02)
+    assert ratio_of(program, images * factor) == pytest.approx(factor, rel=0.02)
+
+
+def test_both_deviations_are_those_of_what_the_norm_writes():
+    """Channels of 1, 2 and 3 times what was learned, which the norm's scale makes 5, 6 and 7."""
+    network = Net(lambda net, x: net.norm(x), norm=nn.BatchNorm2d(3, eps=0.0))
+    with torch.no_grad():
+        network.norm.weight.copy_(torch.tensor([5.0, 6.0, 7.0]))
+        network.norm.running_var.fill_(4.0)
+    signs = torch.tensor([-1.0, 1.0]).repeat(8).view(1, 1, 4, 4)
+    images = signs * torch.tensor([2.0, 4.0, 6.0]).view(1, 3, 1, 1)
+    program = capture(network, (images,))
+
+    assert program.deviations((images,)) == (pytest.approx(12), pytest.approx(6))
 
 
 def test_of_several_norms_the_first_counts():
@@ -884,7 +902,7 @@ def test_of_several_norms_the_first_counts():
     both = Net(lambda net, x: net.second(torch.relu(net.first(x))), first=network, second=second)
     program = capture(both, (images[:1],))
 
-    assert program.deviation_ratio((images,)) == pytest.approx(1, rel=0.02)
+    assert ratio_of(program, images) == pytest.approx(1, rel=0.02)
 
 
 def test_channels_that_are_switched_off_do_not_count():
@@ -894,9 +912,9 @@ def test_channels_that_are_switched_off_do_not_count():
         network.norm.weight.copy_(torch.tensor([1e-6, 1.0, 0.0, -1e-5]))
     program = capture(network, (images[:1],))
 
-    assert program.deviation_ratio((images * 3,)) == pytest.approx(3, rel=0.02)
+    assert ratio_of(program, images * 3) == pytest.approx(3, rel=0.02)
     network.norm.weight.data.zero_()
-    assert capture(network, (images[:1],)).deviation_ratio((images,)) is None
+    assert capture(network, (images[:1],)).deviations((images,)) is None
 
 
 @pytest.mark.parametrize(
@@ -907,4 +925,28 @@ def test_channels_that_are_switched_off_do_not_count():
 def test_a_norm_that_learned_nothing_says_nothing(norm):
     network = Net(lambda net, x: net.norm(net.layer(x)), layer=conv(4), norm=norm)
 
-    assert program_of(network).deviation_ratio((torch.ones(IMAGE),)) is None
+    assert program_of(network).deviations((torch.ones(IMAGE),)) is None
+
+
+def test_weights_have_a_digest_that_every_bit_changes():
+    network = Net(lambda net, x: net.b(net.a(x)), a=conv(), b=conv(4))
+    first = program_of(network).weights_sha256
+
+    assert program_of(network).weights_sha256 == first
+    for tensor in network.state_dict().values():
+        last = tensor.view(-1)[-1:]
+        before = last.clone()
+        last.copy_(torch.nextafter(before, torch.tensor(torch.inf)))
+        assert program_of(network).weights_sha256 != first
+        last.copy_(before)
+
+
+@pytest.mark.parametrize("value", [True, 3, 1j], ids=repr)
+def test_a_constant_of_any_type_counts_in_the_digest(value):
+    network = Net(lambda net, x: net.a(x) + torch.where(net.flag != 0, x, 0), a=conv())
+    digests = []
+    for flag in (value, 0 * value):
+        network.register_buffer("flag", torch.tensor(flag))
+        digests.append(program_of(network).weights_sha256)
+
+    assert digests[0] != digests[1]

@@ -213,6 +213,16 @@ class TestDeployed:
         with pytest.raises(PlanError, match="is for another network, residual has no 'conv9'"):
             deploy(program, file)
 
+    def test_a_plan_that_was_finished_for_other_weights_is_refused(self, program):
+        file = plan_file(program, 1, None, WEIGHTS, ACTIVATIONS)
+        deploy(program, replace(file, weights_sha256=program.weights_sha256))
+        file = replace(file, weights_sha256="0" * 64)
+
+        with pytest.raises(
+            PlanError, match="cut1: must run on the weights that it was finished for"
+        ):
+            deploy(program, file)
+
     def test_scales_for_other_channels_are_refused(self, program):
         weights = {**WEIGHTS, "c1": Quantizer(4, (0.1,), (7,))}
 

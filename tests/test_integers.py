@@ -21,6 +21,7 @@ from autosplit.integers import (
     EXACT,
     AccumulatedSum,
     IntegerLayer,
+    NnpackOff,
     bounds,
     integer_bias,
     requantize_,
@@ -130,6 +131,38 @@ def test_a_convolution_equals_its_integer_execution(kind, relu, seed):
     x = codes(images.numpy(), given)
     want = layer_by_hand(module, x, given.scale[0], file.weights["c"], out, relu=relu)
     np.testing.assert_array_equal(got.numpy(), real(want, out))
+
+
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+def test_a_large_batch_equals_its_integer_execution_without_onednn():
+    """Then torch takes NNPACK for 16 images or more, whose transformed sums are not exact."""
+    module = nn.Conv2d(16, 16, 3, padding=1)
+    images = torch.randn(32, 16, 9, 9, generator=torch.Generator().manual_seed(0))
+    program = capture(Net(lambda net, x: net.c(x), c=module), (images[:1],))
+    file = plan_for(program, images, 0)
+    before = torch._C._get_nnpack_enabled()
+    with torch.backends.mkldnn.flags(enabled=False):
+        (got,), _ = deploy(program, file)(images)
+
+    given, out = file.activations["x"], file.activations["c"]
+    x = codes(images.numpy(), given)
+    want = layer_by_hand(module, x, given.scale[0], file.weights["c"], out, relu=False)
+    np.testing.assert_array_equal(got.numpy(), real(want, out))
+    assert torch._C._get_nnpack_enabled() == before
+
+
+def test_nnpack_stays_off_until_the_last_of_several_threads_is_done():
+    """The first leaves before the second; in the end the flag is what it was."""
+    off, before = NnpackOff(), torch._C._get_nnpack_enabled()
+    seen = []
+    for step in (off.__enter__, off.__enter__, off.__exit__, off.__exit__):
+        step()
+        seen.append(torch._C._get_nnpack_enabled())
+
+    assert seen == [False, False, False, before]
+    with pytest.raises(ValueError, match="broken"), off:
+        raise ValueError("broken")
+    assert torch._C._get_nnpack_enabled() == before
 
 
 CLAMPS = {

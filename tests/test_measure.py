@@ -14,8 +14,9 @@ from autosplit.capture import capture
 from autosplit.errors import DataError, PlanError
 from autosplit.fakequant import fake_quantize
 from autosplit.graph import Graph, Layer
-from autosplit.measure import measure
+from autosplit.measure import answers, measure
 from autosplit.stats import WIDTHS, grid_from_range
+from tests import nets
 
 SHAPE = (3, 20, 20)
 
@@ -355,6 +356,43 @@ def test_the_clipping_rule_is_obeyed_but_for_the_answers():
         kept = stats.distortions[answer, "activation", 2]
         length = stats.tensors[answer].max - stats.tensors[answer].min
         assert kept.clip_high - kept.clip_low == pytest.approx(length)
+
+
+def convolution(out=5, size=1):
+    return nn.Conv2d(3, out, size)
+
+
+def mixed(net, x):
+    scores = net.a(x).mean((2, 3))
+    return torch.cat([scores, net.b(x).flatten(1)], 1).softmax(1), net.c(x).tanh().mean((2, 3))
+
+
+HEADS = {
+    "linear": (lambda net, x: net.fc(net.a(x).mean((2, 3))), {"fc"}),
+    "softmax": (lambda net, x: net.fc(net.a(x).mean((2, 3))).softmax(1), {"fc", "softmax"}),
+    "log_softmax": (lambda net, x: net.fc(net.a(x).mean((2, 3))).log_softmax(1), {"fc", "softmax"}),
+    "convolution": (lambda net, x: net.a(x), {"a"}),
+    "views": (lambda net, x: net.a(x).permute(0, 2, 3, 1).flatten(1), {"a"}),
+    "mean": (lambda net, x: net.a(net.b(x)[:, :3]).mean((2, 3)), {"a", "reduce"}),
+    "rectified": (
+        lambda net, x: torch.flatten(nn.functional.adaptive_avg_pool2d(net.a(x).relu(), 1), 1),
+        {"a", "avg_pool"},
+    ),
+    "mean, softmax": (lambda net, x: net.a(x).mean((2, 3)).softmax(1), {"a", "reduce", "softmax"}),
+    "sigmoid of a view": (lambda net, x: net.a(x).flatten(1).sigmoid(), {"a", "activation"}),
+    "another layer between": (lambda net, x: (net.a(x) + net.b(x)).softmax(1), {"softmax"}),
+    "two heads": (lambda net, x: (net.a(x), net.b(x)), {"a", "b"}),
+    "joined": (mixed, {"a", "b", "c", "reduce", "cat", "softmax", "reduce_2"}),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_what_answers_is_found_behind_what_only_turns_scores_into_others(head):
+    function, expected = HEADS[head]
+    layers = {"a": convolution(), "b": convolution(), "c": convolution(), "fc": nn.Linear(5, 4)}
+    program = capture(nets.Net(function, **layers), (torch.zeros(1, 3, 6, 6),))
+
+    assert set(answers(program)) == expected
 
 
 def test_an_unknown_clipping_rule_is_refused_before_anything_runs():

@@ -1,9 +1,13 @@
 """Plans: out to YAML and in again, and everything that an edit can get wrong."""
 
+import hashlib
+import json
+import struct
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import yaml
 
 from autosplit.errors import FileError, PlanError
@@ -85,9 +89,84 @@ def edit(path, change):
     path.write_text(f"schema: {data['schema']}\n{text}")
 
 
+def write_beside(path, data):
+    """Put other bytes beside a plan, and name their hash in it."""
+    beside = path.with_suffix(".safetensors")
+    beside.write_bytes(data)
+    named = {"file": beside.name, "sha256": hashlib.sha256(data).hexdigest()}
+    edit(path, lambda plan: plan.update(integers=named))
+
+
+class TestIntegers:
+    def test_what_is_written_is_read_back(self, tmp_path):
+        codes = {"a": np.arange(10, dtype=np.uint8).reshape(2, 5)}
+        biases = {"b": np.float32([1, -2, 0.5])}
+        write_plan(tmp_path / "p.yaml", plan_file(codes=codes, biases=biases))
+        found = read_plan(tmp_path / "p.yaml", GRAPH)
+
+        np.testing.assert_array_equal(found.codes["a"], codes["a"])
+        np.testing.assert_array_equal(found.biases["b"], biases["b"])
+
+    @pytest.mark.parametrize(
+        ("key", "value", "problem"),
+        [
+            ("bias|b", np.zeros(2, np.float32), r"must be 3 finite numbers.*shape \(2,\)"),
+            ("bias|b", np.zeros((3, 1), np.float32), r"must be 3 finite.*shape \(3, 1\)"),
+            ("bias|b", np.float32(1), r"must be 3 finite numbers.*shape \(\)"),
+            ("bias|b", np.float32([0, 1, np.nan]), "must be 3 finite numbers"),
+            ("codes|a", np.zeros(9, np.uint8), "must be 10 codes of one byte, got 9 of uint8"),
+            ("codes|a", np.zeros(10, np.int8), "must be 10 codes of one byte, got 10 of int8"),
+            ("codes|a", np.full(10, 16, np.uint8), "codes must be 0..15 at 4 bits, got 16"),
+            ("codes|again", np.zeros(10, np.uint8), "must hold layers of the plan only"),
+            ("steps|a", np.zeros(10, np.uint8), "must hold layers of the plan only"),
+        ],
+    )
+    def test_what_does_not_fit_the_plan_is_refused(self, path, key, value, problem):
+        write_beside(path, safetensors.numpy.save({key: np.asarray(value)}))
+
+        with pytest.raises(FileError, match=problem) as error:
+            read_plan(path, GRAPH)
+        assert "\n" not in str(error.value)
+
+    @pytest.mark.parametrize("dtype", ["BF16", "F8_E4M3"])
+    def test_a_type_that_numpy_lacks_is_refused(self, path, dtype):
+        size = 2 if dtype == "BF16" else 1
+        head = {"bias|b": {"dtype": dtype, "shape": [3], "data_offsets": [0, 3 * size]}}
+        text = json.dumps(head).encode()
+        write_beside(path, struct.pack("<Q", len(text)) + text + bytes(3 * size))
+
+        with pytest.raises(FileError, match="must be a safetensors file of integers and biases"):
+            read_plan(path, GRAPH)
+
+    @pytest.mark.parametrize("data", [b"", b"no safetensors", bytes(100)])
+    def test_a_file_of_another_kind_is_refused(self, path, data):
+        write_beside(path, data)
+
+        with pytest.raises(FileError, match=r"mine.safetensors: must be a safetensors file"):
+            read_plan(path, GRAPH)
+
+    def test_another_file_than_the_plan_names_is_refused(self, path):
+        write_beside(path, b"one")
+        path.with_suffix(".safetensors").write_bytes(b"other")
+
+        with pytest.raises(FileError, match="get the file that belongs to it"):
+            read_plan(path, GRAPH)
+
+
 class TestYaml:
     def test_what_is_written_is_read_back(self, path):
         assert read_plan(path, GRAPH) == plan_file()
+
+    def test_the_weights_that_it_was_finished_for_are_read_back(self, tmp_path):
+        write_plan(tmp_path / "p.yaml", plan_file(weights_sha256="12ab"))
+
+        assert read_plan(tmp_path / "p.yaml", GRAPH).weights_sha256 == "12ab"
+
+    def test_the_weights_that_it_was_finished_for_are_text(self, path):
+        edit(path, lambda plan: plan.update(weights_sha256=12))
+
+        with pytest.raises(FileError, match="weights_sha256: must be text, got 12"):
+            read_plan(path, GRAPH)
 
     def test_the_same_plan_gives_the_same_bytes(self, path, tmp_path):
         write_plan(tmp_path / "again.yaml", read_plan(path, GRAPH))

@@ -83,7 +83,9 @@ def test_the_unit_of_the_images_does_not_matter(low, length, unit):
     ],
 )
 def test_another_deviation_than_was_learned_is_warned_of(ratio, warned):
-    assert bool(against_training(ratio, "net")) == warned
+    deviations = None if ratio is None else (ratio * 0.3, 0.3)
+
+    assert bool(against_training(deviations, UNIT, "net")) == warned
 
 
 def test_the_lines_say_what_must_hold_and_what_was_found():
@@ -93,6 +95,10 @@ def test_the_lines_say_what_must_hold_and_what_was_found():
     )
     assert against_calibration((0.0, 255.0), (0.0, 1.0)) == (
         "evaluation data: images must be of the scale of the calibration images, 0..1, got 0..255"
+    )
+    assert against_training((75.2, 0.31), (0.0, 254.7), "net") == (
+        "calibration data: images must be of the scale that net was trained on, got 0..255, on "
+        "which its first batch norm sees a deviation of 75.2 where it learned 0.31"
     )
 
 

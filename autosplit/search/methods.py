@@ -61,7 +61,7 @@ def search_pinned(problem: Problem, pinned: Problem, methods: Sequence[str]) -> 
         if name != OURS:
             plans += search(problem, (name,))
             continue
-        kept = [plan for plan in search(pinned, (name,)) if keeps(plan)]
+        kept = [plan for plan in search(pinned, (name,)) if keeps(plan, problem, pinned)]
         if not any(plan.edge for plan in kept):
             raise InfeasibleError(
                 f"memory: no edge half with the pinned widths fits {problem.limit_bytes} bytes; "

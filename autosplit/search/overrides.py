@@ -6,6 +6,7 @@ can afford, so that each method, which only adds up distortions, takes the pinne
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -17,10 +18,10 @@ from autosplit.files import check_keys, parse_yaml
 from autosplit.graph import Graph
 from autosplit.plan import Plan
 from autosplit.search.problem import Problem
-from autosplit.stats import WIDTHS, Distortion, Role
+from autosplit.stats import WIDTHS, Role
 
 FORBIDDEN = 1e6
-"""Distortion that is added to a width that a pin rules out; far above any sum of true ones."""
+"""Least distortion that is added to a width that a pin rules out; see ``_price``."""
 ROLES: tuple[Role, ...] = ("weight", "activation")
 
 
@@ -100,14 +101,31 @@ def pin(problem: Problem, overrides: Sequence[Override]) -> Problem:
                 f"{', '.join(map(str, problem.usable))}; see --widths"
             )
         pins |= dict.fromkeys(_matched(problem.graph, override), override.bits)
-    distortions = {key: _priced(key, found, pins) for key, found in problem.distortions.items()}
+    price = _price(problem)
+    distortions = {
+        (name, role, bits): found
+        if pins.get((name, role), bits) == bits
+        else replace(found, distortion=found.distortion + price)
+        for (name, role, bits), found in problem.distortions.items()
+    }
     return replace(problem, distortions=distortions) if pins else problem
 
 
-def keeps(plan: Plan) -> bool:
+def keeps(plan: Plan, problem: Problem, pinned: Problem) -> bool:
     """Whether a plan of a pinned problem takes no width that a pin rules out, and no floats."""
-    widths = (*plan.weight_bits.values(), *plan.activation_bits.values())
-    return plan.distortion < FORBIDDEN and max(widths) <= WIDTHS[-1]
+    roles: tuple[tuple[Role, Mapping[str, int]], ...]
+    roles = (("weight", plan.weight_bits), ("activation", plan.activation_bits))
+    taken = [(name, role, bits) for role, widths in roles for name, bits in widths.items()]
+    return all(
+        bits <= WIDTHS[-1]
+        and pinned.distortions[name, role, bits] == problem.distortions[name, role, bits]
+        for name, role, bits in taken
+    )
+
+
+def _price(problem: Problem) -> float:
+    """Distortion that no sum of true ones comes near, whatever the metric made of them."""
+    return max(FORBIDDEN, 2 * math.fsum(found.distortion for found in problem.distortions.values()))
 
 
 def _matched(graph: Graph, override: Override) -> list[tuple[str, Role]]:
@@ -123,12 +141,3 @@ def _matched(graph: Graph, override: Override) -> list[tuple[str, Role]]:
     if not owners:
         raise PlanError(f"override {override}: no layer that matches has a weight")
     return [(name, "weight") for name in owners]
-
-
-def _priced(
-    key: tuple[str, Role, int], found: Distortion, pins: Mapping[tuple[str, Role], int]
-) -> Distortion:
-    name, role, bits = key
-    if pins.get((name, role), bits) == bits:
-        return found
-    return replace(found, distortion=found.distortion + FORBIDDEN)

@@ -1,6 +1,7 @@
 """Pinned widths: what a pattern matches, and that every method of ours keeps it."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from graphs import CLOUD, EDGE, LINKS, chain, distortions
@@ -24,7 +25,11 @@ def with_weight(problem):
     return [layer.name for layer in problem.graph.layers if layer.owns_weight]
 
 
-def test_ours_keeps_the_pinned_widths(problem):
+@pytest.mark.parametrize("unit", [1.0, 2.0**40, 1e30])
+def test_ours_keeps_the_pinned_widths(problem, unit):
+    """However large the distortions are: those of a regressor or a broken gradient may be."""
+    harm = {k: replace(d, distortion=unit * d.distortion) for k, d in problem.distortions.items()}
+    problem = replace(problem, distortions=harm)
     name, bits = with_weight(problem)[0], problem.usable[-1]
     tensor, narrow = problem.graph.layers[-1].name, problem.usable[0]
     pins = [Override(name, "weight", bits), Override(tensor, "activation", narrow)]
@@ -34,7 +39,9 @@ def test_ours_keeps_the_pinned_widths(problem):
     for plan in plans:
         assert plan.weight_bits.get(name, bits) == bits
         assert plan.activation_bits.get(tensor, narrow) == narrow
-        assert plan.distortion < 1e5
+        assert plan.distortion == pytest.approx(
+            problem.distortion_of(plan.weight_bits, plan.activation_bits)
+        )
     assert any(
         plan.weight_bits.get(name, bits) != bits or plan.activation_bits.get(tensor) != narrow
         for plan in search(problem, (OURS,))
