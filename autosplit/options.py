@@ -11,7 +11,7 @@ from autosplit.errors import PlanError, StageError, did_you_mean
 from autosplit.stats import DEFAULT_WIDTHS
 
 EFFORT_NAMES = ("none", "fast", "good", "best")
-"""How much work finishing a plan may take; see ``recover.EFFORTS``."""
+"""How much work finishing a plan may take; see ``effort.EFFORTS``."""
 ROUNDING_NAMES = ("auto", "nearest", "moment", "learned")
 """How a weight's integers are chosen; ``auto`` is as the effort has it."""
 SWITCH = ("auto", "on", "off")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor, fx
 
 from autosplit.capture import Program
 from autosplit.columns import gather, is_plain, positions_wanted
+from autosplit.effort import EFFORTS, Recovery
 from autosplit.errors import DataError, PlanError
 from autosplit.fakequant import fake_quantize
 from autosplit.learned import Example, learn_rounding
@@ -28,7 +29,6 @@ from autosplit.plan import FLOAT_BITS, PlanFile, Quantizer
 from autosplit.rounding import Grid, near_one
 
 Batch = Tensor | Sequence[Tensor]
-Rounding = Literal["nearest", "moment", "learned"]
 Tell = Callable[[int], None]
 
 
@@ -37,38 +37,6 @@ COARSE = 5
 
 There is little to gain from finer ones, and few samples teach them nothing.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """Which steps are done.
-
-    Attributes:
-        rounding: ``nearest``; ``moment``, the integers of least error of the layer's output;
-            or ``learned``, those improved by gradient descent behind the rectifier.
-        bias: Whether the mean error of every output channel goes into the bias.
-        positions: Most positions (pixels of all images) that a layer's moments are taken over.
-        sweeps: How often levels and scales are improved in turn.
-        together: Most columns of a weight that are rounded as one problem, of cubic cost; a layer
-            with more is done in parts, each with the errors of the others as they are then.
-        steps: Steps of gradient descent of ``learned``, for each layer.
-    """
-
-    rounding: Rounding
-    bias: bool = True
-    positions: int = 4096
-    sweeps: int = 2
-    together: int = 1024
-    steps: int = 500
-
-
-EFFORTS = {
-    "none": Recovery("nearest", bias=False),
-    "fast": Recovery("nearest"),
-    "good": Recovery("moment"),
-    "best": Recovery("learned", positions=32_768, sweeps=8, together=8192),
-}
-"""What ``--effort`` stands for."""
 
 
 def recover(

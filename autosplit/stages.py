@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autosplit import report, scale
+from autosplit.effort import Finishing, finishing_of
 from autosplit.errors import AutoSplitWarning, PlanError, StageError, did_you_mean
 from autosplit.files import (
     read_json,
     read_yaml,
+    sha256_of,
     sha256_of_file,
     write_csv,
     write_json,
@@ -359,17 +361,19 @@ def run_quantize(
         PlanError: A plan that is named does not exist, or its file is wrong.
     """
     limit = _limit_bytes(require(folder, "search", "quantize"))
-    measured = resolve({}, require(folder, "stats", "quantize"), StatsOptions())
+    stats = require(folder, "stats", "quantize")
+    measured = resolve({}, stats, StatsOptions())
     before = read_stamp(folder, "quantize")
     if before is not None and given.get("plans") is not None:  # asked for, so all of them
         before = replace(before, options={**before.options, "max_drop": None})
     options = resolve(given, before, QuantizeOptions())
     graph = read_graph(folder)
     names = plan_names(folder, options.plans)
+    finishing = finishing_of(options, measured.clipping)
     source = {
         "model": hash_model(measured),
         "data": hash_data(measured.data, options.images, measured.seed),
-        "finishing": f"{options.effort} {options.rounding} {options.bias} {options.joint_clips}",
+        "finishing": _hash_finishing(finishing, stats),
     }
     inputs = source | hash_files(folder, [f"plans/{name}.yaml" for name in names])
     inputs |= hash_files(folder, ("graph.json", "plans.csv"))
@@ -400,6 +404,11 @@ def run_quantize(
     outputs = (*outputs, *(f"quantized/{row['name']}.yaml" for row in rows[1:]))
     write_stamp(folder, "quantize", Stamp(plain(options), inputs, outputs))
     return Outcome("quantize", False, text)
+
+
+def _hash_finishing(finishing: Finishing, stats: Stamp) -> str:
+    """SHA-256 of how plans are finished: the steps, the calibration images, their batches."""
+    return sha256_of(repr((finishing, stats.inputs["data"], stats.options.get("batch_size"))))
 
 
 def _measure(
@@ -451,7 +460,6 @@ def _trials(
     """
     from autosplit.data import load_data
     from autosplit.finishing import finish as finish_plan
-    from autosplit.finishing import finishing_of
     from autosplit.scoring import Looks, Trials, batches_of, few, judge_of
 
     model = _load_model(measured)

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "autosplit"
 ORDER = (
     # numbers and files: no torch from here ...
-    "errors files progress graph jpeg profiles stats scale options plan latency task "
+    "errors files progress graph jpeg profiles stats scale options plan effort latency task "
     "coco darknet_lists detection "
     "search.relaxation search.problem search.pareto search.thin search.cuts "
     "search.states search.prefixes search.allocate search.weights search.activations "

@@ -10,12 +10,13 @@ from torch.nn.functional import unfold
 
 from autosplit.capture import capture
 from autosplit.columns import gather
+from autosplit.effort import EFFORTS, Recovery
 from autosplit.errors import DataError
 from autosplit.evaluate import deploy
 from autosplit.measure import measure
 from autosplit.operators import is_call
 from autosplit.plan import Plan, PlanFile, quantizers
-from autosplit.recover import EFFORTS, Recovery, recover
+from autosplit.recover import recover
 from tests.nets import Net
 
 WORKING = {name: replace(found, steps=20) for name, found in EFFORTS.items() if name != "none"}

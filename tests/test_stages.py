@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import torch
 import yaml
 from torch import nn
 
-from autosplit import data, scoring, stages
+from autosplit import data, finishing, scoring, stages
+from autosplit.effort import finishing_of
 from autosplit.errors import (
     AutoSplitError,
     DataError,
@@ -24,9 +26,10 @@ from autosplit.errors import (
 )
 from autosplit.evaluate import evaluate, measure_float
 from autosplit.files import read_yaml
-from autosplit.options import QuantizeOptions, StatsOptions
+from autosplit.options import QuantizeOptions, StatsOptions, plain
 from autosplit.plan import read_plan
 from autosplit.runfolder import (
+    Stamp,
     default_folder,
     plan_names,
     read_graph,
@@ -825,3 +828,45 @@ class TestFinishedPlans:
 
         with pytest.raises(FileError, match=r"missing/uniform4\.safetensors: must be a readable"):
             read_plan(place / "uniform4.yaml", read_graph(tiny.run))
+
+    def test_clips_that_are_moved_together_are_moved_though_the_grids_stay(self, tiny, monkeypatch):
+        """The rules ``norm`` and ``lapq`` have the same grids; the second moves them at the end."""
+
+        def double(_, file, *__):
+            longer = {
+                name: replace(integers, scale=tuple(2 * step for step in integers.scale))
+                for name, integers in file.activations.items()
+            }
+            return replace(file, activations=longer)
+
+        def first_step(kind):
+            return read_yaml(tiny.run / kind / "uniform2.yaml", "plan")["activations"]["0"]["scale"]
+
+        monkeypatch.setattr(finishing, "clip_jointly", double)
+        rerun(tiny, clipping="norm")
+        before = files_of(tiny.run / "plans")
+
+        assert "quantize" in rerun(tiny, clipping="lapq")
+        assert files_of(tiny.run / "plans") == before
+        assert first_step("quantized") == [2 * step for step in first_step("plans")]
+
+    @pytest.mark.parametrize(
+        ("asked", "measured", "same"),
+        [
+            ({"rounding": "moment", "bias": "on"}, {}, True),  # as effort good has it
+            ({"jobs": 2}, {}, True),
+            ({"effort": "fast"}, {}, False),
+            ({}, {"clipping": "lapq"}, False),
+            ({}, {"clipping": "minmax"}, True),
+            ({}, {"batch_size": 2}, False),
+        ],
+    )
+    def test_what_finishing_follows_from_is_all_that_counts(self, asked, measured, same):
+        def found(options, stats, images="ab12"):
+            stamp = Stamp(plain(stats), {"data": images}, ())
+            return stages._hash_finishing(finishing_of(options, stats.clipping), stamp)
+
+        usual = found(QuantizeOptions(), StatsOptions())
+
+        assert (found(QuantizeOptions(**asked), StatsOptions(**measured)) == usual) is same
+        assert found(QuantizeOptions(), StatsOptions(), "cd34") != usual
