@@ -27,7 +27,8 @@ class StatsOptions:
         model, weights, checkpoint, input_size: As for ``models.load_model``.
         data: As for ``data.load_data``.
         calibration_images: How many images to measure on at most; 0 is the data set's default.
-        batch_size: Images per step, 0 for what suits their size; it changes no result but rounding.
+        batch_size: Images per step, 0 for what suits their size; random signs are drawn and sums
+            are taken step by step, so that it changes results a little.
         seed: Of random weights and of the choice of images.
         jpeg_quality: Of the input as a JPEG file, for the method ``cloud-jpeg``; 1..95.
         clipping: Where activations are clipped, a name in ``clipping.CLIPPING``.
@@ -207,7 +208,7 @@ def _check_max_drop(points: float | None) -> None:
 Options = TypeVar(
     "Options", StatsOptions, SearchOptions, LatencyOptions, QuantizeOptions, CollectOptions
 )
-FREE = {"batch_size", "jobs"}
+FREE = {"jobs"}
 """Options that change no result, so that a stage need not be done again for them."""
 
 

@@ -242,6 +242,13 @@ class TestChangesAreNoticed:
         assert rerun(tiny, images=6) == ["quantize", "collect"]
         assert {row["images"] for row in table(tiny.run / "scores.csv")} == {"6"}
 
+    def test_another_batch_size(self, tiny):
+        """Random signs are drawn batch by batch."""
+        before = (tiny.run / "distortion.csv").read_bytes()
+
+        assert rerun(tiny, batch_size=1)[:2] == ["stats", "search"]
+        assert (tiny.run / "distortion.csv").read_bytes() != before
+
     def test_a_limit_of_accuracy_needs_no_measuring(self, tiny):
         assert rerun(tiny, max_drop=99.0) == ["quantize", "collect"]
 
