@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,21 @@ class Quantizer:
     zero_point: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a finished plan was made of.
+
+    Attributes:
+        request: ``half_sha256`` of the plan as the search wrote it.
+        finishing: SHA-256 of how it was finished.
+        result: ``half_sha256`` of the finished plan, which an edit changes.
+    """
+
+    request: str
+    finishing: str
+    result: str
+
+
 @dataclass(frozen=True)
 class PlanFile:
     """All that an evaluation needs beside the network: what ``plans/NAME.yaml`` holds.
@@ -133,6 +148,7 @@ class PlanFile:
             each weight takes the integer nearest to it.
         biases: Layer -> bias that goes with those, float32, shape (C,); without, the network's.
         equalized: Whether it is of the network as ``equalize`` changes it.
+        origin: What it was made of, if it was finished.
     """
 
     plan: Plan
@@ -145,6 +161,7 @@ class PlanFile:
     codes: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
     biases: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     equalized: bool = False
+    origin: Origin | None = None
 
     @cached_property
     def half_sha256(self) -> str:
@@ -236,6 +253,7 @@ def write_plan(path: Path, file: PlanFile) -> None:
             "baseline": {"name": file.baseline, "latency_s": dict(file.baseline_latency_s)},
             **integers,
             **({"equalized": True} if file.equalized else {}),
+            **({} if file.origin is None else {"finished": asdict(file.origin)}),
         },
     )
 
@@ -251,7 +269,7 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         PlanError: What it says does not fit the network; every problem is named, with its place.
     """
     data = read_yaml(path, "plan")
-    problems = check_keys(data, _PLAN_KEYS, ("integers", "equalized"), where=str(path))
+    problems = check_keys(data, _PLAN_KEYS, ("integers", "equalized", "finished"), where=str(path))
     problems = problems or _value_problems(data, path)
     if problems:
         raise FileError("; ".join(problems))
@@ -298,6 +316,7 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         baseline["latency_s"],
         *_read_integers(path, data.get("integers"), weights, graph),
         equalized=bool(data.get("equalized")),
+        origin=Origin(**data["finished"]) if "finished" in data else None,
     )
 
 
@@ -426,6 +445,9 @@ def _value_problems(data: Mapping[str, Any], path: Path) -> list[str]:
         return [*problems, f"{path}: predictions: must be a mapping, got {predictions!r:.60}"]
     problems += _seconds_problems(predictions, f"{path}: predictions", _SECONDS)
     problems += check_keys(data["baseline"], ("name", "latency_s"), where=f"{path}: baseline")
+    if "finished" in data:
+        origin = [field.name for field in fields(Origin)]
+        problems += check_keys(data["finished"], origin, where=f"{path}: finished")
     return problems
 
 

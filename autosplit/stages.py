@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import count as count_from
 from pathlib import Path
@@ -49,6 +49,7 @@ from autosplit.plan import (
 )
 from autosplit.profiles import Device, Link, load_device, load_link
 from autosplit.progress import Advance, Progress, silent
+from autosplit.quantized import Quantized
 from autosplit.runfolder import (
     Stamp,
     clear_stamp,
@@ -387,22 +388,26 @@ def run_quantize(
 
     ledger = Ledger(folder / "stages" / "scores", source)
     halves = {name: file.half_sha256 for name, file in files.items()}
-    quantized = folder / "quantized"
+    how = sha256_of(source["model"] + source["finishing"])
+    quantized = Quantized(folder / "quantized", graph, how)
     if force:
         for half in (FLOAT, *halves.values()):
             ledger.forget(half)
         for name in files:
-            (quantized / f"{name}.yaml").unlink(missing_ok=True)
-    text = _measure(folder, measured, options, files, ledger, limit, progress)
+            quantized.forget(name)
+    text = _measure(folder, measured, options, files, ledger, quantized, limit, progress)
     reference = ledger.find(FLOAT)
     rows = [reference.float_row()]
     for name, file in files.items():
         row = ledger.find(halves[name]).plan_row(file.plan, reference)
         rows += [row] if row else []
     clear_stamp(folder, "quantize")
-    outputs = write_scores(folder, reference.task, rows)
-    outputs = (*outputs, *(f"quantized/{row['name']}.yaml" for row in rows[1:]))
-    write_stamp(folder, "quantize", Stamp(plain(options), inputs, outputs))
+    outputs = [*write_scores(folder, reference.task, rows)]
+    measured_names = [row["name"] for row in rows[1:]]
+    _forget_strangers(folder, replace(quantized, finishing=""), measured_names)
+    for name in measured_names:
+        outputs += [f"quantized/{path.name}" for path in quantized.files(name)]
+    write_stamp(folder, "quantize", Stamp(plain(options), inputs, tuple(outputs)))
     return Outcome("quantize", False, text)
 
 
@@ -411,31 +416,41 @@ def _hash_finishing(finishing: Finishing, stats: Stamp) -> str:
     return sha256_of(repr((finishing, stats.inputs["data"], stats.options.get("batch_size"))))
 
 
+def _forget_strangers(folder: Path, quantized: Quantized, known: Collection[str]) -> None:
+    """Delete finished plans that belong to no plan of a run folder; those known do."""
+    others = quantized.names().difference(known)
+    named = [name for name in plan_names(folder) if name in others]
+    requests = read_plans(folder, quantized.graph, named)
+    for name in others:
+        if name not in requests or quantized.find(requests[name]) is None:
+            quantized.forget(name)
+
+
 def _measure(
     folder: Path,
     measured: StatsOptions,
     options: QuantizeOptions,
     files: Mapping[str, PlanFile],
     ledger: Ledger,
+    quantized: Quantized,
     limit: int | None,
     progress: Progress,
 ) -> str:
     """Run plans on the images they were not run on yet; what was done, in words."""
     from autosplit.scoring import choose, score_all
 
-    if options.max_drop is None:
+    seen = [file for file in files.values() if ledger.find(file.half_sha256).seen]
+    left = [file for file in seen if not quantized.has(file)]
+    if options.max_drop is None and not left:
         halves = {file.half_sha256 for file in files.values()} | {FLOAT}
-        written = all((folder / "quantized" / f"{name}.yaml").exists() for name in files)
-        if written and all(ledger.find(half).done for half in halves):
+        if all(ledger.find(half).done for half in halves):
             return f"quantize: {len(files)} plans, 0 measured anew"
-        trials = _trials(folder, measured, options, ledger, files)
-        for name, file in files.items():
-            known = ledger.find(file.half_sha256).done
-            if known and not (folder / "quantized" / f"{name}.yaml").exists():
-                trials.finish(file, lambda _: None)
+    trials = _trials(folder, measured, options, ledger, quantized, files)
+    for file in left:
+        trials.finish(file, lambda _: None)
+    if options.max_drop is None:
         plans, _ = score_all(trials, list(files.values()), options.jobs, progress)
         return f"quantize: {len(files)} plans, {plans} measured anew"
-    trials = _trials(folder, measured, options, ledger, files)
     orders = fastest_first(folder, files, limit)
     plans, images = choose(trials, files, orders, options.max_drop, progress)
     candidates = {name for order in orders for name in order}
@@ -451,9 +466,12 @@ def _trials(
     measured: StatsOptions,
     options: QuantizeOptions,
     ledger: Ledger,
+    quantized: Quantized,
     files: Mapping[str, PlanFile],
 ) -> Trials:
     """The network of a run folder, its evaluation data, and what finishes and writes its plans.
+
+    A plan that is finished already is not finished again.
 
     Raises:
         StageError: The network is another one than was measured.
@@ -485,11 +503,12 @@ def _trials(
     finishing = finishing_of(options, measured.clipping)
 
     def finish(file: PlanFile, tell: Advance) -> PlanFile:
-        finished = finish_plan(program, file, calibration, finishing, tell)
-        for name, other in files.items():
-            if other.half_sha256 == file.half_sha256:
-                path = folder / "quantized" / f"{name}.yaml"
-                write_plan(path, replace(finished, plan=other.plan))
+        same = [other for other in files.values() if other.half_sha256 == file.half_sha256]
+        found = next(filter(None, map(quantized.find, same)), None)
+        finished = found or finish_plan(program, file, calibration, finishing, tell)
+        clear_stamp(folder, "quantize")
+        for other in same:
+            quantized.keep(other, finished)
         return finished
 
     return Trials(program, looks, ledger, judge_of(model, data), finish, finishing.steps)

@@ -28,6 +28,7 @@ from autosplit.evaluate import evaluate, measure_float
 from autosplit.files import read_yaml
 from autosplit.options import QuantizeOptions, StatsOptions, plain
 from autosplit.plan import read_plan
+from autosplit.quantized import Quantized
 from autosplit.runfolder import (
     Stamp,
     default_folder,
@@ -48,6 +49,10 @@ def files_of(folder):
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def files_in(files, folder):
+    return {n.removeprefix(f"{folder}/"): b for n, b in files.items() if n.startswith(f"{folder}/")}
 
 
 def rerun(tiny, **change):
@@ -801,7 +806,9 @@ class TestFinishedPlans:
         file = read_plan(place / "uniform4.yaml", graph)
         measured = resolve({}, read_stamp(tiny.run, "stats"), StatsOptions())
         ledger = scoring.Ledger(place, {})
-        trials = stages._trials(tiny.run, measured, QuantizeOptions(), ledger, {})
+        trials = stages._trials(
+            tiny.run, measured, QuantizeOptions(), ledger, Quantized(place, graph), {}
+        )
         program = trials.program
 
         def batches():
@@ -835,6 +842,70 @@ class TestFinishedPlans:
 
         with pytest.raises(FileError, match=r"missing/uniform4\.safetensors: must be a readable"):
             read_plan(place / "uniform4.yaml", read_graph(tiny.run))
+
+    def test_they_are_of_the_plans_asked_for_last(self, tiny):
+        """Asked for one rule, another and the first again, files and scores are the first's."""
+        before = files_of(tiny.run / "quantized")
+        scores = (tiny.run / "scores.csv").read_bytes()
+        asked = {"methods": ("uniform4", "uniform2", "cloud16"), "clipping": "mse"}
+        rerun(tiny, **asked)
+        wanted = {name: before[name] for name in before if name[:8] in ("uniform2", "uniform4")}
+        first = files_of(tiny.run / "quantized")
+        assert first.keys() >= wanted.keys()
+
+        rerun(tiny, **asked | {"clipping": "minmax"})
+        other = files_of(tiny.run / "quantized")
+        assert other.keys() == first.keys()
+        assert all(other[name] != first[name] for name in wanted)
+        outcomes = {o.stage: o for o in stages.run(tiny.run, {**tiny.given, **asked})}
+
+        assert outcomes["quantize"].text == "quantize: 3 plans, 0 measured anew"
+        assert files_of(tiny.run / "quantized") == first
+        rerun(tiny, methods=())
+        assert files_of(tiny.run / "quantized") == before
+        assert (tiny.run / "scores.csv").read_bytes() == scores
+
+    def test_a_search_for_picks_brings_them_back_too(self, tiny):
+        before = files_of(tiny.run)
+        rerun(tiny, clipping="minmax", max_drop=1.0)
+        rerun(tiny, clipping="mse", max_drop=1.0)
+
+        assert files_of(tiny.run / "quantized") == files_in(before, "quantized")
+
+    def test_those_of_plans_that_are_gone_go_too(self, tiny):
+        step(tiny, "search", methods=("uniform8", "cloud16"))
+        step(tiny, "quantize")
+
+        assert {p.stem for p in (tiny.run / "quantized").iterdir()} == {"uniform8", "cloud16"}
+
+    def test_those_of_plans_that_are_not_asked_for_stay(self, tiny):
+        before = files_of(tiny.run / "quantized")
+        step(tiny, "quantize", plans="uniform8")
+
+        assert files_of(tiny.run / "quantized") == before
+
+    def test_an_edited_one_is_made_again(self, tiny):
+        before = files_of(tiny.run / "quantized")
+        edit_text(tiny.run / "quantized" / "uniform8.yaml", "bits: 8", "bits: 7")
+        (tiny.run / "scores.csv").unlink()
+        step(tiny, "quantize")
+
+        assert files_of(tiny.run / "quantized") == before
+
+    def test_what_is_finished_is_not_finished_again(self, tiny, monkeypatch):
+        """On more images the same plans are run; with nothing to run no network is loaded."""
+        step(tiny, "quantize", images=6)
+
+        def fail(*_):
+            raise AssertionError
+
+        monkeypatch.setattr(finishing, "finish", fail)
+        count = len(plan_names(tiny.run, "pareto"))
+        text = step(tiny, "quantize", images=5).text
+        assert text == f"quantize: {count} plans, {count} measured anew"
+        monkeypatch.setattr(stages, "_trials", fail)
+        (tiny.run / "scores.csv").unlink()
+        assert step(tiny, "quantize").text.endswith(" plans, 0 measured anew")
 
     def test_clips_that_are_moved_together_are_moved_though_the_grids_stay(self, tiny, monkeypatch):
         """The rules ``norm`` and ``lapq`` have the same grids; the second moves them at the end."""
