@@ -82,7 +82,11 @@ Clipping = Annotated[
     ),
 ]
 Metric = Annotated[
-    str | None, typer.Option(help="What distortion is: output (default), fisher or mse.")
+    str | None,
+    typer.Option(
+        help="What distortion is: output (default), fisher or mse, which never counts what "
+        "finishing a plan gains."
+    ),
 ]
 Equalize = Annotated[
     bool | None,
@@ -153,7 +157,8 @@ Rounding = Annotated[
     str | None,
     typer.Option(
         help="How weights' integers are chosen: nearest, moment, learned, or auto (default) for "
-        "what the effort has; stats counts with moment unless told nearest."
+        "what the effort has; stats counts with moment unless told nearest, run as plans are "
+        "finished."
     ),
 ]
 Bias = Annotated[

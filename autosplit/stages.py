@@ -580,7 +580,8 @@ def run(
     Args:
         folder: Run folder.
         given: Options of any stage by name; those that are None or left out keep their value.
-            Hardware is that of the search, and the plans are timed on the same.
+            Hardware is that of the search, and the plans are timed on the same.  If effort or
+            rounding is given, distortion is counted with the rounding that finishes plans.
         force: Do every stage again.
         progress: Shows how far a stage is.
 
@@ -591,9 +592,20 @@ def run(
     check_options(given, set().union(*names.values()))
     for stage, (function, _) in RUNNERS.items():
         own = {key: given[key] for key in given.keys() & names[stage]}
+        if stage == "stats":
+            own["rounding"] = _rounding_counted(folder, given)
         if stage == "latency":
             own = {key: type(value)() for key, value in own.items() if value is not None}
         yield function(folder, own, force=force, progress=progress)
+
+
+def _rounding_counted(folder: Path, given: Mapping[str, Any]) -> str | None:
+    """Rounding that ``stats`` counts with: as plans are finished; None, as last, if not asked."""
+    asked = {key: given.get(key) for key in ("effort", "rounding")}
+    if not any(asked.values()):
+        return None
+    options = resolve(asked, read_stamp(folder, "quantize"), QuantizeOptions())
+    return "nearest" if finishing_of(options).recovery.rounding == "nearest" else "auto"
 
 
 def emit_distiller(folder: Path, name: str) -> dict[str, Any]:

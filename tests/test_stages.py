@@ -37,6 +37,7 @@ from autosplit.runfolder import (
     read_plans,
     read_stamp,
     resolve,
+    write_stamp,
 )
 from autosplit.task import read_scores
 
@@ -164,6 +165,34 @@ class TestRun:
 
         assert rerun(tiny) == ["latency", "collect"]
         assert files_of(tiny.run) == before
+
+    @pytest.mark.parametrize(
+        ("given", "before", "counted"),
+        [
+            ({}, None, None),
+            ({"effort": "fast"}, None, "nearest"),
+            ({"effort": "none"}, None, "nearest"),
+            ({"effort": "good"}, None, "auto"),
+            ({"effort": "best"}, {"rounding": "nearest"}, "nearest"),
+            ({"effort": "fast", "rounding": "moment"}, None, "auto"),
+            ({"rounding": "nearest"}, None, "nearest"),
+            ({"rounding": "auto"}, {"effort": "fast"}, "nearest"),
+            ({"bias": "off"}, {"effort": "fast"}, None),
+        ],
+    )
+    def test_distortion_is_counted_as_plans_are_finished(self, tmp_path, given, before, counted):
+        """Efforts none and fast round to the nearest; not told, it stays as it was."""
+        if before is not None:
+            write_stamp(tmp_path, "quantize", Stamp(before, {}, ()))
+
+        assert stages._rounding_counted(tmp_path, given) == counted
+
+    def test_a_run_of_another_effort_measures_anew_and_remembers_it(self, tiny):
+        assert rerun(tiny, effort="fast")[:2] == ["stats", "search"]
+        assert read_stamp(tiny.run, "stats").options["rounding"] == "nearest"
+        assert rerun(tiny) == []
+        assert rerun(tiny, effort="good")[0] == "stats"
+        assert read_stamp(tiny.run, "stats").options["rounding"] == "auto"
 
     def test_an_unknown_option_is_refused(self, tiny):
         with pytest.raises(StageError, match="unknown option 'max_dorp', did you mean 'max_drop'"):
