@@ -400,7 +400,7 @@ def emit(
     ] = "native",
     out: Out = None,
 ) -> None:
-    """Print a plan of a run folder, in Distiller's form or our own."""
+    """Print a plan of a run folder as it was searched, in Distiller's form or our own."""
     if format_ not in {"distiller", "native"}:
         raise typer.BadParameter(f"format must be native or distiller, got {format_!r}")
     import yaml

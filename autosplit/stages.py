@@ -609,7 +609,7 @@ def _rounding_counted(folder: Path, given: Mapping[str, Any]) -> str | None:
 
 
 def emit_distiller(folder: Path, name: str) -> dict[str, Any]:
-    """A plan of a run folder in Distiller's form.
+    """A plan of a run folder in Distiller's form, which has widths and no place for integers.
 
     Raises:
         PlanError: There is no such plan.
@@ -620,7 +620,7 @@ def emit_distiller(folder: Path, name: str) -> dict[str, Any]:
 
 
 def emit_native(folder: Path, name: str) -> str:
-    """The YAML of a plan of a run folder, as it is.
+    """The YAML of a plan of a run folder, as it was searched: finished integers are no text.
 
     Raises:
         PlanError: There is no such plan.
@@ -640,6 +640,8 @@ def network_and_plan(
 ) -> tuple[Model, Path | None]:
     """The network of a run folder, or as given, and the file of a plan of it.
 
+    A plan of a run folder is the finished one; the request if it was never finished.
+
     Args:
         folder: Run folder; its options hold where none are given, and its pick is the plan where
             none is named.
@@ -647,7 +649,8 @@ def network_and_plan(
         plan: Name of a plan of the run folder, or a file.
 
     Raises:
-        StageError: The run folder has no network or no pick yet.
+        StageError: The run folder has no network or no pick yet, or the plan has changed since it
+            was finished.
         PlanError: There is no such plan.
     """
     stamp = None if folder is None else require(folder, "stats", "detect")
@@ -655,7 +658,7 @@ def network_and_plan(
     if plan is not None and plan.endswith((".yaml", ".yml")):
         return model, Path(plan)
     if folder is not None:
-        return model, _plan_path(folder, picked(folder) if plan is None else plan)
+        return model, _finished_path(folder, picked(folder) if plan is None else plan)
     if plan is not None:
         raise PlanError(f"plan: must be a file such as plan.yaml without --run, got {plan!r}")
     return model, None
@@ -667,6 +670,20 @@ def _plan_path(folder: Path, name: str) -> Path:
     if name not in names:
         raise PlanError(f"{folder}: no plan {name!r}{did_you_mean(name, names)}")
     return folder / "plans" / f"{name}.yaml"
+
+
+def _finished_path(folder: Path, name: str) -> Path:
+    path = _plan_path(folder, name)
+    graph = read_graph(folder)
+    quantized = Quantized(folder / "quantized", graph)
+    if not quantized.files(name):
+        return path
+    if quantized.find(read_plans(folder, graph, [name])[name]) is None:
+        raise StageError(
+            f"{quantized.path(name)}: must be what plans/{name}.yaml was finished to, one of them "
+            f"has changed since, run: autosplit quantize --out {folder}"
+        )
+    return quantized.path(name)
 
 
 def _load_model(options: StatsOptions) -> Model:

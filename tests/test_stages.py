@@ -685,6 +685,40 @@ class TestEmit:
                 emit(tiny.run, name)
 
 
+class TestNetworkAndPlan:
+    def test_the_plan_is_the_finished_one(self, tiny):
+        """With the integers and biases that were measured."""
+        _, named = stages.network_and_plan(tiny.run, {}, "uniform4")
+        _, pick = stages.network_and_plan(tiny.run, {}, None)
+
+        assert named == tiny.run / "quantized" / "uniform4.yaml"
+        assert set(read_plan(named, read_graph(tiny.run)).codes) == {"0", "2", "5"}
+        assert pick == tiny.run / "quantized" / f"{stages.picked(tiny.run)}.yaml"
+
+    def test_it_is_the_request_where_nothing_was_finished(self, tiny):
+        shutil.rmtree(tiny.run / "quantized")
+
+        _, path = stages.network_and_plan(tiny.run, {}, "uniform4")
+
+        assert path == tiny.run / "plans" / "uniform4.yaml"
+
+    def test_one_that_was_finished_from_another_request_is_refused(self, tiny):
+        edit_plan(tiny, "uniform4", lambda data: data["activations"]["0"].update(scale=[100.0]))
+
+        with pytest.raises(StageError) as caught:
+            stages.network_and_plan(tiny.run, {}, "uniform4")
+
+        path = tiny.run / "quantized" / "uniform4.yaml"
+        assert str(caught.value) == (
+            f"{path}: must be what plans/uniform4.yaml was finished to, one of them has changed "
+            f"since, run: autosplit quantize --out {tiny.run}"
+        )
+
+    def test_a_plan_that_there_is_none_of_is_refused(self, tiny):
+        with pytest.raises(PlanError, match="no plan 'unifrom4', did you mean 'uniform4'"):
+            stages.network_and_plan(tiny.run, {}, "unifrom4")
+
+
 class TestBadInput:
     def refuse(self, tiny, error, match, **given):
         """A new run folder: one clear line, and no folder is left."""
