@@ -362,12 +362,21 @@ def quantize(
             "most so many points (default: run all on all images)."
         ),
     ] = None,
+    finished: Annotated[
+        bool,
+        typer.Option(
+            "--finished",
+            help="Run plans as they were finished, perhaps on another machine, from quantized/ "
+            "alone; nothing is finished again.",
+        ),
+    ] = False,
     out: Out = None,
     force: Force = False,
 ) -> None:
     """Measure the accuracy of plans by running them."""
     given = _quantize(plans, images, jobs, effort, max_drop)
     given |= {"rounding": rounding, "bias": bias, "joint_clips": joint_clips}
+    given["finished"] = finished
     _stage("quantize", _found(out), given, force)
 
 

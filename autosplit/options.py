@@ -156,6 +156,7 @@ class QuantizeOptions:
             clipping rule is ``lapq``.
         max_drop: Stop at the fastest plan, for each link, that loses at most so many points, and
             stop each faster one once it must lose more; None: run all plans on all images.
+        finished: Measure plans as they were finished, from ``quantized/`` alone; not remembered.
 
     Raises:
         PlanError: the effort or a switch is unknown, or ``max_drop`` is no number of points.
@@ -169,6 +170,7 @@ class QuantizeOptions:
     bias: str = "auto"
     joint_clips: str = "auto"
     max_drop: float | None = None
+    finished: bool = False
 
     def __post_init__(self) -> None:
         for name, known in _FINISHING.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import count as count_from
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from autosplit import report, scale
 from autosplit.effort import Finishing, finishing_of
-from autosplit.errors import AutoSplitWarning, PlanError, StageError, did_you_mean
+from autosplit.errors import AutoSplitError, AutoSplitWarning, PlanError, StageError, did_you_mean
 from autosplit.files import (
     read_json,
     read_yaml,
@@ -358,26 +358,33 @@ def run_quantize(
     A plan whose cloud half computes in integers is left out, for cloud halves are run in floats.
 
     Raises:
-        StageError: ``search`` was not done in this folder, or the network has changed since.
+        StageError: ``search`` was not done in this folder, or the network has changed since, or a
+            plan that is asked for as it was finished is not there.
         PlanError: A plan that is named does not exist, or its file is wrong.
     """
     limit = _limit_bytes(require(folder, "search", "quantize"))
     stats = require(folder, "stats", "quantize")
     measured = resolve({}, stats, StatsOptions())
     before = read_stamp(folder, "quantize")
-    if before is not None and given.get("plans") is not None:  # asked for, so all of them
-        before = replace(before, options={**before.options, "max_drop": None})
+    if before is not None:
+        before = replace(before, options=_remembered(before.options, given))
     options = resolve(given, before, QuantizeOptions())
     graph = read_graph(folder)
     names = plan_names(folder, options.plans)
+    quantized = Quantized(folder / "quantized", graph)
+    if options.finished:
+        names = _finished_names(quantized, names, options.plans)
     finishing = finishing_of(options, measured.clipping)
     source = {
         "model": hash_model(measured),
         "data": hash_data(measured.data, options.images, measured.seed),
-        "finishing": _hash_finishing(finishing, stats),
+        "finishing": "as it is" if options.finished else _hash_finishing(finishing, stats),
     }
     inputs = source | hash_files(folder, [f"plans/{name}.yaml" for name in names])
     inputs |= hash_files(folder, ("graph.json", "plans.csv"))
+    if options.finished:
+        paths = [path for name in names for path in quantized.files(name)]
+        inputs |= hash_files(folder, [f"quantized/{path.name}" for path in paths])
     if options.max_drop is not None:
         inputs |= hash_files(folder, ("latency.csv",))
     if not force and is_done(folder, "quantize", options, inputs):
@@ -386,14 +393,17 @@ def run_quantize(
     files = {name: file for name, file in files.items() if file.plan.cloud_bits >= FLOAT_BITS[0]}
     from autosplit.scoring import Ledger
 
-    ledger = Ledger(folder / "stages" / "scores", source)
+    if options.finished:
+        files = {name: _finished(folder, quantized, file) for name, file in files.items()}
+    else:
+        quantized = replace(quantized, finishing=sha256_of(source["model"] + source["finishing"]))
+    kept = "finished_scores" if options.finished else "scores"
+    ledger = Ledger(folder / "stages" / kept, source)
     halves = {name: file.half_sha256 for name, file in files.items()}
-    how = sha256_of(source["model"] + source["finishing"])
-    quantized = Quantized(folder / "quantized", graph, how)
     if force:
         for half in (FLOAT, *halves.values()):
             ledger.forget(half)
-        for name in files:
+        for name in () if options.finished else files:
             quantized.forget(name)
     text = _measure(folder, measured, options, files, ledger, quantized, limit, progress)
     reference = ledger.find(FLOAT)
@@ -404,7 +414,8 @@ def run_quantize(
     clear_stamp(folder, "quantize")
     outputs = [*write_scores(folder, reference.task, rows)]
     measured_names = [row["name"] for row in rows[1:]]
-    _forget_strangers(folder, replace(quantized, finishing=""), measured_names)
+    if not options.finished:
+        _forget_strangers(folder, replace(quantized, finishing=""), measured_names)
     for name in measured_names:
         outputs += [f"quantized/{path.name}" for path in quantized.files(name)]
     write_stamp(folder, "quantize", Stamp(plain(options), inputs, tuple(outputs)))
@@ -416,13 +427,52 @@ def _hash_finishing(finishing: Finishing, stats: Stamp) -> str:
     return sha256_of(repr((finishing, stats.inputs["data"], stats.options.get("batch_size"))))
 
 
+def _remembered(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the last time, but for those that hold for that time alone."""
+    every = {} if given.get("plans") is None else {"max_drop": None}  # asked for, so all of them
+    return {**options, "finished": False, **every}
+
+
+def _finished_names(quantized: Quantized, names: Sequence[str], plans: str) -> list[str]:
+    """Those names that there are finished plans of; all of them where they were named.
+
+    Raises:
+        StageError: There is none.
+    """
+    found = [name for name in names if quantized.files(name)]
+    if not found:
+        raise StageError(
+            f"{quantized.folder}: must hold finished plans, has none of those asked for, "
+            "run: autosplit quantize without --finished"
+        )
+    return found if plans in {"all", "pareto"} else list(names)
+
+
+def _finished(folder: Path, quantized: Quantized, request: PlanFile) -> PlanFile:
+    """What a plan was finished to.
+
+    Raises:
+        StageError: It is missing, or one of the two has changed since.
+    """
+    found = quantized.find(request)
+    if found is None:
+        name = request.plan.name
+        raise StageError(
+            f"{quantized.path(name)}: must be what plans/{name}.yaml was finished to, is missing "
+            f"or one of them has changed since, run: autosplit quantize --out {folder}"
+        )
+    return found
+
+
 def _forget_strangers(folder: Path, quantized: Quantized, known: Collection[str]) -> None:
     """Delete finished plans that belong to no plan of a run folder; those known do."""
-    others = quantized.names().difference(known)
-    named = [name for name in plan_names(folder) if name in others]
-    requests = read_plans(folder, quantized.graph, named)
-    for name in others:
-        if name not in requests or quantized.find(requests[name]) is None:
+    names = set(plan_names(folder))
+    for name in quantized.names().difference(known):
+        try:
+            request = read_plans(folder, quantized.graph, [name])[name] if name in names else None
+        except AutoSplitError:  # edited, and not asked for
+            request = None
+        if request is None or quantized.find(request) is None:
             quantized.forget(name)
 
 
@@ -440,7 +490,7 @@ def _measure(
     from autosplit.scoring import choose, score_all
 
     seen = [file for file in files.values() if ledger.find(file.half_sha256).seen]
-    left = [file for file in seen if not quantized.has(file)]
+    left = [] if options.finished else [file for file in seen if not quantized.has(file)]
     if options.max_drop is None and not left:
         halves = {file.half_sha256 for file in files.values()} | {FLOAT}
         if all(ledger.find(half).done for half in halves):
@@ -500,6 +550,9 @@ def _trials(
     seen = read_stats(folder).tensors[next(iter(graph.inputs))]
     _warn(scale.against_calibration(looks.extremes, (seen.min, seen.max)))
 
+    trials = Trials(program, looks, ledger, judge_of(model, data))
+    if options.finished:
+        return trials
     finishing = finishing_of(options, measured.clipping)
 
     def finish(file: PlanFile, tell: Advance) -> PlanFile:
@@ -511,7 +564,7 @@ def _trials(
             quantized.keep(other, finished)
         return finished
 
-    return Trials(program, looks, ledger, judge_of(model, data), finish, finishing.steps)
+    return replace(trials, finish=finish, steps=finishing.steps)
 
 
 def run_collect(
@@ -678,11 +731,7 @@ def _finished_path(folder: Path, name: str) -> Path:
     quantized = Quantized(folder / "quantized", graph)
     if not quantized.files(name):
         return path
-    if quantized.find(read_plans(folder, graph, [name])[name]) is None:
-        raise StageError(
-            f"{quantized.path(name)}: must be what plans/{name}.yaml was finished to, one of them "
-            f"has changed since, run: autosplit quantize --out {folder}"
-        )
+    _finished(folder, quantized, read_plans(folder, graph, [name])[name])
     return quantized.path(name)
 
 

@@ -492,6 +492,13 @@ class TestEditedPlans:
         )
         assert files_of(tiny.run) == before
 
+    def test_a_broken_plan_that_is_not_asked_for_is_no_matter(self, tiny):
+        edit_plan(tiny, "uniform8", lambda data: data["weights"]["0"].update(bits=33))
+        step(tiny, "quantize", plans="uniform4")
+
+        assert {row["name"] for row in table(tiny.run / "scores.csv")} == {"float", "uniform4"}
+        assert not (tiny.run / "quantized" / "uniform8.yaml").exists()
+
     def test_a_valid_width_is_respected_and_measured_again(self, tiny):
         """At 1 bit instead of 8 the first activation is all but lost."""
 
@@ -710,8 +717,8 @@ class TestNetworkAndPlan:
 
         path = tiny.run / "quantized" / "uniform4.yaml"
         assert str(caught.value) == (
-            f"{path}: must be what plans/uniform4.yaml was finished to, one of them has changed "
-            f"since, run: autosplit quantize --out {tiny.run}"
+            f"{path}: must be what plans/uniform4.yaml was finished to, is missing or one of "
+            f"them has changed since, run: autosplit quantize --out {tiny.run}"
         )
 
     def test_a_plan_that_there_is_none_of_is_refused(self, tiny):
@@ -1011,3 +1018,75 @@ class TestFinishedPlans:
 
         assert (found(QuantizeOptions(**asked), StatsOptions(**measured)) == usual) is same
         assert found(QuantizeOptions(), StatsOptions(), "cd34") != usual
+
+
+class TestFinishedAlone:
+    @pytest.fixture
+    def copied(self, tiny, monkeypatch):
+        """A run folder on another machine, without a record of any answer; nothing is finished."""
+        place = tiny.place / "elsewhere"
+        shutil.copytree(tiny.run, place)
+        for name in ("scores", "quantize.json"):
+            path = place / "stages" / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        (place / "scores.csv").unlink()
+
+        def fail(*_):
+            raise AssertionError
+
+        monkeypatch.setattr(finishing, "finish", fail)
+        tiny.scores = (tiny.run / "scores.csv").read_bytes()
+        tiny.run = place
+        return tiny
+
+    def test_the_numbers_are_the_same_and_no_plan_is_touched(self, copied):
+        plans = files_of(copied.run / "quantized")
+        count = len(plan_names(copied.run, "pareto"))
+        outcome = step(copied, "quantize", finished=True)
+
+        assert outcome.text == f"quantize: {count} plans, {count} measured anew"
+        assert (copied.run / "scores.csv").read_bytes() == copied.scores
+        assert files_of(copied.run / "quantized") == plans
+        assert step(copied, "quantize", finished=True).done_before
+        step(copied, "collect")
+
+    def test_another_effort_is_no_matter(self, copied):
+        step(copied, "quantize", finished=True, effort="best")
+
+        assert (copied.run / "scores.csv").read_bytes() == copied.scores
+
+    def test_force_measures_them_again(self, copied):
+        step(copied, "quantize", finished=True)
+        outcome = step(copied, "quantize", finished=True, force=True)
+
+        assert outcome.text.startswith("quantize: ")
+        assert " 0 measured" not in outcome.text
+        assert (copied.run / "scores.csv").read_bytes() == copied.scores
+
+    def test_it_is_not_remembered(self, copied):
+        step(copied, "quantize", finished=True)
+        step(copied, "quantize")
+
+        assert read_stamp(copied.run, "quantize").options["finished"] is False
+
+    def test_those_that_are_not_finished_are_left_out_unless_named(self, copied):
+        for path in (copied.run / "quantized").glob("uniform4.*"):
+            path.unlink()
+        step(copied, "quantize", finished=True)
+
+        names = {row["name"] for row in table(copied.run / "scores.csv")}
+        assert names == {"float", *plan_names(copied.run, "pareto")} - {"uniform4"}
+        with pytest.raises(StageError, match=r"uniform4\.yaml: must be what plans/uniform4\."):
+            step(copied, "quantize", finished=True, plans="uniform8,uniform4")
+
+    def test_one_that_was_edited_is_refused(self, copied):
+        edit_text(copied.run / "quantized" / "uniform8.yaml", "bits: 8", "bits: 7")
+
+        with pytest.raises(StageError, match=r"uniform8\.yaml: must be what plans/uniform8\."):
+            step(copied, "quantize", finished=True)
+
+    def test_none_at_all_is_refused(self, copied):
+        shutil.rmtree(copied.run / "quantized")
+
+        with pytest.raises(StageError, match="quantized: must hold finished plans, has none of"):
+            step(copied, "quantize", finished=True)
