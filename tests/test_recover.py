@@ -247,3 +247,14 @@ class TestOddData:
         )
 
         assert done.codes == {}
+
+
+@pytest.mark.parametrize("effort", WORKING)
+def test_plans_can_be_finished_in_threads(effort, monkeypatch):
+    """A captured tensor's stand-in is shared; computing with it fails while another thread does."""
+    program = capture(network(), (IMAGES[:1],), "net")
+    file = plan_for(program, IMAGES, 3)
+    shared = next(node.meta["val"].fake_mode for node in program.module.graph.nodes)
+    monkeypatch.setattr(shared, "in_kernel_invocation", True)
+
+    assert deploy(program, recover(program, file, lambda: iter([IMAGES]), WORKING[effort]))
