@@ -82,7 +82,11 @@ Clipping = Annotated[
     ),
 ]
 Metric = Annotated[
-    str | None, typer.Option(help="What distortion is: output (default), fisher or mse.")
+    str | None,
+    typer.Option(
+        help="What distortion is: output (default), fisher or mse, which never counts what "
+        "finishing a plan gains."
+    ),
 ]
 Equalize = Annotated[
     bool | None,
@@ -153,7 +157,8 @@ Rounding = Annotated[
     str | None,
     typer.Option(
         help="How weights' integers are chosen: nearest, moment, learned, or auto (default) for "
-        "what the effort has; stats counts with moment unless told nearest."
+        "what the effort has; stats counts with moment unless told nearest, run as plans are "
+        "finished."
     ),
 ]
 Bias = Annotated[
@@ -357,12 +362,21 @@ def quantize(
             "most so many points (default: run all on all images)."
         ),
     ] = None,
+    finished: Annotated[
+        bool,
+        typer.Option(
+            "--finished",
+            help="Run plans as they were finished, perhaps on another machine, from quantized/ "
+            "alone; nothing is finished again.",
+        ),
+    ] = False,
     out: Out = None,
     force: Force = False,
 ) -> None:
     """Measure the accuracy of plans by running them."""
     given = _quantize(plans, images, jobs, effort, max_drop)
     given |= {"rounding": rounding, "bias": bias, "joint_clips": joint_clips}
+    given["finished"] = finished
     _stage("quantize", _found(out), given, force)
 
 
@@ -395,7 +409,7 @@ def emit(
     ] = "native",
     out: Out = None,
 ) -> None:
-    """Print a plan of a run folder, in Distiller's form or our own."""
+    """Print a plan of a run folder as it was searched, in Distiller's form or our own."""
     if format_ not in {"distiller", "native"}:
         raise typer.BadParameter(f"format must be native or distiller, got {format_!r}")
     import yaml

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -16,7 +17,8 @@ LEAST_POSITIONS = 512
 
 def positions_wanted(node: fx.Node, most: int) -> int:
     """Positions that the moments of a layer's inputs are taken over: more for larger products."""
-    size: int = arguments(node)["weight"].meta["val"][0].numel()
+    # its shape alone: to compute with the stand-in that torch keeps of a tensor is not thread-safe
+    size: int = math.prod(arguments(node)["weight"].meta["val"].shape[1:])
     return min(most, max(POSITIONS_PER_INPUT * size, LEAST_POSITIONS))
 
 

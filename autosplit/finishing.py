@@ -3,52 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import replace
 
 from autosplit.capture import Program
+from autosplit.effort import Finishing
 from autosplit.lapq import clip_jointly
-from autosplit.options import JOINT_CLIPPING, QuantizeOptions
 from autosplit.plan import PlanFile
-from autosplit.recover import EFFORTS, Batch, Recovery, Rounding, recover
+from autosplit.recover import Batch, recover
 
 Tell = Callable[[int], None]
-EVALUATIONS = 150
-"""Runs of a plan that finding its clips jointly may take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finishing:
-    """How a plan is finished.
-
-    Attributes:
-        recovery: Steps on weights and biases.
-        evaluations: Runs of the plan on the calibration samples to move its clips, 0 for none.
-    """
-
-    recovery: Recovery
-    evaluations: int = 0
-
-    def steps(self, file: PlanFile) -> int:
-        """Of how many steps ``finish`` tells, at most."""
-        return len(file.weights) * (2 if self.evaluations else 1) + self.evaluations
-
-
-def finishing_of(options: QuantizeOptions, clipping: str = "mse") -> Finishing:
-    """How plans are finished by an effort, and what was asked beside it.
-
-    Args:
-        options: Effort, and the switches that go before it.
-        clipping: Rule that the activations were clipped by.
-    """
-    recovery = EFFORTS[options.effort]
-    if options.rounding != "auto":
-        recovery = replace(recovery, rounding=cast(Rounding, options.rounding))
-    if options.bias != "auto":
-        recovery = replace(recovery, bias=options.bias == "on")
-    joint = options.joint_clips == "on"
-    joint = joint or (options.joint_clips == "auto" and clipping == JOINT_CLIPPING)
-    return Finishing(recovery, EVALUATIONS if joint else 0)
 
 
 def finish(

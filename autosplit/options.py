@@ -11,7 +11,7 @@ from autosplit.errors import PlanError, StageError, did_you_mean
 from autosplit.stats import DEFAULT_WIDTHS
 
 EFFORT_NAMES = ("none", "fast", "good", "best")
-"""How much work finishing a plan may take; see ``recover.EFFORTS``."""
+"""How much work finishing a plan may take; see ``effort.EFFORTS``."""
 ROUNDING_NAMES = ("auto", "nearest", "moment", "learned")
 """How a weight's integers are chosen; ``auto`` is as the effort has it."""
 SWITCH = ("auto", "on", "off")
@@ -27,7 +27,8 @@ class StatsOptions:
         model, weights, checkpoint, input_size: As for ``models.load_model``.
         data: As for ``data.load_data``.
         calibration_images: How many images to measure on at most; 0 is the data set's default.
-        batch_size: Images per step, 0 for what suits their size; it changes no result but rounding.
+        batch_size: Images per step, 0 for what suits their size; random signs are drawn and sums
+            are taken step by step, so that it changes results a little.
         seed: Of random weights and of the choice of images.
         jpeg_quality: Of the input as a JPEG file, for the method ``cloud-jpeg``; 1..95.
         clipping: Where activations are clipped, a name in ``clipping.CLIPPING``.
@@ -155,6 +156,7 @@ class QuantizeOptions:
             clipping rule is ``lapq``.
         max_drop: Stop at the fastest plan, for each link, that loses at most so many points, and
             stop each faster one once it must lose more; None: run all plans on all images.
+        finished: Measure plans as they were finished, from ``quantized/`` alone; not remembered.
 
     Raises:
         PlanError: the effort or a switch is unknown, or ``max_drop`` is no number of points.
@@ -168,6 +170,7 @@ class QuantizeOptions:
     bias: str = "auto"
     joint_clips: str = "auto"
     max_drop: float | None = None
+    finished: bool = False
 
     def __post_init__(self) -> None:
         for name, known in _FINISHING.items():
@@ -207,7 +210,7 @@ def _check_max_drop(points: float | None) -> None:
 Options = TypeVar(
     "Options", StatsOptions, SearchOptions, LatencyOptions, QuantizeOptions, CollectOptions
 )
-FREE = {"batch_size", "jobs"}
+FREE = {"jobs"}
 """Options that change no result, so that a stage need not be done again for them."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ _PLAN_KEYS = (
     "made_by name method model graph_sha256 edge weights activations distortion lower_bound "
     "edge_memory_bytes crossing_bytes cloud_bits jpeg predictions baseline"
 ).split()
-_OPTIONAL_KEYS = ("integers", "equalized", "weights_sha256")
+_OPTIONAL_KEYS = ("integers", "equalized", "weights_sha256", "finished")
 _SECONDS = ("edge_s", "transfer_s", "cloud_s", "latency_s")
 
 
@@ -119,6 +119,21 @@ class Quantizer:
     zero_point: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a finished plan was made of.
+
+    Attributes:
+        request: ``half_sha256`` of the plan as the search wrote it.
+        finishing: SHA-256 of how it was finished.
+        result: ``half_sha256`` of the finished plan, which an edit changes.
+    """
+
+    request: str
+    finishing: str
+    result: str
+
+
 @dataclass(frozen=True)
 class PlanFile:
     """All that an evaluation needs beside the network: what ``plans/NAME.yaml`` holds.
@@ -136,6 +151,7 @@ class PlanFile:
         biases: Layer -> bias that goes with those, float32, shape (C,); without, the network's.
         equalized: Whether it is of the network as ``equalize`` changes it.
         weights_sha256: Of the numbers of the network that it was finished for; empty: not known.
+        origin: What it was made of, if it was finished.
     """
 
     plan: Plan
@@ -149,6 +165,7 @@ class PlanFile:
     biases: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     equalized: bool = False
     weights_sha256: str = ""
+    origin: Origin | None = None
 
     @cached_property
     def half_sha256(self) -> str:
@@ -241,6 +258,7 @@ def write_plan(path: Path, file: PlanFile) -> None:
             **integers,
             **({"equalized": True} if file.equalized else {}),
             **({"weights_sha256": file.weights_sha256} if file.weights_sha256 else {}),
+            **({} if file.origin is None else {"finished": asdict(file.origin)}),
         },
     )
 
@@ -304,6 +322,7 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         *_read_integers(path, data.get("integers"), weights, graph),
         equalized=bool(data.get("equalized")),
         weights_sha256=data.get("weights_sha256", ""),
+        origin=Origin(**data["finished"]) if "finished" in data else None,
     )
 
 
@@ -454,6 +473,9 @@ def _value_problems(data: Mapping[str, Any], path: Path) -> list[str]:
         return [*problems, f"{path}: predictions: must be a mapping, got {predictions!r:.60}"]
     problems += _seconds_problems(predictions, f"{path}: predictions", _SECONDS)
     problems += check_keys(data["baseline"], ("name", "latency_s"), where=f"{path}: baseline")
+    if "finished" in data:
+        origin = [field.name for field in fields(Origin)]
+        problems += check_keys(data["finished"], origin, where=f"{path}: finished")
     return problems
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor, fx
 
 from autosplit.capture import Program
 from autosplit.columns import gather, is_plain, positions_wanted
+from autosplit.effort import EFFORTS, Recovery
 from autosplit.errors import DataError, PlanError
 from autosplit.fakequant import fake_quantize
 from autosplit.learned import Example, learn_rounding
@@ -30,42 +31,7 @@ from autosplit.replay import Wiring
 from autosplit.rounding import Grid, near_one
 
 Batch = Tensor | Sequence[Tensor]
-Rounding = Literal["nearest", "moment", "learned"]
 Tell = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """Which steps are done.
-
-    Attributes:
-        rounding: ``nearest``; ``moment``, the integers of least error of the layer's output;
-            or ``learned``, those improved by gradient descent behind the rectifier.
-        bias: Whether the mean error of every output channel goes into the bias.
-        positions: Most positions (pixels of all images) that a layer's moments are taken over.
-        sweeps: How often levels and scales are improved in turn.
-        together: Most columns of a weight that are rounded as one problem, of cubic cost; a layer
-            with more is done in parts, each with the errors of the others as they are then.
-        propagation: Share of the inputs' error that a layer's weight makes up for, 0..1.
-        steps: Steps of gradient descent of ``learned``, for each layer.
-    """
-
-    rounding: Rounding
-    bias: bool = True
-    positions: int = 4096
-    sweeps: int = 2
-    together: int = 1024
-    propagation: float = 0.75
-    steps: int = 500
-
-
-EFFORTS = {
-    "none": Recovery("nearest", bias=False),
-    "fast": Recovery("nearest"),
-    "good": Recovery("moment"),
-    "best": Recovery("learned", positions=32_768, sweeps=8, together=8192),
-}
-"""What ``--effort`` stands for."""
 
 
 def recover(

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import count as count_from
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autosplit import report, scale
-from autosplit.errors import AutoSplitWarning, PlanError, StageError, did_you_mean
+from autosplit.effort import Finishing, finishing_of
+from autosplit.errors import AutoSplitError, AutoSplitWarning, PlanError, StageError, did_you_mean
 from autosplit.files import (
     read_json,
     read_yaml,
+    sha256_of,
     sha256_of_file,
     write_csv,
     write_json,
@@ -47,6 +49,7 @@ from autosplit.plan import (
 )
 from autosplit.profiles import Device, Link, load_device, load_link
 from autosplit.progress import Advance, Progress, silent
+from autosplit.quantized import Quantized
 from autosplit.runfolder import (
     Stamp,
     clear_stamp,
@@ -355,24 +358,33 @@ def run_quantize(
     A plan whose cloud half computes in integers is left out, for cloud halves are run in floats.
 
     Raises:
-        StageError: ``search`` was not done in this folder, or the network has changed since.
+        StageError: ``search`` was not done in this folder, or the network has changed since, or a
+            plan that is asked for as it was finished is not there.
         PlanError: A plan that is named does not exist, or its file is wrong.
     """
     limit = _limit_bytes(require(folder, "search", "quantize"))
-    measured = resolve({}, require(folder, "stats", "quantize"), StatsOptions())
+    stats = require(folder, "stats", "quantize")
+    measured = resolve({}, stats, StatsOptions())
     before = read_stamp(folder, "quantize")
-    if before is not None and given.get("plans") is not None:  # asked for, so all of them
-        before = replace(before, options={**before.options, "max_drop": None})
+    if before is not None:
+        before = replace(before, options=_remembered(before.options, given))
     options = resolve(given, before, QuantizeOptions())
     graph = read_graph(folder)
     names = plan_names(folder, options.plans)
+    quantized = Quantized(folder / "quantized", graph)
+    if options.finished:
+        names = _finished_names(quantized, names, options.plans)
+    finishing = finishing_of(options, measured.clipping)
     source = {
         "model": hash_model(measured),
         "data": hash_data(measured.data, options.images, measured.seed),
-        "finishing": f"{options.effort} {options.rounding} {options.bias} {options.joint_clips}",
+        "finishing": "as it is" if options.finished else _hash_finishing(finishing, stats),
     }
     inputs = source | hash_files(folder, [f"plans/{name}.yaml" for name in names])
     inputs |= hash_files(folder, ("graph.json", "plans.csv"))
+    if options.finished:
+        paths = [path for name in names for path in quantized.files(name)]
+        inputs |= hash_files(folder, [f"quantized/{path.name}" for path in paths])
     if options.max_drop is not None:
         inputs |= hash_files(folder, ("latency.csv",))
     if not force and is_done(folder, "quantize", options, inputs):
@@ -381,25 +393,87 @@ def run_quantize(
     files = {name: file for name, file in files.items() if file.plan.cloud_bits >= FLOAT_BITS[0]}
     from autosplit.scoring import Ledger
 
-    ledger = Ledger(folder / "stages" / "scores", source)
+    if options.finished:
+        files = {name: _finished(folder, quantized, file) for name, file in files.items()}
+    else:
+        quantized = replace(quantized, finishing=sha256_of(source["model"] + source["finishing"]))
+    kept = "finished_scores" if options.finished else "scores"
+    ledger = Ledger(folder / "stages" / kept, source)
     halves = {name: file.half_sha256 for name, file in files.items()}
-    quantized = folder / "quantized"
     if force:
         for half in (FLOAT, *halves.values()):
             ledger.forget(half)
-        for name in files:
-            (quantized / f"{name}.yaml").unlink(missing_ok=True)
-    text = _measure(folder, measured, options, files, ledger, limit, progress)
+        for name in () if options.finished else files:
+            quantized.forget(name)
+    text = _measure(folder, measured, options, files, ledger, quantized, limit, progress)
     reference = ledger.find(FLOAT)
     rows = [reference.float_row()]
     for name, file in files.items():
         row = ledger.find(halves[name]).plan_row(file.plan, reference)
         rows += [row] if row else []
     clear_stamp(folder, "quantize")
-    outputs = write_scores(folder, reference.task, rows)
-    outputs = (*outputs, *(f"quantized/{row['name']}.yaml" for row in rows[1:]))
-    write_stamp(folder, "quantize", Stamp(plain(options), inputs, outputs))
+    outputs = [*write_scores(folder, reference.task, rows)]
+    measured_names = [row["name"] for row in rows[1:]]
+    if not options.finished:
+        _forget_strangers(folder, replace(quantized, finishing=""), measured_names)
+    for name in measured_names:
+        outputs += [f"quantized/{path.name}" for path in quantized.files(name)]
+    write_stamp(folder, "quantize", Stamp(plain(options), inputs, tuple(outputs)))
     return Outcome("quantize", False, text)
+
+
+def _hash_finishing(finishing: Finishing, stats: Stamp) -> str:
+    """SHA-256 of how plans are finished: the steps, the calibration images, their batches."""
+    return sha256_of(repr((finishing, stats.inputs["data"], stats.options.get("batch_size"))))
+
+
+def _remembered(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the last time, but for those that hold for that time alone."""
+    every = {} if given.get("plans") is None else {"max_drop": None}  # asked for, so all of them
+    return {**options, "finished": False, **every}
+
+
+def _finished_names(quantized: Quantized, names: Sequence[str], plans: str) -> list[str]:
+    """Those names that there are finished plans of; all of them where they were named.
+
+    Raises:
+        StageError: There is none.
+    """
+    found = [name for name in names if quantized.files(name)]
+    if not found:
+        raise StageError(
+            f"{quantized.folder}: must hold finished plans, has none of those asked for, "
+            "run: autosplit quantize without --finished"
+        )
+    return found if plans in {"all", "pareto"} else list(names)
+
+
+def _finished(folder: Path, quantized: Quantized, request: PlanFile) -> PlanFile:
+    """What a plan was finished to.
+
+    Raises:
+        StageError: It is missing, or one of the two has changed since.
+    """
+    found = quantized.find(request)
+    if found is None:
+        name = request.plan.name
+        raise StageError(
+            f"{quantized.path(name)}: must be what plans/{name}.yaml was finished to, is missing "
+            f"or one of them has changed since, run: autosplit quantize --out {folder}"
+        )
+    return found
+
+
+def _forget_strangers(folder: Path, quantized: Quantized, known: Collection[str]) -> None:
+    """Delete finished plans that belong to no plan of a run folder; those known do."""
+    names = set(plan_names(folder))
+    for name in quantized.names().difference(known):
+        try:
+            request = read_plans(folder, quantized.graph, [name])[name] if name in names else None
+        except AutoSplitError:  # edited, and not asked for
+            request = None
+        if request is None or quantized.find(request) is None:
+            quantized.forget(name)
 
 
 def _measure(
@@ -408,25 +482,25 @@ def _measure(
     options: QuantizeOptions,
     files: Mapping[str, PlanFile],
     ledger: Ledger,
+    quantized: Quantized,
     limit: int | None,
     progress: Progress,
 ) -> str:
     """Run plans on the images they were not run on yet; what was done, in words."""
     from autosplit.scoring import choose, score_all
 
-    if options.max_drop is None:
+    seen = [file for file in files.values() if ledger.find(file.half_sha256).seen]
+    left = [] if options.finished else [file for file in seen if not quantized.has(file)]
+    if options.max_drop is None and not left:
         halves = {file.half_sha256 for file in files.values()} | {FLOAT}
-        written = all((folder / "quantized" / f"{name}.yaml").exists() for name in files)
-        if written and all(ledger.find(half).done for half in halves):
+        if all(ledger.find(half).done for half in halves):
             return f"quantize: {len(files)} plans, 0 measured anew"
-        trials = _trials(folder, measured, options, ledger, files)
-        for name, file in files.items():
-            known = ledger.find(file.half_sha256).done
-            if known and not (folder / "quantized" / f"{name}.yaml").exists():
-                trials.finish(file, lambda _: None)
+    trials = _trials(folder, measured, options, ledger, quantized, files)
+    for file in left:
+        trials.finish(file, lambda _: None)
+    if options.max_drop is None:
         plans, _ = score_all(trials, list(files.values()), options.jobs, progress)
         return f"quantize: {len(files)} plans, {plans} measured anew"
-    trials = _trials(folder, measured, options, ledger, files)
     orders = fastest_first(folder, files, limit)
     plans, images = choose(trials, files, orders, options.max_drop, progress)
     candidates = {name for order in orders for name in order}
@@ -442,16 +516,18 @@ def _trials(
     measured: StatsOptions,
     options: QuantizeOptions,
     ledger: Ledger,
+    quantized: Quantized,
     files: Mapping[str, PlanFile],
 ) -> Trials:
     """The network of a run folder, its evaluation data, and what finishes and writes its plans.
+
+    A plan that is finished already is not finished again.
 
     Raises:
         StageError: The network is another one than was measured.
     """
     from autosplit.data import load_data
     from autosplit.finishing import finish as finish_plan
-    from autosplit.finishing import finishing_of
     from autosplit.scoring import Looks, Trials, batches_of, few, judge_of
 
     model = _load_model(measured)
@@ -474,17 +550,21 @@ def _trials(
     seen = read_stats(folder).tensors[next(iter(graph.inputs))]
     _warn(scale.against_calibration(looks.extremes, (seen.min, seen.max)))
 
+    trials = Trials(program, looks, ledger, judge_of(model, data))
+    if options.finished:
+        return trials
     finishing = finishing_of(options, measured.clipping)
 
     def finish(file: PlanFile, tell: Advance) -> PlanFile:
-        finished = finish_plan(program, file, calibration, finishing, tell)
-        for name, other in files.items():
-            if other.half_sha256 == file.half_sha256:
-                path = folder / "quantized" / f"{name}.yaml"
-                write_plan(path, replace(finished, plan=other.plan))
+        same = [other for other in files.values() if other.half_sha256 == file.half_sha256]
+        found = next(filter(None, map(quantized.find, same)), None)
+        finished = found or finish_plan(program, file, calibration, finishing, tell)
+        clear_stamp(folder, "quantize")
+        for other in same:
+            quantized.keep(other, finished)
         return finished
 
-    return Trials(program, looks, ledger, judge_of(model, data), finish, finishing.steps)
+    return replace(trials, finish=finish, steps=finishing.steps)
 
 
 def run_collect(
@@ -553,7 +633,8 @@ def run(
     Args:
         folder: Run folder.
         given: Options of any stage by name; those that are None or left out keep their value.
-            Hardware is that of the search, and the plans are timed on the same.
+            Hardware is that of the search, and the plans are timed on the same.  If effort or
+            rounding is given, distortion is counted with the rounding that finishes plans.
         force: Do every stage again.
         progress: Shows how far a stage is.
 
@@ -564,13 +645,24 @@ def run(
     check_options(given, set().union(*names.values()))
     for stage, (function, _) in RUNNERS.items():
         own = {key: given[key] for key in given.keys() & names[stage]}
+        if stage == "stats":
+            own["rounding"] = _rounding_counted(folder, given)
         if stage == "latency":
             own = {key: type(value)() for key, value in own.items() if value is not None}
         yield function(folder, own, force=force, progress=progress)
 
 
+def _rounding_counted(folder: Path, given: Mapping[str, Any]) -> str | None:
+    """Rounding that ``stats`` counts with: as plans are finished; None, as last, if not asked."""
+    asked = {key: given.get(key) for key in ("effort", "rounding")}
+    if not any(asked.values()):
+        return None
+    options = resolve(asked, read_stamp(folder, "quantize"), QuantizeOptions())
+    return "nearest" if finishing_of(options).recovery.rounding == "nearest" else "auto"
+
+
 def emit_distiller(folder: Path, name: str) -> dict[str, Any]:
-    """A plan of a run folder in Distiller's form.
+    """A plan of a run folder in Distiller's form, which has widths and no place for integers.
 
     Raises:
         PlanError: There is no such plan.
@@ -581,7 +673,7 @@ def emit_distiller(folder: Path, name: str) -> dict[str, Any]:
 
 
 def emit_native(folder: Path, name: str) -> str:
-    """The YAML of a plan of a run folder, as it is.
+    """The YAML of a plan of a run folder, as it was searched: finished integers are no text.
 
     Raises:
         PlanError: There is no such plan.
@@ -601,6 +693,8 @@ def network_and_plan(
 ) -> tuple[Model, Path | None]:
     """The network of a run folder, or as given, and the file of a plan of it.
 
+    A plan of a run folder is the finished one; the request if it was never finished.
+
     Args:
         folder: Run folder; its options hold where none are given, and its pick is the plan where
             none is named.
@@ -608,7 +702,8 @@ def network_and_plan(
         plan: Name of a plan of the run folder, or a file.
 
     Raises:
-        StageError: The run folder has no network or no pick yet.
+        StageError: The run folder has no network or no pick yet, or the plan has changed since it
+            was finished.
         PlanError: There is no such plan.
     """
     stamp = None if folder is None else require(folder, "stats", "detect")
@@ -616,7 +711,7 @@ def network_and_plan(
     if plan is not None and plan.endswith((".yaml", ".yml")):
         return model, Path(plan)
     if folder is not None:
-        return model, _plan_path(folder, picked(folder) if plan is None else plan)
+        return model, _finished_path(folder, picked(folder) if plan is None else plan)
     if plan is not None:
         raise PlanError(f"plan: must be a file such as plan.yaml without --run, got {plan!r}")
     return model, None
@@ -628,6 +723,16 @@ def _plan_path(folder: Path, name: str) -> Path:
     if name not in names:
         raise PlanError(f"{folder}: no plan {name!r}{did_you_mean(name, names)}")
     return folder / "plans" / f"{name}.yaml"
+
+
+def _finished_path(folder: Path, name: str) -> Path:
+    path = _plan_path(folder, name)
+    graph = read_graph(folder)
+    quantized = Quantized(folder / "quantized", graph)
+    if not quantized.files(name):
+        return path
+    _finished(folder, quantized, read_plans(folder, graph, [name])[name])
+    return quantized.path(name)
 
 
 def _load_model(options: StatsOptions) -> Model:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from autosplit.capture import Program, capture
 from autosplit.data import load_data
+from autosplit.effort import EFFORTS
 from autosplit.evaluate import evaluate, measure_float
 from autosplit.graph import edge_memory_bytes
 from autosplit.latency import systolic_cycles
@@ -30,7 +31,7 @@ from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.plan import PlanFile, quantizers
 from autosplit.profiles import Device, load_device, load_link
-from autosplit.recover import EFFORTS, recover
+from autosplit.recover import recover
 from autosplit.search.division import FIRST_SHARES
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem, table

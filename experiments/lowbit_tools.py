@@ -13,9 +13,10 @@ from scenes_bits import make_plan, weight_widths
 from torch import Tensor, nn
 
 from autosplit.capture import Program, capture
+from autosplit.effort import EFFORTS
 from autosplit.evaluate import answer, deploy
 from autosplit.measure import measure
-from autosplit.recover import EFFORTS, recover
+from autosplit.recover import recover
 from autosplit.sensitivity import sensitivity
 
 Logits = Callable[[Tensor], Tensor]

@@ -20,9 +20,10 @@ from torch import Tensor
 from autosplit.answers import change
 from autosplit.capture import Program, capture
 from autosplit.data import load_data
+from autosplit.effort import finishing_of
 from autosplit.equalize import equalize
 from autosplit.evaluate import deploy
-from autosplit.finishing import finish, finishing_of
+from autosplit.finishing import finish
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.options import QuantizeOptions

@@ -28,11 +28,12 @@ from torch import Tensor
 from autosplit.answers import change
 from autosplit.capture import Program, capture
 from autosplit.data import load_data
+from autosplit.effort import EFFORTS
 from autosplit.evaluate import Deployed, deploy
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.plan import Plan, PlanFile, quantizers
-from autosplit.recover import EFFORTS, recover
+from autosplit.recover import recover
 from autosplit.sensitivity import METRICS, sensitivity
 from autosplit.stats import Stats
 

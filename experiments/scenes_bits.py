@@ -20,13 +20,14 @@ from torch import Tensor
 
 from autosplit.capture import Program, capture
 from autosplit.data import load_data
+from autosplit.effort import EFFORTS
 from autosplit.evaluate import answer, deploy
 from autosplit.files import write_csv
 from autosplit.graph import crossing_bytes, edge_memory_bytes
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.plan import Plan, PlanFile, quantizers
-from autosplit.recover import EFFORTS, recover
+from autosplit.recover import recover
 from autosplit.scoring import batches_of, judge_of
 from autosplit.search.allocate import allocate
 from autosplit.sensitivity import sensitivity

@@ -10,12 +10,11 @@ from torch import nn
 
 from autosplit.answers import change
 from autosplit.capture import capture
+from autosplit.effort import EFFORTS, Finishing
 from autosplit.evaluate import deploy
-from autosplit.finishing import Finishing, finish, finishing_of
+from autosplit.finishing import finish
 from autosplit.lapq import REACH, _apart, _Loss, clip_jointly, scaled
-from autosplit.options import QuantizeOptions
 from autosplit.plan import Quantizer
-from autosplit.recover import EFFORTS
 from tests.nets import Net
 from tests.test_recover import plan_for
 
@@ -174,25 +173,6 @@ def test_a_longer_range_has_the_same_zero():
 
 
 class TestFinishing:
-    @pytest.mark.parametrize("effort", EFFORTS)
-    def test_an_effort_alone_is_what_it_stands_for(self, effort):
-        assert finishing_of(QuantizeOptions(effort=effort)) == Finishing(EFFORTS[effort])
-
-    def test_a_switch_goes_before_the_effort(self):
-        options = QuantizeOptions(effort="fast", rounding="moment", bias="off", joint_clips="on")
-        found = finishing_of(options)
-
-        assert (found.recovery.rounding, found.recovery.bias) == ("moment", False)
-        assert found.evaluations > 0
-
-    @pytest.mark.parametrize(("clipping", "asked", "joint"), [
-        ("lapq", "auto", True), ("mse", "auto", False), ("lapq", "off", False), ("mse", "on", True)
-    ])  # fmt: skip
-    def test_lapq_clips_are_moved_jointly_unless_told_otherwise(self, clipping, asked, joint):
-        found = finishing_of(QuantizeOptions(joint_clips=asked), clipping)
-
-        assert bool(found.evaluations) == joint
-
     def test_clips_that_moved_are_followed_by_another_finish_of_the_weights(self, case):
         program, file = case
         told = []

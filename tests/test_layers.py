@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent / "autosplit"
 ORDER = (
     # numbers and files: no torch from here ...
-    "errors files progress graph jpeg profiles stats scale options plan latency task "
-    "coco darknet_lists detection "
+    "errors files progress graph jpeg profiles stats scale options plan effort quantized "
+    "latency task coco darknet_lists detection "
     "search.relaxation search.problem search.pareto search.thin search.cuts "
     "search.states search.prefixes search.allocate search.weights search.activations "
     "search.division search.price search.seconds "

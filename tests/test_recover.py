@@ -10,12 +10,13 @@ from torch.nn.functional import unfold
 
 from autosplit.capture import capture
 from autosplit.columns import gather
+from autosplit.effort import EFFORTS, Recovery
 from autosplit.errors import DataError
 from autosplit.evaluate import deploy
 from autosplit.measure import measure
 from autosplit.operators import is_call
 from autosplit.plan import Plan, PlanFile, quantizers
-from autosplit.recover import EFFORTS, Recovery, recover
+from autosplit.recover import recover
 from tests.nets import Net
 
 WORKING = {name: replace(found, steps=20) for name, found in EFFORTS.items() if name != "none"}
@@ -284,3 +285,14 @@ class TestOddData:
         )
 
         assert done.codes == {}
+
+
+@pytest.mark.parametrize("effort", WORKING)
+def test_plans_can_be_finished_in_threads(effort, monkeypatch):
+    """A captured tensor's stand-in is shared; computing with it fails while another thread does."""
+    program = capture(network(), (IMAGES[:1],), "net")
+    file = plan_for(program, IMAGES, 3)
+    shared = next(node.meta["val"].fake_mode for node in program.module.graph.nodes)
+    monkeypatch.setattr(shared, "in_kernel_invocation", True)
+
+    assert deploy(program, recover(program, file, lambda: iter([IMAGES]), WORKING[effort]))

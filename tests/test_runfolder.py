@@ -101,6 +101,7 @@ class TestStamp:
             {"input_size": 1},
             {"data": "x"},
             {"calibration_images": 1},
+            {"batch_size": 3},
             {"seed": 1},
         ],
     )
@@ -122,9 +123,6 @@ class TestStamp:
         (folder / "graph.json").write_text("edited")
 
         assert is_done(folder, "stats", self.OPTIONS, INPUTS)
-
-    def test_the_batch_size_changes_nothing(self, folder):
-        assert is_done(folder, "stats", replace(self.OPTIONS, batch_size=3), INPUTS)
 
     def test_the_number_of_jobs_changes_nothing(self, tmp_path):
         write_stamp(tmp_path, "quantize", Stamp(plain(QuantizeOptions()), {}, ()))

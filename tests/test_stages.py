@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import torch
 import yaml
 from torch import nn
 
-from autosplit import data, scoring, stages
+from autosplit import data, finishing, scoring, stages
+from autosplit.effort import finishing_of
 from autosplit.errors import (
     AutoSplitError,
     DataError,
@@ -24,15 +26,18 @@ from autosplit.errors import (
 )
 from autosplit.evaluate import evaluate, measure_float
 from autosplit.files import read_yaml
-from autosplit.options import QuantizeOptions, StatsOptions
+from autosplit.options import QuantizeOptions, StatsOptions, plain
 from autosplit.plan import read_plan
+from autosplit.quantized import Quantized
 from autosplit.runfolder import (
+    Stamp,
     default_folder,
     plan_names,
     read_graph,
     read_plans,
     read_stamp,
     resolve,
+    write_stamp,
 )
 from autosplit.task import read_scores
 
@@ -45,6 +50,10 @@ def files_of(folder):
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def files_in(files, folder):
+    return {n.removeprefix(f"{folder}/"): b for n, b in files.items() if n.startswith(f"{folder}/")}
 
 
 def rerun(tiny, **change):
@@ -157,6 +166,34 @@ class TestRun:
         assert rerun(tiny) == ["latency", "collect"]
         assert files_of(tiny.run) == before
 
+    @pytest.mark.parametrize(
+        ("given", "before", "counted"),
+        [
+            ({}, None, None),
+            ({"effort": "fast"}, None, "nearest"),
+            ({"effort": "none"}, None, "nearest"),
+            ({"effort": "good"}, None, "auto"),
+            ({"effort": "best"}, {"rounding": "nearest"}, "nearest"),
+            ({"effort": "fast", "rounding": "moment"}, None, "auto"),
+            ({"rounding": "nearest"}, None, "nearest"),
+            ({"rounding": "auto"}, {"effort": "fast"}, "nearest"),
+            ({"bias": "off"}, {"effort": "fast"}, None),
+        ],
+    )
+    def test_distortion_is_counted_as_plans_are_finished(self, tmp_path, given, before, counted):
+        """Efforts none and fast round to the nearest; not told, it stays as it was."""
+        if before is not None:
+            write_stamp(tmp_path, "quantize", Stamp(before, {}, ()))
+
+        assert stages._rounding_counted(tmp_path, given) == counted
+
+    def test_a_run_of_another_effort_measures_anew_and_remembers_it(self, tiny):
+        assert rerun(tiny, effort="fast")[:2] == ["stats", "search"]
+        assert read_stamp(tiny.run, "stats").options["rounding"] == "nearest"
+        assert rerun(tiny) == []
+        assert rerun(tiny, effort="good")[0] == "stats"
+        assert read_stamp(tiny.run, "stats").options["rounding"] == "auto"
+
     def test_an_unknown_option_is_refused(self, tiny):
         with pytest.raises(StageError, match="unknown option 'max_dorp', did you mean 'max_drop'"):
             list(stages.run(tiny.run, {"max_dorp": 1.0}))
@@ -238,6 +275,13 @@ class TestChangesAreNoticed:
     def test_more_images(self, tiny):
         assert rerun(tiny, images=6) == ["quantize", "collect"]
         assert {row["images"] for row in table(tiny.run / "scores.csv")} == {"6"}
+
+    def test_another_batch_size(self, tiny):
+        """Random signs are drawn batch by batch."""
+        before = (tiny.run / "distortion.csv").read_bytes()
+
+        assert rerun(tiny, batch_size=1)[:2] == ["stats", "search"]
+        assert (tiny.run / "distortion.csv").read_bytes() != before
 
     def test_a_limit_of_accuracy_needs_no_measuring(self, tiny):
         assert rerun(tiny, max_drop=99.0) == ["quantize", "collect"]
@@ -448,6 +492,13 @@ class TestEditedPlans:
         )
         assert files_of(tiny.run) == before
 
+    def test_a_broken_plan_that_is_not_asked_for_is_no_matter(self, tiny):
+        edit_plan(tiny, "uniform8", lambda data: data["weights"]["0"].update(bits=33))
+        step(tiny, "quantize", plans="uniform4")
+
+        assert {row["name"] for row in table(tiny.run / "scores.csv")} == {"float", "uniform4"}
+        assert not (tiny.run / "quantized" / "uniform8.yaml").exists()
+
     def test_a_valid_width_is_respected_and_measured_again(self, tiny):
         """At 1 bit instead of 8 the first activation is all but lost."""
 
@@ -641,6 +692,40 @@ class TestEmit:
                 emit(tiny.run, name)
 
 
+class TestNetworkAndPlan:
+    def test_the_plan_is_the_finished_one(self, tiny):
+        """With the integers and biases that were measured."""
+        _, named = stages.network_and_plan(tiny.run, {}, "uniform4")
+        _, pick = stages.network_and_plan(tiny.run, {}, None)
+
+        assert named == tiny.run / "quantized" / "uniform4.yaml"
+        assert set(read_plan(named, read_graph(tiny.run)).codes) == {"0", "2", "5"}
+        assert pick == tiny.run / "quantized" / f"{stages.picked(tiny.run)}.yaml"
+
+    def test_it_is_the_request_where_nothing_was_finished(self, tiny):
+        shutil.rmtree(tiny.run / "quantized")
+
+        _, path = stages.network_and_plan(tiny.run, {}, "uniform4")
+
+        assert path == tiny.run / "plans" / "uniform4.yaml"
+
+    def test_one_that_was_finished_from_another_request_is_refused(self, tiny):
+        edit_plan(tiny, "uniform4", lambda data: data["activations"]["0"].update(scale=[100.0]))
+
+        with pytest.raises(StageError) as caught:
+            stages.network_and_plan(tiny.run, {}, "uniform4")
+
+        path = tiny.run / "quantized" / "uniform4.yaml"
+        assert str(caught.value) == (
+            f"{path}: must be what plans/uniform4.yaml was finished to, is missing or one of "
+            f"them has changed since, run: autosplit quantize --out {tiny.run}"
+        )
+
+    def test_a_plan_that_there_is_none_of_is_refused(self, tiny):
+        with pytest.raises(PlanError, match="no plan 'unifrom4', did you mean 'uniform4'"):
+            stages.network_and_plan(tiny.run, {}, "unifrom4")
+
+
 class TestBadInput:
     def refuse(self, tiny, error, match, **given):
         """A new run folder: one clear line, and no folder is left."""
@@ -791,7 +876,9 @@ class TestFinishedPlans:
         file = read_plan(place / "uniform4.yaml", graph)
         measured = resolve({}, read_stamp(tiny.run, "stats"), StatsOptions())
         ledger = scoring.Ledger(place, {})
-        trials = stages._trials(tiny.run, measured, QuantizeOptions(), ledger, {})
+        trials = stages._trials(
+            tiny.run, measured, QuantizeOptions(), ledger, Quantized(place, graph), {}
+        )
         program = trials.program
 
         def batches():
@@ -825,3 +912,181 @@ class TestFinishedPlans:
 
         with pytest.raises(FileError, match=r"missing/uniform4\.safetensors: must be a readable"):
             read_plan(place / "uniform4.yaml", read_graph(tiny.run))
+
+    def test_they_are_of_the_plans_asked_for_last(self, tiny):
+        """Asked for one rule, another and the first again, files and scores are the first's."""
+        before = files_of(tiny.run / "quantized")
+        scores = (tiny.run / "scores.csv").read_bytes()
+        asked = {"methods": ("uniform4", "uniform2", "cloud16"), "clipping": "mse"}
+        rerun(tiny, **asked)
+        wanted = {name: before[name] for name in before if name[:8] in ("uniform2", "uniform4")}
+        first = files_of(tiny.run / "quantized")
+        assert first.keys() >= wanted.keys()
+
+        rerun(tiny, **asked | {"clipping": "minmax"})
+        other = files_of(tiny.run / "quantized")
+        assert other.keys() == first.keys()
+        assert all(other[name] != first[name] for name in wanted)
+        outcomes = {o.stage: o for o in stages.run(tiny.run, {**tiny.given, **asked})}
+
+        assert outcomes["quantize"].text == "quantize: 3 plans, 0 measured anew"
+        assert files_of(tiny.run / "quantized") == first
+        rerun(tiny, methods=())
+        assert files_of(tiny.run / "quantized") == before
+        assert (tiny.run / "scores.csv").read_bytes() == scores
+
+    def test_a_search_for_picks_brings_them_back_too(self, tiny):
+        before = files_of(tiny.run)
+        rerun(tiny, clipping="minmax", max_drop=1.0)
+        rerun(tiny, clipping="mse", max_drop=1.0)
+
+        assert files_of(tiny.run / "quantized") == files_in(before, "quantized")
+
+    def test_those_of_plans_that_are_gone_go_too(self, tiny):
+        step(tiny, "search", methods=("uniform8", "cloud16"))
+        step(tiny, "quantize")
+
+        assert {p.stem for p in (tiny.run / "quantized").iterdir()} == {"uniform8", "cloud16"}
+
+    def test_those_of_plans_that_are_not_asked_for_stay(self, tiny):
+        before = files_of(tiny.run / "quantized")
+        step(tiny, "quantize", plans="uniform8")
+
+        assert files_of(tiny.run / "quantized") == before
+
+    def test_an_edited_one_is_made_again(self, tiny):
+        before = files_of(tiny.run / "quantized")
+        edit_text(tiny.run / "quantized" / "uniform8.yaml", "bits: 8", "bits: 7")
+        (tiny.run / "scores.csv").unlink()
+        step(tiny, "quantize")
+
+        assert files_of(tiny.run / "quantized") == before
+
+    def test_what_is_finished_is_not_finished_again(self, tiny, monkeypatch):
+        """On more images the same plans are run; with nothing to run no network is loaded."""
+        step(tiny, "quantize", images=6)
+
+        def fail(*_):
+            raise AssertionError
+
+        monkeypatch.setattr(finishing, "finish", fail)
+        count = len(plan_names(tiny.run, "pareto"))
+        text = step(tiny, "quantize", images=5).text
+        assert text == f"quantize: {count} plans, {count} measured anew"
+        monkeypatch.setattr(stages, "_trials", fail)
+        (tiny.run / "scores.csv").unlink()
+        assert step(tiny, "quantize").text.endswith(" plans, 0 measured anew")
+
+    def test_clips_that_are_moved_together_are_moved_though_the_grids_stay(self, tiny, monkeypatch):
+        """The rules ``norm`` and ``lapq`` have the same grids; the second moves them at the end."""
+
+        def double(_, file, *__):
+            longer = {
+                name: replace(integers, scale=tuple(2 * step for step in integers.scale))
+                for name, integers in file.activations.items()
+            }
+            return replace(file, activations=longer)
+
+        def first_step(kind):
+            return read_yaml(tiny.run / kind / "uniform2.yaml", "plan")["activations"]["0"]["scale"]
+
+        monkeypatch.setattr(finishing, "clip_jointly", double)
+        rerun(tiny, clipping="norm")
+        before = files_of(tiny.run / "plans")
+
+        assert "quantize" in rerun(tiny, clipping="lapq")
+        assert files_of(tiny.run / "plans") == before
+        assert first_step("quantized") == [2 * step for step in first_step("plans")]
+
+    @pytest.mark.parametrize(
+        ("asked", "measured", "same"),
+        [
+            ({"rounding": "moment", "bias": "on"}, {}, True),  # as effort good has it
+            ({"jobs": 2}, {}, True),
+            ({"effort": "fast"}, {}, False),
+            ({}, {"clipping": "lapq"}, False),
+            ({}, {"clipping": "minmax"}, True),
+            ({}, {"batch_size": 2}, False),
+        ],
+    )
+    def test_what_finishing_follows_from_is_all_that_counts(self, asked, measured, same):
+        def found(options, stats, images="ab12"):
+            stamp = Stamp(plain(stats), {"data": images}, ())
+            return stages._hash_finishing(finishing_of(options, stats.clipping), stamp)
+
+        usual = found(QuantizeOptions(), StatsOptions())
+
+        assert (found(QuantizeOptions(**asked), StatsOptions(**measured)) == usual) is same
+        assert found(QuantizeOptions(), StatsOptions(), "cd34") != usual
+
+
+class TestFinishedAlone:
+    @pytest.fixture
+    def copied(self, tiny, monkeypatch):
+        """A run folder on another machine, without a record of any answer; nothing is finished."""
+        place = tiny.place / "elsewhere"
+        shutil.copytree(tiny.run, place)
+        for name in ("scores", "quantize.json"):
+            path = place / "stages" / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        (place / "scores.csv").unlink()
+
+        def fail(*_):
+            raise AssertionError
+
+        monkeypatch.setattr(finishing, "finish", fail)
+        tiny.scores = (tiny.run / "scores.csv").read_bytes()
+        tiny.run = place
+        return tiny
+
+    def test_the_numbers_are_the_same_and_no_plan_is_touched(self, copied):
+        plans = files_of(copied.run / "quantized")
+        count = len(plan_names(copied.run, "pareto"))
+        outcome = step(copied, "quantize", finished=True)
+
+        assert outcome.text == f"quantize: {count} plans, {count} measured anew"
+        assert (copied.run / "scores.csv").read_bytes() == copied.scores
+        assert files_of(copied.run / "quantized") == plans
+        assert step(copied, "quantize", finished=True).done_before
+        step(copied, "collect")
+
+    def test_another_effort_is_no_matter(self, copied):
+        step(copied, "quantize", finished=True, effort="best")
+
+        assert (copied.run / "scores.csv").read_bytes() == copied.scores
+
+    def test_force_measures_them_again(self, copied):
+        step(copied, "quantize", finished=True)
+        outcome = step(copied, "quantize", finished=True, force=True)
+
+        assert outcome.text.startswith("quantize: ")
+        assert " 0 measured" not in outcome.text
+        assert (copied.run / "scores.csv").read_bytes() == copied.scores
+
+    def test_it_is_not_remembered(self, copied):
+        step(copied, "quantize", finished=True)
+        step(copied, "quantize")
+
+        assert read_stamp(copied.run, "quantize").options["finished"] is False
+
+    def test_those_that_are_not_finished_are_left_out_unless_named(self, copied):
+        for path in (copied.run / "quantized").glob("uniform4.*"):
+            path.unlink()
+        step(copied, "quantize", finished=True)
+
+        names = {row["name"] for row in table(copied.run / "scores.csv")}
+        assert names == {"float", *plan_names(copied.run, "pareto")} - {"uniform4"}
+        with pytest.raises(StageError, match=r"uniform4\.yaml: must be what plans/uniform4\."):
+            step(copied, "quantize", finished=True, plans="uniform8,uniform4")
+
+    def test_one_that_was_edited_is_refused(self, copied):
+        edit_text(copied.run / "quantized" / "uniform8.yaml", "bits: 8", "bits: 7")
+
+        with pytest.raises(StageError, match=r"uniform8\.yaml: must be what plans/uniform8\."):
+            step(copied, "quantize", finished=True)
+
+    def test_none_at_all_is_refused(self, copied):
+        shutil.rmtree(copied.run / "quantized")
+
+        with pytest.raises(StageError, match="quantized: must hold finished plans, has none of"):
+            step(copied, "quantize", finished=True)
