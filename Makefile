@@ -24,6 +24,7 @@ bench-metric: $(VENV)/.test
 	$(BIN)/python experiments/rank_correlation.py
 	$(BIN)/python experiments/rank_correlation.py --draw spread
 	$(BIN)/python experiments/rank_correlation.py --effort fast
+	$(BIN)/python experiments/rank_correlation.py --model efficientnet-lite0 --data demo --draw spread
 
 bench: $(VENV)/.test
 	$(BIN)/python experiments/bench.py
