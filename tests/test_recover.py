@@ -16,7 +16,7 @@ from autosplit.evaluate import deploy
 from autosplit.measure import measure
 from autosplit.operators import is_call
 from autosplit.plan import Plan, PlanFile, quantizers
-from autosplit.recover import recover
+from autosplit.recover import _Walk, recover
 from tests.nets import Net
 
 WORKING = {name: replace(found, steps=20) for name, found in EFFORTS.items() if name != "none"}
@@ -166,6 +166,25 @@ def test_layers_that_share_a_weight_keep_their_biases(effort, shared_bias):
 
     assert float((got - want).square().mean() / want.square().mean()) < 1e-3
     assert set(done.biases) == ({"a"} if shared_bias else set())
+
+
+@pytest.mark.parametrize("bits", [2, 5])
+def test_the_quantized_network_that_is_followed_is_the_one_that_is_deployed(bits):
+    """A layer that is called twice counts twice."""
+    torch.manual_seed(0)
+    net = Net(
+        lambda net, x: net.fc(net.a(net.a(x).relu()).relu()), a=nn.Linear(6, 6), fc=nn.Linear(6, 4)
+    )
+    images = torch.rand(200, 6)
+    program = capture(net, (images[:1],))
+    walk = _Walk(program, plan_for(program, images, bits), EFFORTS["good"], lambda _: None)
+    with torch.no_grad():
+        done = walk.run([(images,)])
+    (node,) = (node for node in walk.rough if program.nodes["fc"] == node.name)
+    (got,), _ = deploy(program, done)(images)
+
+    off = (walk.rough[node][0] - got).abs().mean()  # a tie may be rounded the other way
+    assert float(off) < 0.05 * done.activations["fc"].scale[0]
 
 
 @pytest.mark.parametrize("effort", ["good", "best"])
