@@ -385,18 +385,24 @@ def _weights(
 def answers(program: Program) -> tuple[str, ...]:
     """The scores that a network answers with.
 
-    They are its outputs and, behind an output that only ``_OF_SCORES`` made, what those read: down
-    to the linear layer or convolution that wrote the scores.  The greatest scores decide, and a
-    rectifier that is part of that layer lets them pass, so they are scores with one too.
+    They are its outputs, one number a class, and, behind an output that only ``_OF_SCORES`` made,
+    what those read: down to the linear layer or convolution that wrote the scores.  The greatest
+    scores decide, and a rectifier that is part of that layer lets them pass, so they are scores
+    with one too.  Maps, as of a detector's heads, are none: all of their numbers count.
     """
     layers = program.graph.by_name
-    found = [name for name in program.graph.outputs if name in layers]
+    outputs = [layers[name] for name in program.graph.outputs if name in layers]
+    found = [layer.name for layer in outputs if _is_of_classes(layer)]
     for name in found:  # grows meanwhile
         if _made_of_scores(layers[name]):
             read = [layers[source] for source in layers[name].inputs if source in layers]
             scores = [n.name for n in read if n.kind in ("linear", "conv") or _made_of_scores(n)]
             found += [source for source in scores if source not in found]
     return tuple(dict.fromkeys(found))
+
+
+def _is_of_classes(layer: Layer) -> bool:
+    return layer.kind == "linear" or sum(size > 1 for size in layer.output_shape) <= 1
 
 
 def _made_of_scores(layer: Layer) -> bool:

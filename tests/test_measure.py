@@ -363,25 +363,29 @@ def convolution(out=5, size=1):
 
 
 def mixed(net, x):
-    scores = net.a(x).mean((2, 3))
-    return torch.cat([scores, net.b(x).flatten(1)], 1).softmax(1), net.c(x).tanh().mean((2, 3))
+    scores = [net.a(x).mean((2, 3)), net.b(x[:, :, :1, :1]).flatten(1)]
+    return torch.cat(scores, 1).softmax(1), net.c(x).tanh().mean((2, 3))
 
 
 HEADS = {
     "linear": (lambda net, x: net.fc(net.a(x).mean((2, 3))), {"fc"}),
     "softmax": (lambda net, x: net.fc(net.a(x).mean((2, 3))).softmax(1), {"fc", "softmax"}),
     "log_softmax": (lambda net, x: net.fc(net.a(x).mean((2, 3))).log_softmax(1), {"fc", "softmax"}),
-    "convolution": (lambda net, x: net.a(x), {"a"}),
-    "views": (lambda net, x: net.a(x).permute(0, 2, 3, 1).flatten(1), {"a"}),
+    "maps": (lambda net, x: net.a(x), set()),
+    "views of maps": (lambda net, x: net.a(x).permute(0, 2, 3, 1).flatten(1), set()),
+    "convolution": (lambda net, x: net.a(x[:, :, :1, :1]).flatten(1), {"a"}),
     "mean": (lambda net, x: net.a(net.b(x)[:, :3]).mean((2, 3)), {"a", "reduce"}),
     "rectified": (
         lambda net, x: torch.flatten(nn.functional.adaptive_avg_pool2d(net.a(x).relu(), 1), 1),
         {"a", "avg_pool"},
     ),
     "mean, softmax": (lambda net, x: net.a(x).mean((2, 3)).softmax(1), {"a", "reduce", "softmax"}),
-    "sigmoid of a view": (lambda net, x: net.a(x).flatten(1).sigmoid(), {"a", "activation"}),
-    "another layer between": (lambda net, x: (net.a(x) + net.b(x)).softmax(1), {"softmax"}),
-    "two heads": (lambda net, x: (net.a(x), net.b(x)), {"a", "b"}),
+    "sigmoid": (lambda net, x: net.a(x).mean((2, 3)).sigmoid(), {"a", "reduce"}),
+    "another layer between": (
+        lambda net, x: (net.a(x) + net.b(x)).mean((2, 3)).softmax(1),
+        {"reduce", "softmax"},
+    ),
+    "two heads of maps": (lambda net, x: (net.a(x), net.b(x)), set()),
     "joined": (mixed, {"a", "b", "c", "reduce", "cat", "softmax", "reduce_2"}),
 }
 
