@@ -35,6 +35,9 @@ from autosplit.precision import to_float32
 
 Watch = Callable[[str, Tensor], None]
 MAX_BATCH = 65_536
+STEP_ELEMENTS = 5_000_000
+"""Elements of the largest tensor of a step: 20 MB, since malloc (of glibc) hands what is above 32
+MB back at once, and writing to fresh pages takes as long as computing."""
 _ALIVE = 1e-3  # of the largest deviation of a channel, below which one says nothing
 TOLERANCE = 1e-4
 """Largest error of the fused program against the network, relative to the largest output."""
@@ -89,6 +92,17 @@ class Program:
     batch_size: int | None = None
     cast_from: tuple[str, ...] = ()
     trained: Trained | None = None
+
+    @property
+    def step(self) -> int:
+        """Samples at a time for whose tensors memory is used again, or what it is bound to."""
+        graph = self.graph
+        largest = max(map(graph.elements, (*graph.inputs, *graph.by_name)))
+        return self.batch_size or max(1, STEP_ELEMENTS // largest)
+
+    def steps(self, batch: Sequence[Tensor]) -> Iterator[tuple[Tensor, ...]]:
+        """A batch of the network's inputs, so many samples at a time."""
+        return zip(*(value.split(self.step) for value in batch), strict=True)
 
     @cached_property
     def weights_sha256(self) -> str:

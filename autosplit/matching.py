@@ -48,7 +48,7 @@ def toward(exact: Tensor, rough: Tensor, share: float) -> Tensor:
     A weight that makes up for all of its inputs' error on few samples errs on others; a part of it
     is safer (QEP: Arai and Ichikawa 2025, whose alpha the share is).
     """
-    return rough + share * (exact - rough)
+    return torch.lerp(rough, exact, share)
 
 
 def round_to_match(
@@ -162,9 +162,11 @@ def _round_in_parts(
             before = part.given * fitted.scale[..., None, :] if sweep else part.wanted
             part.round(lacking + before - part.wanted, fitted, first=not sweep)
             lacking = lacking + before - part.given * fitted.scale[..., None, :]
-    found = _error(parts, wanted, [part.levels for part in parts], fitted)
     nearest = [grid.nearest(part.weight) for part in parts]
-    worse = found > _error(parts, wanted, nearest, grid)
+    outputs = [part.outputs(each) for part, each in zip(parts, nearest, strict=True)]
+    plain = wanted - torch.stack(outputs).sum(0) * grid.scale[..., None, :]
+    found = _error(parts, lacking, [part.levels for part in parts], fitted)
+    worse = found > _error(parts, plain, nearest, grid)
     levels = torch.cat([part.levels for part in parts], -1)
     levels = torch.where(worse[..., None], torch.cat(nearest, -1), levels)
     scale = torch.where(worse, grid.scale, fitted.scale)
@@ -185,12 +187,18 @@ def _refit(parts: Sequence[_Columns], wanted: Tensor, grid: Grid) -> Grid:
 
 
 def _error(
-    parts: Sequence[_Columns], wanted: Tensor, levels: Sequence[Tensor], grid: Grid
+    parts: Sequence[_Columns], lacking: Tensor, levels: Sequence[Tensor], grid: Grid
 ) -> Tensor:
-    """What is made as small as can be, for each row, shape (..., C)."""
-    rounded = [each * grid.scale[..., None] for each in levels]
-    outputs = [part.outputs(each) for part, each in zip(parts, rounded, strict=True)]
-    error = (wanted - torch.stack(outputs).sum(0)).square().mean(-2)
-    for part, each in zip(parts, rounded, strict=True):
-        error = error + part.damping[..., None] * (each - part.weight).square().sum(-1)
+    """What is made as small as can be, for each row, shape (..., C).
+
+    Args:
+        parts: All columns.
+        lacking: What the outputs lack with the levels, shape (..., n, C).
+        levels: Of each part.
+        grid: Grid of each row.
+    """
+    error = lacking.square().mean(-2)
+    for part, each in zip(parts, levels, strict=True):
+        off = (each * grid.scale[..., None] - part.weight).square().sum(-1)
+        error = error + part.damping[..., None] * off
     return error

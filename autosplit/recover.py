@@ -58,7 +58,8 @@ def recover(
     """
     if not file.weights or recovery == EFFORTS["none"]:
         return file
-    given = [(batch,) if isinstance(batch, Tensor) else tuple(batch) for batch in batches()]
+    whole = ((batch,) if isinstance(batch, Tensor) else tuple(batch) for batch in batches())
+    given = [step for batch in whole for step in program.steps(batch)]
     if not given:
         raise DataError("calibration data: must have at least one sample, got none")
     with torch.no_grad():
@@ -227,7 +228,7 @@ class _Walk:
         if recovery.bias:  # it takes up the means
             mean = exact.mean(-2, keepdim=True)
             constant = constant + (mean @ weight.mT).squeeze(-2)
-            exact, rough = exact - mean, rough - rough.mean(-2, keepdim=True)
+            exact, rough = exact.sub_(mean), rough.sub_(rough.mean(-2, keepdim=True))
         grids = Grid(grid.scale.view(shape), grid.zero_point.view(shape), grid.bits)
         matched = round_to_match(weight, grids, exact, rough, recovery.sweeps, recovery.together)
         levels, fitted = matched.levels, matched.grid

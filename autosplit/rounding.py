@@ -61,9 +61,10 @@ def near_one(*values: Tensor) -> tuple[Tensor, ...]:
     (tensor([ 0.7500, -0.1250]), tensor([0.2500]))
     """
     values = tuple(value.nan_to_num() for value in values)
-    _, power = math.frexp(max(float(value.abs().max()) for value in values))
+    ends = [end for value in values for end in value.aminmax()]
+    _, power = math.frexp(max(abs(float(end)) for end in ends))
     factor = 2.0 ** -min(max(power, -126), 126)
-    return tuple(value * factor for value in values)
+    return tuple(value.mul_(factor) for value in values)
 
 
 def damped(moment: Tensor, samples: float) -> Tensor:

@@ -29,9 +29,6 @@ BATCH_ELEMENTS = 4_000_000
 """Input elements of a batch: enough to keep the cores busy, few enough to stay out of swap."""
 MOST_IMAGES = 256
 """Images of a batch, however small they are."""
-STEP_ELEMENTS = 5_000_000
-"""Elements of a network's largest tensor in a step of an evaluation: 20 MB, since malloc (of glibc)
-hands what is above 32 MB back at once, and writing to fresh pages takes as long as computing."""
 LIVE_BYTES = 2**31
 """Memory that calibration images may take while plans are finished on them."""
 CACHE_BYTES = 2**30
@@ -385,10 +382,7 @@ def step_size(program: Program, asked: int) -> int:
         program: The captured network.
         asked: What was asked for, 0 for nothing.
     """
-    graph = program.graph
-    largest = max(map(graph.elements, (*graph.inputs, *graph.by_name)))
-    suited = max(1, STEP_ELEMENTS // largest)
-    return batch_size(program, asked or min(MOST_IMAGES, suited))
+    return batch_size(program, asked or min(MOST_IMAGES, program.step))
 
 
 def batches_of(images: Images, program: Program, asked: int) -> Batches:

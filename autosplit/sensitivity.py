@@ -46,7 +46,7 @@ REPLAYS = 10.0
 _SURE = 1e-3  # divergence, in nats, below which the first order will do
 _ELEMENTS = 3 << 28  # gradients kept at a time
 _TILE = 1 << 17  # elements worked on at a time, so that they stay in cache
-_ENOUGH = 1 << 21  # elements of an activation whose squared errors stand for those of all
+_ENOUGH = 1 << 19  # elements of a step's activation whose squared errors stand for those of all
 
 
 def sensitivity(
@@ -347,7 +347,8 @@ def _worst(program: Program, first: Mapping[Key, float]) -> list[Key]:
 def _chunks(program: Program, batches: Batches, copies: int) -> Iterator[tuple[Tensor, ...]]:
     """The samples, as many at a time as their gradients fit the memory that is for them."""
     elements = sum(map(program.graph.elements, program.graph.tensors))
-    size = program.batch_size or max(_ELEMENTS // (elements * copies), 1)
+    most = min(_ELEMENTS // (elements * copies), program.step)
+    size = program.batch_size or max(most, 1)
     for batch in batches():
         inputs = (batch,) if isinstance(batch, Tensor) else tuple(batch)
         yield from zip(*(value.split(size) for value in inputs), strict=True)

@@ -1,5 +1,6 @@
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import nets
@@ -619,6 +620,16 @@ def test_a_program_that_is_not_a_number_where_the_network_is_is_refused(monkeypa
     monkeypatch.setattr("autosplit.capture.REWRITES", (spoil,))
     with pytest.raises(CaptureError, match="output 0 differs by nan"):
         program_of(Net(lambda net, x: net.a(x) + torch.tensor([1.0]), a=conv()))
+
+
+def test_a_batch_goes_in_steps_whose_largest_tensor_is_twenty_megabytes():
+    program = program_of(Net(lambda net, x: net.a(x), a=conv()))
+    largest = max(map(program.graph.elements, program.graph.tensors))
+    batch = [torch.arange(3.0), torch.arange(3.0) + 10]
+
+    assert program.step == 5_000_000 // largest
+    assert [len(x) for x, _ in replace(program, batch_size=2).steps(batch)] == [2, 1]
+    assert [y.tolist() for _, y in program.steps(batch)] == [[10, 11, 12]]
 
 
 def test_a_network_that_gives_nan_and_infinity_is_captured():

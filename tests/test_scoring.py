@@ -8,6 +8,7 @@ import torch
 
 from autosplit import scoring
 from autosplit.boxscore import BoxRecord
+from autosplit.capture import Program
 from autosplit.coco import Truth
 from autosplit.errors import DataError
 from autosplit.networks.yolo_decode import YoloHead
@@ -95,6 +96,7 @@ class TestBatches:
         given = program(elements=10)
         given.graph.by_name = {"conv": None, "fc": None}
         given.graph.elements = {"x": 10, "conv": elements, "fc": 1}.__getitem__
+        given.step = Program.step.fget(given)
 
         assert step_size(given, 0) == size
         assert step_size(given, 7) == 7
