@@ -76,9 +76,15 @@ def make(told: Row, python: str, limit_s: float) -> Row:
     return found
 
 
+def label_of(row: Row) -> str:
+    """Tool and effort."""
+    return f"{row['tool']} {row['effort']}".strip()
+
+
 def figure(rows: list[Row]) -> Figure:
     """Drop in top-1, or disagreement with the float network where images are few, per bits."""
     names = list(dict.fromkeys(row["network"] for row in rows))
+    every = list(dict.fromkeys(label_of(row) for row in rows))
     found = Figure(figsize=(6.4 * len(names), 4.6), layout="constrained")
     for place, name in enumerate(names):
         axes = found.add_subplot(1, len(names), place + 1)
@@ -87,12 +93,11 @@ def figure(rows: list[Row]) -> Figure:
         for row in rows:
             if row["network"] == name:
                 harm = 100 * (1 - row["agreement"]) if few else row["drop"]
-                label = f"{row['tool']} {row['effort']}".strip()
-                lines.setdefault(label, []).append(
+                lines.setdefault(label_of(row), []).append(
                     (row["weight_bits"], harm, row["activation_bits"])
                 )
-        for i, (label, points) in enumerate(lines.items()):
-            colour = f"C{i}"
+        for label, points in lines.items():
+            colour = f"C{every.index(label)}"
             wide = sorted((bits, harm) for bits, harm, other in points if other == 8)
             axes.plot(*zip(*wide, strict=True), "o-", color=colour, ms=4, label=label)
             for bits, harm, other in points:

@@ -80,12 +80,14 @@ def test_every_cell_has_a_file_of_its_own(scripts, tmp_path):
     assert len({told["out"] for _, told in found}) == len(found) == count
 
 
-def test_a_cell_that_is_there_is_not_run_again(scripts, tmp_path):
-    (tmp_path / "cell.json").write_text(json.dumps({"drop": 1.5}))
+def test_a_cell_that_is_there_is_run_again_only_if_it_was_asked_for_otherwise(scripts, tmp_path):
+    out = tmp_path / "cell.json"
+    out.write_text(json.dumps({"drop": 1.5, "asked": {"tool": "ours mixed", "weight_bits": 4}}))
+    told = {"out": str(out), "reference": "x.npy", "tool": "ours mixed", "weight_bits": 4}
 
-    found = scripts[0].make({"out": str(tmp_path / "cell.json")}, "no such python", 1)
-
-    assert found == {"drop": 1.5}
+    assert scripts[0].make(told, "no such python", 1)["drop"] == 1.5
+    with pytest.raises(FileNotFoundError, match="no such python"):
+        scripts[0].make(told | {"weight_bits": 3}, "no such python", 1)
 
 
 def test_a_cell_that_fails_is_left_out_with_the_last_line_it_said(scripts, tmp_path):
@@ -95,6 +97,7 @@ def test_a_cell_that_fails_is_left_out_with_the_last_line_it_said(scripts, tmp_p
 
     assert found["left_out"].startswith("failed: ")
     assert "no such network" in found["left_out"]
+    assert not (tmp_path / "cell.json").exists()  # so that it is run again
 
 
 class PadsItself(nn.Conv2d):
