@@ -100,9 +100,20 @@ class Program:
         largest = max(map(graph.elements, (*graph.inputs, *graph.by_name)))
         return self.batch_size or max(1, STEP_ELEMENTS // largest)
 
-    def steps(self, batch: Sequence[Tensor]) -> Iterator[tuple[Tensor, ...]]:
-        """A batch of the network's inputs, so many samples at a time."""
-        return zip(*(value.split(self.step) for value in batch), strict=True)
+    def steps(
+        self, batch: Tensor | Sequence[Tensor], most: int | None = None
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """A batch of the network's inputs, ``step`` samples at a time.
+
+        Args:
+            batch: One tensor, or one for each input.
+            most: Samples at a time at most, at least one; a batch size it is bound to goes before.
+        """
+        size = self.step
+        if most is not None and self.batch_size is None:
+            size = max(min(size, most), 1)
+        inputs = (batch,) if isinstance(batch, Tensor) else batch
+        return zip(*(value.split(size) for value in inputs), strict=True)
 
     @cached_property
     def weights_sha256(self) -> str:

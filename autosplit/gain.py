@@ -35,6 +35,11 @@ POSITIONS = 1024
 _LEAST, _MOST, _FAR = 1e-30, 1e30, 1e6
 
 
+def coarse_of(widths: Sequence[int]) -> list[int]:
+    """Those of some widths that are tried: up to ``COARSE``, and the least in any case."""
+    return [width for width in widths if width <= max(COARSE, min(widths))]
+
+
 @dataclass
 class _Sampled:
     """What is looked at of one layer.
@@ -125,8 +130,7 @@ class Gains:
         if role == "activation" or layer not in self._parts:
             return 1.0
         if layer not in self._found:
-            every = [b for name, b in grids if name == layer]
-            widths = [b for b in every if b <= max(COARSE, min(every))]
+            widths = coarse_of([b for name, b in grids if name == layer])
             self._found[layer] = self._measure(layer, [grids[layer, b] for b in widths], widths)
         found = self._found[layer]
         return found[min(bits, max(found))]

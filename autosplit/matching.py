@@ -155,8 +155,8 @@ def _round_in_parts(
     fitted = grid
     for sweep in range(sweeps + 1):
         if sweep:
-            fitted = _refit(parts, wanted, fitted)
             given = torch.stack([part.given for part in parts]).sum(0)
+            fitted = _refit(parts, wanted, given, fitted)
             lacking = wanted - given * fitted.scale[..., None, :]
         for part in parts:
             before = part.given * fitted.scale[..., None, :] if sweep else part.wanted
@@ -174,9 +174,15 @@ def _round_in_parts(
     return Matched(target, levels, Grid(scale, grid.zero_point, grid.bits))
 
 
-def _refit(parts: Sequence[_Columns], wanted: Tensor, grid: Grid) -> Grid:
-    """The grid with the scale of least error for the levels of all parts."""
-    given = torch.stack([part.given for part in parts]).sum(0)
+def _refit(parts: Sequence[_Columns], wanted: Tensor, given: Tensor, grid: Grid) -> Grid:
+    """The grid with the scale of least error for the levels of all parts.
+
+    Args:
+        parts: All columns.
+        wanted: Outputs of the float layer, shape (..., n, C).
+        given: Outputs of the levels, in steps, shape (..., n, C).
+        grid: Grid of each row.
+    """
     count = given.shape[-2]
     product, square = (given * wanted).sum(-2) / count, given.square().sum(-2) / count
     for part in parts:

@@ -58,8 +58,7 @@ def recover(
     """
     if not file.weights or recovery == EFFORTS["none"]:
         return file
-    whole = ((batch,) if isinstance(batch, Tensor) else tuple(batch) for batch in batches())
-    given = [step for batch in whole for step in program.steps(batch)]
+    given = [step for batch in batches() for step in program.steps(batch)]
     if not given:
         raise DataError("calibration data: must have at least one sample, got none")
     with torch.no_grad():

@@ -28,7 +28,7 @@ from autosplit.answers import change, label_loss, probes
 from autosplit.capture import Program
 from autosplit.errors import StageError, did_you_mean
 from autosplit.fakequant import fake_quantize
-from autosplit.gain import COARSE, Gains
+from autosplit.gain import Gains, coarse_of
 from autosplit.operators import kind_of
 from autosplit.replay import Run, Wiring
 from autosplit.stats import Role, Stats, grid_from_range
@@ -150,8 +150,7 @@ class _Errors:
 
     def coarse(self, layer: str) -> list[int]:
         """Widths at which a weight's error is carried through its layer."""
-        widths = self.widths(layer, "weight")
-        return [width for width in widths if width <= max(COARSE, min(widths))]
+        return coarse_of(self.widths(layer, "weight"))
 
     def scaled(self, key: Key, found: Mapping[Key, float]) -> float:
         """Harm of a tensor at a width, of a fine weight from that at a coarser width."""
@@ -347,11 +346,8 @@ def _worst(program: Program, first: Mapping[Key, float]) -> list[Key]:
 def _chunks(program: Program, batches: Batches, copies: int) -> Iterator[tuple[Tensor, ...]]:
     """The samples, as many at a time as their gradients fit the memory that is for them."""
     elements = sum(map(program.graph.elements, program.graph.tensors))
-    most = min(_ELEMENTS // (elements * copies), program.step)
-    size = program.batch_size or max(most, 1)
     for batch in batches():
-        inputs = (batch,) if isinstance(batch, Tensor) else tuple(batch)
-        yield from zip(*(value.split(size) for value in inputs), strict=True)
+        yield from program.steps(batch, _ELEMENTS // (elements * copies))
 
 
 def _rows(program: Program, tensor: str, value: Tensor) -> Tensor:

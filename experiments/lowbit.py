@@ -12,7 +12,6 @@ Peak and time are taken when the quantized network is made, before the test.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from typing import Any
 import yaml
 from matplotlib.figure import Figure
 
-from autosplit.files import write_bytes, write_csv
+from autosplit.files import sha256_of, write_bytes, write_csv
 from autosplit.sweepfigure import png
 
 HERE = Path(__file__).parent
@@ -36,7 +35,7 @@ Row = dict[str, Any]
 
 def digest(network: Mapping[str, Any]) -> str:
     """Name of what a network is tested on."""
-    return hashlib.sha256(json.dumps(network, sort_keys=True).encode()).hexdigest()[:8]
+    return sha256_of(json.dumps(network, sort_keys=True))[:8]
 
 
 def cells(asked: Mapping[str, Any], folder: Path) -> Iterator[tuple[Row, Row]]:
