@@ -27,7 +27,9 @@ from torch.export.graph_signature import OutputKind, TensorArgument
 
 from autosplit.errors import CaptureError, DataError, ModelError
 from autosplit.fuse import REWRITES, Attributes, drop_checks, functionalize
-from autosplit.graph import Graph, Shape, by_x
+from autosplit.graph.graph import Graph
+from autosplit.graph.graphfile import by_x
+from autosplit.graph.layer import Shape
 from autosplit.layers import Found, Group, describe, group
 from autosplit.layout import BatchLayout, batched, find_layouts
 from autosplit.operators import arguments, base_of, output_axis, weight_argument

@@ -16,7 +16,8 @@ from torch import Tensor, fx
 from autosplit.capture import Program
 from autosplit.errors import DataError, PlanError
 from autosplit.fakequant import dequantize, fake_quantize_, quantize, quantize_to_levels
-from autosplit.graph import Cut, packed_bytes
+from autosplit.graph.graph import Cut
+from autosplit.graph.memory import packed_bytes
 from autosplit.images import Labels
 from autosplit.integers import IntegerWeight, lower
 from autosplit.jpeg import InputCoding, code

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from autosplit.errors import DataError, PlanError
-from autosplit.graph import MAX_BITS
+from autosplit.graph.layer import MAX_BITS
 from autosplit.stats import LEAST_STEP, WIDTHS
 
 BLOCK = 1 << 17

@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import LatencyError, did_you_mean
-from autosplit.graph import FIXED_BITS, Cut, Graph, Layer, crossing_bytes, packed_bytes
+from autosplit.graph.graph import Cut, Graph
+from autosplit.graph.layer import FIXED_BITS, Layer
+from autosplit.graph.memory import crossing_bytes, packed_bytes
 from autosplit.plan import Prediction
 from autosplit.profiles import DATAFLOWS, Device, Link
 

@@ -18,7 +18,7 @@ from typing import Any
 from torch import fx
 
 from autosplit.fuse import producer_of
-from autosplit.graph import Gemm, Layer, Shape
+from autosplit.graph.layer import Gemm, Layer, Shape
 from autosplit.operators import (
     arguments,
     base_of,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, fx
 
 from autosplit.errors import CaptureError
-from autosplit.graph import Shape
+from autosplit.graph.layer import Shape
 from autosplit.operators import operator_name, source_line
 
 Inputs = tuple[Tensor, ...]

@@ -23,7 +23,7 @@ from autosplit.capture import Program
 from autosplit.clipping import Observed, check_rule, clip
 from autosplit.errors import DataError
 from autosplit.fakequant import ChannelGrids, Clip, weight_grids
-from autosplit.graph import Layer
+from autosplit.graph.layer import Layer
 from autosplit.stats import WIDTHS, Distortion, Role, Stats, TensorStats, WeightGrid
 
 Array = npt.NDArray[Any]

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import DataError
-from autosplit.graph import MAX_BITS, packed_bytes
+from autosplit.graph.layer import MAX_BITS
+from autosplit.graph.memory import packed_bytes
 
 _LANE = 8
 """Elements that are moved together; they fill a whole number of bytes at every width."""

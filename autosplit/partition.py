@@ -17,7 +17,7 @@ from torch import Tensor, fx
 
 from autosplit.capture import Program
 from autosplit.errors import PlanError
-from autosplit.graph import Cut
+from autosplit.graph.graph import Cut
 from autosplit.operators import base_of, holds_tensor
 
 Insert = Callable[[fx.Graph, fx.Node, str], fx.Node]

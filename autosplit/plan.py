@@ -24,7 +24,8 @@ from autosplit.files import (
     write_bytes,
     write_yaml,
 )
-from autosplit.graph import Cut, Graph, crossing_bytes, edge_memory_bytes
+from autosplit.graph.graph import Cut, Graph
+from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.jpeg import InputCoding, coding_from_dict, coding_to_dict
 from autosplit.stats import LEAST_STEP, WIDTHS, Stats, grid_from_range
 

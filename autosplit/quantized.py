@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autosplit.errors import AutoSplitError
-from autosplit.graph import Graph
+from autosplit.graph.graph import Graph
 from autosplit.plan import Origin, PlanFile, read_plan, write_plan
 
 

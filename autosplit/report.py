@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autosplit.graph import Graph
+from autosplit.graph.graph import Graph
 from autosplit.plan import Plan, Prediction
 
 PLANS_HEADER = (

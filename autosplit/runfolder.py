@@ -17,7 +17,8 @@ from typing import Any
 from autosplit import __version__
 from autosplit.errors import FileError, PlanError, StageError, did_you_mean
 from autosplit.files import read_csv, read_json, sha256_of, sha256_of_file, write_json
-from autosplit.graph import Graph, graph_from_dict
+from autosplit.graph.graph import Graph
+from autosplit.graph.graphfile import graph_from_dict
 from autosplit.options import FREE, Options, StatsOptions, check_options, plain, tidy
 from autosplit.plan import PlanFile, read_plan
 from autosplit.profiles import Device, Link, load_device, load_link

@@ -26,7 +26,8 @@ from autosplit.files import (
     write_json,
     write_yaml,
 )
-from autosplit.graph import LAYERS_HEADER, Graph, graph_to_dict, layer_rows
+from autosplit.graph.graph import Graph
+from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
 from autosplit.jpeg import InputMeter
 from autosplit.latency import layer_s, predict
 from autosplit.options import (

@@ -18,7 +18,7 @@ import safetensors.numpy
 
 from autosplit.errors import FileError, PlanError
 from autosplit.files import read_csv, read_yaml, write_bytes, write_csv, write_yaml
-from autosplit.graph import MAX_BITS
+from autosplit.graph.layer import MAX_BITS
 from autosplit.jpeg import InputCoding, coding_from_dict, coding_to_dict
 
 Role = Literal["weight", "activation"]

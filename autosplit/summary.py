@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from autosplit import report
 from autosplit.errors import DataError, InfeasibleError, did_you_mean
 from autosplit.files import read_csv, sha256_of_file
-from autosplit.graph import Graph
+from autosplit.graph.graph import Graph
 from autosplit.plan import Plan, PlanFile, Prediction
 from autosplit.report import Row
 from autosplit.runfolder import plan_names, read_plans, read_stamp

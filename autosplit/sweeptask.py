@@ -9,7 +9,7 @@ from typing import Any
 from autosplit import __version__
 from autosplit.errors import AutoSplitError, InfeasibleError
 from autosplit.files import sha256_of
-from autosplit.graph import Graph
+from autosplit.graph.graph import Graph
 from autosplit.jpeg import InputCoding
 from autosplit.plan import Plan
 from autosplit.profiles import Device, Link

@@ -25,7 +25,7 @@ from autosplit.capture import Program, capture
 from autosplit.data import load_data
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import evaluate, measure_float
-from autosplit.graph import edge_memory_bytes
+from autosplit.graph.memory import edge_memory_bytes
 from autosplit.latency import systolic_cycles
 from autosplit.measure import measure
 from autosplit.models import load_model

@@ -21,7 +21,7 @@ from autosplit.boxscore import LEAST_SCORE
 from autosplit.capture import capture
 from autosplit.data import load_data
 from autosplit.evaluate import deploy
-from autosplit.graph import Graph
+from autosplit.graph.graph import Graph
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.networks.yolo_decode import CONFIDENCE, detect

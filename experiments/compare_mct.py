@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from autosplit.capture import Program, capture
 from autosplit.fakequant import fake_quantize
-from autosplit.graph import packed_bytes
+from autosplit.graph.memory import packed_bytes
 from autosplit.measure import measure_weights
 from autosplit.operators import kind_of
 from autosplit.replay import Run, Wiring

@@ -23,7 +23,7 @@ from autosplit.data import load_data
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import answer, deploy
 from autosplit.files import write_csv
-from autosplit.graph import crossing_bytes, edge_memory_bytes
+from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.plan import Plan, PlanFile, quantizers

@@ -25,7 +25,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from autosplit.capture import BatchLayout, Program, capture
 from autosplit.errors import CaptureError, DataError, ModelError
-from autosplit.graph import Gemm, graph_to_dict
+from autosplit.graph.graphfile import graph_to_dict
+from autosplit.graph.layer import Gemm
 
 HERE = Path(__file__)
 FORWARD = re.escape(nets.__file__) + r":\d+"

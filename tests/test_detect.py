@@ -12,7 +12,7 @@ from autosplit.cli import main
 from autosplit.detect import compare, list_pictures, look, make_detector
 from autosplit.drawing import GAP
 from autosplit.errors import DataError, ModelError
-from autosplit.graph import crossing_bytes, edge_memory_bytes
+from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.images import read_photo
 from autosplit.models import load_model
 from autosplit.networks.darknet import build_darknet

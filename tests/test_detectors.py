@@ -14,7 +14,7 @@ from autosplit.capture import capture
 from autosplit.detectors import Backbone
 from autosplit.errors import ModelError
 from autosplit.evaluate import deploy
-from autosplit.graph import crossing_bytes
+from autosplit.graph.memory import crossing_bytes
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.networks.darknet import build_darknet

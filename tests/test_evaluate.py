@@ -14,7 +14,7 @@ from torch.nn import functional
 from autosplit.capture import capture
 from autosplit.errors import DataError, PlanError
 from autosplit.evaluate import Reference, answers_of, deploy, evaluate, measure_float
-from autosplit.graph import crossing_bytes, edge_memory_bytes
+from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.jpeg import InputCoding
 from autosplit.measure import measure
 from autosplit.plan import Plan, PlanFile, Quantizer, quantizers

@@ -3,14 +3,12 @@ import json
 import pytest
 
 from autosplit.errors import FileError, GraphError
-from autosplit.graph import (
-    Gemm,
-    Graph,
-    Layer,
+from autosplit.graph.graph import Graph
+from autosplit.graph.graphfile import graph_from_dict, graph_to_dict
+from autosplit.graph.layer import Gemm, Layer
+from autosplit.graph.memory import (
     crossing_bytes,
     edge_memory_bytes,
-    graph_from_dict,
-    graph_to_dict,
     packed_bytes,
     peak_bytes,
     weight_bytes,

@@ -16,7 +16,7 @@ from torch import nn
 
 from autosplit.capture import capture
 from autosplit.evaluate import deploy
-from autosplit.graph import crossing_bytes, edge_memory_bytes
+from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.integers import (
     EXACT,
     AccumulatedSum,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from autosplit import latency
 from autosplit.errors import LatencyError
-from autosplit.graph import Cut, Gemm, Graph, Layer
+from autosplit.graph.graph import Cut, Graph
+from autosplit.graph.layer import Gemm, Layer
 from autosplit.latency import (
     MODELS,
     VECTOR_KINDS,

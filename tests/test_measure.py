@@ -13,7 +13,8 @@ from autosplit import measure as measure_module
 from autosplit.capture import capture
 from autosplit.errors import DataError, PlanError
 from autosplit.fakequant import fake_quantize
-from autosplit.graph import Graph, Layer
+from autosplit.graph.graph import Graph
+from autosplit.graph.layer import Layer
 from autosplit.measure import answers, measure
 from autosplit.stats import WIDTHS, grid_from_range
 from tests import nets

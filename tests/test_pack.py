@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosplit.errors import AutoSplitError, DataError
-from autosplit.graph import packed_bytes
+from autosplit.graph.memory import packed_bytes
 from autosplit.pack import pack, unpack
 
 WIDTHS = range(1, 17)

@@ -11,7 +11,8 @@ import safetensors.numpy
 import yaml
 
 from autosplit.errors import FileError, PlanError
-from autosplit.graph import Graph, Layer
+from autosplit.graph.graph import Graph
+from autosplit.graph.layer import Layer
 from autosplit.jpeg import InputCoding
 from autosplit.plan import (
     Plan,

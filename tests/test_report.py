@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autosplit.graph import Graph, Layer
+from autosplit.graph.graph import Graph
+from autosplit.graph.layer import Layer
 from autosplit.plan import Plan, Prediction
 from autosplit.report import PLANS_HEADER, Row, describe, draw, pick, plan_row
 

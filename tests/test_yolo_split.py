@@ -9,7 +9,7 @@ from nets import relative_error
 from autosplit.capture import capture
 from autosplit.detectors import DARKNET
 from autosplit.evaluate import deploy
-from autosplit.graph import crossing_bytes, edge_memory_bytes
+from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.networks.darknet import load_darknet
 from autosplit.networks.darknet_cfg import parse_cfg, read_text
 from autosplit.partition import join, split

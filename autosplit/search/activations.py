@@ -24,7 +24,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from autosplit.graph import Cut, packed_bytes
+from autosplit.graph.graph import Cut
+from autosplit.graph.memory import packed_bytes
 from autosplit.search.problem import Problem, table
 from autosplit.search.relaxation import Floats, Indices, Ints
 

@@ -15,7 +15,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from autosplit.graph import Cut, Graph, edge_memory_bytes, packed_bytes
+from autosplit.graph.graph import Cut, Graph
+from autosplit.graph.memory import edge_memory_bytes, packed_bytes
 from autosplit.latency import ANSWER_BITS, layer_s
 from autosplit.plan import Plan
 from autosplit.profiles import Device, Link

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autosplit.graph import Cut, Graph
+from autosplit.graph.graph import Cut, Graph
 
 
 def prefixes(graph: Graph) -> tuple[Cut, ...]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autosplit.graph import Cut, Graph, packed_bytes
+from autosplit.graph.graph import Cut, Graph
+from autosplit.graph.memory import packed_bytes
 from autosplit.latency import layer_s
 from autosplit.search.cuts import prefixes
 from autosplit.search.mincut import Charges, min_cut

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from autosplit.errors import DataError, InfeasibleError, PlanError, did_you_mean
-from autosplit.graph import Cut
+from autosplit.graph.graph import Cut
 from autosplit.plan import Plan
 from autosplit.profiles import Link
 from autosplit.search import joint_milp

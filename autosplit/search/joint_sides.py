@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autosplit.graph import Cut
+from autosplit.graph.graph import Cut
 from autosplit.profiles import Link
 from autosplit.search.ideals import orders, reordered
 from autosplit.search.joint_front import Proofs, candidates

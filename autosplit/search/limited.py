@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autosplit.errors import InfeasibleError
-from autosplit.graph import Cut
+from autosplit.graph.graph import Cut
 from autosplit.plan import Plan
 from autosplit.search.joint import Answer, least_distortion, least_latency
 from autosplit.search.joint_front import METHOD

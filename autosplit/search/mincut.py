@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autosplit.errors import InfeasibleError
-from autosplit.graph import Cut, Graph
+from autosplit.graph.graph import Cut, Graph
 
 _EDGE, _CLOUD, _REPLY = -1, -2, -3
 _Node = int | str

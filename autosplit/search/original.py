@@ -17,7 +17,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from autosplit.graph import Cut, crossing_bytes, packed_bytes, peak_bytes
+from autosplit.graph.graph import Cut
+from autosplit.graph.memory import crossing_bytes, packed_bytes, peak_bytes
 from autosplit.plan import Plan
 from autosplit.search.baselines import least, unbeaten
 from autosplit.search.cuts import prefixes

@@ -15,7 +15,7 @@ from typing import Any
 
 from autosplit.errors import FileError, PlanError, did_you_mean
 from autosplit.files import check_keys, parse_yaml
-from autosplit.graph import Graph
+from autosplit.graph.graph import Graph
 from autosplit.plan import Plan
 from autosplit.search.problem import Problem
 from autosplit.stats import WIDTHS, Role

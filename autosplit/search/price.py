@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autosplit.graph import Cut, crossing_bytes, edge_memory_bytes
+from autosplit.graph.graph import Cut
+from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.latency import cloud_s, edge_s, transfer_s
 from autosplit.plan import Plan, Prediction
 from autosplit.search.problem import Problem

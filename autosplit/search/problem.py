@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import DataError, InfeasibleError, PlanError
-from autosplit.graph import Cut, Graph, edge_memory_bytes, packed_bytes
+from autosplit.graph.graph import Cut, Graph
+from autosplit.graph.memory import edge_memory_bytes, packed_bytes
 from autosplit.jpeg import InputCoding
 from autosplit.profiles import Device, Link
 from autosplit.stats import DEFAULT_WIDTHS, WIDTHS, Distortion, Role

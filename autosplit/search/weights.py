@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from autosplit.graph import FIXED_BITS
+from autosplit.graph.layer import FIXED_BITS
 from autosplit.search.allocate import Allocation, allocate_all
 from autosplit.search.problem import Problem, table
 from autosplit.search.relaxation import Floats, Ints

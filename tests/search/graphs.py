@@ -4,7 +4,8 @@ import itertools
 
 from hypothesis import strategies as st
 
-from autosplit.graph import Gemm, Graph, Layer
+from autosplit.graph.graph import Graph
+from autosplit.graph.layer import Gemm, Layer
 from autosplit.profiles import Device, Link
 from autosplit.search.problem import Problem
 from autosplit.stats import WIDTHS, Distortion

@@ -17,7 +17,8 @@ from graphs import (
     table_device,
 )
 
-from autosplit.graph import Graph, crossing_bytes, edge_memory_bytes
+from autosplit.graph.graph import Graph
+from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.jpeg import InputCoding
 from autosplit.latency import layer_s, predict
 from autosplit.search import baselines

@@ -1,4 +1,5 @@
-from autosplit.graph import Graph, Layer
+from autosplit.graph.graph import Graph
+from autosplit.graph.layer import Layer
 from autosplit.search.cuts import prefixes
 
 

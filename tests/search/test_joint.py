@@ -7,7 +7,7 @@ import pytest
 from graphs import CLOUD, EDGE, LINKS, chain, distortions, falling, random_graph, table_device
 
 from autosplit.errors import DataError, InfeasibleError, PlanError
-from autosplit.graph import edge_memory_bytes, packed_bytes
+from autosplit.graph.memory import edge_memory_bytes, packed_bytes
 from autosplit.jpeg import InputCoding
 from autosplit.latency import cloud_s, layer_s, predict, transfer_s
 from autosplit.search import joint_labels, joint_milp

@@ -8,7 +8,8 @@ import pytest
 from test_methods import LINKS, chain_problem, everything, falling
 
 from autosplit.errors import InfeasibleError
-from autosplit.graph import Gemm, Graph, Layer
+from autosplit.graph.graph import Graph
+from autosplit.graph.layer import Gemm, Layer
 from autosplit.latency import predict
 from autosplit.search import joint_milp
 from autosplit.search.ideals import latency_floor, useful

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from autosplit.errors import DataError, InfeasibleError, PlanError
-from autosplit.graph import Gemm, Graph, Layer, crossing_bytes, edge_memory_bytes, packed_bytes
+from autosplit.graph.graph import Graph
+from autosplit.graph.layer import Gemm, Layer
+from autosplit.graph.memory import crossing_bytes, edge_memory_bytes, packed_bytes
 from autosplit.latency import edge_s, predict
 from autosplit.profiles import Device, Link
 from autosplit.search import activations, division

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosplit.errors import InfeasibleError
-from autosplit.graph import Graph
+from autosplit.graph.graph import Graph
 from autosplit.latency import layer_s, predict
 from autosplit.search import mincut
 from autosplit.search.baselines import charges

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from graphs import CLOUD, EDGE, LINKS, chain, distortions, falling, layer, random_problem
 
-from autosplit.graph import Graph, crossing_bytes, edge_memory_bytes, peak_bytes
+from autosplit.graph.graph import Graph
+from autosplit.graph.memory import crossing_bytes, edge_memory_bytes, peak_bytes
 from autosplit.search import original
 from autosplit.search.original import autosplit2021, candidate_cuts, priced
 from autosplit.search.pareto import pareto

@@ -1,0 +1,48 @@
+"""Bytes of tensors in memory and on the wire: packed, crossing, and the edge half's peak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autosplit.graph.graph import Cut
+
+
+def packed_bytes(elements: int, bits: int) -> int:
+    """Bytes of a tensor whose elements are packed without gaps, rounded up to a whole byte.
+
+    This one function says what a tensor takes in memory and on the wire; ``pack`` obeys it.
+
+    >>> packed_bytes(3, 3)
+    2
+    """
+    return (elements * bits + 7) // 8
+
+
+def crossing_bytes(cut: Cut, activation_bits: Mapping[str, int]) -> int:
+    """Bytes that cross to the cloud for one sample, at the given widths."""
+    return sum(packed_bytes(cut.graph.elements(t), activation_bits[t]) for t in cut.crossing)
+
+
+def weight_bytes(cut: Cut, weight_bits: Mapping[str, int]) -> int:
+    """Bytes of the edge side's parameters: packed weights and those kept at 32 bits."""
+    layers = cut.graph.by_name
+    packed = sum(packed_bytes(layers[w].weight_elements, weight_bits[w]) for w in cut.weights)
+    return packed + cut.fixed_bits // 8
+
+
+def peak_bytes(cut: Cut, activation_bits: Mapping[str, int]) -> int:
+    """Largest sum of simultaneously live tensors on the edge at their widths, bytes.
+
+    All-cloud counts nothing: the edge runs no layer, and the image it sends is the camera's.
+    """
+    if not cut.edge:
+        return 0
+    size = {t: packed_bytes(cut.graph.elements(t), activation_bits[t]) for t in cut.edge_tensors}
+    return max(sum(size[tensor] for tensor in live) for live in cut.live)
+
+
+def edge_memory_bytes(
+    cut: Cut, weight_bits: Mapping[str, int], activation_bits: Mapping[str, int]
+) -> int:
+    """Memory that the edge half needs: packed weights plus peak live activations, bytes."""
+    return weight_bytes(cut, weight_bits) + peak_bytes(cut, activation_bits)
