@@ -15,7 +15,6 @@ from torch import Tensor, fx
 
 from autosplit.capture import Program
 from autosplit.errors import DataError, PlanError
-from autosplit.fakequant import dequantize, fake_quantize_, quantize, quantize_to_levels
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import packed_bytes
 from autosplit.images import Labels
@@ -24,6 +23,7 @@ from autosplit.jpeg import InputCoding, code
 from autosplit.pack import pack, unpack
 from autosplit.partition import Half, join, split
 from autosplit.plan import PlanFile, Quantizer
+from autosplit.quantize.affine import dequantize, fake_quantize_, quantize, quantize_to_levels
 
 Batches = Callable[[], Iterable[tuple[Tensor, Labels | None]]]
 """Gives the same (images, labels) batches each time it is called; labels may be None."""

@@ -21,7 +21,7 @@ from autosplit.columns import gather, is_plain, positions_wanted
 from autosplit.operators import arguments
 from autosplit.replay import Run, Wiring
 from autosplit.rounding import Grid, damped, output_error, round_by_moment
-from autosplit.stats import Role, WeightGrid
+from autosplit.stats.stats import Role, WeightGrid
 
 Key = tuple[str, Role, int]
 COARSE = 5

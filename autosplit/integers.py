@@ -35,7 +35,6 @@ import torch
 from torch import Tensor, fx
 from torch.backends import nnpack
 
-from autosplit.fakequant import BLOCK, fake_quantize_, flat_view
 from autosplit.operators import (
     arguments,
     holds_tensor,
@@ -45,6 +44,7 @@ from autosplit.operators import (
     weight_argument,
 )
 from autosplit.partition import Half
+from autosplit.quantize.affine import BLOCK, fake_quantize_, flat_view
 
 EXACT = 2**24
 """Integers up to this magnitude are exact in float32, and so are sums that stay below."""

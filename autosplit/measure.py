@@ -20,11 +20,13 @@ import torch
 from torch import Tensor
 
 from autosplit.capture import Program
-from autosplit.clipping import Observed, check_rule, clip
 from autosplit.errors import DataError
-from autosplit.fakequant import ChannelGrids, Clip, weight_grids
 from autosplit.graph.layer import Layer
-from autosplit.stats import WIDTHS, Distortion, Role, Stats, TensorStats, WeightGrid
+from autosplit.grid.clipping import Observed, check_rule, clip
+from autosplit.grid.grid import WIDTHS
+from autosplit.grid.histogram import Clip
+from autosplit.quantize.weight_grids import ChannelGrids, weight_grids
+from autosplit.stats.stats import Distortion, Role, Stats, TensorStats, WeightGrid
 
 Array = npt.NDArray[Any]
 Batch = Tensor | Sequence[Tensor]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from autosplit.errors import PlanError, StageError, did_you_mean
-from autosplit.stats import DEFAULT_WIDTHS
+from autosplit.grid.grid import DEFAULT_WIDTHS
 
 EFFORT_NAMES = ("none", "fast", "good", "best")
 """How much work finishing a plan may take; see ``effort.EFFORTS``."""

@@ -26,8 +26,9 @@ from autosplit.files import (
 )
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.grid.grid import LEAST_STEP, WIDTHS, grid_from_range
 from autosplit.jpeg import InputCoding, coding_from_dict, coding_to_dict
-from autosplit.stats import LEAST_STEP, WIDTHS, Stats, grid_from_range
+from autosplit.stats.stats import Stats
 
 FLOAT_BITS = (16, 32)
 """Widths of a tensor that a plan leaves as it is; it then has neither scale nor zero point."""

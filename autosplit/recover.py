@@ -22,11 +22,11 @@ from autosplit.capture import Program
 from autosplit.columns import gather, is_plain, positions_wanted
 from autosplit.effort import EFFORTS, Recovery
 from autosplit.errors import DataError, PlanError
-from autosplit.fakequant import fake_quantize
 from autosplit.learned import Example, learn_rounding
 from autosplit.matching import round_to_match, toward
 from autosplit.operators import arguments, is_call, weight_argument
 from autosplit.plan import PlanFile, Quantizer
+from autosplit.quantize.affine import fake_quantize
 from autosplit.replay import Wiring
 from autosplit.rounding import Grid, near_one
 

@@ -6,7 +6,7 @@ for a network that takes 0..1 make every plan worthless without another sign.
 
 from __future__ import annotations
 
-from autosplit.stats import TensorStats
+from autosplit.stats.stats import TensorStats
 
 Range = tuple[float, float]
 """Least and greatest value."""

@@ -27,11 +27,12 @@ from torch import Tensor, fx
 from autosplit.answers import change, label_loss, probes
 from autosplit.capture import Program
 from autosplit.errors import StageError, did_you_mean
-from autosplit.fakequant import fake_quantize
 from autosplit.gain import Gains, coarse_of
+from autosplit.grid.grid import grid_from_range
 from autosplit.operators import kind_of
+from autosplit.quantize.affine import fake_quantize
 from autosplit.replay import Run, Wiring
-from autosplit.stats import Role, Stats, grid_from_range
+from autosplit.stats.stats import Role, Stats
 
 Batch = Tensor | Sequence[Tensor]
 Batches = Callable[[], Iterator[Batch]]

@@ -75,7 +75,8 @@ from autosplit.search.overrides import parse_override, pin
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.thin import thin
-from autosplit.stats import STATS_FILES, Stats, read_stats, write_stats
+from autosplit.stats.stats import Stats
+from autosplit.stats.statsfile import STATS_FILES, read_stats, write_stats
 from autosplit.summary import fastest_first, headline, pick_all, pick_file, summarize
 from autosplit.task import FLOAT, write_scores
 

@@ -19,7 +19,7 @@ from autosplit.options import StatsOptions
 from autosplit.progress import Advance, Progress, silent
 from autosplit.runfolder import read_graph, read_stamp
 from autosplit.stages import run_stats
-from autosplit.stats import read_stats
+from autosplit.stats.statsfile import read_stats
 from autosplit.sweepfile import Network, Sweep, SweepError, read_sweep
 from autosplit.sweepjobs import ENDED, Where, do_tasks
 from autosplit.sweeptask import AXES, ROW_HEADER, TABLE_HEADER, Task

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from autosplit.errors import AutoSplitError, FileError, did_you_mean
 from autosplit.files import check_keys, read_yaml
+from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
 from autosplit.options import StatsOptions
 from autosplit.profiles import Device, Link, load_device, load_link
 from autosplit.runfolder import default_folder
 from autosplit.search.methods import METHODS
-from autosplit.stats import DEFAULT_WIDTHS, WIDTHS
 
 FIGURES = ("crossover", "latency")
 """What a sweep may draw of its table."""

@@ -15,7 +15,7 @@ from autosplit.plan import Plan
 from autosplit.profiles import Device, Link
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
-from autosplit.stats import Distortion, Role
+from autosplit.stats.stats import Distortion, Role
 from autosplit.sweepfile import REFERENCE
 
 TABLE_HEADER = (

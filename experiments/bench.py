@@ -36,7 +36,7 @@ from autosplit.search.division import FIRST_SHARES
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem, table
 from autosplit.sensitivity import sensitivity
-from autosplit.stats import Stats
+from autosplit.stats.stats import Stats
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 LINKS = ("1mbps", "3mbps", "10mbps", "20mbps")

@@ -29,7 +29,7 @@ from autosplit.plan import PlanFile, quantizers
 from autosplit.profiles import load_device, load_link
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
-from autosplit.stats import Stats
+from autosplit.stats.stats import Stats
 
 WEIGHTS = Path(__file__).parent / "yolo" / "yolov3-tiny.weights"
 MEMORY = {"yolov3-tiny": 32 << 20, "yolov3": 512 << 20}

@@ -26,14 +26,14 @@ import torchvision
 from torch import Tensor, nn
 
 from autosplit.capture import Program, capture
-from autosplit.fakequant import fake_quantize
 from autosplit.graph.memory import packed_bytes
 from autosplit.measure import measure_weights
 from autosplit.operators import kind_of
+from autosplit.quantize.affine import fake_quantize
 from autosplit.replay import Run, Wiring
 from autosplit.search.allocate import allocate
 from autosplit.sensitivity import sensitivity
-from autosplit.stats import Stats
+from autosplit.stats.stats import Stats
 
 WIDTHS = (2, 3, 4, 5, 6, 8)
 

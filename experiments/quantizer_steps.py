@@ -28,7 +28,7 @@ from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.options import QuantizeOptions
 from autosplit.plan import PlanFile
-from autosplit.stats import Stats
+from autosplit.stats.stats import Stats
 
 STEPS = {
     "none": QuantizeOptions(effort="none"),

@@ -35,7 +35,7 @@ from autosplit.models import load_model
 from autosplit.plan import Plan, PlanFile, quantizers
 from autosplit.recover import recover
 from autosplit.sensitivity import METRICS, sensitivity
-from autosplit.stats import Stats
+from autosplit.stats.stats import Stats
 
 Labelled = list[tuple[Tensor, Tensor]]
 

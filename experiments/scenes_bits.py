@@ -24,6 +24,7 @@ from autosplit.effort import EFFORTS
 from autosplit.evaluate import answer, deploy
 from autosplit.files import write_csv
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.grid.grid import DEFAULT_WIDTHS
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.plan import Plan, PlanFile, quantizers
@@ -31,7 +32,7 @@ from autosplit.recover import recover
 from autosplit.scoring import batches_of, judge_of
 from autosplit.search.allocate import allocate
 from autosplit.sensitivity import sensitivity
-from autosplit.stats import DEFAULT_WIDTHS, Stats
+from autosplit.stats.stats import Stats
 
 ASKED = (
     ("uniform", 8, 8),

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from autosplit.clipping import CLIPPING, Observed, aciq_gauss, aciq_laplace, clip
 from autosplit.errors import PlanError
-from autosplit.stats import grid_from_range
+from autosplit.grid.clipping import CLIPPING, Observed, aciq_gauss, aciq_laplace, clip
+from autosplit.grid.grid import grid_from_range
 
 
 def bins_of(values):

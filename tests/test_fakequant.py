@@ -7,15 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosplit.errors import DataError, PlanError
-from autosplit.fakequant import (
-    activation_clips,
-    dequantize,
-    fake_quantize,
-    fake_quantize_,
-    quantize,
-    weight_grids,
-)
-from autosplit.stats import WIDTHS, grid_from_range
+from autosplit.grid.grid import WIDTHS, grid_from_range
+from autosplit.grid.histogram import activation_clips
+from autosplit.quantize.affine import dequantize, fake_quantize, fake_quantize_, quantize
+from autosplit.quantize.weight_grids import weight_grids
 
 
 def silu(x):

@@ -24,7 +24,7 @@ from autosplit.plan import (
     read_plan,
     write_plan,
 )
-from autosplit.stats import Distortion, Stats, WeightGrid
+from autosplit.stats.stats import Distortion, Stats, WeightGrid
 
 
 def layer(name, inputs, shape, **more):

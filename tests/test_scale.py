@@ -12,7 +12,7 @@ from autosplit.scale import (
     against_training,
     of_one_value,
 )
-from autosplit.stats import TensorStats
+from autosplit.stats.stats import TensorStats
 
 IMAGENET = (-2.12, 2.64)
 UNIT = (0.0, 1.0)

@@ -9,16 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autosplit.errors import FileError, PlanError
-from autosplit.stats import (
-    STATS_FILES,
-    Distortion,
-    Stats,
-    TensorStats,
-    WeightGrid,
-    grid_from_range,
-    read_stats,
-    write_stats,
-)
+from autosplit.grid.grid import grid_from_range
+from autosplit.stats.stats import Distortion, Stats, TensorStats, WeightGrid
+from autosplit.stats.statsfile import STATS_FILES, read_stats, write_stats
 
 
 def tensor(**change):

@@ -24,7 +24,7 @@ from autosplit.search.mincut import Charges, min_cut, min_cut_between
 from autosplit.search.pareto import pareto
 from autosplit.search.price import price
 from autosplit.search.problem import Problem
-from autosplit.stats import Role
+from autosplit.stats.stats import Role
 
 Cutter = Callable[[Graph, list[float], list[float], Mapping[str, float], Charges], Cut]
 DRAWS = 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from autosplit.errors import InfeasibleError, PlanError, did_you_mean
+from autosplit.grid.grid import WIDTHS
 from autosplit.plan import Plan
 from autosplit.search import baselines
 from autosplit.search.original import autosplit2021
@@ -12,7 +13,6 @@ from autosplit.search.ours import autosplit
 from autosplit.search.overrides import keeps
 from autosplit.search.price import price
 from autosplit.search.problem import Problem
-from autosplit.stats import WIDTHS
 
 Method = Callable[[Problem], list[Plan]]
 """One search method; its plans have unique names, and predictions for every link."""

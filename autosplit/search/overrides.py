@@ -16,9 +16,10 @@ from typing import Any
 from autosplit.errors import FileError, PlanError, did_you_mean
 from autosplit.files import check_keys, parse_yaml
 from autosplit.graph.graph import Graph
+from autosplit.grid.grid import WIDTHS
 from autosplit.plan import Plan
 from autosplit.search.problem import Problem
-from autosplit.stats import WIDTHS, Role
+from autosplit.stats.stats import Role
 
 FORBIDDEN = 1e6
 """Least distortion that is added to a width that a pin rules out; see ``_price``."""

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from autosplit.errors import DataError, InfeasibleError, PlanError
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import edge_memory_bytes, packed_bytes
+from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
 from autosplit.jpeg import InputCoding
 from autosplit.profiles import Device, Link
-from autosplit.stats import DEFAULT_WIDTHS, WIDTHS, Distortion, Role
+from autosplit.stats.stats import Distortion, Role
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm, Layer
+from autosplit.grid.grid import WIDTHS
 from autosplit.profiles import Device, Link
 from autosplit.search.problem import Problem
-from autosplit.stats import WIDTHS, Distortion
+from autosplit.stats.stats import Distortion
 
 LINKS = {
     "slow": Link(name="slow", source="test", uplink_bps=40.0, rtt_s=0.5),

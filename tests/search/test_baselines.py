@@ -19,6 +19,7 @@ from graphs import (
 
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.grid.grid import WIDTHS
 from autosplit.jpeg import InputCoding
 from autosplit.latency import layer_s, predict
 from autosplit.search import baselines
@@ -27,7 +28,6 @@ from autosplit.search.methods import METHODS
 from autosplit.search.original import autosplit2021
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
-from autosplit.stats import WIDTHS
 
 MINE = {
     "edge-float": edge_float,

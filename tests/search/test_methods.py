@@ -13,6 +13,7 @@ from autosplit.errors import DataError, InfeasibleError, PlanError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm, Layer
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes, packed_bytes
+from autosplit.grid.grid import WIDTHS
 from autosplit.latency import edge_s, predict
 from autosplit.profiles import Device, Link
 from autosplit.search import activations, division
@@ -21,7 +22,7 @@ from autosplit.search.joint_front import integer_front
 from autosplit.search.methods import METHODS, search
 from autosplit.search.problem import Problem
 from autosplit.search.seconds import EdgeSeconds
-from autosplit.stats import WIDTHS, Distortion
+from autosplit.stats.stats import Distortion
 
 LINKS = {
     "slow": Link(name="slow", source="test", uplink_bps=40.0, rtt_s=0.5),

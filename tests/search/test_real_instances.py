@@ -9,8 +9,8 @@ import torchvision
 from test_allocate import by_milp
 from torch import nn
 
-from autosplit.fakequant import weight_grids
 from autosplit.models import load_model
+from autosplit.quantize.weight_grids import weight_grids
 from autosplit.search.allocate import allocate, allocate_all
 
 WIDTHS = (2, 3, 4, 5, 6, 7, 8)

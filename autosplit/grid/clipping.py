@@ -18,8 +18,8 @@ from scipy.special import lambertw
 from scipy.stats import norm
 
 from autosplit.errors import PlanError, did_you_mean
-from autosplit.fakequant import Clip, Histogram, activation_clips
-from autosplit.stats import WIDTHS, grid_from_range
+from autosplit.grid.grid import WIDTHS, grid_from_range
+from autosplit.grid.histogram import Clip, Histogram, activation_clips
 
 Array = npt.NDArray[np.float64]
 PERCENT = 99.99

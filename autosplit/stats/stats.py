@@ -1,0 +1,89 @@
+"""What was measured of every tensor: ranges, moments, and distortion at every width."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from autosplit.jpeg import InputCoding
+
+Role = Literal["weight", "activation"]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorStats:
+    """Ranges and moments of one activation tensor over all calibration samples.
+
+    Attributes:
+        min, max: Least and greatest value.
+        avg_min, avg_max: Mean over samples of each sample's least and greatest value.
+        mean: Mean over all elements of all samples.
+        std: Population standard deviation over the same.
+        b: Mean absolute deviation from the mean, the scale of a Laplace distribution.
+        shape: Without the batch dimension.
+        elements: Elements of one sample.
+    """
+
+    min: float
+    max: float
+    avg_min: float
+    avg_max: float
+    mean: float
+    std: float
+    b: float
+    shape: tuple[int, ...]
+    elements: int
+
+
+@dataclass(frozen=True, slots=True)
+class Distortion:
+    """Harm of quantizing one tensor at one width, after the best clipping found.
+
+    Attributes:
+        mse: Mean squared error over all elements.
+        distortion: What the search adds up, by the metric that was asked for: harm to the answer
+            (``sensitivity``), or ``mse`` over the tensor's mean square, that is noise over signal,
+            so that tensors of different scale can be compared.
+        clip_low, clip_high: Range kept; of a weight, over all its output channels.
+    """
+
+    mse: float
+    distortion: float
+    clip_low: float
+    clip_high: float
+
+
+@dataclass(frozen=True)
+class WeightGrid:
+    """Integer grid of one weight tensor at one width, per output channel.
+
+    Attributes:
+        scale: Step between neighbouring integers, shape (C,), float32, positive.
+        zero_point: Integer that stands for zero, shape (C,), int32.
+    """
+
+    scale: npt.NDArray[np.float32]
+    zero_point: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Everything measured of one network on one calibration set.
+
+    Attributes:
+        samples: Calibration samples seen.
+        tensors: Activation tensor (the network's inputs, every layer) -> ranges and moments.
+        distortions: (tensor, role, width) -> distortion; a weight goes by its owner's name.
+        grids: (layer, width) -> per-channel grid of the layer's weight.
+        input_coding: What JPEG does to the network's input; None where that is no picture.
+    """
+
+    samples: int
+    tensors: Mapping[str, TensorStats]
+    distortions: Mapping[tuple[str, Role, int], Distortion]
+    grids: Mapping[tuple[str, int], WeightGrid]
+    input_coding: InputCoding | None = None
