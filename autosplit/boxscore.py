@@ -20,7 +20,7 @@ from autosplit.detection import Found, Precision, average_precision
 from autosplit.errors import DataError
 from autosplit.images import Labels
 from autosplit.networks.yolo_decode import CONFIDENCE, Detections, YoloHead, detect
-from autosplit.plan import Plan
+from autosplit.plan.plan import Plan
 from autosplit.task import DETECTION, FLOAT, Task
 
 LEAST_SCORE = 0.005

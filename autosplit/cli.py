@@ -488,7 +488,8 @@ def sweep(
 @app.command()
 def profiles() -> None:
     """List the devices and links that come along, and where their numbers are from."""
-    from autosplit.profiles import device_names, link_names, load_device, load_link
+    from autosplit.hardware.device import device_names, load_device
+    from autosplit.hardware.link import link_names, load_link
 
     print("devices")
     for device in map(load_device, device_names()):

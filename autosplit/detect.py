@@ -26,7 +26,7 @@ from autosplit.files import write_csv
 from autosplit.images import read_photo
 from autosplit.models import Model
 from autosplit.networks.yolo_decode import CONFIDENCE, IOU, Detections, YoloHead, detect
-from autosplit.plan import PlanFile, read_plan
+from autosplit.plan.planfile import PlanFile, read_plan
 from autosplit.preprocess import Letterbox
 
 SAME_IOU = 0.5

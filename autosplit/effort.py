@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from autosplit.options import JOINT_CLIPPING, QuantizeOptions
-from autosplit.plan import PlanFile
+from autosplit.plan.planfile import PlanFile
 
 Rounding = Literal["nearest", "moment", "learned"]
 EVALUATIONS = 150

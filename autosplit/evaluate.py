@@ -22,7 +22,8 @@ from autosplit.integers import IntegerWeight, lower
 from autosplit.jpeg import InputCoding, code
 from autosplit.pack import pack, unpack
 from autosplit.partition import Half, join, split
-from autosplit.plan import PlanFile, Quantizer
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import Quantizer
 from autosplit.quantize.affine import dequantize, fake_quantize_, quantize, quantize_to_levels
 
 Batches = Callable[[], Iterable[tuple[Tensor, Labels | None]]]

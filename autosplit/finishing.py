@@ -8,7 +8,7 @@ from dataclasses import replace
 from autosplit.capture import Program
 from autosplit.effort import Finishing
 from autosplit.lapq import clip_jointly
-from autosplit.plan import PlanFile
+from autosplit.plan.planfile import PlanFile
 from autosplit.recover import Batch, recover
 
 Tell = Callable[[int], None]

@@ -22,7 +22,8 @@ from autosplit.answers import change
 from autosplit.capture import Program
 from autosplit.evaluate import deploy
 from autosplit.measure import answers
-from autosplit.plan import PlanFile, Quantizer
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import Quantizer
 
 Batch = Tensor | Sequence[Tensor]
 Tell = Callable[[int], None]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from autosplit.errors import AutoSplitError
 from autosplit.graph.graph import Graph
-from autosplit.plan import Origin, PlanFile, read_plan, write_plan
+from autosplit.plan.plan import Origin
+from autosplit.plan.planfile import PlanFile, read_plan, write_plan
 
 
 @dataclass(frozen=True)

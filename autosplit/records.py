@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from autosplit.evaluate import Answers, score
 from autosplit.looks import Standing
-from autosplit.plan import Plan
+from autosplit.plan.plan import Plan
 from autosplit.task import CLASSIFICATION, FLOAT, Task
 
 

@@ -25,7 +25,8 @@ from autosplit.errors import DataError, PlanError
 from autosplit.learned import Example, learn_rounding
 from autosplit.matching import round_to_match, toward
 from autosplit.operators import arguments, is_call, weight_argument
-from autosplit.plan import PlanFile, Quantizer
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import Quantizer
 from autosplit.quantize.affine import fake_quantize
 from autosplit.replay import Wiring
 from autosplit.rounding import Grid, near_one

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from autosplit.graph.graph import Graph
-from autosplit.plan import Plan, Prediction
+from autosplit.hardware.prediction import Prediction
+from autosplit.plan.plan import Plan
 
 PLANS_HEADER = (
     "name method link cut edge_layers weight_bits_avg activation_bits_avg cut_bits cut_bytes "

@@ -19,9 +19,10 @@ from autosplit.errors import FileError, PlanError, StageError, did_you_mean
 from autosplit.files import read_csv, read_json, sha256_of, sha256_of_file, write_json
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import graph_from_dict
+from autosplit.hardware.device import Device, load_device
+from autosplit.hardware.link import Link, load_link
 from autosplit.options import FREE, Options, StatsOptions, check_options, plain, tidy
-from autosplit.plan import PlanFile, read_plan
-from autosplit.profiles import Device, Link, load_device, load_link
+from autosplit.plan.planfile import PlanFile, read_plan
 from autosplit.report import PLANS_HEADER
 
 RESULTS = Path("results")

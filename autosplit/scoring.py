@@ -19,7 +19,7 @@ from autosplit.files import read_json, write_json
 from autosplit.images import Images, Labels
 from autosplit.looks import Places, looks
 from autosplit.models import Model
-from autosplit.plan import PlanFile
+from autosplit.plan.planfile import PlanFile
 from autosplit.preprocess import Letterbox
 from autosplit.progress import Advance, Progress
 from autosplit.records import ClassRecord, Record

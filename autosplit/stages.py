@@ -28,8 +28,11 @@ from autosplit.files import (
 )
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
+from autosplit.hardware.device import Device, load_device
+from autosplit.hardware.link import Link, load_link
+from autosplit.hardware.prediction import Prediction
+from autosplit.hardware.seconds import layer_s, predict
 from autosplit.jpeg import InputMeter
-from autosplit.latency import layer_s, predict
 from autosplit.options import (
     CollectOptions,
     LatencyOptions,
@@ -39,16 +42,10 @@ from autosplit.options import (
     check_options,
     plain,
 )
-from autosplit.plan import (
-    FLOAT_BITS,
-    Plan,
-    PlanFile,
-    Prediction,
-    distiller_overrides,
-    quantizers,
-    write_plan,
-)
-from autosplit.profiles import Device, Link, load_device, load_link
+from autosplit.plan.distiller import distiller_overrides
+from autosplit.plan.plan import FLOAT_BITS, Plan
+from autosplit.plan.planfile import PlanFile, write_plan
+from autosplit.plan.quantizers import quantizers
 from autosplit.progress import Advance, Progress, silent
 from autosplit.quantized import Quantized
 from autosplit.runfolder import (

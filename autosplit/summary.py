@@ -11,7 +11,9 @@ from autosplit import report
 from autosplit.errors import DataError, InfeasibleError, did_you_mean
 from autosplit.files import read_csv, sha256_of_file
 from autosplit.graph.graph import Graph
-from autosplit.plan import Plan, PlanFile, Prediction
+from autosplit.hardware.prediction import Prediction
+from autosplit.plan.plan import Plan
+from autosplit.plan.planfile import PlanFile
 from autosplit.report import Row
 from autosplit.runfolder import plan_names, read_plans, read_stamp
 from autosplit.task import FLOAT, Task, read_scores

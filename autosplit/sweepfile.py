@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from autosplit.errors import AutoSplitError, FileError, did_you_mean
 from autosplit.files import check_keys, read_yaml
 from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
+from autosplit.hardware.device import Device, load_device
+from autosplit.hardware.link import Link, load_link
 from autosplit.options import StatsOptions
-from autosplit.profiles import Device, Link, load_device, load_link
 from autosplit.runfolder import default_folder
 from autosplit.search.methods import METHODS
 

@@ -10,9 +10,10 @@ from autosplit import __version__
 from autosplit.errors import AutoSplitError, InfeasibleError
 from autosplit.files import sha256_of
 from autosplit.graph.graph import Graph
+from autosplit.hardware.device import Device
+from autosplit.hardware.link import Link
 from autosplit.jpeg import InputCoding
-from autosplit.plan import Plan
-from autosplit.profiles import Device, Link
+from autosplit.plan.plan import Plan
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
 from autosplit.stats.stats import Distortion, Role

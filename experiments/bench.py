@@ -26,11 +26,13 @@ from autosplit.data import load_data
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import evaluate, measure_float
 from autosplit.graph.memory import edge_memory_bytes
-from autosplit.latency import systolic_cycles
+from autosplit.hardware.device import Device, load_device
+from autosplit.hardware.link import load_link
+from autosplit.hardware.systolic import systolic_cycles
 from autosplit.measure import measure
 from autosplit.models import load_model
-from autosplit.plan import PlanFile, quantizers
-from autosplit.profiles import Device, load_device, load_link
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import quantizers
 from autosplit.recover import recover
 from autosplit.search.division import FIRST_SHARES
 from autosplit.search.methods import search

@@ -22,11 +22,13 @@ from autosplit.capture import capture
 from autosplit.data import load_data
 from autosplit.evaluate import deploy
 from autosplit.graph.graph import Graph
+from autosplit.hardware.device import load_device
+from autosplit.hardware.link import load_link
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.networks.yolo_decode import CONFIDENCE, detect
-from autosplit.plan import PlanFile, quantizers
-from autosplit.profiles import load_device, load_link
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import quantizers
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
 from autosplit.stats.stats import Stats

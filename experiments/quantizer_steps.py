@@ -27,7 +27,7 @@ from autosplit.finishing import finish
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.options import QuantizeOptions
-from autosplit.plan import PlanFile
+from autosplit.plan.planfile import PlanFile
 from autosplit.stats.stats import Stats
 
 STEPS = {

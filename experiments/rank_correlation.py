@@ -32,7 +32,9 @@ from autosplit.effort import EFFORTS
 from autosplit.evaluate import Deployed, deploy
 from autosplit.measure import measure
 from autosplit.models import load_model
-from autosplit.plan import Plan, PlanFile, quantizers
+from autosplit.plan.plan import Plan
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import quantizers
 from autosplit.recover import recover
 from autosplit.sensitivity import METRICS, sensitivity
 from autosplit.stats.stats import Stats

@@ -27,7 +27,9 @@ from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS
 from autosplit.measure import measure
 from autosplit.models import load_model
-from autosplit.plan import Plan, PlanFile, quantizers
+from autosplit.plan.plan import Plan
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import quantizers
 from autosplit.recover import recover
 from autosplit.scoring import batches_of, judge_of
 from autosplit.search.allocate import allocate

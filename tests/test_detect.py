@@ -18,7 +18,9 @@ from autosplit.models import load_model
 from autosplit.networks.darknet import build_darknet
 from autosplit.networks.darknet_weights import write_weights
 from autosplit.networks.yolo_decode import Detections
-from autosplit.plan import Plan, PlanFile, Quantizer, write_plan
+from autosplit.plan.plan import Plan
+from autosplit.plan.planfile import PlanFile, write_plan
+from autosplit.plan.quantizers import Quantizer
 
 CFG = """\
 [net]

@@ -15,14 +15,16 @@ from autosplit.detectors import Backbone
 from autosplit.errors import ModelError
 from autosplit.evaluate import deploy
 from autosplit.graph.memory import crossing_bytes
+from autosplit.hardware.device import load_device
+from autosplit.hardware.link import load_link
 from autosplit.measure import measure
 from autosplit.models import load_model
 from autosplit.networks.darknet import build_darknet
 from autosplit.networks.darknet_weights import write_weights
 from autosplit.options import StatsOptions
 from autosplit.partition import join, split
-from autosplit.plan import PlanFile, quantizers
-from autosplit.profiles import load_device, load_link
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import quantizers
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
 

@@ -17,7 +17,9 @@ from autosplit.evaluate import Reference, answers_of, deploy, evaluate, measure_
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.jpeg import InputCoding
 from autosplit.measure import measure
-from autosplit.plan import Plan, PlanFile, Quantizer, quantizers
+from autosplit.plan.plan import Plan
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import Quantizer, quantizers
 from tests.nets import Net
 
 

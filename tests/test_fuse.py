@@ -6,7 +6,7 @@ from torch import nn
 
 from autosplit.capture import capture
 from autosplit.fuse import fold_values
-from autosplit.latency import VECTOR_KINDS
+from autosplit.hardware.operations import VECTOR_KINDS
 from autosplit.operators import ACTIVATIONS, KINDS, MOVEMENT
 
 IMAGE = (1, 4, 6, 6)

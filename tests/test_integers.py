@@ -28,7 +28,9 @@ from autosplit.integers import (
     requantize_sum,
 )
 from autosplit.measure import measure
-from autosplit.plan import Plan, PlanFile, quantizers
+from autosplit.plan.plan import Plan
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import quantizers
 from tests.nets import Net
 
 WIDTHS = (2, 3, 4, 5, 6, 7, 8)

@@ -14,7 +14,7 @@ from autosplit.effort import EFFORTS, Finishing
 from autosplit.evaluate import deploy
 from autosplit.finishing import finish
 from autosplit.lapq import REACH, _apart, _Loss, clip_jointly, scaled
-from autosplit.plan import Quantizer
+from autosplit.plan.quantizers import Quantizer
 from tests.nets import Net
 from tests.test_recover import plan_for
 

@@ -14,27 +14,21 @@ from autosplit import latency
 from autosplit.errors import LatencyError
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.layer import Gemm, Layer
-from autosplit.latency import (
+from autosplit.hardware.checks import DATAFLOWS
+from autosplit.hardware.device import DEVICE_MODELS, Device, device_names, load_device
+from autosplit.hardware.link import Link, load_link
+from autosplit.hardware.operations import VECTOR_KINDS
+from autosplit.hardware.seconds import (
     MODELS,
-    VECTOR_KINDS,
     cloud_s,
     compute_table,
     edge_s,
     layer_s,
     predict,
-    systolic_cycles,
     traffic_bits,
     transfer_s,
 )
-from autosplit.profiles import (
-    DATAFLOWS,
-    DEVICE_MODELS,
-    Device,
-    Link,
-    device_names,
-    load_device,
-    load_link,
-)
+from autosplit.hardware.systolic import systolic_cycles
 
 # Compute cycles that SCALE-Sim 3.0.0 printed, for layers like those of resnet18 (R18) and
 # mobilenet_v2 (MBV2) on two arrays.

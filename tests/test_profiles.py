@@ -10,14 +10,8 @@ import yaml
 
 from autosplit import profiles
 from autosplit.errors import FileError, ProfileError
-from autosplit.profiles import (
-    Device,
-    Link,
-    device_names,
-    link_names,
-    load_device,
-    load_link,
-)
+from autosplit.hardware.device import Device, device_names, load_device
+from autosplit.hardware.link import Link, link_names, load_link
 
 SYSTOLIC = {
     "schema": "autosplit/device/1",

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from autosplit.plan import Origin, Prediction, Quantizer
+from autosplit.hardware.prediction import Prediction
+from autosplit.plan.plan import Origin
+from autosplit.plan.quantizers import Quantizer
 from autosplit.quantized import Quantized
 from tests.test_plan import GRAPH, plan_file
 

@@ -15,7 +15,9 @@ from autosplit.errors import DataError
 from autosplit.evaluate import deploy
 from autosplit.measure import measure
 from autosplit.operators import is_call
-from autosplit.plan import Plan, PlanFile, quantizers
+from autosplit.plan.plan import Plan
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import quantizers
 from autosplit.recover import _Walk, recover
 from tests.nets import Net
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
-from autosplit.plan import Plan, Prediction
+from autosplit.hardware.prediction import Prediction
+from autosplit.plan.plan import Plan
 from autosplit.report import PLANS_HEADER, Row, describe, draw, pick, plan_row
 
 

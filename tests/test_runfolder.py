@@ -7,6 +7,7 @@ import pytest
 
 from autosplit import __version__
 from autosplit.errors import FileError, PlanError, StageError
+from autosplit.hardware.link import Link
 from autosplit.options import (
     LatencyOptions,
     QuantizeOptions,
@@ -14,7 +15,6 @@ from autosplit.options import (
     StatsOptions,
     plain,
 )
-from autosplit.profiles import Link
 from autosplit.runfolder import (
     Stamp,
     clear_stamp,

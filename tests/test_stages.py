@@ -27,7 +27,7 @@ from autosplit.errors import (
 from autosplit.evaluate import evaluate, measure_float
 from autosplit.files import read_yaml
 from autosplit.options import QuantizeOptions, StatsOptions, plain
-from autosplit.plan import read_plan
+from autosplit.plan.planfile import read_plan
 from autosplit.quantized import Quantized
 from autosplit.runfolder import (
     Stamp,

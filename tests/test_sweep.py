@@ -17,7 +17,8 @@ from yaml import safe_load
 from autosplit import stages, sweep, sweepfigure, sweepjobs
 from autosplit.cli import main
 from autosplit.errors import FileError, MissingExtraError
-from autosplit.plan import Plan, Prediction
+from autosplit.hardware.prediction import Prediction
+from autosplit.plan.plan import Plan
 from autosplit.search.methods import METHODS
 from autosplit.sweepfile import FIGURES, SweepError, read_sweep
 from autosplit.sweepjobs import Where

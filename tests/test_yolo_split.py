@@ -10,10 +10,13 @@ from autosplit.capture import capture
 from autosplit.detectors import DARKNET
 from autosplit.evaluate import deploy
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.hardware.prediction import Prediction
 from autosplit.networks.darknet import load_darknet
 from autosplit.networks.darknet_cfg import parse_cfg, read_text
 from autosplit.partition import join, split
-from autosplit.plan import Plan, PlanFile, Prediction, Quantizer
+from autosplit.plan.plan import Plan
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import Quantizer
 from autosplit.report import plan_row
 
 SIZE = 416

@@ -17,9 +17,10 @@ import numpy as np
 
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import edge_memory_bytes, packed_bytes
-from autosplit.latency import ANSWER_BITS, layer_s
-from autosplit.plan import Plan
-from autosplit.profiles import Device, Link
+from autosplit.hardware.device import Device
+from autosplit.hardware.link import Link
+from autosplit.hardware.seconds import ANSWER_BITS, layer_s
+from autosplit.plan.plan import Plan
 from autosplit.search.mincut import Charges, min_cut, min_cut_between
 from autosplit.search.pareto import pareto
 from autosplit.search.price import price

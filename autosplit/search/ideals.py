@@ -16,7 +16,7 @@ import numpy as np
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import packed_bytes
 from autosplit.grid.grid import WIDTHS
-from autosplit.latency import layer_s
+from autosplit.hardware.seconds import layer_s
 from autosplit.search.cuts import prefixes
 from autosplit.search.mincut import Charges, min_cut
 from autosplit.search.problem import Problem

@@ -20,8 +20,8 @@ import numpy as np
 
 from autosplit.errors import DataError, InfeasibleError, PlanError, did_you_mean
 from autosplit.graph.graph import Cut
-from autosplit.plan import Plan
-from autosplit.profiles import Link
+from autosplit.hardware.link import Link
+from autosplit.plan.plan import Plan
 from autosplit.search import joint_milp
 from autosplit.search.ideals import orders, reordered
 from autosplit.search.joint_front import (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autosplit.plan import Plan
+from autosplit.plan.plan import Plan
 from autosplit.search.division import Halves, divide
 from autosplit.search.joint_labels import enumerate_prefixes
 from autosplit.search.joint_pool import Pool, PoolCosts

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from autosplit.latency import layer_s, transfer_s
+from autosplit.hardware.seconds import layer_s, transfer_s
 from autosplit.search.activations import Live, live
 from autosplit.search.cuts import prefixes
 from autosplit.search.pareto import pareto

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from autosplit.graph.graph import Cut
-from autosplit.profiles import Link
+from autosplit.hardware.link import Link
 from autosplit.search.ideals import orders, reordered
 from autosplit.search.joint_front import Proofs, candidates
 from autosplit.search.joint_pool import Pool, PoolCosts

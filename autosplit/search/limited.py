@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from autosplit.errors import InfeasibleError
 from autosplit.graph.graph import Cut
-from autosplit.plan import Plan
+from autosplit.plan.plan import Plan
 from autosplit.search.joint import Answer, least_distortion, least_latency
 from autosplit.search.joint_front import METHOD
 from autosplit.search.joint_limits import Limits

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from autosplit.errors import InfeasibleError, PlanError, did_you_mean
 from autosplit.grid.grid import WIDTHS
-from autosplit.plan import Plan
+from autosplit.plan.plan import Plan
 from autosplit.search import baselines
 from autosplit.search.original import autosplit2021
 from autosplit.search.ours import autosplit

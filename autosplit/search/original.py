@@ -19,7 +19,7 @@ import numpy as np
 
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import crossing_bytes, packed_bytes, peak_bytes
-from autosplit.plan import Plan
+from autosplit.plan.plan import Plan
 from autosplit.search.baselines import least, unbeaten
 from autosplit.search.cuts import prefixes
 from autosplit.search.price import price

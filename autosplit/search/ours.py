@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from autosplit.plan import Plan
+from autosplit.plan.plan import Plan
 from autosplit.search import baselines
 from autosplit.search.joint_front import METHOD, integer_front
 from autosplit.search.problem import Problem

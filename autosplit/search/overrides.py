@@ -17,7 +17,7 @@ from autosplit.errors import FileError, PlanError, did_you_mean
 from autosplit.files import check_keys, parse_yaml
 from autosplit.graph.graph import Graph
 from autosplit.grid.grid import WIDTHS
-from autosplit.plan import Plan
+from autosplit.plan.plan import Plan
 from autosplit.search.problem import Problem
 from autosplit.stats.stats import Role
 

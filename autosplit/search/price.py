@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
-from autosplit.latency import cloud_s, edge_s, transfer_s
-from autosplit.plan import Plan, Prediction
+from autosplit.hardware.prediction import Prediction
+from autosplit.hardware.seconds import cloud_s, edge_s, transfer_s
+from autosplit.plan.plan import Plan
 from autosplit.search.problem import Problem
 from autosplit.search.relaxation import ROUNDING
 

@@ -12,8 +12,9 @@ from autosplit.errors import DataError, InfeasibleError, PlanError
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import edge_memory_bytes, packed_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
+from autosplit.hardware.device import Device
+from autosplit.hardware.link import Link
 from autosplit.jpeg import InputCoding
-from autosplit.profiles import Device, Link
 from autosplit.stats.stats import Distortion, Role
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from autosplit.graph.layer import Layer
-from autosplit.latency import compute_table, traffic_bits
+from autosplit.hardware.seconds import compute_table, traffic_bits
 from autosplit.search.problem import Problem
 from autosplit.search.relaxation import Floats, Indices, Ints
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autosplit.plan import Plan
+from autosplit.plan.plan import Plan
 from autosplit.search.pareto import pareto
 from autosplit.search.relaxation import Floats
 

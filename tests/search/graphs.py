@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm, Layer
 from autosplit.grid.grid import WIDTHS
-from autosplit.profiles import Device, Link
+from autosplit.hardware.device import Device
+from autosplit.hardware.link import Link
 from autosplit.search.problem import Problem
 from autosplit.stats.stats import Distortion
 

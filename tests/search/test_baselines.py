@@ -20,8 +20,8 @@ from graphs import (
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import WIDTHS
+from autosplit.hardware.seconds import layer_s, predict
 from autosplit.jpeg import InputCoding
-from autosplit.latency import layer_s, predict
 from autosplit.search import baselines
 from autosplit.search.baselines import cloud8, cloud_jpeg, dads, edge_float, neurosurgeon, qdmp
 from autosplit.search.methods import METHODS

@@ -6,7 +6,7 @@ from graphs import CLOUD, EDGE, LINKS, chain, closed_cuts, distortions, falling,
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
 from autosplit.graph.memory import peak_bytes
-from autosplit.latency import predict
+from autosplit.hardware.seconds import predict
 from autosplit.search.ideals import ideals, latency_floor, orders, reordered, useful
 from autosplit.search.problem import Problem
 

@@ -8,8 +8,8 @@ from graphs import CLOUD, EDGE, LINKS, chain, distortions, falling, random_graph
 
 from autosplit.errors import DataError, InfeasibleError, PlanError
 from autosplit.graph.memory import edge_memory_bytes, packed_bytes
+from autosplit.hardware.seconds import cloud_s, layer_s, predict, transfer_s
 from autosplit.jpeg import InputCoding
-from autosplit.latency import cloud_s, layer_s, predict, transfer_s
 from autosplit.search import joint_labels, joint_milp
 from autosplit.search.ideals import useful
 from autosplit.search.joint import front, least_distortion, least_latency

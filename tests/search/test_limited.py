@@ -10,7 +10,7 @@ from test_methods import LINKS, chain_problem, everything, falling
 from autosplit.errors import InfeasibleError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm, Layer
-from autosplit.latency import predict
+from autosplit.hardware.seconds import predict
 from autosplit.search import joint_milp
 from autosplit.search.ideals import latency_floor, useful
 from autosplit.search.joint_limits import Limits

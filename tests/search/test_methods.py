@@ -14,8 +14,9 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm, Layer
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes, packed_bytes
 from autosplit.grid.grid import WIDTHS
-from autosplit.latency import edge_s, predict
-from autosplit.profiles import Device, Link
+from autosplit.hardware.device import Device
+from autosplit.hardware.link import Link
+from autosplit.hardware.seconds import edge_s, predict
 from autosplit.search import activations, division
 from autosplit.search.division import divide
 from autosplit.search.joint_front import integer_front

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from autosplit.errors import InfeasibleError
 from autosplit.graph.graph import Graph
-from autosplit.latency import layer_s, predict
+from autosplit.hardware.seconds import layer_s, predict
 from autosplit.search import mincut
 from autosplit.search.baselines import charges
 from autosplit.search.cuts import prefixes

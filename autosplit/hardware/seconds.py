@@ -18,73 +18,18 @@ from autosplit.errors import LatencyError, did_you_mean
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.layer import FIXED_BITS, Layer
 from autosplit.graph.memory import crossing_bytes, packed_bytes
-from autosplit.plan import Prediction
-from autosplit.profiles import DATAFLOWS, Device, Link
+from autosplit.hardware.device import Device
+from autosplit.hardware.link import Link
+from autosplit.hardware.prediction import Prediction
+from autosplit.hardware.roofline import roofline_s
+from autosplit.hardware.systolic import systolic_s
+from autosplit.hardware.table import table_s
 
 ANSWER_BITS = 32
 """Width of an answer on its way back from the cloud."""
-PASSES = 5
-"""Operations per element of a norm (sum, centre, sum of squares, scale, shift) and of a softmax
-(maximum, subtract, exponential, sum, divide)."""
-TAPS = 4
-"""Operations per output element of an upsampling: bilinear, the dearer of the usual two."""
 
 Model = Callable[[Layer, Device, int], float]
 """Compute seconds of one layer on a device, its operands (the widest of them) at some bits."""
-
-
-def systolic_cycles(
-    out_pixels: int, filter_size: int, filters: int, rows: int, cols: int, dataflow: str
-) -> int:
-    """Count the compute cycles of one matrix multiplication on a systolic array.
-
-    Equal to what SCALE-Sim 3.0.0 reports.  The array works through the product in folds of its
-    own size; a fold is as long as its operands need to get in and through, 2R + C + T - 2 cycles
-    for T streamed operands (Samajdar et al., ISPASS 2020, run-time model of section III).  Under
-    ``os`` the simulator lets the next fold begin while results leave, which saves R cycles.  It
-    reports the number of the last cycle, counted from 0, hence one less:
-
-    - ``os``: ceil(E / R) ceil(N / C) (R + C + K - 2) - 1
-    - ``ws``: ceil(K / R) ceil(N / C) (2R + C + E - 2) - 1
-    - ``is``: ceil(K / R) ceil(E / C) (2R + C + N - 2) - 1
-
-    Args:
-        out_pixels: Output positions, E, at least 1.
-        filter_size: Length of one dot product, K, at least 1.
-        filters: Output channels, N, at least 1.
-        rows: Rows of the array, R, at least 1.
-        cols: Columns of the array, C, at least 1.
-        dataflow: What stays in the array: ``os`` outputs, ``ws`` weights, ``is`` inputs.
-
-    Returns:
-        Cycles, without stalls for memory.
-
-    Raises:
-        LatencyError: An argument is not a positive integer, or the dataflow is unknown.
-
-    >>> systolic_cycles(196, 576, 64, rows=12, cols=14, dataflow="os")
-    50999
-    """
-    sizes = {
-        "out_pixels": out_pixels,
-        "filter_size": filter_size,
-        "filters": filters,
-        "rows": rows,
-        "cols": cols,
-    }
-    for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-            raise LatencyError(f"{name}: must be an integer of at least 1, got {size!r}")
-    if dataflow not in DATAFLOWS:
-        hint = did_you_mean(str(dataflow), DATAFLOWS)
-        raise LatencyError(f"dataflow: must be a known one, got {dataflow!r}{hint}")
-    down, across, streamed = {
-        "os": (out_pixels, filters, filter_size - rows),  # its operands are not loaded first
-        "ws": (filter_size, filters, out_pixels),
-        "is": (filter_size, out_pixels, filters),
-    }[dataflow]
-    folds = -(-int(down) // int(rows)) * -(-int(across) // int(cols))
-    return folds * (2 * int(rows) + int(cols) + int(streamed) - 2) - 1
 
 
 def traffic_bits(
@@ -261,76 +206,6 @@ def compute_table(graph: Graph, device: Device, widths: Sequence[int]) -> npt.ND
     return np.array([[model(layer, device, bits) for bits in widths] for layer in graph.layers])
 
 
-def operations(layer: Layer, device: Device) -> int:
-    """Count what a layer does besides products: elementwise operations, for one sample.
-
-    An activation fused into the layer that feeds it is free.  The softmax inside an attention
-    counts, over the elements of its first product, the scores.
-
-    Raises:
-        LatencyError: The layer has no products, and its kind is unknown.
-    """
-    if layer.kind == "attention" and layer.gemms:
-        scores = layer.gemms[0]
-        return PASSES * scores.out_pixels * scores.filters * scores.repeats
-    if layer.gemms:
-        return 0
-    if layer.kind not in _OPERATIONS:
-        raise LatencyError(
-            f"{layer.name}: no cost is known for kind {layer.kind!r} on {device.name} (model "
-            f"{device.model}){did_you_mean(layer.kind, VECTOR_KINDS)}; measure the layers and use "
-            "a device of model table"
-        )
-    return _OPERATIONS[layer.kind](layer)
-
-
-def _systolic_s(layer: Layer, device: Device, operand_bits: int) -> float:
-    """Seconds on a systolic array; operands wider than its multipliers take several passes.
-
-    At or below the native width nothing gets faster; Auto-Split (KDD 2021) counts the same way.
-    """
-    cycles = sum(
-        gemm.repeats
-        * systolic_cycles(
-            gemm.out_pixels,
-            gemm.filter_size,
-            gemm.filters,
-            device.rows,
-            device.cols,
-            device.dataflow,
-        )
-        for gemm in layer.gemms
-    )
-    passes = -(-operand_bits // device.native_bits)
-    lanes = device.vector_lanes or device.cols
-    return (cycles * passes + -(-operations(layer, device) // lanes)) / device.clock_hz
-
-
-def _roofline_s(layer: Layer, device: Device, operand_bits: int) -> float:
-    """Seconds at peak rate, of the narrowest listed width that holds the operands."""
-    peaks = device.peak_macs_per_s
-    seconds = operations(layer, device) / (device.elementwise_ops_per_s or min(peaks.values()))
-    if not layer.gemms:
-        return seconds
-    width = min((bits for bits in peaks if bits >= operand_bits), default=None)
-    if width is None:
-        listed = ", ".join(map(str, sorted(peaks)))
-        raise LatencyError(
-            f"{layer.name}: needs {operand_bits}-bit operands, {device.name} has peak_macs_per_s "
-            f"for {listed} only"
-        )
-    return seconds + layer.macs / peaks[width]
-
-
-def _table_s(layer: Layer, device: Device, operand_bits: int) -> float:
-    """Seconds as measured, whatever the width."""
-    del operand_bits
-    if layer.name not in device.table:
-        hint = did_you_mean(layer.name, device.table)
-        raise LatencyError(f"{layer.name}: the table of {device.name} has no such layer{hint}")
-    return device.table[layer.name]
-
-
 def _model(device: Device) -> Model:
     if device.model not in MODELS:
         hint = did_you_mean(device.model, MODELS)
@@ -344,60 +219,8 @@ def _width(layer: Layer, tensor: str, activation_bits: Mapping[str, int]) -> int
     return activation_bits[tensor]
 
 
-def _nothing(layer: Layer) -> int:
-    """Traffic only."""
-    del layer
-    return 0
-
-
-def _per_output(layer: Layer) -> int:
-    """One operation per output element and further input, at least one."""
-    return layer.output_elements * max(1, len(layer.inputs) - 1)
-
-
-def _per_input(layer: Layer) -> int:
-    """One operation per input element."""
-    return sum(map(math.prod, layer.input_shapes))
-
-
-def _per_window(layer: Layer) -> int:
-    """One operation per element under the window; without a kernel the window is the image."""
-    if not layer.kernel:
-        return _per_input(layer)
-    return math.prod(layer.kernel) * layer.output_elements
-
-
-def _in_passes(layer: Layer) -> int:
-    return PASSES * layer.output_elements
-
-
-def _in_taps(layer: Layer) -> int:
-    return TAPS * layer.output_elements
-
-
-_OPERATIONS: dict[str, Callable[[Layer], int]] = {
-    "add": _per_output,
-    "sub": _per_output,
-    "mul": _per_output,
-    "div": _per_output,
-    "activation": _per_output,
-    "elementwise": _per_output,
-    "reduce": _per_input,
-    "max_pool": _per_window,
-    "avg_pool": _per_window,
-    "norm": _in_passes,
-    "softmax": _in_passes,
-    "upsample": _in_taps,
-    "embedding": _nothing,
-    "cat": _nothing,
-    "move": _nothing,
-}
-VECTOR_KINDS = frozenset(_OPERATIONS)
-"""Kinds of layers without products whose cost is known; ``cat``, ``embedding`` and ``move`` (pad,
-roll, gather, channel shuffle ...) cost their traffic only."""
-
 MODELS: dict[str, Model] = {
-    "systolic": _systolic_s,
-    "roofline": _roofline_s,
-    "table": _table_s,
+    "systolic": systolic_s,
+    "roofline": roofline_s,
+    "table": table_s,
 }

@@ -1,0 +1,145 @@
+"""Checks of the values in a profile: each gives what is wrong with one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from autosplit.errors import ProfileError, did_you_mean
+from autosplit.hardware.device import Device
+from autosplit.hardware.link import Link
+
+DATAFLOWS = ("is", "os", "ws")
+"""What stays in a systolic array: inputs, outputs or weights."""
+
+
+def value_problems(data: Mapping[str, Any], where: str) -> list[str]:
+    return [
+        f"{where}: {key}: {problem}"
+        for key, check in CHECKS.items()
+        if key in data
+        for problem in check(data[key])
+    ]
+
+
+def given(record: Device | Link) -> dict[str, Any]:
+    """Fields of a record that have been given, that is, do not have their default."""
+    given = {}
+    for entry in fields(record):
+        value = getattr(record, entry.name)
+        factory = entry.default_factory
+        default = entry.default if factory is MISSING else factory()
+        if default is MISSING or value != default:
+            given[entry.name] = value
+    return given
+
+
+def tidy(key: str, value: Any) -> Any:
+    """A checked value of a profile as the record holds it."""
+    if key == "widths":
+        return tuple(sorted(value))
+    if key == "peak_macs_per_s":
+        return dict(sorted(value.items()))
+    return int(value) if CHECKS.get(key) is _count else value
+
+
+def refuse(problems: Iterable[str]) -> None:
+    text = "\n".join(problems)
+    if text:
+        raise ProfileError(text)
+
+
+def _text(value: Any) -> list[str]:
+    return [] if isinstance(value, str) and value.strip() else [f"must be text, got {value!r}"]
+
+
+def _dataflow(value: Any) -> list[str]:
+    if isinstance(value, str) and value in DATAFLOWS:
+        return []
+    return [f"must be a dataflow, got {value!r}{did_you_mean(str(value), DATAFLOWS)}"]
+
+
+def _positive(value: Any) -> list[str]:
+    return _number(value) or ([] if value > 0 else [f"must be > 0, got {value!r}"])
+
+
+def _not_negative(value: Any) -> list[str]:
+    return _number(value) or ([] if value >= 0 else [f"must be >= 0, got {value!r}"])
+
+
+def _count(value: Any) -> list[str]:
+    problems = _positive(value)
+    return problems or ([] if value == int(value) else [f"must be a whole number, got {value!r}"])
+
+
+def _float_bits(value: Any) -> list[str]:
+    good = isinstance(value, int) and value in {16, 32}
+    return [] if good else [f"must be 16 or 32, got {value!r}"]
+
+
+def _width(value: Any) -> list[str]:
+    good = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 32
+    return [] if good else [f"a width must be 1 to 32 bits, got {value!r}"]
+
+
+def _widths(value: Any) -> list[str]:
+    if not isinstance(value, (list, tuple)) or not value:
+        return [f"must be a list of widths, got {value!r}"]
+    problems = [problem for width in value for problem in _width(width)]
+    if not problems and len(set(value)) < len(value):
+        return [f"each width must be listed once, got {value!r}"]
+    return problems
+
+
+def _peaks(value: Any) -> list[str]:
+    if not isinstance(value, Mapping) or not value:
+        return [f"must map widths to multiply-accumulates per second, got {value!r}"]
+    problems = [problem for width in value for problem in _width(width)]
+    return problems + [f"{bits}: {p}" for bits, rate in value.items() for p in _positive(rate)]
+
+
+def _seconds(value: Any) -> list[str]:
+    if not isinstance(value, Mapping):
+        return [f"must be the path of a CSV file, got {value!r}"]
+    return [f"{layer}: {p}" for layer, seconds in value.items() for p in _not_negative(seconds)]
+
+
+def _number(value: Any) -> list[str]:
+    """Say what keeps a value from being a finite number."""
+    if isinstance(value, str):
+        try:
+            meant = float(value)
+        except ValueError:
+            meant = math.nan
+        if math.isfinite(meant):
+            mantissa, exponent = f"{meant:.15e}".split("e")
+            digits = mantissa.rstrip("0") + ("0" if mantissa.rstrip("0").endswith(".") else "")
+            return [f"must be a number, got text {value!r}: write {digits}e{int(exponent):+d}"]
+    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return [] if real and math.isfinite(value) else [f"must be a finite number, got {value!r}"]
+
+
+CHECKS: dict[str, Callable[[Any], list[str]]] = {
+    "name": _text,
+    "source": _text,
+    "float_bits": _float_bits,
+    "memory_bytes": _count,
+    "widths": _widths,
+    "bandwidth_bytes_per_s": _positive,
+    "dispatch_s": _not_negative,
+    "clock_hz": _positive,
+    "rows": _count,
+    "cols": _count,
+    "dataflow": _dataflow,
+    "native_bits": _width,
+    "vector_lanes": _count,
+    "on_chip_bytes": _count,
+    "peak_macs_per_s": _peaks,
+    "elementwise_ops_per_s": _positive,
+    "table": _seconds,
+    "uplink_bps": _positive,
+    "downlink_bps": _positive,
+    "rtt_s": _not_negative,
+}

@@ -1,0 +1,146 @@
+"""A device: what its hardware can do, read from a profile that cites its source."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from autosplit.errors import FileError, did_you_mean
+from autosplit.files import check_keys, read_csv, read_yaml
+from autosplit.hardware.checks import CHECKS, given, refuse, tidy, value_problems
+from autosplit.hardware.shipped import find, folder
+
+TABLE_HEADER = ("layer", "seconds")
+_ALWAYS = {"name", "source", "model", "float_bits"}
+_MAYBE = {"memory_bytes", "widths"}
+_MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
+    "systolic": (
+        {"bandwidth_bytes_per_s", "clock_hz", "rows", "cols", "dataflow"},
+        {"dispatch_s", "native_bits", "vector_lanes", "on_chip_bytes"},
+    ),
+    "roofline": (
+        {"bandwidth_bytes_per_s", "peak_macs_per_s"},
+        {"dispatch_s", "elementwise_ops_per_s"},
+    ),
+    "table": ({"table"}, set()),
+}
+DEVICE_MODELS = tuple(_MODEL_KEYS)
+"""Latency models that a device may name; ``latency.MODELS`` has a function for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """An edge or cloud machine, as its latency model sees it.
+
+    Fields of another latency model keep their defaults, which mean "not used".
+
+    Attributes:
+        name: Name in tables and errors.
+        source: Where each number comes from.
+        model: Latency model: ``systolic``, ``roofline`` or ``table``.
+        float_bits: Width of the floats used there, 16 or 32.
+        memory_bytes: What a network may use for weights and live activations; None: not limited.
+        widths: Widths that it supports, ascending, 1 to 32 bits each; empty: all of them.
+        bandwidth_bytes_per_s: Sustained rate of the memory that holds weights and activations;
+            infinite for ``table``, whose seconds have the traffic in them.
+        dispatch_s: Fixed overhead of each layer, seconds.
+        clock_hz: Systolic: clock of the array.
+        rows, cols: Systolic: size of the array, R and C.
+        dataflow: Systolic: ``os``, ``ws`` or ``is``.
+        native_bits: Systolic: width of a multiplier; wider operands take more passes.
+        vector_lanes: Systolic: elements per cycle of layers without products; 0: as ``cols``.
+        on_chip_bytes: Systolic: buffer size; kept for the reader, no formula uses it.
+        peak_macs_per_s: Roofline: operand width, bits -> multiply-accumulates per second.
+        elementwise_ops_per_s: Roofline: rate of layers without products; 0: as the slowest peak.
+        table: Table: layer name -> seconds.
+
+    Raises:
+        ProfileError: A value is missing, out of range, or of another latency model.
+    """
+
+    name: str
+    source: str
+    model: str
+    float_bits: int
+    memory_bytes: int | None = None
+    widths: tuple[int, ...] = ()
+    bandwidth_bytes_per_s: float = math.inf
+    dispatch_s: float = 0.0
+    clock_hz: float = 0.0
+    rows: int = 0
+    cols: int = 0
+    dataflow: str = ""
+    native_bits: int = 8
+    vector_lanes: int = 0
+    on_chip_bytes: int = 0
+    peak_macs_per_s: Mapping[int, float] = field(default_factory=dict, hash=False)
+    elementwise_ops_per_s: float = 0.0
+    table: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        refuse(_device_problems(given(self), str(self.name)))
+
+
+def load_device(name_or_path: str | Path) -> Device:
+    """Read the device of this name, or of this file.
+
+    Args:
+        name_or_path: A shipped name, or a path: what contains a separator, ends in ``.yaml`` or
+            ``.yml``, or is a file.
+
+    Raises:
+        ProfileError: There is no such name, or the profile is wrong; says everything wrong at once.
+        FileError: There is no such file, or it is not a device profile.
+    """
+    path = find(name_or_path, "device")
+    data = read_yaml(path, "device")
+    problems: list[str] = []
+    if isinstance(data.get("table"), str):
+        data["table"], problems = _read_table(path.parent / data["table"])
+    refuse(problems + _device_problems(data, str(path)))
+    return Device(**{key: tidy(key, value) for key, value in data.items()})
+
+
+def device_names() -> tuple[str, ...]:
+    """Names of the shipped devices, sorted."""
+    return tuple(sorted(path.stem for path in folder("device").glob("*.yaml")))
+
+
+def _read_table(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Seconds per layer of a CSV file, and what is wrong with it."""
+    try:
+        rows = read_csv(path, TABLE_HEADER)
+    except FileError as error:
+        return {}, [str(error)]
+    seconds: dict[str, Any] = {}
+    problems = []
+    for row in rows:
+        layer, text = row["layer"], row["seconds"]
+        if layer in seconds:
+            problems.append(f"{path}: layer {layer!r} must be listed once")
+        try:
+            seconds[layer] = float(text)
+        except (TypeError, ValueError):
+            problems.append(f"{path}: {layer}: seconds must be a number, got {text!r}")
+    return seconds, problems
+
+
+def _device_problems(data: Mapping[str, Any], where: str) -> list[str]:
+    model = data.get("model")
+    if not isinstance(model, str) or model not in _MODEL_KEYS:
+        every = set(CHECKS) - {"uplink_bps", "downlink_bps", "rtt_s"}
+        problems = check_keys(data, _ALWAYS, every, where=where)
+        if "model" in data:
+            hint = did_you_mean(str(model), _MODEL_KEYS)
+            problems.append(f"{where}: model: must be a latency model, got {model!r}{hint}")
+        return problems + value_problems(data, where)
+    required, optional = _MODEL_KEYS[model]
+    strange = set(data) & {field.name for field in fields(Device)}
+    strange -= _ALWAYS | _MAYBE | required | optional
+    problems = [f"{where}: {key}: is not used by model {model!r}" for key in sorted(strange)]
+    known = {key: value for key, value in data.items() if key not in strange}
+    problems += check_keys(known, _ALWAYS | required, _MAYBE | optional, where=where)
+    return problems + value_problems(known, where)

@@ -1,0 +1,68 @@
+"""A plan: where to cut, the width of every tensor on the edge, and what is predicted for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from autosplit.hardware.prediction import Prediction
+from autosplit.jpeg import InputCoding
+
+FLOAT_BITS = (16, 32)
+"""Widths of a tensor that a plan leaves as it is; it then has neither scale nor zero point."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A cut, a width per edge tensor and per crossing tensor, and what is predicted.
+
+    Attributes:
+        name: Unique in its run folder.
+        method: Search method that made it (``autosplit``, ``uniform8``, ``cloud16``, ...).
+        edge: Layers on the edge side, in topological order; empty for all-cloud.
+        weight_bits: Layer that stores a weight -> its width, for every stored edge weight.
+        activation_bits: Tensor -> its width, for the network's inputs and every edge layer;
+            of a crossing tensor also the width at which it is sent.
+        distortion: Sum over all edge weights and activations.
+        lower_bound: No plan with the same cut that keeps the same limits has less distortion.
+        edge_memory_bytes: Packed weights plus peak live activations.
+        crossing_bytes: Bytes sent to the cloud for one sample.
+        predictions: Link name -> seconds.
+        cloud_bits: Width of the cloud half's floats.
+        input_coding: How the network's input is sent if not packed to its width.
+    """
+
+    name: str
+    method: str
+    edge: tuple[str, ...]
+    weight_bits: Mapping[str, int]
+    activation_bits: Mapping[str, int]
+    distortion: float
+    lower_bound: float
+    edge_memory_bytes: int
+    crossing_bytes: int
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
+    cloud_bits: int = 16
+    input_coding: InputCoding | None = None
+
+    @property
+    def optimality_gap(self) -> float:
+        """How far above the proven lower bound the distortion is, relative; 0 is optimal."""
+        if self.distortion <= self.lower_bound:
+            return 0.0
+        return (self.distortion - self.lower_bound) / max(abs(self.distortion), 1e-300)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a finished plan was made of.
+
+    Attributes:
+        request: ``half_sha256`` of the plan as the search wrote it.
+        finishing: SHA-256 of how it was finished.
+        result: ``half_sha256`` of the finished plan, which an edit changes.
+    """
+
+    request: str
+    finishing: str
+    result: str
