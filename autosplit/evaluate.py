@@ -19,12 +19,12 @@ from autosplit.graph.graph import Cut
 from autosplit.graph.memory import packed_bytes
 from autosplit.images import Labels
 from autosplit.integers import IntegerWeight, lower
-from autosplit.jpeg import InputCoding, code
 from autosplit.pack import pack, unpack
 from autosplit.partition import Half, join, split
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer
 from autosplit.quantize.affine import dequantize, fake_quantize_, quantize, quantize_to_levels
+from autosplit.stats.jpeg import InputCoding, code
 
 Batches = Callable[[], Iterable[tuple[Tensor, Labels | None]]]
 """Gives the same (images, labels) batches each time it is called; labels may be None."""

@@ -32,7 +32,6 @@ from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import Link, load_link
 from autosplit.hardware.prediction import Prediction
 from autosplit.hardware.seconds import layer_s, predict
-from autosplit.jpeg import InputMeter
 from autosplit.options import (
     CollectOptions,
     LatencyOptions,
@@ -72,6 +71,7 @@ from autosplit.search.overrides import parse_override, pin
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.thin import thin
+from autosplit.stats.jpeg import InputMeter
 from autosplit.stats.stats import Stats
 from autosplit.stats.statsfile import STATS_FILES, read_stats, write_stats
 from autosplit.summary import fastest_first, headline, pick_all, pick_file, summarize

@@ -12,10 +12,10 @@ from autosplit.files import sha256_of
 from autosplit.graph.graph import Graph
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
-from autosplit.jpeg import InputCoding
 from autosplit.plan.plan import Plan
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
+from autosplit.stats.jpeg import InputCoding
 from autosplit.stats.stats import Distortion, Role
 from autosplit.sweepfile import REFERENCE
 

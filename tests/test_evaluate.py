@@ -15,11 +15,11 @@ from autosplit.capture import capture
 from autosplit.errors import DataError, PlanError
 from autosplit.evaluate import Reference, answers_of, deploy, evaluate, measure_float
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
-from autosplit.jpeg import InputCoding
 from autosplit.measure import measure
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer, quantizers
+from autosplit.stats.jpeg import InputCoding
 from tests.nets import Net
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from autosplit.errors import DataError
-from autosplit.jpeg import InputCoding, InputMeter, code, coding_from_dict, coding_to_dict
+from autosplit.stats.jpeg import InputCoding, InputMeter, code, coding_from_dict, coding_to_dict
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.5)
 

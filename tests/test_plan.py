@@ -14,11 +14,11 @@ from autosplit.errors import FileError, PlanError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
 from autosplit.hardware.prediction import Prediction
-from autosplit.jpeg import InputCoding
 from autosplit.plan.distiller import distiller_overrides
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile, read_plan, write_plan
 from autosplit.plan.quantizers import Quantizer, quantizers
+from autosplit.stats.jpeg import InputCoding
 from autosplit.stats.stats import Distortion, Stats, WeightGrid
 
 

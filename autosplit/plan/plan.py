@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from autosplit.hardware.prediction import Prediction
-from autosplit.jpeg import InputCoding
+from autosplit.stats.jpeg import InputCoding
 
 FLOAT_BITS = (16, 32)
 """Widths of a tensor that a plan leaves as it is; it then has neither scale nor zero point."""

@@ -19,11 +19,11 @@ from autosplit.files import check_keys, read_yaml, sha256_of, write_bytes, write
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.hardware.prediction import Prediction
-from autosplit.jpeg import InputCoding, coding_from_dict, coding_to_dict
 from autosplit.plan.checks import quantizer_problems, value_problems
 from autosplit.plan.codes import read_integers
 from autosplit.plan.plan import Origin, Plan
 from autosplit.plan.quantizers import Quantizer
+from autosplit.stats.jpeg import InputCoding, coding_from_dict, coding_to_dict
 
 _PLAN_KEYS = (
     "made_by name method model graph_sha256 edge weights activations distortion lower_bound "

@@ -14,7 +14,7 @@ from autosplit.graph.memory import edge_memory_bytes, packed_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
-from autosplit.jpeg import InputCoding
+from autosplit.stats.jpeg import InputCoding
 from autosplit.stats.stats import Distortion, Role
 
 

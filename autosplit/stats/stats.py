@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from autosplit.jpeg import InputCoding
+from autosplit.stats.jpeg import InputCoding
 
 Role = Literal["weight", "activation"]
 

@@ -21,13 +21,13 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import WIDTHS
 from autosplit.hardware.seconds import layer_s, predict
-from autosplit.jpeg import InputCoding
 from autosplit.search import baselines
 from autosplit.search.baselines import cloud8, cloud_jpeg, dads, edge_float, neurosurgeon, qdmp
 from autosplit.search.methods import METHODS
 from autosplit.search.original import autosplit2021
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
+from autosplit.stats.jpeg import InputCoding
 
 MINE = {
     "edge-float": edge_float,

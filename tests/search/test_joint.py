@@ -9,7 +9,6 @@ from graphs import CLOUD, EDGE, LINKS, chain, distortions, falling, random_graph
 from autosplit.errors import DataError, InfeasibleError, PlanError
 from autosplit.graph.memory import edge_memory_bytes, packed_bytes
 from autosplit.hardware.seconds import cloud_s, layer_s, predict, transfer_s
-from autosplit.jpeg import InputCoding
 from autosplit.search import joint_labels, joint_milp
 from autosplit.search.ideals import useful
 from autosplit.search.joint import front, least_distortion, least_latency
@@ -19,6 +18,7 @@ from autosplit.search.joint_pool import Picked, PoolCosts
 from autosplit.search.methods import METHODS
 from autosplit.search.problem import Problem
 from autosplit.search.seconds import EdgeSeconds
+from autosplit.stats.jpeg import InputCoding
 
 WIDTHS = (2, 4, 8)
 NARROW_WINS = replace(EDGE, bandwidth_bytes_per_s=20.0)
