@@ -641,7 +641,7 @@ def _overrides(pins: list[str] | None, request: Path | None) -> tuple[str, ...] 
     """Pins of a request file, then those of the command line; None where there are neither."""
     if not pins and request is None:
         return None
-    from autosplit.search.overrides import read_request
+    from autosplit.search.pins import read_request
 
     return (*(() if request is None else read_request(request)), *(pins or ()))
 

@@ -63,13 +63,13 @@ from autosplit.runfolder import (
     resolve,
     write_stamp,
 )
-from autosplit.search.ideals import Cuts, latency_floor, useful
-from autosplit.search.joint_limits import Limits
-from autosplit.search.limited import ANSWER, Targets, limited
+from autosplit.search.cuts.ideals import Cuts, latency_floor, useful
+from autosplit.search.limits import ANSWER, Targets, limited
 from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, OURS, search, search_pinned
-from autosplit.search.overrides import parse_override, pin
 from autosplit.search.pareto import pareto
+from autosplit.search.pins import parse_override, pin
 from autosplit.search.problem import Problem
+from autosplit.search.questions.limits import Limits
 from autosplit.search.thin import thin
 from autosplit.stats.jpeg import InputMeter
 from autosplit.stats.stats import Stats

@@ -34,9 +34,9 @@ from autosplit.models import load_model
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
 from autosplit.recover import recover
-from autosplit.search.division import FIRST_SHARES
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem, table
+from autosplit.search.widths.division import FIRST_SHARES
 from autosplit.sensitivity import sensitivity
 from autosplit.stats.stats import Stats
 

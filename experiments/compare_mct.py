@@ -31,7 +31,7 @@ from autosplit.measure import measure_weights
 from autosplit.operators import kind_of
 from autosplit.quantize.affine import fake_quantize
 from autosplit.replay import Run, Wiring
-from autosplit.search.allocate import allocate
+from autosplit.search.knapsack.allocate import allocate
 from autosplit.sensitivity import sensitivity
 from autosplit.stats.stats import Stats
 

@@ -32,7 +32,7 @@ from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
 from autosplit.recover import recover
 from autosplit.scoring import batches_of, judge_of
-from autosplit.search.allocate import allocate
+from autosplit.search.knapsack.allocate import allocate
 from autosplit.sensitivity import sensitivity
 from autosplit.stats.stats import Stats
 

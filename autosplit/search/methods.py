@@ -8,10 +8,10 @@ from autosplit.errors import InfeasibleError, PlanError, did_you_mean
 from autosplit.grid.grid import WIDTHS
 from autosplit.plan.plan import Plan
 from autosplit.search import baselines
-from autosplit.search.original import autosplit2021
-from autosplit.search.ours import autosplit
-from autosplit.search.overrides import keeps
-from autosplit.search.price import price
+from autosplit.search.autosplit import autosplit
+from autosplit.search.baselines.original import autosplit2021
+from autosplit.search.cost import price
+from autosplit.search.pins import keeps
 from autosplit.search.problem import Problem
 
 Method = Callable[[Problem], list[Plan]]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from autosplit.plan.plan import Plan
+from autosplit.search.knapsack.relaxation import Floats
 from autosplit.search.pareto import pareto
-from autosplit.search.relaxation import Floats
 
 _ROUNDING = 1e-9
 

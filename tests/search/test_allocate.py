@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from autosplit.errors import InfeasibleError
 from autosplit.search import prefixes, states
-from autosplit.search.allocate import allocate, allocate_all
+from autosplit.search.knapsack.allocate import allocate, allocate_all
 
 ROWS_RESNET50 = (
     [9408]

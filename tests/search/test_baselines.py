@@ -22,9 +22,16 @@ from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import WIDTHS
 from autosplit.hardware.seconds import layer_s, predict
 from autosplit.search import baselines
-from autosplit.search.baselines import cloud8, cloud_jpeg, dads, edge_float, neurosurgeon, qdmp
+from autosplit.search.baselines.literature import (
+    cloud8,
+    cloud_jpeg,
+    dads,
+    edge_float,
+    neurosurgeon,
+    qdmp,
+)
+from autosplit.search.baselines.original import autosplit2021
 from autosplit.search.methods import METHODS
-from autosplit.search.original import autosplit2021
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.stats.jpeg import InputCoding

@@ -1,6 +1,6 @@
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
-from autosplit.search.cuts import prefixes
+from autosplit.search.cuts.prefixes import prefixes
 
 
 def test_every_prefix_is_a_cut_from_all_cloud_to_all_edge():

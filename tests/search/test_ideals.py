@@ -7,7 +7,7 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
 from autosplit.graph.memory import peak_bytes
 from autosplit.hardware.seconds import predict
-from autosplit.search.ideals import ideals, latency_floor, orders, reordered, useful
+from autosplit.search.cuts.ideals import ideals, latency_floor, orders, reordered, useful
 from autosplit.search.problem import Problem
 
 

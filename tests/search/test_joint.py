@@ -10,14 +10,14 @@ from autosplit.errors import DataError, InfeasibleError, PlanError
 from autosplit.graph.memory import edge_memory_bytes, packed_bytes
 from autosplit.hardware.seconds import cloud_s, layer_s, predict, transfer_s
 from autosplit.search import joint_labels, joint_milp
-from autosplit.search.ideals import useful
-from autosplit.search.joint import front, least_distortion, least_latency
-from autosplit.search.joint_front import integer_front
-from autosplit.search.joint_limits import Limits
-from autosplit.search.joint_pool import Picked, PoolCosts
+from autosplit.search.cuts.ideals import useful
+from autosplit.search.front.front import integer_front
 from autosplit.search.methods import METHODS
 from autosplit.search.problem import Problem
-from autosplit.search.seconds import EdgeSeconds
+from autosplit.search.questions.limits import Limits
+from autosplit.search.questions.questions import front, least_distortion, least_latency
+from autosplit.search.widths.edge_seconds import EdgeSeconds
+from autosplit.search.widths.pool import Picked, PoolCosts
 from autosplit.stats.jpeg import InputCoding
 
 WIDTHS = (2, 4, 8)

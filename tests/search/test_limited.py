@@ -12,10 +12,10 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm, Layer
 from autosplit.hardware.seconds import predict
 from autosplit.search import joint_milp
-from autosplit.search.ideals import latency_floor, useful
-from autosplit.search.joint_limits import Limits
-from autosplit.search.limited import Targets, bit_operations, limited
+from autosplit.search.cuts.ideals import latency_floor, useful
+from autosplit.search.limits import Targets, bit_operations, limited
 from autosplit.search.methods import search
+from autosplit.search.questions.limits import Limits
 
 METHODS = ["autosplit", "uniform2", "uniform4", "uniform8", "cloud16"]
 

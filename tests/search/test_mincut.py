@@ -10,9 +10,9 @@ from autosplit.errors import InfeasibleError
 from autosplit.graph.graph import Graph
 from autosplit.hardware.seconds import layer_s, predict
 from autosplit.search import mincut
-from autosplit.search.baselines import charges
-from autosplit.search.cuts import prefixes
-from autosplit.search.mincut import Charges, cut_vertices, min_cut, min_cut_between
+from autosplit.search.baselines.literature import charges
+from autosplit.search.cuts.mincut import Charges, cut_vertices, min_cut, min_cut_between
+from autosplit.search.cuts.prefixes import prefixes
 
 CUTTERS = pytest.mark.parametrize("cutter", [min_cut, min_cut_between])
 

@@ -9,7 +9,7 @@ from graphs import CLOUD, EDGE, LINKS, chain, distortions, falling, layer, rando
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes, peak_bytes
 from autosplit.search import original
-from autosplit.search.original import autosplit2021, candidate_cuts, priced
+from autosplit.search.baselines.original import autosplit2021, candidate_cuts, priced
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem, table
 

@@ -8,7 +8,7 @@ from graphs import CLOUD, EDGE, LINKS, chain, distortions
 
 from autosplit.errors import FileError, PlanError
 from autosplit.search.methods import OURS, search, search_pinned
-from autosplit.search.overrides import Override, parse_override, pin, read_request
+from autosplit.search.pins import Override, parse_override, pin, read_request
 from autosplit.search.problem import Problem
 
 

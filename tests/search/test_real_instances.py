@@ -11,7 +11,7 @@ from torch import nn
 
 from autosplit.models import load_model
 from autosplit.quantize.weight_grids import weight_grids
-from autosplit.search.allocate import allocate, allocate_all
+from autosplit.search.knapsack.allocate import allocate, allocate_all
 
 WIDTHS = (2, 3, 4, 5, 6, 7, 8)
 BUDGETS = 20

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autosplit.search.relaxation import Floats, Indices, Instance, Ints
+from autosplit.search.knapsack.relaxation import Floats, Indices, Instance, Ints
 
 MOST_STATES = 2**18
 """Partial solutions followed at a time; more take minutes."""

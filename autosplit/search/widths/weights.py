@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.graph.layer import FIXED_BITS
-from autosplit.search.allocate import Allocation, allocate_all
+from autosplit.search.knapsack.allocate import Allocation, allocate_all
+from autosplit.search.knapsack.relaxation import Floats, Ints
 from autosplit.search.problem import Problem, table
-from autosplit.search.relaxation import Floats, Ints
 
 Indices = npt.NDArray[np.intp]
 

@@ -11,13 +11,13 @@ from typing import Protocol
 import numpy as np
 
 from autosplit.hardware.seconds import layer_s, transfer_s
-from autosplit.search.activations import Live, live
-from autosplit.search.cuts import prefixes
+from autosplit.search.cuts.prefixes import prefixes
+from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
-from autosplit.search.relaxation import Floats, Indices, Ints
-from autosplit.search.seconds import EdgeSeconds
-from autosplit.search.weights import Stored, stored
+from autosplit.search.widths.activations import Live, live
+from autosplit.search.widths.edge_seconds import EdgeSeconds
+from autosplit.search.widths.weights import Stored, stored
 
 
 class Choices(Protocol):

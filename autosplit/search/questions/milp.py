@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from autosplit.search.joint_pool import Picked, PoolCosts
-from autosplit.search.relaxation import Floats, Ints
+from autosplit.search.knapsack.relaxation import Floats, Ints
+from autosplit.search.widths.pool import Picked, PoolCosts
 
 NODES = 500
 """Nodes that HiGHS may branch on for one cut; more rarely close what is left."""

@@ -17,8 +17,8 @@ from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import packed_bytes
 from autosplit.grid.grid import WIDTHS
 from autosplit.hardware.seconds import layer_s
-from autosplit.search.cuts import prefixes
-from autosplit.search.mincut import Charges, min_cut
+from autosplit.search.cuts.mincut import Charges, min_cut
+from autosplit.search.cuts.prefixes import prefixes
 from autosplit.search.problem import Problem
 
 MOST = 4096

@@ -23,17 +23,17 @@ from autosplit.graph.graph import Cut
 from autosplit.hardware.link import Link
 from autosplit.plan.plan import Plan
 from autosplit.search import joint_milp
-from autosplit.search.ideals import orders, reordered
-from autosplit.search.joint_front import (
+from autosplit.search.cost import price
+from autosplit.search.cuts.ideals import orders, reordered
+from autosplit.search.front.front import (
     METHOD,
     integer_front,
 )
-from autosplit.search.joint_limits import Limits, limited_rows, used
-from autosplit.search.joint_pool import Pool
-from autosplit.search.joint_sides import Side, list_sides
-from autosplit.search.price import price
+from autosplit.search.knapsack.relaxation import ROUNDING, Floats
 from autosplit.search.problem import Problem
-from autosplit.search.relaxation import ROUNDING, Floats
+from autosplit.search.questions.limits import Limits, limited_rows, used
+from autosplit.search.questions.orders import Side, list_sides
+from autosplit.search.widths.pool import Pool
 
 _SOLVES = 12
 """Programs of one cut at most; each cuts off what rounding let through."""

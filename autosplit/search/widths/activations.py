@@ -26,8 +26,8 @@ import numpy.typing as npt
 
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import packed_bytes
+from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
 from autosplit.search.problem import Problem, table
-from autosplit.search.relaxation import Floats, Indices, Ints
 
 Crowded = Literal["tie", "relax"]
 _MOST_CELLS = 2**20

@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import InfeasibleError
-from autosplit.search.prefixes import solve_prefixes
-from autosplit.search.relaxation import (
+from autosplit.search.knapsack.prefixes import solve_prefixes
+from autosplit.search.knapsack.relaxation import (
     ROUNDING,
     Floats,
     Indices,
@@ -33,7 +33,7 @@ from autosplit.search.relaxation import (
     checked,
     relax,
 )
-from autosplit.search.states import States, extended, share, start, traced
+from autosplit.search.knapsack.states import States, extended, share, start, traced
 
 _POLISHES = 64
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autosplit.search.joint_milp import Model, place_of
-from autosplit.search.joint_pool import Pool, PoolCosts
-from autosplit.search.relaxation import Floats
+from autosplit.search.knapsack.relaxation import Floats
+from autosplit.search.questions.milp import Model, place_of
+from autosplit.search.widths.pool import Pool, PoolCosts
 
 
 @dataclass(frozen=True)

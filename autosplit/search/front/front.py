@@ -14,15 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from autosplit.plan.plan import Plan
-from autosplit.search.division import Halves, divide
-from autosplit.search.joint_labels import enumerate_prefixes
-from autosplit.search.joint_pool import Pool, PoolCosts
-from autosplit.search.joint_priced import Priced, ladder, solve_priced
+from autosplit.search.cost import price
+from autosplit.search.front.enumerate import enumerate_prefixes
+from autosplit.search.front.lagrangian import Priced, ladder, solve_priced
+from autosplit.search.knapsack.relaxation import Indices, Ints
 from autosplit.search.pareto import pareto
-from autosplit.search.price import price
 from autosplit.search.problem import Problem
-from autosplit.search.relaxation import Indices, Ints
-from autosplit.search.seconds import EdgeSeconds
+from autosplit.search.widths.division import Halves, divide
+from autosplit.search.widths.edge_seconds import EdgeSeconds
+from autosplit.search.widths.pool import Pool, PoolCosts
 
 METHOD = "autosplit"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from autosplit.plan.plan import Plan
 from autosplit.search import baselines
-from autosplit.search.joint_front import METHOD, integer_front
+from autosplit.search.front.front import METHOD, integer_front
 from autosplit.search.problem import Problem
 
 

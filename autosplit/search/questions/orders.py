@@ -9,12 +9,12 @@ import numpy as np
 
 from autosplit.graph.graph import Cut
 from autosplit.hardware.link import Link
-from autosplit.search.ideals import orders, reordered
-from autosplit.search.joint_front import Proofs, candidates
-from autosplit.search.joint_pool import Pool, PoolCosts
+from autosplit.search.cuts.ideals import orders, reordered
+from autosplit.search.front.front import Proofs, candidates
+from autosplit.search.knapsack.relaxation import Floats
 from autosplit.search.problem import Problem
-from autosplit.search.relaxation import Floats
-from autosplit.search.seconds import EdgeSeconds
+from autosplit.search.widths.edge_seconds import EdgeSeconds
+from autosplit.search.widths.pool import Pool, PoolCosts
 
 
 @dataclass(frozen=True)

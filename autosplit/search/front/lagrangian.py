@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autosplit.search.activations import Crowded, Live, Sweep, live
-from autosplit.search.division import bounds_below, least_within
+from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
-from autosplit.search.relaxation import Floats, Indices, Ints
-from autosplit.search.seconds import EdgeSeconds
-from autosplit.search.weights import solve, stored
+from autosplit.search.widths.activations import Crowded, Live, Sweep, live
+from autosplit.search.widths.division import bounds_below, least_within
+from autosplit.search.widths.edge_seconds import EdgeSeconds
+from autosplit.search.widths.weights import solve, stored
 
 SHARES = 16
 """Shares of the memory tried, besides those where a cut's own limits lie."""

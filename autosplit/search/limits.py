@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from autosplit.errors import InfeasibleError
 from autosplit.graph.graph import Cut
 from autosplit.plan.plan import Plan
-from autosplit.search.joint import Answer, least_distortion, least_latency
-from autosplit.search.joint_front import METHOD
-from autosplit.search.joint_limits import Limits
+from autosplit.search.front.front import METHOD
 from autosplit.search.problem import Problem
+from autosplit.search.questions.limits import Limits
+from autosplit.search.questions.questions import Answer, least_distortion, least_latency
 
 ANSWER = "limit-"
 """What the names of plans that answer the question for a link begin with."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autosplit.search.activations import Live, Sweep, Table, live
+from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
-from autosplit.search.relaxation import Floats, Indices, Ints
-from autosplit.search.weights import Weights, solve, stored
+from autosplit.search.widths.activations import Live, Sweep, Table, live
+from autosplit.search.widths.weights import Weights, solve, stored
 
 FIRST_SHARES = 64
 """Shares tried at first, besides those where a cut's own limits lie."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autosplit.search.joint_pool import Picked, PoolCosts
-from autosplit.search.relaxation import Floats, Indices, Ints
+from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
+from autosplit.search.widths.pool import Picked, PoolCosts
 
 MOST_LABELS = 4096
 """Labels kept after a layer; more end the pass."""

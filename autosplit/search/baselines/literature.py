@@ -21,9 +21,9 @@ from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
 from autosplit.hardware.seconds import ANSWER_BITS, layer_s
 from autosplit.plan.plan import Plan
-from autosplit.search.mincut import Charges, min_cut, min_cut_between
+from autosplit.search.cost import price
+from autosplit.search.cuts.mincut import Charges, min_cut, min_cut_between
 from autosplit.search.pareto import pareto
-from autosplit.search.price import price
 from autosplit.search.problem import Problem
 from autosplit.stats.stats import Role
 

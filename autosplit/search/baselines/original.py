@@ -20,11 +20,11 @@ import numpy as np
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import crossing_bytes, packed_bytes, peak_bytes
 from autosplit.plan.plan import Plan
-from autosplit.search.baselines import least, unbeaten
-from autosplit.search.cuts import prefixes
-from autosplit.search.price import price
+from autosplit.search.baselines.literature import least, unbeaten
+from autosplit.search.cost import price
+from autosplit.search.cuts.prefixes import prefixes
+from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
 from autosplit.search.problem import Problem, table
-from autosplit.search.relaxation import Floats, Indices, Ints
 
 METHOD = "autosplit2021"
 AVERAGE_BITS = (2, 4, 6, 8)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autosplit.search.relaxation import ROUNDING, Floats, Indices, Instance, Ints, bound
-from autosplit.search.states import MOST_STATES, States, extended, start
+from autosplit.search.knapsack.relaxation import ROUNDING, Floats, Indices, Instance, Ints, bound
+from autosplit.search.knapsack.states import MOST_STATES, States, extended, start
 
 _FIRST_STATES = 400
 """Partial solutions that the first pass follows."""
