@@ -16,10 +16,11 @@ from PIL import Image
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from autosplit.capture import Program, capture
+from autosplit.capture.capture import capture
+from autosplit.capture.equalize import equalize
+from autosplit.capture.program import Program
 from autosplit.data import SUFFIXES
 from autosplit.drawing import BOTH, FIRST, SECOND, draw_boxes, side_by_side
-from autosplit.equalize import equalize
 from autosplit.errors import DataError, ModelError
 from autosplit.evaluate import Deployed, deploy
 from autosplit.files import write_csv

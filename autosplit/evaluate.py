@@ -13,7 +13,7 @@ import torch
 from scipy.stats import binomtest
 from torch import Tensor, fx
 
-from autosplit.capture import Program
+from autosplit.capture.program import Program
 from autosplit.errors import DataError, PlanError
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import packed_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from autosplit.capture import Program
+from autosplit.capture.program import Program
 from autosplit.effort import Finishing
 from autosplit.lapq import clip_jointly
 from autosplit.plan.planfile import PlanFile

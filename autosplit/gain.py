@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from autosplit.capture import Program
-from autosplit.columns import gather, is_plain, positions_wanted
-from autosplit.operators import arguments
-from autosplit.replay import Run, Wiring
+from autosplit.capture.im2col import gather, is_plain, positions_wanted
+from autosplit.capture.operators import arguments
+from autosplit.capture.program import Program
+from autosplit.capture.replay import Run, Wiring
 from autosplit.rounding import Grid, damped, output_error, round_by_moment
 from autosplit.stats.stats import Role, WeightGrid
 

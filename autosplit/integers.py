@@ -35,7 +35,7 @@ import torch
 from torch import Tensor, fx
 from torch.backends import nnpack
 
-from autosplit.operators import (
+from autosplit.capture.operators import (
     arguments,
     holds_tensor,
     is_call,

@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from autosplit.answers import change
-from autosplit.capture import Program
+from autosplit.capture.program import Program
 from autosplit.evaluate import deploy
 from autosplit.measure import answers
 from autosplit.plan.planfile import PlanFile

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from autosplit.capture import Program
+from autosplit.capture.program import Program
 from autosplit.errors import DataError
 from autosplit.graph.layer import Layer
 from autosplit.grid.clipping import Observed, check_rule, clip

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from autosplit.capture import Program
+from autosplit.capture.operators import base_of, holds_tensor
+from autosplit.capture.program import Program
 from autosplit.errors import PlanError
 from autosplit.graph.graph import Cut
-from autosplit.operators import base_of, holds_tensor
 
 Insert = Callable[[fx.Graph, fx.Node, str], fx.Node]
 """Given the new graph, a node and the tensor it writes, the node that readers should read."""

@@ -18,17 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from autosplit.capture import Program
-from autosplit.columns import gather, is_plain, positions_wanted
+from autosplit.capture.im2col import gather, is_plain, positions_wanted
+from autosplit.capture.operators import arguments, is_call, weight_argument
+from autosplit.capture.program import Program
+from autosplit.capture.replay import Wiring
 from autosplit.effort import EFFORTS, Recovery
 from autosplit.errors import DataError, PlanError
 from autosplit.learned import Example, learn_rounding
 from autosplit.matching import round_to_match, toward
-from autosplit.operators import arguments, is_call, weight_argument
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer
 from autosplit.quantize.affine import fake_quantize
-from autosplit.replay import Wiring
 from autosplit.rounding import Grid, near_one
 
 Batch = Tensor | Sequence[Tensor]

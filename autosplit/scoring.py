@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from torch import Tensor
 
 from autosplit.boxscore import BoxReader, BoxRecord
-from autosplit.capture import Program
+from autosplit.capture.program import Program
 from autosplit.data import DataSet
 from autosplit.errors import DataError
 from autosplit.evaluate import Batches, answer, answers_of, deploy, float_outputs

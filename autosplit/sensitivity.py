@@ -25,13 +25,13 @@ import torch
 from torch import Tensor, fx
 
 from autosplit.answers import change, label_loss, probes
-from autosplit.capture import Program
+from autosplit.capture.operators import kind_of
+from autosplit.capture.program import Program
+from autosplit.capture.replay import Run, Wiring
 from autosplit.errors import StageError, did_you_mean
 from autosplit.gain import Gains, coarse_of
 from autosplit.grid.grid import grid_from_range
-from autosplit.operators import kind_of
 from autosplit.quantize.affine import fake_quantize
-from autosplit.replay import Run, Wiring
 from autosplit.stats.stats import Role, Stats
 
 Batch = Tensor | Sequence[Tensor]

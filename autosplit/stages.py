@@ -80,7 +80,7 @@ from autosplit.task import FLOAT, write_scores
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from autosplit.capture import Program
+    from autosplit.capture.program import Program
     from autosplit.models import Model
     from autosplit.scoring import Ledger, Trials
 
@@ -760,8 +760,8 @@ def _input_meter(model: Model, options: StatsOptions) -> InputMeter | None:
 
 
 def _capture(model: Model, *, equalized: bool) -> Program:
-    from autosplit.capture import capture
-    from autosplit.equalize import equalize
+    from autosplit.capture.capture import capture
+    from autosplit.capture.equalize import equalize
 
     program = capture(model.program or model.module, (model.example_input,), model.name)
     return equalize(program) if equalized else program

@@ -21,7 +21,8 @@ import torch
 import torchvision
 from torch import Tensor
 
-from autosplit.capture import Program, capture
+from autosplit.capture.capture import capture
+from autosplit.capture.program import Program
 from autosplit.data import load_data
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import evaluate, measure_float

@@ -18,7 +18,7 @@ from bench import LINKS, Setting, report
 from torch import Tensor
 
 from autosplit.boxscore import LEAST_SCORE
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.data import load_data
 from autosplit.evaluate import deploy
 from autosplit.graph.graph import Graph

@@ -25,12 +25,13 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from autosplit.capture import Program, capture
+from autosplit.capture.capture import capture
+from autosplit.capture.operators import kind_of
+from autosplit.capture.program import Program
+from autosplit.capture.replay import Run, Wiring
 from autosplit.graph.memory import packed_bytes
 from autosplit.measure import measure_weights
-from autosplit.operators import kind_of
 from autosplit.quantize.affine import fake_quantize
-from autosplit.replay import Run, Wiring
 from autosplit.search.knapsack.allocate import allocate
 from autosplit.sensitivity import sensitivity
 from autosplit.stats.stats import Stats

@@ -12,7 +12,8 @@ import torch
 from scenes_bits import make_plan, weight_widths
 from torch import Tensor, nn
 
-from autosplit.capture import Program, capture
+from autosplit.capture.capture import capture
+from autosplit.capture.program import Program
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import answer, deploy
 from autosplit.measure import measure

@@ -18,10 +18,11 @@ from scenes_bits import make_plan
 from torch import Tensor
 
 from autosplit.answers import change
-from autosplit.capture import Program, capture
+from autosplit.capture.capture import capture
+from autosplit.capture.equalize import equalize
+from autosplit.capture.program import Program
 from autosplit.data import load_data
 from autosplit.effort import finishing_of
-from autosplit.equalize import equalize
 from autosplit.evaluate import deploy
 from autosplit.finishing import finish
 from autosplit.measure import measure

@@ -26,7 +26,8 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from autosplit.answers import change
-from autosplit.capture import Program, capture
+from autosplit.capture.capture import capture
+from autosplit.capture.program import Program
 from autosplit.data import load_data
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import Deployed, deploy

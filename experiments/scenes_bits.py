@@ -18,7 +18,8 @@ import torch
 import typer
 from torch import Tensor
 
-from autosplit.capture import Program, capture
+from autosplit.capture.capture import capture
+from autosplit.capture.program import Program
 from autosplit.data import load_data
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import answer, deploy

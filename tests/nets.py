@@ -7,7 +7,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from autosplit.capture import Program, capture
+from autosplit.capture.capture import capture
+from autosplit.capture.program import Program
 
 REQUIRED = (
     "resnet18 resnet50 resnext50_32x4d googlenet mobilenet_v2 mnasnet1_0 densenet121 "

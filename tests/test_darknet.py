@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.detectors import DARKNET
 from autosplit.errors import ModelError
 from autosplit.networks.darknet import build_darknet, load_darknet

@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from autosplit import stages
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.detectors import Backbone
 from autosplit.errors import ModelError
 from autosplit.evaluate import deploy

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from autosplit.capture import capture
-from autosplit.equalize import equalize, pairs
+from autosplit.capture.capture import capture
+from autosplit.capture.equalize import equalize, pairs
 from autosplit.errors import PlanError
 from autosplit.evaluate import deploy
 from tests.nets import Net

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.errors import DataError, PlanError
 from autosplit.evaluate import Reference, answers_of, deploy, evaluate, measure_float
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes

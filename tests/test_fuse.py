@@ -4,10 +4,10 @@ import torch.nn.functional as F
 from nets import Net, TwoInputs, batch_norm, fused, relative_error
 from torch import nn
 
-from autosplit.capture import capture
-from autosplit.fuse import fold_values
+from autosplit.capture.capture import capture
+from autosplit.capture.constants import fold_values
+from autosplit.capture.operators import ACTIVATIONS, KINDS, MOVEMENT
 from autosplit.hardware.operations import VECTOR_KINDS
-from autosplit.operators import ACTIVATIONS, KINDS, MOVEMENT
 
 IMAGE = (1, 4, 6, 6)
 

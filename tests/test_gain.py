@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
+from autosplit.capture.replay import Run, Wiring
 from autosplit.gain import Gains
 from autosplit.measure import measure
-from autosplit.replay import Run, Wiring
 from autosplit.rounding import Grid, damped, output_error, round_by_moment
 from tests.nets import Net
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.evaluate import deploy
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.integers import (

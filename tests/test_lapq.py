@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from autosplit.answers import change
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.effort import EFFORTS, Finishing
 from autosplit.evaluate import deploy
 from autosplit.finishing import finish

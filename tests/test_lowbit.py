@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 from yaml import safe_load
 
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.images import Photos
 from autosplit.measure import measure_weights
 from autosplit.preprocess import Preprocess

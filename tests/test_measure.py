@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from autosplit import measure as measure_module
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.errors import DataError, PlanError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer

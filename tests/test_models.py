@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.transforms import v2
 
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.data import load_data
 from autosplit.errors import AutoSplitError, MissingExtraError, ModelError
 from autosplit.models import load_model

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from nets import REQUIRED, Net, TwoInputs, captured, relative_error
 from torch import nn
 
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.errors import PlanError
 from autosplit.partition import join, split
 

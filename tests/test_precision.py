@@ -8,7 +8,7 @@ from nets import Net, batch_norm, fused, relative_error
 from torch import nn
 from torch.nn.functional import softmax
 
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.errors import CaptureError
 
 TYPES = [torch.float16, torch.bfloat16, torch.float64]

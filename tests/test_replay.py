@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from autosplit.capture import capture
-from autosplit.replay import Run, Wiring
+from autosplit.capture.capture import capture
+from autosplit.capture.replay import Run, Wiring
 from tests.nets import Net
 
 IMAGES = torch.randn(3, 2, 6, 6, generator=torch.Generator().manual_seed(0))

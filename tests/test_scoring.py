@@ -8,7 +8,7 @@ import torch
 
 from autosplit import scoring
 from autosplit.boxscore import BoxRecord
-from autosplit.capture import Program
+from autosplit.capture.program import Program
 from autosplit.coco import Truth
 from autosplit.errors import DataError
 from autosplit.networks.yolo_decode import YoloHead

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from autosplit import sensitivity as module
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.errors import StageError
 from autosplit.grid.grid import grid_from_range
 from autosplit.measure import measure

@@ -6,7 +6,7 @@ import pytest
 import torch
 from nets import relative_error
 
-from autosplit.capture import capture
+from autosplit.capture.capture import capture
 from autosplit.detectors import DARKNET
 from autosplit.evaluate import deploy
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes

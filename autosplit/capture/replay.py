@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from autosplit.capture import Program
-from autosplit.operators import weight_argument
+from autosplit.capture.operators import weight_argument
+from autosplit.capture.program import Program
 
 
 @dataclass(frozen=True)

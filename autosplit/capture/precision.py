@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_aggregate
 
+from autosplit.capture.constants import Attributes
+from autosplit.capture.operators import arguments, is_call, source_line, tensor_arguments
 from autosplit.errors import CaptureError
-from autosplit.fuse import Attributes
-from autosplit.operators import arguments, is_call, source_line, tensor_arguments
 
 CASTS = ("to", "_to_copy", "type_as")
 

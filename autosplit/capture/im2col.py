@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, fx
 
-from autosplit.operators import arguments, is_call
+from autosplit.capture.operators import arguments, is_call
 
 POSITIONS_PER_INPUT = 8
 """Positions that a moment is taken over, for each input of a dot product."""

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from autosplit.capture.operators import operator_name, source_line
 from autosplit.errors import CaptureError
 from autosplit.graph.layer import Shape
-from autosplit.operators import operator_name, source_line
 
 Inputs = tuple[Tensor, ...]
 TOLERANCE = 1e-4

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, fx
 
-from autosplit.capture import Program, Trained
-from autosplit.operators import arguments, is_call
+from autosplit.capture.operators import arguments, is_call
+from autosplit.capture.program import Program, Trained
 
 ROUNDS = 20
 """Passes over all pairs, at most; each pair changes what its neighbours see."""

@@ -17,9 +17,7 @@ from typing import Any
 
 from torch import fx
 
-from autosplit.fuse import producer_of
-from autosplit.graph.layer import Gemm, Layer, Shape
-from autosplit.operators import (
+from autosplit.capture.operators import (
     arguments,
     base_of,
     holds_tensor,
@@ -31,6 +29,8 @@ from autosplit.operators import (
     tensor_arguments,
     weight_argument,
 )
+from autosplit.capture.rewrites import producer_of
+from autosplit.graph.layer import Gemm, Layer, Shape
 
 
 @dataclass

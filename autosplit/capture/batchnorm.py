@@ -1,0 +1,86 @@
+"""A batch norm folds into the convolution or linear layer that it alone reads."""
+
+from __future__ import annotations
+
+from operator import getitem
+
+from torch import fx
+
+from autosplit.capture.constants import Attributes, add_attribute, fold_values
+from autosplit.capture.operators import BATCH_NORMS, FOLDABLE, arguments, is_call, output_axis
+
+
+def mark_batch_norms(graph: fx.Graph, attributes: Attributes) -> None:
+    """Note in ``meta`` the deviation that the output of a batch norm has on training data.
+
+    Per channel that is |gamma| sqrt(v / (v + eps)).  Statistics of mean 0 and variance 1 throughout
+    were never trained.
+    """
+    for node in graph.nodes:
+        if not is_call(node, *BATCH_NORMS):
+            continue
+        norm = arguments(node)
+        parameters = [norm[name] for name in ("running_mean", "running_var", "weight")]
+        if any(p is not None and p.op != "get_attr" for p in parameters):
+            continue
+        mean, variance, gamma = (
+            None if p is None else attributes[str(p.target)] for p in parameters
+        )
+        if mean is None or variance is None or ((mean == 0) & (variance == 1)).all():
+            continue
+        deviation = (variance / (variance + norm["eps"])).sqrt()
+        node.meta["deviation"] = deviation if gamma is None else deviation * gamma.abs()
+
+
+def fold_batch_norm(graph: fx.Graph, attributes: Attributes) -> None:
+    """Fold a batch norm into the convolution or linear layer it alone reads.
+
+    W' = W * g / sqrt(v + eps) per output channel and b' = (b - m) * g / sqrt(v + eps) + beta
+    (Jacob et al. 2018, section 3.2).  A norm that cannot be folded stays a layer of its own.
+    A weight that several convolutions share is folded once per distinct norm.
+    """
+    made: dict[tuple[str, ...], tuple[str, str]] = {}
+    for node in list(graph.nodes):
+        parameters = _foldable(node)
+        if parameters is None:
+            continue
+        producer, eps = node.args[0], arguments(node)["eps"]
+        key = (*(str(p and p.target) for p in parameters), str(eps))
+        if key not in made:
+            values = [None if p is None else attributes[str(p.target)] for p in parameters]
+            weight, bias = fold_values(values, eps, output_axis(producer))
+            stem = key[0].removesuffix("weight")
+            made[key] = (
+                add_attribute(attributes, f"{stem}weight_folded", weight),
+                add_attribute(attributes, f"{stem}bias_folded", bias),
+            )
+        with graph.inserting_before(producer):
+            new = [graph.get_attr(target) for target in made[key]]
+        for constant, target in zip(new, made[key], strict=True):
+            constant.meta = {**producer.meta, "val": attributes[target]}
+        producer.kwargs = {**arguments(producer), "weight": new[0], "bias": new[1]}
+        producer.args = ()
+        if "deviation" in node.meta:
+            producer.meta["deviation"] = node.meta["deviation"]
+        for use in [user for user in node.users if user.target is getitem] or [node]:
+            use.replace_all_uses_with(producer)
+            graph.erase_node(use)
+    graph.eliminate_dead_code()
+
+
+def _foldable(node: fx.Node) -> list[fx.Node | None] | None:
+    """Weight, bias, mean, variance, gamma and beta if this batch norm can be folded, else None."""
+    if not is_call(node, *BATCH_NORMS):
+        return None
+    producer, norm = node.args[0], arguments(node)
+    if not isinstance(producer, fx.Node) or not is_call(producer, *FOLDABLE):
+        return None
+    if len(producer.users) != 1 or norm.get("training") is True:  # without running statistics
+        return None
+    if is_call(producer, "linear") and producer.meta["val"].dim() != 2:
+        return None  # the norm's channels are axis 1, the linear layer's the last
+    call = arguments(producer)
+    parameters = [call["weight"], call["bias"]]
+    parameters += [norm[name] for name in ("running_mean", "running_var", "weight", "bias")]
+    constant = all(p is None or p.op == "get_attr" for p in parameters)
+    return parameters if constant else None

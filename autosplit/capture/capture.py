@@ -1,0 +1,234 @@
+"""From a network and an example input to a fused program and its graph.
+
+``torch.export`` gives a flat list of ATen operators, whatever the Python looked like: functions,
+views, shared modules and in-place operators need no case of their own.  ``fuse`` rewrites that
+program, ``layout`` finds the batch in it, and ``layers`` groups and describes its operators.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import OutputKind, TensorArgument
+
+from autosplit.capture.constants import Attributes
+from autosplit.capture.export import bound_batch, export
+from autosplit.capture.layers import Found, Group, describe, group
+from autosplit.capture.layout import batched, find_layouts
+from autosplit.capture.operators import arguments, base_of, output_axis, weight_argument
+from autosplit.capture.precision import to_float32
+from autosplit.capture.program import Program, Trained, WeightRef
+from autosplit.capture.rewrites import REWRITES, drop_checks, functionalize
+from autosplit.errors import CaptureError, ModelError
+from autosplit.graph.graph import Graph
+from autosplit.graph.layer import Shape
+
+TOLERANCE = 1e-4
+"""Largest error of the fused program against the network, relative to the largest output."""
+
+
+def capture(
+    network: nn.Module | ExportedProgram, example: Sequence[Tensor], name: str = "network"
+) -> Program:
+    """Capture a network with torch.export and fuse its operators into layers.
+
+    The caller's module is left as it was.  The batch dimension is dynamic where the network
+    allows it.  What is captured is checked: its output on the example equals the network's, or,
+    of a network in half or double precision, that of its operators in float32.
+
+    Args:
+        network: A module (captured in eval mode), or a saved torch.export program.
+        example: One example input per argument, each (batch, ...), float32 or of the type that
+            the network takes.
+        name: Name of the network.
+
+    Raises:
+        CaptureError: torch.export cannot trace it (says where), an operator has several outputs
+            that are read, or the fused program does not give the network's output.
+        ModelError: A weight or a bias is NaN or infinite.
+    """
+    if isinstance(network, nn.Module) and any(module.training for module in network.modules()):
+        network = copy.deepcopy(network).eval()
+    with torch.no_grad():
+        exported = (
+            network if isinstance(network, ExportedProgram) else export(network, example, name)
+        )
+        example = tuple(x.float() if x.is_floating_point() else x for x in example)
+        program, unfused = _build(exported, example, name)
+        inputs = batched(example, program.batch_size)
+        module = unfused or (network if isinstance(network, nn.Module) else network.module())
+        expected = module(*(tensor.clone() for tensor in inputs))
+    _check(program, inputs, expected)
+    return program
+
+
+def _build(
+    exported: ExportedProgram, example: tuple[Tensor, ...], name: str
+) -> tuple[Program, fx.GraphModule | None]:
+    """Rewrite the exported operators, group them and describe each group.
+
+    Returns:
+        The program; and, if it does not compute in the types of the network, its operators before
+        they were fused.
+    """
+    operators, attributes = _unlift(exported)
+    if not functionalize(operators):
+        operators, attributes = _unlift(exported.run_decompositions(_retraced()))
+    cast_from = to_float32(operators, attributes)
+    unfused = _copied(operators, attributes) if cast_from else None
+    for rewrite in REWRITES:
+        rewrite(operators, attributes)
+    operators.lint()
+    used = {str(node.target) for node in operators.nodes if node.op == "get_attr"}
+    kept = {target: attributes[target].contiguous() for target in sorted(used)}
+    module = fx.GraphModule(kept, operators)
+    batch_size = bound_batch(operators)
+    layouts, sizes = find_layouts(module, example, batch_size)
+    groups = group(operators)
+    if not groups:
+        raise CaptureError(f"{name}: must have at least one layer, got none")
+    _check_numbers(groups, attributes, name)
+    weights = _weights(groups)
+    inputs = {node: node.name for node in operators.nodes if node.op == "placeholder"}
+    tensor_of = inputs | {found.output: found.name for found in groups}
+    owners = {weight.target: layer for layer, weight in weights.items()}
+    for node, size in sizes.items():
+        if isinstance(size, int):
+            node.meta["per_sample"] = size
+    (results,) = next(node for node in reversed(operators.nodes) if node.op == "output").args
+    outputs = [tensor_of[base] for base in map(base_of, results) if base in tensor_of]
+    graph = Graph(
+        name=name,
+        inputs={tensor: sizes[node] for node, tensor in inputs.items()},
+        layers=tuple(describe(groups, Found(tensor_of, sizes, owners))),
+        outputs=tuple(dict.fromkeys(outputs)),
+    )
+    program = Program(
+        graph=graph,
+        module=module,
+        nodes={tensor: node.name for node, tensor in tensor_of.items()},
+        weights=weights,
+        layouts={tensor: layouts[node] for node, tensor in tensor_of.items()},
+        batch_size=batch_size,
+        cast_from=cast_from,
+        trained=_trained(operators),
+    )
+    return program, unfused
+
+
+def _copied(operators: fx.Graph, attributes: Attributes) -> fx.GraphModule:
+    """Operators as they are now, that run."""
+    copied = fx.Graph()
+    copied.output(copied.graph_copy(operators, {}))
+    drop_checks(copied, attributes)
+    return fx.GraphModule(dict(attributes), copied)
+
+
+def _retraced() -> dict[Any, Callable[..., Any]]:
+    """How torch takes apart the operators that are counted in parts."""
+    known = torch.export.default_decompositions()
+    return {call: rule for call, rule in known.items() if call.name() == "aten::einsum"}
+
+
+def _unlift(exported: ExportedProgram) -> tuple[fx.Graph, Attributes]:
+    """The operators with parameters as ``get_attr`` and a flat tuple of outputs.
+
+    A parameter's target is its name with slashes for dots; tied parameters get one target.
+    """
+    signature = exported.graph_signature
+    lifted = {
+        **signature.inputs_to_parameters,
+        **signature.inputs_to_buffers,
+        **signature.inputs_to_lifted_tensor_constants,
+    }
+    stored = {**dict(exported.state_dict), **exported.constants}
+    attributes: Attributes = {}
+    same: dict[tuple[int, Shape, Shape, torch.dtype], str] = {}
+    operators = fx.Graph()
+    copied: dict[fx.Node, fx.Node] = {}
+    for node in exported.graph.nodes:
+        if node.op == "placeholder" and node.name in lifted:
+            value = stored[lifted[node.name]].detach()
+            key = (value.data_ptr(), tuple(value.shape), value.stride(), value.dtype)
+            target = same.setdefault(key, lifted[node.name].replace(".", "/"))
+            attributes[target] = value
+            copied[node] = operators.get_attr(target)
+            copied[node].meta = {**node.meta}
+        elif node.op == "output":
+            answers = [
+                arg
+                for arg, spec in zip(node.args[0], signature.output_specs, strict=True)
+                if spec.kind is OutputKind.USER_OUTPUT and isinstance(spec.arg, TensorArgument)
+            ]
+            operators.output(tuple(copied[arg] for arg in answers))
+        else:
+            copied[node] = operators.node_copy(node, lambda arg: copied[arg])
+    return operators, attributes
+
+
+def _trained(operators: fx.Graph) -> Trained | None:
+    """What the first batch norm learned, folded or not."""
+    marked = (node for node in operators.nodes if "deviation" in node.meta)
+    first = next(marked, None)
+    return None if first is None else Trained(first.name, first.meta["deviation"])
+
+
+def _weights(groups: Sequence[Group]) -> dict[str, WeightRef]:
+    """Layer -> its weight, for each weight the first layer that reads it."""
+    owners: dict[str, WeightRef] = {}
+    for found in groups:
+        weight = weight_argument(found.root)
+        if weight is not None and str(weight.target) not in {ref.target for ref in owners.values()}:
+            owners[found.name] = WeightRef(str(weight.target), output_axis(found.root))
+    return owners
+
+
+def _check_numbers(groups: Sequence[Group], attributes: Attributes, name: str) -> None:
+    """Refuse weights and biases that are NaN or infinite.
+
+    Raises:
+        ModelError: Of which layer.
+    """
+    for found in groups:
+        if weight_argument(found.root) is None:
+            continue
+        for role, node in arguments(found.root).items():
+            value = attributes.get(str(node.target)) if isinstance(node, fx.Node) else None
+            if value is not None and not value.isfinite().all():
+                what = "bias" if role in ("bias", "self") else "weight"
+                raise ModelError(
+                    f"{name}: the {what} of layer {found.name} must be finite, got NaN or infinity"
+                )
+
+
+def _check(program: Program, inputs: tuple[Tensor, ...], expected: Any) -> None:
+    """Refuse a program whose output differs from the network's on the example.
+
+    Raises:
+        CaptureError: By how much, and at which output.
+    """
+    leaves = torch.utils._pytree.tree_leaves(expected)  # noqa: SLF001
+    given = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+    got = program.run(inputs)
+    shapes = [[tuple(value.shape) for value in values] for values in (got, given)]
+    if shapes[0] != shapes[1]:
+        raise CaptureError(
+            f"{program.graph.name}: the fused program must have the network's outputs "
+            f"{shapes[1]}, got {shapes[0]}"
+        )
+    for i, (value, want) in enumerate(zip(got, given, strict=True)):
+        wrong = (value != want) & ~(value.isnan() & want.isnan())
+        if not want.is_floating_point() or not wrong.any():
+            continue
+        largest = max(want[want.isfinite()].abs().tolist(), default=0.0)
+        error = float((value - want)[wrong].abs().max()) / max(largest, 1e-30)
+        if not error <= TOLERANCE:
+            raise CaptureError(
+                f"{program.graph.name}: the fused program must equal the network to "
+                f"{TOLERANCE:g} of its largest output, output {i} differs by {error:.2g}"
+            )

@@ -1,0 +1,88 @@
+"""``torch.export`` of a network, and what it says of one that it cannot take."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export import Dim, ExportedProgram
+
+from autosplit.capture.layout import batched
+from autosplit.errors import CaptureError
+
+MAX_BATCH = 65_536
+
+
+def export(network: nn.Module, example: Sequence[Tensor], name: str) -> ExportedProgram:
+    """Export with any batch size, or, where the network forbids that, with one sample.
+
+    A network in another precision that does not cast its inputs itself gets them cast.
+    """
+    examples = [example]
+    first = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
+    if first != torch.float32 and any(x.dtype == torch.float32 for x in example):
+        examples.append([x.to(first) if x.dtype == torch.float32 else x for x in example])
+    any_size = Dim("batch", min=1, max=MAX_BATCH)
+    with _quiet():
+        for given, batch in [(given, batch) for batch in (any_size, None) for given in examples]:
+            inputs = batched(given, 2 if batch else 1)
+            shapes = torch.export.ShapesCollection()
+            for tensor in inputs if batch else ():
+                shapes[tensor] = {0: batch}
+            try:
+                return torch.export.export(
+                    network, inputs, dynamic_shapes=shapes if batch else None, strict=False
+                )
+            except Exception as error:  # noqa: BLE001 - whatever forbids this, another way may do
+                problem = error
+    raise CaptureError(_explain(problem, name)) from problem
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch from logging, and from printing half a program, when it cannot export."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _explain(error: Exception, name: str) -> str:
+    """One line from a torch.export failure: what went wrong and at which line of whose file."""
+    text = str(error)
+    places = re.findall(r'File "([^"]+)", line (\d+), in (\w+)', text)
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append((code.co_filename, str(trace.tb_lineno), code.co_name))
+        trace = trace.tb_next
+    foreign = [str(Path(file).parent) for file in (torch.__file__, os.__file__, __file__)]
+    own = [place for place in places if not _inside(place[0], foreign)]
+    where = " at {}:{} in {}".format(*own[-1]) if own else ""
+    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    return f"{name}: torch.export must be able to trace the network, failed{where}: {first}"
+
+
+def _inside(file: str, folders: Iterable[str]) -> bool:
+    """Whether a file is torch's, Python's or ours, and not one of the network's."""
+    return any(
+        file.startswith(folder) and "site-packages" not in file.removeprefix(folder)
+        for folder in folders
+    )
+
+
+def bound_batch(operators: fx.Graph) -> int | None:
+    """Batch size that the first input is bound to, None where it is symbolic."""
+    first = next(node for node in operators.nodes if node.op == "placeholder")
+    size = first.meta["val"].shape[0]
+    return size if isinstance(size, int) else None

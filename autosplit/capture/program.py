@@ -1,0 +1,201 @@
+"""A captured network: its fused program, its graph, and how it is run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from autosplit.capture.layout import BatchLayout
+from autosplit.errors import DataError
+from autosplit.graph.graph import Graph
+from autosplit.graph.graphfile import by_x
+
+Watch = Callable[[str, Tensor], None]
+STEP_ELEMENTS = 5_000_000
+"""Elements of the largest tensor of a step: 20 MB, since malloc (of glibc) hands what is above 32
+MB back at once, and writing to fresh pages takes as long as computing."""
+_ALIVE = 1e-3  # of the largest deviation of a channel, below which one says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class WeightRef:
+    """Where a quantized weight is found in a program.
+
+    Attributes:
+        target: Its ``get_attr`` target.
+        axis: Axis of its output channels.
+    """
+
+    target: str
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a batch norm learned of its training data.
+
+    Attributes:
+        node: Name of the node that writes its output.
+        deviation: Of that output per channel, shape (C,).
+    """
+
+    node: str
+    deviation: Tensor
+
+
+@dataclass(frozen=True)
+class Program:
+    """A captured network: the fused program that runs, and the graph that describes it.
+
+    Attributes:
+        graph: The layers, in the order in which the program runs them.
+        module: Operators with batch norms folded; takes the inputs, gives a tuple of outputs.
+        nodes: Tensor (network input or layer) -> name of the node that writes it.
+        weights: Layer that stores a quantized weight -> where it is.
+        layouts: Tensor -> where its batch dimension is.
+        batch_size: The only batch size it can run, or None if any will do.
+        cast_from: Types other than float32 that the network computes in; the program does not.
+        trained: What the first batch norm with trained statistics learned; None without one.
+    """
+
+    graph: Graph
+    module: fx.GraphModule
+    nodes: Mapping[str, str]
+    weights: Mapping[str, WeightRef]
+    layouts: Mapping[str, BatchLayout]
+    batch_size: int | None = None
+    cast_from: tuple[str, ...] = ()
+    trained: Trained | None = None
+
+    @property
+    def step(self) -> int:
+        """Samples at a time for whose tensors memory is used again, or what it is bound to."""
+        graph = self.graph
+        largest = max(map(graph.elements, (*graph.inputs, *graph.by_name)))
+        return self.batch_size or max(1, STEP_ELEMENTS // largest)
+
+    def steps(
+        self, batch: Tensor | Sequence[Tensor], most: int | None = None
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """A batch of the network's inputs, ``step`` samples at a time.
+
+        Args:
+            batch: One tensor, or one for each input.
+            most: Samples at a time at most, at least one; a batch size it is bound to goes before.
+        """
+        size = self.step
+        if most is not None and self.batch_size is None:
+            size = max(min(size, most), 1)
+        inputs = (batch,) if isinstance(batch, Tensor) else batch
+        return zip(*(value.split(size) for value in inputs), strict=True)
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Hex digest of all numbers that the program stores, bit for bit, in order of first use."""
+        digest, nodes = hashlib.sha256(), self.module.graph.nodes
+        for name in dict.fromkeys(str(node.target) for node in nodes if node.op == "get_attr"):
+            value = getattr(self.module, name).detach().contiguous()
+            digest.update(f"{value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.view(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
+
+    def weight(self, layer: str) -> Tensor:
+        """The float weight that a layer stores."""
+        value: Tensor = getattr(self.module, self.weights[layer].target)
+        return value
+
+    def samples(self, tensor: str, value: Tensor) -> Tensor:
+        """A tensor's value with the batch first: shape (batch, ...), one row per sample."""
+        return self.layouts[tensor].samples_first(value)
+
+    def run(self, inputs: Sequence[Tensor], watch: Watch | None = None) -> tuple[Tensor, ...]:
+        """Run the program, showing ``watch`` every tensor by its name as it is written.
+
+        Args:
+            inputs: The network's inputs, each (batch, ...).
+            watch: Called with the name and the value of each input and each layer's output; it
+                must not change the value.
+
+        Raises:
+            DataError: An input is missing, or no tensor of the type and shape that the network was
+                captured with.
+        """
+        self._check_inputs(inputs)
+        tensor_of = {node: tensor for tensor, node in self.nodes.items()}
+        with torch.no_grad():
+            return _Watched(self.module, tensor_of, watch).run(*inputs)  # type: ignore[no-any-return]
+
+    def deviations(self, inputs: Sequence[Tensor]) -> tuple[float, float] | None:
+        """The deviation that the first batch norm writes on some inputs, and the one it learned.
+
+        Returns:
+            Both of the channel whose ratio is the median of all that deviate at all; None without
+            such a norm.
+        """
+        if self.trained is None:
+            return None
+        part = fx.Graph()
+        copied: dict[fx.Node, fx.Node] = {}
+        for node in self.module.graph.nodes:
+            copied[node] = part.node_copy(node, copied.__getitem__)
+            if node.name == self.trained.node:
+                part.output(copied[node])
+                break
+        with torch.no_grad():
+            value = fx.GraphModule(self.module, part)(*inputs)
+        value = value[0] if isinstance(value, tuple) else value
+        learned = self.trained.deviation
+        alive = learned > _ALIVE * learned.max()
+        if not alive.any():
+            return None
+        found = value.movedim(1, 0).flatten(1).double().std(1, correction=0)[alive]
+        middle = (found / learned[alive]).median(0).indices
+        return float(found[middle]), float(learned[alive][middle])
+
+    def _check_inputs(self, inputs: Sequence[Any]) -> None:
+        """Refuse inputs of another number, type or shape than the network was captured with."""
+        about, names = f"that {self.graph.name} was captured with", list(self.graph.inputs)
+        if len(inputs) != len(names):
+            raise DataError(
+                f"inputs: must be the {len(names)} {about} ({', '.join(names)}), got {len(inputs)}"
+            )
+        nodes = (node for node in self.module.graph.nodes if node.op == "placeholder")
+        for name, node, value in zip(names, nodes, inputs, strict=True):
+            dtype, found = node.meta["val"].dtype, getattr(value, "dtype", type(value).__name__)
+            if dtype != found:
+                text = str(dtype).removeprefix("torch.")
+                raise DataError(
+                    f"{name}: must be a tensor of the type {text} {about}, got "
+                    f"{str(found).removeprefix('torch.')}"
+                )
+            shape, sample = self.graph.inputs[name], self.layouts[name].sample_shape(value.shape)
+            if tuple(sample) != shape:
+                raise DataError(
+                    f"{name}: a sample must have the shape {by_x(shape)} {about}, got "
+                    f"{by_x(sample) or 'a number'}; see --input-size"
+                )
+            if not value.numel():
+                raise DataError(f"{name}: must have at least one sample, got none")
+
+
+class _Watched(fx.Interpreter):
+    """Interpreter that frees values after their last use and shows those that have a name."""
+
+    def __init__(
+        self, module: fx.GraphModule, tensor_of: Mapping[str, str], watch: Watch | None
+    ) -> None:
+        super().__init__(module)
+        self._tensor_of = tensor_of
+        self._watch = watch
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        if self._watch is not None and n.name in self._tensor_of:
+            self._watch(self._tensor_of[n.name], value)
+        return value
