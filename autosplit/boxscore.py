@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autosplit.coco import Truth, truth_of
+from autosplit.data.coco import Truth, truth_of
+from autosplit.data.images import Labels
 from autosplit.detection import Found, Precision, average_precision
 from autosplit.errors import DataError
-from autosplit.images import Labels
 from autosplit.networks.yolo_decode import CONFIDENCE, Detections, YoloHead, detect
 from autosplit.plan.plan import Plan
 from autosplit.task import DETECTION, FLOAT, Task

@@ -19,16 +19,16 @@ from torchvision.ops import box_iou
 from autosplit.capture.capture import capture
 from autosplit.capture.equalize import equalize
 from autosplit.capture.program import Program
-from autosplit.data import SUFFIXES
+from autosplit.data.datasets import SUFFIXES
+from autosplit.data.images import read_photo
+from autosplit.data.preprocess import Letterbox
 from autosplit.drawing import BOTH, FIRST, SECOND, draw_boxes, side_by_side
 from autosplit.errors import DataError, ModelError
 from autosplit.evaluate import Deployed, deploy
 from autosplit.files import write_csv
-from autosplit.images import read_photo
 from autosplit.models import Model
 from autosplit.networks.yolo_decode import CONFIDENCE, IOU, Detections, YoloHead, detect
 from autosplit.plan.planfile import PlanFile, read_plan
-from autosplit.preprocess import Letterbox
 
 SAME_IOU = 0.5
 """Two boxes of a class that overlap this much are the same object."""

@@ -16,7 +16,7 @@ import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 
-from autosplit.coco import Truth
+from autosplit.data.coco import Truth
 from autosplit.task import NUMBERS
 
 

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torchvision.models import detection, get_model, get_model_weights, list_models
 from torchvision.ops import FrozenBatchNorm2d
 
+from autosplit.data.preprocess import Letterbox, photo_preprocess
 from autosplit.errors import ModelError, did_you_mean
 from autosplit.modelspec import Built, Request, random_weights
 from autosplit.networks.darknet import Darknet, build_darknet
 from autosplit.networks.darknet_cfg import read_text
 from autosplit.networks.darknet_weights import read_weights
-from autosplit.preprocess import Letterbox, photo_preprocess
 from autosplit.saved import load_checkpoint
 
 DARKNET = Path(__file__).parent / "bundled" / "darknet"

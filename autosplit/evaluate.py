@@ -14,10 +14,10 @@ from scipy.stats import binomtest
 from torch import Tensor, fx
 
 from autosplit.capture.program import Program
+from autosplit.data.images import Labels
 from autosplit.errors import DataError, PlanError
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import packed_bytes
-from autosplit.images import Labels
 from autosplit.integers import IntegerWeight, lower
 from autosplit.pack import pack, unpack
 from autosplit.partition import Half, join, split

@@ -13,12 +13,12 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from autosplit.data.preprocess import Preprocess, preprocess_for
+from autosplit.data.python_file import call_function, is_python_spec, split_python_spec
 from autosplit.errors import MissingExtraError, ModelError, did_you_mean
 from autosplit.modelspec import Built, Request, random_weights
 from autosplit.networks.fashion_resnet import IMAGE_SIZE, MEAN, STD, fashion_resnet
 from autosplit.networks.yolo_decode import YoloHead
-from autosplit.preprocess import Preprocess, preprocess_for
-from autosplit.pyfile import call_function, is_python_spec, split_python_spec
 from autosplit.saved import load_checkpoint, program_input, read_program
 
 DEFAULT_MODEL = "efficientnet-lite0"

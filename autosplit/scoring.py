@@ -12,15 +12,15 @@ from torch import Tensor
 
 from autosplit.boxscore import BoxReader, BoxRecord
 from autosplit.capture.program import Program
-from autosplit.data import DataSet
+from autosplit.data.datasets import DataSet
+from autosplit.data.images import Images, Labels
+from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
 from autosplit.evaluate import Batches, answer, answers_of, deploy, float_outputs
 from autosplit.files import read_json, write_json
-from autosplit.images import Images, Labels
 from autosplit.looks import Places, looks
 from autosplit.models import Model
 from autosplit.plan.planfile import PlanFile
-from autosplit.preprocess import Letterbox
 from autosplit.progress import Advance, Progress
 from autosplit.records import ClassRecord, Record
 from autosplit.task import FLOAT

@@ -123,7 +123,7 @@ def run_stats(
     }
     if not force and is_done(folder, "stats", options, inputs):
         return Outcome("stats", True, f"stats: nothing new to do in {folder}")
-    from autosplit.data import load_data
+    from autosplit.data.datasets import load_data
     from autosplit.measure import measure
     from autosplit.scoring import batches_of, judge_of
     from autosplit.sensitivity import check_metric, sensitivity
@@ -525,7 +525,7 @@ def _trials(
     Raises:
         StageError: The network is another one than was measured.
     """
-    from autosplit.data import load_data
+    from autosplit.data.datasets import load_data
     from autosplit.finishing import finish as finish_plan
     from autosplit.scoring import Looks, Trials, batches_of, few, judge_of
 
@@ -748,8 +748,8 @@ def _load_model(options: StatsOptions) -> Model:
 
 def _input_meter(model: Model, options: StatsOptions) -> InputMeter | None:
     """What measures the network's input as a JPEG file; None where it is made of no picture."""
-    from autosplit.preprocess import Letterbox, Preprocess
-    from autosplit.pyfile import is_python_spec
+    from autosplit.data.preprocess import Letterbox, Preprocess
+    from autosplit.data.python_file import is_python_spec
 
     prepare, shape = model.preprocess, model.example_input.shape
     if not isinstance(prepare, Preprocess | Letterbox) or is_python_spec(options.data):
@@ -779,8 +779,8 @@ def _odd_images(
         stats: What was measured.
         images: The first batch.
     """
-    from autosplit.preprocess import Letterbox, Preprocess, value_range
-    from autosplit.pyfile import is_python_spec
+    from autosplit.data.preprocess import Letterbox, Preprocess, value_range
+    from autosplit.data.python_file import is_python_spec
 
     (name,) = program.graph.inputs
     found = stats.tensors[name]

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
-from autosplit.data import load_data
+from autosplit.data.datasets import load_data
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import evaluate, measure_float
 from autosplit.graph.memory import edge_memory_bytes

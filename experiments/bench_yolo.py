@@ -19,7 +19,7 @@ from torch import Tensor
 
 from autosplit.boxscore import LEAST_SCORE
 from autosplit.capture.capture import capture
-from autosplit.data import load_data
+from autosplit.data.datasets import load_data
 from autosplit.evaluate import deploy
 from autosplit.graph.graph import Graph
 from autosplit.hardware.device import load_device

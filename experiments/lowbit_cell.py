@@ -15,10 +15,10 @@ from peak import peak_bytes
 from PIL import Image
 from torch import Tensor
 
-from autosplit.data import load_data
-from autosplit.images import Photos, read_photo
+from autosplit.data.datasets import load_data
+from autosplit.data.images import Photos, read_photo
+from autosplit.data.preprocess import Preprocess
 from autosplit.models import Model, load_model
-from autosplit.preprocess import Preprocess
 
 Batches = list[tuple[Tensor, Tensor | None]]
 

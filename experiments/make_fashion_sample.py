@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from autosplit.idx import read_idx
+from autosplit.data.idx import read_idx
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 BUNDLED = Path(__file__).parent.parent / "autosplit" / "bundled" / "fashion-mnist"

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_fill_holes
 
+from autosplit.data.idx import read_idx
 from autosplit.files import write_bytes
-from autosplit.idx import read_idx
 from autosplit.networks.fashion_resnet import CLASSES
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")

@@ -21,7 +21,7 @@ from autosplit.answers import change
 from autosplit.capture.capture import capture
 from autosplit.capture.equalize import equalize
 from autosplit.capture.program import Program
-from autosplit.data import load_data
+from autosplit.data.datasets import load_data
 from autosplit.effort import finishing_of
 from autosplit.evaluate import deploy
 from autosplit.finishing import finish

@@ -28,7 +28,7 @@ from torch import Tensor
 from autosplit.answers import change
 from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
-from autosplit.data import load_data
+from autosplit.data.datasets import load_data
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import Deployed, deploy
 from autosplit.measure import measure

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
-from autosplit.data import load_data
+from autosplit.data.datasets import load_data
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import answer, deploy
 from autosplit.files import write_csv

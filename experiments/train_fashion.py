@@ -20,8 +20,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
+from autosplit.data.idx import read_idx
 from autosplit.files import write_bytes
-from autosplit.idx import read_idx
 from autosplit.networks.fashion_resnet import IMAGE_SIZE, MEAN, STD, fashion_resnet
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")

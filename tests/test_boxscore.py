@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from autosplit.boxscore import BoxAnswers, BoxReader, BoxRecord
-from autosplit.coco import Truth
+from autosplit.data.coco import Truth
+from autosplit.data.preprocess import Letterbox
 from autosplit.detection import Found
 from autosplit.errors import DataError
 from autosplit.networks.yolo_decode import YoloHead
-from autosplit.preprocess import Letterbox
 
 A, B = (10.0, 10.0, 100.0, 50.0), (200.0, 200.0, 100.0, 100.0)
 LABELS = ("house", "tree")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 from pictures import annotations, coco_folder, picture, write_annotations
 
-from autosplit.coco import COCO_CATEGORIES, Truth, read_coco, read_coco_splits, truth_of
+from autosplit.data.coco import COCO_CATEGORIES, Truth, read_coco, read_coco_splits, truth_of
 from autosplit.errors import DataError
 
 FIRST = Truth(

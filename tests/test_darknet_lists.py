@@ -3,8 +3,8 @@
 import pytest
 from pictures import darknet_folder, picture
 
-from autosplit.coco import Truth
-from autosplit.darknet_lists import read_darknet_splits
+from autosplit.data.coco import Truth
+from autosplit.data.darknet_lists import read_darknet_splits
 from autosplit.errors import DataError
 
 

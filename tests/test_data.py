@@ -13,11 +13,11 @@ import torchvision
 from pictures import annotations, coco_folder, darknet_folder, picture, write_annotations
 from PIL import Image
 
-from autosplit.coco import Truth
-from autosplit.data import BUNDLED, load_data
+from autosplit.data.coco import Truth
+from autosplit.data.datasets import BUNDLED, load_data
+from autosplit.data.idx import read_idx
+from autosplit.data.preprocess import Preprocess
 from autosplit.errors import AutoSplitError, DataError, MissingExtraError
-from autosplit.idx import read_idx
-from autosplit.preprocess import Preprocess
 
 GRAY = Preprocess((28, 28), (28, 28), (0.0,), (1.0,))
 RGB = Preprocess((8, 8), (8, 8), (0.0,) * 3, (1.0,) * 3)

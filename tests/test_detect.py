@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 from autosplit.cli import main
+from autosplit.data.images import read_photo
 from autosplit.detect import compare, list_pictures, look, make_detector
 from autosplit.drawing import GAP
 from autosplit.errors import DataError, ModelError
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
-from autosplit.images import read_photo
 from autosplit.models import load_model
 from autosplit.networks.darknet import build_darknet
 from autosplit.networks.darknet_weights import write_weights

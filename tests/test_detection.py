@@ -8,7 +8,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from autosplit.coco import Truth
+from autosplit.data.coco import Truth
 from autosplit.detection import Found, average_precision
 from autosplit.task import NUMBERS
 

@@ -15,9 +15,9 @@ from torch import nn
 from yaml import safe_load
 
 from autosplit.capture.capture import capture
-from autosplit.images import Photos
+from autosplit.data.images import Photos
+from autosplit.data.preprocess import Preprocess
 from autosplit.measure import measure_weights
-from autosplit.preprocess import Preprocess
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 

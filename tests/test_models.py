@@ -17,10 +17,10 @@ from torch import nn
 from torchvision.transforms import v2
 
 from autosplit.capture.capture import capture
-from autosplit.data import load_data
+from autosplit.data.datasets import load_data
+from autosplit.data.preprocess import NoImages, Preprocess
 from autosplit.errors import AutoSplitError, MissingExtraError, ModelError
 from autosplit.models import load_model
-from autosplit.preprocess import NoImages, Preprocess
 
 NETS = """
 import torch

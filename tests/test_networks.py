@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from torch.utils.flop_counter import FlopCounterMode
 
-from autosplit.data import load_data
+from autosplit.data.datasets import load_data
 from autosplit.models import BUNDLED, load_model
 from autosplit.networks.fashion_resnet import CLASSES, ResidualBlock, fashion_resnet
 

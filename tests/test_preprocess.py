@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from autosplit.preprocess import Letterbox, photo_preprocess, preprocess_for, value_range
+from autosplit.data.preprocess import Letterbox, photo_preprocess, preprocess_for, value_range
 
 RED = (255, 0, 0)
 

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from autosplit.scale import (
+from autosplit.data.image_range import (
     against_calibration,
     against_preparation,
     against_training,

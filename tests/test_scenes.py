@@ -13,8 +13,8 @@ from PIL import Image
 
 from autosplit import stages
 from autosplit.boxscore import BoxReader, BoxRecord
-from autosplit.coco import read_coco_splits
-from autosplit.data import BUNDLED, SCENES, load_data
+from autosplit.data.coco import read_coco_splits
+from autosplit.data.datasets import BUNDLED, SCENES, load_data
 from autosplit.models import load_model
 from autosplit.networks.darknet import load_darknet
 from autosplit.networks.fashion_resnet import CLASSES

@@ -9,10 +9,10 @@ import torch
 from autosplit import scoring
 from autosplit.boxscore import BoxRecord
 from autosplit.capture.program import Program
-from autosplit.coco import Truth
+from autosplit.data.coco import Truth
+from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
 from autosplit.networks.yolo_decode import YoloHead
-from autosplit.preprocess import Letterbox
 from autosplit.progress import silent
 from autosplit.records import ClassRecord
 from autosplit.scoring import (

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autosplit.coco import read_coco_splits
-from autosplit.darknet_lists import read_darknet_splits
+from autosplit.data.coco import read_coco_splits
+from autosplit.data.darknet_lists import read_darknet_splits
+from autosplit.data.images import Batches, IdxPair, Images, Label, Photos, Preprocess, call_parts
+from autosplit.data.python_file import is_python_spec
 from autosplit.errors import DataError, MissingExtraError, did_you_mean
-from autosplit.images import Batches, IdxPair, Images, Label, Photos, Preprocess, call_parts
-from autosplit.pyfile import is_python_spec
 
 DEFAULT_DATA = "demo"
 DEFAULT_CALIBRATION_IMAGES = 256

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from autosplit.coco import COCO_CATEGORIES, Box, Pictures, Truth, check_pictures
+from autosplit.data.coco import COCO_CATEGORIES, Box, Pictures, Truth, check_pictures
 from autosplit.errors import DataError
 
 _TRAIN = ("train.txt",)

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from autosplit.coco import Truth
+from autosplit.data.coco import Truth
+from autosplit.data.idx import idx_shape, iterate_idx
+from autosplit.data.python_file import call_function
 from autosplit.errors import DataError
-from autosplit.idx import idx_shape, iterate_idx
-from autosplit.pyfile import call_function
 
 Preprocess = Callable[[Image.Image], Tensor]
 Label = int | Truth
