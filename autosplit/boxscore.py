@@ -19,7 +19,7 @@ from autosplit.data.coco import Truth, truth_of
 from autosplit.data.images import Labels
 from autosplit.detection import Found, Precision, average_precision
 from autosplit.errors import DataError
-from autosplit.networks.yolo_decode import CONFIDENCE, Detections, YoloHead, detect
+from autosplit.models.networks.yolo_decode import CONFIDENCE, Detections, YoloHead, detect
 from autosplit.plan.plan import Plan
 from autosplit.task import DETECTION, FLOAT, Task
 

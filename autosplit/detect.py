@@ -26,8 +26,8 @@ from autosplit.drawing import BOTH, FIRST, SECOND, draw_boxes, side_by_side
 from autosplit.errors import DataError, ModelError
 from autosplit.evaluate import Deployed, deploy
 from autosplit.files import write_csv
-from autosplit.models import Model
-from autosplit.networks.yolo_decode import CONFIDENCE, IOU, Detections, YoloHead, detect
+from autosplit.models.load import Model
+from autosplit.models.networks.yolo_decode import CONFIDENCE, IOU, Detections, YoloHead, detect
 from autosplit.plan.planfile import PlanFile, read_plan
 
 SAME_IOU = 0.5

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 from PIL.ImageFont import FreeTypeFont
 
-from autosplit.networks.yolo_decode import Detections
+from autosplit.models.networks.yolo_decode import Detections
 
 BOTH, FIRST, SECOND = "#2ca02c", "#1f77b4", "#ff7f0e"
 """Colours of a box that two networks find, of one that only the first or the second does."""

@@ -19,7 +19,7 @@ from autosplit.errors import DataError
 from autosplit.evaluate import Batches, answer, answers_of, deploy, float_outputs
 from autosplit.files import read_json, write_json
 from autosplit.looks import Places, looks
-from autosplit.models import Model
+from autosplit.models.load import Model
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Advance, Progress
 from autosplit.records import ClassRecord, Record

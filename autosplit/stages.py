@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from autosplit.capture.program import Program
-    from autosplit.models import Model
+    from autosplit.models.load import Model
     from autosplit.scoring import Ledger, Trials
 
 
@@ -735,7 +735,7 @@ def _finished_path(folder: Path, name: str) -> Path:
 
 
 def _load_model(options: StatsOptions) -> Model:
-    from autosplit.models import load_model
+    from autosplit.models.load import load_model
 
     return load_model(
         options.model,

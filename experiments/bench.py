@@ -31,7 +31,7 @@ from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import load_link
 from autosplit.hardware.systolic import systolic_cycles
 from autosplit.measure import measure
-from autosplit.models import load_model
+from autosplit.models.load import load_model
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
 from autosplit.recover import recover

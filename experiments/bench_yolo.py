@@ -25,8 +25,8 @@ from autosplit.graph.graph import Graph
 from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link
 from autosplit.measure import measure
-from autosplit.models import load_model
-from autosplit.networks.yolo_decode import CONFIDENCE, detect
+from autosplit.models.load import load_model
+from autosplit.models.networks.yolo_decode import CONFIDENCE, detect
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
 from autosplit.search.methods import search

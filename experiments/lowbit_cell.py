@@ -18,7 +18,7 @@ from torch import Tensor
 from autosplit.data.datasets import load_data
 from autosplit.data.images import Photos, read_photo
 from autosplit.data.preprocess import Preprocess
-from autosplit.models import Model, load_model
+from autosplit.models.load import Model, load_model
 
 Batches = list[tuple[Tensor, Tensor | None]]
 

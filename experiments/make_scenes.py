@@ -24,7 +24,7 @@ from scipy.ndimage import binary_fill_holes
 
 from autosplit.data.idx import read_idx
 from autosplit.files import write_bytes
-from autosplit.networks.fashion_resnet import CLASSES
+from autosplit.models.networks.fashion_resnet import CLASSES
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 SIDE = 256

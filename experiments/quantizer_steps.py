@@ -26,7 +26,7 @@ from autosplit.effort import finishing_of
 from autosplit.evaluate import deploy
 from autosplit.finishing import finish
 from autosplit.measure import measure
-from autosplit.models import load_model
+from autosplit.models.load import load_model
 from autosplit.options import QuantizeOptions
 from autosplit.plan.planfile import PlanFile
 from autosplit.stats.stats import Stats

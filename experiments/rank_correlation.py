@@ -32,7 +32,7 @@ from autosplit.data.datasets import load_data
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import Deployed, deploy
 from autosplit.measure import measure
-from autosplit.models import load_model
+from autosplit.models.load import load_model
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers

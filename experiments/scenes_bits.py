@@ -27,7 +27,7 @@ from autosplit.files import write_csv
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS
 from autosplit.measure import measure
-from autosplit.models import load_model
+from autosplit.models.load import load_model
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers

@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy, pad
 
 from autosplit.data.idx import read_idx
 from autosplit.files import write_bytes
-from autosplit.networks.fashion_resnet import IMAGE_SIZE, MEAN, STD, fashion_resnet
+from autosplit.models.networks.fashion_resnet import IMAGE_SIZE, MEAN, STD, fashion_resnet
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 BUNDLED = Path(__file__).parent.parent / "autosplit" / "bundled" / "fashion_resnet.safetensors"

@@ -36,8 +36,8 @@ from torchvision.ops import complete_box_iou_loss
 from train_fashion import average
 
 from autosplit.files import write_bytes
-from autosplit.networks.darknet import Darknet, load_darknet
-from autosplit.networks.yolo_decode import YoloHead
+from autosplit.models.networks.darknet import Darknet, load_darknet
+from autosplit.models.networks.yolo_decode import YoloHead
 
 BUNDLED = Path(__file__).parent.parent / "autosplit" / "bundled" / "scenes"
 STRETCH = 3.0

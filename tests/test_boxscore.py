@@ -13,7 +13,7 @@ from autosplit.data.coco import Truth
 from autosplit.data.preprocess import Letterbox
 from autosplit.detection import Found
 from autosplit.errors import DataError
-from autosplit.networks.yolo_decode import YoloHead
+from autosplit.models.networks.yolo_decode import YoloHead
 
 A, B = (10.0, 10.0, 100.0, 50.0), (200.0, 200.0, 100.0, 100.0)
 LABELS = ("house", "tree")

@@ -9,9 +9,9 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from autosplit.capture.capture import capture
-from autosplit.detectors import DARKNET
 from autosplit.errors import ModelError
-from autosplit.networks.darknet import build_darknet, load_darknet
+from autosplit.models.detectors import DARKNET
+from autosplit.models.networks.darknet import build_darknet, load_darknet
 
 NET = "[net]\nwidth=64\nheight=64\nchannels=3\n"
 CONV = "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=linear\n"

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from autosplit.networks.darknet_activations import ACTIVATIONS
+from autosplit.models.networks.darknet_activations import ACTIVATIONS
 
 
 def stair(x):

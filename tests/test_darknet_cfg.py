@@ -3,7 +3,7 @@
 import pytest
 
 from autosplit.errors import ModelError
-from autosplit.networks.darknet_cfg import parse_cfg, read_text
+from autosplit.models.networks.darknet_cfg import parse_cfg, read_text
 
 NET = "[net]\nwidth=64\n"
 

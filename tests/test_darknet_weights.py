@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from autosplit.errors import ModelError
-from autosplit.networks.darknet import build_darknet
-from autosplit.networks.darknet_weights import read_weights, write_weights
+from autosplit.models.networks.darknet import build_darknet
+from autosplit.models.networks.darknet_weights import read_weights, write_weights
 
 CFG = """
 [net]

@@ -14,10 +14,10 @@ from autosplit.detect import compare, list_pictures, look, make_detector
 from autosplit.drawing import GAP
 from autosplit.errors import DataError, ModelError
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
-from autosplit.models import load_model
-from autosplit.networks.darknet import build_darknet
-from autosplit.networks.darknet_weights import write_weights
-from autosplit.networks.yolo_decode import Detections
+from autosplit.models.load import load_model
+from autosplit.models.networks.darknet import build_darknet
+from autosplit.models.networks.darknet_weights import write_weights
+from autosplit.models.networks.yolo_decode import Detections
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile, write_plan
 from autosplit.plan.quantizers import Quantizer

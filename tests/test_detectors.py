@@ -11,16 +11,16 @@ from safetensors.torch import save_file
 
 from autosplit import stages
 from autosplit.capture.capture import capture
-from autosplit.detectors import Backbone
 from autosplit.errors import ModelError
 from autosplit.evaluate import deploy
 from autosplit.graph.memory import crossing_bytes
 from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link
 from autosplit.measure import measure
-from autosplit.models import load_model
-from autosplit.networks.darknet import build_darknet
-from autosplit.networks.darknet_weights import write_weights
+from autosplit.models.detectors import Backbone
+from autosplit.models.load import load_model
+from autosplit.models.networks.darknet import build_darknet
+from autosplit.models.networks.darknet_weights import write_weights
 from autosplit.options import StatsOptions
 from autosplit.partition import join, split
 from autosplit.plan.planfile import PlanFile

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from autosplit.drawing import BOTH, GAP, class_colour, draw_boxes, side_by_side
-from autosplit.networks.yolo_decode import Detections
+from autosplit.models.networks.yolo_decode import Detections
 
 
 def found(*boxes):

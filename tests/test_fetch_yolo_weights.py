@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from autosplit.models import load_model
-from autosplit.networks.yolo_decode import detect
+from autosplit.models.load import load_model
+from autosplit.models.networks.yolo_decode import detect
 
 SCRIPT = Path(__file__).parents[1] / "experiments" / "fetch_yolo_weights.py"
 SPEC = importlib.util.spec_from_file_location("fetch_yolo_weights", SCRIPT)

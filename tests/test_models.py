@@ -20,7 +20,7 @@ from autosplit.capture.capture import capture
 from autosplit.data.datasets import load_data
 from autosplit.data.preprocess import NoImages, Preprocess
 from autosplit.errors import AutoSplitError, MissingExtraError, ModelError
-from autosplit.models import load_model
+from autosplit.models.load import load_model
 
 NETS = """
 import torch

@@ -8,8 +8,8 @@ from safetensors import safe_open
 from torch.utils.flop_counter import FlopCounterMode
 
 from autosplit.data.datasets import load_data
-from autosplit.models import BUNDLED, load_model
-from autosplit.networks.fashion_resnet import CLASSES, ResidualBlock, fashion_resnet
+from autosplit.models.load import BUNDLED, load_model
+from autosplit.models.networks.fashion_resnet import CLASSES, ResidualBlock, fashion_resnet
 
 
 def test_it_has_237946_weights():

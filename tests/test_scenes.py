@@ -15,9 +15,9 @@ from autosplit import stages
 from autosplit.boxscore import BoxReader, BoxRecord
 from autosplit.data.coco import read_coco_splits
 from autosplit.data.datasets import BUNDLED, SCENES, load_data
-from autosplit.models import load_model
-from autosplit.networks.darknet import load_darknet
-from autosplit.networks.fashion_resnet import CLASSES
+from autosplit.models.load import load_model
+from autosplit.models.networks.darknet import load_darknet
+from autosplit.models.networks.fashion_resnet import CLASSES
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 

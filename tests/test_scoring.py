@@ -12,7 +12,7 @@ from autosplit.capture.program import Program
 from autosplit.data.coco import Truth
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
-from autosplit.networks.yolo_decode import YoloHead
+from autosplit.models.networks.yolo_decode import YoloHead
 from autosplit.progress import silent
 from autosplit.records import ClassRecord
 from autosplit.scoring import (

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from autosplit.networks.yolo_decode import YoloHead, decode, detect
+from autosplit.models.networks.yolo_decode import YoloHead, decode, detect
 
 HEADS = (
     YoloHead(3, ((30.0, 61.0), (62.0, 45.0)), 3),

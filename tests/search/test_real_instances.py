@@ -9,7 +9,7 @@ import torchvision
 from test_allocate import by_milp
 from torch import nn
 
-from autosplit.models import load_model
+from autosplit.models.load import load_model
 from autosplit.quantize.weight_grids import weight_grids
 from autosplit.search.knapsack.allocate import allocate, allocate_all
 

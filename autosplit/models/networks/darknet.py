@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from autosplit.networks.darknet_cfg import Section, parse_cfg, read_text
-from autosplit.networks.darknet_layers import BUILDERS, Convolutional, Shape, by_x
-from autosplit.networks.yolo_decode import YoloHead
+from autosplit.models.networks.darknet_cfg import Section, parse_cfg, read_text
+from autosplit.models.networks.darknet_layers import BUILDERS, Convolutional, Shape, by_x
+from autosplit.models.networks.yolo_decode import YoloHead
 
 
 class Darknet(nn.Module):

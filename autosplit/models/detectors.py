@@ -13,11 +13,11 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from autosplit.data.preprocess import Letterbox, photo_preprocess
 from autosplit.errors import ModelError, did_you_mean
-from autosplit.modelspec import Built, Request, random_weights
-from autosplit.networks.darknet import Darknet, build_darknet
-from autosplit.networks.darknet_cfg import read_text
-from autosplit.networks.darknet_weights import read_weights
-from autosplit.saved import load_checkpoint
+from autosplit.models.checkpoint import load_checkpoint
+from autosplit.models.networks.darknet import Darknet, build_darknet
+from autosplit.models.networks.darknet_cfg import read_text
+from autosplit.models.networks.darknet_weights import read_weights
+from autosplit.models.request import Built, Request, random_weights
 
 DARKNET = Path(__file__).parent / "bundled" / "darknet"
 BACKBONE_SIZE = 800

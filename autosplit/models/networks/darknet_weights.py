@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from autosplit.errors import ModelError
-from autosplit.networks.darknet import Darknet
-from autosplit.networks.darknet_layers import Convolutional
+from autosplit.models.networks.darknet import Darknet
+from autosplit.models.networks.darknet_layers import Convolutional
 
 VERSION = (0, 2, 0)
 """Version that is written."""

@@ -16,10 +16,11 @@ from torch.export import ExportedProgram
 from autosplit.data.preprocess import Preprocess, preprocess_for
 from autosplit.data.python_file import call_function, is_python_spec, split_python_spec
 from autosplit.errors import MissingExtraError, ModelError, did_you_mean
-from autosplit.modelspec import Built, Request, random_weights
-from autosplit.networks.fashion_resnet import IMAGE_SIZE, MEAN, STD, fashion_resnet
-from autosplit.networks.yolo_decode import YoloHead
-from autosplit.saved import load_checkpoint, program_input, read_program
+from autosplit.models.checkpoint import load_checkpoint
+from autosplit.models.networks.fashion_resnet import IMAGE_SIZE, MEAN, STD, fashion_resnet
+from autosplit.models.networks.yolo_decode import YoloHead
+from autosplit.models.program_file import program_input, read_program
+from autosplit.models.request import Built, Request, random_weights
 
 DEFAULT_MODEL = "efficientnet-lite0"
 BUNDLED = Path(__file__).parent / "bundled"

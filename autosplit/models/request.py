@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from autosplit.networks.yolo_decode import YoloHead
+from autosplit.models.networks.yolo_decode import YoloHead
 
 
 @dataclass(frozen=True, slots=True)

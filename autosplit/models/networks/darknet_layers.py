@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from autosplit.errors import did_you_mean
-from autosplit.networks.darknet_activations import ACTIVATIONS, Activation
-from autosplit.networks.darknet_cfg import Section
+from autosplit.models.networks.darknet_activations import ACTIVATIONS, Activation
+from autosplit.models.networks.darknet_cfg import Section
 
 Shape = tuple[int, int, int]
 """Channels, height and width of a layer's output."""

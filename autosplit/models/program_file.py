@@ -1,0 +1,58 @@
+"""Files that ``torch.export.save`` wrote -> programs."""
+
+import os
+import warnings
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from autosplit.errors import ModelError
+
+
+def read_program(path: Path) -> ExportedProgram:
+    """Read a saved ``torch.export`` program without running anything in it.
+
+    Raises:
+        ModelError: The file is no such program, or holds more than tensors.
+    """
+    if not zipfile.is_zipfile(path):  # torch would log a traceback of its own
+        raise ModelError(f"{path}: must be a saved torch.export program, got no whole zip file")
+    variable = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(variable)
+    # torch.export.load unpickles what is not a plain tensor, unless torch is told never to.
+    os.environ[variable] = "1"
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return torch.export.load(path)
+    except Exception as error:
+        raise ModelError(
+            f"{path}: must be a saved torch.export program, got {' '.join(str(error).split())}"
+        ) from error
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before
+
+
+def program_input(path: Path, program: ExportedProgram) -> Tensor:
+    """Return an example of the program's one input, taken from what was saved with it.
+
+    Raises:
+        ModelError: The program takes more than one tensor.
+    """
+    names = program.graph_signature.user_inputs
+    nodes = [node for node in program.graph.nodes if node.op == "placeholder"]
+    values = [node.meta.get("val") for node in nodes if node.name in names]
+    if len(values) != 1 or not isinstance(values[0], Tensor):
+        raise ModelError(f"{path}: must take one tensor, takes {len(names)} inputs")
+    batch, *rest = values[0].shape
+    # A batch that the program leaves open is one image here, one that it fixes stays as it is.
+    shape = [batch if isinstance(batch, int) else 1]
+    shape += [size if isinstance(size, int) else size.node.hint for size in rest]
+    if program.example_inputs and isinstance(program.example_inputs[0][0], Tensor):
+        return program.example_inputs[0][0][: shape[0]].detach()
+    return torch.zeros(shape, dtype=values[0].dtype)
