@@ -20,7 +20,7 @@ from autosplit.capture.im2col import gather, is_plain, positions_wanted
 from autosplit.capture.operators import arguments
 from autosplit.capture.program import Program
 from autosplit.capture.replay import Run, Wiring
-from autosplit.rounding import Grid, damped, output_error, round_by_moment
+from autosplit.quantize.gptq import Grid, damped, output_error, round_by_moment
 from autosplit.stats.stats import Role, WeightGrid
 
 Key = tuple[str, Role, int]

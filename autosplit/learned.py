@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from autosplit.rounding import Grid
+from autosplit.quantize.gptq import Grid
 
 STRETCH = 1.2
 """Length of the interval that the sigmoid is stretched to, about 1/2 (zeta - gamma, eq. 23)."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from autosplit.rounding import (
+from autosplit.quantize.gptq import (
     Grid,
     damped,
     improve,

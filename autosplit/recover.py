@@ -29,7 +29,7 @@ from autosplit.matching import round_to_match, toward
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer
 from autosplit.quantize.affine import fake_quantize
-from autosplit.rounding import Grid, near_one
+from autosplit.quantize.gptq import Grid, near_one
 
 Batch = Tensor | Sequence[Tensor]
 Tell = Callable[[int], None]

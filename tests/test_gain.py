@@ -8,7 +8,7 @@ from autosplit.capture.capture import capture
 from autosplit.capture.replay import Run, Wiring
 from autosplit.gain import Gains
 from autosplit.measure import measure
-from autosplit.rounding import Grid, damped, output_error, round_by_moment
+from autosplit.quantize.gptq import Grid, damped, output_error, round_by_moment
 from tests.nets import Net
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from autosplit.learned import Example, learn_rounding
-from autosplit.rounding import Grid
+from autosplit.quantize.gptq import Grid
 
 
 def case(seed, groups=1, rows=4, columns=6, count=2000, rectified=True):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autosplit.matching import round_to_match, target_weight, toward
-from autosplit.rounding import Grid, damped
+from autosplit.quantize.gptq import Grid, damped
 
 
 def layer(seed, rows, columns, positions, noise=0.1, groups=1):

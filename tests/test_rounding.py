@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from autosplit.rounding import (
+from autosplit.quantize.gptq import (
     Grid,
     damped,
     improve,
