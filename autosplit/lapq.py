@@ -18,10 +18,10 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-from autosplit.answers import change
 from autosplit.capture.program import Program
+from autosplit.distortion.divergence import change
+from autosplit.distortion.measure import answers
 from autosplit.evaluate import deploy
-from autosplit.measure import answers
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer
 

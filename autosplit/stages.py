@@ -124,9 +124,9 @@ def run_stats(
     if not force and is_done(folder, "stats", options, inputs):
         return Outcome("stats", True, f"stats: nothing new to do in {folder}")
     from autosplit.data.datasets import load_data
-    from autosplit.measure import measure
+    from autosplit.distortion.measure import measure
+    from autosplit.distortion.metrics import check_metric, sensitivity
     from autosplit.scoring import batches_of, judge_of
-    from autosplit.sensitivity import check_metric, sensitivity
 
     check_metric(options.metric)
     model = _load_model(options)

@@ -24,13 +24,14 @@ from torch import Tensor
 from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
 from autosplit.data.datasets import load_data
+from autosplit.distortion.measure import measure
+from autosplit.distortion.metrics import sensitivity
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import evaluate, measure_float
 from autosplit.graph.memory import edge_memory_bytes
 from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import load_link
 from autosplit.hardware.systolic import systolic_cycles
-from autosplit.measure import measure
 from autosplit.models.load import load_model
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
@@ -38,7 +39,6 @@ from autosplit.recover import recover
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem, table
 from autosplit.search.widths.division import FIRST_SHARES
-from autosplit.sensitivity import sensitivity
 from autosplit.stats.stats import Stats
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")

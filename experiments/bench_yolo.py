@@ -20,11 +20,11 @@ from torch import Tensor
 from autosplit.boxscore import LEAST_SCORE
 from autosplit.capture.capture import capture
 from autosplit.data.datasets import load_data
+from autosplit.distortion.measure import measure
 from autosplit.evaluate import deploy
 from autosplit.graph.graph import Graph
 from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link
-from autosplit.measure import measure
 from autosplit.models.load import load_model
 from autosplit.models.networks.yolo_decode import CONFIDENCE, detect
 from autosplit.plan.planfile import PlanFile

@@ -29,11 +29,11 @@ from autosplit.capture.capture import capture
 from autosplit.capture.operators import kind_of
 from autosplit.capture.program import Program
 from autosplit.capture.replay import Run, Wiring
+from autosplit.distortion.measure import measure_weights
+from autosplit.distortion.metrics import sensitivity
 from autosplit.graph.memory import packed_bytes
-from autosplit.measure import measure_weights
 from autosplit.quantize.affine import fake_quantize
 from autosplit.search.knapsack.allocate import allocate
-from autosplit.sensitivity import sensitivity
 from autosplit.stats.stats import Stats
 
 WIDTHS = (2, 3, 4, 5, 6, 8)

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
+from autosplit.distortion.measure import measure
+from autosplit.distortion.metrics import sensitivity
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import answer, deploy
-from autosplit.measure import measure
 from autosplit.recover import recover
-from autosplit.sensitivity import sensitivity
 
 Logits = Callable[[Tensor], Tensor]
 

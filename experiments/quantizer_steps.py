@@ -17,15 +17,15 @@ import torch
 from scenes_bits import make_plan
 from torch import Tensor
 
-from autosplit.answers import change
 from autosplit.capture.capture import capture
 from autosplit.capture.equalize import equalize
 from autosplit.capture.program import Program
 from autosplit.data.datasets import load_data
+from autosplit.distortion.divergence import change
+from autosplit.distortion.measure import measure
 from autosplit.effort import finishing_of
 from autosplit.evaluate import deploy
 from autosplit.finishing import finish
-from autosplit.measure import measure
 from autosplit.models.load import load_model
 from autosplit.options import QuantizeOptions
 from autosplit.plan.planfile import PlanFile

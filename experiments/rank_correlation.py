@@ -25,19 +25,19 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from autosplit.answers import change
 from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
 from autosplit.data.datasets import load_data
+from autosplit.distortion.divergence import change
+from autosplit.distortion.measure import measure
+from autosplit.distortion.metrics import METRICS, sensitivity
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import Deployed, deploy
-from autosplit.measure import measure
 from autosplit.models.load import load_model
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
 from autosplit.recover import recover
-from autosplit.sensitivity import METRICS, sensitivity
 from autosplit.stats.stats import Stats
 
 Labelled = list[tuple[Tensor, Tensor]]

@@ -21,12 +21,13 @@ from torch import Tensor
 from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
 from autosplit.data.datasets import load_data
+from autosplit.distortion.measure import measure
+from autosplit.distortion.metrics import sensitivity
 from autosplit.effort import EFFORTS
 from autosplit.evaluate import answer, deploy
 from autosplit.files import write_csv
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS
-from autosplit.measure import measure
 from autosplit.models.load import load_model
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
@@ -34,7 +35,6 @@ from autosplit.plan.quantizers import quantizers
 from autosplit.recover import recover
 from autosplit.scoring import batches_of, judge_of
 from autosplit.search.knapsack.allocate import allocate
-from autosplit.sensitivity import sensitivity
 from autosplit.stats.stats import Stats
 
 ASKED = (

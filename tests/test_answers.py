@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from autosplit.answers import change, is_classifier, label_loss, probes
+from autosplit.distortion.divergence import change, is_classifier, label_loss, probes
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0, 0.5], [0.1, 0.0, 3.0, -2.0]])
 

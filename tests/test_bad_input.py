@@ -13,9 +13,9 @@ from torch import nn
 
 from autosplit import stages
 from autosplit.cli import main
+from autosplit.distortion.metrics import METRICS
 from autosplit.errors import AutoSplitError, AutoSplitWarning, DataError, ModelError
 from autosplit.options import EFFORT_NAMES
-from autosplit.sensitivity import METRICS
 
 NO_NUMBER = re.compile(r"(?<![a-z])[-.]*(nan|inf)\b", re.IGNORECASE)
 LARGEST = "torch.finfo(torch.float32).max"

@@ -11,12 +11,12 @@ from safetensors.torch import save_file
 
 from autosplit import stages
 from autosplit.capture.capture import capture
+from autosplit.distortion.measure import measure
 from autosplit.errors import ModelError
 from autosplit.evaluate import deploy
 from autosplit.graph.memory import crossing_bytes
 from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link
-from autosplit.measure import measure
 from autosplit.models.detectors import Backbone
 from autosplit.models.load import load_model
 from autosplit.models.networks.darknet import build_darknet

@@ -12,10 +12,10 @@ from torch import nn
 from torch.nn import functional
 
 from autosplit.capture.capture import capture
+from autosplit.distortion.measure import measure
 from autosplit.errors import DataError, PlanError
 from autosplit.evaluate import Reference, answers_of, deploy, evaluate, measure_float
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
-from autosplit.measure import measure
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer, quantizers

@@ -6,8 +6,8 @@ from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.capture.replay import Run, Wiring
-from autosplit.gain import Gains
-from autosplit.measure import measure
+from autosplit.distortion.finished_share import Gains
+from autosplit.distortion.measure import measure
 from autosplit.quantize.gptq import Grid, damped, output_error, round_by_moment
 from tests.nets import Net
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from autosplit.capture.capture import capture
+from autosplit.distortion.measure import measure
 from autosplit.evaluate import deploy
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.integers import (
@@ -27,7 +28,6 @@ from autosplit.integers import (
     requantize_,
     requantize_sum,
 )
-from autosplit.measure import measure
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from autosplit.answers import change
 from autosplit.capture.capture import capture
+from autosplit.distortion.divergence import change
 from autosplit.effort import EFFORTS, Finishing
 from autosplit.evaluate import deploy
 from autosplit.finishing import finish

@@ -17,7 +17,7 @@ from yaml import safe_load
 from autosplit.capture.capture import capture
 from autosplit.data.images import Photos
 from autosplit.data.preprocess import Preprocess
-from autosplit.measure import measure_weights
+from autosplit.distortion.measure import measure_weights
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 

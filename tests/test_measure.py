@@ -11,11 +11,11 @@ from torch import nn
 
 from autosplit import measure as measure_module
 from autosplit.capture.capture import capture
+from autosplit.distortion.measure import answers, measure
 from autosplit.errors import DataError, PlanError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
 from autosplit.grid.grid import WIDTHS, grid_from_range
-from autosplit.measure import answers, measure
 from autosplit.quantize.affine import fake_quantize
 from tests import nets
 

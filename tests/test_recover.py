@@ -11,10 +11,10 @@ from torch.nn.functional import unfold
 from autosplit.capture.capture import capture
 from autosplit.capture.im2col import gather
 from autosplit.capture.operators import is_call
+from autosplit.distortion.measure import measure
 from autosplit.effort import EFFORTS, Recovery
 from autosplit.errors import DataError
 from autosplit.evaluate import deploy
-from autosplit.measure import measure
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers

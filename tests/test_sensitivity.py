@@ -9,11 +9,11 @@ from torch import nn
 
 from autosplit import sensitivity as module
 from autosplit.capture.capture import capture
+from autosplit.distortion.measure import measure
+from autosplit.distortion.metrics import METRICS, sensitivity
 from autosplit.errors import StageError
 from autosplit.grid.grid import grid_from_range
-from autosplit.measure import measure
 from autosplit.quantize.affine import fake_quantize
-from autosplit.sensitivity import METRICS, sensitivity
 from tests.nets import Net
 
 IMAGES = torch.randn(32, 6, generator=torch.Generator().manual_seed(0))

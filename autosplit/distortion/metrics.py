@@ -24,12 +24,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, fx
 
-from autosplit.answers import change, label_loss, probes
 from autosplit.capture.operators import kind_of
 from autosplit.capture.program import Program
 from autosplit.capture.replay import Run, Wiring
+from autosplit.distortion.divergence import change, label_loss, probes
+from autosplit.distortion.finished_share import Gains, coarse_of
 from autosplit.errors import StageError, did_you_mean
-from autosplit.gain import Gains, coarse_of
 from autosplit.grid.grid import grid_from_range
 from autosplit.quantize.affine import fake_quantize
 from autosplit.stats.stats import Role, Stats
