@@ -21,7 +21,7 @@ from torch import Tensor
 from autosplit.capture.program import Program
 from autosplit.distortion.divergence import change
 from autosplit.distortion.measure import answers
-from autosplit.evaluate import deploy
+from autosplit.halves.quantized import deploy
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer
 

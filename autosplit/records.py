@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
-from autosplit.evaluate import Answers, score
+from autosplit.evaluate.evaluate import Answers, score
 from autosplit.looks import Standing
 from autosplit.plan.plan import Plan
 from autosplit.task import CLASSIFICATION, FLOAT, Task

@@ -16,8 +16,9 @@ from autosplit.data.datasets import DataSet
 from autosplit.data.images import Images, Labels
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
-from autosplit.evaluate import Batches, answer, answers_of, deploy, float_outputs
+from autosplit.evaluate.evaluate import Batches, answer, answers_of, float_outputs
 from autosplit.files import read_json, write_json
+from autosplit.halves.quantized import deploy
 from autosplit.looks import Places, looks
 from autosplit.models.load import Model
 from autosplit.plan.planfile import PlanFile

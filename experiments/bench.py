@@ -27,7 +27,7 @@ from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
 from autosplit.effort import EFFORTS
-from autosplit.evaluate import evaluate, measure_float
+from autosplit.evaluate.evaluate import evaluate, measure_float
 from autosplit.graph.memory import edge_memory_bytes
 from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import load_link

@@ -21,8 +21,8 @@ from autosplit.boxscore import LEAST_SCORE
 from autosplit.capture.capture import capture
 from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
-from autosplit.evaluate import deploy
 from autosplit.graph.graph import Graph
+from autosplit.halves.quantized import deploy
 from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link
 from autosplit.models.load import load_model

@@ -17,7 +17,8 @@ from autosplit.capture.program import Program
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
 from autosplit.effort import EFFORTS
-from autosplit.evaluate import answer, deploy
+from autosplit.evaluate.evaluate import answer
+from autosplit.halves.quantized import deploy
 from autosplit.recover import recover
 
 Logits = Callable[[Tensor], Tensor]

@@ -24,8 +24,8 @@ from autosplit.data.datasets import load_data
 from autosplit.distortion.divergence import change
 from autosplit.distortion.measure import measure
 from autosplit.effort import finishing_of
-from autosplit.evaluate import deploy
 from autosplit.finishing import finish
+from autosplit.halves.quantized import deploy
 from autosplit.models.load import load_model
 from autosplit.options import QuantizeOptions
 from autosplit.plan.planfile import PlanFile

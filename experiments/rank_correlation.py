@@ -32,7 +32,7 @@ from autosplit.distortion.divergence import change
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import METRICS, sensitivity
 from autosplit.effort import EFFORTS
-from autosplit.evaluate import Deployed, deploy
+from autosplit.halves.quantized import Deployed, deploy
 from autosplit.models.load import load_model
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile

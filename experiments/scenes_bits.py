@@ -24,10 +24,11 @@ from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
 from autosplit.effort import EFFORTS
-from autosplit.evaluate import answer, deploy
+from autosplit.evaluate.evaluate import answer
 from autosplit.files import write_csv
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS
+from autosplit.halves.quantized import deploy
 from autosplit.models.load import load_model
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile

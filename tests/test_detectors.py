@@ -13,8 +13,9 @@ from autosplit import stages
 from autosplit.capture.capture import capture
 from autosplit.distortion.measure import measure
 from autosplit.errors import ModelError
-from autosplit.evaluate import deploy
 from autosplit.graph.memory import crossing_bytes
+from autosplit.halves.partition import join, split
+from autosplit.halves.quantized import deploy
 from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link
 from autosplit.models.detectors import Backbone
@@ -22,7 +23,6 @@ from autosplit.models.load import load_model
 from autosplit.models.networks.darknet import build_darknet
 from autosplit.models.networks.darknet_weights import write_weights
 from autosplit.options import StatsOptions
-from autosplit.partition import join, split
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
 from autosplit.search.methods import search

@@ -8,7 +8,7 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.capture.equalize import equalize, pairs
 from autosplit.errors import PlanError
-from autosplit.evaluate import deploy
+from autosplit.halves.quantized import deploy
 from tests.nets import Net
 from tests.test_recover import plan_for
 

@@ -14,8 +14,9 @@ from torch.nn import functional
 from autosplit.capture.capture import capture
 from autosplit.distortion.measure import measure
 from autosplit.errors import DataError, PlanError
-from autosplit.evaluate import Reference, answers_of, deploy, evaluate, measure_float
+from autosplit.evaluate.evaluate import Reference, answers_of, evaluate, measure_float
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.halves.quantized import deploy
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer, quantizers

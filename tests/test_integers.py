@@ -16,9 +16,8 @@ from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.distortion.measure import measure
-from autosplit.evaluate import deploy
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
-from autosplit.integers import (
+from autosplit.halves.lowering import (
     EXACT,
     AccumulatedSum,
     IntegerLayer,
@@ -28,6 +27,7 @@ from autosplit.integers import (
     requantize_,
     requantize_sum,
 )
+from autosplit.halves.quantized import deploy
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers

@@ -11,8 +11,8 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.distortion.divergence import change
 from autosplit.effort import EFFORTS, Finishing
-from autosplit.evaluate import deploy
 from autosplit.finishing import finish
+from autosplit.halves.quantized import deploy
 from autosplit.lapq import REACH, _apart, _Loss, clip_jointly, scaled
 from autosplit.plan.quantizers import Quantizer
 from tests.nets import Net

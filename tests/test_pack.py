@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from autosplit.errors import AutoSplitError, DataError
 from autosplit.graph.memory import packed_bytes
-from autosplit.pack import pack, unpack
+from autosplit.halves.wire.pack import pack, unpack
 
 WIDTHS = range(1, 17)
 

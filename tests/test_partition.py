@@ -9,7 +9,7 @@ from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.errors import PlanError
-from autosplit.partition import join, split
+from autosplit.halves.partition import join, split
 
 IMAGE = (1, 3, 8, 8)
 

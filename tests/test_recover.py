@@ -14,7 +14,7 @@ from autosplit.capture.operators import is_call
 from autosplit.distortion.measure import measure
 from autosplit.effort import EFFORTS, Recovery
 from autosplit.errors import DataError
-from autosplit.evaluate import deploy
+from autosplit.halves.quantized import deploy
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers

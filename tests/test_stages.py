@@ -24,7 +24,7 @@ from autosplit.errors import (
     ProfileError,
     StageError,
 )
-from autosplit.evaluate import evaluate, measure_float
+from autosplit.evaluate.evaluate import evaluate, measure_float
 from autosplit.files import read_yaml
 from autosplit.options import QuantizeOptions, StatsOptions, plain
 from autosplit.plan.planfile import read_plan

@@ -7,13 +7,13 @@ import torch
 from nets import relative_error
 
 from autosplit.capture.capture import capture
-from autosplit.evaluate import deploy
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.halves.partition import join, split
+from autosplit.halves.quantized import deploy
 from autosplit.hardware.prediction import Prediction
 from autosplit.models.detectors import DARKNET
 from autosplit.models.networks.darknet import load_darknet
 from autosplit.models.networks.darknet_cfg import parse_cfg, read_text
-from autosplit.partition import join, split
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer

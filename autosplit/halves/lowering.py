@@ -43,7 +43,7 @@ from autosplit.capture.operators import (
     operator_name,
     weight_argument,
 )
-from autosplit.partition import Half
+from autosplit.halves.partition import Half
 from autosplit.quantize.affine import BLOCK, fake_quantize_, flat_view
 
 EXACT = 2**24
