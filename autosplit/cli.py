@@ -542,8 +542,8 @@ def _finish(folder: Path, text: str) -> None:
 
 def _folder(out: Path | None, model: str | None) -> Path:
     """The run folder of a stage that loads the network: as given, else after the model."""
-    from autosplit.options import StatsOptions
     from autosplit.runfolder import default_folder
+    from autosplit.runs.options import StatsOptions
 
     return out or default_folder(model or StatsOptions().model)
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autosplit import report, scale
-from autosplit.effort import Finishing, finishing_of
 from autosplit.errors import AutoSplitError, AutoSplitWarning, PlanError, StageError, did_you_mean
 from autosplit.files import (
     read_json,
@@ -26,21 +25,13 @@ from autosplit.files import (
     write_json,
     write_yaml,
 )
+from autosplit.finish.effort import Finishing
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
 from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import Link, load_link
 from autosplit.hardware.prediction import Prediction
 from autosplit.hardware.seconds import layer_s, predict
-from autosplit.options import (
-    CollectOptions,
-    LatencyOptions,
-    QuantizeOptions,
-    SearchOptions,
-    StatsOptions,
-    check_options,
-    plain,
-)
 from autosplit.plan.distiller import distiller_overrides
 from autosplit.plan.plan import FLOAT_BITS, Plan
 from autosplit.plan.planfile import PlanFile, write_plan
@@ -62,6 +53,16 @@ from autosplit.runfolder import (
     require,
     resolve,
     write_stamp,
+)
+from autosplit.runs.finishing import finishing_of
+from autosplit.runs.options import (
+    CollectOptions,
+    LatencyOptions,
+    QuantizeOptions,
+    SearchOptions,
+    StatsOptions,
+    check_options,
+    plain,
 )
 from autosplit.search.cuts.ideals import Cuts, latency_floor, useful
 from autosplit.search.limits import ANSWER, Targets, limited
@@ -526,7 +527,7 @@ def _trials(
         StageError: The network is another one than was measured.
     """
     from autosplit.data.datasets import load_data
-    from autosplit.finishing import finish as finish_plan
+    from autosplit.finish.finish import finish as finish_plan
     from autosplit.scoring import Looks, Trials, batches_of, few, judge_of
 
     model = _load_model(measured)

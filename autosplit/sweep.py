@@ -15,9 +15,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from autosplit.files import read_csv, write_csv
-from autosplit.options import StatsOptions
 from autosplit.progress import Advance, Progress, silent
 from autosplit.runfolder import read_graph, read_stamp
+from autosplit.runs.options import StatsOptions
 from autosplit.stages import run_stats
 from autosplit.stats.statsfile import read_stats
 from autosplit.sweepfile import Network, Sweep, SweepError, read_sweep

@@ -26,8 +26,9 @@ from autosplit.capture.program import Program
 from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
-from autosplit.effort import EFFORTS
 from autosplit.evaluate.evaluate import evaluate, measure_float
+from autosplit.finish.effort import EFFORTS
+from autosplit.finish.walk import recover
 from autosplit.graph.memory import edge_memory_bytes
 from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import load_link
@@ -35,7 +36,6 @@ from autosplit.hardware.systolic import systolic_cycles
 from autosplit.models.load import load_model
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
-from autosplit.recover import recover
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem, table
 from autosplit.search.widths.division import FIRST_SHARES

@@ -16,10 +16,10 @@ from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
-from autosplit.effort import EFFORTS
 from autosplit.evaluate.evaluate import answer
+from autosplit.finish.effort import EFFORTS
+from autosplit.finish.walk import recover
 from autosplit.halves.quantized import deploy
-from autosplit.recover import recover
 
 Logits = Callable[[Tensor], Tensor]
 

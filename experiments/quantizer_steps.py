@@ -23,12 +23,12 @@ from autosplit.capture.program import Program
 from autosplit.data.datasets import load_data
 from autosplit.distortion.divergence import change
 from autosplit.distortion.measure import measure
-from autosplit.effort import finishing_of
-from autosplit.finishing import finish
+from autosplit.finish.finish import finish
 from autosplit.halves.quantized import deploy
 from autosplit.models.load import load_model
-from autosplit.options import QuantizeOptions
 from autosplit.plan.planfile import PlanFile
+from autosplit.runs.finishing import finishing_of
+from autosplit.runs.options import QuantizeOptions
 from autosplit.stats.stats import Stats
 
 STEPS = {

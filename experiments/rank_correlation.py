@@ -31,13 +31,13 @@ from autosplit.data.datasets import load_data
 from autosplit.distortion.divergence import change
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import METRICS, sensitivity
-from autosplit.effort import EFFORTS
+from autosplit.finish.effort import EFFORTS
+from autosplit.finish.walk import recover
 from autosplit.halves.quantized import Deployed, deploy
 from autosplit.models.load import load_model
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
-from autosplit.recover import recover
 from autosplit.stats.stats import Stats
 
 Labelled = list[tuple[Tensor, Tensor]]

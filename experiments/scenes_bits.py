@@ -23,9 +23,10 @@ from autosplit.capture.program import Program
 from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
-from autosplit.effort import EFFORTS
 from autosplit.evaluate.evaluate import answer
 from autosplit.files import write_csv
+from autosplit.finish.effort import EFFORTS
+from autosplit.finish.walk import recover
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS
 from autosplit.halves.quantized import deploy
@@ -33,7 +34,6 @@ from autosplit.models.load import load_model
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
-from autosplit.recover import recover
 from autosplit.scoring import batches_of, judge_of
 from autosplit.search.knapsack.allocate import allocate
 from autosplit.stats.stats import Stats

@@ -15,7 +15,7 @@ from autosplit import stages
 from autosplit.cli import main
 from autosplit.distortion.metrics import METRICS
 from autosplit.errors import AutoSplitError, AutoSplitWarning, DataError, ModelError
-from autosplit.options import EFFORT_NAMES
+from autosplit.finish.effort import EFFORT_NAMES
 
 NO_NUMBER = re.compile(r"(?<![a-z])[-.]*(nan|inf)\b", re.IGNORECASE)
 LARGEST = "torch.finfo(torch.float32).max"

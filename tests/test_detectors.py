@@ -22,9 +22,9 @@ from autosplit.models.detectors import Backbone
 from autosplit.models.load import load_model
 from autosplit.models.networks.darknet import build_darknet
 from autosplit.models.networks.darknet_weights import write_weights
-from autosplit.options import StatsOptions
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
+from autosplit.runs.options import StatsOptions
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from autosplit.effort import EFFORTS, Finishing, finishing_of
-from autosplit.options import QuantizeOptions
+from autosplit.finish.effort import EFFORTS, Finishing
+from autosplit.runs.finishing import finishing_of
+from autosplit.runs.options import QuantizeOptions
 
 
 @pytest.mark.parametrize("effort", EFFORTS)

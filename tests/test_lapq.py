@@ -10,10 +10,10 @@ from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.distortion.divergence import change
-from autosplit.effort import EFFORTS, Finishing
-from autosplit.finishing import finish
+from autosplit.finish.effort import EFFORTS, Finishing
+from autosplit.finish.finish import finish
+from autosplit.finish.joint_clips import REACH, _apart, _Loss, clip_jointly, scaled
 from autosplit.halves.quantized import deploy
-from autosplit.lapq import REACH, _apart, _Loss, clip_jointly, scaled
 from autosplit.plan.quantizers import Quantizer
 from tests.nets import Net
 from tests.test_recover import plan_for
@@ -163,7 +163,7 @@ def test_what_only_suits_the_samples_searched_on_is_not_taken(case, monkeypatch)
         loss.best = (-1.0, start + 10)
         return SimpleNamespace(x=start)
 
-    monkeypatch.setattr("autosplit.lapq.minimize", bad)
+    monkeypatch.setattr("autosplit.finish.joint_clips.minimize", bad)
 
     assert clip_jointly(program, file, lambda: iter([IMAGES]), 5) is file
 

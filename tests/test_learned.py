@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from autosplit.learned import Example, learn_rounding
+from autosplit.finish.adaround import Example, learn_rounding
 from autosplit.quantize.gptq import Grid
 
 

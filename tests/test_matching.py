@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from autosplit.matching import round_to_match, target_weight, toward
+from autosplit.finish.round_to_output import round_to_match, target_weight, toward
 from autosplit.quantize.gptq import Grid, damped
 
 
@@ -148,7 +148,7 @@ def test_a_share_of_the_inputs_error_is_made_up_for(share):
 def test_no_problem_is_larger_than_what_is_taken_together(monkeypatch):
     sizes = []
     monkeypatch.setattr(
-        "autosplit.matching.damped",
+        "autosplit.finish.round_to_output.damped",
         lambda moment, samples: sizes.append(moment.shape[-1]) or damped(moment, samples),
     )
     round_to_match(*layer(7, 3, 30, 50), 2, 8)

@@ -12,13 +12,13 @@ from autosplit.capture.capture import capture
 from autosplit.capture.im2col import gather
 from autosplit.capture.operators import is_call
 from autosplit.distortion.measure import measure
-from autosplit.effort import EFFORTS, Recovery
 from autosplit.errors import DataError
+from autosplit.finish.effort import EFFORTS, Recovery
+from autosplit.finish.walk import _Walk, recover
 from autosplit.halves.quantized import deploy
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
-from autosplit.recover import _Walk, recover
 from tests.nets import Net
 
 WORKING = {name: replace(found, steps=20) for name, found in EFFORTS.items() if name != "none"}

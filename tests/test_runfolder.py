@@ -8,13 +8,6 @@ import pytest
 from autosplit import __version__
 from autosplit.errors import FileError, PlanError, StageError
 from autosplit.hardware.link import Link
-from autosplit.options import (
-    LatencyOptions,
-    QuantizeOptions,
-    SearchOptions,
-    StatsOptions,
-    plain,
-)
 from autosplit.runfolder import (
     Stamp,
     clear_stamp,
@@ -32,6 +25,13 @@ from autosplit.runfolder import (
     require,
     resolve,
     write_stamp,
+)
+from autosplit.runs.options import (
+    LatencyOptions,
+    QuantizeOptions,
+    SearchOptions,
+    StatsOptions,
+    plain,
 )
 
 

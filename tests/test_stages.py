@@ -12,7 +12,6 @@ import yaml
 from torch import nn
 
 from autosplit import data, finishing, scoring, stages
-from autosplit.effort import finishing_of
 from autosplit.errors import (
     AutoSplitError,
     DataError,
@@ -26,7 +25,6 @@ from autosplit.errors import (
 )
 from autosplit.evaluate.evaluate import evaluate, measure_float
 from autosplit.files import read_yaml
-from autosplit.options import QuantizeOptions, StatsOptions, plain
 from autosplit.plan.planfile import read_plan
 from autosplit.quantized import Quantized
 from autosplit.runfolder import (
@@ -39,6 +37,8 @@ from autosplit.runfolder import (
     resolve,
     write_stamp,
 )
+from autosplit.runs.finishing import finishing_of
+from autosplit.runs.options import QuantizeOptions, StatsOptions, plain
 from autosplit.task import read_scores
 
 NAMES = ("stats", "search", "latency", "quantize", "collect")

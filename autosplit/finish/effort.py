@@ -1,11 +1,19 @@
-"""How plans are finished: the steps that an effort, and the switches beside it, stand for."""
+"""x"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal, cast
+EFFORT_NAMES = ("none", "fast", "good", "best")
+"""How much work finishing a plan may take; see ``effort.EFFORTS``."""
+ROUNDING_NAMES = ("auto", "nearest", "moment", "learned")
+"""How a weight's integers are chosen; ``auto`` is as the effort has it."""
+SWITCH = ("auto", "on", "off")
+JOINT_CLIPPING = "lapq"
+"""The clipping rule whose ranges are then moved together when a plan is finished."""
 
-from autosplit.options import JOINT_CLIPPING, QuantizeOptions
+
+from dataclasses import dataclass
+from typing import Literal
+
 from autosplit.plan.planfile import PlanFile
 
 Rounding = Literal["nearest", "moment", "learned"]
@@ -62,20 +70,3 @@ class Finishing:
     def steps(self, file: PlanFile) -> int:
         """Of how many steps ``finish`` tells, at most."""
         return len(file.weights) * (2 if self.evaluations else 1) + self.evaluations
-
-
-def finishing_of(options: QuantizeOptions, clipping: str = "mse") -> Finishing:
-    """How plans are finished by an effort, and what was asked beside it.
-
-    Args:
-        options: Effort, and the switches that go before it.
-        clipping: Rule that the activations were clipped by.
-    """
-    recovery = EFFORTS[options.effort]
-    if options.rounding != "auto":
-        recovery = replace(recovery, rounding=cast(Rounding, options.rounding))
-    if options.bias != "auto":
-        recovery = replace(recovery, bias=options.bias == "on")
-    joint = options.joint_clips == "on"
-    joint = joint or (options.joint_clips == "auto" and clipping == JOINT_CLIPPING)
-    return Finishing(recovery, EVALUATIONS if joint else 0)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from autosplit.capture.program import Program
-from autosplit.effort import Finishing
-from autosplit.lapq import clip_jointly
+from autosplit.finish.effort import Finishing
+from autosplit.finish.joint_clips import clip_jointly
+from autosplit.finish.walk import Batch, recover
 from autosplit.plan.planfile import PlanFile
-from autosplit.recover import Batch, recover
 
 Tell = Callable[[int], None]
 

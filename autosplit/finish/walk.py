@@ -22,10 +22,10 @@ from autosplit.capture.im2col import gather, is_plain, positions_wanted
 from autosplit.capture.operators import arguments, is_call, weight_argument
 from autosplit.capture.program import Program
 from autosplit.capture.replay import Wiring
-from autosplit.effort import EFFORTS, Recovery
 from autosplit.errors import DataError, PlanError
-from autosplit.learned import Example, learn_rounding
-from autosplit.matching import round_to_match, toward
+from autosplit.finish.adaround import Example, learn_rounding
+from autosplit.finish.effort import EFFORTS, Recovery
+from autosplit.finish.round_to_output import round_to_match, toward
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer
 from autosplit.quantize.affine import fake_quantize

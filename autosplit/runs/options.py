@@ -8,15 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from autosplit.errors import PlanError, StageError, did_you_mean
+from autosplit.finish.effort import EFFORT_NAMES, ROUNDING_NAMES, SWITCH
 from autosplit.grid.grid import DEFAULT_WIDTHS
-
-EFFORT_NAMES = ("none", "fast", "good", "best")
-"""How much work finishing a plan may take; see ``effort.EFFORTS``."""
-ROUNDING_NAMES = ("auto", "nearest", "moment", "learned")
-"""How a weight's integers are chosen; ``auto`` is as the effort has it."""
-SWITCH = ("auto", "on", "off")
-JOINT_CLIPPING = "lapq"
-"""The clipping rule whose ranges are then moved together when a plan is finished."""
 
 
 @dataclass(frozen=True, slots=True)
