@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from autosplit import report, scale
 from autosplit.errors import AutoSplitError, AutoSplitWarning, PlanError, StageError, did_you_mean
+from autosplit.evaluate.task import FLOAT, write_scores
 from autosplit.files import (
     read_json,
     read_yaml,
@@ -76,14 +77,14 @@ from autosplit.stats.jpeg import InputMeter
 from autosplit.stats.stats import Stats
 from autosplit.stats.statsfile import STATS_FILES, read_stats, write_stats
 from autosplit.summary import fastest_first, headline, pick_all, pick_file, summarize
-from autosplit.task import FLOAT, write_scores
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from autosplit.capture.program import Program
+    from autosplit.evaluate.ledger import Ledger
+    from autosplit.evaluate.trials import Trials
     from autosplit.models.load import Model
-    from autosplit.scoring import Ledger, Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def run_stats(
     from autosplit.data.datasets import load_data
     from autosplit.distortion.measure import measure
     from autosplit.distortion.metrics import check_metric, sensitivity
-    from autosplit.scoring import batches_of, judge_of
+    from autosplit.evaluate.trials import batches_of, judge_of
 
     check_metric(options.metric)
     model = _load_model(options)
@@ -391,7 +392,7 @@ def run_quantize(
         return Outcome("quantize", True, f"quantize: nothing new to do in {folder}")
     files = read_plans(folder, graph, names)
     files = {name: file for name, file in files.items() if file.plan.cloud_bits >= FLOAT_BITS[0]}
-    from autosplit.scoring import Ledger
+    from autosplit.evaluate.ledger import Ledger
 
     if options.finished:
         files = {name: _finished(folder, quantized, file) for name, file in files.items()}
@@ -487,7 +488,7 @@ def _measure(
     progress: Progress,
 ) -> str:
     """Run plans on the images they were not run on yet; what was done, in words."""
-    from autosplit.scoring import choose, score_all
+    from autosplit.evaluate.trials import choose, score_all
 
     seen = [file for file in files.values() if ledger.find(file.half_sha256).seen]
     left = [] if options.finished else [file for file in seen if not quantized.has(file)]
@@ -527,8 +528,8 @@ def _trials(
         StageError: The network is another one than was measured.
     """
     from autosplit.data.datasets import load_data
+    from autosplit.evaluate.trials import Looks, Trials, batches_of, few, judge_of
     from autosplit.finish.finish import finish as finish_plan
-    from autosplit.scoring import Looks, Trials, batches_of, few, judge_of
 
     model = _load_model(measured)
     program = _capture(model, equalized=measured.equalize)

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from autosplit import report
 from autosplit.errors import DataError, InfeasibleError, did_you_mean
+from autosplit.evaluate.task import FLOAT, Task, read_scores
 from autosplit.files import read_csv, sha256_of_file
 from autosplit.graph.graph import Graph
 from autosplit.hardware.prediction import Prediction
@@ -16,7 +17,6 @@ from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.report import Row
 from autosplit.runfolder import plan_names, read_plans, read_stamp
-from autosplit.task import FLOAT, Task, read_scores
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ import torch
 from bench import LINKS, Setting, report
 from torch import Tensor
 
-from autosplit.boxscore import LEAST_SCORE
 from autosplit.capture.capture import capture
 from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
+from autosplit.evaluate.boxes import LEAST_SCORE
 from autosplit.graph.graph import Graph
 from autosplit.halves.quantized import deploy
 from autosplit.hardware.device import load_device

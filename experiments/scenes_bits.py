@@ -24,6 +24,7 @@ from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
 from autosplit.evaluate.evaluate import answer
+from autosplit.evaluate.trials import batches_of, judge_of
 from autosplit.files import write_csv
 from autosplit.finish.effort import EFFORTS
 from autosplit.finish.walk import recover
@@ -34,7 +35,6 @@ from autosplit.models.load import load_model
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
-from autosplit.scoring import batches_of, judge_of
 from autosplit.search.knapsack.allocate import allocate
 from autosplit.stats.stats import Stats
 

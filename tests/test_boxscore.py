@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from autosplit.boxscore import BoxAnswers, BoxReader, BoxRecord
 from autosplit.data.coco import Truth
 from autosplit.data.preprocess import Letterbox
-from autosplit.detection import Found
 from autosplit.errors import DataError
+from autosplit.evaluate.average_precision import Found
+from autosplit.evaluate.boxes import BoxAnswers, BoxReader, BoxRecord
 from autosplit.models.networks.yolo_decode import YoloHead
 
 A, B = (10.0, 10.0, 100.0, 50.0), (200.0, 200.0, 100.0, 100.0)

@@ -9,8 +9,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from autosplit.data.coco import Truth
-from autosplit.detection import Found, average_precision
-from autosplit.task import NUMBERS
+from autosplit.evaluate.average_precision import Found, average_precision
+from autosplit.evaluate.task import NUMBERS
 
 CLASSES = 4
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from autosplit.looks import CONFIDENCE, Standing, looks
+from autosplit.evaluate.early_stop import CONFIDENCE, Standing, looks
 
 
 @pytest.mark.parametrize(("count", "whole"), [(1, 1), (20, 1), (1000, 1), (9984, 32), (64, 64)])

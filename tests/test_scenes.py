@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from autosplit import stages
-from autosplit.boxscore import BoxReader, BoxRecord
 from autosplit.data.coco import read_coco_splits
 from autosplit.data.datasets import BUNDLED, SCENES, load_data
+from autosplit.evaluate.boxes import BoxReader, BoxRecord
 from autosplit.models.load import load_model
 from autosplit.models.networks.darknet import load_darknet
 from autosplit.models.networks.fashion_resnet import CLASSES

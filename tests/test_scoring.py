@@ -7,16 +7,14 @@ import pytest
 import torch
 
 from autosplit import scoring
-from autosplit.boxscore import BoxRecord
 from autosplit.capture.program import Program
 from autosplit.data.coco import Truth
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
-from autosplit.models.networks.yolo_decode import YoloHead
-from autosplit.progress import silent
-from autosplit.records import ClassRecord
-from autosplit.scoring import (
-    Ledger,
+from autosplit.evaluate.boxes import BoxRecord
+from autosplit.evaluate.ledger import Ledger
+from autosplit.evaluate.record import ClassRecord
+from autosplit.evaluate.trials import (
     Looks,
     Trials,
     batch_size,
@@ -26,6 +24,8 @@ from autosplit.scoring import (
     score_all,
     step_size,
 )
+from autosplit.models.networks.yolo_decode import YoloHead
+from autosplit.progress import silent
 
 SOURCE = {"model": "aa", "data": "bb"}
 

@@ -24,6 +24,7 @@ from autosplit.errors import (
     StageError,
 )
 from autosplit.evaluate.evaluate import evaluate, measure_float
+from autosplit.evaluate.task import read_scores
 from autosplit.files import read_yaml
 from autosplit.plan.planfile import read_plan
 from autosplit.quantized import Quantized
@@ -39,7 +40,6 @@ from autosplit.runfolder import (
 )
 from autosplit.runs.finishing import finishing_of
 from autosplit.runs.options import QuantizeOptions, StatsOptions, plain
-from autosplit.task import read_scores
 
 NAMES = ("stats", "search", "latency", "quantize", "collect")
 

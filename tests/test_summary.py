@@ -5,9 +5,9 @@ import csv
 import pytest
 
 from autosplit.errors import DataError, InfeasibleError
+from autosplit.evaluate.task import CLASSIFICATION
 from autosplit.runfolder import read_graph
 from autosplit.summary import headline, pick_all, summarize
-from autosplit.task import CLASSIFICATION
 
 
 def rewrite(path, change):

@@ -3,7 +3,7 @@
 import pytest
 
 from autosplit.errors import FileError
-from autosplit.task import CLASSIFICATION, DETECTION, TASKS, read_scores, write_scores
+from autosplit.evaluate.task import CLASSIFICATION, DETECTION, TASKS, read_scores, write_scores
 
 SCORES = {
     CLASSIFICATION: [{"name": "float", "images": 4, "top1": 0.5, "agreement": 1.0, "drop": 0.0}],

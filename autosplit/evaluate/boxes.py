@@ -17,11 +17,11 @@ from torch import Tensor
 
 from autosplit.data.coco import Truth, truth_of
 from autosplit.data.images import Labels
-from autosplit.detection import Found, Precision, average_precision
 from autosplit.errors import DataError
+from autosplit.evaluate.average_precision import Found, Precision, average_precision
+from autosplit.evaluate.task import DETECTION, FLOAT, Task
 from autosplit.models.networks.yolo_decode import CONFIDENCE, Detections, YoloHead, detect
 from autosplit.plan.plan import Plan
-from autosplit.task import DETECTION, FLOAT, Task
 
 LEAST_SCORE = 0.005
 """Boxes below this score are not looked at, as in Darknet's own validation."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
+from autosplit.evaluate.early_stop import Standing
 from autosplit.evaluate.evaluate import Answers, score
-from autosplit.looks import Standing
+from autosplit.evaluate.task import CLASSIFICATION, FLOAT, Task
 from autosplit.plan.plan import Plan
-from autosplit.task import CLASSIFICATION, FLOAT, Task
 
 
 class Record(Protocol):

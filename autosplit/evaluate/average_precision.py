@@ -17,7 +17,7 @@ from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 
 from autosplit.data.coco import Truth
-from autosplit.task import NUMBERS
+from autosplit.evaluate.task import NUMBERS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed
 from torch import Tensor
 
-from autosplit.boxscore import BoxReader, BoxRecord
 from autosplit.capture.program import Program
 from autosplit.data.datasets import DataSet
 from autosplit.data.images import Images, Labels
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
+from autosplit.evaluate.boxes import BoxReader, BoxRecord
+from autosplit.evaluate.early_stop import Places, looks
 from autosplit.evaluate.evaluate import Batches, answer, answers_of, float_outputs
-from autosplit.files import read_json, write_json
+from autosplit.evaluate.ledger import Ledger
+from autosplit.evaluate.record import ClassRecord, Record
+from autosplit.evaluate.task import FLOAT
 from autosplit.halves.quantized import deploy
-from autosplit.looks import Places, looks
 from autosplit.models.load import Model
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Advance, Progress
-from autosplit.records import ClassRecord, Record
-from autosplit.task import FLOAT
 
 BATCH_ELEMENTS = 4_000_000
 """Input elements of a batch: enough to keep the cores busy, few enough to stay out of swap."""
@@ -91,44 +90,6 @@ def _check_classes(network: tuple[str, ...], data: tuple[str, ...]) -> None:
                 f"data: must number its classes as the network does, {name!r} is number {place}, "
                 f"the network's is number {network.index(name)}"
             )
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """The records that a run folder keeps: one file for each different edge half.
-
-    Attributes:
-        folder: Where the files are.
-        source: What every record depends on, network and images -> SHA-256.
-    """
-
-    folder: Path
-    source: Mapping[str, str]
-
-    def find(self, half: str) -> Record:
-        """The record of an edge half; empty if it was never run on the same network and images."""
-        path = self._path(half)
-        if not path.exists():
-            return ClassRecord()
-        data = read_json(path, "record")
-        if data.get("source") != self._source(half):
-            return ClassRecord()
-        return RECORDS[data["task"]].of(data["record"])
-
-    def keep(self, half: str, record: Record) -> None:
-        """Keep a record."""
-        data = {"source": self._source(half), "task": record.task.name, "record": record.data()}
-        write_json(self._path(half), "record", data)
-
-    def forget(self, half: str) -> None:
-        """Forget a record."""
-        self._path(half).unlink(missing_ok=True)
-
-    def _source(self, half: str) -> dict[str, str]:
-        return {**self.source, "half": half}
-
-    def _path(self, half: str) -> Path:
-        return self.folder / f"{half if half == FLOAT else half[:16]}.json"
 
 
 @dataclass(frozen=True)
