@@ -22,7 +22,7 @@ from autosplit.graph.graphfile import graph_from_dict
 from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import Link, load_link
 from autosplit.plan.planfile import PlanFile, read_plan
-from autosplit.report import PLANS_HEADER
+from autosplit.report.tables import PLANS_HEADER
 from autosplit.runs.options import FREE, Options, StatsOptions, check_options, plain, tidy
 
 RESULTS = Path("results")

@@ -15,7 +15,7 @@ from autosplit.graph.graph import Graph
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
-from autosplit.report import Row
+from autosplit.report.tables import Row
 from autosplit.runfolder import plan_names, read_plans, read_stamp
 
 

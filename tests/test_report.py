@@ -10,7 +10,9 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
-from autosplit.report import PLANS_HEADER, Row, describe, draw, pick, plan_row
+from autosplit.report.figure import draw
+from autosplit.report.pick import describe, pick
+from autosplit.report.tables import PLANS_HEADER, Row, plan_row
 
 
 def layer(name, reads, shape, weight_elements=0):

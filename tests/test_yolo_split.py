@@ -17,7 +17,7 @@ from autosplit.models.networks.darknet_cfg import parse_cfg, read_text
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer
-from autosplit.report import plan_row
+from autosplit.report.tables import plan_row
 
 SIZE = 416
 NAMES = [
