@@ -472,7 +472,7 @@ def sweep(
     """Try networks, devices, links, methods and memory limits together: one table."""
     import time
 
-    from autosplit.runfolder import RESULTS
+    from autosplit.runs.folder import RESULTS
     from autosplit.sweep import run_sweep
     from autosplit.sweepjobs import Where
 
@@ -542,7 +542,7 @@ def _finish(folder: Path, text: str) -> None:
 
 def _folder(out: Path | None, model: str | None) -> Path:
     """The run folder of a stage that loads the network: as given, else after the model."""
-    from autosplit.runfolder import default_folder
+    from autosplit.runs.folder import default_folder
     from autosplit.runs.options import StatsOptions
 
     return out or default_folder(model or StatsOptions().model)
@@ -550,7 +550,7 @@ def _folder(out: Path | None, model: str | None) -> Path:
 
 def _found(out: Path | None) -> Path:
     """The run folder of any other stage: as given, else the one that is there."""
-    from autosplit.runfolder import find_folder
+    from autosplit.runs.folder import find_folder
 
     return out or find_folder()
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from autosplit.files import read_csv, write_csv
 from autosplit.progress import Advance, Progress, silent
-from autosplit.runfolder import read_graph, read_stamp
+from autosplit.runs.folder import read_graph, read_stamp
 from autosplit.runs.options import StatsOptions
-from autosplit.stages import run_stats
+from autosplit.runs.stages import run_stats
 from autosplit.stats.statsfile import read_stats
 from autosplit.sweepfile import Network, Sweep, SweepError, read_sweep
 from autosplit.sweepjobs import ENDED, Where, do_tasks

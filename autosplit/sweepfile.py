@@ -12,7 +12,7 @@ from autosplit.files import check_keys, read_yaml
 from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
 from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import Link, load_link
-from autosplit.runfolder import default_folder
+from autosplit.runs.folder import default_folder
 from autosplit.runs.options import StatsOptions
 from autosplit.search.methods import METHODS
 

@@ -17,10 +17,10 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from autosplit.files import read_yaml
+from autosplit.runs.stages import run_collect, run_latency, run_quantize, run_search, run_stats
 from autosplit.search.knapsack.allocate import allocate, allocate_all
 from autosplit.search.methods import search
 from autosplit.search.problem import table
-from autosplit.stages import run_collect, run_latency, run_quantize, run_search, run_stats
 
 if TYPE_CHECKING:
     from bench import Setting

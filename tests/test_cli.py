@@ -15,7 +15,7 @@ from conftest import DATA, NETWORK
 from autosplit import __version__, stages
 from autosplit.cli import app, main, parse_bytes, parse_widths
 from autosplit.errors import AutoSplitWarning, PlanError
-from autosplit.stages import Outcome
+from autosplit.runs.stages import Outcome
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
 SCRIPT = Path(sys.executable).with_name("autosplit")

@@ -8,7 +8,7 @@ import pytest
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Origin
 from autosplit.plan.quantizers import Quantizer
-from autosplit.quantized import Quantized
+from autosplit.runs.finished import Quantized
 from tests.test_plan import GRAPH, plan_file
 
 CODES = {"a": np.arange(10, dtype=np.uint8), "b": np.arange(15, dtype=np.uint8)}

@@ -8,7 +8,7 @@ import pytest
 from autosplit import __version__
 from autosplit.errors import FileError, PlanError, StageError
 from autosplit.hardware.link import Link
-from autosplit.runfolder import (
+from autosplit.runs.folder import (
     Stamp,
     clear_stamp,
     default_folder,
@@ -357,7 +357,7 @@ class TestPlans:
 
 def test_the_version_is_part_of_what_a_model_is(monkeypatch):
     before = hash_model(StatsOptions()), hash_data("demo", 0, 0)
-    monkeypatch.setattr("autosplit.runfolder.__version__", f"{__version__}.1")
+    monkeypatch.setattr("autosplit.runs.folder.__version__", f"{__version__}.1")
 
     assert hash_model(StatsOptions()) != before[0]
     assert hash_data("demo", 0, 0) != before[1]

@@ -27,8 +27,9 @@ from autosplit.evaluate.evaluate import evaluate, measure_float
 from autosplit.evaluate.task import read_scores
 from autosplit.files import read_yaml
 from autosplit.plan.planfile import read_plan
-from autosplit.quantized import Quantized
-from autosplit.runfolder import (
+from autosplit.runs.finished import Quantized
+from autosplit.runs.finishing import finishing_of
+from autosplit.runs.folder import (
     Stamp,
     default_folder,
     plan_names,
@@ -38,7 +39,6 @@ from autosplit.runfolder import (
     resolve,
     write_stamp,
 )
-from autosplit.runs.finishing import finishing_of
 from autosplit.runs.options import QuantizeOptions, StatsOptions, plain
 
 NAMES = ("stats", "search", "latency", "quantize", "collect")

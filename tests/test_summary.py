@@ -6,8 +6,8 @@ import pytest
 
 from autosplit.errors import DataError, InfeasibleError
 from autosplit.evaluate.task import CLASSIFICATION
-from autosplit.runfolder import read_graph
-from autosplit.summary import headline, pick_all, summarize
+from autosplit.runs.folder import read_graph
+from autosplit.runs.summary import headline, pick_all, summarize
 
 
 def rewrite(path, change):

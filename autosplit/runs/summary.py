@@ -16,7 +16,7 @@ from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.report.tables import Row
-from autosplit.runfolder import plan_names, read_plans, read_stamp
+from autosplit.runs.folder import plan_names, read_plans, read_stamp
 
 
 @dataclass(frozen=True)

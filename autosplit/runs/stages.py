@@ -38,8 +38,9 @@ from autosplit.plan.plan import FLOAT_BITS, Plan
 from autosplit.plan.planfile import PlanFile, write_plan
 from autosplit.plan.quantizers import quantizers
 from autosplit.progress import Advance, Progress, silent
-from autosplit.quantized import Quantized
-from autosplit.runfolder import (
+from autosplit.runs.finished import Quantized
+from autosplit.runs.finishing import finishing_of
+from autosplit.runs.folder import (
     Stamp,
     clear_stamp,
     hash_data,
@@ -55,7 +56,6 @@ from autosplit.runfolder import (
     resolve,
     write_stamp,
 )
-from autosplit.runs.finishing import finishing_of
 from autosplit.runs.options import (
     CollectOptions,
     LatencyOptions,
@@ -65,6 +65,7 @@ from autosplit.runs.options import (
     check_options,
     plain,
 )
+from autosplit.runs.summary import fastest_first, headline, pick_all, pick_file, summarize
 from autosplit.search.cuts.ideals import Cuts, latency_floor, useful
 from autosplit.search.limits import ANSWER, Targets, limited
 from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, OURS, search, search_pinned
@@ -76,7 +77,6 @@ from autosplit.search.thin import thin
 from autosplit.stats.jpeg import InputMeter
 from autosplit.stats.stats import Stats
 from autosplit.stats.statsfile import STATS_FILES, read_stats, write_stats
-from autosplit.summary import fastest_first, headline, pick_all, pick_file, summarize
 
 if TYPE_CHECKING:
     from torch import Tensor
