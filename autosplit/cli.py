@@ -473,8 +473,8 @@ def sweep(
     import time
 
     from autosplit.runs.folder import RESULTS
-    from autosplit.sweep import run_sweep
-    from autosplit.sweepjobs import Where
+    from autosplit.sweep.backends import Where
+    from autosplit.sweep.run import run_sweep
 
     start_s = time.perf_counter()
     where = Where(backend, jobs, scheduler)

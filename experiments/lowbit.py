@@ -23,7 +23,7 @@ import yaml
 from matplotlib.figure import Figure
 
 from autosplit.files import sha256_of, write_bytes, write_csv
-from autosplit.sweepfigure import png
+from autosplit.sweep.figure import png
 
 HERE = Path(__file__).parent
 HEADER = (

@@ -20,9 +20,9 @@ from autosplit.errors import FileError, MissingExtraError
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.search.methods import METHODS
-from autosplit.sweepfile import FIGURES, SweepError, read_sweep
-from autosplit.sweepjobs import Where
-from autosplit.sweeptask import TABLE_HEADER, do_task, pick_of
+from autosplit.sweep.backends import Where
+from autosplit.sweep.file import FIGURES, SweepError, read_sweep
+from autosplit.sweep.task import TABLE_HEADER, do_task, pick_of
 
 NETWORKS = """\
 import torch
@@ -407,9 +407,9 @@ def test_a_search_imports_no_torch(place):
     code = """
 import sys
 from pathlib import Path
-from autosplit.sweep import list_tasks
-from autosplit.sweepfile import read_sweep
-from autosplit.sweeptask import do_task
+from autosplit.sweep.run import list_tasks
+from autosplit.sweep.file import read_sweep
+from autosplit.sweep.task import do_task
 done = [do_task(task) for task in list_tasks(read_sweep(Path("tiny.yaml")), Path("out"))]
 print([len(one.rows) for one in done], "torch" in sys.modules)
 """

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autosplit.errors import MissingExtraError, did_you_mean
-from autosplit.sweepfile import SweepError
-from autosplit.sweeptask import Finished, Task, do_task
+from autosplit.sweep.file import SweepError
+from autosplit.sweep.task import Finished, Task, do_task
 
 CONNECT_S = 5
 """How long to look for a scheduler, and for one that went away."""

@@ -12,8 +12,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from autosplit.files import write_bytes
-from autosplit.sweepfile import REFERENCE, Sweep
-from autosplit.sweeptask import AXES, keeps
+from autosplit.sweep.file import REFERENCE, Sweep
+from autosplit.sweep.task import AXES, keeps
 
 OURS = "autosplit"
 OUR_COLOUR, GREY = "#1f5fa8", "#9a9a9a"

@@ -20,9 +20,9 @@ from autosplit.runs.folder import read_graph, read_stamp
 from autosplit.runs.options import StatsOptions
 from autosplit.runs.stages import run_stats
 from autosplit.stats.statsfile import read_stats
-from autosplit.sweepfile import Network, Sweep, SweepError, read_sweep
-from autosplit.sweepjobs import ENDED, Where, do_tasks
-from autosplit.sweeptask import AXES, ROW_HEADER, TABLE_HEADER, Task
+from autosplit.sweep.backends import ENDED, Where, do_tasks
+from autosplit.sweep.file import Network, Sweep, SweepError, read_sweep
+from autosplit.sweep.task import AXES, ROW_HEADER, TABLE_HEADER, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def run_sweep(
     write_csv(table, header, rows)
     figure = None
     if sweep.figure and rows:
-        from autosplit.sweepfigure import draw  # noqa: PLC0415 - matplotlib is slow to import
+        from autosplit.sweep.figure import draw  # noqa: PLC0415 - matplotlib is slow to import
 
         figure = out.parent / f"{out.name}.png"
         draw(figure, sweep, rows)

@@ -17,7 +17,7 @@ from autosplit.search.methods import search
 from autosplit.search.problem import Problem
 from autosplit.stats.jpeg import InputCoding
 from autosplit.stats.stats import Distortion, Role
-from autosplit.sweepfile import REFERENCE
+from autosplit.sweep.file import REFERENCE
 
 TABLE_HEADER = (
     "model link_mbps method cut edge_s transfer_s cloud_s latency_s normalised_latency distortion "
