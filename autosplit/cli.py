@@ -444,7 +444,7 @@ def detect(
 ) -> None:
     """Draw what a detector finds: the float network, a plan's two halves, the difference."""
     from autosplit import stages
-    from autosplit.detect import detect_pictures, list_pictures, make_detector
+    from autosplit.detect.run import detect_pictures, list_pictures, make_detector
 
     given: dict[str, Any] = {"model": model, "weights": weights, "checkpoint": checkpoint}
     given |= {"input_size": input_size, "seed": seed}

@@ -10,8 +10,8 @@ from PIL import Image
 
 from autosplit.cli import main
 from autosplit.data.images import read_photo
-from autosplit.detect import compare, list_pictures, look, make_detector
-from autosplit.drawing import GAP
+from autosplit.detect.drawing import GAP
+from autosplit.detect.run import compare, list_pictures, look, make_detector
 from autosplit.errors import DataError, ModelError
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.models.load import load_model

@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from autosplit.drawing import BOTH, GAP, class_colour, draw_boxes, side_by_side
+from autosplit.detect.drawing import BOTH, GAP, class_colour, draw_boxes, side_by_side
 from autosplit.models.networks.yolo_decode import Detections
 
 

@@ -22,7 +22,7 @@ from autosplit.capture.program import Program
 from autosplit.data.datasets import SUFFIXES
 from autosplit.data.images import read_photo
 from autosplit.data.preprocess import Letterbox
-from autosplit.drawing import BOTH, FIRST, SECOND, draw_boxes, side_by_side
+from autosplit.detect.drawing import BOTH, FIRST, SECOND, draw_boxes, side_by_side
 from autosplit.errors import DataError, ModelError
 from autosplit.files import write_csv
 from autosplit.halves.quantized import Deployed, deploy
