@@ -12,7 +12,7 @@ from conftest import DATA, EDGE, NETWORK
 from torch import nn
 
 from autosplit import stages
-from autosplit.cli import main
+from autosplit.cli.app import main
 from autosplit.distortion.metrics import METRICS
 from autosplit.errors import AutoSplitError, AutoSplitWarning, DataError, ModelError
 from autosplit.finish.effort import EFFORT_NAMES

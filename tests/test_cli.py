@@ -13,7 +13,7 @@ import yaml
 from conftest import DATA, NETWORK
 
 from autosplit import __version__, stages
-from autosplit.cli import app, main, parse_bytes, parse_widths
+from autosplit.cli.app import app, main, parse_bytes, parse_widths
 from autosplit.errors import AutoSplitWarning, PlanError
 from autosplit.runs.stages import Outcome
 

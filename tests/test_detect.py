@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from autosplit.cli import main
+from autosplit.cli.app import main
 from autosplit.data.images import read_photo
 from autosplit.detect.drawing import GAP
 from autosplit.detect.run import compare, list_pictures, look, make_detector

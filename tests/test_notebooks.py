@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from autosplit.cli import main
+from autosplit.cli.app import main
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NAMES = ("compare_methods", "pareto")

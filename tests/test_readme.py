@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from autosplit.cli import main
+from autosplit.cli.app import main
 
 README = Path(__file__).parents[1] / "README.md"
 FENCE = re.compile(

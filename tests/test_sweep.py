@@ -15,7 +15,7 @@ from PIL import Image
 from yaml import safe_load
 
 from autosplit import stages, sweep, sweepfigure, sweepjobs
-from autosplit.cli import main
+from autosplit.cli.app import main
 from autosplit.errors import FileError, MissingExtraError
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
@@ -315,7 +315,7 @@ def test_only_what_a_change_concerns_is_searched_again(place, monkeypatch, old, 
 
 DRIVER = """\
 import sys, time
-from autosplit.cli import main
+from autosplit.cli.app import main
 from autosplit.search.methods import METHODS
 
 search, calls = METHODS["uniform4"], []

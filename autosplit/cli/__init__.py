@@ -1,0 +1,1 @@
+"""autosplit.cli."""
