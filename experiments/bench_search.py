@@ -162,7 +162,7 @@ def bench_paper(_: Setting) -> list[tuple[str, float, float, str]]:
     times = []
     for jobs in (1, 2):
         with tempfile.TemporaryDirectory() as place:
-            command = [sys.executable, "-m", "autosplit.cli", "sweep", str(file)]
+            command = [sys.executable, "-m", "autosplit", "sweep", str(file)]
             start = time.perf_counter()
             out = ["--jobs", str(jobs), "--out", f"{place}/paper"]
             subprocess.run([*command, *out], check=True, capture_output=True)  # noqa: S603 - our own command

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from autosplit import stages
+from autosplit.runs import stages
 
 NETWORK = """\
 import torch

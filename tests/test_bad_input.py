@@ -11,11 +11,11 @@ import torch
 from conftest import DATA, EDGE, NETWORK
 from torch import nn
 
-from autosplit import stages
 from autosplit.cli.app import main
 from autosplit.distortion.metrics import METRICS
 from autosplit.errors import AutoSplitError, AutoSplitWarning, DataError, ModelError
 from autosplit.finish.effort import EFFORT_NAMES
+from autosplit.runs import stages
 
 NO_NUMBER = re.compile(r"(?<![a-z])[-.]*(nan|inf)\b", re.IGNORECASE)
 LARGEST = "torch.finfo(torch.float32).max"

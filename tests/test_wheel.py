@@ -84,14 +84,14 @@ def test_it_runs_in_another_folder(wheel, tmp_path):
         return done.stdout
 
     code = (
-        "import autosplit, autosplit.profiles as p\n"
-        "print(autosplit.__file__)\nprint(p._folder('device'))\nprint(p._folder('link'))\n"
+        "import autosplit, autosplit.hardware.shipped as p\n"
+        "print(autosplit.__file__)\nprint(p.folder('device'))\nprint(p.folder('link'))\n"
     )
     for place in python("-c", code).split():
         assert Path(place).is_relative_to(target)
 
     line = (
-        "-m autosplit.cli run --model fashion-resnet --data fashion-mnist --images 32 "
+        "-m autosplit run --model fashion-resnet --data fashion-mnist --images 32 "
         "--calibration-images 16 --methods uniform8,cloud16 --link lte --edge jetson_nano"
     )
     out = python(*line.split())

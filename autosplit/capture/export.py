@@ -66,7 +66,8 @@ def _explain(error: Exception, name: str) -> str:
         code = trace.tb_frame.f_code
         places.append((code.co_filename, str(trace.tb_lineno), code.co_name))
         trace = trace.tb_next
-    foreign = [str(Path(file).parent) for file in (torch.__file__, os.__file__, __file__)]
+    foreign = [str(Path(file).parent) for file in (torch.__file__, os.__file__)]
+    foreign.append(str(Path(__file__).parents[1]))
     own = [place for place in places if not _inside(place[0], foreign)]
     where = " at {}:{} in {}".format(*own[-1]) if own else ""
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)

@@ -258,7 +258,7 @@ def run(
     given |= {"cuts": cuts, "overrides": _overrides(override, request)}
     given |= _quantize(plans, images, jobs, effort, max_drop)
     given |= {"rounding": rounding, "bias": bias, "joint_clips": joint_clips}
-    from autosplit import stages
+    from autosplit.runs import stages
 
     folder = _folder(out, model)
     text = ""
@@ -390,7 +390,7 @@ def collect(
     force: Force = False,
 ) -> None:
     """Join everything: the table, the figure, the pick."""
-    from autosplit import stages
+    from autosplit.runs import stages
 
     folder = _found(out)
     outcome = stages.run_collect(
@@ -414,7 +414,7 @@ def emit(
         raise typer.BadParameter(f"format must be native or distiller, got {format_!r}")
     import yaml
 
-    from autosplit import stages
+    from autosplit.runs import stages
 
     folder = _found(out)
     name = stages.picked(folder) if plan == "pick" else plan
@@ -443,8 +443,8 @@ def detect(
     iou: Annotated[float, typer.Option(help="Overlap from which two boxes are one.")] = 0.45,
 ) -> None:
     """Draw what a detector finds: the float network, a plan's two halves, the difference."""
-    from autosplit import stages
     from autosplit.detect.run import detect_pictures, list_pictures, make_detector
+    from autosplit.runs import stages
 
     given: dict[str, Any] = {"model": model, "weights": weights, "checkpoint": checkpoint}
     given |= {"input_size": input_size, "seed": seed}
@@ -526,7 +526,7 @@ def entry() -> None:
 
 
 def _stage(name: str, folder: Path, given: dict[str, Any], force: bool) -> None:
-    from autosplit import stages
+    from autosplit.runs import stages
 
     function: Callable[..., Any] = stages.RUNNERS[name][0]
     outcome = function(folder, given, force=force, progress=_progress)
@@ -737,7 +737,3 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     ) as bars:
         task = bars.add_task(what, total=total)
         yield lambda count: bars.advance(task, count)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

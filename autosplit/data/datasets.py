@@ -14,8 +14,8 @@ from autosplit.errors import DataError, MissingExtraError, did_you_mean
 
 DEFAULT_DATA = "demo"
 DEFAULT_CALIBRATION_IMAGES = 256
-BUNDLED = Path(__file__).parent / "bundled" / "fashion-mnist"
-SCENES = Path(__file__).parent / "bundled" / "scenes"
+BUNDLED = Path(__file__).parents[1] / "bundled" / "fashion-mnist"
+SCENES = Path(__file__).parents[1] / "bundled" / "scenes"
 # Those of torchvision.datasets.ImageFolder.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from autosplit.evaluate.boxes import BoxRecord
 from autosplit.evaluate.record import ClassRecord, Record
 from autosplit.evaluate.task import FLOAT
-from autosplit.evaluate.trials import RECORDS
 from autosplit.files import read_json, write_json
+
+RECORDS: dict[str, type[Record]] = {kind.task.name: kind for kind in (ClassRecord, BoxRecord)}
+"""Task -> its records."""
 
 
 @dataclass(frozen=True)

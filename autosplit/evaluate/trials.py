@@ -50,8 +50,6 @@ class Judge:
 
 CLASSES = Judge(answers_of, ClassRecord)
 """Of classifiers."""
-RECORDS: dict[str, type[Record]] = {kind.task.name: kind for kind in (ClassRecord, BoxRecord)}
-"""Task -> its records."""
 
 
 def judge_of(model: Model, data: DataSet) -> Judge:

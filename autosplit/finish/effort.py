@@ -1,6 +1,11 @@
-"""x"""
+"""How plans are finished: the steps that an effort, and the switches beside it, stand for."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from autosplit.plan.planfile import PlanFile
 
 EFFORT_NAMES = ("none", "fast", "good", "best")
 """How much work finishing a plan may take; see ``effort.EFFORTS``."""
@@ -9,12 +14,6 @@ ROUNDING_NAMES = ("auto", "nearest", "moment", "learned")
 SWITCH = ("auto", "on", "off")
 JOINT_CLIPPING = "lapq"
 """The clipping rule whose ranges are then moved together when a plan is finished."""
-
-
-from dataclasses import dataclass
-from typing import Literal
-
-from autosplit.plan.planfile import PlanFile
 
 Rounding = Literal["nearest", "moment", "learned"]
 EVALUATIONS = 150

@@ -47,11 +47,7 @@ def grid_from_range(low: float, high: float, bits: int) -> tuple[float, int]:
     return scale, min(max(round(-low / scale), 0), steps)
 
 
-from autosplit.errors import PlanError
-from autosplit.graph.layer import MAX_BITS
-
-
-def steps(bits: int) -> int:
+def steps_of(bits: int) -> int:
     """Steps of a grid of this width, 2^bits - 1."""
     if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= MAX_BITS:
         raise PlanError(f"width: must be 1..{MAX_BITS} bits, got {bits!r}")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import DataError
-from autosplit.grid.grid import WIDTHS, steps
+from autosplit.grid.grid import WIDTHS, steps_of
 
 Array = npt.NDArray[np.float64]
 
@@ -53,7 +53,7 @@ def activation_clips(
         DataError: The histogram is empty or its edges do not fit.
     """
     histogram = Histogram.of(np.asarray(counts, float), np.asarray(edges, float))
-    return {bits: histogram.best_clip(steps(bits)) for bits in widths}
+    return {bits: histogram.best_clip(steps_of(bits)) for bits in widths}
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from autosplit.errors import ProfileError, did_you_mean
-from autosplit.hardware.device import Device
-from autosplit.hardware.link import Link
 
 DATAFLOWS = ("is", "os", "ws")
 """What stays in a systolic array: inputs, outputs or weights."""
 
 
 def value_problems(data: Mapping[str, Any], where: str) -> list[str]:
+    """Everything that is wrong with the values of a profile, each with its place."""
     return [
         f"{where}: {key}: {problem}"
         for key, check in CHECKS.items()
@@ -24,7 +23,7 @@ def value_problems(data: Mapping[str, Any], where: str) -> list[str]:
     ]
 
 
-def given(record: Device | Link) -> dict[str, Any]:
+def given(record: Any) -> dict[str, Any]:
     """Fields of a record that have been given, that is, do not have their default."""
     given = {}
     for entry in fields(record):
@@ -46,6 +45,7 @@ def tidy(key: str, value: Any) -> Any:
 
 
 def refuse(problems: Iterable[str]) -> None:
+    """Raise a ``ProfileError`` that names all the problems, if there are any."""
     text = "\n".join(problems)
     if text:
         raise ProfileError(text)

@@ -1,4 +1,4 @@
-"""A link between edge and cloud: its rates and round trip, read from a profile that cites its source."""
+"""The link between edge and cloud: rates and round trip, from a profile that cites its source."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from autosplit.errors import ProfileError, did_you_mean
 
 def folder(kind: str) -> Path:
     """Folder of the shipped profiles: inside the package when installed, else in the repository."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     inside = package / "hw_profiles" / f"{kind}s"
     return inside if inside.is_dir() else package.parent / "hw_profiles" / f"{kind}s"
 

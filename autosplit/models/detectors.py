@@ -19,7 +19,7 @@ from autosplit.models.networks.darknet_cfg import read_text
 from autosplit.models.networks.darknet_weights import read_weights
 from autosplit.models.request import Built, Request, random_weights
 
-DARKNET = Path(__file__).parent / "bundled" / "darknet"
+DARKNET = Path(__file__).parents[1] / "bundled" / "darknet"
 BACKBONE_SIZE = 800
 """Height and width of a backbone's input, pixels: the shorter side of torchvision's detectors."""
 

@@ -23,7 +23,7 @@ from autosplit.models.program_file import program_input, read_program
 from autosplit.models.request import Built, Request, random_weights
 
 DEFAULT_MODEL = "efficientnet-lite0"
-BUNDLED = Path(__file__).parent / "bundled"
+BUNDLED = Path(__file__).parents[1] / "bundled"
 SCENES = BUNDLED / "scenes"
 
 
@@ -172,7 +172,7 @@ def _fashion_resnet(request: Request) -> Built:
 
 
 def _scenes_yolo(request: Request) -> Built:
-    from autosplit import detectors  # noqa: PLC0415 - torchvision is slow to import
+    from autosplit.models import detectors  # noqa: PLC0415 - torchvision is slow to import
 
     weights = None if request.checkpoint else str(SCENES / "scenes.safetensors")
     built = detectors.yolo(replace(request, spec=f"yolo:{SCENES / 'scenes.cfg'}", weights=weights))
@@ -236,7 +236,7 @@ def _torchvision_preprocess(weights: Any, input_size: int | None) -> Preprocess:
 
 
 def _detector(request: Request) -> Built:
-    from autosplit import detectors  # noqa: PLC0415 - torchvision is slow to import
+    from autosplit.models import detectors  # noqa: PLC0415 - torchvision is slow to import
 
     kinds = {"yolo": detectors.yolo, "torchvision-backbone": detectors.backbone}
     return kinds[request.spec.partition(":")[0]](request)

@@ -1,4 +1,4 @@
-"""The affine quantizer: values to unsigned integers on a uniform grid, and back (Jacob et al. 2018, eq. 1)."""
+"""The affine quantizer: values to integers on a uniform grid, and back (Jacob et al. 2018)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from autosplit.errors import PlanError
 from autosplit.graph.layer import MAX_BITS
-from autosplit.grid.grid import steps
+from autosplit.grid.grid import steps_of
 
 BLOCK = 1 << 17
 """Elements worked on at a time, so that a chain of operators stays in the processor's cache."""
@@ -54,7 +54,7 @@ def quantize_to_levels(
     Takes what ``quantize`` takes, and raises what it raises.
     """
     scale, zero_point = _grid(scale, zero_point, bits, axis, x.dim())
-    return clamp_(torch.div(x, scale).round_(), zero_point, steps(bits))
+    return clamp_(torch.div(x, scale).round_(), zero_point, steps_of(bits))
 
 
 def dequantize(
@@ -115,7 +115,7 @@ def fake_quantize_(x: Tensor, scale: float, zero_point: int | Tensor, bits: int)
         PlanError: The width, the scale or the zero point is out of range.
     """
     _, zero = _grid(scale, zero_point, bits, None, x.dim())
-    steps = steps(bits)
+    steps = steps_of(bits)
     for block in torch.split(flat_view(x), BLOCK):
         clamp_(block.div_(scale).round_(), zero, steps).mul_(scale)
     return x
@@ -146,7 +146,7 @@ def _grid(
     scale: float | Tensor, zero_point: int | Tensor, bits: int, axis: int | None, dims: int
 ) -> tuple[float | Tensor, int | Tensor]:
     """Scale and zero point, checked, shaped to broadcast along the axis."""
-    steps = steps(bits)
+    steps = steps_of(bits)
     if isinstance(scale, Tensor):
         least, most = scale.min().item(), scale.max().item()
     else:

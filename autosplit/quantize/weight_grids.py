@@ -14,7 +14,7 @@ from torch import Tensor
 
 from autosplit.errors import DataError
 from autosplit.graph.layer import MAX_BITS
-from autosplit.grid.grid import LEAST_STEP, WIDTHS, steps
+from autosplit.grid.grid import LEAST_STEP, WIDTHS, steps_of
 from autosplit.grid.histogram import Array
 from autosplit.quantize.affine import BLOCK, clamp_
 
@@ -95,7 +95,7 @@ class _Candidates:
 
 @lru_cache(maxsize=MAX_BITS)
 def _candidates(bits: int) -> _Candidates:
-    steps = steps(bits)
+    steps = steps_of(bits)
     zero_point = torch.linspace(0, steps, min(steps + 1, 17)).round()
     # Low widths clip long tails hard: at 1 bit the level is near the mean magnitude.
     least = _LEAST_REACH[min(bits, 8) - 1]

@@ -14,7 +14,7 @@ from itertools import count as count_from
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autosplit import report, scale
+from autosplit.data import image_range
 from autosplit.errors import AutoSplitError, AutoSplitWarning, PlanError, StageError, did_you_mean
 from autosplit.evaluate.task import FLOAT, write_scores
 from autosplit.files import (
@@ -38,6 +38,7 @@ from autosplit.plan.plan import FLOAT_BITS, Plan
 from autosplit.plan.planfile import PlanFile, write_plan
 from autosplit.plan.quantizers import quantizers
 from autosplit.progress import Advance, Progress, silent
+from autosplit.report import figure, pick, tables
 from autosplit.runs.finished import Quantized
 from autosplit.runs.finishing import finishing_of
 from autosplit.runs.folder import (
@@ -255,7 +256,7 @@ def run_search(
         if old not in outputs:
             (folder / old).unlink(missing_ok=True)
     rows = plan_rows(graph, plans, problem)
-    write_csv(folder / "plans.csv", report.PLANS_HEADER, rows)
+    write_csv(folder / "plans.csv", tables.PLANS_HEADER, rows)
     write_stamp(folder, "search", Stamp(plain(options), inputs, tuple(outputs)))
     kept = len(plans) - len(others)
     of = "" if kept == len(ours) else f" of {len(ours)}"
@@ -303,7 +304,7 @@ def plan_rows(graph: Graph, plans: list[Plan], problem: Problem) -> list[dict[st
         best = {fitting[i].name for i in pareto(points)}
         keys = {plan.name: (plan.predictions[link].latency_s, plan.name) for plan in plans}
         ordered = sorted(plans, key=lambda plan: keys[plan.name])
-        rows += [report.plan_row(graph, p, link, pareto=p.name in best) for p in ordered]
+        rows += [tables.plan_row(graph, p, link, pareto=p.name in best) for p in ordered]
     return rows
 
 
@@ -340,8 +341,8 @@ def run_latency(
                 )
             advance(1)
     clear_stamp(folder, "latency")
-    write_csv(folder / "latency.csv", report.LATENCY_HEADER, rows)
-    write_csv(folder / "layer_latency.csv", report.LAYER_LATENCY_HEADER, layers)
+    write_csv(folder / "latency.csv", tables.LATENCY_HEADER, rows)
+    write_csv(folder / "layer_latency.csv", tables.LAYER_LATENCY_HEADER, layers)
     outputs = ("latency.csv", "layer_latency.csv")
     write_stamp(folder, "latency", Stamp(plain(asked), inputs, outputs))
     return Outcome(
@@ -549,7 +550,7 @@ def _trials(
     looks = Looks.of(data.evaluation, program, measured.batch_size, measured.seed)
     calibration = few(batches_of(data.calibration, program, measured.batch_size), program)
     seen = read_stats(folder).tensors[next(iter(graph.inputs))]
-    _warn(scale.against_calibration(looks.extremes, (seen.min, seen.max)))
+    _warn(image_range.against_calibration(looks.extremes, (seen.min, seen.max)))
 
     trials = Trials(program, looks, ledger, judge_of(model, data))
     if options.finished:
@@ -593,12 +594,12 @@ def run_collect(
     link = headline(options.link, picks)
     clear_stamp(folder, "collect")
     with progress("collect: drawing", 1) as advance:
-        report.draw(folder / "pareto.png", summary.rows, picks, summary.title, summary.measured)
+        figure.draw(folder / "pareto.png", summary.rows, picks, summary.title, summary.measured)
         advance(1)
     write_csv(folder / "summary.csv", summary.header, summary.table)
     write_yaml(folder / "pick.yaml", "pick", pick_file(folder, picks, link, options.max_drop))
     rows = [row for row in summary.rows if row.link == link]
-    text = report.describe(graph, rows, picks[link], options.max_drop, limit)
+    text = pick.describe(graph, rows, picks[link], options.max_drop, limit)
     write_json(folder / "stages" / "pick.json", "text", {"text": text})
     outputs = ("summary.csv", "pareto.png", "pick.yaml", "stages/pick.json")
     write_stamp(folder, "collect", Stamp(plain(options), inputs, outputs))
@@ -792,9 +793,9 @@ def _odd_images(
     guessed = is_python_spec(options.model) or options.model.endswith(".pt2")
     if isinstance(prepare, Preprocess | Letterbox) and is_python_spec(options.data) and not guessed:
         expected = value_range(prepare)
-        text = scale.against_preparation(ends, expected, model.name)
-    yield text or scale.against_training(program.deviations((images,)), ends, model.name)
-    yield scale.of_one_value(name, found, stats.samples)
+        text = image_range.against_preparation(ends, expected, model.name)
+    yield text or image_range.against_training(program.deviations((images,)), ends, model.name)
+    yield image_range.of_one_value(name, found, stats.samples)
 
 
 def _warn(*texts: str) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from autosplit import report
 from autosplit.errors import DataError, InfeasibleError, did_you_mean
 from autosplit.evaluate.task import FLOAT, Task, read_scores
 from autosplit.files import read_csv, sha256_of_file
@@ -15,6 +14,7 @@ from autosplit.graph.graph import Graph
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
+from autosplit.report import pick, tables
 from autosplit.report.tables import Row
 from autosplit.runs.folder import plan_names, read_plans, read_stamp
 
@@ -46,9 +46,9 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
         graph: Its graph.
         limit_bytes: Memory that an edge half may use, None if that is not limited.
     """
-    lines = read_csv(folder / "latency.csv", report.LATENCY_HEADER)
+    lines = read_csv(folder / "latency.csv", tables.LATENCY_HEADER)
     task, scores = read_scores(folder / "scores.csv")
-    plans = read_csv(folder / "plans.csv", report.PLANS_HEADER)
+    plans = read_csv(folder / "plans.csv", tables.PLANS_HEADER)
     best = {(row["name"], row["link"]) for row in plans if row["pareto"] == "1"}
     files = read_plans(folder, graph, plan_names(folder))
     links = list(dict.fromkeys(line["link"] for line in lines))
@@ -61,14 +61,14 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
             row = replace(row, stopped=True)
         name, link = row.plan.name, row.link
         measured = {key: score.get(key, "") for key in task.measured}
-        table = report.plan_row(graph, row.plan, link, pareto=(name, link) in best) | measured
+        table = tables.plan_row(graph, row.plan, link, pareto=(name, link) in best) | measured
         found.append((row, table))
     found.sort(key=lambda pair: (links.index(pair[0].link), pair[0].latency_s))
     what = task.metric_name if whole[task.metric] else task.agreement_name
     return Summary(
         tuple(row for row, _ in found),
         tuple(table for _, table in found),
-        (*report.PLANS_HEADER, *task.measured),
+        (*tables.PLANS_HEADER, *task.measured),
         f"{graph.name}: {lines[0]['edge']} + {lines[0]['cloud']}",
         f"{what} on {whole['images']} images (%)",
     )
@@ -88,7 +88,7 @@ def fastest_first(
     """
     timed = read_stamp(folder, "latency") is not None
     path = folder / ("latency.csv" if timed else "plans.csv")
-    header = report.LATENCY_HEADER if timed else report.PLANS_HEADER
+    header = tables.LATENCY_HEADER if timed else tables.PLANS_HEADER
     orders: dict[str, list[tuple[float, str]]] = {}
     for line in read_csv(path, header):
         file = files.get(line["name"])
@@ -125,7 +125,7 @@ def pick_all(summary: Summary, max_drop: float) -> dict[str, Row]:
     """
     picks = {}
     for link in dict.fromkeys(row.link for row in summary.rows):
-        chosen = report.pick([row for row in summary.rows if row.link == link], max_drop)
+        chosen = pick.pick([row for row in summary.rows if row.link == link], max_drop)
         if chosen is not None:
             picks[link] = chosen
     if not picks:

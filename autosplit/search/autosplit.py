@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from autosplit.plan.plan import Plan
-from autosplit.search import baselines
+from autosplit.search.baselines import literature
 from autosplit.search.front.front import METHOD, integer_front
 from autosplit.search.problem import Problem
 
@@ -24,14 +24,16 @@ def autosplit(problem: Problem) -> list[Plan]:
         are.
     """
     others = [plan for plan in _uncommon(problem) if problem.fits(plan.edge_memory_bytes)]
-    plans = baselines.unbeaten(problem, [*integer_front(problem), *others])
+    plans = literature.unbeaten(problem, [*integer_front(problem), *others])
     return sorted(plans, key=lambda plan: (len(plan.edge), plan.distortion, plan.name))
 
 
 def _uncommon(problem: Problem) -> Iterator[Plan]:
     """Plans that no search over widths has: they have nothing to choose but the cut."""
-    yield from (replace(plan, method=METHOD) for plan in baselines.float_prefixes(problem))
-    for plan in baselines.dads(problem):
+    yield from (replace(plan, method=METHOD) for plan in literature.float_prefixes(problem))
+    for plan in literature.dads(problem):
         if plan.edge:
             yield replace(plan, method=METHOD, name=plan.name.replace("dads", "float-mincut"))
-    yield from (replace(plan, method=METHOD, name="jpeg") for plan in baselines.cloud_jpeg(problem))
+    yield from (
+        replace(plan, method=METHOD, name="jpeg") for plan in literature.cloud_jpeg(problem)
+    )

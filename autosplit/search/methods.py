@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from autosplit.errors import InfeasibleError, PlanError, did_you_mean
 from autosplit.grid.grid import WIDTHS
 from autosplit.plan.plan import Plan
-from autosplit.search import baselines
 from autosplit.search.autosplit import autosplit
+from autosplit.search.baselines import literature
 from autosplit.search.baselines.original import autosplit2021
 from autosplit.search.cost import price
 from autosplit.search.pins import keeps
@@ -106,15 +106,15 @@ def _least(problem: Problem) -> float:
 METHODS: dict[str, Method] = {
     "autosplit": autosplit,
     "autosplit2021": autosplit2021,
-    "neurosurgeon": baselines.neurosurgeon,
-    "dads": baselines.dads,
-    "qdmp": baselines.qdmp,
+    "neurosurgeon": literature.neurosurgeon,
+    "dads": literature.dads,
+    "qdmp": literature.qdmp,
     **{f"uniform{bits}": _uniform(bits) for bits in (2, 4, 6, 8)},
     "cloud16": _cloud16,
-    "cloud8": baselines.cloud8,
-    "cloud-jpeg": baselines.cloud_jpeg,
-    "edge-float": baselines.edge_float,
-    "random": baselines.random,
+    "cloud8": literature.cloud8,
+    "cloud-jpeg": literature.cloud_jpeg,
+    "edge-float": literature.edge_float,
+    "random": literature.random,
 }
 """Method name -> function."""
 

@@ -17,10 +17,10 @@ from autosplit.grid.grid import WIDTHS
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
 from autosplit.hardware.seconds import edge_s, predict
-from autosplit.search import activations, division
 from autosplit.search.front.front import integer_front
 from autosplit.search.methods import METHODS, search
 from autosplit.search.problem import Problem
+from autosplit.search.widths import activations, division
 from autosplit.search.widths.division import divide
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.stats.stats import Distortion

@@ -6,7 +6,7 @@
 
 Small problems are enumerated (``joint_labels``).  Of larger ones, cuts whose bound cannot beat the
 best plan known are left out, and the others are solved as mixed-integer programs
-(``joint_milp``).  A solution that passes a limit by the solver's rounding is cut off by an
+(``milp``).  A solution that passes a limit by the solver's rounding is cut off by an
 inequality that holds for all that keeps it, so the bound stays one.
 """
 
@@ -22,7 +22,6 @@ from autosplit.errors import DataError, InfeasibleError, PlanError, did_you_mean
 from autosplit.graph.graph import Cut
 from autosplit.hardware.link import Link
 from autosplit.plan.plan import Plan
-from autosplit.search import joint_milp
 from autosplit.search.cost import price
 from autosplit.search.cuts.ideals import orders, reordered
 from autosplit.search.front.front import (
@@ -31,6 +30,7 @@ from autosplit.search.front.front import (
 )
 from autosplit.search.knapsack.relaxation import ROUNDING, Floats
 from autosplit.search.problem import Problem
+from autosplit.search.questions import milp
 from autosplit.search.questions.limits import Limits, limited_rows, used
 from autosplit.search.questions.orders import Side, list_sides
 from autosplit.search.widths.pool import Pool
@@ -190,7 +190,7 @@ class _Question:
     ) -> tuple[Pool | None, float]:
         """Best of one cut below a known value, and a bound."""
         costs = side.costs
-        model = joint_milp.build(costs, length, side.byte_s)
+        model = milp.build(costs, length, side.byte_s)
         away = float(side.away_s[length]) + length * costs.problem.edge.dispatch_s
         rows = limited_rows(model, self.limits)
         offset, objective = (costs.given, model.harm) if by_distortion else (away, model.seconds)
@@ -199,13 +199,13 @@ class _Question:
         if math.isfinite(self.max_latency_s):
             rows.append((model.seconds, self.max_latency_s - away))
         cap = self.max_distortion if not by_distortion else min(known, self.max_distortion)
-        banned = joint_milp.too_much(model, cap - costs.given)
+        banned = milp.too_much(model, cap - costs.given)
         lower = -math.inf
         limits, proving = list(rows), True
         if costs.problem.limit_bytes is not None:
             limits.append((model.memory, float(costs.problem.limit_bytes)))
         for attempt in range(_SOLVES):
-            found = joint_milp.solve(model, objective, rows, known - offset, banned)
+            found = milp.solve(model, objective, rows, known - offset, banned)
             lower = max(lower, found.lower + offset) if proving else lower
             pool = costs.pool([found.picked])
             if not len(pool.harm):
@@ -220,7 +220,7 @@ class _Question:
                 value = float(self._value(side, pool, by_distortion=by_distortion)[0])
                 better, proven = self._solve(side, length, value, by_distortion=by_distortion)
                 return better or pool, max(lower, proven)
-            rows.append(joint_milp.cover(model, found.picked, self.max_distortion - costs.given))
+            rows.append(milp.cover(model, found.picked, self.max_distortion - costs.given))
             if attempt >= _SOLVES // 2:  # from here on what is found no longer proves anything
                 tighter = [(terms, most - 1e-6 * 2**attempt * abs(most)) for terms, most in limits]
                 proving, rows = False, [*rows, *tighter]

@@ -1,0 +1,407 @@
+"""Measured numbers against numpy on the concatenated data, on a hand-built program."""
+
+import gc
+import tracemalloc
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from autosplit.capture.capture import capture
+from autosplit.distortion import measure as measure_module
+from autosplit.distortion.measure import answers, measure
+from autosplit.errors import DataError, PlanError
+from autosplit.graph.graph import Graph
+from autosplit.graph.layer import Layer
+from autosplit.grid.grid import WIDTHS, grid_from_range
+from autosplit.quantize.affine import fake_quantize
+from tests import nets
+
+SHAPE = (3, 20, 20)
+
+
+@dataclass
+class Tape:
+    """A stand-in for a captured program: its layers are functions of the input."""
+
+    functions: dict
+    stored: dict = field(default_factory=dict)
+    shape: tuple = SHAPE
+
+    def __post_init__(self):
+        probe = torch.zeros(1, *self.shape)
+        self.graph = Graph(
+            "tape",
+            {"input": self.shape},
+            tuple(
+                Layer(name, "add", ("input",), (self.shape,), tuple(function(probe).shape[1:]))
+                for name, function in self.functions.items()
+            ),
+            (next(iter(self.functions)),),
+        )
+        self.weights = {name: Stored(axis) for name, (_, axis) in self.stored.items()}
+
+    def weight(self, layer):
+        return self.stored[layer][0]
+
+    def samples(self, _tensor, value):
+        return value
+
+    def run(self, inputs, watch=None):
+        watch("input", inputs[0])
+        for name, function in self.functions.items():
+            watch(name, function(inputs[0]))
+        return ()
+
+
+@dataclass
+class Stored:
+    axis: int
+
+
+FUNCTIONS = {
+    "relu": torch.relu,
+    "silu": nn.functional.silu,
+    "offset": lambda x: x * 0.01 + 1000,
+    "far offset": lambda x: (x * 2e-5 + 1).half(),
+    "skewed offset": lambda x: torch.relu(x) * 0.3 + 1000,
+    "huge": lambda x: x.abs() * 5e37,
+    "minute": lambda x: x * 1e-30,
+    "centred": lambda x: x - x.mean((1, 2, 3), keepdim=True) + 1e-3,
+    "outlier": lambda x: torch.where(x > 3.2, 1e5 * x, x),
+    "sparse": lambda x: torch.relu(x - 2.5),
+    "double": lambda x: x.double() / 3,
+    "integers": lambda x: (x * 10).long(),
+    "channels last": lambda x: x.to(memory_format=torch.channels_last),
+    "few": lambda x: x.mean((2, 3)),
+    "one": lambda x: x.mean((1, 2, 3)),
+    "strided": lambda x: x[:, :, ::2, 1:],
+}
+
+
+def samples(count, seed=0, shape=SHAPE):
+    return torch.randn(count, *shape, generator=torch.Generator().manual_seed(seed))
+
+
+def split(data, sizes):
+    return lambda: iter(torch.split(data, sizes))
+
+
+def expected_stats(value):
+    x = value.double().numpy().reshape(len(value), -1)
+    mean = x.mean()
+    return {
+        "min": x.min(),
+        "max": x.max(),
+        "avg_min": x.min(1).mean(),
+        "avg_max": x.max(1).mean(),
+        "mean": mean,
+        "std": x.std(),
+        "b": np.abs(x - mean).mean(),
+    }
+
+
+@pytest.mark.parametrize("sizes", [[50], [16, 16, 16, 2], [1] * 50, [49, 1]])
+def test_moments_equal_numpy_on_the_concatenated_data(sizes):
+    data = samples(50)
+    stats = measure(Tape(FUNCTIONS), split(data, sizes))
+
+    assert stats.samples == 50
+    assert set(stats.tensors) == {"input", *FUNCTIONS}
+    for name, function in {"input": lambda x: x, **FUNCTIONS}.items():
+        found = stats.tensors[name]
+        for key, value in expected_stats(function(data)).items():
+            assert getattr(found, key) == pytest.approx(value, rel=1e-5, abs=0), (name, key)
+        assert found.shape == tuple(function(data).shape[1:])
+        assert found.elements == int(np.prod(found.shape))
+
+
+def test_moments_of_samples_larger_than_a_tile_are_exact(monkeypatch):
+    monkeypatch.setattr(measure_module, "_TILE", 1 << 8)
+    data = samples(7)
+    stats = measure(Tape(FUNCTIONS), split(data, [3, 4]))
+
+    for name, function in FUNCTIONS.items():
+        for key, value in expected_stats(function(data)).items():
+            assert getattr(stats.tensors[name], key) == pytest.approx(value, rel=1e-5), (name, key)
+
+
+def test_second_pass_corrects_a_mean_that_the_first_got_wrong():
+    data = samples(40).double() + 3
+    rows = data.flatten(1)
+    with measure_module._workers() as pool:
+        found = measure_module._Range.about(rows)
+        found.add(rows, pool)
+        found.total += 0.05 * found.count
+        spread = measure_module._Spread.over(found)
+        spread.add(rows, pool)
+    mean, std, b = spread.moments
+
+    expected = expected_stats(data)
+    assert (mean, std) == pytest.approx((expected["mean"], expected["std"]), rel=1e-6)
+    assert b == pytest.approx(expected["b"], rel=2e-3)  # first order in the correction
+
+
+def test_distortion_is_the_exact_error_at_the_clip_found():
+    """Within 0.5 % of quantizing every element; the histogram of "outlier" is in two parts."""
+    data = samples(200, seed=3)
+    names = ["relu", "silu", "offset", "outlier", "sparse", "huge", "minute", "channels last"]
+    tape = Tape({name: FUNCTIONS[name] for name in names})
+    stats = measure(tape, split(data, 64))
+
+    for name in names:
+        x = FUNCTIONS[name](data).double()
+        for bits in WIDTHS:
+            found = stats.distortions[name, "activation", bits]
+            scale, zero = grid_from_range(found.clip_low, found.clip_high, bits)
+            exact = float((fake_quantize(x, scale, zero, bits) - x).square().mean())
+            assert found.mse == pytest.approx(exact, rel=5e-3), (name, bits)
+            assert found.distortion == pytest.approx(found.mse / float(x.square().mean()))
+
+
+def test_an_outlier_does_not_blur_the_histogram_of_the_rest():
+    """A hundred thousand normal values and one of 300: clip far below it at 8 bits or pay."""
+    data = samples(100, seed=5)
+    data[0, 0, 0, 0] = 2000.0
+    found = measure(Tape({"relu": torch.relu}), split(data, 30))
+
+    for bits in WIDTHS:
+        for name, x in (("input", data.double()), ("relu", torch.relu(data).double())):
+            clip = found.distortions[name, "activation", bits]
+            scale, zero = grid_from_range(clip.clip_low, clip.clip_high, bits)
+            exact = float((fake_quantize(x, scale, zero, bits) - x).square().mean())
+            assert clip.mse == pytest.approx(exact, rel=2e-3), (name, bits)
+
+
+def test_constant_and_zero_tensors_have_no_distortion():
+    tape = Tape({"zero": lambda x: 0 * x, "constant": lambda x: 0 * x - 0.7})
+    stats = measure(tape, split(samples(5), 2))
+
+    for name, value in (("zero", 0.0), ("constant", float(np.float32(-0.7)))):
+        found = stats.tensors[name]
+        assert (found.min, found.max, found.mean, found.std, found.b) == (value,) * 3 + (0, 0)
+        for bits in WIDTHS:
+            distortion = stats.distortions[name, "activation", bits]
+            assert 0 <= distortion.distortion < 1e-12
+            assert distortion.clip_low <= value <= distortion.clip_high
+
+
+def test_weights_are_measured_per_output_channel():
+    weight = torch.randn(4, 6, 3, 3) * torch.tensor([1.0, 10.0, 0.0, 0.1])[:, None, None, None]
+    layers = {"conv": torch.relu, "transposed": torch.relu, "dead": torch.relu}
+    stored = {
+        "conv": (weight, 0),
+        "transposed": (weight.transpose(0, 1), 1),
+        "dead": (0 * weight, 0),
+    }
+    stats = measure(Tape(layers, stored), split(samples(2), 2))
+
+    for bits in WIDTHS:
+        found = stats.distortions["conv", "weight", bits]
+        grid = stats.grids["conv", bits]
+        scale, zero = torch.from_numpy(grid.scale), torch.from_numpy(grid.zero_point)
+        error = fake_quantize(weight, scale, zero, bits, axis=0).double() - weight.double()
+        assert found.mse == pytest.approx(float(error.square().mean()), rel=1e-3)
+        assert found.distortion == pytest.approx(found.mse / float(weight.double().square().mean()))
+        assert found.clip_low == pytest.approx(float((-zero * scale).min()))
+        assert found.clip_high == pytest.approx(float(((2**bits - 1 - zero) * scale).max()))
+        assert stats.distortions["transposed", "weight", bits].mse == pytest.approx(found.mse)
+        assert stats.distortions["dead", "weight", bits].distortion == 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_value_that_is_not_finite_names_tensor_and_batch(bad):
+    def breaks(x):
+        return torch.where(x > 3.5, bad, x)
+
+    data = samples(12).clamp_(max=3)
+    data[9, 1, 2, 3] = 4.0
+
+    with pytest.raises(DataError, match=r"^breaks: .*batch 2$"):
+        measure(Tape({"fine": torch.relu, "breaks": breaks, "later": breaks}), split(data, 4))
+
+
+def test_no_samples_is_refused():
+    with pytest.raises(DataError, match="at least one sample"):
+        measure(Tape({"relu": torch.relu}), lambda: iter(()))
+
+
+def test_a_second_pass_of_other_length_is_refused():
+    passes = iter([4, 3])
+
+    with pytest.raises(DataError, match="same samples"):
+        measure(Tape({"relu": torch.relu}), lambda: iter([samples(next(passes))]))
+
+
+def test_progress_is_told_of_every_step():
+    told = []
+    tape = Tape({"relu": torch.relu}, {"relu": (torch.randn(2, 3), 0)})
+    measure(tape, split(samples(5), 3), progress=lambda step, done: told.append((step, done)))
+
+    assert told == [
+        *[("ranges", 3), ("ranges", 5), ("spreads", 3), ("spreads", 5)],
+        *[("weights", 1), ("clips", 1), ("clips", 2)],
+    ]
+
+
+def test_only_the_widths_asked_for_are_measured():
+    tape = Tape({"relu": torch.relu}, {"relu": (torch.randn(2, 3), 0)})
+    stats = measure(tape, split(samples(2), 2), widths=(3, 5))
+
+    assert {bits for _, _, bits in stats.distortions} == {3, 5}
+    assert set(stats.grids) == {("relu", 3), ("relu", 5)}
+
+
+def test_threads_and_batches_do_not_change_the_result():
+    tape, data = Tape({"relu": torch.relu}), samples(40)
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            results.append(measure(tape, split(data, 7)))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+    for key, value in results[0].distortions.items():
+        assert results[1].distortions[key].mse == pytest.approx(value.mse, rel=1e-6)
+
+
+def test_memory_does_not_grow_with_the_number_of_batches(monkeypatch):
+    """What lives between batches is counted: tensors that survive one, and Python's own peak."""
+    alive = []
+    plain_pass = measure_module._pass
+
+    def watched(program, batches, look, step, tell):
+        def counted(name, done):
+            gc.collect()
+            elements = sum(x.numel() for x in gc.get_objects() if type(x) is torch.Tensor)
+            alive.append(elements)
+            tell(name, done)
+
+        return plain_pass(program, batches, look, step, counted)
+
+    monkeypatch.setattr(measure_module, "_pass", watched)
+    peaks = []
+    for count in (4, 16):
+        tracemalloc.start()
+        measure(
+            Tape({"relu": torch.relu, "silu": nn.functional.silu}),
+            lambda n=count: (samples(8, i) for i in range(n)),
+        )
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert max(alive) <= min(alive) + 8 * np.prod(SHAPE)
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.norm(self.conv(x))).mean((2, 3)))
+
+
+def test_captured_network_is_measured_whole():
+    torch.manual_seed(0)
+    data = samples(11)
+    program = capture(Net().eval(), (data[:1],), "net")
+    values = {}
+
+    def keep(name, value):
+        values.setdefault(name, []).append(program.samples(name, value).clone())
+
+    for part in torch.split(data, 4):
+        program.run((part,), keep)
+    stats = measure(program, split(data, 4))
+
+    assert set(stats.tensors) == set(program.graph.tensors)
+    for name, parts in values.items():
+        for key, value in expected_stats(torch.cat(parts)).items():
+            assert getattr(stats.tensors[name], key) == pytest.approx(value, rel=1e-5), (name, key)
+    assert {name for name, role, _ in stats.distortions if role == "weight"} == set(program.weights)
+    assert len(stats.distortions) == 8 * (len(stats.tensors) + len(program.weights))
+
+
+def test_an_error_inside_a_captured_network_names_the_layer():
+    data = samples(4)
+    program = capture(Net().eval(), (data[:1],), "net")
+    data[3] = 1e38
+
+    with pytest.raises(DataError, match="batch 1"):
+        measure(program, split(data, 2))
+
+
+def test_the_clipping_rule_is_obeyed_but_for_the_answers():
+    """Values 0..7 in a batch: min-max keeps them all at 2 bits, the least error does not."""
+    network = nn.Sequential(nn.ReLU(), nn.Linear(8, 8))
+    program = capture(network.eval(), (torch.zeros(1, 8),))
+    images = torch.randn(64, 8, generator=torch.Generator().manual_seed(0))
+    relu, answer = program.graph.layers[0].name, program.graph.outputs[0]
+
+    whole = measure(program, lambda: iter([images]), clipping="minmax")
+    best = measure(program, lambda: iter([images]))
+
+    greatest = whole.tensors[relu].max
+    assert whole.distortions[relu, "activation", 2].clip_high == pytest.approx(greatest)
+    assert best.distortions[relu, "activation", 2].clip_high < 0.9 * greatest
+    for stats in (whole, best):
+        kept = stats.distortions[answer, "activation", 2]
+        length = stats.tensors[answer].max - stats.tensors[answer].min
+        assert kept.clip_high - kept.clip_low == pytest.approx(length)
+
+
+def convolution(out=5, size=1):
+    return nn.Conv2d(3, out, size)
+
+
+def mixed(net, x):
+    scores = [net.a(x).mean((2, 3)), net.b(x[:, :, :1, :1]).flatten(1)]
+    return torch.cat(scores, 1).softmax(1), net.c(x).tanh().mean((2, 3))
+
+
+HEADS = {
+    "linear": (lambda net, x: net.fc(net.a(x).mean((2, 3))), {"fc"}),
+    "softmax": (lambda net, x: net.fc(net.a(x).mean((2, 3))).softmax(1), {"fc", "softmax"}),
+    "log_softmax": (lambda net, x: net.fc(net.a(x).mean((2, 3))).log_softmax(1), {"fc", "softmax"}),
+    "maps": (lambda net, x: net.a(x), set()),
+    "views of maps": (lambda net, x: net.a(x).permute(0, 2, 3, 1).flatten(1), set()),
+    "convolution": (lambda net, x: net.a(x[:, :, :1, :1]).flatten(1), {"a"}),
+    "mean": (lambda net, x: net.a(net.b(x)[:, :3]).mean((2, 3)), {"a", "reduce"}),
+    "rectified": (
+        lambda net, x: torch.flatten(nn.functional.adaptive_avg_pool2d(net.a(x).relu(), 1), 1),
+        {"a", "avg_pool"},
+    ),
+    "mean, softmax": (lambda net, x: net.a(x).mean((2, 3)).softmax(1), {"a", "reduce", "softmax"}),
+    "sigmoid": (lambda net, x: net.a(x).mean((2, 3)).sigmoid(), {"a", "reduce"}),
+    "another layer between": (
+        lambda net, x: (net.a(x) + net.b(x)).mean((2, 3)).softmax(1),
+        {"reduce", "softmax"},
+    ),
+    "two heads of maps": (lambda net, x: (net.a(x), net.b(x)), set()),
+    "joined": (mixed, {"a", "b", "c", "reduce", "cat", "softmax", "reduce_2"}),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_what_answers_is_found_behind_what_only_turns_scores_into_others(head):
+    function, expected = HEADS[head]
+    layers = {"a": convolution(), "b": convolution(), "c": convolution(), "fc": nn.Linear(5, 4)}
+    program = capture(nets.Net(function, **layers), (torch.zeros(1, 3, 6, 6),))
+
+    assert set(answers(program)) == expected
+
+
+def test_an_unknown_clipping_rule_is_refused_before_anything_runs():
+    program = capture(nn.Sequential(nn.ReLU()).eval(), (torch.zeros(1, 8),))
+
+    with pytest.raises(PlanError, match="clipping: unknown rule 'best', choose from: average"):
+        measure(program, lambda: iter([]), clipping="best")

@@ -1,0 +1,169 @@
+"""Metrics against a network whose Jacobian is known, and against running it again in full."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from autosplit.capture.capture import capture
+from autosplit.distortion import metrics as module
+from autosplit.distortion.measure import measure
+from autosplit.distortion.metrics import METRICS, sensitivity
+from autosplit.errors import StageError
+from autosplit.grid.grid import grid_from_range
+from autosplit.quantize.affine import fake_quantize
+from tests.nets import Net
+
+IMAGES = torch.randn(32, 6, generator=torch.Generator().manual_seed(0))
+
+
+def batches():
+    return iter(IMAGES.split(16))
+
+
+def linear(classes=3):
+    """Two linear layers; the answer is (batch, 1, classes), so that it counts as no classifier."""
+    torch.manual_seed(0)
+    return Net(
+        lambda net, x: net.last(net.first(x)).unsqueeze(1),
+        first=nn.Linear(6, 5),
+        last=nn.Linear(5, classes),
+    )
+
+
+def classifier():
+    torch.manual_seed(0)
+    return Net(
+        lambda net, x: net.last(net.middle(net.first(x).relu()).relu()),
+        first=nn.Linear(6, 16),
+        middle=nn.Linear(16, 16),
+        last=nn.Linear(16, 8),
+    )
+
+
+def measured(network, images=batches):
+    program = capture(network, (IMAGES[:1],))
+    return program, measure(program, images)
+
+
+def quantized(stats, tensor, width, value):
+    clip = stats.distortions[tensor, "activation", width]
+    return fake_quantize(value, *grid_from_range(clip.clip_low, clip.clip_high, width), width)
+
+
+@pytest.mark.parametrize("width", [2, 4, 8])
+def test_the_output_of_a_linear_network_changes_by_its_matrix(width, monkeypatch):
+    """J = W2, so the metric is half of mean ||W2 d||^2 over mean ||output||^2."""
+    monkeypatch.setattr(module, "PROBES", 400)
+    network = linear()
+    program, stats = measured(network)
+    got = sensitivity(program, batches, stats, "output").distortions["first", "activation", width]
+    with torch.no_grad():
+        hidden = network.first(IMAGES)
+        moved = (quantized(stats, "first", width, hidden) - hidden) @ network.last.weight.T
+        answer = network(IMAGES)
+    ratios = [
+        moved[part].square().sum() / answer[part].square().sum() * 16 / 32 / 2
+        for part in (slice(0, 16), slice(16, 32))
+    ]
+    assert got.distortion == pytest.approx(float(sum(ratios)), rel=0.15)
+
+
+@pytest.mark.parametrize("width", [2, 4])
+def test_the_fisher_metric_of_a_last_layer_by_hand(width):
+    """d loss / d logits = p - one-hot of the label that was drawn, with the same seed."""
+    network = classifier()
+    program, stats = measured(network)
+    got = sensitivity(program, batches, stats, "fisher", seed=5).distortions
+    random = torch.Generator().manual_seed(5)
+    total = 0.0
+    with torch.no_grad():
+        for images in batches():
+            logits = network(images)
+            labels = torch.multinomial(logits.softmax(1), 1, generator=random)
+            slope = logits.softmax(1).scatter_add(1, labels, torch.full(labels.shape, -1.0))
+            error = quantized(stats, "last", width, logits) - logits
+            total += float((slope.square() * error.square()).sum())
+    assert got["last", "activation", width].distortion == pytest.approx(total / 2 / 32, rel=1e-4)
+
+
+@pytest.mark.parametrize("key", [("first", "activation"), ("middle", "activation")])
+@pytest.mark.parametrize("width", [3, 5, 8])
+def test_projections_agree_with_running_the_network_again(key, width, monkeypatch):
+    monkeypatch.setattr(module, "PROBES", 8)  # as many as classes: no sampling error
+    monkeypatch.setattr(module, "REPLAYS", 0.0)
+    network = classifier()
+    program, stats = measured(network)
+    got = sensitivity(program, batches, stats, "output").distortions[(*key, width)].distortion
+    with torch.no_grad():
+        hidden = network.first(IMAGES).relu()
+        if key[0] == "middle":
+            hidden = network.middle(hidden).relu()
+        hidden = quantized(stats, key[0], width, hidden)
+        if key[0] == "first":
+            hidden = network.middle(hidden).relu()
+        logits = network(IMAGES), network.last(hidden)
+        before, after = (value.double().log_softmax(1) for value in logits)
+        brute = float((before.exp() * (before - after)).sum() / 32)
+    assert got == pytest.approx(brute, rel={3: 0.3, 5: 0.15, 8: 0.1}[width])
+
+
+def test_what_matters_most_is_run_again_exactly(monkeypatch):
+    monkeypatch.setattr(module, "_SURE", 0.0)
+    network = classifier()
+    program, stats = measured(network)
+    got = sensitivity(program, batches, stats, "output").distortions
+    with torch.no_grad():
+        hidden = quantized(stats, "first", 2, network.first(IMAGES).relu())
+        after = network.last(network.middle(hidden).relu()).log_softmax(1)
+        before = network(IMAGES).log_softmax(1)
+    brute = float((before.exp() * (before - after)).sum() / 32)
+    assert got["first", "activation", 2].distortion == pytest.approx(brute, rel=1e-4)
+
+
+@pytest.mark.parametrize("metric", sorted(METRICS))
+def test_a_seed_gives_the_same_numbers_and_keeps_the_rest(metric):
+    program, stats = measured(classifier())
+    one, two = (sensitivity(program, batches, stats, metric, seed=3) for _ in range(2))
+    assert one.distortions == two.distortions
+    for key, found in one.distortions.items():
+        assert replace(found, distortion=0) == replace(stats.distortions[key], distortion=0)
+
+
+def test_mse_is_what_was_measured_and_the_others_are_not():
+    program, stats = measured(classifier())
+    assert sensitivity(program, batches, stats, "mse") == stats
+    assert sensitivity(program, batches, stats, "fisher") != stats
+
+
+@pytest.mark.parametrize("metric", sorted(METRICS))
+def test_zeros_constants_and_dead_ends_give_finite_numbers(metric):
+    network = Net(
+        lambda net, x: (net.zero(x).relu() * 0 + net.last(x), net.last(x).argmax(1).float()),
+        zero=nn.Linear(6, 3),
+        last=nn.Linear(6, 3),
+    )
+    nn.init.zeros_(network.zero.weight)
+    nn.init.zeros_(network.zero.bias)
+    program, stats = measured(network)
+    found = sensitivity(program, batches, stats, metric).distortions
+    assert found.keys() == stats.distortions.keys()
+    assert all(math.isfinite(d.distortion) and d.distortion >= 0 for d in found.values())
+    assert found["last", "weight", 2].distortion > found["zero", "weight", 2].distortion == 0
+
+
+def test_samples_are_taken_apart_without_a_difference(monkeypatch):
+    monkeypatch.setattr(module, "PROBES", 8)
+    program, stats = measured(classifier())
+    whole = sensitivity(program, lambda: iter([IMAGES]), stats, "output").distortions
+    halves = sensitivity(program, batches, stats, "output").distortions
+    key = ("first", "activation", 4)
+    assert whole[key].distortion == pytest.approx(halves[key].distortion, rel=1e-4)
+
+
+def test_an_unknown_metric_is_refused():
+    program, stats = measured(classifier())
+    with pytest.raises(StageError, match=r"unknown name 'hessian'.*fisher, mse, output"):
+        sensitivity(program, batches, stats, "hessian")

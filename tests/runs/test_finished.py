@@ -1,0 +1,96 @@
+"""Finished plans: found by what they were made of, and by nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.test_plan import GRAPH, plan_file
+
+from autosplit.hardware.prediction import Prediction
+from autosplit.plan.plan import Origin
+from autosplit.plan.quantizers import Quantizer
+from autosplit.runs.finished import Quantized
+
+CODES = {"a": np.arange(10, dtype=np.uint8), "b": np.arange(15, dtype=np.uint8)}
+REQUEST = plan_file()
+FINISHED = replace(REQUEST, codes=CODES, biases={"a": np.float32([1.5, -2])})
+OTHER = replace(REQUEST, activations={**REQUEST.activations, "a": Quantizer(3, (1.25,), (0,))})
+
+
+@pytest.fixture
+def quantized(tmp_path):
+    kept = Quantized(tmp_path, GRAPH, "how")
+    kept.keep(REQUEST, FINISHED)
+    return kept
+
+
+def test_it_is_found_by_its_request(quantized):
+    found = quantized.find(REQUEST)
+
+    assert quantized.has(REQUEST)
+    assert found.origin == Origin(REQUEST.half_sha256, "how", FINISHED.half_sha256)
+    assert found.half_sha256 == FINISHED.half_sha256
+    assert found.codes["b"].tolist() == list(range(15))
+
+
+@pytest.mark.parametrize("request_", [OTHER, replace(REQUEST, graph_sha256="cd34")])
+def test_it_is_none_of_another_request(quantized, request_):
+    assert quantized.find(request_) is None
+    assert not quantized.has(request_)
+
+
+def test_it_is_none_that_was_finished_in_another_way(quantized):
+    assert replace(quantized, finishing="else").find(REQUEST) is None
+    assert replace(quantized, finishing="").find(REQUEST) is not None
+
+
+def test_one_that_was_edited_is_not_found(quantized):
+    path = quantized.path("mine")
+    text = path.read_text()
+    path.write_text(text.replace("scale: [2.0]", "scale: [4.0]"))
+
+    assert path.read_text() != text
+    assert quantized.find(REQUEST) is None
+
+
+def test_one_that_is_broken_is_not_found(quantized):
+    quantized.path("mine").with_suffix(".safetensors").unlink()
+
+    assert quantized.find(REQUEST) is None
+
+
+def test_a_plan_as_it_was_searched_is_none_that_was_finished(quantized):
+    quantized.keep(REQUEST, REQUEST)
+    path = quantized.path("mine")
+    text = path.read_text()
+    start = text.index("finished:")
+    path.write_text(text[:start] + text[text.index("graph_sha256:", start) :])
+
+    assert quantized.find(REQUEST) is None
+
+
+def test_integers_of_an_earlier_file_do_not_stay_beside_one_without(quantized):
+    assert len(quantized.files("mine")) == 2
+    quantized.keep(REQUEST, REQUEST)
+
+    assert quantized.files("mine") == (quantized.path("mine"),)
+
+
+def test_other_predictions_need_no_other_finishing_but_are_not_there(quantized):
+    plan = replace(REQUEST.plan, predictions={"lte": Prediction(1.0, 2.0, 3.0)})
+    other = replace(REQUEST, plan=plan)
+    found = quantized.find(other)
+
+    assert found is not None
+    assert not quantized.has(other)
+    quantized.keep(other, found)
+    assert quantized.find(other).plan == plan
+    assert quantized.has(other)
+
+
+def test_what_is_forgotten_leaves_no_file(quantized, tmp_path):
+    assert quantized.names() == {"mine"}
+    quantized.forget("mine")
+
+    assert list(tmp_path.iterdir()) == []
+    assert quantized.names() == set()

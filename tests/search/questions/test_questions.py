@@ -1,0 +1,421 @@
+import math
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from builders import CLOUD, EDGE, LINKS, chain, distortions, falling, random_graph, table_device
+
+from autosplit.errors import DataError, InfeasibleError, PlanError
+from autosplit.graph.memory import edge_memory_bytes, packed_bytes
+from autosplit.hardware.seconds import cloud_s, layer_s, predict, transfer_s
+from autosplit.search.cuts.ideals import useful
+from autosplit.search.front import enumerate as joint_labels
+from autosplit.search.front.front import integer_front
+from autosplit.search.methods import METHODS
+from autosplit.search.problem import Problem
+from autosplit.search.questions import milp as joint_milp
+from autosplit.search.questions.limits import Limits
+from autosplit.search.questions.questions import front, least_distortion, least_latency
+from autosplit.search.widths.edge_seconds import EdgeSeconds
+from autosplit.search.widths.pool import Picked, PoolCosts
+from autosplit.stats.jpeg import InputCoding
+
+WIDTHS = (2, 4, 8)
+NARROW_WINS = replace(EDGE, bandwidth_bytes_per_s=20.0)
+ODD = replace(EDGE, peak_macs_per_s={2: 1.0e2, 4: 5.0e1, 8: 2.0e2, 32: 5.0e1})
+"""Computes 4 bits more slowly than 8."""
+DEVICES = (EDGE, NARROW_WINS, ODD)
+
+
+def small_problem(seed, most_tensors=9):
+    """At most 7 layers and 3 widths; the number of tensors keeps trying all of them possible."""
+    rng = random.Random(seed)
+    while True:
+        graph = random_graph(rng, 7)
+        whole = graph.prefix(len(graph.layers))
+        if len(whole.weights) + len(whole.edge) <= most_tensors:
+            break
+    table = distortions(graph, lambda bits: 4.0**-bits * rng.choice([rng.random(), 0.5]))
+    shell = Problem(graph, table, DEVICES[seed % 3], CLOUD, LINKS, None, WIDTHS)
+    need = edge_memory_bytes(whole, *shell.uniform(whole, 8))
+    return replace(shell, memory_bytes=rng.choice([None, rng.randint(0, need)]))
+
+
+def everything(problem, cut, link):
+    """Latency and distortion of a cut at all widths that fit, and the widths: by trying all.
+
+    Layer by layer from ``layer_s``, tabulated over the widths of what the layer touches.
+    """
+    graph, usable = problem.graph, problem.usable
+    names = [("weight", n) for n in cut.weights] + [("activation", n) for n in cut.edge]
+    place = {name: i for i, name in enumerate(names)}
+    grid = np.indices((len(usable),) * len(names)).reshape(len(names), len(usable) ** len(names))
+    harm = np.zeros(grid.shape[1]) + problem.distortion_of(
+        {}, dict.fromkeys(graph.inputs, problem.input_bits)
+    )
+    for (role, name), i in place.items():
+        harm += np.array([problem.distortions[name, role, b].distortion for b in usable])[grid[i]]
+    latency = np.full(grid.shape[1], cloud_s(cut, problem.cloud))
+    inputs = dict.fromkeys(graph.inputs, problem.input_bits)
+
+    def tabulated(keys, value):
+        """Value at all widths of some tensors, looked up for every column of the grid."""
+        mine = [place[key] for key in keys]
+        shape = (len(usable),) * len(mine)
+        cells = np.array([value([usable[i] for i in at]) for at in np.ndindex(shape)])
+        flat = np.zeros(grid.shape[1], dtype=int)
+        for i in mine:
+            flat = flat * len(usable) + grid[i]
+        return cells[flat]
+
+    for name in cut.edge:
+        layer = graph.by_name[name]
+        keys = [("weight", layer.weight_owner or name)] if layer.weight_elements else []
+        tensors = dict.fromkeys(t for t in (*layer.inputs, name) if t not in inputs)
+        keys += [("activation", t) for t in tensors]
+
+        def takes(bits, layer=layer, tensors=tensors):
+            widths = inputs | dict(zip(tensors, bits[len(bits) - len(tensors) :], strict=True))
+            return layer_s(layer, graph, problem.edge, bits[0], widths)
+
+        latency += tabulated(keys, takes)
+    sent = [t for t in cut.crossing if t not in inputs]
+
+    def way(bits):
+        return transfer_s(cut, problem.links[link], inputs | dict(zip(sent, bits, strict=True)))
+
+    latency += tabulated([("activation", t) for t in sent], way)
+    fits = np.ones(grid.shape[1], dtype=bool)
+    if cut.edge and problem.limit_bytes is not None:
+        held = np.full(grid.shape[1], cut.fixed_bits // 8)
+        for name in cut.weights:
+            count = graph.by_name[name].weight_elements
+            held += tabulated([("weight", name)], lambda bits, c=count: packed_bytes(c, *bits))
+        peak = np.zeros(grid.shape[1], dtype=int)
+        for live in cut.live:
+            now = np.zeros(grid.shape[1], dtype=int)
+            for t in live:
+                count = graph.elements(t)
+                if t in inputs:
+                    now += packed_bytes(count, problem.input_bits)
+                else:
+                    key = [("activation", t)]
+                    now += tabulated(key, lambda bits, c=count: packed_bytes(c, *bits))
+            peak = np.maximum(peak, now)
+        fits = held + peak <= problem.limit_bytes
+    return latency[fits], harm[fits], grid[:, fits], names
+
+
+def all_plans(problem, link, cuts):
+    """Latency and distortion of every plan, by rising latency."""
+    parts = [everything(problem, cut, link)[:2] for cut in cuts]
+    latency = np.concatenate([part[0] for part in parts])
+    harm = np.concatenate([part[1] for part in parts])
+    order = np.lexsort((harm, latency))
+    return latency[order], harm[order]
+
+
+def steps(latency, harm):
+    """Fronts by trying all: [(latency, distortion)] with ties up to rounding merged."""
+    found = []
+    for s, d in zip(latency.tolist(), harm.tolist(), strict=True):
+        if not found or d < found[-1][1] * (1 - 1e-10):
+            found.append((s, d))
+    return found
+
+
+def check_plan(problem, answer, link):
+    plan = answer.plan
+    cut = problem.graph.cut(plan.edge)
+    widths = plan.weight_bits, plan.activation_bits
+    assert tuple(plan.weight_bits) == cut.weights
+    assert not cut.edge or problem.fits(edge_memory_bytes(cut, *widths))
+    assert plan.distortion == problem.distortion_of(*widths)
+    assert plan.edge_memory_bytes == edge_memory_bytes(cut, *widths)
+    want = predict(cut, *widths, problem.edge, problem.cloud, problem.links[link])
+    assert plan.predictions[link] == want
+    assert answer.lower_bound <= answer.value
+    return want.latency_s, plan.distortion
+
+
+def check_questions(problem, link, cuts, asked, tolerance=1e-9):
+    """All three questions against trying all plans over these cuts."""
+    latency, harm = all_plans(problem, link, cuts)
+    expected = steps(latency, harm)
+    got = front(problem, link, cuts=cuts)
+    for answer in got:
+        s, d = check_plan(problem, answer, link)
+        assert answer.gap == 0
+        faster = harm[latency < s * (1 - 1e-9)]
+        assert d < faster.min(initial=np.inf) * (1 + 1e-9)
+    for s, d in expected:
+        assert any(
+            a.plan.predictions[link].latency_s <= s * (1 + 1e-9)
+            and a.plan.distortion <= d * (1 + 1e-9)
+            for a in got
+        )
+    for at in asked:
+        s, d = expected[at % len(expected)]
+        for most in (d, d * 1.0001):
+            best = latency[harm <= most * (1 + 1e-12)].min()
+            answer = least_latency(problem, link, most, cuts=cuts)
+            assert answer.value == check_plan(problem, answer, link)[0]
+            assert answer.value == pytest.approx(best, rel=tolerance)
+            assert answer.gap == pytest.approx(0, abs=tolerance)
+        for most in (s * (1 + 1e-12), s * 1.0001):
+            best = harm[latency <= most].min()
+            answer = least_distortion(problem, link, most, cuts=cuts)
+            assert answer.value == check_plan(problem, answer, link)[1]
+            assert answer.value == pytest.approx(best, rel=tolerance)
+            assert answer.gap == pytest.approx(0, abs=tolerance)
+
+
+def answer_seeds(first, last, cuts_of, tolerance=1e-9):
+    for seed in range(first, last):
+        problem = small_problem(seed)
+        link = sorted(LINKS)[seed % len(LINKS)]
+        check_questions(problem, link, cuts_of(problem), [seed, seed + 3], tolerance)
+
+
+def prefix_cuts(problem):
+    return [problem.graph.prefix(n) for n in range(len(problem.graph.layers) + 1)]
+
+
+def every_cut(problem):
+    found = useful(problem)
+    assert found.complete
+    return found.cuts
+
+
+def blocks(first, last, quick):
+    """Twenty seeds each; those after ``quick`` are slow tests."""
+    slow = [pytest.mark.slow]
+    return [pytest.param(n, marks=slow if n >= quick else ()) for n in range(first, last, 20)]
+
+
+@pytest.mark.parametrize("first", blocks(0, 200, 100))
+def test_all_three_questions_have_the_optimum_of_all_prefixes_and_widths(first):
+    answer_seeds(first, first + 20, prefix_cuts)
+
+
+@pytest.mark.parametrize("first", blocks(1000, 1120, 1020))
+def test_all_three_questions_have_the_optimum_of_all_cuts_and_widths(first):
+    answer_seeds(first, first + 20, every_cut)
+
+
+def test_an_output_weighs_after_its_last_reader():
+    """The answer c1 stays: beside c2 and c3, 20 and 70 bytes, there is room for it at 2 bits only.
+
+    Before that its width shows nowhere: x and c0 together are the peak, 80 bytes.
+    """
+    graph = chain([40, 40, 10, 20, 70])
+    graph = replace(graph, outputs=("c1", "c3"))
+    table = distortions(graph, falling)
+    table = {k: replace(v, distortion=float(k[2] == 2)) for k, v in table.items()}
+    table["c1", "activation", 2] = replace(table["c1", "activation", 2], distortion=0.1)
+    edge = table_device(dict.fromkeys(graph.by_name, 0.01))
+    problem = Problem(graph, table, edge, CLOUD, LINKS, 95, (2, 8))
+    got = least_distortion(problem, "slow", cuts=[graph.prefix(4)])
+    assert got.value == pytest.approx(0.1)
+    assert got.gap == 0
+
+
+@pytest.mark.parametrize("first", range(2000, 2040, 10))
+def test_programs_agree_where_nothing_is_enumerated(first, monkeypatch):
+    monkeypatch.setattr(joint_labels, "MOST_LABELS", 0)
+    for seed in range(first, first + 10):
+        problem = small_problem(seed, 7)
+        link, cuts = sorted(LINKS)[seed % len(LINKS)], prefix_cuts(problem)
+        latency, harm = all_plans(problem, link, cuts)
+        expected = steps(latency, harm)
+        s, d = expected[seed % len(expected)]
+        for most in (d, d * 1.0001):
+            answer = least_latency(problem, link, most)
+            check_plan(problem, answer, link)
+            best = latency[harm <= most * (1 + 1e-12)].min()
+            assert answer.lower_bound * (1 - 1e-6) <= best
+            assert answer.value == pytest.approx(best, rel=1e-6)
+            assert answer.gap <= 1e-5
+        for most in (s * (1 + 1e-12), s * 1.0001):
+            answer = least_distortion(problem, link, most)
+            check_plan(problem, answer, link)
+            best = harm[latency <= most].min()
+            assert answer.lower_bound * (1 - 1e-6) <= best
+            assert answer.value == pytest.approx(best, rel=1e-6)
+            assert answer.gap <= 1e-5
+
+
+@pytest.mark.parametrize("first", range(3000, 3040, 10))
+def test_bounds_hold_where_nothing_is_enumerated(first, monkeypatch):
+    """Of each plan's cut, nothing that sends and computes no more has less than the bound."""
+    monkeypatch.setattr(joint_labels, "MOST_LABELS", 0)
+    for seed in range(first, first + 10):
+        problem = small_problem(seed, 7)
+        for plan in integer_front(problem):
+            cut = problem.graph.cut(plan.edge)
+            latency, harm, grid, names = everything(problem, cut, "fast")
+            sent = sum(
+                (
+                    np.array([packed_bytes(problem.graph.elements(n), b) for b in problem.usable])[
+                        grid[i]
+                    ]
+                    for i, (role, n) in enumerate(names)
+                    if role == "activation" and n in cut.crossing
+                ),
+                np.zeros(len(harm), dtype=int),
+            )
+            mine = sum(
+                packed_bytes(problem.graph.elements(n), plan.activation_bits[n])
+                for n in cut.crossing
+                if n not in problem.graph.inputs
+            )
+            here = latency - 8 * sent / LINKS["fast"].uplink_bps
+            own = plan.predictions["fast"].latency_s - 8 * mine / LINKS["fast"].uplink_bps
+            rivals = harm[(sent <= mine) & (here <= own * (1 + 1e-12))]
+            assert plan.lower_bound <= rivals.min() * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_cuts_off_a_choice_with_too_much_distortion_cuts_off_nothing_that_keeps_it(seed):
+    problem = replace(small_problem(5000 + seed, 7), memory_bytes=None)
+    count, size = len(problem.graph.layers), len(problem.usable)
+    costs = PoolCosts(problem, EdgeSeconds(problem))
+    model = joint_milp.build(costs, count, 0.0)
+    harm = np.array([model.harm[place] for place in range(model.choices)]).reshape(-1, size)
+    grid = np.indices((size,) * len(harm)).reshape(len(harm), -1)
+    total = harm[np.arange(len(harm))[:, None], grid].sum(axis=0)
+    most = float(np.quantile(total, 0.3))
+    taken = np.zeros((model.choices, grid.shape[1]))
+    for row in range(len(harm)):
+        taken[row * size + grid[row], np.arange(grid.shape[1])] = 1.0
+    for bad in np.flatnonzero(total > most * 1.001)[:: max(1, grid.shape[1] // 7)]:
+        chosen = np.zeros((2, 1, count), dtype=np.intp)
+        weights, outputs, _ = joint_milp.place_of(costs, count)
+        for role, places in enumerate((weights, outputs)):
+            for rank, place in places.items():
+                chosen[role, 0, rank] = grid[place // size, bad]
+        picked = Picked(np.array([count]), chosen[0], chosen[1])
+        terms, right = joint_milp.cover(model, picked, most)
+        left = sum(value * taken[place] for place, value in terms.items())
+        assert left[bad] > right
+        assert (left[total <= most] <= right).all()
+        assert (left[total <= most] == right).any() or len(terms) == 1
+
+
+def bops_of(problem, cut, weights, tensors):
+    total = 0
+    for name in cut.edge:
+        layer = problem.graph.by_name[name]
+        reads = max((tensors[t] for t in layer.inputs), default=1)
+        weight = weights[layer.weight_owner or name] if layer.weight_elements else reads
+        total += layer.macs * weight * reads
+    return total
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_limits_in_the_user_s_terms_are_kept_and_used_up(seed):
+    problem, rng = small_problem(4000 + seed, 7), random.Random(seed)
+    kind = ("weight_bits", "activation_bits", "bops")[seed % 3]
+    rows = []
+    for cut in prefix_cuts(problem):
+        latency, harm, grid, names = everything(problem, cut, "slow")
+        for column in range(len(harm)):
+            bits = [problem.usable[i] for i in grid[:, column]]
+            chosen = dict(zip(names, bits, strict=True))
+            weights = {n: b for (role, n), b in chosen.items() if role == "weight"}
+            tensors = {n: b for (role, n), b in chosen.items() if role == "activation"}
+            counts = {n: problem.graph.by_name[n].weight_elements for n in weights}
+            outs = {n: problem.graph.elements(n) for n in tensors}
+            value = {
+                "weight_bits": sum(counts[n] * b for n, b in weights.items())
+                / max(1, sum(counts.values())),
+                "activation_bits": sum(outs[n] * b for n, b in tensors.items())
+                / max(1, sum(outs.values())),
+                "bops": bops_of(
+                    problem,
+                    cut,
+                    weights,
+                    tensors | dict.fromkeys(problem.graph.inputs, problem.input_bits),
+                ),
+            }[kind]
+            rows.append((latency[column], harm[column], value))
+    rows = np.array(rows)
+    limit = float(rng.choice(sorted(set(rows[:, 2]))))
+    kept = rows[rows[:, 2] <= limit + 1e-9]
+    most = float(rng.choice(sorted(set(kept[:, 1]))))
+
+    got = least_latency(problem, "slow", most, limits=Limits(**{kind: limit}))
+
+    check_plan(problem, got, "slow")
+    assert got.value == pytest.approx(kept[kept[:, 1] <= most * (1 + 1e-12), 0].min(), rel=1e-6)
+    assert got.gap <= 1e-5
+
+
+def test_a_limit_of_bit_operations_flips_the_width_where_it_is_met():
+    """One layer of 3 x 4 products, its input at 8 bits: 12 x 8 x b bit operations."""
+    graph = chain([4, 4], weight=6)
+    problem = Problem(graph, distortions(graph, falling), EDGE, CLOUD, LINKS, None, WIDTHS)
+    cuts = [graph.prefix(1)]
+    for limit, bits in ((12 * 8 * 8, 8), (12 * 8 * 8 - 1, 4), (12 * 8 * 4, 4), (12 * 8 * 4 - 1, 2)):
+        got = least_distortion(problem, "slow", cuts=cuts, limits=Limits(bops=limit))
+        assert got.plan.weight_bits == {"c0": bits}
+    with pytest.raises(InfeasibleError, match="no plan keeps the limits"):
+        least_distortion(problem, "slow", cuts=cuts, limits=Limits(bops=12 * 8 * 2 - 1))
+
+
+def test_a_target_nobody_can_meet_says_the_least_possible():
+    problem = small_problem(5)
+    fastest = least_latency(problem, "slow")
+    with pytest.raises(InfeasibleError, match=rf"least possible is {fastest.value:.6g} s, the"):
+        least_distortion(problem, "slow", fastest.value / 2)
+    least = least_distortion(problem, "slow")
+    with pytest.raises(
+        InfeasibleError, match=rf"distortion: the least possible is {least.value:.6g}"
+    ):
+        least_latency(problem, "slow", least.value / 2)
+
+
+def test_wrong_questions_are_refused():
+    problem = small_problem(5)
+    with pytest.raises(PlanError, match="unknown link 'slwo', did you mean 'slow'"):
+        least_latency(problem, "slwo")
+    with pytest.raises(DataError, match="max_distortion: must be a number, got nan"):
+        least_latency(problem, "slow", math.nan)
+    with pytest.raises(ValueError, match="bops: must be a number of at least 0, got -1"):
+        Limits(bops=-1)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_method_has_a_faster_plan_of_the_same_distortion(seed):
+    problem = replace(small_problem(6000 + seed, 12), widths=(2, 4, 6, 8))
+    problem = replace(problem, input_coding=InputCoding(75, 1.5, 1e-3))
+    ours = METHODS["autosplit"](problem)
+    for name in set(METHODS) - {"autosplit", "cloud8"}:  # in cloud8 the cloud is quantized too
+        for plan in METHODS[name](problem):
+            if plan.edge and not problem.fits(plan.edge_memory_bytes):
+                continue
+            for link in LINKS:
+                assert any(
+                    one.predictions[link].latency_s <= plan.predictions[link].latency_s * (1 + 1e-9)
+                    and one.distortion <= plan.distortion * (1 + 1e-9)
+                    for one in ours
+                )
+
+
+def test_latency_never_rises_with_the_distortion_allowed_nor_with_the_rate_of_the_link():
+    problem = small_problem(7)
+    links = {
+        f"{r}": replace(LINKS["slow"], name=f"{r}", uplink_bps=float(r)) for r in range(20, 400, 60)
+    }
+    problem = replace(problem, links=links)
+    last = math.inf
+    for name in links:
+        now = least_latency(problem, name, 1e-2).value
+        assert now <= last
+        last = now
+    last = math.inf
+    for most in np.geomspace(1e-4, 1.0, 9):
+        now = least_latency(problem, "20", most).value
+        assert now <= last
+        last = now
