@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
-from conftest import DATA, EDGE, NETWORK
+from tiny import DATA, EDGE, NETWORK
 from torch import nn
 
 from autosplit.cli.app import main

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from tests.test_recover import plan_for
+from measured import plan_for
+from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.capture.equalize import equalize, pairs
 from autosplit.errors import PlanError
 from autosplit.halves.quantized import deploy
-from tests.nets import Net
 
 IMAGES = torch.randn(20, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 

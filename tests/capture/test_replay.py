@@ -1,11 +1,11 @@
 """Running again from a tensor on gives what the whole network gives."""
 
 import torch
+from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.capture.replay import Run, Wiring
-from tests.nets import Net
 
 IMAGES = torch.randn(3, 2, 6, 6, generator=torch.Generator().manual_seed(0))
 

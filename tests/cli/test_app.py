@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
-from conftest import DATA, NETWORK
+from tiny import DATA, NETWORK
 
-from autosplit import __version__, stages
+from autosplit import __version__
+from autosplit.runs import stages
 from autosplit.cli.app import app, main, parse_bytes, parse_widths
 from autosplit.errors import AutoSplitWarning, PlanError
 from autosplit.runs.stages import Outcome

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
@@ -9,7 +10,6 @@ from autosplit.capture.replay import Run, Wiring
 from autosplit.distortion.finished_share import Gains
 from autosplit.distortion.measure import measure
 from autosplit.quantize.gptq import Grid, damped, output_error, round_by_moment
-from tests.nets import Net
 
 
 def correlated(count, size, seed=0):

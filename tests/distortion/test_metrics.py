@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
@@ -14,7 +15,6 @@ from autosplit.distortion.metrics import METRICS, sensitivity
 from autosplit.errors import StageError
 from autosplit.grid.grid import grid_from_range
 from autosplit.quantize.affine import fake_quantize
-from tests.nets import Net
 
 IMAGES = torch.randn(32, 6, generator=torch.Generator().manual_seed(0))
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from nets import Net
 from PIL import Image
 from torch import nn
 from torch.nn import functional
@@ -21,7 +22,6 @@ from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer, quantizers
 from autosplit.stats.jpeg import InputCoding
-from tests.nets import Net
 
 
 class Residual(nn.Module):

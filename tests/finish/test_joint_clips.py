@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tests.test_recover import plan_for
+from measured import plan_for
+from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
@@ -16,7 +17,6 @@ from autosplit.finish.finish import finish
 from autosplit.finish.joint_clips import REACH, _apart, _Loss, clip_jointly, scaled
 from autosplit.halves.quantized import deploy
 from autosplit.plan.quantizers import Quantizer
-from tests.nets import Net
 
 IMAGES = torch.randn(64, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 FRESH = torch.randn(200, 3, 8, 8, generator=torch.Generator().manual_seed(1))

@@ -5,21 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from measured import plan_for
+from nets import Net
 from torch import nn
 from torch.nn.functional import unfold
 
 from autosplit.capture.capture import capture
 from autosplit.capture.im2col import gather
 from autosplit.capture.operators import is_call
-from autosplit.distortion.measure import measure
 from autosplit.errors import DataError
 from autosplit.finish.effort import EFFORTS, Recovery
 from autosplit.finish.walk import _Walk, recover
 from autosplit.halves.quantized import deploy
-from autosplit.plan.plan import Plan
-from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import quantizers
-from tests.nets import Net
 
 WORKING = {name: replace(found, steps=20) for name, found in EFFORTS.items() if name != "none"}
 IMAGES = torch.randn(200, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -33,17 +30,6 @@ def network(seed=0):
         b=nn.Conv2d(8, 8, 3, stride=2, groups=2),
         fc=nn.Linear(72, 10),
     )
-
-
-def plan_for(program, images, weight_bits, activation_bits=8, count=None):
-    """A plan at one width each, with the first layers on the edge."""
-    graph = program.graph
-    cut = graph.prefix(len(graph.layers) if count is None else count)
-    weights = dict.fromkeys(cut.weights, weight_bits)
-    activations = dict.fromkeys(cut.edge_tensors, activation_bits)
-    plan = Plan("p", "test", cut.edge, weights, activations, 0.0, 0.0, 0, 0)
-    stats = measure(program, lambda: iter([images]))
-    return PlanFile(plan, *quantizers(plan, stats), graph.name, "")
 
 
 def error(program, file, net):

@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
@@ -31,7 +32,6 @@ from autosplit.halves.quantized import deploy
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import quantizers
-from tests.nets import Net
 
 WIDTHS = (2, 3, 4, 5, 6, 7, 8)
 

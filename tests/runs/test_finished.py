@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.test_plan import GRAPH, plan_file
+from plans import GRAPH, plan_file
 
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Origin

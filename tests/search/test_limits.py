@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from test_methods import LINKS, chain_problem, everything, falling
+from chains import LINKS, chain_problem, everything, falling
 
 from autosplit.errors import InfeasibleError
 from autosplit.graph.graph import Graph

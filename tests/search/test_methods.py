@@ -1,10 +1,10 @@
-import itertools
 import subprocess
 import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from chains import CLOUD, LINKS, ROOFLINE, chain, chain_problem, distortions, everything
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -13,9 +13,7 @@ from autosplit.errors import DataError, InfeasibleError, PlanError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm, Layer
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes, packed_bytes
-from autosplit.grid.grid import WIDTHS
 from autosplit.hardware.device import Device
-from autosplit.hardware.link import Link
 from autosplit.hardware.seconds import edge_s, predict
 from autosplit.search.front.front import integer_front
 from autosplit.search.methods import METHODS, search
@@ -24,28 +22,6 @@ from autosplit.search.widths import activations, division
 from autosplit.search.widths.division import divide
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.stats.stats import Distortion
-
-LINKS = {
-    "slow": Link(name="slow", source="test", uplink_bps=40.0, rtt_s=0.5),
-    "fast": Link(name="fast", source="test", uplink_bps=4000.0, downlink_bps=8000.0),
-}
-CLOUD = Device(
-    name="cloud",
-    source="test",
-    model="roofline",
-    float_bits=16,
-    bandwidth_bytes_per_s=1.0e3,
-    peak_macs_per_s={16: 1.0e4},
-)
-ROOFLINE = Device(
-    name="roofline",
-    source="test",
-    model="roofline",
-    float_bits=32,
-    bandwidth_bytes_per_s=1.0e2,
-    dispatch_s=0.01,
-    peak_macs_per_s={2: 4.0e2, 8: 1.0e2},
-)
 
 
 def table_device(graph):
@@ -89,15 +65,6 @@ def graphs(draw, most=4):
     return Graph("random", inputs, tuple(layers), outputs)
 
 
-def distortions(graph, value):
-    """Every distortion that can be asked for, ``value()`` each."""
-    keys = [(name, "activation", 8) for name in graph.inputs]
-    for layer in graph.layers:
-        roles = ("activation", "weight") if layer.owns_weight else ("activation",)
-        keys += [(layer.name, role, bits) for role in roles for bits in WIDTHS]
-    return {key: Distortion(0.0, value(), 0.0, 0.0) for key in keys}
-
-
 @st.composite
 def problems(draw, most=4, edge=None, widths=(2, 3, 8)):
     graph = draw(graphs(most))
@@ -110,20 +77,6 @@ def problems(draw, most=4, edge=None, widths=(2, 3, 8)):
     most_bytes = edge_memory_bytes(whole, *shell.uniform(whole, 8))
     limit = draw(st.one_of(st.none(), st.integers(0, most_bytes)))
     return replace(shell, memory_bytes=limit)
-
-
-def everything(problem):
-    """Every prefix cut at every choice of widths that fits: (cut, weights, activations)."""
-    graph = problem.graph
-    for length in range(len(graph.layers) + 1):
-        cut = graph.prefix(length)
-        names = [*cut.weights, *cut.edge]
-        for bits in itertools.product(problem.usable, repeat=len(names)):
-            weights = dict(zip(cut.weights, bits, strict=False))
-            tensors = dict(zip(cut.edge, bits[len(weights) :], strict=True))
-            tensors |= dict.fromkeys(graph.inputs, problem.input_bits)
-            if not cut.edge or problem.fits(edge_memory_bytes(cut, weights, tensors)):
-                yield cut, weights, tensors
 
 
 def fronts(problem):
@@ -285,35 +238,6 @@ def test_what_is_forgotten_still_takes_its_narrowest_bytes(monkeypatch):
 
     assert last.least.min(axis=1).tolist() == [np.inf, 4.0 + 2.0, 1.0 + 0.0]
     assert not last.exact
-
-
-def chain(elements=8, weight=16, layers=3):
-    names = ["x", *(f"c{i}" for i in range(layers))]
-    made = tuple(
-        Layer(
-            name,
-            "conv",
-            (before,),
-            ((elements,),),
-            (elements,),
-            weight_elements=weight,
-            weight_owner=name,
-            gemms=(Gemm(1, 2, elements),),
-        )
-        for before, name in itertools.pairwise(names)
-    )
-    return Graph("chain", {"x": (elements,)}, made, (names[-1],))
-
-
-def falling(graph):
-    """Distortion 4 ** -bits everywhere."""
-    table = distortions(graph, lambda: 0.0)
-    return {key: Distortion(0.0, 4.0 ** -key[2], 0.0, 0.0) for key in table}
-
-
-def chain_problem(memory_bytes=None, edge=ROOFLINE, **more):
-    graph = chain()
-    return Problem(graph, falling(graph), edge, CLOUD, LINKS, memory_bytes, **more)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_methods import LINKS, chain_problem
+from chains import LINKS, chain_problem
 
 from autosplit.search.methods import search
 from autosplit.search.thin import thin

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from test_allocate import by_milp
+from oracles import by_milp
 from torch import nn
 
 from autosplit.models.load import load_model

@@ -1,0 +1,17 @@
+"""A plan of one width, with the grids that were measured."""
+
+from autosplit.distortion.measure import measure
+from autosplit.plan.plan import Plan
+from autosplit.plan.planfile import PlanFile
+from autosplit.plan.quantizers import quantizers
+
+
+def plan_for(program, images, weight_bits, activation_bits=8, count=None):
+    """A plan at one width each, with the first layers on the edge."""
+    graph = program.graph
+    cut = graph.prefix(len(graph.layers) if count is None else count)
+    weights = dict.fromkeys(cut.weights, weight_bits)
+    activations = dict.fromkeys(cut.edge_tensors, activation_bits)
+    plan = Plan("p", "test", cut.edge, weights, activations, 0.0, 0.0, 0, 0)
+    stats = measure(program, lambda: iter([images]))
+    return PlanFile(plan, *quantizers(plan, stats), graph.name, "")
