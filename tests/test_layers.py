@@ -39,7 +39,7 @@ ORDER = {
     ),
     "quantize": "affine gptq weight_grids",
     "distortion": "divergence finished_share measure metrics",
-    "halves": "partition lowering wire.pack quantized",
+    "halves": "partition integer_kernels lowering wire.pack quantized",
     "finish": "adaround effort joint_clips round_to_output walk finish",
     "evaluate": "early_stop evaluate task average_precision boxes record ledger trials",
     "report": "tables figure pick",

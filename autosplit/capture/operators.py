@@ -7,6 +7,7 @@ operator that no table knows becomes a layer whose kind is its own name.
 
 from __future__ import annotations
 
+import math
 import re
 from operator import getitem
 from pathlib import Path
@@ -109,6 +110,25 @@ def weight_argument(node: fx.Node) -> fx.Node | None:
         return None
     matrix = name == "linear" or name in PRODUCTS
     return None if matrix and weight.meta["val"].dim() != 2 else weight
+
+
+def clamp_window(node: fx.Node) -> tuple[float, float] | None:
+    """Least and greatest value that a rectifier or a clamp lets through; None of another operator.
+
+    >>> graph = fx.Graph()
+    >>> clamp_window(graph.call_function(torch.ops.aten.relu6.default, (graph.placeholder("x"),)))
+    (0.0, 6.0)
+    """
+    if is_call(node, "relu"):
+        return 0.0, math.inf
+    if is_call(node, "relu6"):
+        return 0.0, 6.0
+    if not is_call(node, "hardtanh", "clamp"):
+        return None
+    call = arguments(node)
+    least, most = call.get("min_val", call.get("min")), call.get("max_val", call.get("max"))
+    ends = -math.inf if least is None else least, math.inf if most is None else most
+    return None if any(isinstance(end, fx.Node) for end in ends) else ends
 
 
 def source_line(node: fx.Node) -> str:

@@ -14,18 +14,13 @@ are, and then round(x m) with m = s_x / s_y.
 Every other operator computes on the float32 values x s_x, and its result is divided by s_y,
 rounded and clamped.
 
-The integers are held in float32 tensors, whose sums are exact up to 2^24.  Where a sum could pass
-that, the input channels are summed in parts, and the parts in float64.  NNPACK, which torch takes
-for convolutions where oneDNN does not do them, multiplies transformed values, which are no
-integers: it is off.
+The arithmetic is in ``integer_kernels``.
 """
 
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from operator import mul
 from typing import Any
@@ -33,24 +28,31 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, fx
-from torch.backends import nnpack
 
 from autosplit.capture.operators import (
     arguments,
+    clamp_window,
     holds_tensor,
     is_call,
     is_movement,
     operator_name,
     weight_argument,
 )
+from autosplit.halves.integer_kernels import (
+    AccumulatedSum,
+    IntegerLayer,
+    integer_bias,
+    requantize,
+    requantize_,
+    requantize_sum,
+    times_channels,
+    to_levels_,
+)
 from autosplit.halves.partition import Half
-from autosplit.quantize.affine import BLOCK, fake_quantize_, flat_view
+from autosplit.quantize.affine import fake_quantize_
 
-EXACT = 2**24
-"""Integers up to this magnitude are exact in float32, and so are sums that stay below."""
 _EVERYTHING = (-math.inf, math.inf)
 """Ends of a clamp that changes nothing."""
-_INT32 = 2**31 - 1
 _CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
 _POOLS = ("max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices")
 
@@ -110,30 +112,6 @@ class _Value:
         return replace(self, window=(least, most))
 
 
-@dataclass
-class NnpackOff:
-    """Keeps NNPACK off as long as any thread is inside: torch has one flag for all of them."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    inside: int = 0
-    flag: ExitStack = field(default_factory=ExitStack)
-
-    def __enter__(self) -> None:
-        with self.lock:
-            if not self.inside:
-                self.flag.enter_context(nnpack.flags(enabled=False))
-            self.inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self.lock:
-            self.inside -= 1
-            if not self.inside:
-                self.flag.close()
-
-
-_NNPACK_OFF = NnpackOff()
-
-
 def lower(half: Half, weights: Mapping[str, IntegerWeight]) -> Half:
     """Let a half compute on integers wherever it reads and writes quantized tensors.
 
@@ -178,10 +156,10 @@ class _Lowering:
         weight = weight_argument(node)
         if weight is not None and str(weight.target) in self.weights:
             return self._weighted(node, self.weights[str(weight.target)])
-        sources = [arg for arg in node.all_input_nodes if holds_value(self.values[arg])]
+        sources = [arg for arg in node.all_input_nodes if _holds_value(self.values[arg])]
         if len(sources) == 1:
             value = self.values[sources[0]]
-            window = _window(node)
+            window = clamp_window(node)
             if window is not None and (value.terms or value.scale is not None):
                 return value.clamped(window)
             if value.is_levels and (_moves(node) or is_call(node, *_POOLS)):
@@ -220,7 +198,7 @@ class _Lowering:
             result = self.graph.call_function(mul, (value.node, value.scale))
         else:
             factor = value.scale.float()
-            result = self.graph.call_function(_times_channels, (value.node, factor, value.axis))
+            result = self.graph.call_function(times_channels, (value.node, factor, value.axis))
         if value.window == _EVERYTHING:
             return result
         return self.graph.call_function(torch.clamp, (result, *value.window))
@@ -232,7 +210,7 @@ class _Lowering:
         value = self.values[source]
         low, high = (round(min(max(end / step, -zero), 2**bits - 1 - zero)) for end in value.window)
         if value.terms:
-            factors = [float(np.float32(_one(term) / step)) for term in value.terms]
+            factors = [float(np.float32(_single_scale(term) / step)) for term in value.terms]
             nodes = [term.node for term in value.terms]
             new = self.graph.call_function(requantize_sum, (*nodes, *factors, low, high))
         elif value.scale is None:
@@ -291,28 +269,14 @@ class _Lowering:
         return _Value(copied)
 
 
-def holds_value(value: _Value) -> bool:
+def _holds_value(value: _Value) -> bool:
     """Whether a value is a tensor that is computed, and no constant or size."""
     return bool(value.terms) or (value.node is not None and value.node.op != "get_attr")
 
 
-def _one(value: _Value) -> float:
+def _single_scale(value: _Value) -> float:
     assert isinstance(value.scale, float)
     return value.scale
-
-
-def _window(node: fx.Node) -> tuple[float, float] | None:
-    """Ends of the clamp that a rectifier is; None if a node is none."""
-    if is_call(node, "relu"):
-        return 0.0, math.inf
-    if is_call(node, "relu6"):
-        return 0.0, 6.0
-    if not is_call(node, "hardtanh", "clamp"):
-        return None
-    call = arguments(node)
-    least, most = call.get("min_val", call.get("min")), call.get("max_val", call.get("max"))
-    ends = -math.inf if least is None else least, math.inf if most is None else most
-    return None if any(isinstance(end, fx.Node) for end in ends) else ends
 
 
 def _moves(node: fx.Node) -> bool:
@@ -321,197 +285,6 @@ def _moves(node: fx.Node) -> bool:
         call = arguments(node)
         return call.get("mode", "constant") == "constant" and not call.get("value")
     return is_movement(node) and holds_tensor(node)
-
-
-def integer_bias(bias: Tensor, scale: Tensor) -> Tensor:
-    """Bias in steps of the accumulator, rounded half to even, kept inside 32 bits.
-
-    Args:
-        bias: Real units, shape (C,).
-        scale: Step of the accumulator per channel, shape (C,), float64.
-    """
-    return torch.round(bias.double() / scale).clamp_(-_INT32, _INT32)
-
-
-@dataclass(frozen=True, eq=False)
-class IntegerLayer:
-    """A convolution or linear layer on integers; the result is exact, rounded once to float32.
-
-    Attributes:
-        target: The operator.
-        options: Its arguments beside input, weight and bias.
-        parts: Pieces of the input's channels with their weights, each exact in the weights' type.
-        inner: Bias that the operator adds to the first piece, shape (C,), 0 where it does not fit.
-        outer: Output channels where it does not fit, and their bias in float64, in the shape of
-            the result; None if there are none.
-        axis: Axis of the input's channels, and of the result's.
-    """
-
-    target: Any
-    options: Mapping[str, Any]
-    parts: tuple[tuple[slice, Tensor], ...]
-    inner: Tensor | None
-    outer: tuple[Tensor, Tensor] | None
-    axis: int
-    __name__: str = "integer_layer"
-
-    @classmethod
-    def of(
-        cls,
-        target: Any,
-        call: Mapping[str, Any],
-        levels: Tensor,
-        bias: Tensor | None,
-        kept: tuple[int, int],
-        name: str,
-    ) -> IntegerLayer:
-        """Split a layer so far that every piece's sums stay exact.
-
-        Args:
-            target: The operator.
-            call: Its arguments by name.
-            levels: Weight levels, shape (C, channels, ...).
-            bias: Steps, shape (C,), or None.
-            kept: Least and greatest input level.
-            name: Name of the operator.
-        """
-        options = {k: v for k, v in call.items() if k not in ("input", "weight", "bias")}
-        axis = -1 if name == "linear" else 1
-        parts = _exact_parts(levels, kept, options.get("groups", 1))
-        if not parts:
-            every = ((slice(None), levels.double()),)
-            return cls(target, options, every, bias, None, axis)
-        first, pieces = 0, []
-        for part, _ in parts:
-            pieces.append((slice(first, first + part.shape[1]), part.contiguous()))
-            first += part.shape[1]
-        if bias is None:
-            return cls(target, options, tuple(pieces), None, None, axis)
-        fits = parts[0][1] + bias.abs() < EXACT
-        inner, outer = torch.where(fits, bias, 0).float(), None
-        if not bool(fits.all()):
-            (places,) = torch.where(~fits)
-            shape = [-1] if axis == -1 else [-1, *[1] * (levels.dim() - 2)]
-            outer = places, bias[places].view(shape)
-        return cls(target, options, tuple(pieces), inner, outer, axis)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Accumulators of levels (batch, ...), in float32."""
-        with _NNPACK_OFF:  # its transformed convolutions are not exact
-            return self._sum(x)
-
-    def _sum(self, x: Tensor) -> Tensor:
-        (whole, levels), *others = self.parts
-        first = self._channels(x, whole) if others else x.to(levels.dtype)
-        total: Tensor = self.target(first, levels, self.inner, **self.options)
-        if len(others) > 1 or (others and self.outer):  # a sum of two rounds only once
-            total = total.double()
-        for place, levels in others:
-            total += self.target(self._channels(x, place), levels, None, **self.options)
-        result = total.float()
-        if self.outer is not None:
-            places, bias = self.outer
-            late = total.index_select(self.axis, places).double() + bias
-            result.index_copy_(self.axis, places, late.float())
-        return result
-
-    def _channels(self, x: Tensor, place: slice) -> Tensor:
-        return x.narrow(self.axis, place.start, place.stop - place.start)
-
-
-def _exact_parts(levels: Tensor, kept: tuple[int, int], groups: int) -> list[tuple[Tensor, Tensor]]:
-    """Slices of a weight's input channels with exact sums, and their bounds; empty if none do."""
-    count = 1
-    while True:
-        parts = [(part, bounds(part, kept)) for part in levels.chunk(count, dim=1)]
-        if all(bool((bound < EXACT).all()) for _, bound in parts):
-            return parts
-        if groups > 1 or count >= levels.shape[1]:
-            return []
-        count *= 2
-
-
-def bounds(levels: Tensor, kept: tuple[int, int]) -> Tensor:
-    """What no partial sum of an output channel, in any order, can pass.
-
-    Args:
-        levels: Weight levels, shape (C, channels, ...), float32.
-        kept: Least and greatest input level.
-
-    Returns:
-        Magnitudes, shape (C,), float64; exact below ``EXACT``, else at least that.
-    """
-    low, high = -min(kept[0], 0), max(kept[1], 0)
-    rows = levels.flatten(1)
-    found = []
-    for some in torch.split(rows, max(BLOCK // rows.shape[1], 1)):
-        positive = some.clamp_min(0)
-        up = positive.sum(1).double()
-        down = positive.sub_(some).sum(1).double()
-        found.append(torch.maximum(up * high + down * low, up * low + down * high))
-    return torch.cat(found)
-
-
-def to_levels_(x: Tensor, step: float, low: int, high: int) -> Tensor:
-    """Levels of real values: round(x / step), clamped; overwrites ``x``."""
-    for block in torch.split(flat_view(x), BLOCK):
-        block.div_(step).round_().clamp_(low, high)
-    return x
-
-
-def requantize(x: Tensor, factor: float, low: int, high: int) -> Tensor:
-    """Levels on another grid: round(x * factor), clamped."""
-    return torch.mul(x, factor).round_().clamp_(low, high)
-
-
-def requantize_(x: Tensor, factor: Tensor, low: int, high: int, axis: int) -> Tensor:
-    """Levels of accumulators: round(x * factor of the channel), clamped; overwrites ``x``."""
-    for block, factors in _by_channel(x, factor, axis):
-        block.mul_(factors).round_().clamp_(low, high)
-    return x
-
-
-def requantize_sum(
-    x: Tensor, y: Tensor, x_factor: float, y_factor: float, low: int, high: int
-) -> Tensor:
-    """Levels of a sum: round(x * x_factor + y * y_factor), clamped."""
-    if not (x.is_contiguous() and y.is_contiguous() and x.shape == y.shape):
-        return (x * x_factor).add_(y * y_factor).round_().clamp_(low, high)
-    result = torch.empty_like(x)
-    pieces = [torch.split(value.view(-1), BLOCK) for value in (x, y, result)]
-    for a, b, out in zip(*pieces, strict=True):
-        torch.mul(a, x_factor, out=out).add_(b * y_factor).round_().clamp_(low, high)
-    return result
-
-
-@dataclass(frozen=True, eq=False)
-class AccumulatedSum:
-    """``requantize_`` of accumulators, then ``requantize_sum``, in one pass over memory.
-
-    Attributes:
-        factor, low, high, axis: Of the accumulators.
-        factors: Of their levels, and of the levels that are added.
-        kept: Least and greatest level of the sum.
-    """
-
-    factor: Tensor
-    low: int
-    high: int
-    axis: int
-    factors: tuple[float, float]
-    kept: tuple[int, int]
-    __name__: str = "accumulated_sum"
-
-    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """Levels of the sum of accumulators and levels; overwrites ``x``."""
-        if not (x.is_contiguous() and y.is_contiguous() and x.shape == y.shape):
-            x = requantize_(x, self.factor, self.low, self.high, self.axis)
-            return requantize_sum(x, y, *self.factors, *self.kept)
-        pieces = _by_channel(x, self.factor, self.axis), _by_channel(y, self.factor, self.axis)
-        for (block, factors), (other, _) in zip(*pieces, strict=True):
-            block.mul_(factors).round_().clamp_(self.low, self.high)
-            block.mul_(self.factors[0]).add_(other * self.factors[1]).round_().clamp_(*self.kept)
-        return x
 
 
 def _merge_sums(graph: fx.Graph) -> None:
@@ -525,23 +298,3 @@ def _merge_sums(graph: fx.Graph) -> None:
                 node.args = (accumulators, other)
                 graph.erase_node(one)
                 break
-
-
-def _by_channel(x: Tensor, factor: Tensor, axis: int) -> list[tuple[Tensor, Tensor]]:
-    """Views of a tensor that stay in cache, each with the factors (C,) of its channels."""
-    inner = math.prod(x.shape[axis + 1 :])
-    if not x.is_contiguous():
-        return [(x, factor.view(-1, *[1] * (x.dim() - axis - 1)))]
-    block = BLOCK * torch.get_num_threads()  # each thread's share stays in its core's cache
-    if inner == 1:
-        count = max(block // len(factor), 1)
-        return [(block, factor) for block in torch.split(x.view(-1, len(factor)), count)]
-    rows, count = x.view(-1, inner), max(block // inner, 1)
-    factors = factor.repeat(len(rows) // len(factor)).unsqueeze(1)
-    return list(zip(torch.split(rows, count), torch.split(factors, count), strict=True))
-
-
-def _times_channels(x: Tensor, factor: Tensor, axis: int) -> Tensor:
-    shape = [1] * x.dim()
-    shape[axis] = -1
-    return x * factor.view(shape)
