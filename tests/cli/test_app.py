@@ -13,9 +13,9 @@ import yaml
 from tiny import DATA, NETWORK
 
 from autosplit import __version__
-from autosplit.runs import stages
 from autosplit.cli.app import app, main, parse_bytes, parse_widths
 from autosplit.errors import AutoSplitWarning, PlanError
+from autosplit.runs import stages
 from autosplit.runs.stages import Outcome
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
