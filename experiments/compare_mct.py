@@ -128,7 +128,7 @@ def answers(
     roots = {}
     for layer, bits in widths.items():
         grid = stats.grids[layer, bits]
-        scale, zero = torch.from_numpy(grid.scale), torch.from_numpy(grid.zero_point)
+        scale, zero = torch.tensor(grid.scale), torch.tensor(grid.zero_point)
         axis = program.weights[layer].axis
         weight = fake_quantize(program.weight(layer), scale, zero, bits, axis)
         values.update(dict.fromkeys(wiring.sources(layer), weight))

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor, fx
 
@@ -20,8 +19,9 @@ from autosplit.capture.im2col import gather, is_plain, positions_wanted
 from autosplit.capture.operators import arguments
 from autosplit.capture.program import Program
 from autosplit.capture.replay import Run, Wiring
-from autosplit.quantize.gptq import Grid, damped, output_error, round_by_moment
-from autosplit.stats.stats import Role, WeightGrid
+from autosplit.grid.grid import Grid
+from autosplit.quantize.gptq import RowGrids, damped, output_error, round_by_moment
+from autosplit.stats.stats import Role
 
 Key = tuple[str, Role, int]
 COARSE = 5
@@ -119,7 +119,7 @@ class Gains:
             (inputs,) = gather(part.node, [value], wanted, self._random)
             part.see(inputs)
 
-    def left(self, key: Key, grids: Mapping[tuple[str, int], WeightGrid]) -> float:
+    def left(self, key: Key, grids: Mapping[tuple[str, int], Grid]) -> float:
         """Share of the error of nearest rounding that is left, 0..1; of an activation all of it.
 
         Args:
@@ -136,7 +136,7 @@ class Gains:
         return found[min(bits, max(found))]
 
     def _measure(
-        self, layer: str, given: Sequence[WeightGrid], widths: Sequence[int]
+        self, layer: str, given: Sequence[Grid], widths: Sequence[int]
     ) -> dict[int, float]:
         """Shares of one layer at some widths, all of them rounded at once."""
         part = self._parts[layer]
@@ -144,19 +144,15 @@ class Gains:
             return dict.fromkeys(widths, 1.0)
         weight = self._program.weight(layer)
         groups = int(arguments(part.node).get("groups", 1))
-        shape = len(widths), groups, len(weight) // groups
-        places = slice(None), part.groups[:, None], part.rows[None, :]
-        scale, zero = (
-            torch.from_numpy(np.stack(values)).view(shape)[places]
-            for values in ([g.scale for g in given], [g.zero_point for g in given])
-        )
-        flat = weight.flatten(1).view(*shape[1:], -1)[places[1:]][..., part.columns]
+        rows = part.groups[:, None] * (len(weight) // groups) + part.rows
+        taken = [each.take(rows.flatten().numpy()) for each in given]
+        grid = RowGrids.stack(taken, len(part.groups))
+        flat = weight.flatten(1)[rows][..., part.columns]
         flat = flat.expand(len(widths), *flat.shape).contiguous()
         fit, other = part.moment(0), part.moment(1)
         fit = damped(fit, part.counts[0]).expand(len(widths), *fit.shape).contiguous()
-        grid = Grid(scale, zero, torch.tensor(widths).view(-1, 1, 1))
         levels, fitted = round_by_moment(flat, grid, fit)
         found = output_error(flat, levels * fitted.scale[..., None], other).sum((1, 2))
-        nearest = output_error(flat, grid.nearest(flat) * scale[..., None], other).sum((1, 2))
+        nearest = output_error(flat, grid.nearest(flat) * grid.scale[..., None], other).sum((1, 2))
         shares = torch.where(nearest > 0, found / nearest, 1.0).nan_to_num(1.0).clamp(0, 1)
         return dict(zip(widths, shares.tolist(), strict=True))

@@ -23,10 +23,10 @@ from autosplit.capture.program import Program
 from autosplit.errors import DataError
 from autosplit.graph.layer import Layer
 from autosplit.grid.clipping import Observed, check_rule, clip
-from autosplit.grid.grid import WIDTHS
+from autosplit.grid.grid import WIDTHS, Grid
 from autosplit.grid.histogram import Clip
-from autosplit.quantize.weight_grids import ChannelGrids, weight_grids
-from autosplit.stats.stats import Distortion, Role, Stats, TensorStats, WeightGrid
+from autosplit.quantize.weight_grids import MeasuredGrid, weight_grids
+from autosplit.stats.stats import Distortion, Role, Stats, TensorStats
 
 Array = npt.NDArray[Any]
 Batch = Tensor | Sequence[Tensor]
@@ -366,10 +366,10 @@ def _pass(
 
 def _weights(
     program: Program, widths: Sequence[int], pool: ThreadPoolExecutor, tell: Progress
-) -> dict[str, tuple[dict[int, ChannelGrids], float]]:
+) -> dict[str, tuple[dict[int, MeasuredGrid], float]]:
     """Grids and mean square of every stored weight."""
 
-    def search(name: str) -> tuple[dict[int, ChannelGrids], float]:
+    def search(name: str) -> tuple[dict[int, MeasuredGrid], float]:
         weight = program.weight(name)
         try:
             grids = weight_grids(weight, program.weights[name].axis, widths)
@@ -450,27 +450,26 @@ def _tensor_stats(program: Program, name: str, found: _Range, spread: _Spread) -
 
 
 def _weight_records(
-    weights: Mapping[str, tuple[dict[int, ChannelGrids], float]],
-) -> tuple[dict[tuple[str, Role, int], Distortion], dict[tuple[str, int], WeightGrid]]:
+    weights: Mapping[str, tuple[dict[int, MeasuredGrid], float]],
+) -> tuple[dict[tuple[str, Role, int], Distortion], dict[tuple[str, int], Grid]]:
     """Distortions and grids of stored weights, from what ``_weights`` found."""
     distortions: dict[tuple[str, Role, int], Distortion] = {}
-    grids: dict[tuple[str, int], WeightGrid] = {}
+    grids: dict[tuple[str, int], Grid] = {}
     for name, (found, square) in weights.items():
-        for bits, channels in found.items():
-            distortions[name, "weight", bits] = _weight_distortion(channels, bits, square)
-            grids[name, bits] = WeightGrid(channels.scale, channels.zero_point)
+        for bits, measured in found.items():
+            distortions[name, "weight", bits] = _weight_distortion(measured, square)
+            grids[name, bits] = measured.grid
     return distortions, grids
 
 
-def _weight_distortion(channels: ChannelGrids, bits: int, square: float) -> Distortion:
+def _weight_distortion(measured: MeasuredGrid, square: float) -> Distortion:
     """Distortion of a weight from its channels; every channel has as many elements."""
-    scale = channels.scale.astype(float)
-    mse = float(channels.mse.mean())
+    mse = float(measured.mse.mean())
     return Distortion(
         mse=mse,
         distortion=mse / square if square else 0.0,
-        clip_low=float((-channels.zero_point * scale).min()),
-        clip_high=float(((2**bits - 1 - channels.zero_point) * scale).max()),
+        clip_low=float(measured.grid.low.min()),
+        clip_high=float(measured.grid.high.max()),
     )
 
 

@@ -140,7 +140,7 @@ class _Errors:
     def weight(self, layer: str, width: int) -> Tensor:
         """A stored weight after quantization."""
         grid, axis = self.stats.grids[layer, width], self.program.weights[layer].axis
-        scale, zero = torch.from_numpy(grid.scale), torch.from_numpy(grid.zero_point)
+        scale, zero = torch.tensor(grid.scale), torch.tensor(grid.zero_point)
         return fake_quantize(self.program.weight(layer), scale, zero, width, axis)
 
     def activation(self, tensor: str, width: int, value: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from autosplit.quantize.gptq import Grid
+from autosplit.quantize.gptq import RowGrids
 
 STRETCH = 1.2
 """Length of the interval that the sigmoid is stretched to, about 1/2 (zeta - gamma, eq. 23)."""
@@ -55,14 +55,14 @@ class Example:
 
 
 def learn_rounding(
-    example: Example, target: Tensor, grid: Grid, levels: Tensor, steps: int, seed: int = 0
+    example: Example, target: Tensor, grid: RowGrids, levels: Tensor, steps: int, seed: int = 0
 ) -> Tensor:
     """Levels of less output error than those given, by gradient descent.
 
     Args:
         example: The layer and its inputs.
         target: Weight that the levels stand for, shape (G, C, K).
-        grid: Grid of each row, shape (G, C).
+        grid: RowGrids of each row, shape (G, C).
         levels: Where to start, counted in steps from zero, shape (G, C, K).
         steps: Steps of gradient descent.
         seed: Of the choice of positions.
@@ -100,7 +100,7 @@ def learn_rounding(
 
 def _descend(
     target: Tensor,
-    grid: Grid,
+    grid: RowGrids,
     levels: Tensor,
     loss_of: Callable[[Tensor, Tensor], Tensor],
     places: Sequence[Tensor],

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from autosplit.quantize.gptq import (
-    Grid,
+    RowGrids,
     damped,
     improve,
     refit_scale,
@@ -39,7 +39,7 @@ class Matched:
 
     target: Tensor
     levels: Tensor
-    grid: Grid
+    grid: RowGrids
 
 
 def toward(exact: Tensor, rough: Tensor, share: float) -> Tensor:
@@ -52,7 +52,7 @@ def toward(exact: Tensor, rough: Tensor, share: float) -> Tensor:
 
 
 def round_to_match(
-    weight: Tensor, grid: Grid, exact: Tensor, rough: Tensor, sweeps: int, together: int
+    weight: Tensor, grid: RowGrids, exact: Tensor, rough: Tensor, sweeps: int, together: int
 ) -> Matched:
     """Integers of least error of a layer's outputs, and the scales that go with them.
 
@@ -121,7 +121,7 @@ class _Columns:
         self.damping = (self._moment - moment).diagonal(dim1=-2, dim2=-1).mean(-1)
         self._root = torch.linalg.cholesky(self._moment)
 
-    def round(self, lacking: Tensor, grid: Grid, *, first: bool) -> None:
+    def round(self, lacking: Tensor, grid: RowGrids, *, first: bool) -> None:
         """Choose levels, from scratch or from those there are.
 
         Args:
@@ -143,7 +143,7 @@ class _Columns:
 
 
 def _round_in_parts(
-    weight: Tensor, grid: Grid, exact: Tensor, rough: Tensor, sweeps: int, together: int
+    weight: Tensor, grid: RowGrids, exact: Tensor, rough: Tensor, sweeps: int, together: int
 ) -> Matched:
     """Descent over parts of the columns in turn (block coordinate descent on the same error)."""
     columns = weight.shape[-1]
@@ -171,10 +171,10 @@ def _round_in_parts(
     levels = torch.where(worse[..., None], torch.cat(nearest, -1), levels)
     scale = torch.where(worse, grid.scale, fitted.scale)
     target = torch.cat([part.target for part in parts], -1)
-    return Matched(target, levels, Grid(scale, grid.zero_point, grid.bits))
+    return Matched(target, levels, RowGrids(scale, grid.zero_point, grid.bits))
 
 
-def _refit(parts: Sequence[_Columns], wanted: Tensor, given: Tensor, grid: Grid) -> Grid:
+def _refit(parts: Sequence[_Columns], wanted: Tensor, given: Tensor, grid: RowGrids) -> RowGrids:
     """The grid with the scale of least error for the levels of all parts.
 
     Args:
@@ -193,7 +193,7 @@ def _refit(parts: Sequence[_Columns], wanted: Tensor, given: Tensor, grid: Grid)
 
 
 def _error(
-    parts: Sequence[_Columns], lacking: Tensor, levels: Sequence[Tensor], grid: Grid
+    parts: Sequence[_Columns], lacking: Tensor, levels: Sequence[Tensor], grid: RowGrids
 ) -> Tensor:
     """What is made as small as can be, for each row, shape (..., C).
 

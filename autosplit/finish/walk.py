@@ -29,7 +29,7 @@ from autosplit.finish.round_to_output import round_to_match, toward
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.quantizers import Quantizer
 from autosplit.quantize.affine import fake_quantize
-from autosplit.quantize.gptq import Grid, near_one
+from autosplit.quantize.gptq import RowGrids, near_one
 
 Batch = Tensor | Sequence[Tensor]
 Tell = Callable[[int], None]
@@ -153,7 +153,9 @@ class _Walk:
         value, axis = self.program.weight(layer), self.program.weights[layer].axis
         rows = value.movedim(axis, 0)
         flat = rows.flatten(1)
-        grid = Grid(torch.tensor(integers.scale), torch.tensor(integers.zero_point), integers.bits)
+        grid = RowGrids(
+            torch.tensor(integers.scale), torch.tensor(integers.zero_point), integers.bits
+        )
         by_moment = self.follow and is_plain(node)
         if by_moment:
             levels, grid = self._round(node, layer, flat, grid)
@@ -215,7 +217,9 @@ class _Walk:
         names = {bias and str(bias.target) for bias in biases}
         return len(names) == 1 and (is_plain(node) or is_call(node, "conv1d", "conv3d"))
 
-    def _round(self, node: fx.Node, layer: str, flat: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
+    def _round(
+        self, node: fx.Node, layer: str, flat: Tensor, grid: RowGrids
+    ) -> tuple[Tensor, RowGrids]:
         """Integers of least output error; each group of a convolution is a problem of its own."""
         recovery, given = self.recovery, arguments(node)["bias"]
         bias = flat.new_zeros(len(flat))
@@ -229,14 +233,14 @@ class _Walk:
             mean = exact.mean(-2, keepdim=True)
             constant = constant + (mean @ weight.mT).squeeze(-2)
             exact, rough = exact.sub_(mean), rough.sub_(rough.mean(-2, keepdim=True))
-        grids = Grid(grid.scale.view(shape), grid.zero_point.view(shape), grid.bits)
+        grids = RowGrids(grid.scale.view(shape), grid.zero_point.view(shape), grid.bits)
         matched = round_to_match(weight, grids, exact, rough, recovery.sweeps, recovery.together)
         levels, fitted = matched.levels, matched.grid
         if recovery.rounding == "learned":
             rectified = all(is_call(user, "relu") for user in node.users)
             example = Example(weight, constant, exact, rough, rectified)
             levels = learn_rounding(example, matched.target, fitted, levels, recovery.steps)
-        return levels.view_as(flat), Grid(fitted.scale.flatten(), grid.zero_point, grid.bits)
+        return levels.view_as(flat), RowGrids(fitted.scale.flatten(), grid.zero_point, grid.bits)
 
     def _columns(self, node: fx.Node) -> tuple[Tensor, Tensor]:
         """What the layer multiplies its weight by, float and quantized: (groups, n, K) each."""

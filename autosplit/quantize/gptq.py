@@ -8,11 +8,14 @@ row.  Rounding to the nearest is best only where H is diagonal.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from autosplit.grid.grid import Grid
 
 BLOCK = 32
 """Columns whose effect on all others is applied at once."""
@@ -24,9 +27,9 @@ SWEEPS = 2
 """Refits of the scale, each followed by a pass over the columns."""
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Levels that each row of a matrix may take: (integer - zero_point) * scale.
+@dataclass(frozen=True, slots=True)
+class RowGrids:
+    """Grids of the rows of many matrices, as tensors: those of one or several ``Grid`` records.
 
     Attributes:
         scale: Step, shape (..., C), positive.
@@ -37,6 +40,22 @@ class Grid:
     scale: Tensor
     zero_point: Tensor
     bits: int | Tensor
+
+    @classmethod
+    def of(cls, grid: Grid, groups: int) -> RowGrids:
+        """Grids of the G groups of a weight, each a matrix of C rows: shape (G, C)."""
+        scale, zero = torch.tensor(grid.scale), torch.tensor(grid.zero_point)
+        return cls(scale.view(groups, -1), zero.view(groups, -1), grid.bits)
+
+    @classmethod
+    def stack(cls, grids: Sequence[Grid], groups: int) -> RowGrids:
+        """Several grids of one weight, such as those of W widths: shape (W, G, C)."""
+        each = [cls.of(grid, groups) for grid in grids]
+        return cls(
+            torch.stack([one.scale for one in each]),
+            torch.stack([one.zero_point for one in each]),
+            torch.tensor([grid.bits for grid in grids]).view(-1, 1, 1),
+        )
 
     def nearest(self, values: Tensor) -> Tensor:
         """Level nearest to each value of shape (..., C, K), counted in steps from zero."""
@@ -86,7 +105,7 @@ def output_error(weight: Tensor, rounded: Tensor, moment: Tensor) -> Tensor:
     return ((error @ moment) * error).sum(-1)
 
 
-def round_by_feedback(weight: Tensor, grid: Grid, moment: Tensor) -> Tensor:
+def round_by_feedback(weight: Tensor, grid: RowGrids, moment: Tensor) -> Tensor:
     """Round column by column, and let the columns to come make up for each error.
 
     The update of the rest is that of optimal brain surgery, from one Cholesky factor of the
@@ -137,7 +156,7 @@ def inverse_root(moment: Tensor) -> Tensor:
     return found
 
 
-def improve(weight: Tensor, grid: Grid, moment: Tensor, levels: Tensor, sweeps: int) -> Tensor:
+def improve(weight: Tensor, grid: RowGrids, moment: Tensor, levels: Tensor, sweeps: int) -> Tensor:
     """Move one level at a time to where the output's error is least, until none moves.
 
     Coordinate descent on the quadratic form, all rows together: the error never rises.
@@ -178,13 +197,13 @@ def improve(weight: Tensor, grid: Grid, moment: Tensor, levels: Tensor, sweeps: 
     return torch.from_numpy(found).mT.contiguous()
 
 
-def refit(weight: Tensor, grid: Grid, moment: Tensor, levels: Tensor) -> Grid:
+def refit(weight: Tensor, grid: RowGrids, moment: Tensor, levels: Tensor) -> RowGrids:
     """The grid with the scale of least error for these levels, (w H q) / (q H q) per row."""
     product = levels @ moment
     return refit_scale(grid, (product * weight).sum(-1), (product * levels).sum(-1))
 
 
-def refit_scale(grid: Grid, product: Tensor, square: Tensor) -> Grid:
+def refit_scale(grid: RowGrids, product: Tensor, square: Tensor) -> RowGrids:
     """The grid with the scale product / square of each row, where it is within 2 of what it was.
 
     Args:
@@ -194,12 +213,12 @@ def refit_scale(grid: Grid, product: Tensor, square: Tensor) -> Grid:
     """
     ratio = product / square.clamp_min(1e-30)
     good = (square > 0) & (ratio > 0.5 * grid.scale) & (ratio < 2 * grid.scale)
-    return Grid(torch.where(good, ratio, grid.scale), grid.zero_point, grid.bits)
+    return RowGrids(torch.where(good, ratio, grid.scale), grid.zero_point, grid.bits)
 
 
 def round_by_moment(
-    weight: Tensor, grid: Grid, moment: Tensor, sweeps: int = SWEEPS
-) -> tuple[Tensor, Grid]:
+    weight: Tensor, grid: RowGrids, moment: Tensor, sweeps: int = SWEEPS
+) -> tuple[Tensor, RowGrids]:
     """Levels and scales of small output error: error feedback, then descent and refits in turn.
 
     Never worse for the output than rounding to the nearest on the given grid.
@@ -222,4 +241,6 @@ def round_by_moment(
     plain = output_error(weight, nearest * grid.scale[..., None], moment)
     worse = ours > plain
     levels = torch.where(worse[..., None], nearest, levels)
-    return levels, Grid(torch.where(worse, grid.scale, fitted.scale), grid.zero_point, grid.bits)
+    return levels, RowGrids(
+        torch.where(worse, grid.scale, fitted.scale), grid.zero_point, grid.bits
+    )

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from autosplit.errors import DataError
 from autosplit.graph.layer import MAX_BITS
-from autosplit.grid.grid import LEAST_STEP, WIDTHS, steps_of
+from autosplit.grid.grid import LEAST_STEP, WIDTHS, Grid, steps_of
 from autosplit.grid.histogram import Array
 from autosplit.quantize.affine import BLOCK, clamp_
 
@@ -29,24 +28,22 @@ Found = tuple[Tensor, Tensor, Tensor]
 """Scale, zero point and MSE per channel, each of shape (C,)."""
 
 
-@dataclass(frozen=True)
-class ChannelGrids:
-    """Grid of a weight at one width, per output channel, and how much it errs.
+@dataclass(frozen=True, slots=True)
+class MeasuredGrid:
+    """Grids of a weight's output channels at one width, and the error that they leave.
 
     Attributes:
-        scale: Step, shape (C,), positive.
-        zero_point: Integer that stands for zero, shape (C,), 0..2^bits - 1.
+        grid: One grid for each of C channels.
         mse: Mean squared error over all elements of the channel, shape (C,).
     """
 
-    scale: npt.NDArray[np.float32]
-    zero_point: npt.NDArray[np.int32]
+    grid: Grid
     mse: Array
 
 
 def weight_grids(
     weight: Tensor, axis: int, widths: Sequence[int] = WIDTHS
-) -> dict[int, ChannelGrids]:
+) -> dict[int, MeasuredGrid]:
     """Grid of least MSE per output channel at each width, and its exact error.
 
     Every channel, scaled to a greatest magnitude of 1, is tried on the same candidates: one- and
@@ -147,7 +144,7 @@ def _channel_costs(rows: Tensor, peak: Tensor, widths: tuple[int, ...]) -> Mappi
     return dict(zip(widths, split, strict=True))
 
 
-def _best_grids(rows: Tensor, peak: Tensor, costs: Tensor, bits: int) -> ChannelGrids:
+def _best_grids(rows: Tensor, peak: Tensor, costs: Tensor, bits: int) -> MeasuredGrid:
     """Best grids of rows (C, K), from the candidates' costs (C, Z R)."""
     grids = _candidates(bits)
     small = rows.numel() <= _SMALL or rows.shape[1] <= _FEW
@@ -168,7 +165,7 @@ def _best_grids(rows: Tensor, peak: Tensor, costs: Tensor, bits: int) -> Channel
             scale = (centre * factor).clamp_min_(LEAST_STEP)
             best = _better(best, (scale, zero, _exact(rows, scale, zero, grids.steps)[0]))
     scale, zero, mse = best
-    return ChannelGrids(scale.numpy(), zero.numpy().astype(np.int32), mse.numpy())
+    return MeasuredGrid(Grid(bits, scale.numpy(), zero.numpy().astype(np.int32)), mse.numpy())
 
 
 def _better(best: Found | None, found: Found) -> Found:

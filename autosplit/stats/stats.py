@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
+from autosplit.grid.grid import Grid
 from autosplit.stats.jpeg import InputCoding
 
 Role = Literal["weight", "activation"]
@@ -58,19 +56,6 @@ class Distortion:
 
 
 @dataclass(frozen=True)
-class WeightGrid:
-    """Integer grid of one weight tensor at one width, per output channel.
-
-    Attributes:
-        scale: Step between neighbouring integers, shape (C,), float32, positive.
-        zero_point: Integer that stands for zero, shape (C,), int32.
-    """
-
-    scale: npt.NDArray[np.float32]
-    zero_point: npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True)
 class Stats:
     """Everything measured of one network on one calibration set.
 
@@ -78,12 +63,12 @@ class Stats:
         samples: Calibration samples seen.
         tensors: Activation tensor (the network's inputs, every layer) -> ranges and moments.
         distortions: (tensor, role, width) -> distortion; a weight goes by its owner's name.
-        grids: (layer, width) -> per-channel grid of the layer's weight.
+        grids: (layer, width) -> grids of the output channels of the layer's weight.
         input_coding: What JPEG does to the network's input; None where that is no picture.
     """
 
     samples: int
     tensors: Mapping[str, TensorStats]
     distortions: Mapping[tuple[str, Role, int], Distortion]
-    grids: Mapping[tuple[str, int], WeightGrid]
+    grids: Mapping[tuple[str, int], Grid]
     input_coding: InputCoding | None = None

@@ -12,8 +12,9 @@ import safetensors.numpy
 
 from autosplit.errors import FileError
 from autosplit.files import read_csv, read_yaml, write_bytes, write_csv, write_yaml
+from autosplit.grid.grid import Grid
 from autosplit.stats.jpeg import coding_from_dict, coding_to_dict
-from autosplit.stats.stats import Distortion, Role, Stats, TensorStats, WeightGrid
+from autosplit.stats.stats import Distortion, Role, Stats, TensorStats
 
 DISTORTION_HEADER = ("tensor", "role", "width", "mse", "distortion", "clip_low", "clip_high")
 
@@ -72,7 +73,7 @@ def _distortion(row: Mapping[str, str]) -> Distortion:
     return Distortion(**{name: float(row[name]) for name in DISTORTION_HEADER[3:]})
 
 
-def _read_grids(folder: Path) -> dict[tuple[str, int], WeightGrid]:
+def _read_grids(folder: Path) -> dict[tuple[str, int], Grid]:
     path = folder / "weight_grids.safetensors"
     try:
         arrays = safetensors.numpy.load_file(path)
@@ -80,8 +81,8 @@ def _read_grids(folder: Path) -> dict[tuple[str, int], WeightGrid]:
         raise FileError(f"{path}: must be a safetensors file, {error}") from error
     keys = {tuple(name.split("|")[:2]) for name in arrays}
     return {
-        (layer, int(width)): WeightGrid(
-            arrays[f"{layer}|{width}|scale"], arrays[f"{layer}|{width}|zero_point"]
+        (layer, int(width)): Grid(
+            int(width), arrays[f"{layer}|{width}|scale"], arrays[f"{layer}|{width}|zero_point"]
         )
         for layer, width in sorted(keys)
     }

@@ -9,7 +9,7 @@ from autosplit.capture.capture import capture
 from autosplit.capture.replay import Run, Wiring
 from autosplit.distortion.finished_share import Gains
 from autosplit.distortion.measure import measure
-from autosplit.quantize.gptq import Grid, damped, output_error, round_by_moment
+from autosplit.quantize.gptq import RowGrids, damped, output_error, round_by_moment
 
 
 def correlated(count, size, seed=0):
@@ -38,7 +38,7 @@ def test_the_share_is_that_of_the_whole_layer_on_other_inputs(bits):
     net, images = linear(), correlated(1000, 24)
     _, gains, grids = gains_of(net, images)
     given = grids["fc", bits]
-    grid = Grid(torch.from_numpy(given.scale), torch.from_numpy(given.zero_point), bits)
+    grid = RowGrids(torch.tensor(given.scale), torch.tensor(given.zero_point), bits)
     weight = net.fc.weight.detach()
     x = images - images.mean(0)
     moment = x.mT @ x / len(x)

@@ -201,7 +201,7 @@ def test_weights_are_measured_per_output_channel():
     for bits in WIDTHS:
         found = stats.distortions["conv", "weight", bits]
         grid = stats.grids["conv", bits]
-        scale, zero = torch.from_numpy(grid.scale), torch.from_numpy(grid.zero_point)
+        scale, zero = torch.tensor(grid.scale), torch.tensor(grid.zero_point)
         error = fake_quantize(weight, scale, zero, bits, axis=0).double() - weight.double()
         assert found.mse == pytest.approx(float(error.square().mean()), rel=1e-3)
         assert found.distortion == pytest.approx(found.mse / float(weight.double().square().mean()))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from autosplit.finish.adaround import Example, learn_rounding
-from autosplit.quantize.gptq import Grid
+from autosplit.quantize.gptq import RowGrids
 
 
 def case(seed, groups=1, rows=4, columns=6, count=2000, rectified=True):
@@ -18,7 +18,7 @@ def case(seed, groups=1, rows=4, columns=6, count=2000, rectified=True):
     x = torch.randn(groups, count, columns, generator=random) @ mix
     bias = torch.randn(groups, rows, generator=random)
     scale = torch.full((groups, rows), 0.6)
-    grid = Grid(scale, torch.full((groups, rows), 4), 3)
+    grid = RowGrids(scale, torch.full((groups, rows), 4), 3)
     return Example(weight, bias, x, x, rectified), grid, grid.nearest(weight)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autosplit.finish.round_to_output import round_to_match, target_weight, toward
-from autosplit.quantize.gptq import Grid, damped
+from autosplit.quantize.gptq import RowGrids, damped
 
 
 def layer(seed, rows, columns, positions, noise=0.1, groups=1):
@@ -17,7 +17,7 @@ def layer(seed, rows, columns, positions, noise=0.1, groups=1):
     mix = mix + torch.eye(columns)
     exact = torch.randn(groups, positions, columns, generator=random) @ mix
     rough = exact + noise * torch.randn(exact.shape, generator=random)
-    grid = Grid(torch.full((groups, rows), 0.5), torch.full((groups, rows), 4), 3)
+    grid = RowGrids(torch.full((groups, rows), 0.5), torch.full((groups, rows), 4), 3)
     return weight, grid, exact, rough
 
 
@@ -54,12 +54,12 @@ def test_it_comes_near_the_best_integers_there_are(together):
     ratios = []
     for seed in range(20):
         weight, grid, exact, rough = problem = layer(seed, 4, 6, 400)
-        grid = Grid(grid.scale * 2, torch.full((1, 4), 2), 2)
+        grid = RowGrids(grid.scale * 2, torch.full((1, 4), 2), 2)
         matched = round_to_match(weight, grid, exact, rough, 4, together)
         found = errors(problem, matched)
         every = torch.tensor(list(itertools.product(range(-2, 2), repeat=6))).float()
         rows = every.expand(4, 1, -1, -1)
-        scale = Grid(matched.grid.scale.view(4, 1, 1), grid.zero_point, 2)
+        scale = RowGrids(matched.grid.scale.view(4, 1, 1), grid.zero_point, 2)
         tried = output_error(weight.view(4, 1, 1, 6), rows, scale, exact, rough)
         ratios.append(found / tried.view(1, 4, -1).amin(-1))
         nearest = output_error(weight, grid.nearest(weight), grid, exact, rough)
@@ -90,7 +90,7 @@ def test_parts_make_up_for_the_errors_of_each_other():
     x = torch.randn(1, 500, 4, generator=random)
     twice = torch.cat([x, x], -1)
     weight = torch.full((1, 1, 8), 0.24)  # each rounds to 0, though both together are near 0.5
-    grid = Grid(torch.full((1, 1), 0.5), torch.full((1, 1), 1), 2)
+    grid = RowGrids(torch.full((1, 1), 0.5), torch.full((1, 1), 1), 2)
     matched = round_to_match(weight, grid, twice, twice, 0, 4)
     levels = matched.levels.view(2, 4)
 

@@ -14,13 +14,14 @@ from plans import GRAPH, layer, plan_file
 from autosplit.errors import FileError, PlanError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
+from autosplit.grid.grid import Grid
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.distiller import distiller_overrides
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile, read_plan, write_plan
 from autosplit.plan.quantizers import Quantizer, quantizers
 from autosplit.stats.jpeg import InputCoding
-from autosplit.stats.stats import Distortion, Stats, WeightGrid
+from autosplit.stats.stats import Distortion, Stats
 
 
 @pytest.fixture
@@ -324,7 +325,7 @@ class TestRecords:
 
     def test_integers_come_from_the_clipping_that_was_measured(self):
         plan = replace(plan_file().plan, weight_bits={"a": 2}, activation_bits={"x": 2})
-        grid = WeightGrid(np.float32([0.1, 1 / 3]), np.int32([1, 2]))
+        grid = Grid.of(2, (0.1, 1 / 3), (1, 2))
         clips = {("x", "activation", 2): Distortion(0.0, 0.0, -1.0, 2.0)}
         stats = Stats(1, {}, clips, {("a", 2): grid})
 

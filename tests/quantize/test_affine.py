@@ -237,17 +237,19 @@ def test_weight_mse_is_exact_at_the_grid_found(copies, axis):
 
     for bits, found in weight_grids(weight, axis).items():
         rows = weight.movedim(axis, 0).flatten(1).double().numpy()
-        scale = found.scale.astype(float)[:, None]
-        zero = found.zero_point[:, None]
+        scale = found.grid.scale.astype(float)[:, None]
+        zero = found.grid.zero_point[:, None]
         level = np.clip(np.rint(rows / scale), -zero, 2**bits - 1 - zero)
         exact = np.mean((level * scale - rows) ** 2, axis=1)
         np.testing.assert_allclose(found.mse, exact, rtol=2e-3)
         np.testing.assert_allclose(found.mse.mean(), exact.mean(), rtol=2e-4)
-        assert found.scale.dtype == np.float32
-        assert found.zero_point.dtype == np.int32
-        assert found.scale.shape == found.zero_point.shape == found.mse.shape == (len(rows),)
-        assert (found.zero_point >= 0).all()
-        assert (found.zero_point < 2**bits).all()
+        assert found.grid.scale.dtype == np.float32
+        assert found.grid.zero_point.dtype == np.int32
+        assert (
+            found.grid.scale.shape == found.grid.zero_point.shape == found.mse.shape == (len(rows),)
+        )
+        assert (found.grid.zero_point >= 0).all()
+        assert (found.grid.zero_point < 2**bits).all()
 
 
 @pytest.mark.parametrize("rows", [60, 3000])
@@ -265,8 +267,8 @@ def test_equal_elements_have_no_error(value, elements):
     weight = torch.full((3, elements), value)
 
     for bits, found in weight_grids(weight, 0).items():
-        assert (found.scale > 0).all()
-        assert np.isfinite(found.scale).all()
+        assert (found.grid.scale > 0).all()
+        assert np.isfinite(found.grid.scale).all()
         assert (found.mse <= 1e-9 * value**2 + 1e-75).all(), bits
 
 
@@ -365,4 +367,4 @@ def test_no_step_is_longer_than_the_greatest_weight_twice(bits):
     peak = weight.abs().amax(1).clamp_min(2.0**-126)
     (grid,) = weight_grids(weight, 0, (bits,)).values()
 
-    assert (torch.from_numpy(grid.scale) <= 2 * peak).all()
+    assert (torch.tensor(grid.grid.scale) <= 2 * peak).all()

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 
 from autosplit.quantize.gptq import (
-    Grid,
+    RowGrids,
     damped,
     improve,
     near_one,
@@ -26,7 +26,7 @@ def problem(seed, rows=3, columns=5, bits=2):
     weight = torch.randn(rows, columns, generator=generator)
     mix = torch.randn(columns, columns, generator=generator)
     inputs = torch.randn(200, columns, generator=generator) @ mix
-    grid = Grid(torch.full((rows,), 0.8), torch.full((rows,), 1), bits)
+    grid = RowGrids(torch.full((rows,), 0.8), torch.full((rows,), 1), bits)
     return weight, damped(inputs.T @ inputs / 200, 200), grid
 
 
@@ -35,7 +35,7 @@ def error(weight, levels, grid, moment):
 
 
 def test_nearest_levels_stay_on_the_grid():
-    grid = Grid(torch.tensor([0.5, 1.0]), torch.tensor([1, 3]), 2)
+    grid = RowGrids(torch.tensor([0.5, 1.0]), torch.tensor([1, 3]), 2)
 
     assert grid.nearest(torch.tensor([[-9.0, 0.26, 9.0], [-9.0, 0.4, 9.0]])).tolist() == [
         [-1, 1, 2],
@@ -71,7 +71,7 @@ def test_descent_from_feedback_is_near_the_best_of_all(seed):
     """All 4^5 choices of a row are tried: near, and much nearer than rounding to the nearest."""
     weight, moment, grid = problem(seed, rows=1)
     every = torch.tensor(list(itertools.product(range(-1, 3), repeat=5))).float()
-    wide = Grid(grid.scale.repeat(len(every)), grid.zero_point.repeat(len(every)), 2)
+    wide = RowGrids(grid.scale.repeat(len(every)), grid.zero_point.repeat(len(every)), 2)
     least = error(weight.expand(len(every), -1), every, wide, moment).min()
     start = round_by_feedback(weight, grid, moment)
     found = error(weight, improve(weight, grid, moment, start, 50), grid, moment)
@@ -84,7 +84,7 @@ def test_descent_from_feedback_is_near_the_best_of_all(seed):
 def test_it_is_never_worse_than_the_nearest(bits, columns):
     weight, moment, _ = problem(bits, rows=6, columns=columns)
     steps = 2**bits - 1
-    grid = Grid(2 * weight.abs().amax(1) / steps, torch.full((6,), steps // 2), bits)
+    grid = RowGrids(2 * weight.abs().amax(1) / steps, torch.full((6,), steps // 2), bits)
     levels, fitted = round_by_moment(weight, grid, moment)
     plain = error(weight, grid.nearest(weight), grid, moment)
 
@@ -101,7 +101,7 @@ def test_a_refitted_scale_is_the_least_of_a_dense_scan():
     found = error(weight, levels, refit(weight, grid, moment, levels), moment)
 
     for scale in torch.linspace(0.41, 1.59, 400):
-        other = Grid(torch.full((3,), float(scale)), grid.zero_point, 2)
+        other = RowGrids(torch.full((3,), float(scale)), grid.zero_point, 2)
         assert (found <= error(weight, levels, other, moment) * (1 + 1e-5)).all()
 
 
@@ -147,7 +147,7 @@ def test_the_units_of_weights_do_not_matter(power):
     weight, moment, grid = problem(3)
     levels, fitted = round_by_moment(weight, grid, moment)
     powers = torch.tensor([0, power, power // 2])
-    scaled = Grid(torch.ldexp(grid.scale, powers), grid.zero_point, grid.bits)
+    scaled = RowGrids(torch.ldexp(grid.scale, powers), grid.zero_point, grid.bits)
     got, refitted = round_by_moment(torch.ldexp(weight, powers[:, None]), scaled, moment)
 
     assert torch.equal(got, levels)
