@@ -14,6 +14,7 @@ ORDER = {
     "files": "",
     "progress": "",
     "graph": "layer graph graphfile memory",
+    "halves.wire": "pack jpeg layout message",  # here, for a plan file says what crosses
     "grid": "grid histogram clipping",
     "hardware": (
         "checks prediction shipped device link operations roofline systolic table seconds"
@@ -39,7 +40,7 @@ ORDER = {
     ),
     "quantize": "affine gptq weight_grids",
     "distortion": "divergence finished_share measure metrics",
-    "halves": "partition integer_kernels lowering wire.pack quantized",
+    "halves": "partition integer_kernels lowering quantized",
     "finish": "adaround effort joint_clips round_to_output walk finish",
     "evaluate": "early_stop evaluate task average_precision boxes record ledger trials",
     "report": "tables figure pick",
@@ -60,11 +61,13 @@ FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("[!_]*.py")
 }
 TORCH_FREE = [
-    *("evaluate.task", "evaluate.early_stop", "finish.effort", "halves.wire.pack"),
+    *("evaluate.task", "evaluate.early_stop", "finish.effort"),
     *("data.coco", "data.darknet_lists", "data.image_range", "models.networks.darknet_cfg"),
 ]
 WITHOUT_TORCH = [
-    name for name in MODULES if name.split(".")[0] not in (*TORCH, "data", "halves")
+    name
+    for name in MODULES
+    if name.split(".")[0] not in (*TORCH, "data", "halves") or name.startswith("halves.wire")
 ] + TORCH_FREE
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,11 +9,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from autosplit.errors import DataError
+from autosplit.halves.wire.jpeg import (
+    check_quality,
+    decode_jpeg,
+    encode_jpeg,
+    from_pixels,
+    to_pixels,
+)
 
-Pixels = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float32]
 
 
@@ -41,7 +45,7 @@ class InputCoding:
     std: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        _check_quality(self.quality)
+        check_quality(self.quality)
         if len(self.mean) != len(self.std) or len(self.mean) not in {1, 3}:
             raise DataError(
                 f"mean, std: must have 1 or 3 channels both, got {self.mean!r} and {self.std!r}"
@@ -133,30 +137,7 @@ def code(
     Raises:
         DataError: The inputs or the quality are not as said above.
     """
-    if inputs.ndim != 4 or inputs.shape[1] != len(mean) or len(mean) not in {1, 3}:
-        raise DataError(f"inputs: must have shape (N, {len(mean)}, H, W), got {inputs.shape}")
-    shape = (1, -1, 1, 1)
-    centre = np.asarray(mean, np.float32).reshape(shape)
-    spread = np.asarray(std, np.float32).reshape(shape)
-    pixels = np.clip(np.rint((inputs * spread + centre) * 255), 0, 255).astype(np.uint8)
-    files = [_encoded(image, quality) for image in pixels.transpose(0, 2, 3, 1)]
-    decoded = np.empty_like(pixels)
-    for place, file in enumerate(files):
-        with Image.open(io.BytesIO(file)) as opened:
-            image = np.asarray(opened)
-        decoded[place] = np.atleast_3d(image).transpose(2, 0, 1)
-    arrived = (decoded.astype(np.float32) / np.float32(255) - centre) / spread
-    return arrived, [len(file) for file in files]
-
-
-def _encoded(image: Pixels, quality: int) -> bytes:
-    _check_quality(quality)
-    pixels = image[..., 0] if image.shape[-1] == 1 else image
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="JPEG", quality=quality)
-    return file.getvalue()
-
-
-def _check_quality(quality: int) -> None:
-    if type(quality) is not int or not 1 <= quality <= 95:
-        raise DataError(f"quality: must be a whole number from 1 to 95, got {quality!r}")
+    pixels = to_pixels(inputs, mean, std)
+    files = [encode_jpeg(picture, quality) for picture in pixels]
+    decoded = np.stack([decode_jpeg(file, pixels.shape[1:]) for file in files])
+    return from_pixels(decoded, mean, std), [len(file) for file in files]

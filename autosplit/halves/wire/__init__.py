@@ -1,1 +1,11 @@
-"""autosplit.wire."""
+"""What crosses the link: the tensors of a cut as one message of bytes, and back.
+
+Needs numpy, and Pillow for pictures, but no torch: the device and a client use it as it is.
+
+| what | file |
+| --- | --- |
+| which tensors cross, in what order, shape, width and coding | ``layout.py`` |
+| a message, and the bytes of its header | ``message.py`` |
+| integers of 1 to 16 bits without gaps | ``pack.py`` |
+| pictures as JPEG files | ``jpeg.py`` |
+"""

@@ -42,16 +42,24 @@ def pack(integers: npt.ArrayLike, bits: int) -> bytes:
     >>> pack([1, 2, 3], 4).hex()
     '2103'
     """
-    dtype = _dtype(bits)
-    values = _checked(integers, bits).astype(dtype, copy=False).reshape(-1)
-    count = values.size
-    if bits in (8, 16):
-        return values.tobytes()
-    lanes = -(-count // _LANE)
-    padded = np.zeros(lanes * _LANE, dtype)
-    padded[:count] = values
-    stream = _close_bytes(padded, bits) if bits < 8 else _close_halves(padded, bits)
-    return stream.tobytes()[: packed_bytes(count, bits)]
+    values = _checked(integers, bits).reshape(1, -1)
+    return _packed(values, bits).tobytes()
+
+
+def pack_rows(integers: npt.NDArray[Any], bits: int) -> npt.NDArray[np.uint8]:
+    """Pack each row on its own, as ``pack`` does, so that each begins at a whole byte.
+
+    Args:
+        integers: Shape (rows, count), integer dtype, each in 0..2^bits - 1.
+        bits: Width of an element, 1..16.
+
+    Returns:
+        Shape (rows, ``packed_bytes(count, bits)``).
+
+    Raises:
+        DataError: As ``pack``.
+    """
+    return _packed(_checked(integers, bits), bits)
 
 
 def unpack(data: bytes | bytearray | memoryview, bits: int, count: int) -> npt.NDArray[Any]:
@@ -71,22 +79,62 @@ def unpack(data: bytes | bytearray | memoryview, bits: int, count: int) -> npt.N
     >>> unpack(bytes.fromhex("2103"), 4, 3).tolist()
     [1, 2, 3]
     """
+    row: npt.NDArray[Any]
+    (row,) = unpack_rows(np.frombuffer(data, np.uint8).reshape(1, -1), bits, count)
+    return row
+
+
+def unpack_rows(data: npt.NDArray[np.uint8], bits: int, count: int) -> npt.NDArray[Any]:
+    """Read back what ``pack_rows`` wrote.
+
+    Args:
+        data: Shape (rows, ``packed_bytes(count, bits)``).
+        bits: Width of an element, 1..16.
+        count: Number of elements of a row.
+
+    Returns:
+        The integers, shape (rows, count), uint8 up to 8 bits and uint16 above.
+
+    Raises:
+        DataError: As ``unpack``.
+    """
     dtype = _dtype(bits)
     if count < 0:
         raise DataError(f"unpack: count must be at least 0, got {count}")
-    stream = np.frombuffer(data, np.uint8)
+    rows, found = data.shape
     expected = packed_bytes(count, bits)
-    if stream.size != expected:
+    if found != expected:
         raise DataError(
-            f"unpack: {count} elements of {bits} bits must be {expected} bytes, got {stream.size}"
+            f"unpack: {count} elements of {bits} bits must be {expected} bytes, got {found}"
         )
     if bits in (8, 16):
-        return stream.view(dtype).astype(dtype.newbyteorder("="))
+        return np.ascontiguousarray(data).view(dtype).astype(dtype.newbyteorder("="))
     lanes = -(-count // _LANE)
-    padded = np.zeros(lanes * bits, np.uint8)
-    padded[:expected] = stream
-    values = _open_bytes(padded, bits) if bits < 8 else _open_halves(padded, bits)
-    return values[:count].astype(dtype.newbyteorder("="), copy=False)
+    stream = np.ascontiguousarray(data)
+    if found != lanes * bits:
+        stream = np.zeros((rows, lanes * bits), np.uint8)
+        stream[:, :expected] = data
+    flat = stream.reshape(-1)
+    values = _open_bytes(flat, bits) if bits < 8 else _open_halves(flat, bits)
+    opened = values.reshape(rows, lanes * _LANE)[:, :count]
+    return opened.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _packed(values: npt.NDArray[Any], bits: int) -> npt.NDArray[np.uint8]:
+    """Bytes of rows whose elements are known to fit the width."""
+    dtype = _dtype(bits)
+    rows, count = values.shape
+    lanes = -(-count // _LANE)
+    if bits in (8, 16) or count == lanes * _LANE:
+        padded = np.ascontiguousarray(values, dtype)
+    else:
+        padded = np.zeros((rows, lanes * _LANE), dtype)
+        padded[:, :count] = values
+    if bits in (8, 16):
+        return padded.view(np.uint8)
+    flat = padded.reshape(-1)
+    stream = _close_bytes(flat, bits) if bits < 8 else _close_halves(flat, bits)
+    return stream.reshape(rows, lanes * bits)[:, : packed_bytes(count, bits)]
 
 
 def _dtype(bits: int) -> np.dtype[Any]:
@@ -98,6 +146,7 @@ def _dtype(bits: int) -> np.dtype[Any]:
 
 def _checked(integers: npt.ArrayLike, bits: int) -> npt.NDArray[Any]:
     """The integers as an array, each known to fit the width."""
+    _dtype(bits)
     values = np.asarray(integers)
     if values.size == 0:
         return values.astype(np.uint8)

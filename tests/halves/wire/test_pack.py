@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from autosplit.errors import AutoSplitError, DataError
 from autosplit.graph.memory import packed_bytes
-from autosplit.halves.wire.pack import pack, unpack
+from autosplit.halves.wire.pack import pack, pack_rows, unpack, unpack_rows
 
 WIDTHS = range(1, 17)
 
@@ -110,3 +110,22 @@ def test_data_of_another_length_is_refused(length):
 def test_negative_count_is_refused():
     with pytest.raises(DataError, match="count"):
         unpack(b"", 3, -1)
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(8, np.int8), (16, np.int16), (7, np.int8)])
+def test_negative_numbers_of_the_width_itself_are_refused(bits, kind):
+    """The byte of an int8 of -1 is 255: its bits must not be taken for a code."""
+    with pytest.raises(DataError, match=rf"{bits}-bit values must be 0\.\..*, got -1\.\.3"):
+        pack(np.array([3, -1], kind), bits)
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("count", [1, 5, 8, 24])
+def test_rows_are_packed_each_on_its_own(bits, count):
+    values = np.random.default_rng(bits).integers(0, 2**bits, (3, count))
+    values[:, 0] = 2**bits - 1
+
+    data = pack_rows(values, bits)
+
+    assert [row.tobytes() for row in data] == [oracle(row, bits) for row in values]
+    np.testing.assert_array_equal(unpack_rows(data, bits, count), values)

@@ -1,0 +1,221 @@
+"""A message: the tensors that cross a link for one batch, as numbers and as bytes.
+
+    bytes  what
+    0..3   ``ASM1``, the form of this message
+    4..7   first bytes of the layout's SHA-256
+    8..11  samples in the batch, unsigned, little-endian
+    12..15 CRC-32 of bytes 0..11 and of all bytes after the header
+    16..   the tensors in the layout's order
+
+A tensor of coding ``none`` or ``packed`` is its samples one after the other, each of
+``WireTensor.sample_bytes``: the bytes that every table and prediction counts, to which a message
+adds its header alone.  One of coding ``jpeg`` is a length for each sample (unsigned, 4 bytes,
+little-endian), and then the files.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autosplit.errors import DataError
+from autosplit.halves.wire.jpeg import decode_jpeg, encode_jpeg
+from autosplit.halves.wire.layout import WireLayout, WireTensor
+from autosplit.halves.wire.pack import pack_rows, unpack_rows
+
+Rows = npt.NDArray[np.uint8]
+"""Bytes of one tensor: shape (batch, bytes of a sample)."""
+_MAGIC = b"ASM1"
+_HEADER = struct.Struct("<4s4sI")
+_CHECKSUM = struct.Struct("<I")
+HEADER_BYTES = _HEADER.size + _CHECKSUM.size
+"""Bytes of a message beside its tensors'."""
+_LENGTH = np.dtype("<u4")
+
+
+@dataclass(frozen=True)
+class Message:
+    """The crossing tensors of one batch.
+
+    Attributes:
+        layout: Names, order, shapes, widths and codings.
+        tensors: Tensor -> its numbers, shape (batch, *shape of a sample): unsigned integers for
+            coding ``packed``, uint8 for ``jpeg``, float16 or float32 for ``none``.
+
+    Raises:
+        DataError: The tensors are not those of the layout, or differ in their batch.
+    """
+
+    layout: WireLayout
+    tensors: Mapping[str, npt.NDArray[Any]]
+
+    def __post_init__(self) -> None:
+        if set(self.tensors) != set(self.layout.names):
+            raise DataError(
+                f"message: must hold the tensors {', '.join(self.layout.names) or 'none'}, got "
+                f"{', '.join(self.tensors) or 'none'}"
+            )
+        for wire in self.layout.tensors:
+            found = self.tensors[wire.name].shape
+            if found != (self.batch, *wire.shape):
+                raise DataError(
+                    f"message: {wire.name} must have the shape {(self.batch, *wire.shape)} of "
+                    f"{self.batch} samples, got {found}"
+                )
+
+    @property
+    def batch(self) -> int:
+        """Number of samples."""
+        first = next(iter(self.tensors.values()), None)
+        return 0 if first is None else len(first)
+
+    def rows(self, name: str) -> Rows:
+        """Bytes of one tensor as they are in the message, a row for each sample.
+
+        Args:
+            name: A tensor whose coding gives every sample the same bytes: ``none`` or ``packed``.
+
+        Returns:
+            Shape (batch, ``WireTensor.sample_bytes``).
+
+        Raises:
+            DataError: A number does not fit the width.
+        """
+        wire = next(tensor for tensor in self.layout.tensors if tensor.name == name)
+        value = self.tensors[name]
+        ordered = value.transpose(0, *(axis + 1 for axis in wire.order))
+        flat = ordered.reshape(self.batch, wire.elements)
+        if wire.coding == "packed":
+            return pack_rows(flat, wire.bits)
+        return np.ascontiguousarray(flat, _float_type(wire)).view(np.uint8)
+
+    def encode(self) -> bytes:
+        """The message as bytes.
+
+        Raises:
+            DataError: A number does not fit its width.
+        """
+        parts: list[bytes] = []
+        for wire in self.layout.tensors:
+            if wire.quality is None:
+                parts.append(self.rows(wire.name).tobytes())
+            else:
+                files = [encode_jpeg(picture, wire.quality) for picture in self.tensors[wire.name]]
+                parts += [np.array([len(file) for file in files], _LENGTH).tobytes(), *files]
+        head = _HEADER.pack(_MAGIC, self.layout.digest[:4], self.batch)
+        body = b"".join(parts)
+        return head + _CHECKSUM.pack(zlib.crc32(body, zlib.crc32(head))) + body
+
+    @classmethod
+    def decode(cls, data: bytes | bytearray | memoryview, layout: WireLayout) -> Message:
+        """Read a message.
+
+        Args:
+            data: What ``encode`` gave; anything else is refused.
+            layout: The layout that it must have.
+
+        Raises:
+            DataError: It is no message, is one of another layout, is too short or too long, or was
+                damaged on its way.
+        """
+        view = memoryview(data).cast("B")
+        batch = _checked_batch(view, layout)
+        body = view[HEADER_BYTES:]
+        tensors: dict[str, npt.NDArray[Any]] = {}
+        start = 0
+        for wire in layout.tensors:
+            tensors[wire.name], start = _read(body, start, wire, batch)
+        if start != len(body):
+            raise DataError(
+                f"message: must be {HEADER_BYTES + start} bytes for {batch} samples, got "
+                f"{len(view)}"
+            )
+        return cls(layout, tensors)
+
+
+def _checked_batch(view: memoryview, layout: WireLayout) -> int:
+    """Number of samples that the header says.
+
+    Raises:
+        DataError: It is no message, one of another layout, or a damaged one.
+    """
+    if len(view) < HEADER_BYTES or bytes(view[:4]) != _MAGIC:
+        raise DataError(
+            f"message: must begin with {_MAGIC.decode()} and have at least {HEADER_BYTES} bytes, "
+            f"got {len(view)} bytes that begin with {bytes(view[:4])!r}"
+        )
+    _, digest, batch = _HEADER.unpack(view[: _HEADER.size])
+    if digest != layout.digest[:4]:
+        raise DataError(
+            f"message: must have the layout {layout.digest[:4].hex()} of the tensors "
+            f"{', '.join(layout.names) or 'none'}, got a message of layout {digest.hex()}"
+        )
+    (checksum,) = _CHECKSUM.unpack(view[_HEADER.size : HEADER_BYTES])
+    found = zlib.crc32(view[HEADER_BYTES:], zlib.crc32(view[: _HEADER.size]))
+    if found != checksum:
+        raise DataError(
+            f"message: must have the checksum {checksum:08x} that its header names, its "
+            f"{len(view)} bytes have {found:08x}; it was cut off or damaged on its way"
+        )
+    return int(batch)
+
+
+def _read(
+    body: memoryview, start: int, wire: WireTensor, batch: int
+) -> tuple[npt.NDArray[Any], int]:
+    """One tensor of a message, and where the next one begins.
+
+    Raises:
+        DataError: The message ends before the tensor does, or a picture is none.
+    """
+    if wire.sample_bytes is None:
+        return _read_pictures(body, start, wire, batch)
+    data = _taken(body, start, batch * wire.sample_bytes, wire)
+    rows = data.reshape(batch, wire.sample_bytes)
+    if wire.coding == "packed":
+        flat = unpack_rows(rows, wire.bits, wire.elements)
+    else:
+        kind = _float_type(wire)
+        flat = rows.view(kind).astype(kind.newbyteorder("="))
+    sent = flat.reshape(batch, *(wire.shape[axis] for axis in wire.order))
+    back = np.argsort(wire.order)
+    return sent.transpose(0, *(int(axis) + 1 for axis in back)), start + data.size
+
+
+def _read_pictures(
+    body: memoryview, start: int, wire: WireTensor, batch: int
+) -> tuple[npt.NDArray[Any], int]:
+    data = _taken(body, start, batch * _LENGTH.itemsize, wire)
+    start += data.size
+    ends = start + np.cumsum(data.view(_LENGTH), dtype=np.int64)
+    _taken(body, start, int(ends[-1]) - start if batch else 0, wire)
+    pictures = [
+        decode_jpeg(body[first:last], wire.shape)
+        for first, last in pairwise([start, *ends.tolist()])
+    ]
+    whole = np.stack(pictures) if pictures else np.empty((0, *wire.shape), np.uint8)
+    return whole, int(ends[-1]) if batch else start
+
+
+def _taken(body: memoryview, start: int, count: int, wire: WireTensor) -> Rows:
+    """The next ``count`` bytes.
+
+    Raises:
+        DataError: There are fewer.
+    """
+    if start + count > len(body):
+        raise DataError(
+            f"message: must have {count} bytes for {wire.name}, got {max(len(body) - start, 0)}"
+        )
+    return np.frombuffer(body[start : start + count], np.uint8)
+
+
+def _float_type(wire: WireTensor) -> np.dtype[Any]:
+    return np.dtype("<f2" if wire.bits == 16 else "<f4")
