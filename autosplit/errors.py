@@ -7,6 +7,7 @@ Each leaf is also the builtin a caller would expect, so ``except ValueError`` wo
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
 
 
@@ -60,6 +61,12 @@ class MissingExtraError(AutoSplitError, ImportError):
 
 class AutoSplitWarning(UserWarning):
     """Input that can be used but is probably not what was meant; the command line prints it."""
+
+
+def warn(*texts: str) -> None:
+    """Warn of input that is probably not what was meant; empty texts are left out."""
+    for text in filter(None, texts):
+        warnings.warn(text, AutoSplitWarning, stacklevel=3)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

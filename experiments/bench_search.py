@@ -17,7 +17,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from autosplit.files import read_yaml
-from autosplit.runs.stages import run_collect, run_latency, run_quantize, run_search, run_stats
+from autosplit.runs.stages.run import STAGES
 from autosplit.search.knapsack.allocate import allocate, allocate_all
 from autosplit.search.methods import search
 from autosplit.search.problem import table
@@ -175,16 +175,16 @@ def bench_choose(_: Setting) -> list[tuple[str, float, float, str]]:
     given = {"model": "fashion-resnet", "data": "fashion-mnist"}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        run_stats(folder, given)
-        run_search(folder, {})
-        run_latency(folder, {})
+        STAGES["stats"].run(folder, given)
+        STAGES["search"].run(folder, {})
+        STAGES["latency"].run(folder, {})
         times, picks = [], []
         for asked in ({"max_drop": 1.0}, {"plans": "pareto"}):
             start = time.perf_counter()
-            outcome = run_quantize(folder, asked, force=True)
+            outcome = STAGES["quantize"].run(folder, asked, force=True)
             times.append(time.perf_counter() - start)
             print(outcome.text)
-            run_collect(folder, {"max_drop": 1.0})
+            STAGES["collect"].run(folder, {"max_drop": 1.0})
             found = read_yaml(folder / "pick.yaml", "pick")["picks"]
             picks.append({link: pick["latency_s"] for link, pick in found.items()})
     print(f"picks as fast on {sum(a == picks[1][k] for k, a in picks[0].items())} of 4 links")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from tiny import DATA, EDGE, GIVEN, NETWORK
 
-from autosplit.runs import stages
+from autosplit.runs.stages import run as stages
 
 
 @pytest.fixture(scope="session")

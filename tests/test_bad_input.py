@@ -15,7 +15,7 @@ from autosplit.cli.app import main
 from autosplit.distortion.metrics import METRICS
 from autosplit.errors import AutoSplitError, AutoSplitWarning, DataError, ModelError
 from autosplit.finish.effort import EFFORT_NAMES
-from autosplit.runs import stages
+from autosplit.runs.stages import run as stages
 
 NO_NUMBER = re.compile(r"(?<![a-z])[-.]*(nan|inf)\b", re.IGNORECASE)
 LARGEST = "torch.finfo(torch.float32).max"
@@ -230,7 +230,7 @@ def test_widths_that_a_tensor_cannot_have_are_one_clear_line(tiny, case):
     (tiny.place / "narrow.yaml").write_text(narrow)
 
     with pytest.raises(AutoSplitError) as error:
-        stages.run_search(tiny.run, given)
+        stages.STAGES["search"].run(tiny.run, given)
 
     assert str(error.value) == text
 

@@ -44,7 +44,11 @@ ORDER = {
     "finish": "adaround effort joint_clips round_to_output walk finish",
     "evaluate": "early_stop evaluate task average_precision boxes record ledger trials",
     "report": "tables figure pick",
-    "runs": "finished options finishing folder summary stages",
+    "runs": (
+        "options stamps hashes hardware needs finishing folder finished network summary scoring "
+        "plans stages.frame stages.stats stages.search stages.latency stages.quantize "
+        "stages.collect stages.run"
+    ),
     "sweep": "file task backends figure run",
     "detect": "drawing run",
     "cli": "app",

@@ -258,7 +258,7 @@ def run(
     given |= {"cuts": cuts, "overrides": _overrides(override, request)}
     given |= _quantize(plans, images, jobs, effort, max_drop)
     given |= {"rounding": rounding, "bias": bias, "joint_clips": joint_clips}
-    from autosplit.runs import stages
+    from autosplit.runs.stages import run as stages
 
     folder = _folder(out, model)
     text = ""
@@ -390,10 +390,10 @@ def collect(
     force: Force = False,
 ) -> None:
     """Join everything: the table, the figure, the pick."""
-    from autosplit.runs import stages
+    from autosplit.runs.stages.collect import COLLECT
 
     folder = _found(out)
-    outcome = stages.run_collect(
+    outcome = COLLECT.run(
         folder, {"max_drop": max_drop, "link": link}, force=force, progress=_progress
     )
     _finish(folder, outcome.text)
@@ -414,14 +414,14 @@ def emit(
         raise typer.BadParameter(f"format must be native or distiller, got {format_!r}")
     import yaml
 
-    from autosplit.runs import stages
+    from autosplit.runs import plans
 
     folder = _found(out)
-    name = stages.picked(folder) if plan == "pick" else plan
+    name = plans.picked(folder) if plan == "pick" else plan
     if format_ == "distiller":
-        print(yaml.safe_dump(stages.emit_distiller(folder, name), sort_keys=False), end="")
+        print(yaml.safe_dump(plans.emit_distiller(folder, name), sort_keys=False), end="")
     else:
-        print(stages.emit_native(folder, name), end="")
+        print(plans.emit_native(folder, name), end="")
 
 
 @app.command()
@@ -444,12 +444,12 @@ def detect(
 ) -> None:
     """Draw what a detector finds: the float network, a plan's two halves, the difference."""
     from autosplit.detect.run import detect_pictures, list_pictures, make_detector
-    from autosplit.runs import stages
+    from autosplit.runs.plans import network_and_plan
 
     given: dict[str, Any] = {"model": model, "weights": weights, "checkpoint": checkpoint}
     given |= {"input_size": input_size, "seed": seed}
     pictures = list_pictures(source)
-    loaded, chosen = stages.network_and_plan(run, given, plan)
+    loaded, chosen = network_and_plan(run, given, plan)
     detector = make_detector(loaded, chosen, confidence, iou)
     with _progress(f"detect: {loaded.name}", len(pictures)) as advance:
         for seen in detect_pictures(detector, pictures, out):
@@ -526,10 +526,9 @@ def entry() -> None:
 
 
 def _stage(name: str, folder: Path, given: dict[str, Any], force: bool) -> None:
-    from autosplit.runs import stages
+    from autosplit.runs.stages.run import STAGES
 
-    function: Callable[..., Any] = stages.RUNNERS[name][0]
-    outcome = function(folder, given, force=force, progress=_progress)
+    outcome = STAGES[name].run(folder, given, force=force, progress=_progress)
     print(outcome.text)
 
 

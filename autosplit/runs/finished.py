@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autosplit.errors import AutoSplitError
+from autosplit.errors import AutoSplitError, StageError
 from autosplit.graph.graph import Graph
 from autosplit.plan.plan import Origin
 from autosplit.plan.planfile import PlanFile, read_plan, write_plan
+from autosplit.runs.folder import plan_names, read_plans
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,49 @@ class Quantized:
         """Delete the finished plan of a name, and what is beside it."""
         for path in self.files(name):
             path.unlink()
+
+
+def finished_names(quantized: Quantized, names: Sequence[str], plans: str) -> list[str]:
+    """Those names that there are finished plans of; all of them where they were named.
+
+    Raises:
+        StageError: There is none.
+    """
+    found = [name for name in names if quantized.files(name)]
+    if not found:
+        raise StageError(
+            f"{quantized.folder}: must hold finished plans, has none of those asked for, "
+            "run: autosplit quantize without --finished"
+        )
+    return found if plans in {"all", "pareto"} else list(names)
+
+
+def finished_plan(folder: Path, quantized: Quantized, request: PlanFile) -> PlanFile:
+    """What a plan was finished to.
+
+    Raises:
+        StageError: It is missing, or one of the two has changed since.
+    """
+    found = quantized.find(request)
+    if found is None:
+        name = request.plan.name
+        raise StageError(
+            f"{quantized.path(name)}: must be what plans/{name}.yaml was finished to, is missing "
+            f"or one of them has changed since, run: autosplit quantize --out {folder}"
+        )
+    return found
+
+
+def forget_strangers(folder: Path, quantized: Quantized, known: Collection[str]) -> None:
+    """Delete finished plans that belong to no plan of a run folder; those known do."""
+    names = set(plan_names(folder))
+    for name in quantized.names().difference(known):
+        try:
+            request = read_plans(folder, quantized.graph, [name])[name] if name in names else None
+        except AutoSplitError:  # edited, and not asked for
+            request = None
+        if request is None or quantized.find(request) is None:
+            quantized.forget(name)
 
 
 def _beside(path: Path) -> Path:

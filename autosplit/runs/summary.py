@@ -16,7 +16,8 @@ from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.report import pick, tables
 from autosplit.report.tables import Row
-from autosplit.runs.folder import plan_names, read_plans, read_stamp
+from autosplit.runs.folder import plan_names, read_plans
+from autosplit.runs.stamps import read_stamp
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from autosplit.files import read_csv, write_csv
 from autosplit.progress import Advance, Progress, silent
-from autosplit.runs.folder import read_graph, read_stamp
+from autosplit.runs.folder import read_graph
 from autosplit.runs.options import StatsOptions
-from autosplit.runs.stages import run_stats
+from autosplit.runs.stages.stats import STATS
+from autosplit.runs.stamps import read_stamp
 from autosplit.stats.statsfile import read_stats
 from autosplit.sweep.backends import ENDED, Where, do_tasks
 from autosplit.sweep.file import Network, Sweep, SweepError, read_sweep
@@ -162,7 +163,7 @@ def _measure(network: Network, out: Path, force: bool, progress: Progress = sile
     given = asdict(StatsOptions()) | dict(network.options)
     stamp = read_stamp(folder, "stats")
     other = stamp is not None and stamp.options["model"] != given["model"]
-    run_stats(folder, given, force=force or other, progress=one_thread)
+    STATS.run(folder, given, force=force or other, progress=one_thread)
 
 
 def list_tasks(sweep: Sweep, out: Path) -> list[Task]:

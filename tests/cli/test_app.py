@@ -15,8 +15,8 @@ from tiny import DATA, NETWORK
 from autosplit import __version__
 from autosplit.cli.app import app, main, parse_bytes, parse_widths
 from autosplit.errors import AutoSplitWarning, PlanError
-from autosplit.runs import stages
-from autosplit.runs.stages import Outcome
+from autosplit.runs.stages import run as stages
+from autosplit.runs.stages.frame import Outcome, Stage
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
 SCRIPT = Path(sys.executable).with_name("autosplit")
@@ -179,9 +179,10 @@ def calls(monkeypatch, tmp_path):
 
         return call
 
-    for stage, (_, kind) in stages.RUNNERS.items():
-        monkeypatch.setitem(stages.RUNNERS, stage, (noting(stage), kind))
-        monkeypatch.setattr(stages, f"run_{stage}", noting(stage))
+    def stage_call(stage, folder, given, *, force, progress):
+        return noting(stage.name)(folder, given, force=force, progress=progress)
+
+    monkeypatch.setattr(Stage, "run", stage_call)
     monkeypatch.setattr(stages, "run", noting("run"))
     return noted
 
@@ -197,7 +198,7 @@ def test_a_command_line_is_one_library_call(calls, capsys, line, stage, folder, 
 
 
 def test_the_table_has_every_stage():
-    assert {stage for _, stage, *_ in CALLS} == {*stages.RUNNERS, "run"}
+    assert {stage for _, stage, *_ in CALLS} == {*stages.STAGES, "run"}
 
 
 class TestStatus:
@@ -229,7 +230,7 @@ class TestStatus:
         def interrupted(*_, **__):
             raise KeyboardInterrupt
 
-        monkeypatch.setitem(stages.RUNNERS, "search", (interrupted, None))
+        monkeypatch.setattr(Stage, "run", interrupted)
 
         assert main(["search", "--out", "o"]) == 130
         out, err = capsys.readouterr()
@@ -240,7 +241,7 @@ class TestStatus:
         def fails(*_, **__):
             raise PlanError("first\n  second\n\n")
 
-        monkeypatch.setitem(stages.RUNNERS, "search", (fails, None))
+        monkeypatch.setattr(Stage, "run", fails)
 
         assert main(["search", "--out", "o"]) == 1
         assert capsys.readouterr() == ("", "autosplit: error: first; second\n")
@@ -251,7 +252,7 @@ class TestStatus:
                 warnings.warn("net: first\n  second", AutoSplitWarning, stacklevel=2)
             return Outcome("search", False, "done")
 
-        monkeypatch.setitem(stages.RUNNERS, "search", (warns, None))
+        monkeypatch.setattr(Stage, "run", warns)
 
         assert main(["search", "--out", "o"]) == 0
         line = "autosplit: warning: net: first; second\n"
@@ -262,7 +263,7 @@ class TestStatus:
             warnings.warn("of torch", FutureWarning, stacklevel=2)
             return Outcome("search", False, "done")
 
-        monkeypatch.setitem(stages.RUNNERS, "search", (warns, None))
+        monkeypatch.setattr(Stage, "run", warns)
 
         with pytest.warns(FutureWarning, match="of torch"):
             main(["search", "--out", "o"])
@@ -271,7 +272,7 @@ class TestStatus:
         def fails(*_, **__):
             raise ZeroDivisionError
 
-        monkeypatch.setitem(stages.RUNNERS, "search", (fails, None))
+        monkeypatch.setattr(Stage, "run", fails)
 
         with pytest.raises(ZeroDivisionError):
             main(["search", "--out", "o"])

@@ -17,7 +17,7 @@ from autosplit.evaluate.boxes import BoxReader, BoxRecord
 from autosplit.models.load import load_model
 from autosplit.models.networks.darknet import load_darknet
 from autosplit.models.networks.fashion_resnet import CLASSES
-from autosplit.runs import stages
+from autosplit.runs.stages import run as stages
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -199,11 +199,10 @@ def finished(tmp_path_factory):
         "plans": "uniform8,uniform2,cloud16",
     }
     for stage in ("stats", "search", "latency", "quantize"):
-        function, options = stages.RUNNERS[stage]
-        names = options.__dataclass_fields__
+        names = stages.STAGES[stage].options.__dataclass_fields__
         own = {key: value for key, value in given.items() if key in names}
-        function(run, {} if stage == "latency" else own)
-    stages.run_collect(run, {"max_drop": 30.0})
+        stages.STAGES[stage].run(run, {} if stage == "latency" else own)
+    stages.STAGES["collect"].run(run, {"max_drop": 30.0})
     return run
 
 
@@ -237,7 +236,7 @@ class TestRun:
         before = (finished / "scores.csv").read_bytes()
         (finished / "stages" / "quantize.json").unlink()
         (finished / "class_scores.csv").unlink()
-        outcome = stages.run_quantize(
+        outcome = stages.STAGES["quantize"].run(
             finished, {"plans": "uniform8,uniform2,cloud16", "images": 12}
         )
 

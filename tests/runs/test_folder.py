@@ -8,24 +8,9 @@ import pytest
 from autosplit import __version__
 from autosplit.errors import FileError, PlanError, StageError
 from autosplit.hardware.link import Link
-from autosplit.runs.folder import (
-    Stamp,
-    clear_stamp,
-    default_folder,
-    find_folder,
-    hash_data,
-    hash_files,
-    hash_model,
-    hash_profile,
-    is_done,
-    plan_names,
-    read_graph,
-    read_plans,
-    read_stamp,
-    require,
-    resolve,
-    write_stamp,
-)
+from autosplit.runs.folder import default_folder, find_folder, plan_names, read_graph, read_plans
+from autosplit.runs.hashes import hash_data, hash_files, hash_model, hash_profile
+from autosplit.runs.needs import require
 from autosplit.runs.options import (
     LatencyOptions,
     QuantizeOptions,
@@ -33,6 +18,7 @@ from autosplit.runs.options import (
     StatsOptions,
     plain,
 )
+from autosplit.runs.stamps import Stamp, clear_stamp, is_done, read_stamp, resolve, write_stamp
 
 
 class TestResolve:
@@ -357,7 +343,7 @@ class TestPlans:
 
 def test_the_version_is_part_of_what_a_model_is(monkeypatch):
     before = hash_model(StatsOptions()), hash_data("demo", 0, 0)
-    monkeypatch.setattr("autosplit.runs.folder.__version__", f"{__version__}.1")
+    monkeypatch.setattr("autosplit.runs.hashes.__version__", f"{__version__}.1")
 
     assert hash_model(StatsOptions()) != before[0]
     assert hash_data("demo", 0, 0) != before[1]

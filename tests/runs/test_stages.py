@@ -29,20 +29,16 @@ from autosplit.evaluate.task import read_scores
 from autosplit.files import read_yaml
 from autosplit.finish import finish as finishing
 from autosplit.plan.planfile import read_plan
-from autosplit.runs import stages
+from autosplit.runs import plans
+from autosplit.runs import scoring as runs_scoring
 from autosplit.runs.finished import Quantized
 from autosplit.runs.finishing import finishing_of
-from autosplit.runs.folder import (
-    Stamp,
-    default_folder,
-    plan_names,
-    read_graph,
-    read_plans,
-    read_stamp,
-    resolve,
-    write_stamp,
-)
+from autosplit.runs.folder import default_folder, plan_names, read_graph, read_plans
+from autosplit.runs.network import load_network
 from autosplit.runs.options import QuantizeOptions, StatsOptions, plain
+from autosplit.runs.stages import quantize, search
+from autosplit.runs.stages import run as stages
+from autosplit.runs.stamps import Stamp, read_stamp, resolve, write_stamp
 
 NAMES = ("stats", "search", "latency", "quantize", "collect")
 
@@ -66,7 +62,7 @@ def rerun(tiny, **change):
 
 
 def step(tiny, stage, force=False, **given):
-    return stages.RUNNERS[stage][0](tiny.run, given, force=force)
+    return stages.STAGES[stage].run(tiny.run, given, force=force)
 
 
 def weights(path):
@@ -134,8 +130,8 @@ class TestRun:
             "quantize": {},
             "collect": {},
         }
-        for stage, (function, _) in stages.RUNNERS.items():
-            function(steps, given[stage])
+        for name, stage in stages.STAGES.items():
+            stage.run(steps, given[name])
 
         assert files_of(steps) == files_of(tiny.run)
 
@@ -373,7 +369,7 @@ class TestOrder:
     def test_a_stage_before_the_one_it_needs(self, tmp_path, stage, needs):
         folder = tmp_path / "new"
         with pytest.raises(StageError) as caught:
-            stages.RUNNERS[stage][0](folder, {})
+            stages.STAGES[stage].run(folder, {})
 
         assert str(caught.value) == (
             f"{folder}: 'autosplit {stage}' needs 'autosplit {needs}' to be done first in this run "
@@ -454,9 +450,9 @@ class TestInterrupted:
                 raise KeyboardInterrupt
             write_plan(*arguments)
 
-        write_plan = stages.write_plan
+        write_plan = search.write_plan
         with monkeypatch.context() as patch:
-            patch.setattr(stages, "write_plan", second_fails)
+            patch.setattr(search, "write_plan", second_fails)
             with pytest.raises(KeyboardInterrupt):
                 step(tiny, "search", widths=(1, 8))
 
@@ -474,7 +470,7 @@ class TestInterrupted:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(stages, writer, fail)
+            patch.setattr(f"autosplit.runs.stages.{stage}.{writer}", fail)
             with pytest.raises(KeyboardInterrupt):
                 step(tiny, stage, force=True)
 
@@ -673,10 +669,10 @@ class TestEmit:
     def test_native_is_the_file_itself(self, tiny):
         path = tiny.run / "plans" / "uniform8.yaml"
 
-        assert stages.emit_native(tiny.run, "uniform8") == path.read_text()
+        assert plans.emit_native(tiny.run, "uniform8") == path.read_text()
 
     def test_distiller_has_every_layer(self, tiny):
-        found = stages.emit_distiller(tiny.run, "uniform4")
+        found = plans.emit_distiller(tiny.run, "uniform4")
         overrides = found["quantizers"]["post_train_quantizer"]["overrides"]
 
         assert overrides == {
@@ -686,11 +682,11 @@ class TestEmit:
     def test_the_picked_plan_is_that_of_the_headline(self, tiny):
         data = yaml.safe_load((tiny.run / "pick.yaml").read_text())
 
-        assert stages.picked(tiny.run) == data["picks"]["1mbps"]["plan"]
+        assert plans.picked(tiny.run) == data["picks"]["1mbps"]["plan"]
 
     @pytest.mark.parametrize("name", ["all", "pareto", "uniform8,cloud16", "unifrom8", ""])
     def test_what_is_no_plan_is_refused(self, tiny, name):
-        for emit in (stages.emit_native, stages.emit_distiller):
+        for emit in (plans.emit_native, plans.emit_distiller):
             with pytest.raises(PlanError, match="no plan"):
                 emit(tiny.run, name)
 
@@ -698,17 +694,17 @@ class TestEmit:
 class TestNetworkAndPlan:
     def test_the_plan_is_the_finished_one(self, tiny):
         """With the integers and biases that were measured."""
-        _, named = stages.network_and_plan(tiny.run, {}, "uniform4")
-        _, pick = stages.network_and_plan(tiny.run, {}, None)
+        _, named = plans.network_and_plan(tiny.run, {}, "uniform4")
+        _, pick = plans.network_and_plan(tiny.run, {}, None)
 
         assert named == tiny.run / "quantized" / "uniform4.yaml"
         assert set(read_plan(named, read_graph(tiny.run)).codes) == {"0", "2", "5"}
-        assert pick == tiny.run / "quantized" / f"{stages.picked(tiny.run)}.yaml"
+        assert pick == tiny.run / "quantized" / f"{plans.picked(tiny.run)}.yaml"
 
     def test_it_is_the_request_where_nothing_was_finished(self, tiny):
         shutil.rmtree(tiny.run / "quantized")
 
-        _, path = stages.network_and_plan(tiny.run, {}, "uniform4")
+        _, path = plans.network_and_plan(tiny.run, {}, "uniform4")
 
         assert path == tiny.run / "plans" / "uniform4.yaml"
 
@@ -716,7 +712,7 @@ class TestNetworkAndPlan:
         edit_plan(tiny, "uniform4", lambda data: data["activations"]["0"].update(scale=[100.0]))
 
         with pytest.raises(StageError) as caught:
-            stages.network_and_plan(tiny.run, {}, "uniform4")
+            plans.network_and_plan(tiny.run, {}, "uniform4")
 
         path = tiny.run / "quantized" / "uniform4.yaml"
         assert str(caught.value) == (
@@ -726,7 +722,7 @@ class TestNetworkAndPlan:
 
     def test_a_plan_that_there_is_none_of_is_refused(self, tiny):
         with pytest.raises(PlanError, match="no plan 'unifrom4', did you mean 'uniform4'"):
-            stages.network_and_plan(tiny.run, {}, "unifrom4")
+            plans.network_and_plan(tiny.run, {}, "unifrom4")
 
 
 class TestBadInput:
@@ -853,7 +849,7 @@ class TestFixedBatch:
     "spec", ["net.py:net", "torchvision:squeezenet1_1", "fashion-resnet", "yolo:yolov3-tiny"]
 )
 def test_a_run_folder_has_the_name_that_the_model_gives_itself(tiny, spec):
-    model = stages._load_model(StatsOptions(model=spec))
+    model = load_network(StatsOptions(model=spec))
 
     assert default_folder(spec).name == model.name
 
@@ -879,8 +875,9 @@ class TestFinishedPlans:
         file = read_plan(place / "uniform4.yaml", graph)
         measured = resolve({}, read_stamp(tiny.run, "stats"), StatsOptions())
         ledger = scoring.Ledger(place, {})
-        trials = stages._trials(
-            tiny.run, measured, QuantizeOptions(), ledger, Quantized(place, graph), {}
+        kept = Quantized(place, graph)
+        trials = runs_scoring.trials_of(
+            runs_scoring.Scoring(tiny.run, measured, QuantizeOptions(), {}, ledger, kept, None)
         )
         program = trials.program
 
@@ -976,7 +973,7 @@ class TestFinishedPlans:
         count = len(plan_names(tiny.run, "pareto"))
         text = step(tiny, "quantize", images=5).text
         assert text == f"quantize: {count} plans, {count} measured anew"
-        monkeypatch.setattr(stages, "_trials", fail)
+        monkeypatch.setattr(runs_scoring, "trials_of", fail)
         (tiny.run / "scores.csv").unlink()
         assert step(tiny, "quantize").text.endswith(" plans, 0 measured anew")
 
@@ -1015,7 +1012,7 @@ class TestFinishedPlans:
     def test_what_finishing_follows_from_is_all_that_counts(self, asked, measured, same):
         def found(options, stats, images="ab12"):
             stamp = Stamp(plain(stats), {"data": images}, ())
-            return stages._hash_finishing(finishing_of(options, stats.clipping), stamp)
+            return quantize.hash_finishing(finishing_of(options, stats.clipping), stamp)
 
         usual = found(QuantizeOptions(), StatsOptions())
 

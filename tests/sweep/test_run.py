@@ -18,7 +18,8 @@ from autosplit.cli.app import main
 from autosplit.errors import FileError, MissingExtraError
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
-from autosplit.runs import stages
+from autosplit.runs.stages import run as stages
+from autosplit.runs.stages.frame import Stage
 from autosplit.search.methods import METHODS
 from autosplit.sweep import backends as sweepjobs
 from autosplit.sweep import figure as sweepfigure
@@ -111,7 +112,7 @@ def test_the_table_says_what_separate_searches_say(place):
             shutil.copytree(place / "out" / "models" / model, folder)
             methods = ("autosplit", "uniform4", "uniform8", "cloud16")
             given = {"links": ("20kbps", "1mbps"), "memory_bytes": limit, "methods": methods}
-            stages.run_search(folder, given)
+            stages.STAGES["search"].run(folder, given)
             plans = read(folder / "plans.csv")
             for link, method in product(("20kbps", "1mbps"), methods):
                 row = chosen(plans, link, method, limit)
@@ -429,7 +430,7 @@ def test_a_worker_of_another_version_refuses(place):
 
 def test_a_changed_network_is_measured_again(place, monkeypatch):
     asked = []
-    monkeypatch.setattr(sweep, "run_stats", lambda folder, given, **o: asked.append((given, o)))
+    monkeypatch.setattr(Stage, "run", lambda _, folder, given, **o: asked.append((given, o)))
     rewrite(place, '"net.py:small"', '"net.py:wide", name: small')
 
     sweep.measure(read_sweep(place / "tiny.yaml"), place / "out", jobs=1)

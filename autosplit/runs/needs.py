@@ -1,0 +1,47 @@
+"""Stages that must be done before another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from autosplit.errors import StageError
+from autosplit.runs.hardware import load_hardware
+from autosplit.runs.hashes import hash_data, hash_files, hash_model
+from autosplit.runs.options import StatsOptions
+from autosplit.runs.stamps import Stamp, read_stamp, resolve
+
+
+def require(folder: Path, stage: str, asked: str) -> Stamp:
+    """The stamp of a stage that another one needs.
+
+    Raises:
+        StageError: It was not finished in this folder, or what it read has changed since: a file
+            of the run folder, the network, the data, or a profile.
+    """
+    stamp = read_stamp(folder, stage)
+    if stamp is None:
+        raise StageError(
+            f"{folder}: 'autosplit {asked}' needs 'autosplit {stage}' to be done first in this "
+            f"run folder, run: autosplit {stage} --out {folder}"
+        )
+    now = hash_files(folder, tuple(stamp.inputs)) | _hash_outside(stage, stamp)
+    changed = [name for name, sha in stamp.inputs.items() if now.get(name, sha) != sha]
+    if changed:
+        raise StageError(
+            f"{folder}: 'autosplit {asked}' needs 'autosplit {stage}' to be done again, "
+            f"{changed[0]} has changed since (or is not found from here), "
+            f"run: autosplit {stage} --out {folder}"
+        )
+    return stamp
+
+
+def _hash_outside(stage: str, stamp: Stamp) -> dict[str, str]:
+    """SHA-256, now, of what a stage read from outside the run folder, by the names in its stamp."""
+    options = stamp.options
+    if stage == "stats":
+        read = resolve({}, stamp, StatsOptions())
+        data = hash_data(read.data, read.calibration_images, read.seed)
+        return {"model": hash_model(read), "data": data}
+    if stage != "search":
+        return {}
+    return load_hardware(options["edge"], options["cloud"], options["links"]).hashes()

@@ -1,0 +1,34 @@
+"""The network that the options of ``stats`` name: loaded, and captured as it is measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autosplit.runs.options import StatsOptions
+
+if TYPE_CHECKING:
+    from autosplit.capture.program import Program
+    from autosplit.models.load import Model
+
+
+def load_network(options: StatsOptions) -> Model:
+    """The network that options name."""
+    from autosplit.models.load import load_model
+
+    return load_model(
+        options.model,
+        weights=options.weights or None,
+        checkpoint=Path(options.checkpoint) if options.checkpoint else None,
+        input_size=options.input_size or None,
+        seed=options.seed,
+    )
+
+
+def capture_network(model: Model, *, equalized: bool) -> Program:
+    """Operators of a loaded network, with neighbouring weights scaled to each other if asked."""
+    from autosplit.capture.capture import capture
+    from autosplit.capture.equalize import equalize
+
+    program = capture(model.program or model.module, (model.example_input,), model.name)
+    return equalize(program) if equalized else program

@@ -1,0 +1,94 @@
+"""Single plans of a run folder: found by name, printed, or run as they were finished."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autosplit.errors import PlanError, did_you_mean
+from autosplit.files import read_yaml
+from autosplit.plan.distiller import distiller_overrides
+from autosplit.runs.finished import Quantized, finished_plan
+from autosplit.runs.folder import plan_names, read_graph, read_plans
+from autosplit.runs.needs import require
+from autosplit.runs.network import load_network
+from autosplit.runs.options import StatsOptions
+from autosplit.runs.stamps import resolve
+
+if TYPE_CHECKING:
+    from autosplit.models.load import Model
+
+
+def emit_distiller(folder: Path, name: str) -> dict[str, Any]:
+    """A plan of a run folder in Distiller's form, which has widths and no place for integers.
+
+    Raises:
+        PlanError: There is no such plan.
+    """
+    _plan_path(folder, name)
+    graph = read_graph(folder)
+    return distiller_overrides(read_plans(folder, graph, [name])[name], graph)
+
+
+def emit_native(folder: Path, name: str) -> str:
+    """The YAML of a plan of a run folder, as it was searched: finished integers are no text.
+
+    Raises:
+        PlanError: There is no such plan.
+    """
+    return _plan_path(folder, name).read_text(encoding="utf-8")
+
+
+def picked(folder: Path) -> str:
+    """Name of the plan that ``collect`` picked for its headline link."""
+    require(folder, "collect", "emit")
+    data = read_yaml(folder / "pick.yaml", "pick")
+    return str(data["picks"][data["headline"]]["plan"])
+
+
+def network_and_plan(
+    folder: Path | None, given: Mapping[str, Any], plan: str | None
+) -> tuple[Model, Path | None]:
+    """The network of a run folder, or as given, and the file of a plan of it.
+
+    A plan of a run folder is the finished one; the request if it was never finished.
+
+    Args:
+        folder: Run folder; its options hold where none are given, and its pick is the plan where
+            none is named.
+        given: Options of ``stats`` that say which network.
+        plan: Name of a plan of the run folder, or a file.
+
+    Raises:
+        StageError: The run folder has no network or no pick yet, or the plan has changed since it
+            was finished.
+        PlanError: There is no such plan.
+    """
+    stamp = None if folder is None else require(folder, "stats", "detect")
+    model = load_network(resolve(given, stamp, StatsOptions()))
+    if plan is not None and plan.endswith((".yaml", ".yml")):
+        return model, Path(plan)
+    if folder is not None:
+        return model, _finished_path(folder, picked(folder) if plan is None else plan)
+    if plan is not None:
+        raise PlanError(f"plan: must be a file such as plan.yaml without --run, got {plan!r}")
+    return model, None
+
+
+def _plan_path(folder: Path, name: str) -> Path:
+    require(folder, "search", "emit")
+    names = plan_names(folder)
+    if name not in names:
+        raise PlanError(f"{folder}: no plan {name!r}{did_you_mean(name, names)}")
+    return folder / "plans" / f"{name}.yaml"
+
+
+def _finished_path(folder: Path, name: str) -> Path:
+    path = _plan_path(folder, name)
+    graph = read_graph(folder)
+    quantized = Quantized(folder / "quantized", graph)
+    if not quantized.files(name):
+        return path
+    finished_plan(folder, quantized, read_plans(folder, graph, [name])[name])
+    return quantized.path(name)

@@ -1,0 +1,127 @@
+"""Plans of a run folder, finished and run on evaluation data: what ``quantize`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autosplit.data import image_range
+from autosplit.errors import StageError, warn
+from autosplit.evaluate.task import FLOAT
+from autosplit.graph.graphfile import graph_to_dict
+from autosplit.plan.planfile import PlanFile
+from autosplit.progress import Advance, Progress
+from autosplit.runs.finished import Quantized
+from autosplit.runs.finishing import finishing_of
+from autosplit.runs.network import capture_network, load_network
+from autosplit.runs.options import QuantizeOptions, StatsOptions
+from autosplit.runs.stamps import clear_stamp
+from autosplit.runs.summary import fastest_first
+from autosplit.stats.statsfile import read_stats
+
+if TYPE_CHECKING:
+    from autosplit.evaluate.ledger import Ledger
+    from autosplit.evaluate.trials import Trials
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """Plans to run, and where their answers are kept.
+
+    Attributes:
+        folder: Run folder.
+        measured: Options of ``stats``.
+        options: Options of ``quantize``.
+        files: Plan name -> plan.
+        ledger: Answers of plans that were run.
+        quantized: Finished plans.
+        limit_bytes: Memory that an edge half may use, None if it is not limited.
+    """
+
+    folder: Path
+    measured: StatsOptions
+    options: QuantizeOptions
+    files: Mapping[str, PlanFile]
+    ledger: Ledger
+    quantized: Quantized
+    limit_bytes: int | None
+
+
+def score_plans(scoring: Scoring, progress: Progress) -> str:
+    """Run plans on the images they were not run on yet; what was done, in words."""
+    from autosplit.evaluate.trials import choose, score_all
+
+    options, files, ledger = scoring.options, scoring.files, scoring.ledger
+    seen = [file for file in files.values() if ledger.find(file.half_sha256).seen]
+    left = [] if options.finished else [file for file in seen if not scoring.quantized.has(file)]
+    if options.max_drop is None and not left:
+        halves = {file.half_sha256 for file in files.values()} | {FLOAT}
+        if all(ledger.find(half).done for half in halves):
+            return f"quantize: {len(files)} plans, 0 measured anew"
+    trials = trials_of(scoring)
+    for file in left:
+        trials.finish(file, lambda _: None)
+    if options.max_drop is None:
+        plans, _ = score_all(trials, list(files.values()), options.jobs, progress)
+        return f"quantize: {len(files)} plans, {plans} measured anew"
+    orders = fastest_first(scoring.folder, files, scoring.limit_bytes)
+    plans, images = choose(trials, files, orders, options.max_drop, progress)
+    candidates = {name for order in orders for name in order}
+    whole = len(candidates) * trials.looks.total
+    return (
+        f"quantize: {plans} of {len(candidates)} plans run for picks within {options.max_drop:g} "
+        f"points, {images:,} images of {whole:,}"
+    )
+
+
+def trials_of(scoring: Scoring) -> Trials:
+    """The network of a run folder, its evaluation data, and what finishes and writes its plans.
+
+    A plan that is finished already is not finished again.
+
+    Raises:
+        StageError: The network is another one than was measured.
+    """
+    from autosplit.data.datasets import load_data
+    from autosplit.evaluate.trials import Looks, Trials, batches_of, few, judge_of
+    from autosplit.finish.finish import finish as finish_plan
+
+    folder, measured, options = scoring.folder, scoring.measured, scoring.options
+    quantized = scoring.quantized
+    model = load_network(measured)
+    program = capture_network(model, equalized=measured.equalize)
+    graph = quantized.graph
+    if graph_to_dict(program.graph) != graph_to_dict(graph):
+        raise StageError(
+            f"{folder}: the network must be the one that was measured, its layers differ from "
+            f"graph.json, run: autosplit stats --force --out {folder}"
+        )
+    data = load_data(
+        measured.data,
+        model.preprocess,
+        calibration_images=measured.calibration_images or None,
+        evaluation_images=options.images or None,
+        seed=measured.seed,
+    )
+    looks = Looks.of(data.evaluation, program, measured.batch_size, measured.seed)
+    calibration = few(batches_of(data.calibration, program, measured.batch_size), program)
+    seen = read_stats(folder).tensors[next(iter(graph.inputs))]
+    warn(image_range.against_calibration(looks.extremes, (seen.min, seen.max)))
+
+    trials = Trials(program, looks, scoring.ledger, judge_of(model, data))
+    if options.finished:
+        return trials
+    finishing = finishing_of(options, measured.clipping)
+
+    def finish(file: PlanFile, tell: Advance) -> PlanFile:
+        same = [other for other in scoring.files.values() if other.half_sha256 == file.half_sha256]
+        found = next(filter(None, map(quantized.find, same)), None)
+        finished = found or finish_plan(program, file, calibration, finishing, tell)
+        clear_stamp(folder, "quantize")
+        for other in same:
+            quantized.keep(other, finished)
+        return finished
+
+    return replace(trials, finish=finish, steps=finishing.steps)

@@ -1,0 +1,68 @@
+"""The stage ``collect``: join plans, seconds and scores; draw the front; pick plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from autosplit.files import read_json, write_csv, write_json, write_yaml
+from autosplit.report import figure, pick
+from autosplit.report.tables import Row
+from autosplit.runs.folder import read_graph
+from autosplit.runs.hardware import limit_bytes
+from autosplit.runs.hashes import hash_files
+from autosplit.runs.options import CollectOptions
+from autosplit.runs.stages.frame import Job, Made, Prepared, Stage
+from autosplit.runs.summary import Summary, headline, pick_all, pick_file, summarize
+
+
+def _prepare(job: Job[CollectOptions]) -> Prepared:
+    searched = job.needed["search"]
+    limit = limit_bytes(searched)
+    read = ("graph.json", "latency.csv", "scores.csv", *searched.outputs)
+    inputs = hash_files(job.folder, read) | {"memory_bytes": str(limit)}
+    return Prepared(inputs, partial(_collect, job, limit))
+
+
+def _collect(job: Job[CollectOptions], limit: int | None) -> Made:
+    """Join the tables and pick.
+
+    Raises:
+        InfeasibleError: No measured plan keeps the accuracy, over no link.
+    """
+    folder, options = job.folder, job.options
+    graph = read_graph(folder)
+    summary = summarize(folder, graph, limit)
+    picks = pick_all(summary, options.max_drop)
+    link = headline(options.link, picks)
+    rows = [row for row in summary.rows if row.link == link]
+    text = pick.describe(graph, rows, picks[link], options.max_drop, limit)
+    return Made(text, partial(_write, job, summary, picks, link, text))
+
+
+def _write(
+    job: Job[CollectOptions], summary: Summary, picks: Mapping[str, Row], link: str, text: str
+) -> Sequence[str]:
+    folder = job.folder
+    with job.progress("collect: drawing", 1) as advance:
+        figure.draw(folder / "pareto.png", summary.rows, picks, summary.title, summary.measured)
+        advance(1)
+    write_csv(folder / "summary.csv", summary.header, summary.table)
+    write_yaml(folder / "pick.yaml", "pick", pick_file(folder, picks, link, job.options.max_drop))
+    write_json(folder / "stages" / "pick.json", "text", {"text": text})
+    return "summary.csv", "pareto.png", "pick.yaml", "stages/pick.json"
+
+
+def _text_before(folder: Path) -> str:
+    """What was said when it was done."""
+    return str(read_json(folder / "stages" / "pick.json", "text")["text"])
+
+
+COLLECT = Stage(
+    "collect",
+    CollectOptions,
+    ("search", "latency", "quantize"),
+    _prepare,
+    done_text=_text_before,
+)

@@ -1,0 +1,152 @@
+"""The frame that all stages share: options, inputs, is it done, work, clear, write, stamp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic
+
+from autosplit.progress import Progress, silent
+from autosplit.runs.needs import require
+from autosplit.runs.options import Options, plain
+from autosplit.runs.stamps import Stamp, clear_stamp, is_done, read_stamp, resolve, write_stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a stage did.
+
+    Attributes:
+        stage: Name of the stage.
+        done_before: Whether there was nothing new to do.
+        text: What to tell the person.
+    """
+
+    stage: str
+    done_before: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[Options]):
+    """One stage to be done on one run folder.
+
+    Attributes:
+        folder: Run folder.
+        options: Options of the stage, resolved.
+        before: Stamp of the last time that the stage was done here, None if it never was.
+        needed: Stage -> stamp, of the stages that must be done before this one.
+        force: Whether to do again what was done before.
+        progress: Shows how far the stage is.
+    """
+
+    folder: Path
+    options: Options
+    before: Stamp | None
+    needed: Mapping[str, Stamp]
+    force: bool
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a stage found, before any file is written.
+
+    Attributes:
+        text: What to tell the person.
+        write: Writes the files and gives their names, relative to the run folder.
+    """
+
+    text: str
+    write: Callable[[], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A stage that knows what it reads and has not begun to work.
+
+    Attributes:
+        inputs: Name of everything that the stage reads -> SHA-256.
+        work: Does the work.
+    """
+
+    inputs: Mapping[str, str]
+    work: Callable[[], Made]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a stage was called, before its options are resolved.
+
+    Attributes:
+        folder: Run folder.
+        before: Stamp of the last time that the stage was done here, None if it never was.
+        given: Options that are given.
+        force: Whether to do again what was done before.
+    """
+
+    folder: Path
+    before: Stamp | None
+    given: Mapping[str, Any]
+    force: bool
+
+
+def _all_of_it(asked: Asked) -> Stamp | None:
+    return asked.before
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Generic[Options]):
+    """A stage: what is particular to it; all the rest is ``run``.
+
+    Attributes:
+        name: Name of the stage and of its command.
+        options: Record of its options.
+        needs: Stages that must be done before.
+        prepare: Lists what is read, and gives the work.
+        remembered: The stamp whose options hold where none are given.
+        done_text: What to say of a run folder in which there is nothing new to do.
+    """
+
+    name: str
+    options: type[Options]
+    needs: tuple[str, ...]
+    prepare: Callable[[Job[Options]], Prepared]
+    remembered: Callable[[Asked], Stamp | None] = _all_of_it
+    done_text: Callable[[Path], str] | None = None
+
+    def run(
+        self,
+        folder: Path,
+        given: Mapping[str, Any],
+        *,
+        force: bool = False,
+        progress: Progress = silent,
+    ) -> Outcome:
+        """Do the stage, unless it is done already.
+
+        Args:
+            folder: Run folder.
+            given: Options by name; those left out keep the value of the last time.
+            force: Do it again even if nothing has changed.
+            progress: Shows how far the stage is.
+
+        Raises:
+            StageError: A stage that must be done before is not, or an option is unknown.
+            AutoSplitError: What the stage itself refuses.
+        """
+        needed = {name: require(folder, name, self.name) for name in self.needs}
+        before = read_stamp(folder, self.name)
+        remembered = self.remembered(Asked(folder, before, given, force))
+        options = resolve(given, remembered, self.options())
+        prepared = self.prepare(Job(folder, options, before, needed, force, progress))
+        if not force and is_done(folder, self.name, options, prepared.inputs):
+            done = self.done_text
+            text = f"{self.name}: nothing new to do in {folder}" if done is None else done(folder)
+            return Outcome(self.name, True, text)
+        made = prepared.work()
+        clear_stamp(folder, self.name)
+        outputs = tuple(made.write())
+        write_stamp(folder, self.name, Stamp(plain(options), prepared.inputs, outputs))
+        return Outcome(self.name, False, made.text)

@@ -1,0 +1,106 @@
+"""The stage ``latency``: seconds of every plan on given hardware, whole and layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from autosplit.files import write_csv
+from autosplit.graph.graph import Graph
+from autosplit.hardware.device import Device
+from autosplit.hardware.link import Link
+from autosplit.hardware.prediction import Prediction
+from autosplit.hardware.seconds import layer_s, predict
+from autosplit.plan.plan import Plan
+from autosplit.report import tables
+from autosplit.runs.folder import plan_names, read_graph, read_plans
+from autosplit.runs.hardware import Hardware, load_hardware
+from autosplit.runs.hashes import hash_files
+from autosplit.runs.options import LatencyOptions
+from autosplit.runs.stages.frame import Job, Made, Prepared, Stage
+
+
+def _prepare(job: Job[LatencyOptions]) -> Prepared:
+    asked, searched = job.options, job.needed["search"]
+    hardware = load_hardware(
+        asked.edge or searched.options["edge"],
+        asked.cloud or searched.options["cloud"],
+        asked.links or searched.options["links"],
+    )
+    inputs = hash_files(job.folder, ("graph.json", *searched.outputs)) | hardware.hashes()
+    return Prepared(inputs, partial(_time, job, hardware))
+
+
+def _time(job: Job[LatencyOptions], hardware: Hardware) -> Made:
+    """Predict the seconds of every plan."""
+    edge, cloud = hardware.edge, hardware.cloud
+    graph = read_graph(job.folder)
+    files = read_plans(job.folder, graph, plan_names(job.folder))
+    rows, layers = [], []
+    with job.progress("latency: timing plans", len(files)) as advance:
+        for file in files.values():
+            plan = file.plan
+            layers += _layer_latencies(graph, plan, edge, cloud)
+            for name, link in hardware.links.items():
+                p = _predict(graph, plan, edge, cloud, link)
+                rows.append(
+                    {"name": plan.name, "edge": edge.name, "cloud": cloud.name, "link": name}
+                    | asdict(p)
+                    | {"latency_s": p.latency_s}
+                )
+            advance(1)
+    links = ", ".join(hardware.links)
+    text = f"latency: {len(files)} plans on {edge.name} and {cloud.name} over {links}"
+    return Made(text, partial(_write, job.folder, rows, layers))
+
+
+def _write(
+    folder: Path, rows: Sequence[Mapping[str, Any]], layers: Sequence[Mapping[str, Any]]
+) -> Sequence[str]:
+    write_csv(folder / "latency.csv", tables.LATENCY_HEADER, rows)
+    write_csv(folder / "layer_latency.csv", tables.LAYER_LATENCY_HEADER, layers)
+    return "latency.csv", "layer_latency.csv"
+
+
+def _predict(graph: Graph, plan: Plan, edge: Device, cloud: Device, link: Link) -> Prediction:
+    cut = graph.cut(plan.edge)
+    widths = plan.weight_bits, plan.activation_bits
+    sent = None if plan.input_coding is None else plan.input_coding.sent
+    return predict(cut, *widths, edge, cloud, link, _cloud_bits(plan, cloud), sent)
+
+
+def _cloud_bits(plan: Plan, cloud: Device) -> int:
+    """Width of the cloud half: integers as the plan says, or this device's floats."""
+    return plan.cloud_bits if plan.cloud_bits < 16 else cloud.float_bits
+
+
+def _layer_latencies(graph: Graph, plan: Plan, edge: Device, cloud: Device) -> list[dict[str, Any]]:
+    """Seconds of every layer where the plan runs it."""
+    on_edge = set(plan.edge)
+    cloud_bits = _cloud_bits(plan, cloud)
+    floats = dict.fromkeys(graph.tensors, cloud_bits)
+    rows = []
+    for layer in graph.layers:
+        if layer.name in on_edge:
+            width = plan.weight_bits.get(layer.weight_owner or layer.name, 0)
+            seconds = layer_s(layer, graph, edge, width, plan.activation_bits)
+            side, device = "edge", edge.name
+        else:
+            seconds = layer_s(layer, graph, cloud, cloud_bits, floats)
+            side, device = "cloud", cloud.name
+        rows.append(
+            {
+                "name": plan.name,
+                "layer": layer.name,
+                "side": side,
+                "device": device,
+                "seconds": seconds,
+            }
+        )
+    return rows
+
+
+LATENCY = Stage("latency", LatencyOptions, ("search",), _prepare)

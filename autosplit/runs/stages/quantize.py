@@ -1,0 +1,118 @@
+"""The stage ``quantize``: finish plans and measure their accuracy by running them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from autosplit.evaluate.task import FLOAT, write_scores
+from autosplit.files import sha256_of
+from autosplit.finish.effort import Finishing
+from autosplit.plan.plan import FLOAT_BITS
+from autosplit.runs.finished import Quantized, finished_names, finished_plan, forget_strangers
+from autosplit.runs.finishing import finishing_of
+from autosplit.runs.folder import plan_names, read_graph, read_plans
+from autosplit.runs.hardware import limit_bytes
+from autosplit.runs.hashes import hash_data, hash_files, hash_model
+from autosplit.runs.options import QuantizeOptions, StatsOptions
+from autosplit.runs.scoring import Scoring, score_plans
+from autosplit.runs.stages.frame import Asked, Job, Made, Prepared, Stage
+from autosplit.runs.stamps import Stamp, resolve
+
+
+def _remembered(asked: Asked) -> Stamp | None:
+    """The last time, but for options that hold for that time alone."""
+    if asked.before is None:
+        return None
+    # plans that are asked for by name are run, all of them, to the end
+    every = {} if asked.given.get("plans") is None else {"max_drop": None}
+    return replace(asked.before, options={**asked.before.options, "finished": False, **every})
+
+
+def _prepare(job: Job[QuantizeOptions]) -> Prepared:
+    """List what is read.
+
+    Raises:
+        PlanError: A plan that is named does not exist.
+        StageError: No finished plan is there, and only those are asked for.
+    """
+    folder, options, stats = job.folder, job.options, job.needed["stats"]
+    measured = resolve({}, stats, StatsOptions())
+    quantized = Quantized(folder / "quantized", read_graph(folder))
+    names = plan_names(folder, options.plans)
+    if options.finished:
+        names = finished_names(quantized, names, options.plans)
+    finishing = finishing_of(options, measured.clipping)
+    source = {
+        "model": hash_model(measured),
+        "data": hash_data(measured.data, options.images, measured.seed),
+        "finishing": "as it is" if options.finished else hash_finishing(finishing, stats),
+    }
+    inputs = source | hash_files(folder, [f"plans/{name}.yaml" for name in names])
+    inputs |= hash_files(folder, ("graph.json", "plans.csv"))
+    if options.finished:
+        paths = [path for name in names for path in quantized.files(name)]
+        inputs |= hash_files(folder, [f"quantized/{path.name}" for path in paths])
+    else:
+        quantized = replace(quantized, finishing=sha256_of(source["model"] + source["finishing"]))
+    if options.max_drop is not None:
+        inputs |= hash_files(folder, ("latency.csv",))
+    return Prepared(inputs, partial(_score, job, names, quantized, source))
+
+
+def hash_finishing(finishing: Finishing, stats: Stamp) -> str:
+    """SHA-256 of how plans are finished: the steps, the calibration images, their batches."""
+    return sha256_of(repr((finishing, stats.inputs["data"], stats.options.get("batch_size"))))
+
+
+def _score(
+    job: Job[QuantizeOptions], names: Sequence[str], quantized: Quantized, source: Mapping[str, str]
+) -> Made:
+    """Run plans; those that were run before keep their score.
+
+    A plan whose cloud half computes in integers is left out, for cloud halves are run in floats.
+
+    Raises:
+        StageError: The network has changed since, or a plan that is asked for as it was finished is
+            missing.
+        PlanError: The file of a plan is wrong.
+    """
+    from autosplit.evaluate.ledger import Ledger
+
+    folder, options = job.folder, job.options
+    files = read_plans(folder, quantized.graph, names)
+    files = {name: file for name, file in files.items() if file.plan.cloud_bits >= FLOAT_BITS[0]}
+    if options.finished:
+        files = {name: finished_plan(folder, quantized, file) for name, file in files.items()}
+    kept = "finished_scores" if options.finished else "scores"
+    ledger = Ledger(folder / "stages" / kept, source)
+    if job.force:
+        for half in (FLOAT, *(file.half_sha256 for file in files.values())):
+            ledger.forget(half)
+        for name in () if options.finished else files:
+            quantized.forget(name)
+    measured = resolve({}, job.needed["stats"], StatsOptions())
+    limit = limit_bytes(job.needed["search"])
+    scoring = Scoring(folder, measured, options, files, ledger, quantized, limit)
+    text = score_plans(scoring, job.progress)
+    return Made(text, partial(_write, scoring))
+
+
+def _write(scoring: Scoring) -> Sequence[str]:
+    folder, quantized, ledger = scoring.folder, scoring.quantized, scoring.ledger
+    reference = ledger.find(FLOAT)
+    rows = [reference.float_row()]
+    for file in scoring.files.values():
+        row = ledger.find(file.half_sha256).plan_row(file.plan, reference)
+        rows += [row] if row else []
+    outputs = [*write_scores(folder, reference.task, rows)]
+    measured = [row["name"] for row in rows[1:]]
+    if not scoring.options.finished:
+        forget_strangers(folder, replace(quantized, finishing=""), measured)
+    for name in measured:
+        outputs += [f"quantized/{path.name}" for path in quantized.files(name)]
+    return outputs
+
+
+QUANTIZE = Stage("quantize", QuantizeOptions, ("search", "stats"), _prepare, _remembered)
