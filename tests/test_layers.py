@@ -22,7 +22,7 @@ ORDER = {
     "stats": "jpeg stats statsfile",
     "plan": "plan checks quantizers codes planfile distiller",
     "search": (
-        "cuts.mincut cuts.prefixes knapsack.relaxation knapsack.states knapsack.prefixes "
+        "cuts.mincut knapsack.relaxation knapsack.states knapsack.prefixes "
         "knapsack.allocate pareto problem cost baselines.literature baselines.original "
         "cuts.ideals pins thin widths.activations widths.edge_seconds widths.weights "
         "widths.division front.lagrangian widths.pool front.enumerate front.front autosplit "

@@ -117,6 +117,10 @@ class Graph:
             )
         return Cut(self, tuple(layer.name for layer in self.layers[:length]))
 
+    def prefixes(self) -> tuple[Cut, ...]:
+        """Every cut whose edge side is a prefix: L + 1 of them, all-cloud first, all-edge last."""
+        return tuple(self.prefix(length) for length in range(len(self.layers) + 1))
+
 
 @dataclass(frozen=True)
 class Cut:

@@ -165,6 +165,16 @@ def test_an_unknown_layer_is_guessed():
         diamond().cut(["a", "b", "ad"])
 
 
+def test_prefixes_go_from_all_cloud_to_all_edge():
+    assert [cut.edge for cut in diamond().prefixes()] == [
+        (),
+        ("a",),
+        ("a", "b"),
+        ("a", "b", "add"),
+        ("a", "b", "add", "out"),
+    ]
+
+
 @pytest.mark.parametrize("length", [-1, 5])
 def test_a_prefix_has_a_length_that_exists(length):
     with pytest.raises(GraphError, match="0 to 4 layers"):

@@ -22,7 +22,6 @@ from autosplit.graph.memory import crossing_bytes, packed_bytes, peak_bytes
 from autosplit.plan.plan import Plan
 from autosplit.search.baselines.literature import least, unbeaten
 from autosplit.search.cost import price
-from autosplit.search.cuts.prefixes import prefixes
 from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
 from autosplit.search.problem import Problem, table
 
@@ -66,7 +65,7 @@ def candidate_cuts(problem: Problem) -> list[Cut]:
     inputs = dict.fromkeys(graph.inputs, problem.input_bits)
     widths = {**inputs, **dict.fromkeys(graph.by_name, problem.usable[0])}
     cuts: dict[int, Cut] = {}
-    for cut in prefixes(graph)[1:]:
+    for cut in graph.prefixes()[1:]:
         sent = crossing_bytes(cut, widths)
         if sent < given:
             cuts.setdefault(sent, cut)

@@ -18,7 +18,6 @@ from autosplit.graph.memory import packed_bytes
 from autosplit.grid.grid import WIDTHS
 from autosplit.hardware.seconds import layer_s
 from autosplit.search.cuts.mincut import Charges, min_cut
-from autosplit.search.cuts.prefixes import prefixes
 from autosplit.search.problem import Problem
 
 MOST = 4096
@@ -78,7 +77,7 @@ def useful(problem: Problem, most: int = MOST) -> Cuts:
     if every is not None:
         return every
     graph = problem.graph
-    found = {cut.edge: cut for cut in prefixes(graph)}
+    found = {cut.edge: cut for cut in graph.prefixes()}
     for bits in problem.usable:
         for rate in RATES_BPS:
             cut = _least(problem, bits, rate, Charges())

@@ -11,7 +11,6 @@ from typing import Protocol
 import numpy as np
 
 from autosplit.hardware.seconds import layer_s, transfer_s
-from autosplit.search.cuts.prefixes import prefixes
 from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
@@ -121,7 +120,7 @@ class PoolCosts:
     @cached_property
     def away_s(self) -> dict[str, Floats]:
         """Link -> seconds of each prefix off the edge, but for the bytes of outputs that cross."""
-        problem, cuts = self.problem, prefixes(self.problem.graph)
+        problem, cuts = self.problem, self.problem.graph.prefixes()
         inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
         widths = [{**inputs, **dict.fromkeys(cut.edge, 0)} for cut in cuts]
         bits = problem.cloud.float_bits

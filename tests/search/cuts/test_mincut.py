@@ -12,7 +12,6 @@ from autosplit.hardware.seconds import layer_s, predict
 from autosplit.search.baselines.literature import charges
 from autosplit.search.cuts import mincut
 from autosplit.search.cuts.mincut import Charges, cut_vertices, min_cut, min_cut_between
-from autosplit.search.cuts.prefixes import prefixes
 
 CUTTERS = pytest.mark.parametrize("cutter", [min_cut, min_cut_between])
 
@@ -94,7 +93,7 @@ def test_the_cut_is_the_fastest_by_the_latency_model(cutter, graph, link, bits):
 @given(graphs(), st.randoms(use_true_random=False))
 def test_a_cut_is_never_worse_than_the_scan_over_prefixes(graph, rng):
     costs = draw_costs(graph, rng)
-    scan = min(seconds(cut, costs) for cut in prefixes(graph))
+    scan = min(seconds(cut, costs) for cut in graph.prefixes())
     assert seconds(min_cut(graph, *costs), costs) <= scan
 
 
