@@ -9,8 +9,8 @@ from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.hardware.prediction import Prediction
 from autosplit.hardware.seconds import cloud_s, edge_s, transfer_s
 from autosplit.plan.plan import Plan
-from autosplit.search.knapsack.relaxation import ROUNDING
 from autosplit.search.problem import Problem
+from autosplit.search.rounding import ROUNDING
 
 
 def price(

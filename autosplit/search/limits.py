@@ -1,4 +1,4 @@
-"""Limits beside memory on what the search returns: average bits, bit operations, seconds, harm."""
+"""Limits beside memory on plans: average bits, bit operations, latency, distortion."""
 
 from __future__ import annotations
 

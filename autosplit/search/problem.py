@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from autosplit.errors import DataError, InfeasibleError, PlanError
 from autosplit.graph.graph import Cut, Graph
@@ -14,6 +13,7 @@ from autosplit.graph.memory import edge_memory_bytes, packed_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
+from autosplit.search.arrays import Floats, Ints
 from autosplit.stats.jpeg import InputCoding
 from autosplit.stats.stats import Distortion, Role
 
@@ -138,9 +138,7 @@ class Problem:
                 )
 
 
-def table(
-    problem: Problem, names: Sequence[str], role: Role
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def table(problem: Problem, names: Sequence[str], role: Role) -> tuple[Floats, Ints]:
     """Distortion and packed bytes of some tensors at each usable width.
 
     Args:
@@ -154,9 +152,9 @@ def table(
     layers = [problem.graph.by_name[name] for name in names]
     elements = [n.weight_elements if role == "weight" else n.output_elements for n in layers]
     shape = (len(names), len(problem.usable))
-    harm = [problem.distortions[n, role, b].distortion for n in names for b in problem.usable]
+    distortion = [problem.distortions[n, role, b].distortion for n in names for b in problem.usable]
     size = [packed_bytes(count, b) for count in elements for b in problem.usable]
-    return np.array(harm).reshape(shape), np.array(size, dtype=np.int64).reshape(shape)
+    return np.array(distortion).reshape(shape), np.array(size, dtype=np.int64).reshape(shape)
 
 
 def _listed(widths: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from autosplit.plan.plan import Plan
-from autosplit.search.knapsack.relaxation import Floats
+from autosplit.search.arrays import Floats
 from autosplit.search.pareto import pareto
 
 _ROUNDING = 1e-9
@@ -31,22 +31,22 @@ def thin(ours: Sequence[Plan], others: Sequence[Plan], most: int) -> list[Plan]:
     if not most or not ours:
         return list(ours)
     kept: set[int] = set()
-    harm = np.array([plan.distortion for plan in ours])
+    distortion = np.array([plan.distortion for plan in ours])
     for link in ours[0].predictions:
         seconds = np.array([plan.predictions[link].latency_s for plan in ours])
-        front = pareto(np.stack([seconds, harm], axis=1))
-        kept |= {int(front[i]) for i in _spread(seconds[front], harm[front], most)}
+        front = pareto(np.stack([seconds, distortion], axis=1))
+        kept |= {int(front[i]) for i in _spread(seconds[front], distortion[front], most)}
         for plan in others:
-            answers = front[harm[front] <= plan.distortion * (1 + _ROUNDING)]
+            answers = front[distortion[front] <= plan.distortion * (1 + _ROUNDING)]
             if len(answers):
                 kept.add(int(answers[np.argmin(seconds[answers])]))
     return [ours[i] for i in sorted(kept)]
 
 
-def _spread(seconds: Floats, harm: Floats, most: int) -> set[int]:
+def _spread(seconds: Floats, distortion: Floats, most: int) -> set[int]:
     """Places on a front (N,), by rising latency, near evenly spaced ones along it."""
     steps = np.zeros(len(seconds))
-    for values in (seconds, harm):
+    for values in (seconds, distortion):
         logs = np.log(np.maximum(values, np.finfo(float).tiny))
         steps[1:] += np.abs(np.diff(logs)) / max(float(np.ptp(logs)), _ROUNDING)
     along = np.cumsum(steps)

@@ -39,7 +39,7 @@ def every(problem, link):
         reads = [tensors[problem.graph.by_name[name].inputs[0]] for name in cut.edge]
         yield {
             "latency": seconds.latency_s,
-            "harm": problem.distortion_of(weights, tensors),
+            "distortion": problem.distortion_of(weights, tensors),
             "weight_bits": sum(weights.values()) / len(weights) if weights else 0.0,
             "activation_bits": sum(outs) / len(outs) if outs else 0.0,
             "bops": sum(16 * r * w for r, w in zip(reads, weights.values(), strict=True)),
@@ -58,7 +58,7 @@ def test_ours_is_the_fastest_of_all_within_the_limits(problem, plans, limits, mo
         best = min(
             row["latency"]
             for row in every(problem, link)
-            if row[key] <= value and row["harm"] <= most * (1 + 1e-12)
+            if row[key] <= value and row["distortion"] <= most * (1 + 1e-12)
         )
         (ours,) = [plan for plan in kept if plan.name == f"limit-{link}"]
         assert ours.predictions[link].latency_s == pytest.approx(best, rel=1e-6)
@@ -70,7 +70,7 @@ def test_the_least_distortion_within_a_latency(problem, plans):
     kept = limited(problem, plans, Targets(Limits(), max_latency_s=most))
 
     for link in LINKS:
-        fitting = [row["harm"] for row in every(problem, link) if row["latency"] <= most]
+        fitting = [row["distortion"] for row in every(problem, link) if row["latency"] <= most]
         names = [plan for plan in kept if plan.name == f"limit-{link}"]
         assert bool(names) == bool(fitting)
         if fitting:

@@ -83,10 +83,10 @@ def fronts(problem):
     """For every length: [(bytes sent, least distortion of what sends no more)] by trying all."""
     found = {}
     for cut, weights, tensors in everything(problem):
-        harm = problem.distortion_of(weights, tensors)
+        distortion = problem.distortion_of(weights, tensors)
         sent = crossing_bytes(cut, tensors)
         best = found.setdefault(len(cut.edge), {})
-        best[sent] = min(best.get(sent, np.inf), harm)
+        best[sent] = min(best.get(sent, np.inf), distortion)
     for length, best in found.items():
         front = []
         for sent in sorted(best):
@@ -106,8 +106,10 @@ def halves(problem):
         rank = problem.graph.rank
         weights = {name: problem.usable[got.weights[m, rank[name]]] for name in cut.weights}
         assert not cut.edge or problem.fits(edge_memory_bytes(cut, weights, tensors))
-        assert problem.distortion_of(weights, tensors) == pytest.approx(got.harm[m], abs=1e-12)
-        row = (crossing_bytes(cut, tensors), got.harm[m], got.lower[m])
+        assert problem.distortion_of(weights, tensors) == pytest.approx(
+            got.distortion[m], abs=1e-12
+        )
+        row = (crossing_bytes(cut, tensors), got.distortion[m], got.lower[m])
         found.setdefault(length, []).append(row)
     return found
 
@@ -120,8 +122,8 @@ def test_every_cut_has_the_least_distortion_of_all_widths_that_fit(problem):
     assert got.keys() == expected.keys()
     for length, front in expected.items():
         assert [row[0] for row in got[length]] == [sent for sent, _ in front]
-        for (_, harm, lower), (_, best) in zip(got[length], front, strict=True):
-            assert harm == pytest.approx(best, abs=1e-12)
+        for (_, distortion, lower), (_, best) in zip(got[length], front, strict=True):
+            assert distortion == pytest.approx(best, abs=1e-12)
             assert lower == pytest.approx(best, abs=1e-12)
 
 
@@ -131,8 +133,8 @@ def test_four_layers_at_two_widths_are_solved_too(problem):
     expected, got = fronts(problem), halves(problem)
 
     for length, front in expected.items():
-        for (_, harm, lower), (_, best) in zip(got[length], front, strict=True):
-            assert (harm, lower) == (pytest.approx(best, abs=1e-12),) * 2
+        for (_, distortion, lower), (_, best) in zip(got[length], front, strict=True):
+            assert (distortion, lower) == (pytest.approx(best, abs=1e-12),) * 2
 
 
 @pytest.mark.parametrize("cells", [1, 200])
@@ -146,9 +148,9 @@ def test_crowded_live_sets_are_bounded_from_both_sides(problem, cells):
         made = integer_front(problem) if problem_fits(problem) else []
 
     for length, front in expected.items():
-        for sent, harm, lower in got[length]:
+        for sent, distortion, lower in got[length]:
             best = min(value for bytes_sent, value in front if bytes_sent <= sent)
-            assert lower - 1e-12 <= best <= harm + 1e-12
+            assert lower - 1e-12 <= best <= distortion + 1e-12
     for plan in made:
         front = expected[len(plan.edge)]
         best = min(value for bytes_sent, value in front if bytes_sent <= plan.crossing_bytes)
@@ -174,8 +176,8 @@ def test_the_front_is_the_front_of_all_plans_where_widths_change_no_seconds(prob
         costs = [(p.predictions[name].latency_s, p.distortion) for p in plans]
         for cut, weights, tensors in everything(problem):
             seconds = predict(cut, weights, tensors, problem.edge, CLOUD, link).latency_s
-            harm = problem.distortion_of(weights, tensors)
-            assert any(s <= seconds + 1e-9 and d <= harm + 1e-9 for s, d in costs)
+            distortion = problem.distortion_of(weights, tensors)
+            assert any(s <= seconds + 1e-9 and d <= distortion + 1e-9 for s, d in costs)
 
 
 @settings(max_examples=60, deadline=None)
@@ -279,7 +281,7 @@ def test_distortion_never_rises_with_memory():
     last = [np.inf] * 4
     for halves_found in found:
         least = [
-            halves_found.harm[halves_found.lengths == length].min(initial=np.inf)
+            halves_found.distortion[halves_found.lengths == length].min(initial=np.inf)
             for length in range(4)
         ]
         assert all(now <= before for now, before in zip(least, last, strict=True))
@@ -380,7 +382,9 @@ def by_milp(problem):
     """All-edge optimum: one width per tensor; weights and each live set fit together."""
     cut, usable = problem.graph.prefix(len(problem.graph.layers)), problem.usable
     tensors = [("weight", name) for name in cut.weights] + [("activation", n) for n in cut.edge]
-    harm = np.array([[problem.distortions[n, r, b].distortion for b in usable] for r, n in tensors])
+    distortion = np.array(
+        [[problem.distortions[n, r, b].distortion for b in usable] for r, n in tensors]
+    )
     elements = [
         problem.graph.by_name[name].weight_elements
         if role == "weight"
@@ -395,10 +399,10 @@ def by_milp(problem):
         rows.append((size * np.array(here)[:, None]).ravel())
         room.append(problem.memory_bytes - (given if "x" in live else 0))
     one_each = np.kron(np.eye(len(tensors)), np.ones(len(usable)))
-    scale = 1e6 / harm.min(axis=1).sum()  # its absolute gap is 1e-6
+    scale = 1e6 / distortion.min(axis=1).sum()  # its absolute gap is 1e-6
     found = milp(
-        harm.ravel() * scale,
-        integrality=np.ones(harm.size),
+        distortion.ravel() * scale,
+        integrality=np.ones(distortion.size),
         bounds=Bounds(0, 1),
         constraints=[
             LinearConstraint(one_each, 1, 1),
@@ -407,8 +411,8 @@ def by_milp(problem):
         options={"mip_rel_gap": 0},
     )
     assert found.success
-    chosen = found.x.reshape(harm.shape).argmax(axis=1)
-    return harm[np.arange(len(tensors)), chosen].sum() + problem.distortion_of({}, {"x": 8})
+    chosen = found.x.reshape(distortion.shape).argmax(axis=1)
+    return distortion[np.arange(len(tensors)), chosen].sum() + problem.distortion_of({}, {"x": 8})
 
 
 @pytest.mark.parametrize("memory_bytes", [40_000, 50_000, 60_000, 70_000])
@@ -418,20 +422,20 @@ def test_milp_agrees_on_the_joint_problem(seed, memory_bytes):
 
     whole = found.lengths == 14
     best = by_milp(replace(residual(seed), memory_bytes=memory_bytes))
-    assert found.harm[whole].min() == pytest.approx(best, rel=1e-9)
+    assert found.distortion[whole].min() == pytest.approx(best, rel=1e-9)
     assert found.lower[whole].min() == pytest.approx(best, rel=1e-9)
 
 
 def test_the_shares_are_refined_until_every_cut_is_proven(monkeypatch):
     problem = replace(residual(0), memory_bytes=50_000)
     found = divide(problem)
-    assert found.lower == pytest.approx(found.harm, rel=1e-9)
+    assert found.lower == pytest.approx(found.distortion, rel=1e-9)
 
     monkeypatch.setattr(division, "ROUNDS", 1)
     rough = divide(problem)
-    assert (rough.lower < rough.harm * (1 - 1e-6)).any()
+    assert (rough.lower < rough.distortion * (1 - 1e-6)).any()
     assert all(
-        found.harm[found.lengths == n].min() <= rough.harm[rough.lengths == n].min()
+        found.distortion[found.lengths == n].min() <= rough.distortion[rough.lengths == n].min()
         for n in range(15)
     )
 

@@ -28,8 +28,10 @@ def with_weight(problem):
 @pytest.mark.parametrize("unit", [1.0, 2.0**40, 1e30])
 def test_ours_keeps_the_pinned_widths(problem, unit):
     """However large the distortions are: those of a regressor or a broken gradient may be."""
-    harm = {k: replace(d, distortion=unit * d.distortion) for k, d in problem.distortions.items()}
-    problem = replace(problem, distortions=harm)
+    distortion = {
+        k: replace(d, distortion=unit * d.distortion) for k, d in problem.distortions.items()
+    }
+    problem = replace(problem, distortions=distortion)
     name, bits = with_weight(problem)[0], problem.usable[-1]
     tensor, narrow = problem.graph.layers[-1].name, problem.usable[0]
     pins = [Override(name, "weight", bits), Override(tensor, "activation", narrow)]

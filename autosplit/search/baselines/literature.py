@@ -90,8 +90,8 @@ def cloud_jpeg(problem: Problem) -> list[Plan]:
         lower_bound=0.0,
         sent_bytes=coding.sent,
     )
-    harm = coding.distortion
-    return [replace(plan, distortion=harm, lower_bound=harm, input_coding=coding)]
+    distortion = coding.distortion
+    return [replace(plan, distortion=distortion, lower_bound=distortion, input_coding=coding)]
 
 
 def neurosurgeon(problem: Problem) -> list[Plan]:

@@ -20,9 +20,9 @@ import numpy as np
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import crossing_bytes, packed_bytes, peak_bytes
 from autosplit.plan.plan import Plan
+from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.baselines.literature import least, unbeaten
 from autosplit.search.cost import price
-from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
 from autosplit.search.problem import Problem, table
 
 METHOD = "autosplit2021"
@@ -72,26 +72,26 @@ def candidate_cuts(problem: Problem) -> list[Cut]:
     return sorted(cuts.values(), key=lambda cut: len(cut.edge))
 
 
-def priced(harm: Floats, size: Ints, budget: int) -> Indices | None:
+def priced(distortion: Floats, size: Ints, budget: int) -> Indices | None:
     """Choose what is best at one price of size, the lowest price at which all fit the budget.
 
     The Lagrangian choice (Everett 1963; Shoham & Gersho 1988): optimal for the size that it takes,
     which may be far below the budget.
 
     Args:
-        harm: Of each choice, shape (N, B).
+        distortion: Of each choice, shape (N, B).
         size: Of each choice, shape (N, B), at least 0.
         budget: Most that the sizes may add up to.
 
     Returns:
         Index of each choice, shape (N,); None where no price keeps the budget.
     """
-    if not len(harm):
+    if not len(distortion):
         return np.zeros(0, dtype=np.intp) if budget >= 0 else None
-    rows = np.arange(len(harm))
+    rows = np.arange(len(distortion))
 
     def choose(price_of_size: float) -> Indices:
-        cheapest: Indices = np.argmin(harm + price_of_size * size, axis=1)
+        cheapest: Indices = np.argmin(distortion + price_of_size * size, axis=1)
         return cheapest
 
     def fits(choice: Indices) -> bool:
@@ -103,7 +103,7 @@ def priced(harm: Floats, size: Ints, budget: int) -> Indices | None:
     if not fits(best):
         return None
     # Sizes are whole, so at the upper price a unit costs more than any distortion it saves.
-    low, high = 0.0, 2 * float(np.ptp(harm, axis=1).max())
+    low, high = 0.0, 2 * float(np.ptp(distortion, axis=1).max())
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         choice = choose(middle)
@@ -116,13 +116,13 @@ def priced(harm: Floats, size: Ints, budget: int) -> Indices | None:
 
 def _activations(problem: Problem, cut: Cut) -> Iterator[dict[str, int]]:
     """Widths of the edge layers' outputs: per average three variants, as far as they go."""
-    harm, size = table(problem, cut.edge, "activation")
+    distortion, size = table(problem, cut.edge, "activation")
     elements = np.array([cut.graph.elements(name) for name in cut.edge])
     bits = elements[:, None] * np.array(problem.usable)
     sent = np.isin(cut.edge, cut.crossing)
     widest = len(problem.usable) - 1
     for average in AVERAGE_BITS:
-        raw = priced(harm, bits, average * int(elements.sum()))
+        raw = priced(distortion, bits, average * int(elements.sum()))
         if raw is None:
             continue
         for choice in (np.where(sent, raw, widest), _raised(problem, cut, raw, size), raw):
@@ -156,12 +156,12 @@ def _raised(problem: Problem, cut: Cut, choice: Indices, size: Ints) -> Indices:
 
 def _weights(problem: Problem, cut: Cut, activation_bits: dict[str, int]) -> dict[str, int] | None:
     """Widths of the weights with the memory that the activations leave; None if none fit."""
-    harm, size = table(problem, cut.weights, "weight")
+    distortion, size = table(problem, cut.weights, "weight")
     left = int(size.max(axis=1, initial=0).sum())
     if problem.limit_bytes is not None:
         peak = peak_bytes(cut, activation_bits)
         left = min(left, problem.limit_bytes - peak - cut.fixed_bits // 8)
-    choice = priced(harm, size, left)
+    choice = priced(distortion, size, left)
     if choice is None:
         return None
     return {name: problem.usable[i] for name, i in zip(cut.weights, choice, strict=True)}

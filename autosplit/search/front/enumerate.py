@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
+from autosplit.search.arrays import Booleans, Floats, Indices, Ints
 from autosplit.search.widths.pool import Picked, PoolCosts
 
 MOST_LABELS = 4096
@@ -31,14 +31,14 @@ class _Labels:
 
     Attributes:
         choice: Index of the width of each weight, then of each output, shape (2, N, L).
-        harm: Distortion, shape (N,).
+        distortion: Distortion, shape (N,).
         seconds: On the edge, shape (N,).
         stored: Bytes of parameters, shape (N,).
         peak: Largest live set, bytes, shape (N,).
     """
 
     choice: npt.NDArray[np.uint8]
-    harm: Floats
+    distortion: Floats
     seconds: Floats
     stored: Ints
     peak: Ints
@@ -47,7 +47,7 @@ class _Labels:
         """Some of the labels."""
         return _Labels(
             self.choice[:, index],
-            self.harm[index],
+            self.distortion[index],
             self.seconds[index],
             self.stored[index],
             self.peak[index],
@@ -71,7 +71,9 @@ def enumerate_prefixes(costs: PoolCosts, most: int | None = None) -> tuple[Picke
         longer = list(_solved(costs, most, len(costs.problem.graph.layers), limited=True))
         solved = max(solved, longer, key=len)
     count = len(costs.problem.graph.layers)
-    lengths = [np.full(len(one.harm), n, dtype=np.intp) for n, one in enumerate(solved, start=1)]
+    lengths = [
+        np.full(len(one.distortion), n, dtype=np.intp) for n, one in enumerate(solved, start=1)
+    ]
     empty = np.zeros((2, 0, count), dtype=np.intp)
     choice = np.concatenate([empty, *(one.choice for one in solved)], axis=1).astype(np.intp)
     picked = Picked(np.concatenate([empty[0, :, 0], *lengths]), choice[0], choice[1])
@@ -108,7 +110,7 @@ def _solved(costs: PoolCosts, most: int, until: int, *, limited: bool) -> Iterat
         key = _key(labels, made & (needed > step), size)
         if key is None:
             return
-        columns: list[Floats | Ints] = [labels.seconds, labels.harm]
+        columns: list[Floats | Ints] = [labels.seconds, labels.distortion]
         columns += [labels.stored, labels.peak] if limited else []
         kept = undominated(key, columns)
         if kept is None or len(kept) > most:
@@ -118,13 +120,13 @@ def _solved(costs: PoolCosts, most: int, until: int, *, limited: bool) -> Iterat
         crossing = crossing[crossing <= step]
         sent = memory.size[crossing, labels.choice[1][:, crossing]].sum(axis=1)
         same = np.zeros(len(sent), dtype=np.int64)
-        best = undominated(same, [labels.seconds, labels.harm, sent])
+        best = undominated(same, [labels.seconds, labels.distortion, sent])
         if best is None:
             return
         yield labels.take(best)
 
 
-def _needed_until(costs: PoolCosts, *, limited: bool) -> npt.NDArray[np.int64]:
+def _needed_until(costs: PoolCosts, *, limited: bool) -> Ints:
     """Last step at which the width of each weight, then of each output, matters, shape (2 L,)."""
     weights = np.full(len(costs.seconds.layers), -1)
     for rank, layer in enumerate(costs.seconds.layers):
@@ -141,23 +143,23 @@ def _extended(costs: PoolCosts, labels: _Labels, step: int) -> _Labels:
     weight = costs.seconds.layers[step].weight
     owns = len(row) > 0 and weight is not None and weight[0] == step
     own, out = np.divmod(np.arange(size * (size if owns else 1)), size)
-    count = len(labels.harm)
+    count = len(labels.distortion)
     index = np.repeat(np.arange(count), len(own))
     choice = labels.choice[:, index]
     choice[0, :, step], choice[1, :, step] = np.tile(own, count), np.tile(out, count)
-    harm = labels.harm[index] + costs.memory.harm[step, choice[1, :, step]]
+    distortion = labels.distortion[index] + costs.memory.distortion[step, choice[1, :, step]]
     stored = labels.stored[index]
     if len(row):
         stored = stored + costs.parameters.size[row[0], choice[0, :, step]]
-        harm = harm + costs.parameters.harm[row[0], choice[0, :, step]]
+        distortion = distortion + costs.parameters.distortion[row[0], choice[0, :, step]]
     live = np.flatnonzero((costs.memory.last >= step) & (np.arange(len(costs.memory.last)) <= step))
     total = costs.memory.size[live, choice[1][:, live]].sum(axis=1) + costs.memory.given[step]
     seconds = costs.seconds.of_layer(step, choice[0], choice[1], np.arange(choice.shape[1]))
     peak = np.maximum(labels.peak[index], total)
-    return _Labels(choice, harm, labels.seconds[index] + seconds, stored, peak)
+    return _Labels(choice, distortion, labels.seconds[index] + seconds, stored, peak)
 
 
-def _key(labels: _Labels, needed: npt.NDArray[np.bool_], size: int) -> Ints | None:
+def _key(labels: _Labels, needed: Booleans, size: int) -> Ints | None:
     """One number for the widths that later layers need; None where it would be too large.
 
     Args:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from autosplit.plan.plan import Plan
+from autosplit.search.arrays import Indices, Ints
 from autosplit.search.cost import price
 from autosplit.search.front.enumerate import enumerate_prefixes
 from autosplit.search.front.lagrangian import Priced, ladder, solve_priced
-from autosplit.search.knapsack.relaxation import Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.widths.division import Halves, divide
@@ -74,7 +74,7 @@ def _kept(costs: PoolCosts, pool: Pool) -> dict[str, Indices]:
     for name, away_s in costs.away_s.items():
         latency_s = pool.edge_s + away_s[pool.lengths]
         latency_s = latency_s + 8 * pool.sent / costs.problem.links[name].uplink_bps
-        kept[name] = pareto(np.stack([latency_s, pool.harm], axis=1))
+        kept[name] = pareto(np.stack([latency_s, pool.distortion], axis=1))
     return kept
 
 
@@ -100,7 +100,7 @@ class Proofs:
         """Bound all that fits, sends no more bytes and computes for no longer."""
         length, sent = int(pool.lengths[m]), int(pool.sent[m])
         if length <= self.solved or self.halves is None or self.sent is None:
-            return float(pool.harm[m])
+            return float(pool.distortion[m])
         no_fewer = np.flatnonzero((self.halves.lengths == length) & (self.sent >= sent))
         best = float(self.halves.lower[no_fewer[0]]) if len(no_fewer) else self.given
         others = (one.bound(length, sent, float(pool.edge_s[m])) for one in self.priced)
@@ -113,7 +113,7 @@ def _plans(problem: Problem, pool: Pool, kept: Sequence[int], proofs: Proofs) ->
     inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
     plans: list[Plan] = []
     places: dict[int, int] = {}
-    for m in sorted(kept, key=lambda m: (pool.lengths[m], pool.harm[m], m)):
+    for m in sorted(kept, key=lambda m: (pool.lengths[m], pool.distortion[m], m)):
         length = int(pool.lengths[m])
         cut = problem.graph.prefix(length)
         place = places[length] = places.get(length, -1) + 1
@@ -129,7 +129,7 @@ def _plans(problem: Problem, pool: Pool, kept: Sequence[int], proofs: Proofs) ->
             lower_bound=proofs.bound(pool, m),
         )
         assert not cut.edge or problem.fits(plan.edge_memory_bytes), plan
-        assert np.isclose(plan.distortion, pool.harm[m], rtol=1e-9), plan
+        assert np.isclose(plan.distortion, pool.distortion[m], rtol=1e-9), plan
         here_s = next(iter(plan.predictions.values())).edge_s
         assert np.isclose(here_s, pool.edge_s[m], rtol=1e-9), plan
         plans.append(plan)

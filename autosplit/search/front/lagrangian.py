@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
+from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.widths.activations import Crowded, Live, Sweep, live
@@ -108,10 +108,10 @@ def ladder(problem: Problem, seconds: EdgeSeconds) -> list[tuple[float, int]]:
     same = np.repeat(np.arange(size)[:, None], count, axis=1)
     takes_s = seconds.of(same, same, np.full(size, count))
     cut = problem.graph.prefix(count)
-    harm = [problem.distortion_of(*problem.uniform(cut, bits)) for bits in problem.usable]
+    distortion = [problem.distortion_of(*problem.uniform(cut, bits)) for bits in problem.usable]
     rates = []
     for b in range(size - 1):
-        gain, cost = harm[b] - harm[b + 1], takes_s[b + 1] - takes_s[b]
+        gain, cost = distortion[b] - distortion[b + 1], takes_s[b + 1] - takes_s[b]
         if gain > 0 and cost > 0:
             rates.append((float(gain / cost), b))
     if rates:
@@ -135,9 +135,11 @@ def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: in
     everything = parameters.most_bytes + int(memory.peaks(-1)[-1])
     limit = everything if problem.limit_bytes is None else min(problem.limit_bytes, everything)
     shares = _shares(memory, limit)
-    dear = replace(parameters, harm=parameters.harm + price * mean.weight_s[parameters.rank])
+    dear = replace(
+        parameters, distortion=parameters.distortion + price * mean.weight_s[parameters.rank]
+    )
     weights = solve(dear, limit - shares)
-    memory = replace(memory, harm=memory.harm + price * mean.write_s)
+    memory = replace(memory, distortion=memory.distortion + price * mean.write_s)
     reads = [[(tensor, price * s) for tensor, s in one] for one in mean.read_s]
     sweep = _TimedSweep(memory, shares, "tie", reads)
 
@@ -146,10 +148,10 @@ def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: in
     sent, lower = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
     found = []
     for length, one in enumerate(sweep.tables(), start=1):
-        total = weights.harm[length][:, None] + one.least
+        total = weights.distortion[length][:, None] + one.least
         share = total.argmin(axis=0)
-        harm = total[share, np.arange(total.shape[1])]
-        best = pareto(np.stack([one.sent, harm], axis=1))
+        distortion = total[share, np.arange(total.shape[1])]
+        best = pareto(np.stack([one.sent, distortion], axis=1))
         found.append((length, share[best], best))
         below = bounds_below(one, weights.lower[length], shares).min(axis=0)
         reach = np.unique(one.sent) if one.exact else one.sent[:0]

@@ -9,7 +9,7 @@ Walker 1984).  What is left is enumerated as non-dominated (cost, distortion) pa
 the other (Nemhauser & Ullmann 1969), beginning with the layers that are hardest to decide, the core
 (Pisinger 1995).
 
-"Proven" means proven up to rounding: sums of float64 are trusted to ``relaxation.ROUNDING``.
+"Proven" means proven up to rounding: sums of float64 are trusted to ``rounding.ROUNDING``.
 """
 
 from __future__ import annotations
@@ -22,18 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import InfeasibleError
+from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.knapsack.prefixes import solve_prefixes
-from autosplit.search.knapsack.relaxation import (
-    ROUNDING,
-    Floats,
-    Indices,
-    Instance,
-    Ints,
-    bound,
-    checked,
-    relax,
-)
+from autosplit.search.knapsack.relaxation import Instance, bound, checked, relax
 from autosplit.search.knapsack.states import States, extended, share, start, traced
+from autosplit.search.rounding import ROUNDING
 
 _POLISHES = 64
 
@@ -75,15 +68,15 @@ def allocate(distortion: npt.ArrayLike, cost: npt.ArrayLike, budget: int) -> All
     >>> allocate([[9.0, 4.0, 1.0], [5.0, 3.0, 0.0]], [[2, 4, 8], [1, 2, 4]], 8).choice
     array([1, 2])
     """
-    harm, price = checked(distortion, cost)
+    distortions, costs = checked(distortion, cost)
     budget = operator.index(budget)
-    instance = relax(harm, price)
+    instance = relax(distortions, costs)
     need = int(instance.base.sum())
     if need > budget:
         raise InfeasibleError(f"the cheapest of all choices cost {need}, the budget is {budget}")
-    limit = (min(budget, int(price.max(axis=1).sum())) - need) // instance.unit
+    limit = (min(budget, int(costs.max(axis=1).sum())) - need) // instance.unit
     choice, lower_bound = _solve(instance, limit)
-    return next(_allocations(harm, price, choice[None], np.array([lower_bound])))
+    return next(_allocations(distortions, costs, choice[None], np.array([lower_bound])))
 
 
 def allocate_all(
@@ -107,27 +100,29 @@ def allocate_all(
     >>> [[found and found.distortion for found in row] for row in both]
     [[0.0, 0.0], [9.0, 4.0], [None, 9.0]]
     """
-    harm, price = checked(distortion, cost)
+    distortions, costs = checked(distortion, cost)
     wanted = np.array([operator.index(budget) for budget in budgets], dtype=np.int64)
-    instance = relax(harm, price)
+    instance = relax(distortions, costs)
     needs = np.concatenate([[0], np.cumsum(instance.base)])
     limits = (wanted[None, :] - needs[:, None]) // instance.unit  # (L + 1, K)
     choices, lower = solve_prefixes(instance, limits)
     answers = []
     for layers, fits in enumerate((limits >= 0).tolist()):
         chosen = choices[layers, :, :layers]
-        found = _allocations(harm[:layers], price[:layers], chosen, lower[layers])
+        found = _allocations(distortions[:layers], costs[:layers], chosen, lower[layers])
         answers.append([one if good else None for one, good in zip(found, fits, strict=True)])
     return answers
 
 
-def _allocations(harm: Floats, cost: Ints, choices: Indices, lower: Floats) -> Iterator[Allocation]:
+def _allocations(
+    distortions: Floats, costs: Ints, choices: Indices, lower: Floats
+) -> Iterator[Allocation]:
     """Add up K choices of L layers, shape (K, L); ``lower`` may be infinite: proven optimal."""
-    rows = np.arange(len(cost))
-    distortion = harm[rows, choices].sum(axis=1)
+    rows = np.arange(len(costs))
+    distortion = distortions[rows, choices].sum(axis=1)
     lower = np.minimum(lower, distortion)
     gap = (distortion - lower) / np.where(distortion > 0, distortion, 1.0)
-    sums = (distortion, cost[rows, choices].sum(axis=1), lower, gap)
+    sums = (distortion, costs[rows, choices].sum(axis=1), lower, gap)
     return map(Allocation, choices, *(values.tolist() for values in sums))
 
 
@@ -150,10 +145,10 @@ def _solve(instance: Instance, limit: int) -> tuple[Indices, float]:
     second = excess.min(axis=1)
     excess[rows, broken] = 0.0
     order = np.argsort(second, kind="stable")
-    broken_cost, broken_harm = instance.cost[rows, broken], instance.distortion[rows, broken]
+    broken_cost, broken_distortion = instance.cost[rows, broken], instance.distortion[rows, broken]
     # What the layers not yet enumerated add, when they keep the choice of the relaxation.
     rest_cost = np.append(np.cumsum(broken_cost[order][::-1])[::-1], 0)
-    rest_harm = np.append(np.cumsum(broken_harm[order][::-1])[::-1], 0.0)
+    rest_distortion = np.append(np.cumsum(broken_distortion[order][::-1])[::-1], 0.0)
 
     states, found, dropped, floor = start(0, 0.0), None, np.inf, 0.0
     history: list[States] = []
@@ -166,14 +161,14 @@ def _solve(instance: Instance, limit: int) -> tuple[Indices, float]:
         options = np.flatnonzero(excess[row] < gap)
         states = extended(states, instance, row, options, ceiling, share(history))
         if states.dropped is not None:
-            spent, harm = states.dropped
-            dropped = min(dropped, float((harm + price * spent).min()) - floor)
+            spent, distortion = states.dropped
+            dropped = min(dropped, float((distortion + price * spent).min()) - floor)
         history.append(states)
         if not states.spent.size:
             break
         last = int(np.searchsorted(states.spent, limit - rest_cost[done], side="right")) - 1
-        if last >= 0 and states.harm[last] + rest_harm[done] < upper:
-            upper, found = float(states.harm[last] + rest_harm[done]), (done, last)
+        if last >= 0 and states.distortion[last] + rest_distortion[done] < upper:
+            upper, found = float(states.distortion[last] + rest_distortion[done]), (done, last)
     if found:
         best = broken.copy()
         best[order[: found[0]]] = traced(history[: found[0]], np.array([found[1]]))[0]

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autosplit.search.knapsack.relaxation import ROUNDING, Floats, Indices, Instance, Ints, bound
+from autosplit.search.arrays import Floats, Indices, Ints
+from autosplit.search.knapsack.relaxation import Instance, bound
 from autosplit.search.knapsack.states import MOST_STATES, States, extended, start
+from autosplit.search.rounding import ROUNDING
 
 _FIRST_STATES = 400
 """Partial solutions that the first pass follows."""
@@ -86,8 +88,10 @@ def _queries(instance: Instance, limits: Ints) -> tuple[_Queries, Floats]:
         lower[layers], upper[layers], price[layers] = relaxed.lower, relaxed.upper, relaxed.price
     prices, which = np.unique(price, return_inverse=True)
     floor = np.zeros((len(limits), len(prices)))
-    for layer, (harm, cost) in enumerate(zip(instance.distortion, instance.cost, strict=True)):
-        floor[layer + 1] = floor[layer] + (harm[:, None] + cost[:, None] * prices).min(axis=0)
+    for layer, (distortion, cost) in enumerate(
+        zip(instance.distortion, instance.cost, strict=True)
+    ):
+        floor[layer + 1] = floor[layer] + (distortion[:, None] + cost[:, None] * prices).min(axis=0)
     return _Queries(limits, lower, prices, which.reshape(price.shape), floor), upper
 
 
@@ -120,7 +124,7 @@ def _sweep(instance: Instance, queries: _Queries, upper: Floats, most: int) -> _
         states = extended(states, instance, layers - 1, options, ceiling, most)
         answers.history.append(states)
         answers.pointer[layers] = np.maximum(np.searchsorted(states.spent, limits, "right") - 1, 0)
-        answers.upper[layers] = states.harm[answers.pointer[layers]]
+        answers.upper[layers] = states.distortion[answers.pointer[layers]]
     return answers
 
 
@@ -134,8 +138,8 @@ def _missing(queries: _Queries, sweep: _Sweep) -> Floats:
     excess = np.full(len(queries.prices), np.inf)
     for layers, states in enumerate(sweep.history, start=1):
         if states.dropped is not None:
-            spent, harm = states.dropped
-            at_price = [float((harm + price * spent).min()) for price in queries.prices]
+            spent, distortion = states.dropped
+            at_price = [float((distortion + price * spent).min()) for price in queries.prices]
             excess = np.minimum(excess, np.array(at_price) - queries.floor[layers])
         least[layers] = np.maximum(excess, 0.0)[queries.which[layers]]
     return least

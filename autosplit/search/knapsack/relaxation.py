@@ -14,12 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Indices = npt.NDArray[np.intp]
+from autosplit.search.arrays import Booleans, Floats, Indices, Ints
 
-ROUNDING = 1e-12
-"""Sums are trusted up to this part of the numbers they add up."""
 _LARGEST_COST = 2**52
 
 
@@ -77,24 +73,24 @@ def checked(distortion: npt.ArrayLike, cost: npt.ArrayLike) -> tuple[Floats, Int
         ValueError: Shapes differ or are not (L, B), there is nothing to choose from, a value is
             negative or not finite, or a cost is not a whole number or beyond 2**52 in total.
     """
-    harm = np.asarray(distortion, dtype=np.float64)
+    values = np.asarray(distortion, dtype=np.float64)
     raw = np.asarray(cost)
-    if harm.ndim != 2 or harm.shape != raw.shape:
+    if values.ndim != 2 or values.shape != raw.shape:
         raise ValueError(
-            f"distortion and cost: must both have shape (L, B), got {harm.shape} and {raw.shape}"
+            f"distortion and cost: must both have shape (L, B), got {values.shape} and {raw.shape}"
         )
-    if harm.size == 0:
-        raise ValueError(f"distortion and cost: must not be empty, got shape {harm.shape}")
-    for name, values in (("distortion", harm), ("cost", raw)):
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name}: must be finite, got {values[~np.isfinite(values)][0]}")
-        if (values < 0).any():
-            raise ValueError(f"{name}: must not be negative, got {values.min()}")
+    if values.size == 0:
+        raise ValueError(f"distortion and cost: must not be empty, got shape {values.shape}")
+    for name, numbers in (("distortion", values), ("cost", raw)):
+        if not np.isfinite(numbers).all():
+            raise ValueError(f"{name}: must be finite, got {numbers[~np.isfinite(numbers)][0]}")
+        if (numbers < 0).any():
+            raise ValueError(f"{name}: must not be negative, got {numbers.min()}")
     if (raw != np.floor(raw)).any():
         raise ValueError(f"cost: must be whole numbers, got {raw[raw != np.floor(raw)][0]}")
     if float(raw.max(axis=1).sum(dtype=np.float64)) > _LARGEST_COST:
         raise ValueError(f"cost: must add up to at most 2**52, got {raw.max(axis=1).sum()}")
-    return harm, raw.astype(np.int64)
+    return values, raw.astype(np.int64)
 
 
 def relax(distortion: Floats, cost: Ints) -> Instance:
@@ -153,13 +149,13 @@ def bound(instance: Instance, limits: Ints, layers: int | None = None) -> Bounds
     return Bounds(steps, price[steps], lower, upper[steps])
 
 
-def _dominated(distortion: Floats, cost: Ints) -> npt.NDArray[np.bool_]:
+def _dominated(distortion: Floats, cost: Ints) -> Booleans:
     """Whether another choice of the same layer is no worse in both; of equals the first stays."""
     dominated = np.zeros(cost.shape, dtype=np.bool_)
     index = np.arange(cost.shape[1])
     for b in index:
-        harm, price = distortion[:, b : b + 1], cost[:, b : b + 1]
-        no_worse = (harm <= distortion) & (price <= cost)
-        better = (harm < distortion) | (price < cost) | (b < index)
+        rival, paid = distortion[:, b : b + 1], cost[:, b : b + 1]
+        no_worse = (rival <= distortion) & (paid <= cost)
+        better = (rival < distortion) | (paid < cost) | (b < index)
         dominated |= no_worse & better
     return dominated

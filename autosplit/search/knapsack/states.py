@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autosplit.search.knapsack.relaxation import Floats, Indices, Instance, Ints
+from autosplit.search.arrays import Booleans, Floats, Indices, Ints
+from autosplit.search.knapsack.relaxation import Instance
 
 MOST_STATES = 2**18
 """Partial solutions followed at a time; more take minutes."""
@@ -25,22 +26,24 @@ class States:
 
     Attributes:
         spent: Cost so far beyond the cheapest choices, shape (N,).
-        harm: Distortion so far, shape (N,).
+        distortion: Distortion so far, shape (N,).
         parent: Index of the state before the last layer, shape (N,).
         option: Choice of the last layer, shape (N,).
         dropped: Cost and distortion of what was left out only to bound the work.
     """
 
     spent: Ints
-    harm: Floats
+    distortion: Floats
     parent: npt.NDArray[np.int32]
     option: npt.NDArray[np.int16]
     dropped: tuple[Ints, Floats] | None = None
 
 
-def start(spent: int, harm: float) -> States:
+def start(spent: int, distortion: float) -> States:
     """The one partial solution before any layer."""
-    return States(np.array([spent]), np.array([harm]), np.zeros(1, np.int32), np.zeros(1, np.int16))
+    return States(
+        np.array([spent]), np.array([distortion]), np.zeros(1, np.int32), np.zeros(1, np.int16)
+    )
 
 
 def share(history: Sequence[States]) -> int:
@@ -68,26 +71,26 @@ def extended(
         share: Most partial solutions to keep, those that are furthest below the ceiling.
     """
     spent = (instance.cost[layer, options, None] + states.spent).ravel()
-    harm = (instance.distortion[layer, options, None] + states.harm).ravel()
-    room = np.interp(spent, *ceiling) - harm
+    distortion = (instance.distortion[layer, options, None] + states.distortion).ravel()
+    room = np.interp(spent, *ceiling) - distortion
     room[spent == 0] = np.inf
     kept = np.flatnonzero((room >= 0) & (spent <= ceiling[0][-1]))
     kept = kept[np.argsort(spent[kept], kind="stable")]
     falling = np.ones(len(kept), dtype=np.bool_)
-    falling[1:] = harm[kept[1:]] < np.minimum.accumulate(harm[kept])[:-1]
+    falling[1:] = distortion[kept[1:]] < np.minimum.accumulate(distortion[kept])[:-1]
     kept = kept[falling]
     dropped = None
     if len(kept) > share:
         chosen = _promising(spent[kept], room[kept], share)
-        dropped = spent[kept[~chosen]], harm[kept[~chosen]]
+        dropped = spent[kept[~chosen]], distortion[kept[~chosen]]
         kept = kept[chosen]
     parent, option = kept % len(states.spent), options[kept // len(states.spent)]
     return States(
-        spent[kept], harm[kept], parent.astype(np.int32), option.astype(np.int16), dropped
+        spent[kept], distortion[kept], parent.astype(np.int32), option.astype(np.int16), dropped
     )
 
 
-def _promising(spent: Ints, room: Floats, share: int) -> npt.NDArray[np.bool_]:
+def _promising(spent: Ints, room: Floats, share: int) -> Booleans:
     """Mark ``share`` states at most: half by room, half as the best of equal slices of cost."""
     chosen = np.zeros(len(spent), dtype=np.bool_)
     chosen[np.argsort(-room, kind="stable")[: share // 2]] = True

@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from autosplit.search.knapsack.relaxation import Floats
+from autosplit.search.arrays import Booleans, Floats
 from autosplit.search.questions.milp import Model, place_of
 from autosplit.search.widths.pool import Pool, PoolCosts
 
@@ -40,7 +39,7 @@ class Limits:
         return (self.weight_bits, self.activation_bits, self.bops) != (None, None, None)
 
 
-def used(costs: PoolCosts, pool: Pool, limits: Limits) -> npt.NDArray[np.bool_]:
+def used(costs: PoolCosts, pool: Pool, limits: Limits) -> Booleans:
     """Whether each candidate keeps the limits."""
     bits = np.array(costs.problem.usable)
     layers = costs.problem.graph.layers

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from autosplit.search.knapsack.relaxation import Floats, Ints
+from autosplit.search.arrays import Floats, Ints
 from autosplit.search.widths.pool import Picked, PoolCosts
 
 NODES = 500
@@ -65,7 +65,7 @@ class Model:
         length: Layers on the edge.
         rows: What holds for every choice.
         seconds: Coefficients of the seconds on the edge and of those that bytes sent take.
-        harm: Coefficients of the distortion.
+        distortion: Coefficients of the distortion.
         memory: Coefficients of the bytes of memory.
         count: Number of variables; the choices come first.
         choices: How many of them are choices.
@@ -76,7 +76,7 @@ class Model:
     length: int
     rows: Rows
     seconds: dict[int, float]
-    harm: dict[int, float]
+    distortion: dict[int, float]
     memory: dict[int, float]
     count: int
     choices: int
@@ -105,15 +105,15 @@ def build(costs: PoolCosts, length: int, byte_s: float) -> Model:
     size = len(costs.problem.usable)
     weights, outputs, choices = place_of(costs, length)
     rows, each = Rows(), np.arange(size)
-    harm: dict[int, float] = {}
+    distortion: dict[int, float] = {}
     held: dict[int, float] = {}
     for row, rank in enumerate(costs.parameters.rank.tolist()):
         if rank < length:
-            harm |= _terms(weights[rank] + each, costs.parameters.harm[row])
+            distortion |= _terms(weights[rank] + each, costs.parameters.distortion[row])
             held |= _terms(weights[rank] + each, costs.parameters.size[row])
     seconds = {choices + rank: 1.0 for rank in range(length)}
     for rank in range(length):
-        harm |= _terms(outputs[rank] + each, costs.memory.harm[rank])
+        distortion |= _terms(outputs[rank] + each, costs.memory.distortion[rank])
         if costs.memory.read[rank] >= length:
             seconds |= _terms(outputs[rank] + each, byte_s * costs.memory.size[rank])
     peak = choices + length
@@ -128,7 +128,7 @@ def build(costs: PoolCosts, length: int, byte_s: float) -> Model:
     if limit is not None:
         rows.add({**held, peak: 1.0}, limit)
     memory, extra = {**held, peak: 1.0}, peak + 1
-    return Model(costs, length, rows, seconds, harm, memory, extra + length, choices, extra)
+    return Model(costs, length, rows, seconds, distortion, memory, extra + length, choices, extra)
 
 
 def _layer(
@@ -255,9 +255,11 @@ def _terms(places: Ints, values: Floats | Ints) -> dict[int, float]:
 def too_much(model: Model, most: float) -> Ints:
     """Choices that alone bring more distortion than allowed, everything else at its best."""
     size = len(model.costs.problem.usable)
-    harm = np.array([model.harm[place] for place in range(model.choices)]).reshape(-1, size)
-    extra = harm - harm.min(axis=1, keepdims=True)
-    room = most - harm.min(axis=1).sum()
+    distortion = np.array([model.distortion[place] for place in range(model.choices)]).reshape(
+        -1, size
+    )
+    extra = distortion - distortion.min(axis=1, keepdims=True)
+    room = most - distortion.min(axis=1).sum()
     banned: Ints = np.flatnonzero(extra.ravel() > max(room, 0.0) * (1 + 1e-9))
     return banned
 
@@ -270,19 +272,21 @@ def cover(model: Model, picked: Picked, most: float) -> tuple[dict[int, float], 
     """
     size = len(model.costs.problem.usable)
     weights, outputs, _ = place_of(model.costs, model.length)
-    harm = np.array([model.harm[place] for place in range(model.choices)]).reshape(-1, size)
-    chosen = np.zeros(len(harm), dtype=np.intp)
+    distortion = np.array([model.distortion[place] for place in range(model.choices)]).reshape(
+        -1, size
+    )
+    chosen = np.zeros(len(distortion), dtype=np.intp)
     for places, values in ((weights, picked.weights[0]), (outputs, picked.outputs[0])):
         for rank, place in places.items():
             chosen[place // size] = values[rank]
-    rows = np.arange(len(harm))
-    least = harm.min(axis=1)
-    extra = harm[rows, chosen] - least
+    rows = np.arange(len(distortion))
+    least = distortion.min(axis=1)
+    extra = distortion[rows, chosen] - least
     order = np.argsort(-extra, kind="stable")
     over = np.flatnonzero(least.sum() + np.cumsum(extra[order]) > most * (1 + 1e-12))
     if len(over):
         guilty = order[: over[0] + 1]
-        worse = harm[guilty] >= harm[guilty, chosen[guilty]][:, None]
+        worse = distortion[guilty] >= distortion[guilty, chosen[guilty]][:, None]
         row, b = np.nonzero(worse)
         terms = dict.fromkeys((guilty[row] * size + b).tolist(), 1.0)
         return terms, len(guilty) - 1.0

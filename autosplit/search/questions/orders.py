@@ -9,9 +9,9 @@ import numpy as np
 
 from autosplit.graph.graph import Cut
 from autosplit.hardware.link import Link
+from autosplit.search.arrays import Floats
 from autosplit.search.cuts.ideals import orders, reordered
 from autosplit.search.front.front import Proofs, candidates
-from autosplit.search.knapsack.relaxation import Floats
 from autosplit.search.problem import Problem
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.pool import Pool, PoolCosts
@@ -46,8 +46,10 @@ class Side:
         """Bound distortion and latency of a prefix: every tensor at its own best width for each."""
         costs = self.costs
         rows = costs.parameters.rank < length
-        harm = costs.given + float(costs.memory.harm[:length].min(axis=1, initial=np.inf).sum())
-        harm += float(costs.parameters.harm[rows].min(axis=1, initial=np.inf).sum())
+        distortion = costs.given + float(
+            costs.memory.distortion[:length].min(axis=1, initial=np.inf).sum()
+        )
+        distortion += float(costs.parameters.distortion[rows].min(axis=1, initial=np.inf).sum())
         sent = costs.memory.read[:length] >= length
         least_bytes = costs.memory.size[:length, 0][sent].sum()
         seconds = float(self.away_s[length] + self.byte_s * least_bytes)
@@ -55,7 +57,7 @@ class Side:
         for layer in costs.seconds.layers[:length]:
             computes = float(layer.compute_s[layer.least_operand :].min())
             seconds += costs.problem.edge.dispatch_s + max(computes, layer.fixed_bits / rate)
-        return harm, seconds
+        return distortion, seconds
 
 
 def list_sides(problem: Problem, link: Link, cuts: Sequence[Cut] | None) -> list[Side]:

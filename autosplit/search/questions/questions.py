@@ -22,17 +22,18 @@ from autosplit.errors import DataError, InfeasibleError, PlanError, did_you_mean
 from autosplit.graph.graph import Cut
 from autosplit.hardware.link import Link
 from autosplit.plan.plan import Plan
+from autosplit.search.arrays import Floats
 from autosplit.search.cost import price
 from autosplit.search.cuts.ideals import orders, reordered
 from autosplit.search.front.front import (
     METHOD,
     integer_front,
 )
-from autosplit.search.knapsack.relaxation import ROUNDING, Floats
 from autosplit.search.problem import Problem
 from autosplit.search.questions import milp
 from autosplit.search.questions.limits import Limits, limited_rows, used
 from autosplit.search.questions.orders import Side, list_sides
+from autosplit.search.rounding import ROUNDING
 from autosplit.search.widths.pool import Pool
 
 _SOLVES = 12
@@ -146,9 +147,9 @@ class _Question:
                 best, value = (side, side.pool, m), found
             for length in side.lengths:
                 if length > side.proofs.solved or (length and self.limits.any):
-                    harm, seconds = side.relaxed(length)
-                    if harm <= self.max_distortion and seconds <= self.max_latency_s:
-                        todo.append((harm if by_distortion else seconds, length, side))
+                    distortion, seconds = side.relaxed(length)
+                    if distortion <= self.max_distortion and seconds <= self.max_latency_s:
+                        todo.append((distortion if by_distortion else seconds, length, side))
         for bound, length, side in sorted(todo, key=lambda one: one[:2]):
             if not bound < value * (1 - _NEAR):
                 continue
@@ -172,16 +173,16 @@ class _Question:
         """What is to be small, infinite where a limit is passed."""
         latency_s = side.latency_s(pool)
         fits = np.isin(pool.lengths, side.lengths)
-        fits &= pool.harm <= self.max_distortion * (1 + ROUNDING)
+        fits &= pool.distortion <= self.max_distortion * (1 + ROUNDING)
         fits &= latency_s <= self.max_latency_s * (1 + ROUNDING)
         fits &= used(side.costs, pool, self.limits)
-        value: Floats = np.where(fits, pool.harm if by_distortion else latency_s, np.inf)
+        value: Floats = np.where(fits, pool.distortion if by_distortion else latency_s, np.inf)
         return value
 
     def _best_of(self, side: Side, *, by_distortion: bool) -> tuple[int, float]:
         """Best candidate; of equals that with less of the other, then the first."""
         value = self._value(side, side.pool, by_distortion=by_distortion)
-        other = side.latency_s(side.pool) if by_distortion else side.pool.harm
+        other = side.latency_s(side.pool) if by_distortion else side.pool.distortion
         m = int(np.lexsort((other, value))[0])
         return m, float(value[m])
 
@@ -193,9 +194,11 @@ class _Question:
         model = milp.build(costs, length, side.byte_s)
         away = float(side.away_s[length]) + length * costs.problem.edge.dispatch_s
         rows = limited_rows(model, self.limits)
-        offset, objective = (costs.given, model.harm) if by_distortion else (away, model.seconds)
+        offset, objective = (
+            (costs.given, model.distortion) if by_distortion else (away, model.seconds)
+        )
         if math.isfinite(self.max_distortion):
-            rows.append((model.harm, self.max_distortion - costs.given))
+            rows.append((model.distortion, self.max_distortion - costs.given))
         if math.isfinite(self.max_latency_s):
             rows.append((model.seconds, self.max_latency_s - away))
         cap = self.max_distortion if not by_distortion else min(known, self.max_distortion)
@@ -208,7 +211,7 @@ class _Question:
             found = milp.solve(model, objective, rows, known - offset, banned)
             lower = max(lower, found.lower + offset) if proving else lower
             pool = costs.pool([found.picked])
-            if not len(pool.harm):
+            if not len(pool.distortion):
                 return None, lower
             kept = costs.fitting(found.picked) if length else found.picked
             good = len(kept.lengths) and math.isfinite(

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import packed_bytes
-from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
+from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.problem import Problem, table
 
 Crowded = Literal["tie", "relax"]
@@ -38,14 +38,14 @@ class Live:
     """When the outputs of N edge layers are live, and what they weigh; made by ``live``.
 
     Attributes:
-        harm: Distortion of each output at each width, shape (N, B).
+        distortion: Distortion of each output at each width, shape (N, B).
         size: Bytes of each output at each width, shape (N, B).
         last: Last step at which an output is live; N if it is kept to the end, shape (N,).
         read: Last step that reads it, -1 if none does, shape (N,).
         given: Bytes of the network's inputs that are live at each step, shape (N,).
     """
 
-    harm: Floats
+    distortion: Floats
     size: Ints
     last: Indices
     read: Indices
@@ -67,12 +67,14 @@ def live(problem: Problem) -> Live:
     """
     graph = problem.graph
     cut: Cut = graph.prefix(len(graph.layers))
-    harm, size = table(problem, cut.edge, "activation")
+    distortion, size = table(problem, cut.edge, "activation")
     last = {tensor: step for step, tensors in enumerate(cut.live) for tensor in tensors}
     inputs = {name: packed_bytes(graph.elements(name), problem.input_bits) for name in graph.inputs}
     given = [sum(inputs.get(name, 0) for name in tensors) for tensors in cut.live[:-1]]
     read = [max((graph.rank[r] for r in graph.readers[name]), default=-1) for name in cut.edge]
-    return Live(harm, size, np.array([last[n] for n in cut.edge]), np.array(read), np.array(given))
+    return Live(
+        distortion, size, np.array([last[n] for n in cut.edge]), np.array(read), np.array(given)
+    )
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class Sweep:
 
     def _open(self, step: int) -> None:
         """Give the step's output an axis of its own, or the one of a live tensor."""
-        width = self.live.harm.shape[1]
+        width = self.live.distortion.shape[1]
         if self._least.size * width > max(_MOST_CELLS, len(self.shares) * width) and self._axes:
             self._exact = False
             if self.crowded == "tie":
@@ -138,7 +140,7 @@ class Sweep:
                 self._opened.append((place, False))
                 shape = [1] * self._least.ndim
                 shape[place + 1] = width
-                self._least = self._least + self.live.harm[step].reshape(shape)
+                self._least = self._least + self.live.distortion[step].reshape(shape)
                 return
             lightest = min(
                 range(len(self._axes)),
@@ -148,7 +150,7 @@ class Sweep:
             self._drop(lightest)
         self._opened.append((len(self._axes), True))
         self._axes.append([step])
-        self._least = self._least[..., None] + self.live.harm[step]
+        self._least = self._least[..., None] + self.live.distortion[step]
         self._peak = np.repeat(self._peak[..., None], width, axis=-1)
 
     def _ends(self, axis: list[int]) -> int:
@@ -156,7 +158,7 @@ class Sweep:
 
     def _bytes(self, until: Indices, step: int) -> Ints:
         """Bytes of the outputs needed until this step or longer, by the widths of the axes."""
-        total = np.zeros([self.live.harm.shape[1]] * len(self._axes), dtype=np.int64)
+        total = np.zeros([self.live.distortion.shape[1]] * len(self._axes), dtype=np.int64)
         for place, axis in enumerate(self._axes):
             shape = [1] * len(self._axes)
             shape[place] = -1
@@ -207,7 +209,7 @@ class Sweep:
         Returns:
             Index of the width of each output, shape (M, steps).
         """
-        shape = (self.live.harm.shape[1],) * self._ranks[steps - 1]
+        shape = (self.live.distortion.shape[1],) * self._ranks[steps - 1]
         places = list(np.unravel_index(combination, shape)) if shape else []
         chosen = np.zeros((len(share), steps), dtype=np.intp)
         for step in range(steps - 1, -1, -1):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
+from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.widths.activations import Live, Sweep, Table, live
@@ -40,7 +40,7 @@ class Halves:
         lengths: Layers on the edge, shape (M,).
         weights: Index of the width of the weight that layer l stores, 0 where none is, (M, L).
         outputs: Index of the width of the output of layer l, 0 in the cloud, (M, L).
-        harm: Distortion, that of the network's inputs in it, shape (M,).
+        distortion: Distortion, that of the network's inputs in it, shape (M,).
         lower: Proven: nothing of that length that fits the memory and sends no more bytes has
             less distortion, shape (M,).
     """
@@ -48,7 +48,7 @@ class Halves:
     lengths: Indices
     weights: Indices
     outputs: Indices
-    harm: Floats
+    distortion: Floats
     lower: Floats
 
 
@@ -60,14 +60,14 @@ class _Best:
         share: Index of the share of memory, shape (M,).
         combination: Index of the combination of crossing widths, shape (M,).
         sent: Bytes of the outputs that cross, shape (M,).
-        harm: Distortion without that of the network's inputs, shape (M,).
-        lower: Proven bound of ``harm``, shape (M,).
+        distortion: Distortion without that of the network's inputs, shape (M,).
+        lower: Proven bound of ``distortion``, shape (M,).
     """
 
     share: Indices
     combination: Indices
     sent: Ints
-    harm: Floats
+    distortion: Floats
     lower: Floats
 
 
@@ -109,14 +109,14 @@ def _best(sweep: Sweep, weights: Weights) -> tuple[list[_Best], list[tuple[Float
     """
     found, hopes, crowded = [], [], False
     for length, one in enumerate(sweep.tables(), start=1):
-        total = weights.harm[length][:, None] + one.least
+        total = weights.distortion[length][:, None] + one.least
         share = total.argmin(axis=0)
-        harm = total[share, np.arange(total.shape[1])]
-        best = pareto(np.stack([one.sent, harm], axis=1))
+        distortion = total[share, np.arange(total.shape[1])]
+        best = pareto(np.stack([one.sent, distortion], axis=1))
         below = bounds_below(one, weights.lower[length], sweep.shares)
         bound = least_within(one.sent, below.min(axis=0), one.sent[best])
-        found.append(_Best(share[best], best, one.sent[best], harm[best], bound))
-        rival = least_within(one.sent, harm, one.sent)
+        found.append(_Best(share[best], best, one.sent[best], distortion[best], bound))
+        rival = least_within(one.sent, distortion, one.sent)
         known = np.isfinite(rival) & (rival > 0) & one.exact
         hope = np.where(known, 1 - below / np.where(known, rival, 1.0), 0.0)
         hopes.append((hope, one.peak))
@@ -178,7 +178,7 @@ def _assembled(problem: Problem, sweep: Sweep, weights: Weights, found: list[_Be
     nothing = np.zeros((1, count), dtype=np.intp)
     lengths, stored_at, outputs = [0], [nothing], [nothing]
     for length, best in enumerate(found, start=1):
-        lengths += [length] * len(best.harm)
+        lengths += [length] * len(best.distortion)
         widths = sweep.widths(length, best.share, best.combination)
         outputs.append(np.pad(widths, ((0, 0), (0, count - length))))
         chosen = [weights.widths(length, int(share)) for share in best.share]
@@ -187,6 +187,6 @@ def _assembled(problem: Problem, sweep: Sweep, weights: Weights, found: list[_Be
         np.array(lengths),
         np.concatenate(stored_at),
         np.concatenate(outputs),
-        np.concatenate([[0.0], *(best.harm for best in found)]) + given,
+        np.concatenate([[0.0], *(best.distortion for best in found)]) + given,
         np.concatenate([[0.0], *(best.lower for best in found)]) + given,
     )

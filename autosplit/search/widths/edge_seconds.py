@@ -14,7 +14,7 @@ import numpy as np
 
 from autosplit.graph.layer import Layer
 from autosplit.hardware.seconds import compute_table, traffic_bits
-from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
+from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.problem import Problem
 
 

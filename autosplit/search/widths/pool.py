@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from autosplit.hardware.seconds import layer_s, transfer_s
-from autosplit.search.knapsack.relaxation import Floats, Indices, Ints
+from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.widths.activations import Live, live
@@ -56,7 +56,7 @@ class Pool:
 
     Attributes:
         lengths, weights, outputs: As in ``Choices``.
-        harm: Distortion, that of the network's inputs in it, shape (M,).
+        distortion: Distortion, that of the network's inputs in it, shape (M,).
         edge_s: Seconds on the edge, shape (M,).
         sent: Bytes of outputs that cross, shape (M,).
     """
@@ -64,7 +64,7 @@ class Pool:
     lengths: Indices
     weights: Indices
     outputs: Indices
-    harm: Floats
+    distortion: Floats
     edge_s: Floats
     sent: Ints
 
@@ -74,7 +74,7 @@ class Pool:
             self.lengths[index],
             self.weights[index],
             self.outputs[index],
-            self.harm[index],
+            self.distortion[index],
             self.edge_s[index],
             self.sent[index],
         )
@@ -104,9 +104,9 @@ class PoolCosts:
         outputs = np.concatenate([part.outputs for part in parts])
         problem, rows = self.problem, np.arange(weights.shape[1])
         here = rows < lengths[:, None]
-        weight_harm = np.zeros((len(rows), len(problem.usable)))
-        weight_harm[self.parameters.rank] = self.parameters.harm
-        each = weight_harm[rows, weights] + self.memory.harm[rows, outputs]
+        weight_distortion = np.zeros((len(rows), len(problem.usable)))
+        weight_distortion[self.parameters.rank] = self.parameters.distortion
+        each = weight_distortion[rows, weights] + self.memory.distortion[rows, outputs]
         crosses = here & (self.memory.read >= lengths[:, None])
         return Pool(
             lengths,
@@ -193,7 +193,7 @@ class PoolCosts:
         parts = []
         for length in np.unique(pool.lengths[kept]).tolist():
             mine = np.flatnonzero(pool.lengths == length)
-            front = mine[pareto(np.stack([latency_s[mine], pool.harm[mine]], axis=1))]
+            front = mine[pareto(np.stack([latency_s[mine], pool.distortion[mine]], axis=1))]
             if length:
                 parts += [
                     self._path(pool, int(a), int(b), byte_s) for a, b in itertools.pairwise(front)
@@ -219,7 +219,7 @@ class PoolCosts:
         steps[np.arange(len(differ)), differ[:, 0], differ[:, 1]] = goal[tuple(differ.T)]
         lengths = np.full(len(differ), length, dtype=np.intp)
         one = self.pool([Picked(lengths, steps[:, 0], steps[:, 1])])
-        gain = pool.harm[fast] - one.harm
+        gain = pool.distortion[fast] - one.distortion
         cost = one.edge_s - pool.edge_s[fast] + byte_s * (one.sent - pool.sent[fast])
         # What wins distortion without seconds first, what loses both last.
         order = np.argsort(

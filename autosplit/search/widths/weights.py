@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from autosplit.graph.layer import FIXED_BITS
+from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.knapsack.allocate import Allocation, allocate_all
-from autosplit.search.knapsack.relaxation import Floats, Ints
 from autosplit.search.problem import Problem, table
-
-Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -23,13 +20,13 @@ class Stored:
     Attributes:
         rank: Ranks of those layers, ascending, shape (R,).
         rows: How many of them a prefix has, by its length, shape (L + 1,).
-        harm: Distortion of their weights at each usable width, 0 without a weight, shape (R, B).
+        distortion: Of their weights at each usable width, 0 without a weight, shape (R, B).
         size: Bytes of all their parameters at each usable width, shape (R, B).
     """
 
     rank: Indices
     rows: Indices
-    harm: Floats
+    distortion: Floats
     size: Ints
 
     @property
@@ -51,13 +48,13 @@ class Weights:
     found: list[list[Allocation | None]]
 
     @cached_property
-    def harm(self) -> Floats:
+    def distortion(self) -> Floats:
         """Distortion by length and budget, infinite where nothing fits, shape (L + 1, K)."""
         return self._by_length("distortion")
 
     @cached_property
     def lower(self) -> Floats:
-        """Proven bound of ``harm``, shape (L + 1, K)."""
+        """Proven bound of ``distortion``, shape (L + 1, K)."""
         return self._by_length("lower_bound")
 
     def widths(self, length: int, budget: int) -> Indices:
@@ -81,14 +78,14 @@ def stored(problem: Problem) -> Stored:
     layers = [n for n in graph.layers if n.name in weighted or n.fixed_elements]
     rank = np.array([graph.rank[layer.name] for layer in layers], dtype=np.intp)
     here = np.array([layer.name in weighted for layer in layers], dtype=np.bool_)
-    harm = np.zeros((len(layers), len(problem.usable)))
-    size = np.zeros(harm.shape, dtype=np.int64)
+    distortion = np.zeros((len(layers), len(problem.usable)))
+    size = np.zeros(distortion.shape, dtype=np.int64)
     names = [layer.name for layer in layers if layer.name in weighted]
-    harm[here], size[here] = table(problem, names, "weight")
+    distortion[here], size[here] = table(problem, names, "weight")
     for row, layer in enumerate(layers):
         size[row] += layer.fixed_elements * FIXED_BITS // 8
     rows = np.searchsorted(rank, np.arange(len(graph.layers) + 1))
-    return Stored(rank, rows, harm, size)
+    return Stored(rank, rows, distortion, size)
 
 
 def solve(parameters: Stored, budgets: Ints) -> Weights:
@@ -96,4 +93,6 @@ def solve(parameters: Stored, budgets: Ints) -> Weights:
     if not len(parameters.rank):
         nothing = Allocation(np.zeros(0, dtype=np.intp), 0.0, 0, 0.0, 0.0)
         return Weights(parameters, [[nothing if budget >= 0 else None for budget in budgets]])
-    return Weights(parameters, allocate_all(parameters.harm, parameters.size, budgets.tolist()))
+    return Weights(
+        parameters, allocate_all(parameters.distortion, parameters.size, budgets.tolist())
+    )

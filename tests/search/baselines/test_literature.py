@@ -85,8 +85,8 @@ def test_every_plan_of_every_method_conforms(name, seed, monkeypatch):
         assert plan.predictions.keys() == LINKS.keys()
         assert plan.cloud_bits == (8 if name == "cloud8" else CLOUD.float_bits)
         if name != "cloud8":  # its cloud half adds distortion
-            harm = 0.01 if plan.input_coding else problem.distortion_of(*widths)
-            assert plan.distortion == harm
+            distortion = 0.01 if plan.input_coding else problem.distortion_of(*widths)
+            assert plan.distortion == distortion
         if plan.input_coding is None:  # else what it sends is not what the widths say
             assert plan.crossing_bytes == crossing_bytes(cut, plan.activation_bits)
             for link in LINKS:

@@ -29,35 +29,35 @@ def halves(problem, cut):
 def test_the_choice_at_a_price_is_optimal_for_the_size_it_takes(seed):
     """Everett: nothing of at most the same size is better."""
     rng = np.random.default_rng(seed)
-    harm = np.sort(rng.random((4, 3)), axis=1)[:, ::-1]
+    distortion = np.sort(rng.random((4, 3)), axis=1)[:, ::-1]
     size = rng.integers(1, 50, (4, 1)) * np.array(WIDTHS)
     budget = int(rng.integers(size[:, 0].sum(), size[:, -1].sum() + 1))
     rows = np.arange(4)
 
-    got = priced(harm, size, budget)
+    got = priced(distortion, size, budget)
 
     used = size[rows, got].sum()
     assert used <= budget
     choices = map(list, itertools.product(range(3), repeat=4))
-    best = min(harm[rows, c].sum() for c in choices if size[rows, c].sum() <= used)
-    assert harm[rows, got].sum() == pytest.approx(best)
+    best = min(distortion[rows, c].sum() for c in choices if size[rows, c].sum() <= used)
+    assert distortion[rows, got].sum() == pytest.approx(best)
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_no_lower_price_fits(seed):
     """The price found is the lowest of a dense sweep that keeps the budget, or lower."""
     rng = np.random.default_rng(seed)
-    harm = np.sort(rng.random((4, 3)), axis=1)[:, ::-1]
+    distortion = np.sort(rng.random((4, 3)), axis=1)[:, ::-1]
     size = rng.integers(1, 9, (4, 1)) * np.array(WIDTHS)
     budget = int(rng.integers(size[:, 0].sum(), size[:, -1].sum() + 1))
     rows = np.arange(4)
 
-    got = harm[rows, priced(harm, size, budget)].sum()
+    got = distortion[rows, priced(distortion, size, budget)].sum()
 
     for price in np.linspace(0, 1, 2000):
-        choice = np.argmin(harm + price * size, axis=1)
+        choice = np.argmin(distortion + price * size, axis=1)
         if size[rows, choice].sum() <= budget:
-            assert got <= harm[rows, choice].sum() + 1e-12
+            assert got <= distortion[rows, choice].sum() + 1e-12
 
 
 @pytest.mark.parametrize(("budget", "width"), [(20, 2), (39, 2), (40, 4), (79, 4), (80, 8)])
@@ -69,9 +69,9 @@ def test_width_flips_exactly_at_the_budget(budget, width):
 
 def test_a_price_stops_short_of_a_budget_that_the_optimum_uses():
     """Both layers are alike, so at any price both are wide or none; half the budget is left."""
-    harm, size = np.array([[4.0, 1.0]] * 2), np.array([[2, 8]] * 2)
-    assert priced(harm, size, 10).tolist() == [0, 0]
-    assert priced(harm, size, 16).tolist() == [1, 1]
+    distortion, size = np.array([[4.0, 1.0]] * 2), np.array([[2, 8]] * 2)
+    assert priced(distortion, size, 10).tolist() == [0, 0]
+    assert priced(distortion, size, 16).tolist() == [1, 1]
 
 
 def test_prices_up_to_all_that_a_bit_can_save_are_tried():

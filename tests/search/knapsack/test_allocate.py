@@ -57,9 +57,9 @@ def instances(draw):
     shape = (layers, choices)
     costs = np.array(draw(st.lists(cell, min_size=size, max_size=size))).reshape(shape)
     costs *= draw(st.sampled_from([1, 8]))
-    harm = np.array(draw(st.lists(cell, min_size=size, max_size=size))).reshape(shape)
+    distortion = np.array(draw(st.lists(cell, min_size=size, max_size=size))).reshape(shape)
     budget = draw(st.integers(0, int(costs.max(axis=1).sum()) + 1))
-    return harm / draw(st.sampled_from([1.0, 7.0])), costs, budget
+    return distortion / draw(st.sampled_from([1.0, 7.0])), costs, budget
 
 
 @settings(max_examples=400, deadline=None)

@@ -51,11 +51,13 @@ def everything(problem, cut, link):
     names = [("weight", n) for n in cut.weights] + [("activation", n) for n in cut.edge]
     place = {name: i for i, name in enumerate(names)}
     grid = np.indices((len(usable),) * len(names)).reshape(len(names), len(usable) ** len(names))
-    harm = np.zeros(grid.shape[1]) + problem.distortion_of(
+    distortion = np.zeros(grid.shape[1]) + problem.distortion_of(
         {}, dict.fromkeys(graph.inputs, problem.input_bits)
     )
     for (role, name), i in place.items():
-        harm += np.array([problem.distortions[name, role, b].distortion for b in usable])[grid[i]]
+        distortion += np.array([problem.distortions[name, role, b].distortion for b in usable])[
+            grid[i]
+        ]
     latency = np.full(grid.shape[1], cloud_s(cut, problem.cloud))
     inputs = dict.fromkeys(graph.inputs, problem.input_bits)
 
@@ -104,22 +106,22 @@ def everything(problem, cut, link):
                     now += tabulated(key, lambda bits, c=count: packed_bytes(c, *bits))
             peak = np.maximum(peak, now)
         fits = held + peak <= problem.limit_bytes
-    return latency[fits], harm[fits], grid[:, fits], names
+    return latency[fits], distortion[fits], grid[:, fits], names
 
 
 def all_plans(problem, link, cuts):
     """Latency and distortion of every plan, by rising latency."""
     parts = [everything(problem, cut, link)[:2] for cut in cuts]
     latency = np.concatenate([part[0] for part in parts])
-    harm = np.concatenate([part[1] for part in parts])
-    order = np.lexsort((harm, latency))
-    return latency[order], harm[order]
+    distortion = np.concatenate([part[1] for part in parts])
+    order = np.lexsort((distortion, latency))
+    return latency[order], distortion[order]
 
 
-def steps(latency, harm):
+def steps(latency, distortion):
     """Fronts by trying all: [(latency, distortion)] with ties up to rounding merged."""
     found = []
-    for s, d in zip(latency.tolist(), harm.tolist(), strict=True):
+    for s, d in zip(latency.tolist(), distortion.tolist(), strict=True):
         if not found or d < found[-1][1] * (1 - 1e-10):
             found.append((s, d))
     return found
@@ -141,13 +143,13 @@ def check_plan(problem, answer, link):
 
 def check_questions(problem, link, cuts, asked, tolerance=1e-9):
     """All three questions against trying all plans over these cuts."""
-    latency, harm = all_plans(problem, link, cuts)
-    expected = steps(latency, harm)
+    latency, distortion = all_plans(problem, link, cuts)
+    expected = steps(latency, distortion)
     got = front(problem, link, cuts=cuts)
     for answer in got:
         s, d = check_plan(problem, answer, link)
         assert answer.gap == 0
-        faster = harm[latency < s * (1 - 1e-9)]
+        faster = distortion[latency < s * (1 - 1e-9)]
         assert d < faster.min(initial=np.inf) * (1 + 1e-9)
     for s, d in expected:
         assert any(
@@ -158,13 +160,13 @@ def check_questions(problem, link, cuts, asked, tolerance=1e-9):
     for at in asked:
         s, d = expected[at % len(expected)]
         for most in (d, d * 1.0001):
-            best = latency[harm <= most * (1 + 1e-12)].min()
+            best = latency[distortion <= most * (1 + 1e-12)].min()
             answer = least_latency(problem, link, most, cuts=cuts)
             assert answer.value == check_plan(problem, answer, link)[0]
             assert answer.value == pytest.approx(best, rel=tolerance)
             assert answer.gap == pytest.approx(0, abs=tolerance)
         for most in (s * (1 + 1e-12), s * 1.0001):
-            best = harm[latency <= most].min()
+            best = distortion[latency <= most].min()
             answer = least_distortion(problem, link, most, cuts=cuts)
             assert answer.value == check_plan(problem, answer, link)[1]
             assert answer.value == pytest.approx(best, rel=tolerance)
@@ -227,20 +229,20 @@ def test_programs_agree_where_nothing_is_enumerated(first, monkeypatch):
     for seed in range(first, first + 10):
         problem = small_problem(seed, 7)
         link, cuts = sorted(LINKS)[seed % len(LINKS)], prefix_cuts(problem)
-        latency, harm = all_plans(problem, link, cuts)
-        expected = steps(latency, harm)
+        latency, distortion = all_plans(problem, link, cuts)
+        expected = steps(latency, distortion)
         s, d = expected[seed % len(expected)]
         for most in (d, d * 1.0001):
             answer = least_latency(problem, link, most)
             check_plan(problem, answer, link)
-            best = latency[harm <= most * (1 + 1e-12)].min()
+            best = latency[distortion <= most * (1 + 1e-12)].min()
             assert answer.lower_bound * (1 - 1e-6) <= best
             assert answer.value == pytest.approx(best, rel=1e-6)
             assert answer.gap <= 1e-5
         for most in (s * (1 + 1e-12), s * 1.0001):
             answer = least_distortion(problem, link, most)
             check_plan(problem, answer, link)
-            best = harm[latency <= most].min()
+            best = distortion[latency <= most].min()
             assert answer.lower_bound * (1 - 1e-6) <= best
             assert answer.value == pytest.approx(best, rel=1e-6)
             assert answer.gap <= 1e-5
@@ -254,7 +256,7 @@ def test_bounds_hold_where_nothing_is_enumerated(first, monkeypatch):
         problem = small_problem(seed, 7)
         for plan in integer_front(problem):
             cut = problem.graph.cut(plan.edge)
-            latency, harm, grid, names = everything(problem, cut, "fast")
+            latency, distortion, grid, names = everything(problem, cut, "fast")
             sent = sum(
                 (
                     np.array([packed_bytes(problem.graph.elements(n), b) for b in problem.usable])[
@@ -263,7 +265,7 @@ def test_bounds_hold_where_nothing_is_enumerated(first, monkeypatch):
                     for i, (role, n) in enumerate(names)
                     if role == "activation" and n in cut.crossing
                 ),
-                np.zeros(len(harm), dtype=int),
+                np.zeros(len(distortion), dtype=int),
             )
             mine = sum(
                 packed_bytes(problem.graph.elements(n), plan.activation_bits[n])
@@ -272,7 +274,7 @@ def test_bounds_hold_where_nothing_is_enumerated(first, monkeypatch):
             )
             here = latency - 8 * sent / LINKS["fast"].uplink_bps
             own = plan.predictions["fast"].latency_s - 8 * mine / LINKS["fast"].uplink_bps
-            rivals = harm[(sent <= mine) & (here <= own * (1 + 1e-12))]
+            rivals = distortion[(sent <= mine) & (here <= own * (1 + 1e-12))]
             assert plan.lower_bound <= rivals.min() * (1 + 1e-9)
 
 
@@ -282,12 +284,14 @@ def test_what_cuts_off_a_choice_with_too_much_distortion_cuts_off_nothing_that_k
     count, size = len(problem.graph.layers), len(problem.usable)
     costs = PoolCosts(problem, EdgeSeconds(problem))
     model = joint_milp.build(costs, count, 0.0)
-    harm = np.array([model.harm[place] for place in range(model.choices)]).reshape(-1, size)
-    grid = np.indices((size,) * len(harm)).reshape(len(harm), -1)
-    total = harm[np.arange(len(harm))[:, None], grid].sum(axis=0)
+    distortion = np.array([model.distortion[place] for place in range(model.choices)]).reshape(
+        -1, size
+    )
+    grid = np.indices((size,) * len(distortion)).reshape(len(distortion), -1)
+    total = distortion[np.arange(len(distortion))[:, None], grid].sum(axis=0)
     most = float(np.quantile(total, 0.3))
     taken = np.zeros((model.choices, grid.shape[1]))
-    for row in range(len(harm)):
+    for row in range(len(distortion)):
         taken[row * size + grid[row], np.arange(grid.shape[1])] = 1.0
     for bad in np.flatnonzero(total > most * 1.001)[:: max(1, grid.shape[1] // 7)]:
         chosen = np.zeros((2, 1, count), dtype=np.intp)
@@ -319,8 +323,8 @@ def test_limits_in_the_user_s_terms_are_kept_and_used_up(seed):
     kind = ("weight_bits", "activation_bits", "bops")[seed % 3]
     rows = []
     for cut in prefix_cuts(problem):
-        latency, harm, grid, names = everything(problem, cut, "slow")
-        for column in range(len(harm)):
+        latency, distortion, grid, names = everything(problem, cut, "slow")
+        for column in range(len(distortion)):
             bits = [problem.usable[i] for i in grid[:, column]]
             chosen = dict(zip(names, bits, strict=True))
             weights = {n: b for (role, n), b in chosen.items() if role == "weight"}
@@ -339,7 +343,7 @@ def test_limits_in_the_user_s_terms_are_kept_and_used_up(seed):
                     tensors | dict.fromkeys(problem.graph.inputs, problem.input_bits),
                 ),
             }[kind]
-            rows.append((latency[column], harm[column], value))
+            rows.append((latency[column], distortion[column], value))
     rows = np.array(rows)
     limit = float(rng.choice(sorted(set(rows[:, 2]))))
     kept = rows[rows[:, 2] <= limit + 1e-9]
