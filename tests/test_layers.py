@@ -22,11 +22,12 @@ ORDER = {
     "stats": "jpeg stats statsfile",
     "plan": "plan checks quantizers codes planfile distiller",
     "search": (
-        "cuts.mincut knapsack.relaxation knapsack.states knapsack.prefixes "
-        "knapsack.allocate pareto problem cost baselines.literature baselines.original "
-        "cuts.ideals pins thin widths.activations widths.edge_seconds widths.weights "
-        "widths.division front.lagrangian widths.pool front.enumerate front.front autosplit "
-        "methods questions.milp questions.limits questions.orders questions.questions limits"
+        "arrays rounding pareto problem cost knapsack.relaxation knapsack.states "
+        "knapsack.prefixes knapsack.allocate cuts.mincut cuts.ideals widths.activations "
+        "widths.weights widths.edge_seconds widths.division widths.pool front.lagrangian "
+        "front.enumerate front.front questions.milp questions.limits questions.orders "
+        "questions.questions baselines.literature baselines.original autosplit pins "
+        "methods limits thin"
     ),
     "capture": (
         "operators constants batchnorm im2col layout export precision program equalize replay "
