@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from autosplit.plan.plan import Plan
 from autosplit.search.baselines import literature
-from autosplit.search.front.front import METHOD, integer_front
+from autosplit.search.front.front import OURS, integer_front
 from autosplit.search.problem import Problem
 
 
@@ -30,10 +30,8 @@ def autosplit(problem: Problem) -> list[Plan]:
 
 def _uncommon(problem: Problem) -> Iterator[Plan]:
     """Plans that no search over widths has: they have nothing to choose but the cut."""
-    yield from (replace(plan, method=METHOD) for plan in literature.float_prefixes(problem))
+    yield from (replace(plan, method=OURS) for plan in literature.float_prefixes(problem))
     for plan in literature.dads(problem):
         if plan.edge:
-            yield replace(plan, method=METHOD, name=plan.name.replace("dads", "float-mincut"))
-    yield from (
-        replace(plan, method=METHOD, name="jpeg") for plan in literature.cloud_jpeg(problem)
-    )
+            yield replace(plan, method=OURS, name=plan.name.replace("dads", "float-mincut"))
+    yield from (replace(plan, method=OURS, name="jpeg") for plan in literature.cloud_jpeg(problem))

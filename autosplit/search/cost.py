@@ -13,7 +13,7 @@ from autosplit.search.problem import Problem
 from autosplit.search.rounding import ROUNDING
 
 
-def price(
+def make_plan(
     problem: Problem,
     cut: Cut,
     weight_bits: Mapping[str, int],

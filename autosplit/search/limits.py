@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from autosplit.errors import InfeasibleError
 from autosplit.graph.graph import Cut
 from autosplit.plan.plan import Plan
-from autosplit.search.front.front import METHOD
+from autosplit.search.front.front import OURS
 from autosplit.search.problem import Problem
-from autosplit.search.questions.limits import Limits
-from autosplit.search.questions.questions import Answer, least_distortion, least_latency
+from autosplit.search.questions.limits import WidthLimits
+from autosplit.search.questions.questions import ProvenPlan, least_distortion, least_latency
 
-ANSWER = "limit-"
+LIMIT_PREFIX = "limit-"
 """What the names of plans that answer the question for a link begin with."""
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Targets:
+class PlanLimits:
     """What plans must keep beside the memory limit.
 
     Attributes:
@@ -30,7 +30,7 @@ class Targets:
         cuts: Cuts that the answers may take; None: prefixes of the layers' order.
     """
 
-    limits: Limits
+    limits: WidthLimits
     max_latency_s: float = math.inf
     max_distortion: float = math.inf
     cuts: Sequence[Cut] | None = None
@@ -45,7 +45,7 @@ class Targets:
         )
 
 
-def limited(problem: Problem, plans: Sequence[Plan], targets: Targets) -> list[Plan]:
+def limited(problem: Problem, plans: Sequence[Plan], targets: PlanLimits) -> list[Plan]:
     """Keep the plans within some limits, and add our best one within them for each link.
 
     That one is the fastest if the distortion is limited, else the one of least distortion.
@@ -59,7 +59,7 @@ def limited(problem: Problem, plans: Sequence[Plan], targets: Targets) -> list[P
         First ours for each link, named ``limit`` and the link, then those kept.
 
     Raises:
-        InfeasibleError: No plan keeps the limits over any link; says the least possible.
+        InfeasibleError: No plan keeps_limits the limits over any link; says the least possible.
     """
     if not targets.any:
         return list(plans)
@@ -70,18 +70,18 @@ def limited(problem: Problem, plans: Sequence[Plan], targets: Targets) -> list[P
         except InfeasibleError as error:
             refused.append(error)
             continue
-        assert keeps(problem, answer.plan, targets), answer
-        found.append(replace(answer.plan, name=f"{ANSWER}{link}", method=METHOD))
+        assert keeps_limits(problem, answer.plan, targets), answer
+        found.append(replace(answer.plan, name=f"{LIMIT_PREFIX}{link}", method=OURS))
     if not found:
         raise refused[0]
-    return [*found, *(plan for plan in plans if keeps(problem, plan, targets))]
+    return [*found, *(plan for plan in plans if keeps_limits(problem, plan, targets))]
 
 
-def _best(problem: Problem, link: str, targets: Targets) -> Answer:
+def _best(problem: Problem, link: str, targets: PlanLimits) -> ProvenPlan:
     """The fastest plan if the distortion is limited, else the one of least distortion.
 
     Raises:
-        InfeasibleError: No plan keeps the limits; says the least possible.
+        InfeasibleError: No plan keeps_limits the limits; says the least possible.
     """
     most, most_s = targets.max_distortion, targets.max_latency_s
     if not math.isfinite(most):
@@ -95,7 +95,7 @@ def _best(problem: Problem, link: str, targets: Targets) -> Answer:
     return answer
 
 
-def keeps(problem: Problem, plan: Plan, targets: Targets) -> bool:
+def keeps_limits(problem: Problem, plan: Plan, targets: PlanLimits) -> bool:
     """Whether a plan keeps the limits, by what its widths cost and not by any model of it."""
     cut, limits = problem.graph.cut(plan.edge), targets.limits
     layers = problem.graph.by_name
@@ -114,7 +114,7 @@ def keeps(problem: Problem, plan: Plan, targets: Targets) -> bool:
 def bit_operations(
     cut: Cut, weight_bits: Mapping[str, int], activation_bits: Mapping[str, int]
 ) -> int:
-    """Bit operations of an edge half, as in ``joint_limits.Limits``.
+    """Bit operations of an edge half, as in ``WidthLimits``.
 
     Args:
         cut: The cut.

@@ -10,8 +10,8 @@ from autosplit.plan.plan import Plan
 from autosplit.search.autosplit import autosplit
 from autosplit.search.baselines import literature
 from autosplit.search.baselines.original import autosplit2021
-from autosplit.search.cost import price
-from autosplit.search.pins import keeps
+from autosplit.search.cost import make_plan
+from autosplit.search.pins import keeps_pins
 from autosplit.search.problem import Problem
 
 Method = Callable[[Problem], list[Plan]]
@@ -54,14 +54,14 @@ def search_pinned(problem: Problem, pinned: Problem, methods: Sequence[str]) -> 
         methods: Names of methods.
 
     Raises:
-        InfeasibleError: Nothing of ours that keeps the pins fits the memory.
+        InfeasibleError: Nothing of ours that keeps_pins the pins fits the memory.
     """
     plans = []
     for name in methods:
         if name != OURS:
             plans += search(problem, (name,))
             continue
-        kept = [plan for plan in search(pinned, (name,)) if keeps(plan, problem, pinned)]
+        kept = [plan for plan in search(pinned, (name,)) if keeps_pins(plan, problem, pinned)]
         if not any(plan.edge for plan in kept):
             raise InfeasibleError(
                 f"memory: no edge half with the pinned widths fits {problem.limit_bytes} bytes; "
@@ -79,8 +79,8 @@ def _uniform(bits: int) -> Method:
             return []
         cut = problem.graph.prefix(len(problem.graph.layers))
         widths = problem.uniform(cut, bits)
-        name = f"uniform{bits}"
-        return [price(problem, cut, *widths, name=name, method=name, lower_bound=_least(problem))]
+        name, bound = f"uniform{bits}", _least(problem)
+        return [make_plan(problem, cut, *widths, name=name, method=name, lower_bound=bound)]
 
     return uniform
 
@@ -90,7 +90,7 @@ def _cloud16(problem: Problem) -> list[Plan]:
     cut = problem.graph.prefix(0)
     widths = problem.uniform(cut, problem.input_bits)
     bound = problem.distortion_of(*widths)
-    return [price(problem, cut, *widths, name="cloud16", method="cloud16", lower_bound=bound)]
+    return [make_plan(problem, cut, *widths, name="cloud16", method="cloud16", lower_bound=bound)]
 
 
 def _least(problem: Problem) -> float:

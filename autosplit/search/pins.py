@@ -112,7 +112,7 @@ def pin(problem: Problem, overrides: Sequence[Override]) -> Problem:
     return replace(problem, distortions=distortions) if pins else problem
 
 
-def keeps(plan: Plan, problem: Problem, pinned: Problem) -> bool:
+def keeps_pins(plan: Plan, problem: Problem, pinned: Problem) -> bool:
     """Whether a plan of a pinned problem takes no width that a pin rules out, and no floats."""
     roles: tuple[tuple[Role, Mapping[str, int]], ...]
     roles = (("weight", plan.weight_bits), ("activation", plan.activation_bits))

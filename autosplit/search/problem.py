@@ -138,7 +138,7 @@ class Problem:
                 )
 
 
-def table(problem: Problem, names: Sequence[str], role: Role) -> tuple[Floats, Ints]:
+def distortion_and_bytes(problem: Problem, names: Sequence[str], role: Role) -> tuple[Floats, Ints]:
     """Distortion and packed bytes of some tensors at each usable width.
 
     Args:

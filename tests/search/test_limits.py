@@ -12,10 +12,10 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm, Layer
 from autosplit.hardware.seconds import predict
 from autosplit.search.cuts.ideals import latency_floor, useful
-from autosplit.search.limits import Targets, bit_operations, limited
+from autosplit.search.limits import PlanLimits, bit_operations, limited
 from autosplit.search.methods import search
 from autosplit.search.questions import milp as joint_milp
-from autosplit.search.questions.limits import Limits
+from autosplit.search.questions.limits import WidthLimits
 
 METHODS = ["autosplit", "uniform2", "uniform4", "uniform8", "cloud16"]
 
@@ -52,7 +52,7 @@ def every(problem, link):
 @pytest.mark.parametrize("most", [0.2, 0.02])
 def test_ours_is_the_fastest_of_all_within_the_limits(problem, plans, limits, most):
     ((key, value),) = limits.items()
-    kept = limited(problem, plans, Targets(Limits(**limits), max_distortion=most))
+    kept = limited(problem, plans, PlanLimits(WidthLimits(**limits), max_distortion=most))
 
     for link in LINKS:
         best = min(
@@ -67,7 +67,7 @@ def test_ours_is_the_fastest_of_all_within_the_limits(problem, plans, limits, mo
 
 def test_the_least_distortion_within_a_latency(problem, plans):
     most = 1.2
-    kept = limited(problem, plans, Targets(Limits(), max_latency_s=most))
+    kept = limited(problem, plans, PlanLimits(WidthLimits(), max_latency_s=most))
 
     for link in LINKS:
         fitting = [row["distortion"] for row in every(problem, link) if row["latency"] <= most]
@@ -80,20 +80,20 @@ def test_the_least_distortion_within_a_latency(problem, plans):
 
 
 def test_plans_beyond_a_limit_are_dropped(problem, plans):
-    kept = {plan.name for plan in limited(problem, plans, Targets(Limits(weight_bits=4.0)))}
+    kept = {plan.name for plan in limited(problem, plans, PlanLimits(WidthLimits(weight_bits=4.0)))}
     assert {"uniform2", "uniform4", "cloud16"} <= kept
     assert "uniform8" not in kept
 
 
 def test_no_limits_change_nothing(problem, plans):
-    assert limited(problem, plans, Targets(Limits())) == plans
+    assert limited(problem, plans, PlanLimits(WidthLimits())) == plans
 
 
 def test_what_nobody_can_meet_says_the_least_possible(problem, plans):
     with pytest.raises(InfeasibleError, match=r"latency over .* least possible is \d.* limit is"):
-        limited(problem, plans, Targets(Limits(), max_latency_s=1e-6))
+        limited(problem, plans, PlanLimits(WidthLimits(), max_latency_s=1e-6))
     with pytest.raises(InfeasibleError, match=r"least possible with .* 0\.5 is \d"):
-        limited(problem, plans, Targets(Limits(), max_latency_s=1e-6, max_distortion=0.5))
+        limited(problem, plans, PlanLimits(WidthLimits(), max_latency_s=1e-6, max_distortion=0.5))
 
 
 def test_bit_operations_count_the_widest_input_twice_where_there_is_no_weight():
@@ -124,7 +124,7 @@ def test_the_solver_s_own_talk_never_reaches_stdout(capfd):
 def test_answers_over_any_cut_are_no_worse_and_may_be_no_prefix():
     """Two branches; the second in order is worth running on the edge alone."""
     problem = branches()
-    targets = Targets(Limits(), max_distortion=1.0)
+    targets = PlanLimits(WidthLimits(), max_distortion=1.0)
     prefix = {plan.name: plan for plan in limited(problem, [], targets)}
     every = useful(problem)
     assert every.complete

@@ -234,9 +234,11 @@ def test_what_is_forgotten_still_takes_its_narrowest_bytes(monkeypatch):
     monkeypatch.setattr(activations, "_MOST_CELLS", 1)
     size = np.array([[1, 8], [1, 8]])
     ends = np.array([1, 1])
-    both = activations.Live(np.array([[4.0, 1.0], [2.0, 0.0]]), size, ends, ends, np.zeros(2, int))
+    both = activations.LiveOutputs(
+        np.array([[4.0, 1.0], [2.0, 0.0]]), size, ends, ends, np.zeros(2, int)
+    )
 
-    *_, last = activations.Sweep(both, np.array([1, 2, 9]), "relax").tables()
+    *_, last = activations.BucketElimination(both, np.array([1, 2, 9]), "relax").tables()
 
     assert last.least.min(axis=1).tolist() == [np.inf, 4.0 + 2.0, 1.0 + 0.0]
     assert not last.exact
@@ -431,7 +433,7 @@ def test_the_shares_are_refined_until_every_cut_is_proven(monkeypatch):
     found = divide(problem)
     assert found.lower == pytest.approx(found.distortion, rel=1e-9)
 
-    monkeypatch.setattr(division, "ROUNDS", 1)
+    monkeypatch.setattr(division, "MOST_ROUNDS", 1)
     rough = divide(problem)
     assert (rough.lower < rough.distortion * (1 - 1e-6)).any()
     assert all(

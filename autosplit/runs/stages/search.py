@@ -18,13 +18,13 @@ from autosplit.runs.hardware import Hardware, load_hardware
 from autosplit.runs.hashes import hash_files
 from autosplit.runs.options import SearchOptions
 from autosplit.runs.stages.frame import Job, Made, Prepared, Stage
-from autosplit.search.cuts.ideals import Cuts, latency_floor, useful
-from autosplit.search.limits import ANSWER, Targets, limited
+from autosplit.search.cuts.ideals import CutList, latency_floor, useful
+from autosplit.search.limits import LIMIT_PREFIX, PlanLimits, limited
 from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, OURS, search, search_pinned
 from autosplit.search.pareto import pareto
 from autosplit.search.pins import parse_override, pin
 from autosplit.search.problem import Problem
-from autosplit.search.questions.limits import Limits
+from autosplit.search.questions.limits import WidthLimits
 from autosplit.search.thin import thin
 from autosplit.stats.stats import Stats
 from autosplit.stats.statsfile import STATS_FILES, read_stats
@@ -67,8 +67,8 @@ def _search(job: Job[SearchOptions], hardware: Hardware) -> Made:
         found = limited(pinned, found, _targets(options, cuts))
         advance(1)
     ours, others = _by_method(found)
-    answers = [plan for plan in ours if plan.name.startswith(ANSWER)]
-    front = [plan for plan in ours if not plan.name.startswith(ANSWER)]
+    answers = [plan for plan in ours if plan.name.startswith(LIMIT_PREFIX)]
+    front = [plan for plan in ours if not plan.name.startswith(LIMIT_PREFIX)]
     plans = [*answers, *thin(front, others, options.front), *others]
     kept = len(plans) - len(others)
     of = "" if kept == len(ours) else f" of {len(ours)}"
@@ -100,18 +100,18 @@ def _write(
     return outputs
 
 
-def _targets(options: SearchOptions, cuts: Cuts | None) -> Targets:
+def _targets(options: SearchOptions, cuts: CutList | None) -> PlanLimits:
     """Limits beside memory, as the search was asked."""
-    limits = Limits(
+    limits = WidthLimits(
         options.max_weight_bits or None,
         options.max_activation_bits or None,
         options.max_bops or None,
     )
     most = options.max_latency_s or math.inf, options.max_distortion or math.inf
-    return Targets(limits, *most, None if cuts is None else cuts.cuts)
+    return PlanLimits(limits, *most, None if cuts is None else cuts.cuts)
 
 
-def _considered(problem: Problem, cuts: Cuts | None) -> str:
+def _considered(problem: Problem, cuts: CutList | None) -> str:
     """Which cuts that are no prefixes were looked at, and what is left out at most, in words."""
     if cuts is None:
         return ""

@@ -21,7 +21,7 @@ from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
 from autosplit.hardware.seconds import ANSWER_BITS, layer_s
 from autosplit.plan.plan import Plan
-from autosplit.search.cost import price
+from autosplit.search.cost import make_plan
 from autosplit.search.cuts.mincut import Charges, min_cut, min_cut_between
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
@@ -61,7 +61,7 @@ def cloud8(problem: Problem) -> list[Plan]:
     cut = graph.prefix(0)
     inputs = problem.uniform(cut, bits)
     distortion = problem.distortion_of(*problem.uniform(graph.prefix(len(graph.layers)), bits))
-    plan = price(
+    plan = make_plan(
         problem, cut, *inputs, name="cloud8", method="cloud8", lower_bound=0.0, cloud_bits=bits
     )
     return [replace(plan, distortion=distortion, lower_bound=distortion)]
@@ -81,7 +81,7 @@ def cloud_jpeg(problem: Problem) -> list[Plan]:
     if coding is None or len(cut.crossing) != 1:
         return []
     widths = problem.uniform(cut, problem.input_bits)
-    plan = price(
+    plan = make_plan(
         problem,
         cut,
         *widths,
@@ -104,9 +104,9 @@ def neurosurgeon(problem: Problem) -> list[Plan]:
     """
     graph = problem.graph
     here, there = _float_seconds(problem)
-    given = sum(packed_bytes(graph.elements(name), problem.input_bits) for name in graph.inputs)
+    sent = sum(packed_bytes(graph.elements(name), problem.input_bits) for name in graph.inputs)
     bits = problem.edge.float_bits
-    sizes = [given, *(packed_bytes(layer.output_elements, bits) for layer in graph.layers)]
+    sizes = [sent, *(packed_bytes(layer.output_elements, bits) for layer in graph.layers)]
     plans = []
     for name in sorted(problem.links):
         own = [problem.links[name].transfer_s(8 * size) for size in sizes[:-1]] + [0.0]
@@ -160,7 +160,9 @@ def random(problem: Problem) -> list[Plan]:
             bound = least(problem, cut)
             name = f"random-{number:03d}"
             plans.append(
-                price(problem, cut, weights, tensors, name=name, method="random", lower_bound=bound)
+                make_plan(
+                    problem, cut, weights, tensors, name=name, method="random", lower_bound=bound
+                )
             )
     return unbeaten(problem, plans)
 
@@ -184,7 +186,7 @@ def least(problem: Problem, cut: Cut) -> float:
     return total
 
 
-def charges(graph: Graph, link: Link) -> Charges:
+def link_charges(graph: Graph, link: Link) -> Charges:
     """What a link charges beside the tensors sent, as ``latency.transfer_s`` does."""
     if link.downlink_bps is None:
         return Charges(message_s=link.transfer_s(0))
@@ -204,7 +206,7 @@ def _per_link(problem: Problem, method: str, cutter: Cutter) -> list[Plan]:
     for name in sorted(problem.links):
         link = problem.links[name]
         up = {t: 8 * packed_bytes(graph.elements(t), bits[t]) / link.uplink_bps for t in bits}
-        cut = cutter(graph, *seconds, up, charges(graph, link))
+        cut = cutter(graph, *seconds, up, link_charges(graph, link))
         plans.append(_float_plan(problem, cut, f"{method}-{name}", method))
     return plans
 
@@ -213,7 +215,7 @@ def _float_plan(problem: Problem, cut: Cut, name: str, method: str) -> Plan:
     """Price a cut in floats, which add no distortion."""
     widths = problem.uniform(cut, problem.edge.float_bits)
     bound = problem.distortion_of(*widths)
-    return price(problem, cut, *widths, name=name, method=method, lower_bound=bound)
+    return make_plan(problem, cut, *widths, name=name, method=method, lower_bound=bound)
 
 
 def _float_seconds(problem: Problem) -> tuple[list[float], list[float]]:

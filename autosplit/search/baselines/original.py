@@ -22,10 +22,10 @@ from autosplit.graph.memory import crossing_bytes, packed_bytes, peak_bytes
 from autosplit.plan.plan import Plan
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.baselines.literature import least, unbeaten
-from autosplit.search.cost import price
-from autosplit.search.problem import Problem, table
+from autosplit.search.cost import make_plan
+from autosplit.search.problem import Problem, distortion_and_bytes
 
-METHOD = "autosplit2021"
+ORIGINAL = "autosplit2021"
 AVERAGE_BITS = (2, 4, 6, 8)
 """Budgets of the activations, bits an element on average."""
 _BISECTIONS = 60
@@ -48,10 +48,12 @@ def autosplit2021(problem: Problem) -> list[Plan]:
             if weight_bits is None or key in seen:
                 continue
             seen.add(key)
-            name = f"{METHOD}-cut{len(cut.edge):03d}-{len(seen) - 1:02d}"
+            name = f"{ORIGINAL}-cut{len(cut.edge):03d}-{len(seen) - 1:02d}"
             widths = weight_bits, activation_bits
             bound = least(problem, cut)
-            plans.append(price(problem, cut, *widths, name=name, method=METHOD, lower_bound=bound))
+            plans.append(
+                make_plan(problem, cut, *widths, name=name, method=ORIGINAL, lower_bound=bound)
+            )
     return unbeaten(problem, plans)
 
 
@@ -61,13 +63,15 @@ def candidate_cuts(problem: Problem) -> list[Cut]:
     Of those that send the same, the one with the fewest edge layers.
     """
     graph = problem.graph
-    given = sum(packed_bytes(graph.elements(name), problem.input_bits) for name in graph.inputs)
+    input_bytes = sum(
+        packed_bytes(graph.elements(name), problem.input_bits) for name in graph.inputs
+    )
     inputs = dict.fromkeys(graph.inputs, problem.input_bits)
     widths = {**inputs, **dict.fromkeys(graph.by_name, problem.usable[0])}
     cuts: dict[int, Cut] = {}
     for cut in graph.prefixes()[1:]:
         sent = crossing_bytes(cut, widths)
-        if sent < given:
+        if sent < input_bytes:
             cuts.setdefault(sent, cut)
     return sorted(cuts.values(), key=lambda cut: len(cut.edge))
 
@@ -116,7 +120,7 @@ def priced(distortion: Floats, size: Ints, budget: int) -> Indices | None:
 
 def _activations(problem: Problem, cut: Cut) -> Iterator[dict[str, int]]:
     """Widths of the edge layers' outputs: per average three variants, as far as they go."""
-    distortion, size = table(problem, cut.edge, "activation")
+    distortion, size = distortion_and_bytes(problem, cut.edge, "activation")
     elements = np.array([cut.graph.elements(name) for name in cut.edge])
     bits = elements[:, None] * np.array(problem.usable)
     sent = np.isin(cut.edge, cut.crossing)
@@ -156,7 +160,7 @@ def _raised(problem: Problem, cut: Cut, choice: Indices, size: Ints) -> Indices:
 
 def _weights(problem: Problem, cut: Cut, activation_bits: dict[str, int]) -> dict[str, int] | None:
     """Widths of the weights with the memory that the activations leave; None if none fit."""
-    distortion, size = table(problem, cut.weights, "weight")
+    distortion, size = distortion_and_bytes(problem, cut.weights, "weight")
     left = int(size.max(axis=1, initial=0).sum())
     if problem.limit_bytes is not None:
         peak = peak_bytes(cut, activation_bits)

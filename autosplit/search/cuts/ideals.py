@@ -1,4 +1,4 @@
-"""Cuts that are not prefixes: sets of layers closed under predecessors, the ideals of the graph.
+"""CutList that are not prefixes: sets of layers closed under predecessors, the ideals of the graph.
 
 Every such set is a prefix of some topological order, so what solves prefixes solves them too, on
 the same graph with its layers in another order.  A graph with branches has many; they are listed
@@ -20,15 +20,15 @@ from autosplit.hardware.seconds import layer_s
 from autosplit.search.cuts.mincut import Charges, min_cut
 from autosplit.search.problem import Problem
 
-MOST = 4096
-"""Cuts that are listed; of a graph with more only some are."""
+MOST_CUTS = 4096
+"""CutList that are listed; of a graph with more only some are."""
 RATES_BPS = tuple(10.0**exponent for exponent in np.arange(4, 10.25, 0.5).tolist())
 """Rates of the link, bits per second, at which minimum cuts are sought."""
 
 
 @dataclass(frozen=True)
-class Cuts:
-    """Cuts to consider.
+class CutList:
+    """CutList to consider.
 
     Attributes:
         cuts: By rising number of edge layers, then by rank; the prefixes are among them.
@@ -39,7 +39,7 @@ class Cuts:
     complete: bool
 
 
-def ideals(graph: Graph, most: int = MOST) -> Cuts | None:
+def ideals(graph: Graph, most: int = MOST_CUTS) -> CutList | None:
     """List every cut of a graph; None if there are more than ``most``.
 
     >>> from autosplit.graph import Layer
@@ -63,10 +63,10 @@ def ideals(graph: Graph, most: int = MOST) -> Cuts | None:
     names = list(graph.by_name)
     chosen = [[names[r] for r in range(count) if edge >> r & 1] for edge, _ in found]
     chosen.sort(key=lambda edge: (len(edge), [graph.rank[name] for name in edge]))
-    return Cuts(tuple(map(graph.cut, chosen)), complete=True)
+    return CutList(tuple(map(graph.cut, chosen)), complete=True)
 
 
-def useful(problem: Problem, most: int = MOST) -> Cuts:
+def useful(problem: Problem, most: int = MOST_CUTS) -> CutList:
     """List the cuts of a problem's graph that the joint search should consider.
 
     All of them if there are at most ``most``.  Otherwise the prefixes, and the cuts of least
@@ -83,7 +83,7 @@ def useful(problem: Problem, most: int = MOST) -> Cuts:
             cut = _least(problem, bits, rate, Charges())
             found.setdefault(cut.edge, cut)
     order = sorted(found.values(), key=lambda c: (len(c.edge), [graph.rank[n] for n in c.edge]))
-    return Cuts(tuple(order), complete=False)
+    return CutList(tuple(order), complete=False)
 
 
 def latency_floor(problem: Problem, link: str) -> float:
@@ -108,7 +108,7 @@ def orders(graph: Graph, cuts: Sequence[Cut] | None) -> list[tuple[Graph, tuple[
 
     Args:
         graph: The graph.
-        cuts: Cuts of it; all prefixes if None.
+        cuts: CutList of it; all prefixes if None.
 
     Returns:
         The graph in some orders, and for each the lengths of the prefixes to consider.
@@ -164,8 +164,8 @@ def _seconds(
     problem: Problem, bits: int, rate_bps: float
 ) -> tuple[list[float], list[float], dict[str, float]]:
     """Seconds of each layer on both sides, and of each tensor on its way."""
-    graph, given = problem.graph, dict.fromkeys(problem.graph.inputs, problem.input_bits)
-    widths = {**given, **dict.fromkeys(graph.by_name, bits)}
+    graph, inputs = problem.graph, dict.fromkeys(problem.graph.inputs, problem.input_bits)
+    widths = {**inputs, **dict.fromkeys(graph.by_name, bits)}
     here = [layer_s(layer, graph, problem.edge, bits, widths) for layer in graph.layers]
     floats = dict.fromkeys(graph.tensors, problem.cloud.float_bits)
     width = problem.cloud.float_bits

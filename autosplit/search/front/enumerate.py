@@ -153,7 +153,7 @@ def _extended(costs: PoolCosts, labels: _Labels, step: int) -> _Labels:
         stored = stored + costs.parameters.size[row[0], choice[0, :, step]]
         distortion = distortion + costs.parameters.distortion[row[0], choice[0, :, step]]
     live = np.flatnonzero((costs.memory.last >= step) & (np.arange(len(costs.memory.last)) <= step))
-    total = costs.memory.size[live, choice[1][:, live]].sum(axis=1) + costs.memory.given[step]
+    total = costs.memory.size[live, choice[1][:, live]].sum(axis=1) + costs.memory.input_bytes[step]
     seconds = costs.seconds.of_layer(step, choice[0], choice[1], np.arange(choice.shape[1]))
     peak = np.maximum(labels.peak[index], total)
     return _Labels(choice, distortion, labels.seconds[index] + seconds, stored, peak)

@@ -15,16 +15,16 @@ import numpy as np
 
 from autosplit.plan.plan import Plan
 from autosplit.search.arrays import Indices, Ints
-from autosplit.search.cost import price
+from autosplit.search.cost import make_plan
 from autosplit.search.front.enumerate import enumerate_prefixes
-from autosplit.search.front.lagrangian import Priced, ladder, solve_priced
+from autosplit.search.front.lagrangian import PricedHalves, price_ladder, solve_priced
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
-from autosplit.search.widths.division import Halves, divide
+from autosplit.search.widths.division import EdgeHalves, divide
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.pool import Pool, PoolCosts
 
-METHOD = "autosplit"
+OURS = "autosplit"
 
 
 def integer_front(problem: Problem, lengths: Sequence[int] | None = None) -> list[Plan]:
@@ -57,8 +57,8 @@ def candidates(costs: PoolCosts) -> tuple[Pool, Proofs]:
     if solved == count:
         return pool, Proofs(solved)
     halves = divide(problem)
-    priced = tuple(solve_priced(problem, seconds, *one) for one in ladder(problem, seconds))
-    proofs = Proofs(solved, halves, costs.pool([halves]).sent, priced, costs.given)
+    priced = tuple(solve_priced(problem, seconds, *one) for one in price_ladder(problem, seconds))
+    proofs = Proofs(solved, halves, costs.pool([halves]).sent, priced, costs.input_distortion)
     pool = costs.pool([pool, halves, *priced, costs.uniform()])
     kept = _kept(costs, pool)
     more = [
@@ -87,14 +87,14 @@ class Proofs:
         halves: The least distortion within memory; None if all is enumerated.
         sent: Bytes of outputs that each of ``halves`` sends, shape (M,).
         priced: What some prices of a second prove.
-        given: Distortion of the network's inputs.
+        input_distortion: Distortion of the network's inputs.
     """
 
     solved: int
-    halves: Halves | None = None
+    halves: EdgeHalves | None = None
     sent: Ints | None = None
-    priced: Sequence[Priced] = ()
-    given: float = 0.0
+    priced: Sequence[PricedHalves] = ()
+    input_distortion: float = 0.0
 
     def bound(self, pool: Pool, m: int) -> float:
         """Bound all that fits, sends no more bytes and computes for no longer."""
@@ -102,9 +102,11 @@ class Proofs:
         if length <= self.solved or self.halves is None or self.sent is None:
             return float(pool.distortion[m])
         no_fewer = np.flatnonzero((self.halves.lengths == length) & (self.sent >= sent))
-        best = float(self.halves.lower[no_fewer[0]]) if len(no_fewer) else self.given
+        best = float(self.halves.lower[no_fewer[0]]) if len(no_fewer) else self.input_distortion
         others = (one.bound(length, sent, float(pool.edge_s[m])) for one in self.priced)
-        return max(best, self.given, *(self.given + other for other in others))
+        return max(
+            best, self.input_distortion, *(self.input_distortion + other for other in others)
+        )
 
 
 def _plans(problem: Problem, pool: Pool, kept: Sequence[int], proofs: Proofs) -> list[Plan]:
@@ -119,13 +121,13 @@ def _plans(problem: Problem, pool: Pool, kept: Sequence[int], proofs: Proofs) ->
         place = places[length] = places.get(length, -1) + 1
         weights = {name: usable[pool.weights[m, rank[name]]] for name in cut.weights}
         outputs = {name: usable[pool.outputs[m, rank[name]]] for name in cut.edge}
-        plan = price(
+        plan = make_plan(
             problem,
             cut,
             weights,
             {**inputs, **outputs},
             name=f"cut{length:03d}-{place:02d}",
-            method=METHOD,
+            method=OURS,
             lower_bound=proofs.bound(pool, m),
         )
         assert not cut.edge or problem.fits(plan.edge_memory_bytes), plan

@@ -18,17 +18,22 @@ import numpy as np
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
-from autosplit.search.widths.activations import Crowded, Live, Sweep, live
+from autosplit.search.widths.activations import (
+    BucketElimination,
+    Crowded,
+    LiveOutputs,
+    live_outputs,
+)
 from autosplit.search.widths.division import bounds_below, least_within
 from autosplit.search.widths.edge_seconds import EdgeSeconds
-from autosplit.search.widths.weights import solve, stored
+from autosplit.search.widths.weights import best_weights, parameters_of
 
 SHARES = 16
 """Shares of the memory tried, besides those where a cut's own limits lie."""
 
 
 @dataclass(frozen=True)
-class Priced:
+class PricedHalves:
     """What one price of a second finds, for every prefix cut; made by ``solve_priced``.
 
     Attributes:
@@ -76,12 +81,12 @@ class _Mean:
     read_s: tuple[tuple[tuple[int, Floats], ...], ...]
 
 
-class _TimedSweep(Sweep):
-    """A sweep that charges for reading a tensor when the layer that reads it runs."""
+class _PricedElimination(BucketElimination):
+    """An elimination that charges for reading a tensor when the layer that reads it runs."""
 
     def __init__(
         self,
-        live: Live,
+        live: LiveOutputs,
         shares: Ints,
         crowded: Crowded,
         reads: Sequence[Sequence[tuple[int, Floats]]],
@@ -98,7 +103,7 @@ class _TimedSweep(Sweep):
             self._least = self._least + charge.reshape(shape)
 
 
-def ladder(problem: Problem, seconds: EdgeSeconds) -> list[tuple[float, int]]:
+def price_ladder(problem: Problem, seconds: EdgeSeconds) -> list[tuple[float, int]]:
     """Prices of a second worth trying, each with the width (its index) that it makes likely.
 
     They are the exchange rates between neighbouring widths of an edge half of one width, one above
@@ -121,7 +126,7 @@ def ladder(problem: Problem, seconds: EdgeSeconds) -> list[tuple[float, int]]:
     return rates
 
 
-def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: int) -> Priced:
+def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: int) -> PricedHalves:
     """Find the edge halves of least ``distortion + price * seconds``, about the seconds above.
 
     Args:
@@ -131,23 +136,23 @@ def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: in
         level: Index of the width at which to ask whether computing or traffic takes longer.
     """
     mean = _mean(seconds, level)
-    memory, parameters = live(problem), stored(problem)
+    memory, parameters = live_outputs(problem), parameters_of(problem)
     everything = parameters.most_bytes + int(memory.peaks(-1)[-1])
     limit = everything if problem.limit_bytes is None else min(problem.limit_bytes, everything)
     shares = _shares(memory, limit)
     dear = replace(
         parameters, distortion=parameters.distortion + price * mean.weight_s[parameters.rank]
     )
-    weights = solve(dear, limit - shares)
+    weights = best_weights(dear, limit - shares)
     memory = replace(memory, distortion=memory.distortion + price * mean.write_s)
     reads = [[(tensor, price * s) for tensor, s in one] for one in mean.read_s]
-    sweep = _TimedSweep(memory, shares, "tie", reads)
+    elimination = _PricedElimination(memory, shares, "tie", reads)
 
     count = len(problem.graph.layers)
     lengths, owned, outputs = [], [], []
     sent, lower = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
     found = []
-    for length, one in enumerate(sweep.tables(), start=1):
+    for length, one in enumerate(elimination.tables(), start=1):
         total = weights.distortion[length][:, None] + one.least
         share = total.argmin(axis=0)
         distortion = total[share, np.arange(total.shape[1])]
@@ -158,12 +163,12 @@ def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: in
         sent.append(reach)
         lower.append(least_within(one.sent, below, reach))
     for length, share, combination in found:
-        widths = sweep.widths(length, share, combination)
+        widths = elimination.widths(length, share, combination)
         lengths += [length] * len(share)
         outputs.append(np.pad(widths, ((0, 0), (0, count - length))))
         chosen = {int(one): weights.widths(length, int(one)) for one in share}
         owned += [chosen[int(one)] for one in share]
-    return Priced(
+    return PricedHalves(
         price,
         np.concatenate([[0.0], np.cumsum(mean.constant_s)]),
         np.array(lengths, dtype=np.intp),
@@ -174,7 +179,7 @@ def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: in
     )
 
 
-def _shares(memory: Live, limit: int) -> Ints:
+def _shares(memory: LiveOutputs, limit: int) -> Ints:
     """Shares from the least that any cut needs to the most that one can use, ascending."""
     narrow, wide = memory.peaks(0), memory.peaks(-1)
     between = np.geomspace(max(1, narrow[0]), max(1, wide[-1]), SHARES).astype(np.int64)

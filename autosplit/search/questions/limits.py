@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from autosplit.search.arrays import Booleans, Floats
-from autosplit.search.questions.milp import Model, place_of
+from autosplit.search.questions.milp import MilpModel, place_of
 from autosplit.search.widths.pool import Pool, PoolCosts
 
 
 @dataclass(frozen=True)
-class Limits:
+class WidthLimits:
     """Most that an edge half may use; None: not limited.
 
     Attributes:
@@ -39,7 +39,7 @@ class Limits:
         return (self.weight_bits, self.activation_bits, self.bops) != (None, None, None)
 
 
-def used(costs: PoolCosts, pool: Pool, limits: Limits) -> Booleans:
+def used(costs: PoolCosts, pool: Pool, limits: WidthLimits) -> Booleans:
     """Whether each candidate keeps the limits."""
     bits = np.array(costs.problem.usable)
     layers = costs.problem.graph.layers
@@ -75,7 +75,7 @@ def bops(costs: PoolCosts, pool: Pool) -> Floats:
     return total
 
 
-def limited_rows(model: Model, limits: Limits) -> list[tuple[dict[int, float], float]]:
+def width_limit_rows(model: MilpModel, limits: WidthLimits) -> list[tuple[dict[int, float], float]]:
     """Write the limits as rows of a program; bit operations bring variables of their own."""
     costs, bits = model.costs, model.costs.problem.usable
     layers = costs.problem.graph.layers
@@ -98,7 +98,7 @@ def limited_rows(model: Model, limits: Limits) -> list[tuple[dict[int, float], f
     return rows
 
 
-def _bop_rows(model: Model, limit: float) -> list[tuple[dict[int, float], float]]:
+def _bop_rows(model: MilpModel, limit: float) -> list[tuple[dict[int, float], float]]:
     """Bit operations by layer: the product of two widths, exact where widths are whole."""
     costs, bits = model.costs, model.costs.problem.usable
     places, outputs, _ = place_of(costs, model.length)

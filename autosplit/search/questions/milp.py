@@ -41,7 +41,7 @@ def _silenced() -> Iterator[None]:
 
 
 @dataclass
-class Rows:
+class MilpRows:
     """Linear constraints as they are written: sums of coefficients of at most some number."""
 
     places: list[tuple[int, int, float]] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Model:
+class MilpModel:
     """The program of one cut.
 
     Attributes:
@@ -74,7 +74,7 @@ class Model:
 
     costs: PoolCosts
     length: int
-    rows: Rows
+    rows: MilpRows
     seconds: dict[int, float]
     distortion: dict[int, float]
     memory: dict[int, float]
@@ -84,7 +84,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Found:
+class MilpSolution:
     """What the program found; ``picked`` is empty if it has no solution below the cutoff."""
 
     picked: Picked
@@ -100,11 +100,11 @@ def place_of(costs: PoolCosts, length: int) -> tuple[dict[int, int], dict[int, i
     return weights, outputs, (len(own) + length) * size
 
 
-def build(costs: PoolCosts, length: int, byte_s: float) -> Model:
+def build_milp(costs: PoolCosts, length: int, byte_s: float) -> MilpModel:
     """Write the program of the cut with the first layers on the edge; bytes sent take seconds."""
     size = len(costs.problem.usable)
     weights, outputs, choices = place_of(costs, length)
-    rows, each = Rows(), np.arange(size)
+    rows, each = MilpRows(), np.arange(size)
     distortion: dict[int, float] = {}
     held: dict[int, float] = {}
     for row, rank in enumerate(costs.parameters.rank.tolist()):
@@ -122,17 +122,19 @@ def build(costs: PoolCosts, length: int, byte_s: float) -> Model:
         terms = {peak: -1.0}
         for rank in live:
             terms |= _terms(outputs[rank] + each, costs.memory.size[rank])
-        rows.add(terms, -float(costs.memory.given[step]))
+        rows.add(terms, -float(costs.memory.input_bytes[step]))
         _layer(rows, costs, step, choices + step, (weights, outputs))
     limit = costs.problem.limit_bytes
     if limit is not None:
         rows.add({**held, peak: 1.0}, limit)
     memory, extra = {**held, peak: 1.0}, peak + 1
-    return Model(costs, length, rows, seconds, distortion, memory, extra + length, choices, extra)
+    return MilpModel(
+        costs, length, rows, seconds, distortion, memory, extra + length, choices, extra
+    )
 
 
 def _layer(
-    rows: Rows,
+    rows: MilpRows,
     costs: PoolCosts,
     rank: int,
     time: int,
@@ -168,13 +170,13 @@ def _layer(
                 rows.add(mine | {place: -value for place, value in wider.items()}, 0.0)
 
 
-def solve(
-    model: Model,
+def solve_milp(
+    model: MilpModel,
     objective: dict[int, float],
     rows: list[tuple[dict[int, float], float]],
     known: float,
     banned: Ints,
-) -> Found:
+) -> MilpSolution:
     """Minimise an objective under the model's constraints and more.
 
     Args:
@@ -189,7 +191,7 @@ def solve(
     """
     from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 - slow to import
 
-    every = Rows(list(model.rows.places), list(model.rows.most))
+    every = MilpRows(list(model.rows.places), list(model.rows.most))
     for terms, most in rows:
         every.add(terms, most)
     scale = _SCALE
@@ -224,15 +226,15 @@ def solve(
     count = len(model.costs.problem.graph.layers)
     empty = Picked(*(np.zeros(shape, dtype=np.intp) for shape in (0, (0, count), (0, count))))
     if result.status == 2:
-        return Found(empty, known)
+        return MilpSolution(empty, known)
     bound = result.mip_dual_bound
     lower = known if bound is None else min(known, float(bound) / scale)
     if result.x is None:
-        return Found(empty, lower if bound is not None else 0.0)
-    return Found(_picked(model, result.x), lower)
+        return MilpSolution(empty, lower if bound is not None else 0.0)
+    return MilpSolution(_picked(model, result.x), lower)
 
 
-def _picked(model: Model, values: Floats) -> Picked:
+def _picked(model: MilpModel, values: Floats) -> Picked:
     weights, outputs, choices = place_of(model.costs, model.length)
     size = len(model.costs.problem.usable)
     best = values[:choices].reshape(-1, size).argmax(axis=1)
@@ -243,7 +245,7 @@ def _picked(model: Model, values: Floats) -> Picked:
     return Picked(np.array([model.length], dtype=np.intp), chosen[0], chosen[1])
 
 
-def _matrix(rows: Rows, count: int) -> csr_array[np.float64, tuple[int, int]]:
+def _matrix(rows: MilpRows, count: int) -> csr_array[np.float64, tuple[int, int]]:
     row, place, value = zip(*rows.places, strict=True)
     return coo_array((value, (row, place)), shape=(len(rows.most), count)).tocsr()
 
@@ -252,7 +254,7 @@ def _terms(places: Ints, values: Floats | Ints) -> dict[int, float]:
     return dict(zip(places.tolist(), values.tolist(), strict=True))
 
 
-def too_much(model: Model, most: float) -> Ints:
+def too_much(model: MilpModel, most: float) -> Ints:
     """Choices that alone bring more distortion than allowed, everything else at its best."""
     size = len(model.costs.problem.usable)
     distortion = np.array([model.distortion[place] for place in range(model.choices)]).reshape(
@@ -264,7 +266,7 @@ def too_much(model: Model, most: float) -> Ints:
     return banned
 
 
-def cover(model: Model, picked: Picked, most: float) -> tuple[dict[int, float], float]:
+def cover(model: MilpModel, picked: Picked, most: float) -> tuple[dict[int, float], float]:
     """An inequality that a choice breaks, and nothing that keeps the limits does.
 
     If it has too much distortion, some of its choices cannot all be that bad; if it passes another

@@ -18,7 +18,7 @@ from autosplit.search.widths.pool import Pool, PoolCosts
 
 
 @dataclass(frozen=True)
-class Side:
+class LayerOrder:
     """One order of the layers over one link.
 
     Attributes:
@@ -46,7 +46,7 @@ class Side:
         """Bound distortion and latency of a prefix: every tensor at its own best width for each."""
         costs = self.costs
         rows = costs.parameters.rank < length
-        distortion = costs.given + float(
+        distortion = costs.input_distortion + float(
             costs.memory.distortion[:length].min(axis=1, initial=np.inf).sum()
         )
         distortion += float(costs.parameters.distortion[rows].min(axis=1, initial=np.inf).sum())
@@ -60,13 +60,13 @@ class Side:
         return distortion, seconds
 
 
-def list_sides(problem: Problem, link: Link, cuts: Sequence[Cut] | None) -> list[Side]:
+def layer_orders(problem: Problem, link: Link, cuts: Sequence[Cut] | None) -> list[LayerOrder]:
     """Find candidates for all cuts; all prefixes if None.
 
     Where the first order is too large to enumerate, the others get plain candidates only: they are
     for the programs to solve, if their bounds leave hope.
     """
-    sides: list[Side] = []
+    sides: list[LayerOrder] = []
     for graph, lengths in orders(problem.graph, cuts):
         costs_of = replace(reordered(problem, graph), links={link.name: link})
         costs = PoolCosts(costs_of, EdgeSeconds(costs_of))
@@ -75,5 +75,5 @@ def list_sides(problem: Problem, link: Link, cuts: Sequence[Cut] | None) -> list
         else:
             pool, proofs = candidates(costs)
         away_s = costs.away_s[link.name]
-        sides.append(Side(costs, lengths, pool, proofs, away_s, 8 / link.uplink_bps))
+        sides.append(LayerOrder(costs, lengths, pool, proofs, away_s, 8 / link.uplink_bps))
     return sides

@@ -23,16 +23,16 @@ from autosplit.graph.graph import Cut
 from autosplit.hardware.link import Link
 from autosplit.plan.plan import Plan
 from autosplit.search.arrays import Floats
-from autosplit.search.cost import price
+from autosplit.search.cost import make_plan
 from autosplit.search.cuts.ideals import orders, reordered
 from autosplit.search.front.front import (
-    METHOD,
+    OURS,
     integer_front,
 )
 from autosplit.search.problem import Problem
 from autosplit.search.questions import milp
-from autosplit.search.questions.limits import Limits, limited_rows, used
-from autosplit.search.questions.orders import Side, list_sides
+from autosplit.search.questions.limits import WidthLimits, used, width_limit_rows
+from autosplit.search.questions.orders import LayerOrder, layer_orders
 from autosplit.search.rounding import ROUNDING
 from autosplit.search.widths.pool import Pool
 
@@ -43,7 +43,7 @@ _NEAR = 1e-9
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProvenPlan:
     """A plan and what is proven about it.
 
     Attributes:
@@ -65,8 +65,8 @@ def least_latency(
     max_distortion: float = math.inf,
     *,
     cuts: Sequence[Cut] | None = None,
-    limits: Limits | None = None,
-) -> Answer:
+    limits: WidthLimits | None = None,
+) -> ProvenPlan:
     """Find the fastest plan with at most so much distortion.
 
     Args:
@@ -80,7 +80,9 @@ def least_latency(
         InfeasibleError: No plan keeps the limits; says the least possible.
         PlanError: The link is unknown.
     """
-    return _Question(problem, link, cuts, limits or Limits(), max_distortion, math.inf).answer()
+    return _Question(
+        problem, link, cuts, limits or WidthLimits(), max_distortion, math.inf
+    ).answer()
 
 
 def least_distortion(
@@ -89,17 +91,17 @@ def least_distortion(
     max_latency_s: float = math.inf,
     *,
     cuts: Sequence[Cut] | None = None,
-    limits: Limits | None = None,
-) -> Answer:
+    limits: WidthLimits | None = None,
+) -> ProvenPlan:
     """Find the plan of least distortion with at most so much latency.
 
     Args, errors: as for ``least_latency``.
     """
-    question = _Question(problem, link, cuts, limits or Limits(), math.inf, max_latency_s)
+    question = _Question(problem, link, cuts, limits or WidthLimits(), math.inf, max_latency_s)
     return question.answer(by_distortion=True)
 
 
-def front(problem: Problem, link: str, *, cuts: Sequence[Cut] | None = None) -> list[Answer]:
+def front(problem: Problem, link: str, *, cuts: Sequence[Cut] | None = None) -> list[ProvenPlan]:
     """Find the plans that no other one beats in both latency and distortion, fastest first.
 
     The value of an answer is its distortion; the bound is that of plans with the same cut that
@@ -117,7 +119,7 @@ def front(problem: Problem, link: str, *, cuts: Sequence[Cut] | None = None) -> 
     for plan in every:
         if not kept or plan.distortion < kept[-1].distortion:
             kept.append(plan)
-    return [Answer(p, p.distortion, p.lower_bound, p.optimality_gap) for p in kept]
+    return [ProvenPlan(p, p.distortion, p.lower_bound, p.optimality_gap) for p in kept]
 
 
 @dataclass(frozen=True)
@@ -125,11 +127,11 @@ class _Question:
     problem: Problem
     link: str
     cuts: Sequence[Cut] | None
-    limits: Limits
+    limits: WidthLimits
     max_distortion: float
     max_latency_s: float
 
-    def answer(self, *, by_distortion: bool = False) -> Answer:
+    def answer(self, *, by_distortion: bool = False) -> ProvenPlan:
         """Solve it, or say what is the least possible."""
         for name, value in (
             ("max_distortion", self.max_distortion),
@@ -138,9 +140,9 @@ class _Question:
             if math.isnan(value):
                 raise DataError(f"{name}: must be a number, got {value}")
         link = _link(self.problem, self.link)
-        sides = list_sides(self.problem, link, self.cuts)
+        sides = layer_orders(self.problem, link, self.cuts)
         best, value, lower = None, math.inf, math.inf
-        todo: list[tuple[float, int, Side]] = []
+        todo: list[tuple[float, int, LayerOrder]] = []
         for side in sides:
             m, found = self._best_of(side, by_distortion=by_distortion)
             if found < value:
@@ -167,9 +169,9 @@ class _Question:
         exact = plan.distortion if by_distortion else plan.predictions[self.link].latency_s
         assert math.isclose(exact, value, rel_tol=1e-9), (plan, value)
         lower = exact if lower == value else min(lower, exact)
-        return Answer(plan, exact, lower, (exact - lower) / exact if exact else 0.0)
+        return ProvenPlan(plan, exact, lower, (exact - lower) / exact if exact else 0.0)
 
-    def _value(self, side: Side, pool: Pool, *, by_distortion: bool) -> Floats:
+    def _value(self, side: LayerOrder, pool: Pool, *, by_distortion: bool) -> Floats:
         """What is to be small, infinite where a limit is passed."""
         latency_s = side.latency_s(pool)
         fits = np.isin(pool.lengths, side.lengths)
@@ -179,7 +181,7 @@ class _Question:
         value: Floats = np.where(fits, pool.distortion if by_distortion else latency_s, np.inf)
         return value
 
-    def _best_of(self, side: Side, *, by_distortion: bool) -> tuple[int, float]:
+    def _best_of(self, side: LayerOrder, *, by_distortion: bool) -> tuple[int, float]:
         """Best candidate; of equals that with less of the other, then the first."""
         value = self._value(side, side.pool, by_distortion=by_distortion)
         other = side.latency_s(side.pool) if by_distortion else side.pool.distortion
@@ -187,28 +189,28 @@ class _Question:
         return m, float(value[m])
 
     def _solve(
-        self, side: Side, length: int, known: float, *, by_distortion: bool
+        self, side: LayerOrder, length: int, known: float, *, by_distortion: bool
     ) -> tuple[Pool | None, float]:
         """Best of one cut below a known value, and a bound."""
         costs = side.costs
-        model = milp.build(costs, length, side.byte_s)
+        model = milp.build_milp(costs, length, side.byte_s)
         away = float(side.away_s[length]) + length * costs.problem.edge.dispatch_s
-        rows = limited_rows(model, self.limits)
+        rows = width_limit_rows(model, self.limits)
         offset, objective = (
-            (costs.given, model.distortion) if by_distortion else (away, model.seconds)
+            (costs.input_distortion, model.distortion) if by_distortion else (away, model.seconds)
         )
         if math.isfinite(self.max_distortion):
-            rows.append((model.distortion, self.max_distortion - costs.given))
+            rows.append((model.distortion, self.max_distortion - costs.input_distortion))
         if math.isfinite(self.max_latency_s):
             rows.append((model.seconds, self.max_latency_s - away))
         cap = self.max_distortion if not by_distortion else min(known, self.max_distortion)
-        banned = milp.too_much(model, cap - costs.given)
+        banned = milp.too_much(model, cap - costs.input_distortion)
         lower = -math.inf
         limits, proving = list(rows), True
         if costs.problem.limit_bytes is not None:
             limits.append((model.memory, float(costs.problem.limit_bytes)))
         for attempt in range(_SOLVES):
-            found = milp.solve(model, objective, rows, known - offset, banned)
+            found = milp.solve_milp(model, objective, rows, known - offset, banned)
             lower = max(lower, found.lower + offset) if proving else lower
             pool = costs.pool([found.picked])
             if not len(pool.distortion):
@@ -223,13 +225,15 @@ class _Question:
                 value = float(self._value(side, pool, by_distortion=by_distortion)[0])
                 better, proven = self._solve(side, length, value, by_distortion=by_distortion)
                 return better or pool, max(lower, proven)
-            rows.append(milp.cover(model, found.picked, self.max_distortion - costs.given))
+            rows.append(
+                milp.cover(model, found.picked, self.max_distortion - costs.input_distortion)
+            )
             if attempt >= _SOLVES // 2:  # from here on what is found no longer proves anything
                 tighter = [(terms, most - 1e-6 * 2**attempt * abs(most)) for terms, most in limits]
                 proving, rows = False, [*rows, *tighter]
         return None, lower
 
-    def _plan(self, side: Side, pool: Pool, m: int, lower: float | None) -> Plan:
+    def _plan(self, side: LayerOrder, pool: Pool, m: int, lower: float | None) -> Plan:
         """Price a candidate with all links of the problem."""
         problem, graph = self.problem, side.costs.problem.graph
         cut = graph.prefix(int(pool.lengths[m]))
@@ -238,7 +242,7 @@ class _Question:
         tensors = dict.fromkeys(graph.inputs, problem.input_bits)
         tensors |= {name: usable[pool.outputs[m, rank[name]]] for name in cut.edge}
         bound = side.relaxed(len(cut.edge))[0] if lower is None else lower
-        plan = _priced(problem, cut.edge, weights, tensors, METHOD, bound)
+        plan = _priced(problem, cut.edge, weights, tensors, OURS, bound)
         assert not cut.edge or problem.fits(plan.edge_memory_bytes), plan
         assert plan.distortion <= self.max_distortion * (1 + _NEAR), plan
         assert plan.predictions[self.link].latency_s <= self.max_latency_s * (1 + _NEAR), plan
@@ -277,7 +281,7 @@ def _priced(
     by_owner = {own[name].weight_owner or name: bits for name, bits in weights.items()}
     bits = {name: by_owner[name] for name in cut.weights}
     tensors = {name: tensors[name] for name in cut.edge_tensors}
-    return price(problem, cut, bits, tensors, name=name, method=METHOD, lower_bound=bound)
+    return make_plan(problem, cut, bits, tensors, name=name, method=OURS, lower_bound=bound)
 
 
 def _link(problem: Problem, name: str) -> Link:

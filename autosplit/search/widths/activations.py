@@ -27,39 +27,39 @@ import numpy.typing as npt
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import packed_bytes
 from autosplit.search.arrays import Floats, Indices, Ints
-from autosplit.search.problem import Problem, table
+from autosplit.search.problem import Problem, distortion_and_bytes
 
 Crowded = Literal["tie", "relax"]
 _MOST_CELLS = 2**20
 
 
 @dataclass(frozen=True)
-class Live:
-    """When the outputs of N edge layers are live, and what they weigh; made by ``live``.
+class LiveOutputs:
+    """When the outputs of N edge layers are live, and what they weigh; made by ``live_outputs``.
 
     Attributes:
         distortion: Distortion of each output at each width, shape (N, B).
         size: Bytes of each output at each width, shape (N, B).
         last: Last step at which an output is live; N if it is kept to the end, shape (N,).
         read: Last step that reads it, -1 if none does, shape (N,).
-        given: Bytes of the network's inputs that are live at each step, shape (N,).
+        input_bytes: Bytes of the network's inputs that are live at each step, shape (N,).
     """
 
     distortion: Floats
     size: Ints
     last: Indices
     read: Indices
-    given: Ints
+    input_bytes: Ints
 
     def peaks(self, width: int) -> Ints:
         """Peak bytes of every prefix with all outputs at one width (its index), shape (N,)."""
-        total = self.given.copy()
+        total = self.input_bytes.copy()
         for step, last in enumerate(self.last):
             total[step : last + 1] += self.size[step, width]
         return np.maximum.accumulate(total)
 
 
-def live(problem: Problem) -> Live:
+def live_outputs(problem: Problem) -> LiveOutputs:
     """Read the live sets off the cut that has everything on the edge.
 
     Up to step n they are also those of the cut with the first n layers on the edge: what crosses
@@ -67,18 +67,22 @@ def live(problem: Problem) -> Live:
     """
     graph = problem.graph
     cut: Cut = graph.prefix(len(graph.layers))
-    distortion, size = table(problem, cut.edge, "activation")
+    distortion, size = distortion_and_bytes(problem, cut.edge, "activation")
     last = {tensor: step for step, tensors in enumerate(cut.live) for tensor in tensors}
     inputs = {name: packed_bytes(graph.elements(name), problem.input_bits) for name in graph.inputs}
-    given = [sum(inputs.get(name, 0) for name in tensors) for tensors in cut.live[:-1]]
+    input_bytes = [sum(inputs.get(name, 0) for name in tensors) for tensors in cut.live[:-1]]
     read = [max((graph.rank[r] for r in graph.readers[name]), default=-1) for name in cut.edge]
-    return Live(
-        distortion, size, np.array([last[n] for n in cut.edge]), np.array(read), np.array(given)
+    return LiveOutputs(
+        distortion,
+        size,
+        np.array([last[n] for n in cut.edge]),
+        np.array(read),
+        np.array(input_bytes),
     )
 
 
 @dataclass(frozen=True)
-class Table:
+class ActivationTable:
     """Least distortion of the first n outputs, by the widths of those that are still live.
 
     Attributes:
@@ -94,7 +98,7 @@ class Table:
     exact: bool
 
 
-class Sweep:
+class BucketElimination:
     """One pass over the steps, and the way back from a table to the widths.
 
     Args:
@@ -103,7 +107,7 @@ class Sweep:
         crowded: What to do where too many tensors are live.
     """
 
-    def __init__(self, live: Live, shares: Ints, crowded: Crowded) -> None:
+    def __init__(self, live: LiveOutputs, shares: Ints, crowded: Crowded) -> None:
         self.live, self.shares, self.crowded = live, shares, crowded
         self._least = np.zeros(len(shares))
         self._peak = np.zeros(len(shares), dtype=np.int64)
@@ -115,7 +119,7 @@ class Sweep:
         self._closed: list[list[tuple[int, npt.NDArray[np.uint8]]]] = []
         self._ranks: list[int] = []
 
-    def tables(self) -> Iterator[Table]:
+    def tables(self) -> Iterator[ActivationTable]:
         """Yield the table after each step, N of them."""
         for step in range(len(self.live.last)):
             self._closed.append([])
@@ -126,7 +130,7 @@ class Sweep:
             sent = self._bytes(self.live.read, step + 1)
             shape = len(self.shares), sent.size
             least, peak = self._least.reshape(shape), self._peak.reshape(shape)
-            yield Table(least, peak, sent.ravel(), self._exact)
+            yield ActivationTable(least, peak, sent.ravel(), self._exact)
 
     def _open(self, step: int) -> None:
         """Give the step's output an axis of its own, or the one of a live tensor."""
@@ -171,7 +175,7 @@ class Sweep:
 
     def _limit(self, step: int) -> None:
         """Rule out the combinations that do not fit while this step runs."""
-        total = self._bytes(self.live.last, step) + self.live.given[step]
+        total = self._bytes(self.live.last, step) + self.live.input_bytes[step]
         self._peak = np.maximum(self._peak, total)
         if total.max(initial=0) > self.shares.min():
             shares = self.shares.reshape(-1, *[1] * len(self._axes))

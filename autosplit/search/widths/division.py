@@ -1,8 +1,9 @@
 """Memory shared between weights and activations: the best division, for every prefix cut.
 
 For each of many shares of the memory, the weights of every prefix are solved by one pass of
-``allocate_all`` and the activations by one pass of ``activations.Sweep``.  Their sum gives, for
-every cut and every combination of widths of its crossing tensors, the best of these divisions.
+``allocate_all`` and the activations by one pass of ``activations.BucketElimination``.  Their sum
+gives, for every cut and every combination of widths of its crossing tensors, the best of these
+divisions.
 Between two neighbouring shares, the activations do no better than at the larger one and the
 weights no better than beside the smaller one.  Where that bound leaves hope for a better division,
 shares are added: at the peaks that the hopeful activations really have, and one byte below.
@@ -17,21 +18,26 @@ import numpy as np
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
-from autosplit.search.widths.activations import Live, Sweep, Table, live
-from autosplit.search.widths.weights import Weights, solve, stored
+from autosplit.search.widths.activations import (
+    ActivationTable,
+    BucketElimination,
+    LiveOutputs,
+    live_outputs,
+)
+from autosplit.search.widths.weights import BestWeights, best_weights, parameters_of
 
 FIRST_SHARES = 64
 """Shares tried at first, besides those where a cut's own limits lie."""
 MORE_SHARES = 64
 """Shares added in a round, at most."""
-ROUNDS = 8
+MOST_ROUNDS = 8
 """Rounds at most; most networks are proven after two to four."""
 _HOPE = 1e-9
 """A division that could win less than this part is not looked for; the gap says so."""
 
 
 @dataclass(frozen=True)
-class Halves:
+class EdgeHalves:
     """The best edge halves found, M of them, by rising length; every one fits the memory.
 
     Of those of one length none is beaten by another in both bytes sent and distortion.
@@ -71,28 +77,28 @@ class _Best:
     lower: Floats
 
 
-def divide(problem: Problem) -> Halves:
+def divide(problem: Problem) -> EdgeHalves:
     """Find the best edge halves of every length.
 
     Where many tensors are live together (``activations``) they are not proven optimal, and
     ``lower`` says how far from it they may be.
     """
-    memory, parameters = live(problem), stored(problem)
+    memory, parameters = live_outputs(problem), parameters_of(problem)
     everything = parameters.most_bytes + int(memory.peaks(-1)[-1])
     limit = everything if problem.limit_bytes is None else min(problem.limit_bytes, everything)
     shares = _first_shares(memory, limit)
-    for final in (*[False] * (ROUNDS - 1), True):
-        weights = solve(parameters, limit - shares)
-        sweep = Sweep(memory, shares, "tie")
-        found, hopes = _best(sweep, weights)
+    for final in (*[False] * (MOST_ROUNDS - 1), True):
+        weights = best_weights(parameters, limit - shares)
+        elimination = BucketElimination(memory, shares, "tie")
+        found, hopes = _best(elimination, weights)
         peaks = _hopeful(hopes, shares)
         if final or not len(peaks):
             break
         shares = np.union1d(shares, peaks)
-    return _assembled(problem, sweep, weights, found)
+    return _assembled(problem, elimination, weights, found)
 
 
-def _first_shares(memory: Live, limit: int) -> Ints:
+def _first_shares(memory: LiveOutputs, limit: int) -> Ints:
     """Shares from the least that any cut needs to the most that one can use, ascending."""
     narrow, wide = memory.peaks(0), memory.peaks(-1)
     between = np.geomspace(max(1, narrow[0]), max(1, wide[-1]), FIRST_SHARES).astype(np.int64)
@@ -100,7 +106,9 @@ def _first_shares(memory: Live, limit: int) -> Ints:
     return np.unique(np.minimum(shares[shares >= narrow[0]], max(limit, int(narrow[0]))))
 
 
-def _best(sweep: Sweep, weights: Weights) -> tuple[list[_Best], list[tuple[Floats, Ints]]]:
+def _best(
+    elimination: BucketElimination, weights: BestWeights
+) -> tuple[list[_Best], list[tuple[Floats, Ints]]]:
     """Combine activations and weights of every cut with an edge half.
 
     Returns:
@@ -108,12 +116,12 @@ def _best(sweep: Sweep, weights: Weights) -> tuple[list[_Best], list[tuple[Float
         a division near some peaks might save: (part, peak), both of one shape.
     """
     found, hopes, crowded = [], [], False
-    for length, one in enumerate(sweep.tables(), start=1):
+    for length, one in enumerate(elimination.tables(), start=1):
         total = weights.distortion[length][:, None] + one.least
         share = total.argmin(axis=0)
         distortion = total[share, np.arange(total.shape[1])]
         best = pareto(np.stack([one.sent, distortion], axis=1))
-        below = bounds_below(one, weights.lower[length], sweep.shares)
+        below = bounds_below(one, weights.lower[length], elimination.shares)
         bound = least_within(one.sent, below.min(axis=0), one.sent[best])
         found.append(_Best(share[best], best, one.sent[best], distortion[best], bound))
         rival = least_within(one.sent, distortion, one.sent)
@@ -122,16 +130,16 @@ def _best(sweep: Sweep, weights: Weights) -> tuple[list[_Best], list[tuple[Float
         hopes.append((hope, one.peak))
         crowded = not one.exact  # and stays so
     if crowded:
-        relaxed = Sweep(sweep.live, sweep.shares, "relax").tables()
+        relaxed = BucketElimination(elimination.live, elimination.shares, "relax").tables()
         for length, one in enumerate(relaxed, start=1):
-            below = bounds_below(one, weights.lower[length], sweep.shares)
+            below = bounds_below(one, weights.lower[length], elimination.shares)
             tied = found[length - 1]
             bound = least_within(one.sent, below.min(axis=0), tied.sent)
             found[length - 1] = replace(tied, lower=bound)
     return found, hopes
 
 
-def bounds_below(one: Table, weights: Floats, shares: Ints) -> Floats:
+def bounds_below(one: ActivationTable, weights: Floats, shares: Ints) -> Floats:
     """Bound the distortion of every combination with peaks from the share before up to each share.
 
     Args:
@@ -171,22 +179,26 @@ def _hopeful(hopes: list[tuple[Floats, Ints]], shares: Ints) -> Ints:
     return chosen
 
 
-def _assembled(problem: Problem, sweep: Sweep, weights: Weights, found: list[_Best]) -> Halves:
+def _assembled(
+    problem: Problem, elimination: BucketElimination, weights: BestWeights, found: list[_Best]
+) -> EdgeHalves:
     """Go back from the best of every cut to the widths; all-cloud comes first."""
     count = len(problem.graph.layers)
-    given = problem.distortion_of({}, dict.fromkeys(problem.graph.inputs, problem.input_bits))
+    input_distortion = problem.distortion_of(
+        {}, dict.fromkeys(problem.graph.inputs, problem.input_bits)
+    )
     nothing = np.zeros((1, count), dtype=np.intp)
     lengths, stored_at, outputs = [0], [nothing], [nothing]
     for length, best in enumerate(found, start=1):
         lengths += [length] * len(best.distortion)
-        widths = sweep.widths(length, best.share, best.combination)
+        widths = elimination.widths(length, best.share, best.combination)
         outputs.append(np.pad(widths, ((0, 0), (0, count - length))))
         chosen = [weights.widths(length, int(share)) for share in best.share]
         stored_at.append(np.array(chosen, dtype=np.intp).reshape(-1, count))
-    return Halves(
+    return EdgeHalves(
         np.array(lengths),
         np.concatenate(stored_at),
         np.concatenate(outputs),
-        np.concatenate([[0.0], *(best.distortion for best in found)]) + given,
-        np.concatenate([[0.0], *(best.lower for best in found)]) + given,
+        np.concatenate([[0.0], *(best.distortion for best in found)]) + input_distortion,
+        np.concatenate([[0.0], *(best.lower for best in found)]) + input_distortion,
     )

@@ -76,14 +76,14 @@ class EdgeSeconds:
                 ]
             )
 
-        given = any(tensor in graph.inputs for tensor in layer.inputs)
+        reads_input = any(tensor in graph.inputs for tensor in layer.inputs)
         owner = layer.weight_owner or layer.name
         return _LayerCosts(
             compute_s,
             least,
             (graph.rank[owner], more(weight=True, tensor=None)) if layer.weight_elements else None,
             tuple((graph.rank[t], more(weight=False, tensor=t)) for t in tensors),
-            self.operands.index(problem.input_bits if given else 1),
+            self.operands.index(problem.input_bits if reads_input else 1),
         )
 
     def of(self, weights: Indices, outputs: Indices, lengths: Indices) -> Floats:

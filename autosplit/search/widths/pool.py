@@ -14,9 +14,9 @@ from autosplit.hardware.seconds import layer_s, transfer_s
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
-from autosplit.search.widths.activations import Live, live
+from autosplit.search.widths.activations import LiveOutputs, live_outputs
 from autosplit.search.widths.edge_seconds import EdgeSeconds
-from autosplit.search.widths.weights import Stored, stored
+from autosplit.search.widths.weights import Parameters, parameters_of
 
 
 class Choices(Protocol):
@@ -88,14 +88,14 @@ class PoolCosts:
     seconds: EdgeSeconds
 
     @cached_property
-    def memory(self) -> Live:
+    def memory(self) -> LiveOutputs:
         """What the outputs of the layers weigh, and when they are live."""
-        return live(self.problem)
+        return live_outputs(self.problem)
 
     @cached_property
-    def parameters(self) -> Stored:
+    def parameters(self) -> Parameters:
         """What the layers store."""
-        return stored(self.problem)
+        return parameters_of(self.problem)
 
     def pool(self, parts: Sequence[Choices]) -> Pool:
         """Put choices together and add up what they cost."""
@@ -112,7 +112,7 @@ class PoolCosts:
             lengths,
             weights,
             outputs,
-            np.where(here, each, 0.0).sum(axis=1) + self.given,
+            np.where(here, each, 0.0).sum(axis=1) + self.input_distortion,
             self.seconds.of(weights, outputs, lengths),
             np.where(crosses, self.memory.size[rows, outputs], 0).sum(axis=1),
         )
@@ -137,7 +137,7 @@ class PoolCosts:
         }
 
     @cached_property
-    def given(self) -> float:
+    def input_distortion(self) -> float:
         """Distortion of the network's inputs."""
         inputs = dict.fromkeys(self.problem.graph.inputs, self.problem.input_bits)
         return self.problem.distortion_of({}, inputs)
@@ -170,7 +170,7 @@ class PoolCosts:
         ends: dict[int, list[int]] = {}
         for step, last in enumerate(memory.last.tolist()):
             now = now + memory.size[step, outputs[:, step]]
-            total = now + memory.given[step]
+            total = now + memory.input_bytes[step]
             peak = np.where(lengths > step, np.maximum(peak, total), peak)
             ends.setdefault(last, []).append(step)
             for gone in ends.get(step, []):

@@ -10,11 +10,11 @@ import numpy as np
 from autosplit.graph.layer import FIXED_BITS
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.knapsack.allocate import Allocation, allocate_all
-from autosplit.search.problem import Problem, table
+from autosplit.search.problem import Problem, distortion_and_bytes
 
 
 @dataclass(frozen=True)
-class Stored:
+class Parameters:
     """What the layers of a graph store: R of its L layers have a weight or another parameter.
 
     Attributes:
@@ -36,7 +36,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Weights:
+class BestWeights:
     """Best weights of every prefix within every budget.
 
     Attributes:
@@ -44,7 +44,7 @@ class Weights:
         found: As ``allocate_all`` returns it: R + 1 lists of K.
     """
 
-    stored: Stored
+    parameters: Parameters
     found: list[list[Allocation | None]]
 
     @cached_property
@@ -59,19 +59,19 @@ class Weights:
 
     def widths(self, length: int, budget: int) -> Indices:
         """Index of the width of each layer's weight in a prefix, shape (L,); 0 where none is."""
-        chosen = np.zeros(len(self.stored.rows) - 1, dtype=np.intp)
-        rows = self.stored.rows[length]
+        chosen = np.zeros(len(self.parameters.rows) - 1, dtype=np.intp)
+        rows = self.parameters.rows[length]
         found = self.found[rows][budget]
         assert found is not None, (length, budget)
-        chosen[self.stored.rank[:rows]] = found.choice
+        chosen[self.parameters.rank[:rows]] = found.choice
         return chosen
 
     def _by_length(self, name: str) -> Floats:
         values = [[getattr(one, name) if one else np.inf for one in row] for row in self.found]
-        return np.array(values, dtype=np.float64)[self.stored.rows]
+        return np.array(values, dtype=np.float64)[self.parameters.rows]
 
 
-def stored(problem: Problem) -> Stored:
+def parameters_of(problem: Problem) -> Parameters:
     """Tabulate distortion and bytes of what each layer stores; a shared weight at its first use."""
     graph = problem.graph
     weighted = set(graph.prefix(len(graph.layers)).weights)
@@ -81,18 +81,18 @@ def stored(problem: Problem) -> Stored:
     distortion = np.zeros((len(layers), len(problem.usable)))
     size = np.zeros(distortion.shape, dtype=np.int64)
     names = [layer.name for layer in layers if layer.name in weighted]
-    distortion[here], size[here] = table(problem, names, "weight")
+    distortion[here], size[here] = distortion_and_bytes(problem, names, "weight")
     for row, layer in enumerate(layers):
         size[row] += layer.fixed_elements * FIXED_BITS // 8
     rows = np.searchsorted(rank, np.arange(len(graph.layers) + 1))
-    return Stored(rank, rows, distortion, size)
+    return Parameters(rank, rows, distortion, size)
 
 
-def solve(parameters: Stored, budgets: Ints) -> Weights:
+def best_weights(parameters: Parameters, budgets: Ints) -> BestWeights:
     """Solve the weights of every prefix within each budget, bytes, shape (K,)."""
     if not len(parameters.rank):
         nothing = Allocation(np.zeros(0, dtype=np.intp), 0.0, 0, 0.0, 0.0)
-        return Weights(parameters, [[nothing if budget >= 0 else None for budget in budgets]])
-    return Weights(
+        return BestWeights(parameters, [[nothing if budget >= 0 else None for budget in budgets]])
+    return BestWeights(
         parameters, allocate_all(parameters.distortion, parameters.size, budgets.tolist())
     )

@@ -11,7 +11,7 @@ from autosplit.graph.memory import crossing_bytes, edge_memory_bytes, peak_bytes
 from autosplit.search.baselines import original
 from autosplit.search.baselines.original import autosplit2021, candidate_cuts, priced
 from autosplit.search.pareto import pareto
-from autosplit.search.problem import Problem, table
+from autosplit.search.problem import Problem, distortion_and_bytes
 
 WIDTHS = (2, 4, 8)
 
@@ -123,7 +123,7 @@ def test_raising_keeps_the_peak_and_what_crosses_and_leaves_no_room(seed):
     inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
     for length in range(1, len(problem.graph.layers) + 1):
         cut = problem.graph.prefix(length)
-        _, size = table(problem, cut.edge, "activation")
+        _, size = distortion_and_bytes(problem, cut.edge, "activation")
         raw = np.zeros(length, dtype=np.intp)
         got = original._raised(problem, cut, raw, size)
         before = {**inputs, **dict.fromkeys(cut.edge, WIDTHS[0])}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from autosplit.errors import InfeasibleError
 from autosplit.graph.graph import Graph
 from autosplit.hardware.seconds import layer_s, predict
-from autosplit.search.baselines.literature import charges
+from autosplit.search.baselines.literature import link_charges
 from autosplit.search.cuts import mincut
 from autosplit.search.cuts.mincut import Charges, cut_vertices, min_cut, min_cut_between
 
@@ -84,7 +84,7 @@ def test_the_cut_is_the_fastest_by_the_latency_model(cutter, graph, link, bits):
         weights = dict.fromkeys(cut.weights, bits)
         return predict(cut, weights, widths, EDGE, CLOUD, LINKS[link]).latency_s
 
-    got = latency(cutter(graph, edge, cloud, up, charges(graph, LINKS[link])))
+    got = latency(cutter(graph, edge, cloud, up, link_charges(graph, LINKS[link])))
 
     assert got == pytest.approx(min(map(latency, closed_cuts(graph))), rel=1e-12)
 

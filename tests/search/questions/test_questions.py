@@ -15,7 +15,7 @@ from autosplit.search.front.front import integer_front
 from autosplit.search.methods import METHODS
 from autosplit.search.problem import Problem
 from autosplit.search.questions import milp as joint_milp
-from autosplit.search.questions.limits import Limits
+from autosplit.search.questions.limits import WidthLimits
 from autosplit.search.questions.questions import front, least_distortion, least_latency
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.pool import Picked, PoolCosts
@@ -349,7 +349,7 @@ def test_limits_in_the_user_s_terms_are_kept_and_used_up(seed):
     kept = rows[rows[:, 2] <= limit + 1e-9]
     most = float(rng.choice(sorted(set(kept[:, 1]))))
 
-    got = least_latency(problem, "slow", most, limits=Limits(**{kind: limit}))
+    got = least_latency(problem, "slow", most, limits=WidthLimits(**{kind: limit}))
 
     check_plan(problem, got, "slow")
     assert got.value == pytest.approx(kept[kept[:, 1] <= most * (1 + 1e-12), 0].min(), rel=1e-6)
@@ -362,10 +362,10 @@ def test_a_limit_of_bit_operations_flips_the_width_where_it_is_met():
     problem = Problem(graph, distortions(graph, falling), EDGE, CLOUD, LINKS, None, WIDTHS)
     cuts = [graph.prefix(1)]
     for limit, bits in ((12 * 8 * 8, 8), (12 * 8 * 8 - 1, 4), (12 * 8 * 4, 4), (12 * 8 * 4 - 1, 2)):
-        got = least_distortion(problem, "slow", cuts=cuts, limits=Limits(bops=limit))
+        got = least_distortion(problem, "slow", cuts=cuts, limits=WidthLimits(bops=limit))
         assert got.plan.weight_bits == {"c0": bits}
     with pytest.raises(InfeasibleError, match="no plan keeps the limits"):
-        least_distortion(problem, "slow", cuts=cuts, limits=Limits(bops=12 * 8 * 2 - 1))
+        least_distortion(problem, "slow", cuts=cuts, limits=WidthLimits(bops=12 * 8 * 2 - 1))
 
 
 def test_a_target_nobody_can_meet_says_the_least_possible():
@@ -387,7 +387,7 @@ def test_wrong_questions_are_refused():
     with pytest.raises(DataError, match="max_distortion: must be a number, got nan"):
         least_latency(problem, "slow", math.nan)
     with pytest.raises(ValueError, match="bops: must be a number of at least 0, got -1"):
-        Limits(bops=-1)
+        WidthLimits(bops=-1)
 
 
 @pytest.mark.parametrize("seed", range(30))
