@@ -59,7 +59,7 @@ def limited(problem: Problem, plans: Sequence[Plan], targets: PlanLimits) -> lis
         First ours for each link, named ``limit`` and the link, then those kept.
 
     Raises:
-        InfeasibleError: No plan keeps_limits the limits over any link; says the least possible.
+        InfeasibleError: No plan within_limits the limits over any link; says the least possible.
     """
     if not targets.any:
         return list(plans)
@@ -70,18 +70,18 @@ def limited(problem: Problem, plans: Sequence[Plan], targets: PlanLimits) -> lis
         except InfeasibleError as error:
             refused.append(error)
             continue
-        assert keeps_limits(problem, answer.plan, targets), answer
+        assert within_limits(problem, answer.plan, targets), answer
         found.append(replace(answer.plan, name=f"{LIMIT_PREFIX}{link}", method=OURS))
     if not found:
         raise refused[0]
-    return [*found, *(plan for plan in plans if keeps_limits(problem, plan, targets))]
+    return [*found, *(plan for plan in plans if within_limits(problem, plan, targets))]
 
 
 def _best(problem: Problem, link: str, targets: PlanLimits) -> ProvenPlan:
     """The fastest plan if the distortion is limited, else the one of least distortion.
 
     Raises:
-        InfeasibleError: No plan keeps_limits the limits; says the least possible.
+        InfeasibleError: No plan within_limits the limits; says the least possible.
     """
     most, most_s = targets.max_distortion, targets.max_latency_s
     if not math.isfinite(most):
@@ -95,7 +95,7 @@ def _best(problem: Problem, link: str, targets: PlanLimits) -> ProvenPlan:
     return answer
 
 
-def keeps_limits(problem: Problem, plan: Plan, targets: PlanLimits) -> bool:
+def within_limits(problem: Problem, plan: Plan, targets: PlanLimits) -> bool:
     """Whether a plan keeps the limits, by what its widths cost and not by any model of it."""
     cut, limits = problem.graph.cut(plan.edge), targets.limits
     layers = problem.graph.by_name

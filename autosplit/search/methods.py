@@ -11,6 +11,7 @@ from autosplit.search.autosplit import autosplit
 from autosplit.search.baselines import literature
 from autosplit.search.baselines.original import autosplit2021
 from autosplit.search.cost import make_plan
+from autosplit.search.front.front import OURS
 from autosplit.search.pins import keeps_pins
 from autosplit.search.problem import Problem
 
@@ -120,7 +121,5 @@ METHODS: dict[str, Method] = {
 
 DEFAULT_METHODS = ("autosplit", "uniform2", "uniform4", "uniform6", "uniform8", "cloud16")
 """Ours and the two ways not to split: everything on the edge, everything in the cloud."""
-OURS = "autosplit"
-"""Name of our own method."""
 ALL = "all"
 """Stands for every method there is."""

@@ -7,7 +7,8 @@ import pytest
 from builders import CLOUD, EDGE, LINKS, chain, distortions
 
 from autosplit.errors import FileError, PlanError
-from autosplit.search.methods import OURS, search, search_pinned
+from autosplit.search.front.front import OURS
+from autosplit.search.methods import search, search_pinned
 from autosplit.search.pins import Override, parse_override, pin, read_request
 from autosplit.search.problem import Problem
 

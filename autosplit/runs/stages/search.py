@@ -19,8 +19,9 @@ from autosplit.runs.hashes import hash_files
 from autosplit.runs.options import SearchOptions
 from autosplit.runs.stages.frame import Job, Made, Prepared, Stage
 from autosplit.search.cuts.ideals import CutList, latency_floor, useful
+from autosplit.search.front.front import OURS
 from autosplit.search.limits import LIMIT_PREFIX, PlanLimits, limited
-from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, OURS, search, search_pinned
+from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, search, search_pinned
 from autosplit.search.pareto import pareto
 from autosplit.search.pins import parse_override, pin
 from autosplit.search.problem import Problem

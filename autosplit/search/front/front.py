@@ -25,6 +25,7 @@ from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.pool import Pool, PoolCosts
 
 OURS = "autosplit"
+"""Name of our own method."""
 
 
 def integer_front(problem: Problem, lengths: Sequence[int] | None = None) -> list[Plan]:
