@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,10 @@ import yaml
 
 from autosplit.errors import FileError, did_you_mean
 
+MOST_BYTES = 1 << 26
+"""Bytes of the largest text file that is read; a plan of a large network takes a few million."""
+MOST_VALUES = 100_000
+"""Values that a YAML file with aliases may stand for: an alias repeats those of its anchor."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -33,13 +38,10 @@ def sha256_of_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes.
 
     Raises:
-        FileError: There is no such file.
+        FileError: There is no such file, or it is no plain file.
     """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise FileError(f"{path}: must be a readable file, {error.strerror or error}") from error
+    with _open(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -90,14 +92,77 @@ def parse_yaml(path: Path) -> Any:
     """Read any YAML file without running anything in it.
 
     Raises:
-        FileError: The file is missing or is not YAML.
+        FileError: The file is missing, is too large, is not YAML, has a key twice, or has aliases
+            that stand for more than ``MOST_VALUES`` values.
     """
     text = _read_text(path)
     try:
-        return yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader, in C
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2024-13-01
+        loader = _LOADER(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _check_node(path, node)
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: a date such as 2024-13-01, or an integer of 5,000 digits
         line = str(error).replace("\n", " ")
         raise FileError(f"{path}: must be valid YAML, {line}") from error
+
+
+def _check_node(path: Path, root: yaml.Node) -> None:
+    """Refuse keys that stand twice in one mapping, and aliases that stand for too many values.
+
+    Raises:
+        FileError: There are such keys or aliases.
+    """
+    sizes: dict[int, int] = {}  # node -> values that it stands for; 0 while it is being counted
+    left: list[yaml.Node] = [root]
+    while left:
+        node = left[-1]
+        children = [] if isinstance(node, yaml.ScalarNode) else _children(node)
+        if id(node) not in sizes:
+            sizes[id(node)] = 0
+            _check_unique(path, node)
+            left += [child for child in children if id(child) not in sizes]
+            continue
+        left.pop()
+        if sizes[id(node)]:
+            continue
+        counts = [sizes[id(child)] for child in children]
+        if 0 in counts:
+            raise FileError(f"{path}: an alias must not stand inside its own anchor")
+        sizes[id(node)] = 1 + sum(counts)
+    if sizes[id(root)] > max(len(sizes), MOST_VALUES):
+        raise FileError(
+            f"{path}: aliases must stand for at most {MOST_VALUES:,} values in all, they stand for "
+            f"{min(sizes[id(root)], 10**18):,}; write the values out"
+        )
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value)
+
+
+def _check_unique(path: Path, node: yaml.Node) -> None:
+    """Refuse a mapping that has a key twice.
+
+    Raises:
+        FileError: It has.
+    """
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise FileError(f"{path}: line {line}: key {key.value!r:.60} must stand once")
+            seen.add(key.value)
 
 
 def write_json(path: Path, kind: str, data: Mapping[str, Any], version: int = 1) -> None:
@@ -110,14 +175,27 @@ def read_json(path: Path, kind: str, version: int = 1) -> dict[str, Any]:
     """Read a JSON file of one kind and drop its ``schema`` line.
 
     Raises:
-        FileError: The file is missing, is not JSON, or is of another kind or version.
+        FileError: The file is missing, is not JSON (which has no NaN and no key twice), or is of
+            another kind or version.
     """
     text = _read_text(path)
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
+        data = json.loads(text, parse_constant=_no_number, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
         raise FileError(f"{path}: must be valid JSON, {error}") from error
     return _unwrap(path, kind, version, data)
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"a number must be finite, got {name}")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        twice = next(key for n, (key, _) in enumerate(pairs) if key in dict(pairs[:n]))
+        raise ValueError(f"key {twice!r:.60} must stand once")
+    return data
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -185,13 +263,48 @@ def _cell(value: Any) -> Any:
     return repr(value) if isinstance(value, float) else value
 
 
-def _read_text(path: Path) -> str:
+def _open(path: Path) -> io.BufferedReader:
+    """A plain file, opened for reading; a pipe or a device is refused and never waited for.
+
+    Raises:
+        FileError: It is missing, unreadable, or no plain file.
+    """
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise FileError(f"{path}: must be a readable file, {error.strerror or error}") from error
+        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - its reader closes it
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{path}: must be a readable file, {reason}") from error
+    mode = os.fstat(file.fileno()).st_mode
+    if not stat.S_ISREG(mode):
+        file.close()
+        raise FileError(f"{path}: must be a plain file, it is {_kind(mode)}")
+    return file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _read_text(path: Path) -> str:
+    """Text of a plain file of at most ``MOST_BYTES``; each line ends in one newline.
+
+    Raises:
+        FileError: It is missing, no plain file, too large, or no UTF-8.
+    """
+    with _open(path) as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise FileError(f"{path}: must have at most {MOST_BYTES:,} bytes, has more")
+    try:
+        return data.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: must be UTF-8 text, {error}") from error
+
+
+def _kind(mode: int) -> str:
+    """What a path that is no plain file is, in words."""
+    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+    return next((name for check, name in kinds if check(mode)), "a device")
 
 
 def _unwrap(path: Path, kind: str, version: int, data: Any) -> dict[str, Any]:

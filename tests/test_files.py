@@ -3,6 +3,9 @@
 import csv
 import hashlib
 import json
+import os
+import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -246,3 +249,95 @@ class TestHashes:
     def test_a_missing_file_has_none(self, tmp_path):
         with pytest.raises(FileError, match="must be a readable file"):
             sha256_of_file(tmp_path / "x")
+
+
+class TestHostileFiles:
+    """A file from elsewhere costs one clear error: no wait, no flood, no silent choice."""
+
+    @pytest.mark.parametrize("read", [parse_yaml, sha256_of_file, lambda p: read_csv(p, ["a"])])
+    def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path, read):
+        os.mkfifo(tmp_path / "pipe")
+
+        with pytest.raises(FileError, match="pipe: must be a plain file, it is a pipe"):
+            read(tmp_path / "pipe")
+
+    @pytest.mark.parametrize("read", [parse_yaml, sha256_of_file, lambda p: read_json(p, "a")])
+    def test_a_device_that_never_ends_is_refused(self, read):
+        with pytest.raises(FileError, match="/dev/zero: must be a plain file, it is a device"):
+            read(Path("/dev/zero"))
+
+    def test_a_folder_is_refused(self, tmp_path):
+        with pytest.raises(FileError, match="must be a"):
+            parse_yaml(tmp_path)
+
+    def test_a_file_over_the_limit_is_refused(self, tmp_path, monkeypatch):
+        (tmp_path / "x.yaml").write_text("a: 12345\n")
+        monkeypatch.setattr("autosplit.files.MOST_BYTES", 9)
+        assert parse_yaml(tmp_path / "x.yaml") == {"a": 12345}
+        monkeypatch.setattr("autosplit.files.MOST_BYTES", 8)
+        with pytest.raises(FileError, match="must have at most 8 bytes, has more"):
+            parse_yaml(tmp_path / "x.yaml")
+
+    @pytest.mark.parametrize("levels", [7, 10, 40])
+    def test_an_alias_bomb_is_refused_at_once(self, tmp_path, levels):
+        lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+        lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)]
+        (tmp_path / "bomb.yaml").write_text("\n".join(lines))
+        start = time.process_time()
+
+        with pytest.raises(
+            FileError, match="aliases must stand for at most 100,000 values"
+        ) as info:
+            parse_yaml(tmp_path / "bomb.yaml")
+
+        assert time.process_time() - start < 2
+        assert len(str(info.value)) < 300
+
+    def test_a_few_aliases_and_merges_are_read(self, tmp_path):
+        text = "base: &b {x: 1, y: 2}\nlist: [*b, *b]\nmore: {<<: *b, y: 3}\n"
+        (tmp_path / "x.yaml").write_text(text)
+
+        found = parse_yaml(tmp_path / "x.yaml")
+
+        base = {"x": 1, "y": 2}
+        assert found == {"base": base, "list": [base, base], "more": {"x": 1, "y": 3}}
+
+    def test_an_alias_inside_its_own_anchor_is_refused(self, tmp_path):
+        (tmp_path / "x.yaml").write_text("a: &a [1, *a]\n")
+
+        with pytest.raises(FileError, match="inside its own anchor"):
+            parse_yaml(tmp_path / "x.yaml")
+
+    def test_many_plain_values_are_no_bomb(self, tmp_path):
+        (tmp_path / "x.yaml").write_text(f"a: [{', '.join(['1'] * 150_000)}]\n")
+
+        assert len(parse_yaml(tmp_path / "x.yaml")["a"]) == 150_000
+
+    @pytest.mark.parametrize("text", ["a: 1\nb: 2\na: 3\n", "x: {a: 1, a: 1}\n"])
+    def test_a_key_that_stands_twice_is_refused_with_its_line(self, tmp_path, text):
+        (tmp_path / "x.yaml").write_text(text)
+
+        with pytest.raises(FileError, match=r"line [13]: key 'a' must stand once"):
+            parse_yaml(tmp_path / "x.yaml")
+
+    @pytest.mark.parametrize(
+        ("body", "problem"),
+        [
+            ('{"schema": "autosplit/a/1", "x": NaN}', "a number must be finite, got NaN"),
+            ('{"schema": "autosplit/a/1", "x": 1, "x": 2}', "key 'x' must stand once"),
+            ("[" * 100_000, "must be valid JSON"),
+            ('{"x": ' + "9" * 5000 + "}", "must be valid JSON"),
+        ],
+    )
+    def test_json_that_python_takes_and_json_does_not(self, tmp_path, body, problem):
+        (tmp_path / "x.json").write_text(body)
+
+        with pytest.raises(FileError, match=problem):
+            read_json(tmp_path / "x.json", "a")
+
+    @pytest.mark.parametrize("text", ["a: " + "[" * 50_000, "a: " + "9" * 5000, "a: 2024-13-01"])
+    def test_yaml_that_its_reader_trips_over(self, tmp_path, text):
+        (tmp_path / "x.yaml").write_text(text)
+
+        with pytest.raises(FileError, match="must be valid YAML"):
+            parse_yaml(tmp_path / "x.yaml")
