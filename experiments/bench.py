@@ -34,8 +34,8 @@ from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import load_link
 from autosplit.hardware.systolic import systolic_cycles
 from autosplit.models.load import load_model
+from autosplit.plan.grids import plan_grids
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import quantizers
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem, table
 from autosplit.search.widths.division import FIRST_SHARES
@@ -155,7 +155,7 @@ def bench_evaluate(setting: Setting) -> None:
 
     reference = measure_float(program, batches)
     for plan in (split, next(plan for plan in plans if plan.method == "uniform8")):
-        file = PlanFile(plan, *quantizers(plan, stats), "resnet50", "")
+        file = PlanFile(plan, *plan_grids(plan, stats), "resnet50", "")
 
         def run(file: PlanFile = file) -> None:
             evaluate(program, file, batches, reference)
@@ -181,7 +181,7 @@ def bench_efforts(setting: Setting) -> None:
     """Finishing an all-edge plan of 4 bits against one plain forward pass."""
     program, stats = setting.program, setting.stats
     (plan,) = search(setting.problem, ("uniform4",))
-    file = PlanFile(plan, *quantizers(plan, stats), "resnet50", "")
+    file = PlanFile(plan, *plan_grids(plan, stats), "resnet50", "")
     for effort, asked in (("fast", "at most 3"), ("good", "at most 10")):
 
         def run(effort: str = effort) -> None:

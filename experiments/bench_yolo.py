@@ -27,8 +27,8 @@ from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link
 from autosplit.models.load import load_model
 from autosplit.models.networks.yolo_decode import CONFIDENCE, detect
+from autosplit.plan.grids import plan_grids
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import quantizers
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
 from autosplit.stats.stats import Stats
@@ -103,7 +103,7 @@ def bench_evaluate(setting: Setting) -> None:
             detect(model.module(images), model.heads, (416, 416))
 
     for plan in (split, next(plan for plan in plans if plan.method == "uniform8")):
-        file = PlanFile(plan, *quantizers(plan, stats), model.name, "")
+        file = PlanFile(plan, *plan_grids(plan, stats), model.name, "")
 
         def run(file: PlanFile = file) -> None:
             detect(deploy(program, file)(images)[0], model.heads, (416, 416))

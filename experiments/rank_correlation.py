@@ -35,9 +35,9 @@ from autosplit.finish.effort import EFFORTS
 from autosplit.finish.walk import recover
 from autosplit.halves.quantized import Deployed, deploy
 from autosplit.models.load import load_model
+from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import quantizers
 from autosplit.stats.stats import Stats
 
 Labelled = list[tuple[Tensor, Tensor]]
@@ -86,7 +86,7 @@ def build(
     plan = Plan(
         "random", "random", edge, assignment.weights, assignment.activations, 0.0, 0.0, 0, 0
     )
-    file = PlanFile(plan, *quantizers(plan, stats), program.graph.name, "")
+    file = PlanFile(plan, *plan_grids(plan, stats), program.graph.name, "")
     return deploy(program, recover(program, file, lambda: iter(calibration), EFFORTS[effort]))
 
 

@@ -32,9 +32,9 @@ from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS
 from autosplit.halves.quantized import deploy
 from autosplit.models.load import load_model
+from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import quantizers
 from autosplit.search.knapsack.allocate import allocate
 from autosplit.stats.stats import Stats
 
@@ -114,7 +114,7 @@ def make_plan(
         edge_memory_bytes=edge_memory_bytes(cut, weights, activations),
         crossing_bytes=crossing_bytes(cut, activations),
     )
-    return PlanFile(plan, *quantizers(plan, stats), graph.name, "")
+    return PlanFile(plan, *plan_grids(plan, stats), graph.name, "")
 
 
 def main(

@@ -1,9 +1,9 @@
 """A plan of one width, with the grids that were measured."""
 
 from autosplit.distortion.measure import measure
+from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import quantizers
 
 
 def plan_for(program, images, weight_bits, activation_bits=8, count=None):
@@ -14,4 +14,4 @@ def plan_for(program, images, weight_bits, activation_bits=8, count=None):
     activations = dict.fromkeys(cut.edge_tensors, activation_bits)
     plan = Plan("p", "test", cut.edge, weights, activations, 0.0, 0.0, 0, 0)
     stats = measure(program, lambda: iter([images]))
-    return PlanFile(plan, *quantizers(plan, stats), graph.name, "")
+    return PlanFile(plan, *plan_grids(plan, stats), graph.name, "")

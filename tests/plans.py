@@ -6,10 +6,10 @@ import numpy as np
 
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
+from autosplit.grid.grid import Grid
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import Quantizer
 
 
 def layer(name, inputs, shape, **more):
@@ -49,13 +49,13 @@ def plan_file(**change):
         predictions={"3mbps": Prediction(0.1, 0.2, 0.3)},
     )
     weights = {
-        "a": Quantizer(4, (ONE_THIRD, TINY), (15, 0)),
-        "b": Quantizer(5, (0.5, 0.25, 0.125), (16, 31, 1)),
+        "a": Grid.of(4, (ONE_THIRD, TINY), (15, 0)),
+        "b": Grid.of(5, (0.5, 0.25, 0.125), (16, 31, 1)),
     }
     activations = {
-        "x": Quantizer(8, (0.1,), (255,)),
-        "a": Quantizer(3, (1.0,), (0,)),
-        "b": Quantizer(7, (2.0,), (127,)),
+        "x": Grid.of(8, (0.1,), (255,)),
+        "a": Grid.of(3, (1.0,), (0,)),
+        "b": Grid.of(7, (2.0,), (127,)),
     }
     file = PlanFile(plan, weights, activations, "toy", "ab12", "cloud16", {"3mbps": 0.9})
     return replace(file, **change)

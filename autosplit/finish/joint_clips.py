@@ -21,9 +21,9 @@ from torch import Tensor
 from autosplit.capture.program import Program
 from autosplit.distortion.divergence import change
 from autosplit.distortion.measure import answers
+from autosplit.grid.grid import ElementFormat, Grid, Unquantized
 from autosplit.halves.quantized import deploy
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import Quantizer
 
 Batch = Tensor | Sequence[Tensor]
 Tell = Callable[[int], None]
@@ -83,10 +83,11 @@ class _Loss:
         return found
 
 
-def scaled(integers: Quantizer, factor: float) -> Quantizer:
-    """The same integers over a range that is longer by a factor, zero where it was."""
-    step = float(np.float32(integers.scale[0] * factor))
-    return replace(integers, scale=(step,))
+def scaled(stored: ElementFormat, factor: float) -> ElementFormat:
+    """A grid over a range that is longer by a factor, zero where it was; floats as they are."""
+    if isinstance(stored, Unquantized):
+        return stored
+    return Grid(stored.bits, np.multiply(stored.scale, factor, dtype=np.float64), stored.zero_point)
 
 
 def clip_jointly(
@@ -113,7 +114,7 @@ def clip_jointly(
     """
     graph = program.graph
     fixed = {*graph.inputs, *graph.outputs, *answers(program)}
-    tensors = [n for n, q in file.activations.items() if q.scale and n not in fixed]
+    tensors = [n for n, q in file.activations.items() if isinstance(q, Grid) and n not in fixed]
     searched, kept = _apart(batches(), program.batch_size)
     if not tensors or not kept:
         return file

@@ -26,8 +26,8 @@ from autosplit.errors import DataError, PlanError
 from autosplit.finish.adaround import Example, learn_rounding
 from autosplit.finish.effort import EFFORTS, Recovery
 from autosplit.finish.round_to_output import round_to_match, toward
+from autosplit.grid.grid import Grid
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import Quantizer
 from autosplit.quantize.affine import fake_quantize
 from autosplit.quantize.gptq import RowGrids, near_one
 
@@ -82,7 +82,7 @@ class _Walk:
     weights: dict[str, Tensor] = field(default_factory=dict)
     codes: dict[str, Any] = field(default_factory=dict)
     biases: dict[str, Any] = field(default_factory=dict)
-    grids: dict[str, Quantizer] = field(default_factory=dict)
+    grids: dict[str, Grid] = field(default_factory=dict)
     shifts: dict[str, Tensor] = field(default_factory=dict)
 
     @cached_property
@@ -138,24 +138,22 @@ class _Walk:
         return replace(self.file, weights=weights, codes=self.codes, biases=self.biases)
 
     def _quantize(self, node: fx.Node, tensor: str) -> None:
-        integers = self.file.activations.get(tensor)
-        if integers is not None and integers.scale:
-            step, zero, bits = integers.scale[0], integers.zero_point[0], integers.bits
-            self.rough[node] = [fake_quantize(x, step, zero, bits) for x in self.rough[node]]
+        grid = self.file.activations.get(tensor)
+        if isinstance(grid, Grid):
+            step, zero = grid.per_tensor
+            self.rough[node] = [fake_quantize(x, step, zero, grid.bits) for x in self.rough[node]]
 
     def _solve(self, node: fx.Node, weight: fx.Node, layer: str, count: int) -> None:
         """Choose a layer's integers and bias, and run it with them."""
-        integers = self.file.weights[layer]
-        if not integers.scale:
+        stored = self.file.weights[layer]
+        if not isinstance(stored, Grid):
             if self.follow:
                 self.rough[node] = _apply(node, self.rough, count)
             return
         value, axis = self.program.weight(layer), self.program.weights[layer].axis
         rows = value.movedim(axis, 0)
         flat = rows.flatten(1)
-        grid = RowGrids(
-            torch.tensor(integers.scale), torch.tensor(integers.zero_point), integers.bits
-        )
+        grid = RowGrids(torch.tensor(stored.scale), torch.tensor(stored.zero_point), stored.bits)
         by_moment = self.follow and is_plain(node)
         if by_moment:
             levels, grid = self._round(node, layer, flat, grid)
@@ -166,8 +164,7 @@ class _Walk:
         shape[axis] = -1
         codes = levels + grid.zero_point.view(shape)
         self.codes[layer] = codes.to(torch.uint8).numpy()
-        scale = tuple(float(str(step)) for step in grid.scale.numpy())
-        self.grids[layer] = replace(integers, scale=scale)
+        self.grids[layer] = Grid(stored.bits, grid.scale.numpy(), stored.zero_point)
         self.weights[str(weight.target)] = levels * grid.scale.view(shape)
         if self.follow:
             self.rough[weight] = [self.weights[str(weight.target)]] * count

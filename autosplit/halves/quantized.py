@@ -12,11 +12,11 @@ from autosplit.capture.program import Program
 from autosplit.errors import PlanError
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import packed_bytes
+from autosplit.grid.grid import ElementFormat, Grid, Unquantized
 from autosplit.halves.lowering import IntegerWeight, lower
 from autosplit.halves.partition import Half, join, split
 from autosplit.halves.wire.pack import pack, unpack
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import Quantizer
 from autosplit.quantize.affine import dequantize, fake_quantize_, quantize, quantize_to_levels
 from autosplit.stats.jpeg import InputCoding, code
 
@@ -30,7 +30,7 @@ class Deployed:
         cut: Where it is cut.
         edge: Quantized half.
         cloud: Float half.
-        wire: Crossing tensor -> its integers.
+        wire: Crossing tensor -> its grid, or the width of its floats.
         coding: How the network's input crosses if it is sent as a JPEG file.
     """
 
@@ -38,7 +38,7 @@ class Deployed:
     cut: Cut
     edge: Half
     cloud: Half
-    wire: Mapping[str, Quantizer]
+    wire: Mapping[str, ElementFormat]
     coding: InputCoding | None = None
 
     @property
@@ -61,19 +61,19 @@ class Deployed:
         named = dict(zip(self.cut.graph.inputs, inputs, strict=True))
         written = self.edge(named)
         received, sent = {}, 0
-        for tensor, integers in self.wire.items():
-            received[tensor], count = self._cross(tensor, written[tensor], integers)
+        for tensor, stored in self.wire.items():
+            received[tensor], count = self._cross(tensor, written[tensor], stored)
             sent += count
         answers = {name: value for name, value in written.items() if name not in self.wire}
         return join(answers, self.cloud(received)), sent
 
-    def _cross(self, tensor: str, value: Tensor, integers: Quantizer) -> tuple[Tensor, int]:
+    def _cross(self, tensor: str, value: Tensor, stored: ElementFormat) -> tuple[Tensor, int]:
         """One tensor through the wire, sample by sample, and the bytes that it took."""
         if self.coding is not None:
             return _cross_as_jpeg(value, self.coding)
-        if not integers.scale:
-            return _cross_as_float(value, integers.bits)
-        scale, zero, bits = integers.scale[0], integers.zero_point[0], integers.bits
+        if isinstance(stored, Unquantized):
+            return _cross_as_float(value, stored.bits)
+        (scale, zero), bits = stored.per_tensor, stored.bits
         layout = self.program.layouts[tensor]
         codes = quantize(value, scale, zero, bits)
         samples = layout.samples_first(codes)
@@ -132,20 +132,19 @@ def deploy(program: Program, file: PlanFile) -> Deployed:
     weights = {
         program.weights[name].target: integer_weight(program, file, name)
         for name in cut.weights
-        if file.weights[name].scale
+        if isinstance(file.weights[name], Grid)
     }
 
     jpeg = graph.inputs if file.plan.input_coding is not None else ()
 
     def insert(half: fx.Graph, node: fx.Node, tensor: str) -> fx.Node:
-        integers = file.activations[tensor]
-        if not integers.scale or tensor in jpeg:  # stays as it is
+        grid = file.activations[tensor]
+        if not isinstance(grid, Grid) or tensor in jpeg:  # stays as it is
             return node
         meta = node.meta
         if tensor in graph.inputs:
             node = half.call_function(torch.clone, (node,))
-        step, zero = integers.scale[0], integers.zero_point[0]
-        node = half.call_function(fake_quantize_, (node, step, zero, integers.bits))
+        node = half.call_function(fake_quantize_, (node, *grid.per_tensor, grid.bits))
         node.meta = {**meta}
         return node
 
@@ -162,8 +161,9 @@ def integer_weight(program: Program, file: PlanFile, layer: str) -> IntegerWeigh
         PlanError: The plan has not one scale per output channel, or codes of another shape.
     """
     weight, axis = program.weight(layer), program.weights[layer].axis
-    integers = file.weights[layer]
-    scale, zero = torch.tensor(integers.scale), torch.tensor(integers.zero_point)
+    grid = file.weights[layer]
+    assert isinstance(grid, Grid)
+    scale, zero = torch.tensor(grid.scale), torch.tensor(grid.zero_point)
     if len(scale) != weight.shape[axis]:
         raise PlanError(
             f"{layer}: must have one scale per output channel ({weight.shape[axis]}), "
@@ -180,7 +180,7 @@ def integer_weight(program: Program, file: PlanFile, layer: str) -> IntegerWeigh
             )
         levels = codes.float().sub_(zero.view(shape))
     else:
-        levels = quantize_to_levels(weight, scale, zero, integers.bits, axis).float()
+        levels = quantize_to_levels(weight, scale, zero, grid.bits, axis).float()
     given = file.biases.get(layer)
     bias = None if given is None else torch.from_numpy(given)
     return IntegerWeight(levels, scale.double(), axis, bias)

@@ -8,10 +8,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from autosplit.files import check_keys
-from autosplit.grid.grid import WIDTHS
-from autosplit.plan.plan import FLOAT_BITS, Origin
+import numpy as np
 
+from autosplit.files import check_keys
+from autosplit.grid.grid import FLOAT_BITS, WIDTHS
+from autosplit.plan.plan import Origin
+
+_LEAST = float(np.finfo(np.float32).smallest_subnormal)
+_MOST = float(np.finfo(np.float32).max)
 _SECONDS = ("edge_s", "transfer_s", "cloud_s", "latency_s")
 
 
@@ -56,7 +60,7 @@ def _seconds_problems(data: Mapping[str, Any], where: str, keys: tuple[str, ...]
     return problems
 
 
-def quantizer_problems(data: Any, channels: Mapping[str, int], where: str) -> list[str]:
+def grid_problems(data: Any, channels: Mapping[str, int], where: str) -> list[str]:
     """What is wrong with the widths and grids of one role: all of it, each with its place."""
     problems = check_keys(data, channels, where=where)
     if problems:
@@ -78,7 +82,8 @@ def quantizer_problems(data: Any, channels: Mapping[str, int], where: str) -> li
             continue
         if not (isinstance(scale, list) and len(scale) == count and all(map(_is_step, scale))):
             problems.append(
-                f"{place}: scale must be a list of {count} numbers > 0, got {scale!r:.60}"
+                f"{place}: scale must be a list of {count} numbers > 0 in the range of "
+                f"float32, got {scale!r:.60}"
             )
         top = 2**bits - 1
         whole = isinstance(zero, list) and len(zero) == count
@@ -95,4 +100,4 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_step(value: Any) -> bool:
-    return _is_number(value) and value > 0
+    return _is_number(value) and _LEAST <= value <= _MOST

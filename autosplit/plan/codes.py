@@ -14,11 +14,11 @@ import safetensors.numpy
 from autosplit.errors import FileError
 from autosplit.files import check_keys, sha256_of_file
 from autosplit.graph.graph import Graph
-from autosplit.plan.quantizers import Quantizer
+from autosplit.grid.grid import ElementFormat
 
 
 def read_integers(
-    path: Path, named: Any, weights: Mapping[str, Quantizer], graph: Graph
+    path: Path, named: Any, weights: Mapping[str, ElementFormat], graph: Graph
 ) -> tuple[dict[str, npt.NDArray[np.uint8]], dict[str, npt.NDArray[np.float32]]]:
     """Codes and biases from the file beside a plan; none where it names none.
 

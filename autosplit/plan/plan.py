@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from autosplit.hardware.prediction import Prediction
 from autosplit.stats.jpeg import InputCoding
 
-FLOAT_BITS = (16, 32)
-"""Widths of a tensor that a plan leaves as it is; it then has neither scale nor zero point."""
-
 
 @dataclass(frozen=True)
 class Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +18,11 @@ from autosplit.errors import DataError, FileError, GraphError, PlanError
 from autosplit.files import check_keys, read_yaml, sha256_of, write_bytes, write_yaml
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.grid.grid import ElementFormat, Grid, Unquantized
 from autosplit.hardware.prediction import Prediction
-from autosplit.plan.checks import quantizer_problems, value_problems
+from autosplit.plan.checks import grid_problems, value_problems
 from autosplit.plan.codes import read_integers
 from autosplit.plan.plan import Origin, Plan
-from autosplit.plan.quantizers import Quantizer
 from autosplit.stats.jpeg import InputCoding, coding_from_dict, coding_to_dict
 
 _PLAN_KEYS = (
@@ -38,8 +38,9 @@ class PlanFile:
 
     Attributes:
         plan: The plan.
-        weights: Layer that stores a weight -> its integers, per output channel.
-        activations: Edge tensor -> its integers.
+        weights: Layer that stores a weight -> its grids, one for each output channel, or the
+            width of its floats.
+        activations: Edge tensor -> its grid, or the width of its floats.
         model: Name of the network.
         graph_sha256: Of ``graph.json``, which says which network it is.
         baseline: Name of the plan that it is compared with.
@@ -53,8 +54,8 @@ class PlanFile:
     """
 
     plan: Plan
-    weights: Mapping[str, Quantizer]
-    activations: Mapping[str, Quantizer]
+    weights: Mapping[str, ElementFormat]
+    activations: Mapping[str, ElementFormat]
     model: str
     graph_sha256: str
     baseline: str = ""
@@ -71,14 +72,18 @@ class PlanFile:
 
         Plans of other names, methods or predictions with the same digest answer the same.
         """
-        weights, activations = sorted(self.weights.items()), sorted(self.activations.items())
         arrays = [
             (name, sha256_of(np.ascontiguousarray(values).tobytes()))
             for part in (self.codes, self.biases)
             for name, values in sorted(part.items())
         ]
-        about = self.plan.edge, self.plan.input_coding, self.equalized
-        return sha256_of(repr((*about, weights, activations, arrays)))
+        parts = (
+            *map(repr, (self.plan.edge, self.plan.input_coding, self.equalized)),
+            _digest_text(self.weights, _shortest),
+            _digest_text(self.activations, float),
+            repr(arrays),
+        )
+        return sha256_of(f"({', '.join(parts)})")
 
 
 def write_plan(path: Path, file: PlanFile) -> None:
@@ -105,8 +110,8 @@ def write_plan(path: Path, file: PlanFile) -> None:
             "model": file.model,
             "graph_sha256": file.graph_sha256,
             "edge": list(plan.edge),
-            "weights": {name: _quantizer_to_dict(q) for name, q in file.weights.items()},
-            "activations": {name: _quantizer_to_dict(q) for name, q in file.activations.items()},
+            "weights": _formats_to_dict(file.weights, _shortest),
+            "activations": _formats_to_dict(file.activations, float),
             "distortion": plan.distortion,
             "lower_bound": plan.lower_bound,
             "edge_memory_bytes": plan.edge_memory_bytes,
@@ -146,13 +151,13 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
     except GraphError as error:
         raise PlanError(f"{path}: edge: {error}") from error
     channels = {name: graph.by_name[name].weight_channels for name in cut.weights}
-    problems = quantizer_problems(data["weights"], channels, f"{path}: weights")
+    problems = grid_problems(data["weights"], channels, f"{path}: weights")
     ones = dict.fromkeys(cut.edge_tensors, 1)
-    problems += quantizer_problems(data["activations"], ones, f"{path}: activations")
+    problems += grid_problems(data["activations"], ones, f"{path}: activations")
     if problems:
         raise PlanError("; ".join(problems))
-    weights = {name: _quantizer_from_dict(data["weights"][name]) for name in cut.weights}
-    tensors = {name: _quantizer_from_dict(data["activations"][name]) for name in ones}
+    weights = {name: _format_from_dict(data["weights"][name]) for name in cut.weights}
+    tensors = {name: _format_from_dict(data["activations"][name]) for name in ones}
     weight_bits = {name: q.bits for name, q in weights.items()}
     activation_bits = {name: q.bits for name, q in tensors.items()}
     coding = _coding(data["jpeg"], cut, path)
@@ -208,13 +213,47 @@ def _coding(data: Any, cut: Cut, path: Path) -> InputCoding | None:
         raise PlanError(f"{path}: jpeg: {error}") from error
 
 
-def _quantizer_to_dict(quantizer: Quantizer) -> dict[str, Any]:
-    return {
-        "bits": quantizer.bits,
-        "scale": list(quantizer.scale),
-        "zero_point": list(quantizer.zero_point),
-    }
+def _shortest(step: np.float32) -> float:
+    """The number of fewest decimal digits that is this one in float32."""
+    return float(str(step))
 
 
-def _quantizer_from_dict(data: Mapping[str, Any]) -> Quantizer:
-    return Quantizer(data["bits"], tuple(data["scale"]), tuple(data["zero_point"]))
+def _numbers(
+    stored: ElementFormat, decimal: Callable[[np.float32], float]
+) -> tuple[int, tuple[float, ...], tuple[int, ...]]:
+    """Width, scales and zero points as a plan file holds them; floats have none of the last two."""
+    if isinstance(stored, Unquantized):
+        return stored.bits, (), ()
+    scale, zero_point = stored.scale, stored.zero_point
+    return stored.bits, tuple(map(decimal, scale)), tuple(map(int, zero_point))
+
+
+def _formats_to_dict(
+    formats: Mapping[str, ElementFormat], decimal: Callable[[np.float32], float]
+) -> dict[str, Any]:
+    """Element formats by name, as ``_format_from_dict`` reads them one by one."""
+    found = {}
+    for name, stored in formats.items():
+        bits, scale, zero_point = _numbers(stored, decimal)
+        found[name] = {"bits": bits, "scale": list(scale), "zero_point": list(zero_point)}
+    return found
+
+
+def _format_from_dict(data: Mapping[str, Any]) -> ElementFormat:
+    """The element format of one entry of a plan file, which has passed its checks."""
+    if not data["scale"]:
+        return Unquantized(data["bits"])
+    return Grid.of(data["bits"], data["scale"], data["zero_point"])
+
+
+def _digest_text(
+    formats: Mapping[str, ElementFormat], decimal: Callable[[np.float32], float]
+) -> str:
+    """Element formats as ``half_sha256`` counts them: the text of plan files' first version."""
+    entries = []
+    for name, stored in sorted(formats.items(), key=lambda item: item[0]):
+        bits, scale, zero_point = _numbers(stored, decimal)
+        entries.append(
+            f"({name!r}, Quantizer(bits={bits}, scale={scale!r}, zero_point={zero_point!r}))"
+        )
+    return f"[{', '.join(entries)}]"

@@ -14,13 +14,13 @@ from autosplit.detect.drawing import GAP
 from autosplit.detect.run import compare, list_pictures, look, make_detector
 from autosplit.errors import DataError, ModelError
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.grid.grid import Grid
 from autosplit.models.load import load_model
 from autosplit.models.networks.darknet import build_darknet
 from autosplit.models.networks.darknet_weights import write_weights
 from autosplit.models.networks.yolo_decode import Detections
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile, write_plan
-from autosplit.plan.quantizers import Quantizer
 
 CFG = """\
 [net]
@@ -75,9 +75,9 @@ def model(place):
 def plan_of(program, bits):
     """A plan with the first layer on the edge."""
     cut = program.graph.prefix(1)
-    weights = {"0": Quantizer(8, (1 / 100,) * 3, (128,) * 3)}
+    weights = {"0": Grid.of(8, (1 / 100,) * 3, (128,) * 3)}
     (image,) = program.graph.inputs
-    activations = {name: Quantizer(bits, (1 / (2**bits - 1),), (0,)) for name in (image, "0")}
+    activations = {name: Grid.of(bits, (1 / (2**bits - 1),), (0,)) for name in (image, "0")}
     widths = dict.fromkeys(activations, bits)
     plan = Plan(
         name="half",

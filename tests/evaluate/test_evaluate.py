@@ -17,10 +17,11 @@ from autosplit.distortion.measure import measure
 from autosplit.errors import DataError, PlanError
 from autosplit.evaluate.evaluate import Reference, answers_of, evaluate, measure_float
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.grid.grid import Grid, Unquantized
 from autosplit.halves.quantized import deploy
+from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import Quantizer, quantizers
 from autosplit.stats.jpeg import InputCoding
 
 
@@ -59,8 +60,9 @@ def plan_file(program, count, widths=None, weights=None, activations=None):
     graph = program.graph
     cut = graph.prefix(count)
     weights = {name: weights[name] for name in cut.weights}
+    changes = widths or {}
     activations = {
-        name: replace(activations[name], **(widths or {}).get(name, {}))
+        name: replace(activations[name], **changes[name]) if name in changes else activations[name]
         for name in cut.edge_tensors
     }
     bits = {name: q.bits for name, q in activations.items()}
@@ -80,16 +82,16 @@ def plan_file(program, count, widths=None, weights=None, activations=None):
 
 
 WEIGHTS = {
-    "c1": Quantizer(4, (0.05, 0.04, 0.06), (7, 8, 6)),
-    "c2": Quantizer(3, (0.06, 0.07, 0.05), (3, 4, 4)),
-    "fc": Quantizer(5, (0.011, 0.012, 0.013, 0.014, 0.015, 0.016), (15, 16, 17, 14, 13, 16)),
+    "c1": Grid.of(4, (0.05, 0.04, 0.06), (7, 8, 6)),
+    "c2": Grid.of(3, (0.06, 0.07, 0.05), (3, 4, 4)),
+    "fc": Grid.of(5, (0.011, 0.012, 0.013, 0.014, 0.015, 0.016), (15, 16, 17, 14, 13, 16)),
 }
 ACTIVATIONS = {
-    "x": Quantizer(8, (0.025,), (120,)),
-    "c1": Quantizer(5, (0.0613,), (0,)),
-    "c2": Quantizer(7, (0.0207,), (60,)),
-    "add": Quantizer(6, (0.0511,), (20,)),
-    "fc": Quantizer(8, (0.01013,), (128,)),
+    "x": Grid.of(8, (0.025,), (120,)),
+    "c1": Grid.of(5, (0.0613,), (0,)),
+    "c2": Grid.of(7, (0.0207,), (60,)),
+    "add": Grid.of(6, (0.0511,), (20,)),
+    "fc": Grid.of(8, (0.01013,), (128,)),
 }
 
 
@@ -166,8 +168,7 @@ class TestDeployed:
 
     def test_what_half_precision_cannot_hold_crosses_as_the_most_it_can(self, network, program):
         """65,504 is the largest number of IEEE half precision."""
-        half = {"x": {"bits": 16, "scale": (), "zero_point": ()}}
-        file = plan_file(program, 0, half, WEIGHTS, ACTIVATIONS)
+        file = plan_file(program, 0, None, WEIGHTS, {**ACTIVATIONS, "x": Unquantized(16)})
         images = torch.tensor([1e30, -1e30, 2.0]).view(3, 1, 1, 1) * torch.ones(3, 1, 6, 6)
         (got,), _ = deploy(program, file)(images)
 
@@ -202,7 +203,7 @@ class TestDeployed:
             edge_memory_bytes=0,
             crossing_bytes=0,
         )
-        file = PlanFile(plan, *quantizers(plan, stats), "residual", "")
+        file = PlanFile(plan, *plan_grids(plan, stats), "residual", "")
         (got,), _ = deploy(program, file)(IMAGES)
 
         with torch.no_grad():
@@ -227,7 +228,7 @@ class TestDeployed:
             deploy(program, file)
 
     def test_scales_for_other_channels_are_refused(self, program):
-        weights = {**WEIGHTS, "c1": Quantizer(4, (0.1,), (7,))}
+        weights = {**WEIGHTS, "c1": Grid.of(4, (0.1,), (7,))}
 
         with pytest.raises(PlanError, match=r"c1: must have one scale per output channel \(3\)"):
             deploy(program, plan_file(program, 1, None, weights, ACTIVATIONS))
@@ -235,8 +236,8 @@ class TestDeployed:
 
 # A network whose answer is its input; its plan halves the score of class 0.
 CLASSES = 6
-HALVED = Quantizer(1, (0.5, *(1.0,) * 5), (0,) * 6)
-FINE = Quantizer(16, (0.001,), (0,))
+HALVED = Grid.of(1, (0.5, *(1.0,) * 5), (0,) * 6)
+FINE = Grid.of(16, (0.001,), (0,))
 BASE = torch.tensor([0.05, 0.04, 0.03, 0.02, 0.01, 0.0])
 
 
@@ -408,7 +409,7 @@ def test_a_plan_that_sends_jpeg_answers_on_what_arrives():
     coding = InputCoding(40, 300.0, 0.1, (0.5,), (0.25,))
     (tensor,) = program.graph.inputs
     plan = Plan("p", "cloud-jpeg", (), {}, {tensor: 8}, 0.1, 0.1, 64, 300, input_coding=coding)
-    file = PlanFile(plan, {}, {tensor: Quantizer(8, (0.01,), (128,))}, "flat", "")
+    file = PlanFile(plan, {}, {tensor: Grid.of(8, (0.01,), (128,))}, "flat", "")
 
     deployed = deploy(program, file)
     (answer,), sent = deployed(images)

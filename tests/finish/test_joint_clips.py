@@ -15,8 +15,8 @@ from autosplit.distortion.divergence import change
 from autosplit.finish.effort import EFFORTS, Finishing
 from autosplit.finish.finish import finish
 from autosplit.finish.joint_clips import REACH, _apart, _Loss, clip_jointly, scaled
+from autosplit.grid.grid import Grid
 from autosplit.halves.quantized import deploy
-from autosplit.plan.quantizers import Quantizer
 
 IMAGES = torch.randn(64, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 FRESH = torch.randn(200, 3, 8, 8, generator=torch.Generator().manual_seed(1))
@@ -169,7 +169,7 @@ def test_what_only_suits_the_samples_searched_on_is_not_taken(case, monkeypatch)
 
 
 def test_a_longer_range_has_the_same_zero():
-    assert scaled(Quantizer(4, (0.5,), (3,)), 1.5) == Quantizer(4, (0.75,), (3,))
+    assert scaled(Grid.of(4, (0.5,), (3,)), 1.5) == Grid.of(4, (0.75,), (3,))
 
 
 class TestFinishing:

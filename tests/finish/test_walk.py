@@ -16,6 +16,7 @@ from autosplit.capture.operators import is_call
 from autosplit.errors import DataError
 from autosplit.finish.effort import EFFORTS, Recovery
 from autosplit.finish.walk import _Walk, recover
+from autosplit.grid.grid import Unquantized
 from autosplit.halves.quantized import deploy
 
 WORKING = {name: replace(found, steps=20) for name, found in EFFORTS.items() if name != "none"}
@@ -284,9 +285,7 @@ class TestOddData:
     def test_float_weights_stay(self, captured):
         _, program = captured
         file = plan_for(program, IMAGES, 4)
-        floats = {
-            name: replace(q, bits=16, scale=(), zero_point=()) for name, q in file.weights.items()
-        }
+        floats = dict.fromkeys(file.weights, Unquantized(16))
         done = recover(
             program, replace(file, weights=floats), lambda: iter([IMAGES]), EFFORTS["good"]
         )

@@ -17,9 +17,9 @@ from autosplit.capture.capture import capture
 from autosplit.distortion.measure import measure
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.halves.quantized import deploy
+from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import quantizers
 
 WIDTHS = (2, 3, 4, 5, 6, 7, 8)
 
@@ -34,7 +34,7 @@ def plan_for(program, images, seed):
     sizes = edge_memory_bytes(cut, weight_bits, bits), crossing_bytes(cut, bits)
     plan = Plan("p", "test", cut.edge, weight_bits, bits, 0.0, 0.0, *sizes)
     stats = measure(program, lambda: iter([images]))
-    return PlanFile(plan, *quantizers(plan, stats), graph.name, "")
+    return PlanFile(plan, *plan_grids(plan, stats), graph.name, "")
 
 
 def codes(value, quantizer):

@@ -8,6 +8,7 @@ from nets import relative_error
 
 from autosplit.capture.capture import capture
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.grid.grid import Grid, Unquantized
 from autosplit.halves.partition import join, split
 from autosplit.halves.quantized import deploy
 from autosplit.hardware.prediction import Prediction
@@ -16,7 +17,6 @@ from autosplit.models.networks.darknet import load_darknet
 from autosplit.models.networks.darknet_cfg import parse_cfg, read_text
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import Quantizer
 from autosplit.report.tables import plan_row
 
 SIZE = 416
@@ -132,8 +132,8 @@ def test_the_bytes_in_the_table_are_those_that_are_packed(name):
         crossing_bytes=crossing_bytes(cut, bits),
         predictions={"l": Prediction(0.0, 0.0, 0.0)},
     )
-    floats = {layer: Quantizer(32, (), ()) for layer in cut.weights}
-    steps = {tensor: Quantizer(b, (0.1,), (1,)) for tensor, b in bits.items()}
+    floats = {layer: Unquantized(32) for layer in cut.weights}
+    steps = {tensor: Grid.of(b, (0.1,), (1,)) for tensor, b in bits.items()}
 
     _, sent = deploy(program, PlanFile(plan, floats, steps, name, ""))(image)
 

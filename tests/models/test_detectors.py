@@ -21,8 +21,8 @@ from autosplit.models.detectors import Backbone
 from autosplit.models.load import load_model
 from autosplit.models.networks.darknet import build_darknet
 from autosplit.models.networks.darknet_weights import write_weights
+from autosplit.plan.grids import plan_grids
 from autosplit.plan.planfile import PlanFile
-from autosplit.plan.quantizers import quantizers
 from autosplit.runs.options import StatsOptions
 from autosplit.runs.stages import stats as stage
 from autosplit.search.methods import search
@@ -215,7 +215,7 @@ def test_a_backbone_is_searched_and_its_plans_run(pyramid):
     whole = next(plan for plan in plans if plan.method == "uniform8")
     assert {plan.method for plan in plans} == {"autosplit", "uniform8"}
     for plan in (whole, eight_bits(problem, 30), eight_bits(problem, 60)):
-        file = PlanFile(plan, *quantizers(plan, stats), program.graph.name, "")
+        file = PlanFile(plan, *plan_grids(plan, stats), program.graph.name, "")
         outputs, sent = deploy(program, file)(images)
         assert sent == 2 * plan.crossing_bytes
         for got, expected in zip(outputs, want, strict=True):

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from plans import GRAPH, plan_file
 
+from autosplit.grid.grid import Grid
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Origin
-from autosplit.plan.quantizers import Quantizer
 from autosplit.runs.finished import Quantized
 
 CODES = {"a": np.arange(10, dtype=np.uint8), "b": np.arange(15, dtype=np.uint8)}
 REQUEST = plan_file()
 FINISHED = replace(REQUEST, codes=CODES, biases={"a": np.float32([1.5, -2])})
-OTHER = replace(REQUEST, activations={**REQUEST.activations, "a": Quantizer(3, (1.25,), (0,))})
+OTHER = replace(REQUEST, activations={**REQUEST.activations, "a": Grid.of(3, (1.25,), (0,))})
 
 
 @pytest.fixture

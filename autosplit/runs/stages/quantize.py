@@ -9,7 +9,7 @@ from functools import partial
 from autosplit.evaluate.task import FLOAT, write_scores
 from autosplit.files import sha256_of
 from autosplit.finish.effort import Finishing
-from autosplit.plan.plan import FLOAT_BITS
+from autosplit.grid.grid import FLOAT_BITS
 from autosplit.runs.finished import Quantized, finished_names, finished_plan, forget_strangers
 from autosplit.runs.finishing import finishing_of
 from autosplit.runs.folder import plan_names, read_graph, read_plans

@@ -9,9 +9,9 @@ from typing import Any
 
 from autosplit.files import sha256_of_file, write_csv
 from autosplit.graph.graph import Graph
+from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile, write_plan
-from autosplit.plan.quantizers import quantizers
 from autosplit.report import tables
 from autosplit.runs.folder import read_graph
 from autosplit.runs.hardware import Hardware, load_hardware
@@ -89,7 +89,7 @@ def _write(
     outputs = ["plans.csv"]
     with job.progress("search: writing plans", len(plans)) as advance:
         for plan in plans:
-            weights, activations = quantizers(plan, stats)
+            weights, activations = plan_grids(plan, stats)
             file = PlanFile(plan, weights, activations, *about, equalized=graph.equalized)
             outputs.append(f"plans/{plan.name}.yaml")
             write_plan(folder / outputs[-1], file)
