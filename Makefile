@@ -3,10 +3,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 
-.PHONY: demo test test-slow bench bench-accuracy bench-metric bench-toolkit lint yolo-weights clean
+.PHONY: demo docs test test-slow bench bench-accuracy bench-metric bench-toolkit lint yolo-weights clean
 
 demo: $(VENV)/.demo
 	$(BIN)/autosplit run
+
+# opens without a server: site/index.html
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 test: $(VENV)/.test lint
 	$(BIN)/python -m pytest -m "not slow"
@@ -46,7 +50,7 @@ $(VENV)/.demo: $(VENV)/bin/python setup.cfg pyproject.toml
 	touch $@
 
 $(VENV)/.test: $(VENV)/bin/python setup.cfg pyproject.toml
-	$(BIN)/pip install --quiet --editable ".[demo,test]"
+	$(BIN)/pip install --quiet --editable ".[demo,docs,test]"
 	touch $@
 
 # other tools have an environment of their own, since they ask for older libraries
@@ -56,4 +60,4 @@ $(TOOLS)/.done: setup.cfg pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(TOOLS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,7 +16,7 @@ from pathlib import Path
 
 FENCE = re.compile(r"(<!-- test(?: slow)? -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-# Picture in docs/ -> the file in results/ that it is a copy of.
+# Picture in docs/images/ -> the file in results/ that it is a copy of.
 FIGURES = {
     "pareto.png": "efficientnet_lite0/pareto.png",
     "detection.png": "scenes_yolo/drawn/000064.png",
@@ -53,7 +53,7 @@ def main() -> None:
         for name, made in FIGURES.items():
             figure = Path(folder) / "results" / made
             if figure.exists():
-                (readme.parent / "docs" / name).write_bytes(figure.read_bytes())
+                (readme.parent / "docs" / "images" / name).write_bytes(figure.read_bytes())
 
 
 if __name__ == "__main__":
