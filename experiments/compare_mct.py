@@ -128,9 +128,7 @@ def answers(
     roots = {}
     for layer, bits in widths.items():
         grid = stats.grids[layer, bits]
-        scale, zero = torch.tensor(grid.scale), torch.tensor(grid.zero_point)
-        axis = program.weights[layer].axis
-        weight = fake_quantize(program.weight(layer), scale, zero, bits, axis)
+        weight = fake_quantize(program.weight(layer), grid, program.weights[layer].axis)
         values.update(dict.fromkeys(wiring.sources(layer), weight))
         roots[wiring.readers[layer][0][1][0]] = layer
     with torch.no_grad():

@@ -30,7 +30,7 @@ from autosplit.capture.replay import Run, Wiring
 from autosplit.distortion.divergence import change, label_loss, probes
 from autosplit.distortion.finished_share import Gains, coarse_of
 from autosplit.errors import StageError, did_you_mean
-from autosplit.grid.grid import grid_from_range
+from autosplit.grid.grid import Grid
 from autosplit.quantize.affine import fake_quantize
 from autosplit.stats.stats import Role, Stats
 
@@ -140,14 +140,12 @@ class _Errors:
     def weight(self, layer: str, width: int) -> Tensor:
         """A stored weight after quantization."""
         grid, axis = self.stats.grids[layer, width], self.program.weights[layer].axis
-        scale, zero = torch.tensor(grid.scale), torch.tensor(grid.zero_point)
-        return fake_quantize(self.program.weight(layer), scale, zero, width, axis)
+        return fake_quantize(self.program.weight(layer), grid, axis)
 
     def activation(self, tensor: str, width: int, value: Tensor) -> Tensor:
         """Some elements of an activation after quantization."""
         clip = self.stats.distortions[tensor, "activation", width]
-        scale, zero = grid_from_range(clip.clip_low, clip.clip_high, width)
-        return fake_quantize(value, scale, zero, width)
+        return fake_quantize(value, Grid.from_range(clip.clip_low, clip.clip_high, width))
 
     def coarse(self, layer: str) -> list[int]:
         """Widths at which a weight's error is carried through its layer."""

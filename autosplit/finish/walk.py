@@ -140,8 +140,7 @@ class _Walk:
     def _quantize(self, node: fx.Node, tensor: str) -> None:
         grid = self.file.activations.get(tensor)
         if isinstance(grid, Grid):
-            step, zero = grid.per_tensor
-            self.rough[node] = [fake_quantize(x, step, zero, grid.bits) for x in self.rough[node]]
+            self.rough[node] = [fake_quantize(x, grid) for x in self.rough[node]]
 
     def _solve(self, node: fx.Node, weight: fx.Node, layer: str, count: int) -> None:
         """Choose a layer's integers and bias, and run it with them."""

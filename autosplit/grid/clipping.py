@@ -18,7 +18,7 @@ from scipy.special import lambertw
 from scipy.stats import norm
 
 from autosplit.errors import PlanError, did_you_mean
-from autosplit.grid.grid import WIDTHS, grid_from_range
+from autosplit.grid.grid import WIDTHS, Grid, Range
 from autosplit.grid.histogram import Clip, Histogram, activation_clips
 
 Array = npt.NDArray[np.float64]
@@ -57,7 +57,6 @@ class Observed:
         return self.min >= 0 or self.max <= 0
 
 
-Range = tuple[float, float]
 Rule = Callable[[Observed, int], Range]
 
 
@@ -91,9 +90,8 @@ def check_rule(rule: str) -> None:
 
 def _on_grid(histogram: Histogram, kept: Range, bits: int) -> Clip:
     """The clip whose ends are levels of the grid over a range."""
-    scale, zero = grid_from_range(*kept, bits)
-    steps = 2**bits - 1
-    return Clip(-zero * scale + 0.0, (steps - zero) * scale, histogram.error(scale, zero, steps))
+    grid = Grid.from_range(*kept, bits)
+    return Clip(float(grid.low[0]), float(grid.high[0]), histogram.error(grid))
 
 
 def keep_all(observed: Observed, _bits: int) -> Range:
@@ -159,7 +157,7 @@ def _normal_reach(bits: int) -> float:
 
 
 def keep_least_error(observed: Observed, bits: int) -> Range:
-    """Least mean squared error on the histogram; see ``fakequant.activation_clips``."""
+    """Least mean squared error on the histogram; see ``histogram.activation_clips``."""
     found = activation_clips(observed.counts, observed.edges, (bits,))[bits]
     return found.low, found.high
 
@@ -176,12 +174,13 @@ def keep_least_norm(observed: Observed, bits: int) -> Range:
         return low, high
 
     def cost(factor: float) -> float:
-        scale, zero = grid_from_range(factor * low, factor * high, bits)
-        levels = np.clip(np.round(middles / scale), -zero, 2**bits - 1 - zero)
+        grid = Grid.from_range(factor * low, factor * high, bits)
+        scale, zero = grid.per_tensor
+        levels = np.clip(np.round(middles / scale), -zero, grid.steps - zero)
         return float(share @ (np.abs(levels * scale - middles) / (high - low)) ** NORM)
 
-    grid = np.linspace(0.02, 1, 50)
-    best = grid[int(np.argmin([cost(factor) for factor in grid]))]
+    factors = np.linspace(0.02, 1, 50)
+    best = factors[int(np.argmin([cost(factor) for factor in factors]))]
     bounds = max(best - 0.02, 1e-3), min(best + 0.02, 1.0)
     factor = float(minimize_scalar(cost, bounds=bounds, method="bounded").x)
     return factor * low, factor * high
@@ -214,6 +213,6 @@ CLIPPING: dict[str, Rule] = {
 }
 """Rule -> the range that it keeps of a tensor at a width.
 
-``lapq`` begins as ``norm`` does; its ranges are then moved together (``lapq.clip_jointly``), which
-takes the network and a plan's widths, when the plan is finished.
+``lapq`` begins as ``norm`` does.  When a plan is finished, ``finish/joint_clips.py`` moves all of
+its ranges together, which takes the network and the plan's widths.
 """

@@ -190,8 +190,3 @@ def steps_of(bits: int) -> int:
     if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= MAX_BITS:
         raise PlanError(f"width: must be 1..{MAX_BITS} bits, got {bits!r}")
     return (1 << bits) - 1
-
-
-def grid_from_range(low: float, high: float, bits: int) -> tuple[float, int]:
-    """Scale and zero point of ``Grid.from_range``."""
-    return Grid.from_range(low, high, bits).per_tensor

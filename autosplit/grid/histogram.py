@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import DataError
-from autosplit.grid.grid import WIDTHS, steps_of
+from autosplit.grid.grid import WIDTHS, Grid, steps_of
 
 Array = npt.NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def activation_clips(
 
     Returns:
         Width -> the range, whose ends are the lowest and the highest level of the grid (so that
-        ``grid_from_range`` gives that grid back), and the error.  One end is 0 for data that is
+        ``Grid.from_range`` gives that grid back), and the error.  One end is 0 for data that is
         all on one side of 0.
 
     Raises:
@@ -131,10 +131,11 @@ class Histogram:
         low, high = -zero * scale, (steps - zero) * scale
         return Clip(low * self.unit + 0.0, high * self.unit, max(least, 0.0) * self.unit**2)
 
-    def error(self, scale: float, zero: int, steps: int) -> float:
-        """Mean squared error on one grid, in the units of the data squared."""
+    def error(self, grid: Grid) -> float:
+        """Mean squared error on the one grid of a tensor, in the units of the data squared."""
         if self.low == self.high == 0:
             return 0.0
+        (scale, zero), steps = grid.per_tensor, grid.steps
         scale = scale / self.unit
         top = (steps - zero) * scale
         boundaries: Array = np.arange(-zero, steps - zero, dtype=np.float64) + 0.5

@@ -17,7 +17,13 @@ from autosplit.halves.lowering import IntegerWeight, lower
 from autosplit.halves.partition import Half, join, split
 from autosplit.halves.wire.pack import pack, unpack
 from autosplit.plan.planfile import PlanFile
-from autosplit.quantize.affine import dequantize, fake_quantize_, quantize, quantize_to_levels
+from autosplit.quantize.affine import (
+    dequantize,
+    fake_quantize_,
+    numbers_along,
+    quantize,
+    quantize_to_levels,
+)
 from autosplit.stats.jpeg import InputCoding, code
 
 
@@ -73,20 +79,19 @@ class Deployed:
             return _cross_as_jpeg(value, self.coding)
         if isinstance(stored, Unquantized):
             return _cross_as_float(value, stored.bits)
-        (scale, zero), bits = stored.per_tensor, stored.bits
         layout = self.program.layouts[tensor]
-        codes = quantize(value, scale, zero, bits)
+        codes = quantize(value, stored)
         samples = layout.samples_first(codes)
         sent = 0
         arrived = torch.empty(samples.shape, dtype=torch.int32)
         for i, sample in enumerate(samples):
-            packet = pack(sample.contiguous().numpy().reshape(-1), bits)
+            packet = pack(sample.contiguous().numpy().reshape(-1), stored.bits)
             sent += len(packet)
-            opened = unpack(packet, bits, sample.numel())
+            opened = unpack(packet, stored.bits, sample.numel())
             arrived[i] = torch.from_numpy(opened.astype("int32")).reshape(sample.shape)
         returned = torch.empty_like(codes, dtype=torch.int32)
         layout.samples_first(returned).copy_(arrived)
-        return dequantize(returned, scale, zero).to(value.dtype), sent
+        return dequantize(returned, stored).to(value.dtype), sent
 
 
 def _cross_as_jpeg(value: Tensor, coding: InputCoding) -> tuple[Tensor, int]:
@@ -163,14 +168,11 @@ def integer_weight(program: Program, file: PlanFile, layer: str) -> IntegerWeigh
     weight, axis = program.weight(layer), program.weights[layer].axis
     grid = file.weights[layer]
     assert isinstance(grid, Grid)
-    scale, zero = torch.tensor(grid.scale), torch.tensor(grid.zero_point)
-    if len(scale) != weight.shape[axis]:
+    if len(grid.scale) != weight.shape[axis]:
         raise PlanError(
             f"{layer}: must have one scale per output channel ({weight.shape[axis]}), "
-            f"the plan has {len(scale)}"
+            f"the plan has {len(grid.scale)}"
         )
-    shape = [1] * weight.dim()
-    shape[axis] = -1
     if layer in file.codes:
         codes = torch.from_numpy(file.codes[layer])
         if codes.shape != weight.shape:
@@ -178,9 +180,10 @@ def integer_weight(program: Program, file: PlanFile, layer: str) -> IntegerWeigh
                 f"{layer}: codes must have the shape {tuple(weight.shape)} of the weight, "
                 f"the plan has {tuple(codes.shape)}"
             )
-        levels = codes.float().sub_(zero.view(shape))
+        _, zero_point = numbers_along(grid, axis, weight.dim())
+        levels = codes.float().sub_(zero_point)
     else:
-        levels = quantize_to_levels(weight, scale, zero, grid.bits, axis).float()
+        levels = quantize_to_levels(weight, grid, axis).float()
     given = file.biases.get(layer)
     bias = None if given is None else torch.from_numpy(given)
-    return IntegerWeight(levels, scale.double(), axis, bias)
+    return IntegerWeight(levels, torch.tensor(grid.scale).double(), axis, bias)

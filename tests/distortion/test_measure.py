@@ -15,7 +15,7 @@ from autosplit.distortion.measure import answers, measure
 from autosplit.errors import DataError, PlanError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
-from autosplit.grid.grid import WIDTHS, grid_from_range
+from autosplit.grid.grid import WIDTHS, Grid
 from autosplit.quantize.affine import fake_quantize
 from tests import nets
 
@@ -155,8 +155,8 @@ def test_distortion_is_the_exact_error_at_the_clip_found():
         x = FUNCTIONS[name](data).double()
         for bits in WIDTHS:
             found = stats.distortions[name, "activation", bits]
-            scale, zero = grid_from_range(found.clip_low, found.clip_high, bits)
-            exact = float((fake_quantize(x, scale, zero, bits) - x).square().mean())
+            grid = Grid.from_range(found.clip_low, found.clip_high, bits)
+            exact = float((fake_quantize(x, grid) - x).square().mean())
             assert found.mse == pytest.approx(exact, rel=5e-3), (name, bits)
             assert found.distortion == pytest.approx(found.mse / float(x.square().mean()))
 
@@ -170,8 +170,8 @@ def test_an_outlier_does_not_blur_the_histogram_of_the_rest():
     for bits in WIDTHS:
         for name, x in (("input", data.double()), ("relu", torch.relu(data).double())):
             clip = found.distortions[name, "activation", bits]
-            scale, zero = grid_from_range(clip.clip_low, clip.clip_high, bits)
-            exact = float((fake_quantize(x, scale, zero, bits) - x).square().mean())
+            grid = Grid.from_range(clip.clip_low, clip.clip_high, bits)
+            exact = float((fake_quantize(x, grid) - x).square().mean())
             assert clip.mse == pytest.approx(exact, rel=2e-3), (name, bits)
 
 
@@ -201,12 +201,11 @@ def test_weights_are_measured_per_output_channel():
     for bits in WIDTHS:
         found = stats.distortions["conv", "weight", bits]
         grid = stats.grids["conv", bits]
-        scale, zero = torch.tensor(grid.scale), torch.tensor(grid.zero_point)
-        error = fake_quantize(weight, scale, zero, bits, axis=0).double() - weight.double()
+        error = fake_quantize(weight, grid, axis=0).double() - weight.double()
         assert found.mse == pytest.approx(float(error.square().mean()), rel=1e-3)
         assert found.distortion == pytest.approx(found.mse / float(weight.double().square().mean()))
-        assert found.clip_low == pytest.approx(float((-zero * scale).min()))
-        assert found.clip_high == pytest.approx(float(((2**bits - 1 - zero) * scale).max()))
+        assert found.clip_low == pytest.approx(float(grid.low.min()))
+        assert found.clip_high == pytest.approx(float(grid.high.max()))
         assert stats.distortions["transposed", "weight", bits].mse == pytest.approx(found.mse)
         assert stats.distortions["dead", "weight", bits].distortion == 0
 

@@ -7,7 +7,7 @@ import pytest
 
 from autosplit.errors import PlanError
 from autosplit.grid.clipping import CLIPPING, Observed, aciq_gauss, aciq_laplace, clip
-from autosplit.grid.grid import grid_from_range
+from autosplit.grid.grid import Grid
 
 
 def bins_of(values):
@@ -59,7 +59,7 @@ DATA = {
 def test_every_rule_gives_a_grid_that_holds_zero_and_its_true_error(rule, data, bits):
     values = DATA[data]
     found = clip(observe(values), rule, (bits,))[bits]
-    scale, zero = grid_from_range(found.low, found.high, bits)
+    scale, zero = Grid.from_range(found.low, found.high, bits).per_tensor
     levels = np.clip(np.round(values / scale), -zero, 2**bits - 1 - zero)
     error = np.mean((levels * scale - values) ** 2)
 

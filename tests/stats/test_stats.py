@@ -1,15 +1,11 @@
-"""The record of what was measured: out to files and in again, and the grid of a range."""
+"""What was measured: out to files and in again."""
 
-import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from autosplit.errors import FileError, PlanError
-from autosplit.grid.grid import Grid, grid_from_range
+from autosplit.errors import FileError
+from autosplit.grid.grid import Grid
 from autosplit.stats.stats import Distortion, Stats, TensorStats
 from autosplit.stats.statsfile import STATS_FILES, read_stats, write_stats
 
@@ -85,47 +81,3 @@ class TestFiles:
 
         with pytest.raises(FileError, match="stats must be as autosplit wrote them"):
             read_stats(folder)
-
-
-class TestGrid:
-    @pytest.mark.parametrize(
-        ("low", "high", "bits", "scale", "zero"),
-        [
-            (-1.0, 2.0, 2, 1.0, 1),
-            (0.0, 255.0, 8, 1.0, 0),
-            (-255.0, 0.0, 8, 1.0, 255),
-            (10.0, 30.0, 1, 30.0, 0),  # zero is always there
-            (-30.0, -10.0, 1, 30.0, 1),
-            (0.0, 0.0, 4, 1.0, 0),
-        ],
-    )
-    def test_it_equals_a_grid_by_hand(self, low, high, bits, scale, zero):
-        assert grid_from_range(low, high, bits) == (scale, zero)
-
-    @given(st.floats(-1e30, 1e30), st.floats(-1e30, 1e30), st.integers(1, 16))
-    def test_it_holds_zero_and_both_ends_to_half_a_step(self, one, other, bits):
-        low, high = sorted((one, other))
-        scale, zero = grid_from_range(low, high, bits)
-        steps = 2**bits - 1
-
-        assert float(np.float32(scale)) == scale > 0
-        assert 0 <= zero <= steps
-        slack = 0.5 * scale + 1e-6 * max(abs(low), abs(high)) + 1e-30
-        assert -zero * scale <= min(low, 0.0) + slack
-        assert (steps - zero) * scale >= max(high, 0.0) - slack
-
-    @pytest.mark.parametrize("bits", [1, 2, 8, 16])
-    @pytest.mark.parametrize("low", [-3.4028234663852886e38, -1.0, -1e60])
-    def test_no_level_overflows_float32(self, low, bits):
-        scale, zero = grid_from_range(low, 3.4028234663852886e38, bits)
-        levels = np.float32([-zero, 2**bits - 1 - zero]) * np.float32(scale)
-
-        assert np.isfinite(levels).all()
-        assert np.ptp(levels / 2) > 1.7e38 * (1 - 1e-5)
-
-    @pytest.mark.parametrize(
-        ("low", "high"), [(1.0, -1.0), (math.nan, 1.0), (0.0, math.inf), (-math.inf, 0.0)]
-    )
-    def test_what_is_no_range_is_refused(self, low, high):
-        with pytest.raises(PlanError, match="must be finite with low <= high"):
-            grid_from_range(low, high, 8)
