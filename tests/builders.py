@@ -57,6 +57,35 @@ def layer(name, reads, shapes, elements, weight=0, owner=None, fixed=0):
     )
 
 
+def part(name, *inputs, elements, weight=0, owner="", fixed=0):
+    """A layer of a hand-counted graph: what it reads, its elements, and what it stores."""
+    return Layer(
+        name,
+        "conv" if weight else "add",
+        inputs,
+        tuple((1,) for _ in inputs),
+        (elements,),
+        weight_elements=weight,
+        weight_owner=owner,
+        fixed_elements=fixed,
+    )
+
+
+def diamond():
+    """x -> a -> b -> add -> out, and a skips b; b's weight is used again by out."""
+    return Graph(
+        "diamond",
+        {"x": (10,)},
+        (
+            part("a", "x", elements=20, weight=100, owner="a", fixed=2),
+            part("b", "a", elements=30, weight=50, owner="b"),
+            part("add", "b", "a", elements=40),
+            part("out", "add", elements=5, weight=50, owner="b", fixed=1),
+        ),
+        ("out",),
+    )
+
+
 def random_graph(rng, most=8):
     """Skips, several inputs to a layer and none, several network inputs and outputs.
 

@@ -13,7 +13,7 @@ ORDER = {
     "errors": "",
     "files": "",
     "progress": "",
-    "graph": "layer graph graphfile memory",
+    "graph": "layer graph graphfile memory bit_counts",
     "halves.wire": "pack jpeg layout message",  # here, for a plan file says what crosses
     "grid": "grid histogram clipping",
     "hardware": (

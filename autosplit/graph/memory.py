@@ -46,3 +46,8 @@ def edge_memory_bytes(
 ) -> int:
     """Memory that the edge half needs: packed weights plus peak live activations, bytes."""
     return weight_bytes(cut, weight_bits) + peak_bytes(cut, activation_bits)
+
+
+def fits_memory(memory_bytes: int, limit_bytes: int | None) -> bool:
+    """Whether an edge half of this size keeps a memory limit; a limit of None is no limit."""
+    return limit_bytes is None or memory_bytes <= limit_bytes

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import LatencyError, did_you_mean
+from autosplit.graph.bit_counts import operand_bits
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.layer import FIXED_BITS, Layer
 from autosplit.graph.memory import crossing_bytes, packed_bytes
@@ -82,12 +83,30 @@ def layer_s(
     Raises:
         LatencyError: The device's model does not know the layer, or a tensor has no width.
     """
-    operands = [_width(layer, tensor, activation_bits) for tensor in layer.inputs]
-    if layer.weight_elements:
-        operands.append(weight_bits)
-    compute_s = _model(device)(layer, device, max(operands, default=1))
     moved_bytes = traffic_bits(layer, graph, weight_bits, activation_bits) / 8
+    operands = operand_bits(layer, weight_bits, activation_bits)
+    compute_s = _model(device)(layer, device, operands)
     return device.dispatch_s + max(compute_s, moved_bytes / device.bandwidth_bytes_per_s)
+
+
+def layers_s(graph: Graph, device: Device, bits: int, input_bits: int | None = None) -> list[float]:
+    """Predict the seconds of every layer of a graph with all its tensors at one width.
+
+    Args:
+        graph: The graph.
+        device: Where its layers run.
+        bits: Width of every weight and every layer's output.
+        input_bits: Width of the network's inputs; ``bits`` if None.
+
+    Returns:
+        Seconds in topological order, length L.
+
+    Raises:
+        LatencyError: The device's model does not know a layer.
+    """
+    inputs = dict.fromkeys(graph.inputs, bits if input_bits is None else input_bits)
+    widths = {**inputs, **dict.fromkeys(graph.by_name, bits)}
+    return [layer_s(layer, graph, device, bits, widths) for layer in graph.layers]
 
 
 def edge_s(
@@ -181,11 +200,34 @@ def predict(
     Raises:
         LatencyError: A device's model does not know a layer, or a tensor has no width.
     """
-    return Prediction(
-        edge_s=edge_s(cut, edge, weight_bits, activation_bits),
-        transfer_s=transfer_s(cut, link, activation_bits, sent_bytes),
-        cloud_s=cloud_s(cut, cloud, cloud_bits),
-    )
+    links = {link.name: link}
+    widths = weight_bits, activation_bits
+    return predict_links(cut, *widths, edge, cloud, links, cloud_bits, sent_bytes)[link.name]
+
+
+def predict_links(
+    cut: Cut,
+    weight_bits: Mapping[str, int],
+    activation_bits: Mapping[str, int],
+    edge: Device,
+    cloud: Device,
+    links: Mapping[str, Link],
+    cloud_bits: int | None = None,
+    sent_bytes: int | None = None,
+) -> dict[str, Prediction]:
+    """Predict as ``predict`` does for several links; what they share is computed once.
+
+    Args and errors are those of ``predict``, but for ``links``: link name -> link.
+
+    Returns:
+        Link name -> prediction, sorted by name.
+    """
+    here_s = edge_s(cut, edge, weight_bits, activation_bits)
+    there_s = cloud_s(cut, cloud, cloud_bits)
+    return {
+        name: Prediction(here_s, transfer_s(cut, links[name], activation_bits, sent_bytes), there_s)
+        for name in sorted(links)
+    }
 
 
 def compute_table(graph: Graph, device: Device, widths: Sequence[int]) -> npt.NDArray[np.float64]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autosplit.graph.bit_counts import mean_activation_bits, mean_weight_bits
 from autosplit.graph.graph import Graph
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
@@ -61,13 +61,8 @@ def plan_row(graph: Graph, plan: Plan, link: str, *, pareto: bool) -> dict[str, 
         "link": link,
         "cut": "+".join(cut.crossing),
         "edge_layers": len(plan.edge),
-        "weight_bits_avg": _average(
-            {name: graph.by_name[name].weight_elements for name in plan.weight_bits},
-            plan.weight_bits,
-        ),
-        "activation_bits_avg": _average(
-            {name: graph.elements(name) for name in plan.edge}, plan.activation_bits
-        ),
+        "weight_bits_avg": mean_weight_bits(cut, plan.weight_bits),
+        "activation_bits_avg": mean_activation_bits(cut, plan.activation_bits),
         "cut_bits": "+".join(str(plan.activation_bits[name]) for name in cut.crossing),
         "cut_bytes": plan.crossing_bytes,
         "edge_memory_bytes": plan.edge_memory_bytes,
@@ -79,9 +74,3 @@ def plan_row(graph: Graph, plan: Plan, link: str, *, pareto: bool) -> dict[str, 
         "latency_s": prediction.latency_s,
         "pareto": int(pareto),
     }
-
-
-def _average(elements: Mapping[str, int], bits: Mapping[str, int]) -> float | None:
-    """Mean width over elements, None where there are none."""
-    total = sum(elements.values())
-    return sum(count * bits[name] for name, count in elements.items()) / total if total else None

@@ -11,6 +11,7 @@ from autosplit.errors import DataError, InfeasibleError, did_you_mean
 from autosplit.evaluate.task import FLOAT, Task, read_scores
 from autosplit.files import read_csv, sha256_of_file
 from autosplit.graph.graph import Graph
+from autosplit.graph.memory import fits_memory
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
@@ -93,7 +94,7 @@ def fastest_first(
     orders: dict[str, list[tuple[float, str]]] = {}
     for line in read_csv(path, header):
         file = files.get(line["name"])
-        if file and (limit_bytes is None or file.plan.edge_memory_bytes <= limit_bytes):
+        if file and fits_memory(file.plan.edge_memory_bytes, limit_bytes):
             entry = float(line["latency_s"]), line["name"]
             orders.setdefault(line["link"], []).append(entry)
     return [[name for _, name in sorted(order)] for order in orders.values()]
@@ -112,7 +113,7 @@ def _row(
         plan=replace(plan, predictions={**plan.predictions, line["link"]: seconds}),
         link=line["link"],
         prediction=seconds,
-        fits=limit_bytes is None or plan.edge_memory_bytes <= limit_bytes,
+        fits=fits_memory(plan.edge_memory_bytes, limit_bytes),
         drop=float(score["drop"]) if score else None,
         accuracy=task.accuracy(score),
     )

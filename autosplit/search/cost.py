@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
-from autosplit.hardware.prediction import Prediction
-from autosplit.hardware.seconds import cloud_s, edge_s, transfer_s
+from autosplit.hardware.seconds import predict_links
 from autosplit.plan.plan import Plan
 from autosplit.search.problem import Problem
 from autosplit.search.rounding import ROUNDING
@@ -27,8 +26,6 @@ def make_plan(
 ) -> Plan:
     """Add up memory, bytes, distortion and seconds of a cut at these widths, for every link.
 
-    Equal to ``latency.predict`` for each link, but what the links share is computed once.
-
     Args:
         problem: The problem.
         cut: The cut.
@@ -42,8 +39,6 @@ def make_plan(
     """
     packed = crossing_bytes(cut, activation_bits)
     distortion = problem.distortion_of(weight_bits, activation_bits)
-    here_s = edge_s(cut, problem.edge, weight_bits, activation_bits)
-    there_s = cloud_s(cut, problem.cloud, cloud_bits)
     return Plan(
         name=name,
         method=method,
@@ -54,13 +49,15 @@ def make_plan(
         lower_bound=distortion if lower_bound >= distortion * (1 - ROUNDING) else lower_bound,
         edge_memory_bytes=edge_memory_bytes(cut, weight_bits, activation_bits),
         crossing_bytes=packed if sent_bytes is None else sent_bytes,
-        predictions={
-            link: Prediction(
-                here_s,
-                transfer_s(cut, problem.links[link], activation_bits, sent_bytes),
-                there_s,
-            )
-            for link in sorted(problem.links)
-        },
+        predictions=predict_links(
+            cut,
+            weight_bits,
+            activation_bits,
+            problem.edge,
+            problem.cloud,
+            problem.links,
+            cloud_bits,
+            sent_bytes,
+        ),
         cloud_bits=cloud_bits or problem.cloud.float_bits,
     )

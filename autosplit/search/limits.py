@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from autosplit.errors import InfeasibleError
+from autosplit.graph.bit_counts import bit_operations, mean_activation_bits, mean_weight_bits
 from autosplit.graph.graph import Cut
 from autosplit.plan.plan import Plan
 from autosplit.search.front.front import OURS
@@ -98,39 +99,11 @@ def _best(problem: Problem, link: str, targets: PlanLimits) -> ProvenPlan:
 def within_limits(problem: Problem, plan: Plan, targets: PlanLimits) -> bool:
     """Whether a plan keeps the limits, by what its widths cost and not by any model of it."""
     cut, limits = problem.graph.cut(plan.edge), targets.limits
-    layers = problem.graph.by_name
-    weights = {name: layers[name].weight_elements for name in plan.weight_bits}
-    tensors = {name: layers[name].output_elements for name in cut.edge}
     pairs = (
-        (limits.weight_bits, _mean(weights, plan.weight_bits)),
-        (limits.activation_bits, _mean(tensors, plan.activation_bits)),
+        (limits.weight_bits, mean_weight_bits(cut, plan.weight_bits) or 0.0),
+        (limits.activation_bits, mean_activation_bits(cut, plan.activation_bits) or 0.0),
         (limits.bops, bit_operations(cut, plan.weight_bits, plan.activation_bits)),
         (targets.max_distortion, plan.distortion),
         (targets.max_latency_s, min(p.latency_s for p in plan.predictions.values())),
     )
     return all(most is None or value <= most * (1 + _ROUNDING) for most, value in pairs)
-
-
-def bit_operations(
-    cut: Cut, weight_bits: Mapping[str, int], activation_bits: Mapping[str, int]
-) -> int:
-    """Bit operations of an edge half, as in ``WidthLimits``.
-
-    Args:
-        cut: The cut.
-        weight_bits: Layer that stores a weight -> its width.
-        activation_bits: Tensor -> width, for the network's inputs and every edge layer.
-    """
-    total = 0
-    for name in cut.edge:
-        layer = cut.graph.by_name[name]
-        reads = max((activation_bits[tensor] for tensor in layer.inputs), default=1)
-        own = weight_bits.get(layer.weight_owner or name, reads)
-        total += layer.macs * reads * own
-    return total
-
-
-def _mean(elements: Mapping[str, int], bits: Mapping[str, int]) -> float:
-    """Mean width over elements, 0 where there are none."""
-    total = sum(elements.values())
-    return sum(count * bits[name] for name, count in elements.items()) / total if total else 0.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from autosplit.errors import DataError, InfeasibleError, PlanError
 from autosplit.graph.graph import Cut, Graph
-from autosplit.graph.memory import edge_memory_bytes, packed_bytes
+from autosplit.graph.memory import edge_memory_bytes, fits_memory, packed_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
@@ -99,7 +99,7 @@ class Problem:
 
     def fits(self, memory_bytes: int) -> bool:
         """Whether an edge half of this size keeps the limit."""
-        return self.limit_bytes is None or memory_bytes <= self.limit_bytes
+        return fits_memory(memory_bytes, self.limit_bytes)
 
     def distortion_of(
         self, weight_bits: Mapping[str, int], activation_bits: Mapping[str, int]

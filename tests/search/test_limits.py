@@ -1,6 +1,5 @@
 """Limits beside memory, against trying every plan of a chain of three layers."""
 
-import math
 import os
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm, Layer
 from autosplit.hardware.seconds import predict
 from autosplit.search.cuts.ideals import latency_floor, useful
-from autosplit.search.limits import PlanLimits, bit_operations, limited
+from autosplit.search.limits import PlanLimits, limited
 from autosplit.search.methods import search
 from autosplit.search.questions import milp as joint_milp
 from autosplit.search.questions.limits import WidthLimits
@@ -94,24 +93,6 @@ def test_what_nobody_can_meet_says_the_least_possible(problem, plans):
         limited(problem, plans, PlanLimits(WidthLimits(), max_latency_s=1e-6))
     with pytest.raises(InfeasibleError, match=r"least possible with .* 0\.5 is \d"):
         limited(problem, plans, PlanLimits(WidthLimits(), max_latency_s=1e-6, max_distortion=0.5))
-
-
-def test_bit_operations_count_the_widest_input_twice_where_there_is_no_weight():
-    graph = chain_problem().graph
-    first, second, third = graph.layers
-    add = replace(
-        second,
-        kind="add",
-        inputs=("x", "c0"),
-        input_shapes=((8,), (8,)),
-        weight_elements=0,
-        weight_owner="",
-        gemms=(Gemm(1, 1, 8),),
-    )
-    cut = replace(graph, layers=(first, add, third)).prefix(2)
-    # c0: 16 products of 8-bit inputs and 4-bit weights; the sum: 8 of 8 bits and 8 bits
-    assert bit_operations(cut, {"c0": 4}, {"x": 8, "c0": 2, "c1": 2}) == 16 * 8 * 4 + 8 * 8 * 8
-    assert math.isfinite(bit_operations(graph.prefix(0), {}, {"x": 8}))
 
 
 def test_the_solver_s_own_talk_never_reaches_stdout(capfd):

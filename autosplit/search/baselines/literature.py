@@ -19,7 +19,7 @@ from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import edge_memory_bytes, packed_bytes
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
-from autosplit.hardware.seconds import ANSWER_BITS, layer_s
+from autosplit.hardware.seconds import ANSWER_BITS, layers_s
 from autosplit.plan.plan import Plan
 from autosplit.search.cost import make_plan
 from autosplit.search.cuts.mincut import Charges, min_cut, min_cut_between
@@ -223,14 +223,8 @@ def _float_seconds(problem: Problem) -> tuple[list[float], list[float]]:
     graph, edge, cloud = problem.graph, problem.edge, problem.cloud
     here = [math.inf] * len(graph.layers)
     if _has_floats(edge):
-        here = _layer_seconds(graph, edge, edge.float_bits, problem.input_bits)
-    return here, _layer_seconds(graph, cloud, cloud.float_bits, cloud.float_bits)
-
-
-def _layer_seconds(graph: Graph, device: Device, bits: int, input_bits: int) -> list[float]:
-    """Seconds of each layer with everything at one width, the network's inputs at theirs."""
-    widths = {**dict.fromkeys(graph.inputs, input_bits), **dict.fromkeys(graph.by_name, bits)}
-    return [layer_s(layer, graph, device, bits, widths) for layer in graph.layers]
+        here = layers_s(graph, edge, edge.float_bits, problem.input_bits)
+    return here, layers_s(graph, cloud, cloud.float_bits)
 
 
 def _has_floats(device: Device) -> bool:

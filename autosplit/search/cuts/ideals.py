@@ -16,7 +16,7 @@ import numpy as np
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import packed_bytes
 from autosplit.grid.grid import WIDTHS
-from autosplit.hardware.seconds import layer_s
+from autosplit.hardware.seconds import layers_s
 from autosplit.search.cuts.mincut import Charges, min_cut
 from autosplit.search.problem import Problem
 
@@ -164,11 +164,9 @@ def _seconds(
     problem: Problem, bits: int, rate_bps: float
 ) -> tuple[list[float], list[float], dict[str, float]]:
     """Seconds of each layer on both sides, and of each tensor on its way."""
-    graph, inputs = problem.graph, dict.fromkeys(problem.graph.inputs, problem.input_bits)
-    widths = {**inputs, **dict.fromkeys(graph.by_name, bits)}
-    here = [layer_s(layer, graph, problem.edge, bits, widths) for layer in graph.layers]
-    floats = dict.fromkeys(graph.tensors, problem.cloud.float_bits)
-    width = problem.cloud.float_bits
-    there = [layer_s(layer, graph, problem.cloud, width, floats) for layer in graph.layers]
+    graph = problem.graph
+    here = layers_s(graph, problem.edge, bits, problem.input_bits)
+    there = layers_s(graph, problem.cloud, problem.cloud.float_bits)
+    _, widths = problem.uniform(graph.prefix(len(graph.layers)), bits)
     up = {t: 8 * packed_bytes(graph.elements(t), widths[t]) / rate_bps for t in graph.tensors}
     return here, there, up

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autosplit.graph.bit_counts import product_bits
 from autosplit.search.arrays import Booleans, Floats
 from autosplit.search.questions.milp import MilpModel, place_of
 from autosplit.search.widths.pool import Pool, PoolCosts
@@ -62,16 +63,13 @@ def used(costs: PoolCosts, pool: Pool, limits: WidthLimits) -> Booleans:
 
 def bops(costs: PoolCosts, pool: Pool) -> Floats:
     """Bit operations of each candidate."""
-    bits = np.array(costs.problem.usable)
-    total = np.zeros(len(pool.lengths))
+    bits, operands = np.array(costs.problem.usable), np.array(costs.seconds.operands)
+    total, every = np.zeros(len(pool.lengths)), np.arange(len(pool.lengths))
     for rank, layer in enumerate(costs.seconds.layers):
-        macs = costs.problem.graph.layers[rank].macs
-        reads = np.full(len(total), costs.seconds.operands[layer.least_operand])
-        for tensor, _ in layer.tensors:
-            if tensor != rank:
-                reads = np.maximum(reads, bits[pool.outputs[:, tensor]])
-        weight = reads if layer.weight is None else bits[pool.weights[:, layer.weight[0]]]
-        total += np.where(pool.lengths > rank, float(macs) * weight * reads, 0.0)
+        reads = operands[costs.seconds.widest_input(rank, pool.outputs, every)]
+        weight = None if layer.weight is None else bits[pool.weights[:, layer.weight[0]]]
+        each = float(costs.problem.graph.layers[rank].macs) * product_bits(weight, reads)
+        total += np.where(pool.lengths > rank, each, 0.0)
     return total
 
 
@@ -112,16 +110,16 @@ def _bop_rows(model: MilpModel, limit: float) -> list[tuple[dict[int, float], fl
         product = model.extra + rank
         total[product] = macs
         # product >= weight x input for every width of the weight and each input, if both are taken
-        # Without a weight: (variable, 0) stands for "always", and the input counts twice.
-        choices = [(-1, 0)]
+        # Without a weight the bound always holds: there is no variable to make it depend on.
+        choices: list[tuple[int, int | None]] = [(-1, None)]
         if layer.weight is not None:
             choices = [(places[layer.weight[0]] + b, width) for b, width in enumerate(bits)]
         for place, width in choices:
-            off = float(widest * width)
-            keep = {place: off} if width else {}
-            rows.append(({product: -1.0, **keep}, off - float(least * (width or least))))
+            off = 0.0 if width is None else float(product_bits(width, widest))
+            keep = {} if width is None else {place: off}
+            rows.append(({product: -1.0, **keep}, off - float(product_bits(width, least))))
             for first in read:
-                ways = {first + b: float(a * (width or a)) for b, a in enumerate(bits)}
+                ways = {first + b: float(product_bits(width, a)) for b, a in enumerate(bits)}
                 rows.append(({product: -1.0, **keep, **ways}, off))
     rows.append((total, limit))
     return rows

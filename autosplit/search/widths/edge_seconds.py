@@ -113,22 +113,37 @@ class EdgeSeconds:
             Shape (N,).
         """
         costs, device = self.layers[rank], self.problem.edge
-        operand = self._operand
-        widest = np.full(len(rows), costs.least_operand)
+        widest = self.widest_input(rank, outputs, rows)
         moved = np.full(len(rows), costs.fixed_bits)
         if costs.weight is not None:
             owner, bits = costs.weight
             moved += bits[weights[rows, owner]]
-            widest = np.maximum(widest, operand[weights[rows, owner]])
+            widest = np.maximum(widest, self._operand[weights[rows, owner]])
         for tensor, bits in costs.tensors:
             moved += bits[outputs[rows, tensor]]
-            if tensor != rank:
-                widest = np.maximum(widest, operand[outputs[rows, tensor]])
         traffic_s = moved / 8 / device.bandwidth_bytes_per_s
         seconds: Floats = device.dispatch_s + np.maximum(costs.compute_s[widest], traffic_s)
         return seconds
 
+    def widest_input(self, rank: int, outputs: Indices, rows: Indices) -> Indices:
+        """Index among ``operands`` of the widest tensor that a layer reads, at some of M choices.
+
+        Args:
+            rank: Which layer.
+            outputs: Index of the width of the output of layer l, shape (M, L).
+            rows: Which of the choices, shape (N,).
+
+        Returns:
+            Shape (N,).
+        """
+        costs = self.layers[rank]
+        widest = np.full(len(rows), costs.least_operand, dtype=np.intp)
+        for tensor, _ in costs.tensors:
+            if tensor != rank:
+                widest = np.maximum(widest, self._operand[outputs[rows, tensor]])
+        return widest
+
     @cached_property
-    def _operand(self) -> Ints:
+    def _operand(self) -> Indices:
         """Index among ``operands`` of each usable width."""
-        return np.array([self.operands.index(bits) for bits in self.problem.usable])
+        return np.array([self.operands.index(b) for b in self.problem.usable], dtype=np.intp)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from autosplit.hardware.seconds import layer_s, transfer_s
+from autosplit.hardware.seconds import layers_s, transfer_s
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
@@ -123,12 +123,7 @@ class PoolCosts:
         problem, cuts = self.problem, self.problem.graph.prefixes()
         inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
         widths = [{**inputs, **dict.fromkeys(cut.edge, 0)} for cut in cuts]
-        bits = problem.cloud.float_bits
-        floats = dict.fromkeys(problem.graph.tensors, bits)
-        each_s = [
-            layer_s(layer, problem.graph, problem.cloud, bits, floats)
-            for layer in problem.graph.layers
-        ]
+        each_s = layers_s(problem.graph, problem.cloud, problem.cloud.float_bits)
         there_s = np.append(np.cumsum(each_s[::-1])[::-1], 0.0)  # as cloud_s, for every prefix
         return {
             name: there_s
