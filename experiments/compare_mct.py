@@ -127,7 +127,7 @@ def answers(
     values = {}
     roots = {}
     for layer, bits in widths.items():
-        grid = stats.grids[layer, bits]
+        grid = stats.grids[layer, "weight", bits]
         weight = fake_quantize(program.weight(layer), grid, program.weights[layer].axis)
         values.update(dict.fromkeys(wiring.sources(layer), weight))
         roots[wiring.readers[layer][0][1][0]] = layer

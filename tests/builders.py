@@ -125,7 +125,7 @@ def distortions(graph, value):
     for one in graph.layers:
         roles = ("activation", "weight") if one.owns_weight else ("activation",)
         keys += [(one.name, role, bits) for role in roles for bits in WIDTHS]
-    return {key: Distortion(0.0, value(key[2]), 0.0, 0.0) for key in keys}
+    return {key: Distortion(0.0, value(key[2])) for key in keys}
 
 
 def falling(bits):

@@ -40,7 +40,7 @@ def distortions(graph, value):
     for layer in graph.layers:
         roles = ("activation", "weight") if layer.owns_weight else ("activation",)
         keys += [(layer.name, role, bits) for role in roles for bits in WIDTHS]
-    return {key: Distortion(0.0, value(), 0.0, 0.0) for key in keys}
+    return {key: Distortion(0.0, value()) for key in keys}
 
 
 def everything(problem):
@@ -78,7 +78,7 @@ def chain(elements=8, weight=16, layers=3):
 def falling(graph):
     """Distortion 4 ** -bits everywhere."""
     table = distortions(graph, lambda: 0.0)
-    return {key: Distortion(0.0, 4.0 ** -key[2], 0.0, 0.0) for key in table}
+    return {key: Distortion(0.0, 4.0 ** -key[2]) for key in table}
 
 
 def chain_problem(memory_bytes=None, edge=ROOFLINE, **more):

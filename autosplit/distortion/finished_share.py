@@ -21,9 +21,8 @@ from autosplit.capture.program import Program
 from autosplit.capture.replay import Run, Wiring
 from autosplit.grid.grid import Grid
 from autosplit.quantize.gptq import RowGrids, damped, output_error, round_by_moment
-from autosplit.stats.stats import Role
+from autosplit.stats.stats import TensorAtWidth
 
-Key = tuple[str, Role, int]
 COARSE = 5
 """Widest weights that are tried, bits; finer ones count as those."""
 ROWS = 32
@@ -119,7 +118,7 @@ class Gains:
             (inputs,) = gather(part.node, [value], wanted, self._random)
             part.see(inputs)
 
-    def left(self, key: Key, grids: Mapping[tuple[str, int], Grid]) -> float:
+    def left(self, key: TensorAtWidth, grids: Mapping[tuple[str, int], Grid]) -> float:
         """Share of the error of nearest rounding that is left, 0..1; of an activation all of it.
 
         Args:

@@ -22,11 +22,11 @@ from torch import Tensor
 from autosplit.capture.program import Program
 from autosplit.errors import DataError
 from autosplit.graph.layer import Layer
-from autosplit.grid.clipping import Observed, check_rule, clip
-from autosplit.grid.grid import WIDTHS, Grid
+from autosplit.grid.clipping import Observed, check_rule, clip_ranges
+from autosplit.grid.grid import WIDTHS, Grid, Range
 from autosplit.grid.histogram import Clip
 from autosplit.quantize.weight_grids import MeasuredGrid, weight_grids
-from autosplit.stats.stats import Distortion, Role, Stats, TensorStats
+from autosplit.stats.stats import Distortion, Stats, TensorAtWidth, TensorStats
 
 Array = npt.NDArray[Any]
 Batch = Tensor | Sequence[Tensor]
@@ -103,16 +103,14 @@ def measure(
         rules = dict.fromkeys(spreads, clipping) | dict.fromkeys(answers(program), "minmax")
         clips = _clips(tensors, spreads, rules, widths, pool, tell)
     distortions, grids = _weight_records(weights)
+    kept: dict[tuple[str, int], Range] = {}
     for name in program.graph.tensors:
         square = tensors[name].mean ** 2 + tensors[name].std ** 2
-        for bits, distortion in clips[name].items():
-            distortions[name, "activation", bits] = Distortion(
-                distortion.mse,
-                distortion.mse / square if square else 0.0,
-                distortion.low,
-                distortion.high,
-            )
-    return Stats(samples, tensors, distortions, grids)
+        for bits, clip in clips[name].items():
+            ratio = clip.mse / square if square else 0.0
+            distortions[name, "activation", bits] = Distortion(clip.mse, ratio)
+            kept[name, bits] = clip.low, clip.high
+    return Stats(samples, tensors, distortions, kept, grids)
 
 
 def measure_weights(program: Program, widths: Sequence[int] = WIDTHS) -> Stats:
@@ -128,7 +126,7 @@ def measure_weights(program: Program, widths: Sequence[int] = WIDTHS) -> Stats:
     with _workers() as pool:
         weights = _weights(program, widths, pool, lambda _step, _done: None)
     distortions, grids = _weight_records(weights)
-    return Stats(0, {}, distortions, grids)
+    return Stats(0, {}, distortions, {}, grids)
 
 
 @dataclass
@@ -425,7 +423,7 @@ def _clips(
         found, (counts, edges) = tensors[name], spreads[name].histogram
         extremes = found.min, found.max, found.avg_min, found.avg_max
         moments = found.mean, found.std, found.b
-        return clip(Observed(*extremes, *moments, counts, edges), rules[name], widths)
+        return clip_ranges(Observed(*extremes, *moments, counts, edges), rules[name], widths)
 
     found = {}
     for name, clips in zip(spreads, pool.map(search, spreads), strict=True):
@@ -451,26 +449,16 @@ def _tensor_stats(program: Program, name: str, found: _Range, spread: _Spread) -
 
 def _weight_records(
     weights: Mapping[str, tuple[dict[int, MeasuredGrid], float]],
-) -> tuple[dict[tuple[str, Role, int], Distortion], dict[tuple[str, int], Grid]]:
+) -> tuple[dict[TensorAtWidth, Distortion], dict[tuple[str, int], Grid]]:
     """Distortions and grids of stored weights, from what ``_weights`` found."""
-    distortions: dict[tuple[str, Role, int], Distortion] = {}
+    distortions: dict[TensorAtWidth, Distortion] = {}
     grids: dict[tuple[str, int], Grid] = {}
     for name, (found, square) in weights.items():
         for bits, measured in found.items():
-            distortions[name, "weight", bits] = _weight_distortion(measured, square)
+            mse = float(measured.mse.mean())  # every channel has as many elements
+            distortions[name, "weight", bits] = Distortion(mse, mse / square if square else 0.0)
             grids[name, bits] = measured.grid
     return distortions, grids
-
-
-def _weight_distortion(measured: MeasuredGrid, square: float) -> Distortion:
-    """Distortion of a weight from its channels; every channel has as many elements."""
-    mse = float(measured.mse.mean())
-    return Distortion(
-        mse=mse,
-        distortion=mse / square if square else 0.0,
-        clip_low=float(measured.grid.low.min()),
-        clip_high=float(measured.grid.high.max()),
-    )
 
 
 def _rows(value: Tensor) -> Tensor:

@@ -30,13 +30,11 @@ from autosplit.capture.replay import Run, Wiring
 from autosplit.distortion.divergence import change, label_loss, probes
 from autosplit.distortion.finished_share import Gains, coarse_of
 from autosplit.errors import StageError, did_you_mean
-from autosplit.grid.grid import Grid
 from autosplit.quantize.affine import fake_quantize
-from autosplit.stats.stats import Role, Stats
+from autosplit.stats.stats import Role, Stats, TensorAtWidth
 
 Batch = Tensor | Sequence[Tensor]
 Batches = Callable[[], Iterator[Batch]]
-Key = tuple[str, Role, int]
 Advance = Callable[[int], None]
 """Told of each batch that is done, how many samples."""
 
@@ -107,7 +105,7 @@ def _clean(value: float) -> float:
 
 def _keep(
     _errors: _Errors, _batches: Batches, _random: torch.Generator, _tell: Advance
-) -> dict[Key, float]:
+) -> dict[TensorAtWidth, float]:
     """``mse``: noise over signal, as measured."""
     return {}
 
@@ -133,30 +131,29 @@ class _Errors:
         if self.gains is not None:
             self.gains.see(run)
 
-    def left(self, key: Key) -> float:
+    def left(self, key: TensorAtWidth) -> float:
         """Share of a tensor's squared error that finishing leaves."""
-        return 1.0 if self.gains is None else self.gains.left(key, self.stats.grids)
+        return 1.0 if self.gains is None else self.gains.left(key, self.stats.weight_grids)
 
     def weight(self, layer: str, width: int) -> Tensor:
         """A stored weight after quantization."""
-        grid, axis = self.stats.grids[layer, width], self.program.weights[layer].axis
-        return fake_quantize(self.program.weight(layer), grid, axis)
+        grid = self.stats.grids[layer, "weight", width]
+        return fake_quantize(self.program.weight(layer), grid, self.program.weights[layer].axis)
 
     def activation(self, tensor: str, width: int, value: Tensor) -> Tensor:
         """Some elements of an activation after quantization."""
-        clip = self.stats.distortions[tensor, "activation", width]
-        return fake_quantize(value, Grid.from_range(clip.clip_low, clip.clip_high, width))
+        return fake_quantize(value, self.stats.grids[tensor, "activation", width])
 
     def coarse(self, layer: str) -> list[int]:
         """Widths at which a weight's error is carried through its layer."""
         return coarse_of(self.widths(layer, "weight"))
 
-    def scaled(self, key: Key, found: Mapping[Key, float]) -> float:
+    def scaled(self, key: TensorAtWidth, found: Mapping[TensorAtWidth, float]) -> float:
         """Harm of a tensor at a width, of a fine weight from that at a coarser width."""
         tensor, role, _ = key
         if key in found or role == "activation":
             return found.get(key, 0.0)
-        known: Key = (tensor, role, self.coarse(tensor)[-1])
+        known: TensorAtWidth = (tensor, role, self.coarse(tensor)[-1])
         square = self.stats.distortions[known].mse
         ratio = self.stats.distortions[key].mse / square if square else 0.0
         return found.get(known, 0.0) * ratio
@@ -168,14 +165,14 @@ class _Errors:
 
 def _fisher(
     errors: _Errors, batches: Batches, random: torch.Generator, tell: Advance
-) -> dict[Key, float]:
+) -> dict[TensorAtWidth, float]:
     """``fisher``: half the sum of gradient^2 error^2, per sample.
 
     The loss is that of labels drawn from the network's own answer.  Then gradients have mean 0,
     and the square of a batch's summed gradient is on average the sum of the samples' squares,
     which is what a weight, the same for all samples, needs.
     """
-    found: dict[Key, float] = defaultdict(float)
+    found: dict[TensorAtWidth, float] = defaultdict(float)
     program, wiring = errors.program, errors.wiring
     sources = {source.name: layer for layer in program.weights for source in wiring.sources(layer)}
     tensors = {node.name: tensor for node, tensor in wiring.written.items()}
@@ -211,9 +208,9 @@ def _fisher(
 
 def _output(
     errors: _Errors, batches: Batches, random: torch.Generator, tell: Advance
-) -> dict[Key, float]:
+) -> dict[TensorAtWidth, float]:
     """``output``: how far the answer moves, per sample, when one tensor alone is quantized."""
-    found: dict[Key, float] = defaultdict(float)
+    found: dict[TensorAtWidth, float] = defaultdict(float)
     program, wiring = errors.program, errors.wiring
     readers = {
         reader: (layer, chain)
@@ -270,13 +267,15 @@ def _jacobian(run: Run, wiring: Wiring, random: torch.Generator) -> dict[str, li
     return found
 
 
-def _replayed(errors: _Errors, batches: Batches, first: Mapping[Key, float]) -> dict[Key, float]:
+def _replayed(
+    errors: _Errors, batches: Batches, first: Mapping[TensorAtWidth, float]
+) -> dict[TensorAtWidth, float]:
     """How far the answer really moves for the tensors and widths that seem to matter most."""
     program, wiring = errors.program, errors.wiring
     chosen = _worst(program, first)
     if not chosen:
         return {}
-    found: dict[Key, float] = defaultdict(float)
+    found: dict[TensorAtWidth, float] = defaultdict(float)
     samples = 0
     for inputs in _chunks(program, batches, 1):
         run = Run(wiring, inputs, [])
@@ -292,7 +291,7 @@ def _replayed(errors: _Errors, batches: Batches, first: Mapping[Key, float]) -> 
     return {key: harm / samples for key, harm in found.items()}
 
 
-def _overrides(run: Run, errors: _Errors, key: Key) -> dict[fx.Node, Tensor]:
+def _overrides(run: Run, errors: _Errors, key: TensorAtWidth) -> dict[fx.Node, Tensor]:
     """What a run has instead of its values when one tensor is quantized."""
     (tensor, role, width), wiring = key, errors.wiring
     if role == "activation":
@@ -321,7 +320,7 @@ def _product(
     return value + (error - error.mean(others, keepdim=True)).mul_(math.sqrt(left))
 
 
-def _worst(program: Program, first: Mapping[Key, float]) -> list[Key]:
+def _worst(program: Program, first: Mapping[TensorAtWidth, float]) -> list[TensorAtWidth]:
     """Tensors and widths of most predicted harm, as many as ``REPLAYS`` float passes can run."""
     graph = program.graph
     rest, cost = 0, {}
@@ -394,7 +393,7 @@ def _dots(error: Tensor, gradients: Sequence[Tensor]) -> Tensor:
 
 
 def _add(
-    found: dict[Key, float], tensor: str, role: Role, sums: Iterator[tuple[int, float]]
+    found: dict[TensorAtWidth, float], tensor: str, role: Role, sums: Iterator[tuple[int, float]]
 ) -> None:
     for width, value in sums:
         found[tensor, role, width] += value / 2

@@ -60,7 +60,7 @@ class Observed:
 Rule = Callable[[Observed, int], Range]
 
 
-def clip(observed: Observed, rule: str, widths: Sequence[int] = WIDTHS) -> dict[int, Clip]:
+def clip_ranges(observed: Observed, rule: str, widths: Sequence[int] = WIDTHS) -> dict[int, Clip]:
     """Range that a rule keeps at each width, as the ends of its grid, and the error it leaves.
 
     Args:

@@ -30,15 +30,14 @@ def plan_grids(
         if bits > WIDTHS[-1]:
             weights[layer] = Unquantized(bits)
             continue
-        grid = stats.grids[layer, bits]
+        grid = stats.grids[layer, "weight", bits]
         weights[layer] = Grid(bits, raise_dead(grid.scale), grid.zero_point)
     activations: dict[str, ElementFormat] = {}
     for tensor, bits in plan.activation_bits.items():
         if bits > WIDTHS[-1]:
             activations[tensor] = Unquantized(bits)
             continue
-        clip = stats.distortions[tensor, "activation", bits]
-        activations[tensor] = Grid.from_range(clip.clip_low, clip.clip_high, bits)
+        activations[tensor] = stats.grids[tensor, "activation", bits]
     return weights, activations
 
 

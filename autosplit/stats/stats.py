@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-from autosplit.grid.grid import Grid
+from autosplit.grid.grid import Grid, Range
 from autosplit.stats.jpeg import InputCoding
 
 Role = Literal["weight", "activation"]
+TensorAtWidth = tuple[str, Role, int]
+"""A tensor (a weight by the name of the layer that owns it), its role, and a width in bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +42,17 @@ class TensorStats:
 
 @dataclass(frozen=True, slots=True)
 class Distortion:
-    """Harm of quantizing one tensor at one width, after the best clipping found.
+    """Error of quantizing one tensor at one width, on the grid that was measured for it.
 
     Attributes:
         mse: Mean squared error over all elements.
-        distortion: What the search adds up, by the metric that was asked for: harm to the answer
-            (``sensitivity``), or ``mse`` over the tensor's mean square, that is noise over signal,
-            so that tensors of different scale can be compared.
-        clip_low, clip_high: Range kept; of a weight, over all its output channels.
+        distortion: What the search adds up, in the unit of the metric that was asked for.  With
+            ``mse`` it is noise over signal: the mean squared error over the tensor's mean square.
+            With ``output`` and ``fisher`` it is how far the network's answer moves.
     """
 
     mse: float
     distortion: float
-    clip_low: float
-    clip_high: float
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,25 @@ class Stats:
     Attributes:
         samples: Calibration samples seen.
         tensors: Activation tensor (the network's inputs, every layer) -> ranges and moments.
-        distortions: (tensor, role, width) -> distortion; a weight goes by its owner's name.
-        grids: (layer, width) -> grids of the output channels of the layer's weight.
+        distortions: Tensor, role and width -> distortion.
+        clips: Activation tensor and width -> the range that is kept of it.
+        weight_grids: Layer that owns a weight, and width -> grids of the output channels.
         input_coding: What JPEG does to the network's input; None where that is no picture.
     """
 
     samples: int
     tensors: Mapping[str, TensorStats]
-    distortions: Mapping[tuple[str, Role, int], Distortion]
-    grids: Mapping[tuple[str, int], Grid]
+    distortions: Mapping[TensorAtWidth, Distortion]
+    clips: Mapping[tuple[str, int], Range]
+    weight_grids: Mapping[tuple[str, int], Grid]
     input_coding: InputCoding | None = None
+
+    @cached_property
+    def grids(self) -> Mapping[TensorAtWidth, Grid]:
+        """Tensor, role and width -> grid: of a weight, of an activation over the range kept."""
+        found: dict[TensorAtWidth, Grid] = {}
+        for (layer, bits), grid in self.weight_grids.items():
+            found[layer, "weight", bits] = grid
+        for (tensor, bits), (low, high) in self.clips.items():
+            found[tensor, "activation", bits] = Grid.from_range(low, high, bits)
+        return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -14,11 +15,9 @@ from autosplit.errors import FileError
 from autosplit.files import read_csv, read_yaml, write_bytes, write_csv, write_yaml
 from autosplit.grid.grid import Grid
 from autosplit.stats.jpeg import coding_from_dict, coding_to_dict
-from autosplit.stats.stats import Distortion, Role, Stats, TensorStats
+from autosplit.stats.stats import Distortion, Role, Stats, TensorAtWidth, TensorStats
 
 DISTORTION_HEADER = ("tensor", "role", "width", "mse", "distortion", "clip_low", "clip_high")
-
-
 STATS_FILES = ("stats.yaml", "distortion.csv", "weight_grids.safetensors")
 
 
@@ -31,13 +30,10 @@ def write_stats(folder: Path, stats: Stats) -> None:
     coding = None if stats.input_coding is None else coding_to_dict(stats.input_coding)
     data = {"samples": stats.samples, "jpeg": coding, "tensors": tensors}
     write_yaml(folder / "stats.yaml", "stats", data)
-    rows = (
-        {"tensor": tensor, "role": role, "width": width, **asdict(record)}
-        for (tensor, role, width), record in stats.distortions.items()
-    )
+    rows = (_row(stats, key) for key in stats.distortions)
     write_csv(folder / "distortion.csv", DISTORTION_HEADER, rows)
     grids = {}
-    for (layer, width), grid in stats.grids.items():
+    for (layer, width), grid in stats.weight_grids.items():
         grids[f"{layer}|{width}|scale"] = np.ascontiguousarray(grid.scale)
         grids[f"{layer}|{width}|zero_point"] = np.ascontiguousarray(grid.zero_point)
     write_bytes(folder / "weight_grids.safetensors", safetensors.numpy.save(grids))
@@ -58,19 +54,43 @@ def read_stats(folder: Path) -> Stats:
             for name, record in data["tensors"].items()
         }
         distortions = {_key(row): _distortion(row) for row in rows}
+        clips = {
+            (row["tensor"], int(row["width"])): (float(row["clip_low"]), float(row["clip_high"]))
+            for row in rows
+            if row["role"] == "activation"
+        }
         coding = coding_from_dict(data["jpeg"]) if data.get("jpeg") else None
     except (KeyError, TypeError, ValueError) as error:
         raise FileError(f"{folder}: stats must be as autosplit wrote them, {error}") from error
-    return Stats(int(data["samples"]), tensors, distortions, _read_grids(folder), coding)
+    return Stats(int(data["samples"]), tensors, distortions, clips, _read_grids(folder), coding)
 
 
-def _key(row: Mapping[str, str]) -> tuple[str, Role, int]:
+def _row(stats: Stats, key: TensorAtWidth) -> dict[str, Any]:
+    """A row of ``distortion.csv``; the clip of a weight is over all its output channels."""
+    (tensor, role, width), found = key, stats.distortions[key]
+    if role == "activation":
+        low, high = stats.clips[tensor, width]
+    else:
+        grid = stats.weight_grids[tensor, width]
+        low, high = float(grid.low.min()), float(grid.high.max())
+    return {
+        "tensor": tensor,
+        "role": role,
+        "width": width,
+        "mse": found.mse,
+        "distortion": found.distortion,
+        "clip_low": low,
+        "clip_high": high,
+    }
+
+
+def _key(row: Mapping[str, str]) -> TensorAtWidth:
     role: Role = "weight" if row["role"] == "weight" else "activation"
     return row["tensor"], role, int(row["width"])
 
 
 def _distortion(row: Mapping[str, str]) -> Distortion:
-    return Distortion(**{name: float(row[name]) for name in DISTORTION_HEADER[3:]})
+    return Distortion(float(row["mse"]), float(row["distortion"]))
 
 
 def _read_grids(folder: Path) -> dict[tuple[str, int], Grid]:

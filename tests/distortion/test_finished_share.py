@@ -25,7 +25,7 @@ def gains_of(net, images):
     gains = Gains(program, wiring)
     for batch in images.split(250):
         gains.see(Run(wiring, (batch,), []))
-    return program, gains, measure(program, lambda: iter([images])).grids
+    return program, gains, measure(program, lambda: iter([images])).weight_grids
 
 
 def linear(size=24, rows=16):
@@ -84,7 +84,7 @@ def test_inputs_of_any_size_give_a_share(unit):
     wiring = Wiring(program)
     gains = Gains(program, wiring)
     gains.see(Run(wiring, (images / images.abs().max() * unit,), []))
-    grids = measure(program, lambda: iter([images])).grids
+    grids = measure(program, lambda: iter([images])).weight_grids
 
     assert 0 <= gains.left(("fc", "weight", 3), grids) <= 1
 
@@ -102,7 +102,7 @@ def shares_of(images, batches):
     gains = Gains(program, wiring)
     for batch in batches:
         gains.see(Run(wiring, (batch,), []))
-    grids = measure(program, lambda: iter([images])).grids
+    grids = measure(program, lambda: iter([images])).weight_grids
     return [gains.left(("fc", "weight", bits), grids) for bits in (2, 3, 4)]
 
 

@@ -15,7 +15,7 @@ from autosplit.distortion.measure import answers, measure
 from autosplit.errors import DataError, PlanError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
-from autosplit.grid.grid import WIDTHS, Grid
+from autosplit.grid.grid import WIDTHS
 from autosplit.quantize.affine import fake_quantize
 from tests import nets
 
@@ -155,7 +155,7 @@ def test_distortion_is_the_exact_error_at_the_clip_found():
         x = FUNCTIONS[name](data).double()
         for bits in WIDTHS:
             found = stats.distortions[name, "activation", bits]
-            grid = Grid.from_range(found.clip_low, found.clip_high, bits)
+            grid = stats.grids[name, "activation", bits]
             exact = float((fake_quantize(x, grid) - x).square().mean())
             assert found.mse == pytest.approx(exact, rel=5e-3), (name, bits)
             assert found.distortion == pytest.approx(found.mse / float(x.square().mean()))
@@ -169,10 +169,10 @@ def test_an_outlier_does_not_blur_the_histogram_of_the_rest():
 
     for bits in WIDTHS:
         for name, x in (("input", data.double()), ("relu", torch.relu(data).double())):
-            clip = found.distortions[name, "activation", bits]
-            grid = Grid.from_range(clip.clip_low, clip.clip_high, bits)
+            grid = found.grids[name, "activation", bits]
             exact = float((fake_quantize(x, grid) - x).square().mean())
-            assert clip.mse == pytest.approx(exact, rel=2e-3), (name, bits)
+            mse = found.distortions[name, "activation", bits].mse
+            assert mse == pytest.approx(exact, rel=2e-3), (name, bits)
 
 
 def test_constant_and_zero_tensors_have_no_distortion():
@@ -185,7 +185,8 @@ def test_constant_and_zero_tensors_have_no_distortion():
         for bits in WIDTHS:
             distortion = stats.distortions[name, "activation", bits]
             assert 0 <= distortion.distortion < 1e-12
-            assert distortion.clip_low <= value <= distortion.clip_high
+            low, high = stats.clips[name, bits]
+            assert low <= value <= high
 
 
 def test_weights_are_measured_per_output_channel():
@@ -200,12 +201,10 @@ def test_weights_are_measured_per_output_channel():
 
     for bits in WIDTHS:
         found = stats.distortions["conv", "weight", bits]
-        grid = stats.grids["conv", bits]
+        grid = stats.grids["conv", "weight", bits]
         error = fake_quantize(weight, grid, axis=0).double() - weight.double()
         assert found.mse == pytest.approx(float(error.square().mean()), rel=1e-3)
         assert found.distortion == pytest.approx(found.mse / float(weight.double().square().mean()))
-        assert found.clip_low == pytest.approx(float(grid.low.min()))
-        assert found.clip_high == pytest.approx(float(grid.high.max()))
         assert stats.distortions["transposed", "weight", bits].mse == pytest.approx(found.mse)
         assert stats.distortions["dead", "weight", bits].distortion == 0
 
@@ -250,7 +249,7 @@ def test_only_the_widths_asked_for_are_measured():
     stats = measure(tape, split(samples(2), 2), widths=(3, 5))
 
     assert {bits for _, _, bits in stats.distortions} == {3, 5}
-    assert set(stats.grids) == {("relu", 3), ("relu", 5)}
+    assert set(stats.weight_grids) == {("relu", 3), ("relu", 5)}
 
 
 def test_threads_and_batches_do_not_change_the_result():
@@ -350,12 +349,12 @@ def test_the_clipping_rule_is_obeyed_but_for_the_answers():
     best = measure(program, lambda: iter([images]))
 
     greatest = whole.tensors[relu].max
-    assert whole.distortions[relu, "activation", 2].clip_high == pytest.approx(greatest)
-    assert best.distortions[relu, "activation", 2].clip_high < 0.9 * greatest
+    assert whole.clips[relu, 2] == (0.0, pytest.approx(greatest))
+    assert best.clips[relu, 2][1] < 0.9 * greatest
     for stats in (whole, best):
-        kept = stats.distortions[answer, "activation", 2]
+        low, high = stats.clips[answer, 2]
         length = stats.tensors[answer].max - stats.tensors[answer].min
-        assert kept.clip_high - kept.clip_low == pytest.approx(length)
+        assert high - low == pytest.approx(length)
 
 
 def convolution(out=5, size=1):

@@ -13,7 +13,6 @@ from autosplit.distortion import metrics as module
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import METRICS, sensitivity
 from autosplit.errors import StageError
-from autosplit.grid.grid import Grid
 from autosplit.quantize.affine import fake_quantize
 
 IMAGES = torch.randn(32, 6, generator=torch.Generator().manual_seed(0))
@@ -49,8 +48,7 @@ def measured(network, images=batches):
 
 
 def quantized(stats, tensor, width, value):
-    clip = stats.distortions[tensor, "activation", width]
-    return fake_quantize(value, Grid.from_range(clip.clip_low, clip.clip_high, width))
+    return fake_quantize(value, stats.grids[tensor, "activation", width])
 
 
 @pytest.mark.parametrize("width", [2, 4, 8])

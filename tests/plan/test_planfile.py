@@ -21,7 +21,7 @@ from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile, read_plan, write_plan
 from autosplit.stats.jpeg import InputCoding
-from autosplit.stats.stats import Distortion, Stats
+from autosplit.stats.stats import Stats
 
 
 @pytest.fixture
@@ -327,8 +327,7 @@ class TestRecords:
     def test_integers_come_from_the_clipping_that_was_measured(self):
         plan = replace(plan_file().plan, weight_bits={"a": 2}, activation_bits={"x": 2})
         grid = Grid.of(2, (0.1, 1 / 3), (1, 2))
-        clips = {("x", "activation", 2): Distortion(0.0, 0.0, -1.0, 2.0)}
-        stats = Stats(1, {}, clips, {("a", 2): grid})
+        stats = Stats(1, {}, {}, {("x", 2): (-1.0, 2.0)}, {("a", 2): grid})
 
         weights, activations = plan_grids(plan, stats)
 

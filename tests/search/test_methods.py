@@ -376,7 +376,7 @@ def residual(seed, layers=14):
         )
     graph = Graph("residual", {"x": shapes["x"]}, tuple(made), (made[-1].name,))
     noise = {key: rng.normal() for key in distortions(graph, lambda: 0.0)}
-    table = {k: Distortion(0.0, 4.0 ** -k[2] * np.exp(e), 0.0, 0.0) for k, e in noise.items()}
+    table = {k: Distortion(0.0, 4.0 ** -k[2] * np.exp(e)) for k, e in noise.items()}
     return Problem(graph, table, table_device(graph), CLOUD, LINKS)
 
 
@@ -452,7 +452,7 @@ def test_a_device_keeps_to_its_own_widths():
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.5])
 def test_distortions_must_be_numbers(value):
     problem = chain_problem()
-    table = {**problem.distortions, ("c1", "weight", 4): Distortion(0.0, value, 0.0, 0.0)}
+    table = {**problem.distortions, ("c1", "weight", 4): Distortion(0.0, value)}
     with pytest.raises(DataError, match="c1: its weight distortion at 4 bits must be finite"):
         replace(problem, distortions=table)
 

@@ -1,0 +1,106 @@
+"""Statistics: out to files and in again."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from autosplit.errors import FileError
+from autosplit.grid.grid import Grid
+from autosplit.stats.stats import Distortion, Stats, TensorStats
+from autosplit.stats.statsfile import STATS_FILES, read_stats, write_stats
+
+
+def tensor(**change):
+    return replace(
+        TensorStats(-1.5, 2.0, -1.25, 1 / 3, 0.1, 1e-9, 0.7, (3, 4, 4), 48),
+        **change,
+    )
+
+
+STATS = Stats(
+    7,
+    {"x": tensor(), "layer1.0.conv1": tensor(shape=(10,), elements=10), "no": tensor(max=1e30)},
+    {
+        ("x", "activation", 8): Distortion(1e-5, 0.1 + 0.2),
+        ("layer1.0.conv1", "activation", 1): Distortion(0.0, 0.0),
+        ("layer1.0.conv1", "weight", 1): Distortion(1 / 3, 2 / 3),
+        ("layer1.0.conv1", "weight", 8): Distortion(0.0, 0.0),
+    },
+    {("x", 8): (-1.5, 0.1 + 0.2), ("layer1.0.conv1", 1): (0.0, 0.0)},
+    {
+        ("layer1.0.conv1", 1): Grid.of(1, (1 / 3, 1e-38), (1, 0)),
+        ("layer1.0.conv1", 8): Grid.of(8, (0.1, 3e38), (255, 128)),
+    },
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_stats(tmp_path, STATS)
+    return tmp_path
+
+
+def test_what_is_written_is_read_back(folder):
+    found = read_stats(folder)
+
+    assert (found.samples, found.tensors) == (7, STATS.tensors)
+    assert (found.distortions, found.clips) == (STATS.distortions, STATS.clips)
+    assert found.weight_grids == STATS.weight_grids
+
+
+def test_the_same_stats_give_the_same_bytes(folder, tmp_path):
+    write_stats(tmp_path / "again", read_stats(folder))
+
+    assert {path.name for path in (tmp_path / "again").iterdir()} == set(STATS_FILES)
+    for name in STATS_FILES:
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", STATS_FILES)
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+
+    with pytest.raises(FileError, match=rf"{name}: must be a"):
+        read_stats(folder)
+
+
+@pytest.mark.parametrize("name", STATS_FILES)
+def test_a_foreign_file_is_named(folder, name):
+    (folder / name).write_text("foreign: 1\n")
+
+    with pytest.raises(FileError, match=rf"{name}: "):
+        read_stats(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("stats.yaml", "avg_max", "average"),
+        ("distortion.csv", ",8,", ",eight,"),
+        ("distortion.csv", ",1e-05,", ",,"),
+    ],
+)
+def test_a_damaged_file_is_refused(folder, name, old, new):
+    text = (folder / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new))
+
+    with pytest.raises(FileError, match="stats must be as autosplit wrote them"):
+        read_stats(folder)
+
+
+def test_the_clip_of_a_weight_is_over_all_its_channels(folder):
+    """At 8 bits the second channel reaches farther both ways: 128 of its steps and 127."""
+    rows = {
+        tuple(row[:3]): row
+        for row in csv.reader((folder / "distortion.csv").read_text().splitlines())
+    }
+
+    low, high = rows["layer1.0.conv1", "weight", "8"][-2:]
+    assert (float(low), float(high)) == (
+        -128 * float(np.float32(3e38)),
+        127 * float(np.float32(3e38)),
+    )
+    assert rows["x", "activation", "8"][-2:] == ["-1.5", repr(0.1 + 0.2)]
