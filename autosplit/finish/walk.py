@@ -28,7 +28,7 @@ from autosplit.finish.effort import EFFORTS, Recovery
 from autosplit.finish.round_to_output import round_to_match, toward
 from autosplit.grid.grid import Grid
 from autosplit.plan.planfile import PlanFile
-from autosplit.quantize.affine import fake_quantize
+from autosplit.quantize.affine import fake_quantize, numbers_along, quantize_to_levels
 from autosplit.quantize.gptq import RowGrids, near_one
 
 Batch = Tensor | Sequence[Tensor]
@@ -152,19 +152,16 @@ class _Walk:
         value, axis = self.program.weight(layer), self.program.weights[layer].axis
         rows = value.movedim(axis, 0)
         flat = rows.flatten(1)
-        grid = RowGrids(torch.tensor(stored.scale), torch.tensor(stored.zero_point), stored.bits)
         by_moment = self.follow and is_plain(node)
         if by_moment:
-            levels, grid = self._round(node, layer, flat, grid)
+            levels, grid = self._round(node, layer, flat, stored)
         else:
-            levels = grid.nearest(flat)
+            levels, grid = quantize_to_levels(flat, stored, 0), stored
         levels = levels.view(rows.shape).movedim(0, axis).contiguous()
-        shape = [1] * value.dim()
-        shape[axis] = -1
-        codes = levels + grid.zero_point.view(shape)
-        self.codes[layer] = codes.to(torch.uint8).numpy()
-        self.grids[layer] = Grid(stored.bits, grid.scale.numpy(), stored.zero_point)
-        self.weights[str(weight.target)] = levels * grid.scale.view(shape)
+        scale, zero_point = numbers_along(grid, axis, value.dim())
+        self.codes[layer] = (levels + zero_point).to(torch.uint8).numpy()
+        self.grids[layer] = grid
+        self.weights[str(weight.target)] = levels * scale
         if self.follow:
             self.rough[weight] = [self.weights[str(weight.target)]] * count
             self.rough[node] = _apply(node, self.rough, count)
@@ -213,9 +210,7 @@ class _Walk:
         names = {bias and str(bias.target) for bias in biases}
         return len(names) == 1 and (is_plain(node) or is_call(node, "conv1d", "conv3d"))
 
-    def _round(
-        self, node: fx.Node, layer: str, flat: Tensor, grid: RowGrids
-    ) -> tuple[Tensor, RowGrids]:
+    def _round(self, node: fx.Node, layer: str, flat: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
         """Integers of least output error; each group of a convolution is a problem of its own."""
         recovery, given = self.recovery, arguments(node)["bias"]
         bias = flat.new_zeros(len(flat))
@@ -229,14 +224,15 @@ class _Walk:
             mean = exact.mean(-2, keepdim=True)
             constant = constant + (mean @ weight.mT).squeeze(-2)
             exact, rough = exact.sub_(mean), rough.sub_(rough.mean(-2, keepdim=True))
-        grids = RowGrids(grid.scale.view(shape), grid.zero_point.view(shape), grid.bits)
+        grids = RowGrids.of(grid, len(exact))
         matched = round_to_match(weight, grids, exact, rough, recovery.sweeps, recovery.together)
         levels, fitted = matched.levels, matched.grid
         if recovery.rounding == "learned":
             rectified = all(is_call(user, "relu") for user in node.users)
             example = Example(weight, constant, exact, rough, rectified)
             levels = learn_rounding(example, matched.target, fitted, levels, recovery.steps)
-        return levels.view_as(flat), RowGrids(fitted.scale.flatten(), grid.zero_point, grid.bits)
+        fitted_grid = Grid(grid.bits, fitted.scale.flatten().numpy(), grid.zero_point)
+        return levels.view_as(flat), fitted_grid
 
     def _columns(self, node: fx.Node) -> tuple[Tensor, Tensor]:
         """What the layer multiplies its weight by, float and quantized: (groups, n, K) each."""

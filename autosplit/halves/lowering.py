@@ -38,6 +38,7 @@ from autosplit.capture.operators import (
     operator_name,
     weight_argument,
 )
+from autosplit.grid.grid import Grid
 from autosplit.halves.integer_kernels import (
     AccumulatedSum,
     IntegerLayer,
@@ -49,7 +50,7 @@ from autosplit.halves.integer_kernels import (
     to_levels_,
 )
 from autosplit.halves.partition import Half
-from autosplit.quantize.affine import fake_quantize_
+from autosplit.quantize.affine import fake_quantize_, numbers_along
 
 _EVERYTHING = (-math.inf, math.inf)
 """Ends of a clamp that changes nothing."""
@@ -63,22 +64,21 @@ class IntegerWeight:
 
     Attributes:
         levels: Integer minus zero point, held in float32, in the shape of the weight.
-        scale: Step per output channel, shape (C,), float64.
+        grid: Grids of the C output channels.
         axis: Axis of the output channels.
         bias: In real units, shape (C,); None for the network's own.
     """
 
     levels: Tensor
-    scale: Tensor
+    grid: Grid
     axis: int
     bias: Tensor | None = None
 
     @property
     def real(self) -> Tensor:
         """The weight in float32."""
-        shape = [1] * self.levels.dim()
-        shape[self.axis] = -1
-        return self.levels * self.scale.float().view(shape)
+        scale, _ = numbers_along(self.grid, self.axis, self.levels.dim())
+        return self.levels * scale
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ class _Lowering:
         if value is None or not value.is_levels or not known:
             return self._weighted_real(node, weight)
         assert isinstance(value.scale, float)
-        scale = weight.scale.double() * value.scale
+        scale = torch.tensor(weight.grid.scale).double() * value.scale
         steps = None if bias is None else integer_bias(bias, scale)
         layer = IntegerLayer.of(
             node.target, call, weight.levels, steps, (value.low, value.high), operator_name(node)

@@ -186,4 +186,4 @@ def integer_weight(program: Program, file: PlanFile, layer: str) -> IntegerWeigh
         levels = quantize_to_levels(weight, grid, axis).float()
     given = file.biases.get(layer)
     bias = None if given is None else torch.from_numpy(given)
-    return IntegerWeight(levels, torch.tensor(grid.scale).double(), axis, bias)
+    return IntegerWeight(levels, grid, axis, bias)
