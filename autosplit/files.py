@@ -88,6 +88,22 @@ def read_yaml(path: Path, kind: str, version: int = 1) -> dict[str, Any]:
     return _unwrap(path, kind, version, parse_yaml(path))
 
 
+def read_yaml_of(path: Path, kind: str, versions: Sequence[int]) -> tuple[int, dict[str, Any]]:
+    """Read a YAML file of one kind in any of several versions, and drop its ``schema`` line.
+
+    Returns:
+        The version that it has, and what it says.
+
+    Raises:
+        FileError: The file is missing, is not YAML, or is of another kind or version.
+    """
+    data = parse_yaml(path)
+    schema = data.get("schema") if isinstance(data, dict) else None
+    known = {f"autosplit/{kind}/{version}": version for version in versions}
+    version = known.get(schema, max(versions)) if isinstance(schema, str) else max(versions)
+    return version, _unwrap(path, kind, version, data)
+
+
 def parse_yaml(path: Path) -> Any:
     """Read any YAML file without running anything in it.
 

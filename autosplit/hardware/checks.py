@@ -103,7 +103,16 @@ def _peaks(value: Any) -> list[str]:
 def _seconds(value: Any) -> list[str]:
     if not isinstance(value, Mapping):
         return [f"must be the path of a CSV file, got {value!r}"]
-    return [f"{layer}: {p}" for layer, seconds in value.items() for p in _not_negative(seconds)]
+    problems = []
+    for layer, seconds in value.items():
+        if not isinstance(seconds, Mapping):
+            problems += [f"{layer}: {problem}" for problem in _not_negative(seconds)]
+            continue
+        for widths, one in seconds.items():
+            place = f"{layer} at {'/'.join(map(str, widths))} bits"
+            wrong = [problem for bits in widths for problem in ([] if bits == 0 else _width(bits))]
+            problems += [f"{place}: {problem}" for problem in wrong + _not_negative(one)]
+    return problems
 
 
 def _number(value: Any) -> list[str]:
@@ -135,7 +144,6 @@ CHECKS: dict[str, Callable[[Any], list[str]]] = {
     "dataflow": _dataflow,
     "native_bits": _width,
     "vector_lanes": _count,
-    "on_chip_bytes": _count,
     "peak_macs_per_s": _peaks,
     "elementwise_ops_per_s": _positive,
     "table": _seconds,

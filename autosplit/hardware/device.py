@@ -8,18 +8,21 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from autosplit.errors import FileError, did_you_mean
-from autosplit.files import check_keys, read_csv, read_yaml
+from autosplit.errors import did_you_mean
+from autosplit.files import check_keys, read_yaml_of
 from autosplit.hardware.checks import CHECKS, given, refuse, tidy, value_problems
 from autosplit.hardware.shipped import find, folder
+from autosplit.hardware.tablefile import LayerSeconds, read_table
 
-TABLE_HEADER = ("layer", "seconds")
+SCHEMAS = (1, 2)
+"""Versions of a device profile that are read; the newest adds tables with a row per width."""
+_GONE = "on_chip_bytes"  # a key of version 1 that no formula uses
 _ALWAYS = {"name", "source", "model", "float_bits"}
 _MAYBE = {"memory_bytes", "widths"}
 _MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
     "systolic": (
         {"bandwidth_bytes_per_s", "clock_hz", "rows", "cols", "dataflow"},
-        {"dispatch_s", "native_bits", "vector_lanes", "on_chip_bytes"},
+        {"dispatch_s", "native_bits", "vector_lanes"},
     ),
     "roofline": (
         {"bandwidth_bytes_per_s", "peak_macs_per_s"},
@@ -28,7 +31,7 @@ _MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
     "table": ({"table"}, set()),
 }
 DEVICE_MODELS = tuple(_MODEL_KEYS)
-"""Latency models that a device may name; ``latency.MODELS`` has a function for each."""
+"""Latency models that a device may name; ``seconds.MODELS`` has a function for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +55,10 @@ class Device:
         dataflow: Systolic: ``os``, ``ws`` or ``is``.
         native_bits: Systolic: width of a multiplier; wider operands take more passes.
         vector_lanes: Systolic: elements per cycle of layers without products; 0: as ``cols``.
-        on_chip_bytes: Systolic: buffer size; kept for the reader, no formula uses it.
         peak_macs_per_s: Roofline: operand width, bits -> multiply-accumulates per second.
         elementwise_ops_per_s: Roofline: rate of layers without products; 0: as the slowest peak.
-        table: Table: layer name -> seconds.
+        table: Table: layer name -> seconds at every width, or -> {(weight bits, activation bits):
+            seconds}; weight bits are 0 for a layer without a weight.
 
     Raises:
         ProfileError: A value is missing, out of range, or of another latency model.
@@ -75,10 +78,9 @@ class Device:
     dataflow: str = ""
     native_bits: int = 8
     vector_lanes: int = 0
-    on_chip_bytes: int = 0
     peak_macs_per_s: Mapping[int, float] = field(default_factory=dict, hash=False)
     elementwise_ops_per_s: float = 0.0
-    table: Mapping[str, float] = field(default_factory=dict, hash=False)
+    table: Mapping[str, LayerSeconds] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         refuse(_device_problems(given(self), str(self.name)))
@@ -96,10 +98,12 @@ def load_device(name_or_path: str | Path) -> Device:
         FileError: There is no such file, or it is not a device profile.
     """
     path = find(name_or_path, "device")
-    data = read_yaml(path, "device")
+    version, data = read_yaml_of(path, "device", SCHEMAS)
     problems: list[str] = []
+    if version == 1:
+        data.pop(_GONE, None)
     if isinstance(data.get("table"), str):
-        data["table"], problems = _read_table(path.parent / data["table"])
+        data["table"], problems = read_table(path.parent / data["table"], by_width=version > 1)
     refuse(problems + _device_problems(data, str(path)))
     return Device(**{key: tidy(key, value) for key, value in data.items()})
 
@@ -107,25 +111,6 @@ def load_device(name_or_path: str | Path) -> Device:
 def device_names() -> tuple[str, ...]:
     """Names of the shipped devices, sorted."""
     return tuple(sorted(path.stem for path in folder("device").glob("*.yaml")))
-
-
-def _read_table(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """Seconds per layer of a CSV file, and what is wrong with it."""
-    try:
-        rows = read_csv(path, TABLE_HEADER)
-    except FileError as error:
-        return {}, [str(error)]
-    seconds: dict[str, Any] = {}
-    problems = []
-    for row in rows:
-        layer, text = row["layer"], row["seconds"]
-        if layer in seconds:
-            problems.append(f"{path}: layer {layer!r} must be listed once")
-        try:
-            seconds[layer] = float(text)
-        except (TypeError, ValueError):
-            problems.append(f"{path}: {layer}: seconds must be a number, got {text!r}")
-    return seconds, problems
 
 
 def _device_problems(data: Mapping[str, Any], where: str) -> list[str]:

@@ -8,8 +8,9 @@ from autosplit.hardware.device import Device
 from autosplit.hardware.operations import operations
 
 
-def roofline_s(layer: Layer, device: Device, operand_bits: int) -> float:
+def roofline_s(layer: Layer, device: Device, weight_bits: int, activation_bits: int) -> float:
     """Seconds at peak rate, of the narrowest listed width that holds the operands."""
+    operand_bits = max(weight_bits, activation_bits)
     peaks = device.peak_macs_per_s
     seconds = operations(layer, device) / (device.elementwise_ops_per_s or min(peaks.values()))
     if not layer.gemms:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import LatencyError, did_you_mean
-from autosplit.graph.bit_counts import operand_bits
+from autosplit.graph.bit_counts import input_bits
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.layer import FIXED_BITS, Layer
 from autosplit.graph.memory import crossing_bytes, packed_bytes
@@ -29,8 +29,9 @@ from autosplit.hardware.table import table_s
 ANSWER_BITS = 32
 """Width of an answer on its way back from the cloud."""
 
-Model = Callable[[Layer, Device, int], float]
-"""Compute seconds of one layer on a device, its operands (the widest of them) at some bits."""
+LatencyModel = Callable[[Layer, Device, int, int], float]
+"""Compute seconds of one layer on a device, its weight (0: it has none) and the widest of its inputs
+at some bits."""
 
 
 def traffic_bits(
@@ -71,8 +72,6 @@ def layer_s(
 ) -> float:
     """Predict the seconds of one layer: dispatch, then computation overlapped with its traffic.
 
-    It computes at the width of its widest operand, the weight or an input.
-
     Args:
         layer: The layer.
         graph: The graph that it belongs to.
@@ -84,8 +83,8 @@ def layer_s(
         LatencyError: The device's model does not know the layer, or a tensor has no width.
     """
     moved_bytes = traffic_bits(layer, graph, weight_bits, activation_bits) / 8
-    operands = operand_bits(layer, weight_bits, activation_bits)
-    compute_s = _model(device)(layer, device, operands)
+    weight = weight_bits if layer.weight_elements else 0
+    compute_s = _model(device)(layer, device, weight, input_bits(layer, activation_bits))
     return device.dispatch_s + max(compute_s, moved_bytes / device.bandwidth_bytes_per_s)
 
 
@@ -231,24 +230,38 @@ def predict_links(
 
 
 def compute_table(graph: Graph, device: Device, widths: Sequence[int]) -> npt.NDArray[np.float64]:
-    """Tabulate compute seconds by operand width, without dispatch and traffic.
+    """Tabulate compute seconds by the widths of the operands, without dispatch and traffic.
 
     Args:
         graph: The graph.
         device: Where its layers run.
-        widths: Operand widths, bits, length B.
+        widths: Operand widths, bits, ascending, length B.
 
     Returns:
-        Seconds of layer l at width b, shape (L, B), layers in topological order.
+        Seconds of layer l with its weight at width b and its widest input at width c, shape
+        (L, B, B), layers in topological order; a layer without a weight has its seconds at the
+        first b.
 
     Raises:
         LatencyError: The device's model does not know a layer.
     """
     model = _model(device)
-    return np.array([[model(layer, device, bits) for bits in widths] for layer in graph.layers])
+    places = np.arange(len(widths))
+    if device.model in WIDEST_ALONE:
+        each = [[model(layer, device, 0, bits) for bits in widths] for layer in graph.layers]
+        return np.array(each)[:, np.maximum(places[:, None], places)]
+    return np.array(
+        [
+            [
+                [model(layer, device, bits if layer.weight_elements else 0, c) for c in widths]
+                for bits in widths
+            ]
+            for layer in graph.layers
+        ]
+    )
 
 
-def _model(device: Device) -> Model:
+def _model(device: Device) -> LatencyModel:
     if device.model not in MODELS:
         hint = did_you_mean(device.model, MODELS)
         raise LatencyError(f"{device.name}: no latency model {device.model!r}{hint}")
@@ -261,7 +274,9 @@ def _width(layer: Layer, tensor: str, activation_bits: Mapping[str, int]) -> int
     return activation_bits[tensor]
 
 
-MODELS: dict[str, Model] = {
+WIDEST_ALONE = frozenset({"systolic", "roofline"})
+"""Models that know no more of the operands than the width of the widest."""
+MODELS: dict[str, LatencyModel] = {
     "systolic": systolic_s,
     "roofline": roofline_s,
     "table": table_s,

@@ -65,7 +65,7 @@ def systolic_cycles(
     return folds * (2 * int(rows) + int(cols) + int(streamed) - 2) - 1
 
 
-def systolic_s(layer: Layer, device: Device, operand_bits: int) -> float:
+def systolic_s(layer: Layer, device: Device, weight_bits: int, activation_bits: int) -> float:
     """Seconds on a systolic array; operands wider than its multipliers take several passes.
 
     At or below the native width nothing gets faster; Auto-Split (KDD 2021) counts the same way.
@@ -82,6 +82,6 @@ def systolic_s(layer: Layer, device: Device, operand_bits: int) -> float:
         )
         for gemm in layer.gemms
     )
-    passes = -(-operand_bits // device.native_bits)
+    passes = -(-max(weight_bits, activation_bits) // device.native_bits)
     lanes = device.vector_lanes or device.cols
     return (cycles * passes + -(-operations(layer, device) // lanes)) / device.clock_hz

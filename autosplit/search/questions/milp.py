@@ -19,6 +19,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from autosplit.search.arrays import Floats, Ints
+from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.pool import Picked, PoolCosts
 
 NODES = 500
@@ -168,6 +169,38 @@ def _layer(
             for b in each[operand == o].tolist():
                 mine = {time: -1.0, first + b: takes}
                 rows.add(mine | {place: -value for place, value in wider.items()}, 0.0)
+    if layer.weight is not None and layer.pair_s is not None:
+        _pairs(rows, seconds, rank, time, places)
+
+
+def _pairs(
+    rows: MilpRows,
+    seconds: EdgeSeconds,
+    rank: int,
+    time: int,
+    places: tuple[Mapping[int, int], Mapping[int, int]],
+) -> None:
+    """Write that a layer takes ``pair_s[w, o]`` at weight ``w`` and widest input ``o``.
+
+    The row of a pair binds where both are chosen and no other input is wider; anywhere else it asks
+    for nothing.
+    """
+    layer, problem = seconds.layers[rank], seconds.problem
+    assert layer.weight is not None
+    assert layer.pair_s is not None
+    operand = [seconds.operands.index(bits) for bits in problem.usable]
+    weight = places[0][layer.weight[0]]
+    read = [places[1][tensor] for tensor, _ in layer.tensors if tensor != rank]
+    for w, at in enumerate(operand):
+        for o in range(layer.least_operand, len(seconds.operands)):
+            takes = float(layer.pair_s[at, o])
+            wider = {f + b: -takes for f in read for b, one in enumerate(operand) if one > o}
+            mine = {time: -1.0, weight + w: takes}
+            if o == layer.least_operand:
+                rows.add(mine | wider, 0.0)
+            for first in read:
+                for b in (b for b, one in enumerate(operand) if one == o):
+                    rows.add(mine | {first + b: takes} | wider, takes)
 
 
 def solve_milp(

@@ -1,7 +1,7 @@
 """Edge seconds of many choices of widths at once.
 
-The formulas are those of ``latency`` and are not repeated here: its compute seconds are tabulated
-per operand width, and its traffic, a sum over tensors, is split into one table per tensor by
+The formulas are those of ``hardware.seconds`` and are not repeated here: its compute seconds are
+tabulated by the widths of the operands, and its traffic, a sum over tensors, is split into one table per tensor by
 asking for one tensor's width at a time.
 """
 
@@ -23,7 +23,10 @@ class _LayerCosts:
     """What one layer costs, by the indices of its widths.
 
     Attributes:
-        compute_s: By operand width, all of ``EdgeSeconds.operands``.
+        compute_s: By the width of the widest operand, all of ``EdgeSeconds.operands``, shape (B,):
+            exact, or a lower bound where ``pair_s`` says more.
+        pair_s: By the widths of the weight and of the widest input, shape (B, B); None where
+            ``compute_s`` says it all.
         fixed_bits: Traffic that no choice changes.
         weight: Rank of the layer that stores its weight, and traffic by width; None without one.
         tensors: Rank of each layer whose output it reads, and its own, with traffic by width.
@@ -31,6 +34,7 @@ class _LayerCosts:
     """
 
     compute_s: Floats
+    pair_s: Floats | None
     fixed_bits: int
     weight: tuple[int, Ints] | None
     tensors: tuple[tuple[int, Ints], ...]
@@ -55,7 +59,7 @@ class EdgeSeconds:
         compute_s = compute_table(graph, self.problem.edge, self.operands)
         return tuple(map(self._costs, graph.layers, compute_s))
 
-    def _costs(self, layer: Layer, compute_s: Floats) -> _LayerCosts:
+    def _costs(self, layer: Layer, each_s: Floats) -> _LayerCosts:
         problem, graph = self.problem, self.problem.graph
         narrow = dict.fromkeys(graph.inputs, problem.input_bits)
         tensors = tuple(dict.fromkeys(t for t in (*layer.inputs, layer.name) if t not in narrow))
@@ -78,8 +82,14 @@ class EdgeSeconds:
 
         reads_input = any(tensor in graph.inputs for tensor in layer.inputs)
         owner = layer.weight_owner or layer.name
+        compute_s = _by_widest(each_s) if layer.weight_elements else each_s[0]
+        places = np.arange(len(compute_s))
+        known = not layer.weight_elements or np.array_equal(
+            each_s, compute_s[np.maximum(places[:, None], places)]
+        )
         return _LayerCosts(
             compute_s,
+            None if known else each_s,
             least,
             (graph.rank[owner], more(weight=True, tensor=None)) if layer.weight_elements else None,
             tuple((graph.rank[t], more(weight=False, tensor=t)) for t in tensors),
@@ -113,16 +123,20 @@ class EdgeSeconds:
             Shape (N,).
         """
         costs, device = self.layers[rank], self.problem.edge
-        widest = self.widest_input(rank, outputs, rows)
+        reads = widest = self.widest_input(rank, outputs, rows)
         moved = np.full(len(rows), costs.fixed_bits)
         if costs.weight is not None:
             owner, bits = costs.weight
             moved += bits[weights[rows, owner]]
-            widest = np.maximum(widest, self._operand[weights[rows, owner]])
+            weight = self._operand[weights[rows, owner]]
+            widest = np.maximum(widest, weight)
         for tensor, bits in costs.tensors:
             moved += bits[outputs[rows, tensor]]
+        computes_s = costs.compute_s[widest]
+        if costs.pair_s is not None:
+            computes_s = costs.pair_s[weight, reads]
         traffic_s = moved / 8 / device.bandwidth_bytes_per_s
-        seconds: Floats = device.dispatch_s + np.maximum(costs.compute_s[widest], traffic_s)
+        seconds: Floats = device.dispatch_s + np.maximum(computes_s, traffic_s)
         return seconds
 
     def widest_input(self, rank: int, outputs: Indices, rows: Indices) -> Indices:
@@ -147,3 +161,17 @@ class EdgeSeconds:
     def _operand(self) -> Indices:
         """Index among ``operands`` of each usable width."""
         return np.array([self.operands.index(b) for b in self.problem.usable], dtype=np.intp)
+
+
+def _by_widest(pair_s: Floats) -> Floats:
+    """Least seconds for each width of the widest operand.
+
+    Args:
+        pair_s: Seconds by the widths of the weight and of the widest input, shape (B, B).
+
+    Returns:
+        Shape (B,).
+    """
+    return np.array(
+        [min(pair_s[b, : b + 1].min(), pair_s[: b + 1, b].min()) for b in range(len(pair_s))]
+    )
