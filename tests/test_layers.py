@@ -17,8 +17,7 @@ ORDER = {
     "halves.wire": "pack jpeg layout message",  # here, for a plan file says what crosses
     "grid": "grid histogram clipping",
     "hardware": (
-        "checks prediction shipped tablefile device link operations roofline systolic table "
-        "seconds"
+        "checks prediction shipped tablefile device link operations roofline systolic table seconds"
     ),
     "stats": "jpeg stats statsfile",
     "plan": "plan checks grids codes planfile distiller",

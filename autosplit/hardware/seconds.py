@@ -30,8 +30,8 @@ ANSWER_BITS = 32
 """Width of an answer on its way back from the cloud."""
 
 LatencyModel = Callable[[Layer, Device, int, int], float]
-"""Compute seconds of one layer on a device, its weight (0: it has none) and the widest of its inputs
-at some bits."""
+"""Compute seconds of a layer on a device by two widths, bits: of its weight (0: none), and of the
+widest of its inputs."""
 
 
 def traffic_bits(

@@ -1,12 +1,10 @@
 """Latency: SCALE-Sim's own numbers, two arrays simulated cycle by cycle, and hand-made sums."""
 
-import csv
-import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from boards import ARRAY, BENCH, BOARD, WIRE, graph, one_layer, uniform
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,10 +13,8 @@ from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.layer import Gemm, Layer
 from autosplit.hardware import operations as rules
 from autosplit.hardware import seconds as latency
-from autosplit.hardware.checks import DATAFLOWS
-from autosplit.hardware.device import DEVICE_MODELS, Device, device_names, load_device
+from autosplit.hardware.device import DEVICE_MODELS, device_names, load_device
 from autosplit.hardware.link import Link, load_link
-from autosplit.hardware.operations import VECTOR_KINDS
 from autosplit.hardware.seconds import (
     MODELS,
     cloud_s,
@@ -29,249 +25,6 @@ from autosplit.hardware.seconds import (
     traffic_bits,
     transfer_s,
 )
-from autosplit.hardware.systolic import systolic_cycles
-
-# Compute cycles that SCALE-Sim 3.0.0 printed, for layers like those of resnet18 (R18) and
-# mobilenet_v2 (MBV2) on two arrays.
-SCALESIM = Path(__file__).parents[1] / "reference" / "scalesim_cycles.csv"
-with SCALESIM.open(newline="") as file:
-    ROWS = list(csv.DictReader(file))
-
-ARRAY = Device(
-    name="array",
-    source="made up for a test",
-    model="systolic",
-    float_bits=16,
-    bandwidth_bytes_per_s=1e3,
-    clock_hz=1e3,
-    rows=2,
-    cols=3,
-    dataflow="os",
-)
-BOARD = Device(
-    name="board",
-    source="made up for a test",
-    model="roofline",
-    float_bits=32,
-    bandwidth_bytes_per_s=1e3,
-    peak_macs_per_s={4: 400.0, 8: 200.0, 32: 100.0},
-)
-BENCH = Device(
-    name="bench",
-    source="made up for a test",
-    model="table",
-    float_bits=32,
-    table={"conv": 0.5, "relu": 0.125, "fc": 0.25, "out": 0.0},
-)
-WIRE = Link(name="wire", source="made up for a test", uplink_bps=100.0, rtt_s=0.5)
-
-
-def graph():
-    """image (2, 4, 4) -> conv (3, 4, 4) -> skip = conv + pool; fc and fc2 share a weight."""
-    return Graph(
-        name="tiny",
-        inputs={"image": (2, 4, 4)},
-        layers=(
-            Layer(
-                name="conv",
-                kind="conv",
-                inputs=("image",),
-                input_shapes=((2, 4, 4),),
-                output_shape=(3, 4, 4),
-                weight_elements=54,
-                fixed_elements=3,
-                gemms=(Gemm(16, 18, 3),),
-                kernel=(3, 3),
-            ),
-            Layer(
-                name="relu",
-                kind="activation",
-                inputs=("conv",),
-                input_shapes=((3, 4, 4),),
-                output_shape=(3, 4, 4),
-            ),
-            Layer(
-                name="skip",
-                kind="add",
-                inputs=("conv", "relu"),
-                input_shapes=((3, 4, 4), (3, 4, 4)),
-                output_shape=(3, 4, 4),
-            ),
-            Layer(
-                name="fc",
-                kind="linear",
-                inputs=("skip",),
-                input_shapes=((48,),),
-                output_shape=(48,),
-                weight_elements=48 * 48,
-                gemms=(Gemm(1, 48, 48),),
-            ),
-            Layer(
-                name="fc2",
-                kind="linear",
-                inputs=("fc",),
-                input_shapes=((48,),),
-                output_shape=(48,),
-                weight_elements=48 * 48,
-                weight_owner="fc",
-                gemms=(Gemm(1, 48, 48),),
-            ),
-        ),
-        outputs=("fc2",),
-    )
-
-
-def uniform(tensors, bits):
-    return dict.fromkeys(tensors, bits)
-
-
-def one_layer(**changes):
-    """A graph of one layer that reads (3, 4, 4)."""
-    layer = Layer(
-        **{
-            "name": "it",
-            "kind": "add",
-            "inputs": ("image",),
-            "input_shapes": ((3, 4, 4),),
-            "output_shape": (3, 4, 4),
-            **changes,
-        }
-    )
-    return Graph("one", {"image": (3, 4, 4)}, (layer,), ("it",)), layer
-
-
-# ---- cycles
-
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda r: "-".join(list(r.values())[:-1]))
-def test_cycles_are_those_of_scale_sim(row):
-    sizes = [int(row[key]) for key in list(row)[1:6]]
-    assert systolic_cycles(*sizes, row["dataflow"]) == int(row["scalesim_cycles"])
-
-
-def test_the_scale_sim_numbers_are_all_there():
-    assert len(ROWS) == 39
-    assert {row["dataflow"] for row in ROWS} == set(DATAFLOWS)
-
-
-def simulated_output_stationary(left, right, rows, cols):
-    """Multiply on an array where operands move right and down one element a cycle."""
-    (pixels, depth), filters = left.shape, right.shape[1]
-    product, cycles = np.zeros((pixels, filters), int), 0
-    for top in range(0, pixels, rows):
-        for side in range(0, filters, cols):
-            moving_right, moving_down = [np.zeros((rows, cols), int) for _ in range(2)]
-            sums, done = np.zeros((rows, cols), int), np.zeros((rows, cols), int)
-            cycle = 0
-            while done.min() < depth:
-                moving_right[:, 1:] = moving_right[:, :-1].copy()
-                moving_down[1:] = moving_down[:-1].copy()
-                for i in range(rows):  # row i starts i cycles late
-                    fed = 0 <= cycle - i < depth and top + i < pixels
-                    moving_right[i, 0] = left[top + i, cycle - i] if fed else 0
-                for j in range(cols):
-                    fed = 0 <= cycle - j < depth and side + j < filters
-                    moving_down[0, j] = right[cycle - j, side + j] if fed else 0
-                sums += moving_right * moving_down
-                i, j = np.indices((rows, cols))
-                done += (cycle >= i + j) & (done < depth)
-                cycle += 1
-            cycles += cycle
-            block = product[top : top + rows, side : side + cols]
-            block += sums[: block.shape[0], : block.shape[1]]
-    return product, cycles
-
-
-def simulated_weight_stationary(left, right, rows, cols):
-    """Multiply on an array that is loaded a row a cycle; then sums move down, inputs right."""
-    (pixels, depth), filters = left.shape, right.shape[1]
-    product, cycles = np.zeros((pixels, filters), int), 0
-    for top in range(0, depth, rows):
-        for side in range(0, filters, cols):
-            held = np.zeros((rows, cols), int)
-            block = right[top : top + rows, side : side + cols]
-            held[: block.shape[0], : block.shape[1]] = block
-            cycle, taken = rows, 0  # as many cycles as rows to load
-            moving_right, sums = [np.zeros((rows, cols), int) for _ in range(2)]
-            while taken < pixels * cols:
-                moving_right[:, 1:] = moving_right[:, :-1].copy()
-                for i in range(rows):
-                    at = cycle - rows - i
-                    fed = 0 <= at < pixels and top + i < depth
-                    moving_right[i, 0] = left[at, top + i] if fed else 0
-                sums[1:] = sums[:-1].copy()
-                sums[0] = 0
-                sums += moving_right * held
-                for j in range(cols):
-                    at = cycle - rows - (rows - 1) - j
-                    if 0 <= at < pixels:
-                        taken += 1
-                        if side + j < filters:
-                            product[at, side + j] += sums[-1, j]
-                cycle += 1
-            cycles += cycle
-    return product, cycles
-
-
-@given(
-    st.integers(1, 7),
-    st.integers(1, 7),
-    st.integers(1, 7),
-    st.integers(1, 4),
-    st.integers(1, 4),
-    st.randoms(use_true_random=False),
-)
-def test_cycles_are_those_of_an_array_simulated_cycle_by_cycle(e, k, n, rows, cols, random):
-    left = np.array([[random.randint(-9, 9) for _ in range(k)] for _ in range(e)])
-    right = np.array([[random.randint(-9, 9) for _ in range(n)] for _ in range(k)])
-    # With the inputs held, the array multiplies the transposed product.
-    simulated = {
-        "os": simulated_output_stationary(left, right, rows, cols),
-        "ws": simulated_weight_stationary(left, right, rows, cols),
-        "is": simulated_weight_stationary(right.T, left.T, rows, cols),
-    }
-    simulated["is"] = simulated["is"][0].T, simulated["is"][1]
-    for dataflow, (product, cycles) in simulated.items():
-        assert np.array_equal(product, left @ right)
-        assert systolic_cycles(e, k, n, rows, cols, dataflow) == cycles - 1
-
-
-SIZES = st.tuples(*[st.integers(1, 3000)] * 3)
-
-
-@given(
-    SIZES, st.integers(1, 300), st.integers(1, 300), st.sampled_from(DATAFLOWS), st.integers(0, 2)
-)
-def test_a_larger_product_never_takes_fewer_cycles(sizes, rows, cols, dataflow, grown):
-    larger = [size + (i == grown) for i, size in enumerate(sizes)]
-    assert systolic_cycles(*larger, rows, cols, dataflow) >= systolic_cycles(
-        *sizes, rows, cols, dataflow
-    )
-
-
-@given(SIZES, st.integers(1, 300), st.integers(1, 300), st.sampled_from(DATAFLOWS))
-def test_an_array_never_beats_one_product_per_element_and_cycle(sizes, rows, cols, dataflow):
-    cycles = systolic_cycles(*sizes, rows, cols, dataflow)
-    assert (cycles + 1) * rows * cols >= math.prod(sizes)
-
-
-def test_numpy_sizes_do_not_overflow():
-    size = np.int32(100_000)
-    assert systolic_cycles(size, size, size, 1, 1, "os") == 10**10 * 10**5 - 1  # 1 + 1 + K - 2 = K
-
-
-@pytest.mark.parametrize("name", ["out_pixels", "filter_size", "filters", "rows", "cols"])
-@pytest.mark.parametrize("value", [0, -1, 1.5, "2", None, True])
-def test_a_wrong_size_is_named(name, value):
-    sizes = {"out_pixels": 1, "filter_size": 1, "filters": 1, "rows": 1, "cols": 1, name: value}
-    with pytest.raises(LatencyError, match=f"^{name}: must be an integer of at least 1, got "):
-        systolic_cycles(**sizes, dataflow="os")
-
-
-def test_an_unknown_dataflow_is_answered_with_the_nearest():
-    with pytest.raises(LatencyError, match=r"dataflow: .*'oss', did you mean 'os'\?"):
-        systolic_cycles(1, 1, 1, 1, 1, "oss")
-
 
 # ---- compute seconds
 
@@ -280,126 +33,32 @@ def test_every_device_model_has_a_function():
     assert set(MODELS) == set(DEVICE_MODELS)
 
 
-@pytest.mark.parametrize(
-    ("bits", "passes"), [(1, 1), (2, 1), (8, 1), (9, 2), (16, 2), (17, 3), (32, 4)]
-)
-def test_operands_wider_than_the_multipliers_take_several_passes(bits, passes):
-    conv = graph().by_name["conv"]
-    # os: ceil(16/2) * ceil(3/3) * (2 + 3 + 18 - 2) - 1 = 8 * 21 - 1
-    assert MODELS["systolic"](conv, ARRAY, bits) == pytest.approx(167 * passes / 1e3)
-
-
-def test_repeated_products_run_one_after_the_other():
-    _, layer = one_layer(kind="conv", gemms=(Gemm(16, 9, 1, repeats=3),))
-    # depthwise: 3 * (ceil(16/2) * 1 * (2 + 3 + 9 - 2) - 1) = 3 * 95
-    assert MODELS["systolic"](layer, ARRAY, 8) == pytest.approx(285 / 1e3)
-
-
-def test_several_products_of_a_layer_add_up():
-    _, layer = one_layer(kind="lstm", gemms=(Gemm(16, 9, 1), Gemm(2, 1, 3)))
-    # 95 + (1 * 1 * (2 + 3 + 1 - 2) - 1) = 95 + 3
-    assert MODELS["systolic"](layer, ARRAY, 8) == pytest.approx(98 / 1e3)
-
-
-def test_an_attention_pays_for_its_softmax():
-    _, layer = one_layer(kind="attention", gemms=(Gemm(4, 2, 4, 2), Gemm(4, 4, 2, 2)))
-    # scores: 2 * (2 * 2 * (2 + 3 + 2 - 2) - 1) = 38; values: 2 * (2 * 1 * (2 + 3 + 4 - 2) - 1) = 26
-    # softmax: 5 passes over 2 * 4 * 4 scores, 3 lanes: ceil(160 / 3) = 54
-    assert MODELS["systolic"](layer, ARRAY, 8) == pytest.approx((38 + 26 + 54) / 1e3)
-
-
-@pytest.mark.parametrize(
-    ("changes", "operations"),
-    [
-        ({"kind": "add", "inputs": ("image", "b"), "input_shapes": ((3, 4, 4),) * 2}, 48),
-        ({"kind": "add", "inputs": ("image", "b", "c"), "input_shapes": ((3, 4, 4),) * 3}, 96),
-        ({"kind": "sub"}, 48),
-        ({"kind": "mul"}, 48),
-        ({"kind": "div"}, 48),
-        ({"kind": "activation"}, 48),
-        ({"kind": "elementwise"}, 48),
-        ({"kind": "reduce", "output_shape": (3,)}, 48),  # every input element once
-        ({"kind": "max_pool", "output_shape": (3, 2, 2), "kernel": (3, 3)}, 9 * 12),
-        ({"kind": "avg_pool", "output_shape": (3, 1, 1), "kernel": (4, 4)}, 48),
-        ({"kind": "avg_pool", "output_shape": (3, 1, 1)}, 48),  # global
-        ({"kind": "norm"}, 5 * 48),
-        ({"kind": "softmax"}, 5 * 48),
-        ({"kind": "upsample", "output_shape": (3, 8, 8)}, 4 * 192),
-        ({"kind": "embedding"}, 0),
-        ({"kind": "cat"}, 0),
-        ({"kind": "move"}, 0),
-    ],
-)
-def test_layers_without_products_run_on_the_lanes(changes, operations):
-    layer = replace(one_layer()[1], **changes)
-    for bits in (2, 32):  # whatever the width
-        seconds = MODELS["systolic"](layer, ARRAY, bits)
-        assert seconds == pytest.approx(math.ceil(operations / 3) / 1e3)
-        wide = replace(ARRAY, vector_lanes=7)
-        assert MODELS["systolic"](layer, wide, bits) == pytest.approx(
-            math.ceil(operations / 7) / 1e3
-        )
-    # roofline: at the slowest peak unless it has a rate of its own
-    assert MODELS["roofline"](layer, BOARD, 8) == pytest.approx(operations / 100)
-    rated = replace(BOARD, elementwise_ops_per_s=50.0)
-    assert MODELS["roofline"](layer, rated, 8) == pytest.approx(operations / 50)
-
-
-def test_the_known_kinds_are_what_the_capture_writes():
-    arithmetic = {"add", "sub", "mul", "div", "activation", "elementwise", "reduce", "upsample"}
-    others = {"cat", "move", "embedding", "max_pool", "avg_pool", "norm", "softmax"}
-    assert arithmetic | others == VECTOR_KINDS
-
-
-@pytest.mark.parametrize("device", [ARRAY, BOARD])
-def test_an_unknown_kind_is_named_and_never_free(device):
-    everything, layer = one_layer(kind="fft")
-    with pytest.raises(LatencyError) as caught:
-        layer_s(layer, everything, device, 8, uniform(everything.tensors, 8))
-    for word in ("it: ", "'fft'", device.name, device.model, "model table"):
-        assert word in str(caught.value)
-
-
-@pytest.mark.parametrize(("bits", "peak"), [(1, 400), (4, 400), (5, 200), (8, 200), (9, 100)])
-def test_a_roofline_runs_at_the_narrowest_width_that_holds_the_operands(bits, peak):
-    conv = graph().by_name["conv"]
-    assert MODELS["roofline"](conv, BOARD, bits) == pytest.approx(16 * 18 * 3 / peak)
-
-
-def test_operands_wider_than_every_peak_are_an_error():
-    board = replace(BOARD, peak_macs_per_s={8: 1.0, 4: 2.0})
-    conv, relu = graph().layers[:2]
-    with pytest.raises(LatencyError, match=r"conv: needs 16-bit operands, board .* for 4, 8 only"):
-        MODELS["roofline"](conv, board, 16)
-    assert MODELS["roofline"](relu, board, 16) == 48 / 1.0  # no products, no peak needed
-
-
-def test_a_table_says_the_seconds_and_no_traffic_is_added():
-    g = graph()
-    for bits in (1, 32):
-        widths = uniform(g.tensors, bits)
-        assert layer_s(g.by_name["conv"], g, BENCH, bits, widths) == 0.5
-
-
-def test_a_layer_that_is_not_in_the_table_is_named():
-    with pytest.raises(LatencyError, match=r"fc2: the table of bench .*, did you mean 'fc'\?"):
-        MODELS["table"](graph().by_name["fc2"], BENCH, 8)
-
-
 def test_a_device_of_an_unknown_model_is_refused(monkeypatch):
     monkeypatch.delitem(MODELS, "table")
     with pytest.raises(LatencyError, match="bench: no latency model 'table'"):
         compute_table(graph(), BENCH, (8,))
 
 
-def test_the_table_of_compute_seconds_has_a_row_per_layer_and_a_column_per_width():
+def test_compute_seconds_are_tabulated_by_the_widths_of_weight_and_input():
     g, widths = graph(), (2, 4, 8, 16)
     table = compute_table(g, BOARD, widths)
-    assert table.shape == (5, 4)
+    assert table.shape == (5, 4, 4)
     assert table.dtype == np.float64
     for i, layer in enumerate(g.layers):
-        for j, bits in enumerate(widths):
-            assert table[i, j] == MODELS["roofline"](layer, BOARD, bits)
+        for j, weight in enumerate(widths):
+            for k, read in enumerate(widths):
+                assert table[i, j, k] == MODELS["roofline"](layer, BOARD, weight, read)
+
+
+def test_compute_seconds_of_a_table_are_those_of_each_pair_of_widths():
+    g = graph()
+    fc = {(8, 8): 0.5, (4, 8): 0.25, (8, 4): 1.0}
+    board = replace(BENCH, table={layer.name: 0.125 for layer in g.layers} | {"fc": fc})
+    table = compute_table(g, board, (4, 8))
+    rank = g.rank["fc"]
+    # weight 4: the kernel 4/8 holds inputs of 4 and of 8 bits; so does 8/4 only those of 4
+    assert table[rank].tolist() == [[0.25, 0.25], [1.0, 0.5]]
+    assert (np.delete(table, rank, axis=0) == 0.125).all()
 
 
 @pytest.mark.parametrize("name", device_names())
@@ -407,7 +66,8 @@ def test_every_shipped_device_costs_every_layer_more_than_nothing(name):
     device, g = load_device(name), graph()
     table = compute_table(g, device, (2, 4, 8, device.float_bits))
     assert (table > 0).all()
-    assert (np.diff(table, axis=1) >= 0).all()  # wider operands are never faster
+    for axis in (1, 2):
+        assert (np.diff(table, axis=axis) >= 0).all()  # wider operands are never faster
     assert cloud_s(g.prefix(0), device) > 0
 
 

@@ -1,8 +1,8 @@
 """Edge seconds of many choices of widths at once.
 
 The formulas are those of ``hardware.seconds`` and are not repeated here: its compute seconds are
-tabulated by the widths of the operands, and its traffic, a sum over tensors, is split into one table per tensor by
-asking for one tensor's width at a time.
+tabulated by the widths of the operands, and its traffic, a sum over tensors, is split into one
+table per tensor by asking for one tensor's width at a time.
 """
 
 from __future__ import annotations
