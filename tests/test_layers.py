@@ -26,8 +26,8 @@ ORDER = {
         "knapsack.prefixes knapsack.allocate cuts.mincut cuts.ideals widths.activations "
         "widths.weights widths.edge_seconds widths.division widths.pool front.lagrangian "
         "front.enumerate front.front questions.milp questions.limits questions.orders "
-        "questions.questions baselines.literature baselines.original autosplit pins "
-        "methods limits thin"
+        "questions.questions baselines.plain baselines.literature baselines.original "
+        "autosplit pins methods limits thin"
     ),
     "capture": (
         "operators constants batchnorm im2col layout export precision program equalize replay "

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from autosplit.plan.plan import Plan
-from autosplit.search.baselines import literature
+from autosplit.search.baselines import literature, plain
 from autosplit.search.front.front import OURS, integer_front
+from autosplit.search.pareto import unbeaten
 from autosplit.search.problem import Problem
 
 
@@ -24,14 +25,14 @@ def autosplit(problem: Problem) -> list[Plan]:
         are.
     """
     others = [plan for plan in _uncommon(problem) if problem.fits(plan.edge_memory_bytes)]
-    plans = literature.unbeaten(problem, [*integer_front(problem), *others])
+    plans = unbeaten([*integer_front(problem), *others])
     return sorted(plans, key=lambda plan: (len(plan.edge), plan.distortion, plan.name))
 
 
 def _uncommon(problem: Problem) -> Iterator[Plan]:
     """Plans that no search over widths has: they have nothing to choose but the cut."""
-    yield from (replace(plan, method=OURS) for plan in literature.float_prefixes(problem))
+    yield from (replace(plan, method=OURS) for plan in plain.float_prefixes(problem))
     for plan in literature.dads(problem):
         if plan.edge:
             yield replace(plan, method=OURS, name=plan.name.replace("dads", "float-mincut"))
-    yield from (replace(plan, method=OURS, name="jpeg") for plan in literature.cloud_jpeg(problem))
+    yield from (replace(plan, method=OURS, name="jpeg") for plan in plain.cloud_jpeg(problem))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
@@ -10,6 +10,7 @@ from autosplit.hardware.seconds import predict_links
 from autosplit.plan.plan import Plan
 from autosplit.search.problem import Problem
 from autosplit.search.rounding import ROUNDING
+from autosplit.stats.stats import Role
 
 
 def make_plan(
@@ -61,3 +62,22 @@ def make_plan(
         ),
         cloud_bits=cloud_bits or problem.cloud.float_bits,
     )
+
+
+def distortion_floor(problem: Problem, cut: Cut, widths: Sequence[int] | None = None) -> float:
+    """Distortion of an edge half with everything at its best width: a bound that needs no search.
+
+    Args:
+        problem: The problem.
+        cut: The cut.
+        widths: Widths to choose from; those that may be used if None.
+    """
+    widths = problem.usable if widths is None else widths
+    total = problem.distortion_of({}, dict.fromkeys(problem.graph.inputs, problem.input_bits))
+    stored, edge = set(cut.weights), set(cut.edge)
+    for name in cut.graph.by_name:
+        roles: tuple[Role, ...] = ("weight",) if name in stored else ()
+        roles += ("activation",) if name in edge else ()
+        for role in roles:
+            total += min(problem.distortions[name, role, b].distortion for b in widths)
+    return total

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from autosplit.errors import InfeasibleError, PlanError, did_you_mean
-from autosplit.grid.grid import WIDTHS
 from autosplit.plan.plan import Plan
 from autosplit.search.autosplit import autosplit
-from autosplit.search.baselines import literature
+from autosplit.search.baselines import literature, plain
 from autosplit.search.baselines.original import autosplit2021
-from autosplit.search.cost import make_plan
 from autosplit.search.front.front import OURS
 from autosplit.search.pins import keeps_pins
 from autosplit.search.problem import Problem
@@ -55,7 +53,7 @@ def search_pinned(problem: Problem, pinned: Problem, methods: Sequence[str]) -> 
         methods: Names of methods.
 
     Raises:
-        InfeasibleError: Nothing of ours that keeps_pins the pins fits the memory.
+        InfeasibleError: Nothing of ours that keeps the pins fits the memory.
     """
     plans = []
     for name in methods:
@@ -72,50 +70,18 @@ def search_pinned(problem: Problem, pinned: Problem, methods: Sequence[str]) -> 
     return plans
 
 
-def _uniform(bits: int) -> Method:
-    """All layers on the edge, all at one width; no plan where the device lacks that width."""
-
-    def uniform(problem: Problem) -> list[Plan]:
-        if problem.edge.widths and bits not in problem.edge.widths:
-            return []
-        cut = problem.graph.prefix(len(problem.graph.layers))
-        widths = problem.uniform(cut, bits)
-        name, bound = f"uniform{bits}", _least(problem)
-        return [make_plan(problem, cut, *widths, name=name, method=name, lower_bound=bound)]
-
-    return uniform
-
-
-def _cloud16(problem: Problem) -> list[Plan]:
-    """All layers in the cloud; the input crosses at its own width."""
-    cut = problem.graph.prefix(0)
-    widths = problem.uniform(cut, problem.input_bits)
-    bound = problem.distortion_of(*widths)
-    return [make_plan(problem, cut, *widths, name="cloud16", method="cloud16", lower_bound=bound)]
-
-
-def _least(problem: Problem) -> float:
-    """Distortion of everything at its best measured width: a bound that needs no search."""
-    inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
-    total = problem.distortion_of({}, inputs)
-    for layer in problem.graph.layers:
-        for role in ("weight", "activation") if layer.owns_weight else ("activation",):
-            total += min(problem.distortions[layer.name, role, b].distortion for b in WIDTHS)
-    return total
-
-
 METHODS: dict[str, Method] = {
     "autosplit": autosplit,
     "autosplit2021": autosplit2021,
     "neurosurgeon": literature.neurosurgeon,
     "dads": literature.dads,
     "qdmp": literature.qdmp,
-    **{f"uniform{bits}": _uniform(bits) for bits in (2, 4, 6, 8)},
-    "cloud16": _cloud16,
-    "cloud8": literature.cloud8,
-    "cloud-jpeg": literature.cloud_jpeg,
-    "edge-float": literature.edge_float,
-    "random": literature.random,
+    **{f"uniform{bits}": plain.uniform(bits) for bits in (2, 4, 6, 8)},
+    "cloud16": plain.cloud16,
+    "cloud8": plain.cloud8,
+    "cloud-jpeg": plain.cloud_jpeg,
+    "edge-float": plain.edge_float,
+    "random": plain.random,
 }
 """Method name -> function."""
 

@@ -1,9 +1,13 @@
-"""The Pareto set: what no other point beats."""
+"""The Pareto set: the points, or the plans, that no other one beats."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+
+from autosplit.plan.plan import Plan
 
 
 def pareto(points: npt.ArrayLike) -> npt.NDArray[np.intp]:
@@ -34,3 +38,16 @@ def pareto(points: npt.ArrayLike) -> npt.NDArray[np.intp]:
     falling = np.ones(len(order), dtype=np.bool_)
     falling[1:] = second[1:] < np.minimum.accumulate(second)[:-1]
     return order[falling]
+
+
+def unbeaten(plans: Sequence[Plan]) -> list[Plan]:
+    """Plans that no other one beats in both latency and distortion over some link, as ordered.
+
+    Args:
+        plans: Plans with predictions for the same links.
+    """
+    kept: set[int] = set()
+    for link in plans[0].predictions if plans else ():
+        points = [(plan.predictions[link].latency_s, plan.distortion) for plan in plans]
+        kept |= set(pareto(points).tolist())
+    return [plans[i] for i in sorted(kept)]

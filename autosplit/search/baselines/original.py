@@ -21,8 +21,8 @@ from autosplit.graph.graph import Cut
 from autosplit.graph.memory import crossing_bytes, packed_bytes, peak_bytes
 from autosplit.plan.plan import Plan
 from autosplit.search.arrays import Floats, Indices, Ints
-from autosplit.search.baselines.literature import least, unbeaten
-from autosplit.search.cost import make_plan
+from autosplit.search.cost import distortion_floor, make_plan
+from autosplit.search.pareto import unbeaten
 from autosplit.search.problem import Problem, distortion_and_bytes
 
 ORIGINAL = "autosplit2021"
@@ -50,11 +50,11 @@ def autosplit2021(problem: Problem) -> list[Plan]:
             seen.add(key)
             name = f"{ORIGINAL}-cut{len(cut.edge):03d}-{len(seen) - 1:02d}"
             widths = weight_bits, activation_bits
-            bound = least(problem, cut)
+            bound = distortion_floor(problem, cut)
             plans.append(
                 make_plan(problem, cut, *widths, name=name, method=ORIGINAL, lower_bound=bound)
             )
-    return unbeaten(problem, plans)
+    return unbeaten(plans)
 
 
 def candidate_cuts(problem: Problem) -> list[Cut]:

@@ -1,0 +1,192 @@
+import random
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from builders import (
+    CLOUD,
+    EDGE,
+    LINKS,
+    chain,
+    distortions,
+    falling,
+    layer,
+    random_problem,
+    table_device,
+)
+
+from autosplit.graph.graph import Graph
+from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.grid.grid import WIDTHS
+from autosplit.hardware.seconds import layer_s, predict
+from autosplit.search.baselines import plain
+from autosplit.search.baselines.literature import dads, neurosurgeon, qdmp
+from autosplit.search.baselines.original import autosplit2021
+from autosplit.search.baselines.plain import cloud8, cloud_jpeg, edge_float
+from autosplit.search.cost import distortion_floor
+from autosplit.search.methods import METHODS
+from autosplit.search.pareto import pareto
+from autosplit.search.problem import Problem
+from autosplit.stats.jpeg import InputCoding
+
+MINE = {
+    "edge-float": edge_float,
+    "cloud8": cloud8,
+    "neurosurgeon": neurosurgeon,
+    "dads": dads,
+    "qdmp": qdmp,
+    "random": plain.random,
+    "autosplit2021": autosplit2021,
+    "cloud-jpeg": cloud_jpeg,
+}
+ALL = {**METHODS, **MINE}
+
+
+def chain_problem(sizes=(8, 8, 8, 8), weight=16, edge=EDGE, **more):
+    graph = chain(sizes, weight)
+    return Problem(graph, distortions(graph, falling), edge, CLOUD, LINKS, **more)
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+@pytest.mark.parametrize("seed", range(12))
+def test_every_plan_of_every_method_conforms(name, seed, monkeypatch):
+    monkeypatch.setattr(plain, "DRAWS", 60)
+    problem = random_problem(random.Random(seed), 5, input_coding=InputCoding(75, 1.5, 0.01))
+    plans = ALL[name](problem)
+
+    assert len({plan.name for plan in plans}) == len(plans)
+    assert plans or (name == "cloud-jpeg" and len(problem.graph.prefix(0).crossing) != 1)
+    for plan in plans:
+        assert plan.method == name
+        cut = problem.graph.cut(plan.edge)
+        widths = plan.weight_bits, plan.activation_bits
+        assert plan.edge == cut.edge
+        assert tuple(plan.weight_bits) == cut.weights
+        assert set(plan.activation_bits) == set(cut.edge_tensors)
+        assert {plan.activation_bits[t] for t in problem.graph.inputs} == {problem.input_bits}
+        used = {*plan.weight_bits.values(), *(plan.activation_bits[t] for t in cut.edge)}
+        assert used <= {EDGE.float_bits} or used <= set(WIDTHS)
+        assert 0 <= plan.lower_bound <= plan.distortion
+        assert plan.edge_memory_bytes == edge_memory_bytes(cut, *widths)
+        assert plan.predictions.keys() == LINKS.keys()
+        assert plan.cloud_bits == (8 if name == "cloud8" else CLOUD.float_bits)
+        if name != "cloud8":  # its cloud half adds distortion
+            distortion = 0.01 if plan.input_coding else problem.distortion_of(*widths)
+            assert plan.distortion == distortion
+        if plan.input_coding is None:  # else what it sends is not what the widths say
+            assert plan.crossing_bytes == crossing_bytes(cut, plan.activation_bits)
+            for link in LINKS:
+                expected = predict(cut, *widths, EDGE, CLOUD, LINKS[link], plan.cloud_bits)
+                assert plan.predictions[link] == expected
+
+
+def test_floats_cost_their_width_and_no_distortion_but_the_inputs():
+    """Three layers of 16 weights, and 8 + 8 floats live at most: 4 (48 + 16) bytes."""
+    (plan,) = edge_float(chain_problem())
+    assert plan.weight_bits == {"c0": 32, "c1": 32, "c2": 32}
+    assert plan.activation_bits == {"x": 8, "c0": 32, "c1": 32, "c2": 32}
+    assert plan.edge_memory_bytes == 4 * (48 + 16)
+    assert plan.distortion == plan.lower_bound == 4.0**-8
+
+
+def test_a_device_of_integers_runs_no_floats():
+    problem = chain_problem(edge=replace(EDGE, peak_macs_per_s={8: 1.0e2}))
+    assert edge_float(problem) == []
+    for method in (neurosurgeon, dads, qdmp):
+        assert [plan.edge for plan in method(problem)] == [()] * len(LINKS)
+
+
+def test_cloud8_computes_in_8_bits_and_is_as_accurate_as_uniform8():
+    problem = chain_problem()
+    (plan,) = cloud8(problem)
+    (uniform,) = METHODS["uniform8"](problem)
+    (cloud16,) = METHODS["cloud16"](problem)
+    widths = dict.fromkeys(problem.graph.tensors, 8)
+    seconds = sum(layer_s(one, problem.graph, CLOUD, 8, widths) for one in problem.graph.layers)
+
+    assert plan.distortion == uniform.distortion == 7 * 4.0**-8
+    assert (plan.edge, plan.cloud_bits, plan.crossing_bytes) == ((), 8, 8)
+    for link in LINKS:
+        assert plan.predictions[link].cloud_s == pytest.approx(seconds, rel=1e-12)
+        assert plan.predictions[link].cloud_s < cloud16.predictions[link].cloud_s
+        assert plan.predictions[link].transfer_s == cloud16.predictions[link].transfer_s
+
+
+def test_random_plans_fit_and_no_one_of_them_beats_another():
+    problem = chain_problem(memory_bytes=40)
+    plans = plain.random(problem)
+
+    assert all(problem.fits(plan.edge_memory_bytes) for plan in plans)
+    assert len({len(plan.edge) for plan in plans}) > 1
+    for plan in plans:
+        unbeaten = False
+        for link in LINKS:
+            points = [(p.predictions[link].latency_s, p.distortion) for p in plans]
+            unbeaten |= plans.index(plan) in pareto(points)
+        assert unbeaten, plan.name
+
+
+@pytest.mark.parametrize("draws", [1, 40])
+def test_something_random_always_fits(draws, monkeypatch):
+    monkeypatch.setattr(plain, "DRAWS", draws)
+    assert [plan.edge for plan in plain.random(chain_problem(memory_bytes=1))] == [()]
+
+
+def test_the_bound_takes_the_best_width_that_may_be_used():
+    """Distortion |b - 4| + 1: of 2, 5 and 8 bits 5 is best, 2 each; x keeps its 8 bits, 5."""
+    problem = chain_problem([4, 4, 4], weight=3, widths=(2, 5, 8))
+    table = distortions(problem.graph, lambda bits: abs(bits - 4) + 1.0)
+    problem = replace(problem, distortions=table)
+    lengths = [distortion_floor(problem, problem.graph.prefix(n)) for n in range(3)]
+    assert lengths == [5, 5 + 4, 5 + 8]
+
+
+def test_ours_is_never_beaten_by_a_random_plan():
+    problem = chain_problem(edge=table_device(dict.fromkeys(["c0", "c1", "c2"], 0.02)))
+    problem = replace(problem, memory_bytes=60)
+    ours = METHODS["autosplit"](problem)
+    for plan in plain.random(problem):
+        for link in LINKS:
+            seconds = plan.predictions[link].latency_s + 1e-9
+            fast = [p for p in ours if p.predictions[link].latency_s <= seconds]
+            assert min(p.distortion for p in fast) <= plan.distortion + 1e-12
+
+
+def test_cloud_jpeg_sends_the_measured_bytes():
+    problem = chain_problem()
+    coding = InputCoding(quality=75, bytes=4.2, distortion=0.25)
+    (plan,) = cloud_jpeg(replace(problem, input_coding=coding))
+    assert (plan.crossing_bytes, plan.distortion, plan.edge) == (5, 0.25, ())
+    assert plan.predictions["slow"].transfer_s == 0.25 + 40 / 40
+    # c2, 8 floats of 32 bits, comes back over 8000 bit/s
+    assert plan.predictions["fast"].transfer_s == pytest.approx(40 / 4000 + 256 / 8000)
+    assert plan.predictions["slow"].cloud_s > 0
+
+
+def test_nothing_is_sent_as_jpeg_without_a_coding_or_with_two_inputs():
+    assert cloud_jpeg(chain_problem()) == []
+    shapes = {"x": (4,), "y": (4,)}
+    graph = Graph("two", shapes, (layer("a", ["x", "y"], shapes, 4),), ("a",))
+    problem = Problem(graph, distortions(graph, falling), EDGE, CLOUD, LINKS)
+    assert cloud_jpeg(replace(problem, input_coding=InputCoding(75, 4.0, 0.1))) == []
+
+
+def test_the_hash_seed_changes_nothing():
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import test_plain as t\n"
+        "problem = t.random_problem(t.random.Random(5))\n"
+        "for name in sorted(t.MINE): print(t.MINE[name](problem))"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code, __file__.rpartition("/")[0]],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert runs[0] == runs[1]
+    assert "dads-slow" in runs[0]
