@@ -1,9 +1,10 @@
-"""Print every speed that autosplit promises, as ratios measured side by side in one run.
+"""Print the speeds that autosplit promises, each as a ratio of two times measured in the same run.
 
     python experiments/bench.py [--repeats 3] [--images 32] [--only stats,search,...]
 
-Weights and images are random with a fixed seed: no time depends on them.  Contestants take
-turns and the least time of each counts, so that a busy machine disturbs a ratio little.
+Weights and images are random with a fixed seed, because the times do not depend on their values.
+The two sides of a ratio take turns, and the least time of each side counts, so that other programs
+on the machine change a ratio little.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ from autosplit.models.load import load_model
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.planfile import PlanFile
 from autosplit.search.methods import search
-from autosplit.search.problem import Problem, table
+from autosplit.search.problem import Problem, distortion_and_bytes
 from autosplit.search.widths.division import FIRST_SHARES
 from autosplit.stats.stats import Stats
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 LINKS = ("1mbps", "3mbps", "10mbps", "20mbps")
 SCALESIM_S = 456.0
-"""Seconds of SCALE-Sim 3.0.0 for ResNet-18 on 256x256: a fixed figure, not measured here."""
+"""Seconds that SCALE-Sim 3.0.0 took for ResNet-18 on a 256x256 array; measured once, not here."""
 
 
 @dataclass
@@ -79,7 +80,7 @@ class Setting:
 
     @property
     def any_width(self) -> Device:
-        """The edge device without limits of its widths."""
+        """The edge device, able to compute at every width."""
         return replace(self.problem.edge, widths=())
 
     def batches(self) -> Iterator[Tensor]:
@@ -90,7 +91,7 @@ class Setting:
             self.network(self.batch)
 
     def race(self, *contestants: Callable[[], object]) -> list[float]:
-        """Least seconds of each, taking turns."""
+        """Least seconds of each function; the functions take turns."""
         best = [float("inf")] * len(contestants)
         for _ in range(self.repeats):
             for i, contestant in enumerate(contestants):
@@ -101,7 +102,7 @@ class Setting:
 
 
 def bench_stats(setting: Setting) -> None:
-    """Statistics, all passes and widths, against one plain forward pass."""
+    """Measure the statistics, all passes and widths, against one plain forward pass."""
     _ = setting.program
     ours, plain = setting.race(lambda: measure(setting.program, setting.batches), setting.forward)
     report("stats / one forward pass, resnet50", ours, plain, "at most 4")
@@ -115,7 +116,7 @@ def bench_whole_search(setting: Setting) -> None:
     everything = setting.problem.graph.prefix(len(setting.problem.graph.layers))
     limit = edge_memory_bytes(everything, *setting.problem.uniform(everything, 8)) // 2
     problem = replace(setting.problem, memory_bytes=limit)
-    weights = table(problem, everything.weights, "weight")
+    weights = distortion_and_bytes(problem, everything.weights, "weight")
     ours, theirs = setting.race(
         lambda: search(problem, ("autosplit",)),
         lambda: [bench_search.solve_by_milp(*weights, limit) for _ in range(20)],
@@ -144,7 +145,7 @@ def bench_systolic(setting: Setting) -> None:
 
 
 def bench_evaluate(setting: Setting) -> None:
-    """Evaluating a plan against the float network on the same images."""
+    """Evaluate a plan, against the float network on the same images."""
     program, stats = setting.program, setting.stats
     plans = search(setting.problem, ("autosplit", "uniform8"))
     halfway = len(program.graph.layers) // 2
@@ -166,7 +167,7 @@ def bench_evaluate(setting: Setting) -> None:
 
 
 def bench_metrics(setting: Setting) -> None:
-    """Metrics of distortion, all tensors and widths, against one plain forward pass."""
+    """Measure each distortion metric, all tensors and widths, against one plain forward pass."""
     program, stats = setting.program, setting.stats
     for metric, asked in (("fisher", "at most 6"), ("output", "at most 30")):
 
@@ -178,7 +179,7 @@ def bench_metrics(setting: Setting) -> None:
 
 
 def bench_efforts(setting: Setting) -> None:
-    """Finishing an all-edge plan of 4 bits against one plain forward pass."""
+    """Finish an all-edge plan of 4 bits, against one plain forward pass."""
     program, stats = setting.program, setting.stats
     (plan,) = search(setting.problem, ("uniform4",))
     file = PlanFile(plan, *plan_grids(plan, stats), "resnet50", "")
@@ -192,7 +193,7 @@ def bench_efforts(setting: Setting) -> None:
 
 
 def bench_fashion(_: Setting) -> None:
-    """Top-1 of the bundled network on all 10,000 test images, where the data set is installed."""
+    """Print the bundled network's top-1 on the 10,000 test images, if the data set is installed."""
     if not FASHION_MNIST.is_dir():
         print(f"{FASHION_MNIST}: not there, Debian's package dataset-fashion-mnist brings it")
         return
@@ -209,7 +210,7 @@ def report(what: str, ours: float, theirs: float, asked: str) -> None:
 
 
 def several(bench: Callable[[Setting], list[tuple[str, float, float, str]]]) -> Bench:
-    """A bench that prints what another one measures."""
+    """Turn a function that measures several ratios into one that prints them."""
 
     def run(setting: Setting) -> None:
         for line in bench(setting):
@@ -237,10 +238,16 @@ BENCHES: dict[str, Bench] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=32)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--only", default=",".join(BENCHES))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=int, default=32, help="images per pass (default: 32)")
+    parser.add_argument("--repeats", type=int, default=3, help="turns per ratio (default: 3)")
+    parser.add_argument(
+        "--only",
+        default=",".join(BENCHES),
+        help=f"ratios to print, separated by commas (default: all: {', '.join(BENCHES)})",
+    )
     arguments = parser.parse_args()
     setting = Setting(arguments.images, arguments.repeats)
     for name in arguments.only.split(","):

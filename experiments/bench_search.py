@@ -1,4 +1,4 @@
-"""The speeds of the search, one function each; ``bench.py`` runs them."""
+"""The speeds of the search that ``bench.py`` prints, one function for each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from autosplit.files import read_yaml
 from autosplit.runs.stages.run import STAGES
 from autosplit.search.knapsack.allocate import allocate, allocate_all
 from autosplit.search.methods import search
-from autosplit.search.problem import table
+from autosplit.search.problem import distortion_and_bytes
 
 if TYPE_CHECKING:
     from bench import Setting
@@ -33,13 +33,13 @@ SEVEN_WIDTHS = (2, 3, 4, 5, 6, 7, 8)
 GROWTH_BUDGETS = 10
 CHAINS = (100, 1_000, 10_000)
 SOLVER_GAP = 1e-6
-"""Absolute gap at which HiGHS stops, which scipy cannot change."""
+"""Absolute gap at which the solver HiGHS stops; scipy has no option for it."""
 
 
 def solve_by_milp(distortion: Floats, cost: Ints, budget: int) -> float:
-    """Least distortion within a budget by scipy's milp at gap 0, on the same tables.
+    """Solve the knapsack with scipy's milp at gap 0, on the same tables.
 
-    The distortions are scaled up, so that the solver's absolute gap means nothing.
+    The distortions are scaled up, so that the absolute gap of the solver is negligible.
     """
     scale = 1e-3 / SOLVER_GAP / float(distortion.min(axis=1).sum())
     layers, widths = distortion.shape
@@ -61,7 +61,7 @@ def solve_by_milp(distortion: Floats, cost: Ints, budget: int) -> float:
 
 
 def budgets_of(cost: Ints, count: int) -> list[int]:
-    """Budgets between the least and the most that all choices can cost, both left out."""
+    """Budgets strictly between the least and the greatest total cost of all choices."""
     least, most = int(cost.min(axis=1).sum()), int(cost.max(axis=1).sum())
     return [int(b) for b in np.linspace(least, most, count + 2)[1:-1]]
 
@@ -70,7 +70,7 @@ def instance(setting: Setting) -> tuple[Floats, Ints]:
     """Distortion and bytes of every weight of resnet50 at seven widths."""
     problem = replace(setting.problem, widths=SEVEN_WIDTHS, edge=setting.any_width)
     names = [layer.name for layer in problem.graph.layers if layer.owns_weight]
-    return table(problem, names, "weight")
+    return distortion_and_bytes(problem, names, "weight")
 
 
 def bench_allocate(setting: Setting) -> list[tuple[str, float, float, str]]:
@@ -118,9 +118,9 @@ def bench_front(setting: Setting) -> list[tuple[str, float, float, str]]:
 
 
 def grow(layers: int) -> str:
-    """Worst time over some budgets, and memory, of ``allocate`` on a chain.
+    """Measure the worst time over some budgets, and the memory, of ``allocate`` on a chain.
 
-    Run it in a process of its own.
+    The function must run in a process of its own, because it reads the peak memory.
     """
     rng = np.random.default_rng(0)
     widths = np.array(SEVEN_WIDTHS)
@@ -138,7 +138,7 @@ def grow(layers: int) -> str:
 
 
 def bench_growth(_: Setting) -> list[tuple[str, float, float, str]]:
-    """How time and memory of ``allocate`` grow with the number of layers."""
+    """Print how time and memory of ``allocate`` grow with the number of layers."""
     here = str(Path(__file__).parent)
     lines, before = [], None
     for layers in CHAINS:
@@ -157,7 +157,7 @@ def bench_growth(_: Setting) -> list[tuple[str, float, float, str]]:
 
 
 def bench_paper(_: Setting) -> list[tuple[str, float, float, str]]:
-    """The sweep of the paper's table with 1 and with 2 jobs, each from nothing."""
+    """Run the sweep of the paper's table with 1 and with 2 processes, each from scratch."""
     file = Path(__file__).parent / "paper.yaml"
     times = []
     for jobs in (1, 2):
@@ -171,7 +171,7 @@ def bench_paper(_: Setting) -> list[tuple[str, float, float, str]]:
 
 
 def bench_choose(_: Setting) -> list[tuple[str, float, float, str]]:
-    """Picking within a limit of accuracy against measuring every Pareto plan on every image."""
+    """Pick with an accuracy limit, against evaluating every Pareto plan on every image."""
     given = {"model": "fashion-resnet", "data": "fashion-mnist"}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

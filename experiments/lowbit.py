@@ -1,12 +1,13 @@
-"""Accuracy against bits, ours and other tools', as results/lowbit.csv and results/lowbit.png.
+"""Measure accuracy against bits for autosplit and other tools; write lowbit.csv and lowbit.png.
 
     apt install dataset-fashion-mnist
     make bench-accuracy
 
-Networks, columns and rows are in experiments/lowbit.yaml.  Every cell is a process of its own, on
-one thread, so that its peak of memory is its own; it leaves a file in --cells, and what is there is
-not run again, unless it was asked for otherwise or failed.  Remove the files when code changes.
-Peak and time are taken when the quantized network is made, before the test.
+``experiments/lowbit.yaml`` lists the networks, columns and rows.  Every cell of the table runs in a
+process of its own, on one thread, so that its peak memory can be measured.  A cell leaves a file in
+the folder ``--cells``.  A cell whose file is there is run again only if the YAML file asks for
+something else or if the cell failed; delete the files after a change of the code.  Peak memory and
+time are taken when the quantized network is ready, before it is tested.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ Row = dict[str, Any]
 
 
 def digest(network: Mapping[str, Any]) -> str:
-    """Name of what a network is tested on."""
+    """Hash that names the data on which a network is tested."""
     return sha256_of(json.dumps(network, sort_keys=True))[:8]
 
 
 def cells(asked: Mapping[str, Any], folder: Path) -> Iterator[tuple[Row, Row]]:
-    """What identifies each cell, and what its process is told."""
+    """Yield the identity of each cell and the request for its process."""
     for name, network in asked["networks"].items():
         for row in asked["rows"]:
             for weight_bits, activation_bits in asked["columns"]:
@@ -51,7 +52,7 @@ def cells(asked: Mapping[str, Any], folder: Path) -> Iterator[tuple[Row, Row]]:
 
 
 def make(told: Row, python: str, limit_s: float) -> Row:
-    """Run a cell unless its file is there; what the file says."""
+    """Run a cell unless its file is there; return the content of the file."""
     out = Path(told["out"])
     before = json.loads(out.read_text()) if out.exists() else {}
     asked = {name: value for name, value in told.items() if name not in ("out", "reference")}
@@ -76,12 +77,12 @@ def make(told: Row, python: str, limit_s: float) -> Row:
 
 
 def label_of(row: Row) -> str:
-    """Tool and effort."""
+    """Name of a row: the tool and its effort."""
     return f"{row['tool']} {row['effort']}".strip()
 
 
 def figure(rows: list[Row]) -> Figure:
-    """Drop in top-1, or disagreement with the float network where images are few, per bits."""
+    """Draw the drop in top-1 against bits; with few images, the disagreement with float."""
     names = list(dict.fromkeys(row["network"] for row in rows))
     every = list(dict.fromkeys(label_of(row) for row in rows))
     found = Figure(figsize=(6.4 * len(names), 4.6), layout="constrained")
@@ -116,12 +117,18 @@ def figure(rows: list[Row]) -> Figure:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--asked", type=Path, default=HERE / "lowbit.yaml")
-    parser.add_argument("--python", default=sys.executable, help="that other tools run in")
-    parser.add_argument("--cells", type=Path, default=Path("results/lowbit"))
-    parser.add_argument("--out", type=Path, default=Path("results/lowbit"))
-    parser.add_argument("--only", default="", help="cells whose file name has this in it")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--asked", type=Path, default=HERE / "lowbit.yaml", help="what to measure")
+    parser.add_argument("--python", default=sys.executable, help="Python that other tools run in")
+    parser.add_argument(
+        "--cells", type=Path, default=Path("results/lowbit"), help="folder of cells"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("results/lowbit"), help="table and figure, without suffix"
+    )
+    parser.add_argument("--only", default="", help="only run cells whose file name contains this")
     given = parser.parse_args()
     asked = yaml.safe_load(given.asked.read_text())
     given.cells.mkdir(parents=True, exist_ok=True)

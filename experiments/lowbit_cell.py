@@ -1,9 +1,14 @@
-"""One cell of the table of accuracy against bits, in a process of its own; see lowbit.py."""
+"""Measure one cell of the table of accuracy against bits.
+
+``lowbit.py`` starts one process per cell and gives it the request.
+
+python experiments/lowbit_cell.py REQUEST   (a JSON object)
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +29,7 @@ Batches = list[tuple[Tensor, Tensor | None]]
 
 
 def crops(photos: Photos, preprocess: Preprocess, count: int, size: int) -> Iterator[Tensor]:
-    """Batches of seeded square crops, the side of each 40 to 100 % of its photo's shorter one."""
+    """Yield batches of seeded square crops; a side is 40 to 100 % of the photo's shorter side."""
     random = np.random.default_rng(0)
     found = []
     pictures = [read_photo(path).convert("RGB") for path, _ in photos.files]
@@ -40,7 +45,7 @@ def crops(photos: Photos, preprocess: Preprocess, count: int, size: int) -> Iter
 
 
 def test_batches(network: dict[str, Any], model: Model) -> Batches:
-    """Labelled images, then the crops without labels if the network has some."""
+    """Yield the labelled images, then the crops, which have no labels, if the network has any."""
     data = load_data(network["test"], model.preprocess).evaluation
     batches: Batches = list(data.batches(network["batch"]))  # type: ignore[arg-type]
     if "crops" in network:
@@ -66,9 +71,10 @@ def float_scores(path: Path, model: Model, batches: Batches) -> Tensor:
 
 
 def measures(exact: Tensor, rough: Tensor, batches: Batches) -> dict[str, float]:
-    """Top-1 and its drop in points; agreement and divergence, of the crops if there are any.
+    """Compute top-1 and its drop in points; agreement and divergence, on crops if there are any.
 
-    The divergence is of the quantized network's classes from the float one's, mean, in nats.
+    The divergence is the mean KL divergence of the quantized network's classes from the float
+    network's, in nats.
     """
     labels = torch.cat([labels for _, labels in batches if labels is not None])
     seen = len(labels)
@@ -88,7 +94,11 @@ def measures(exact: Tensor, rough: Tensor, batches: Batches) -> dict[str, float]
 
 
 def main() -> None:
-    cell = json.loads(sys.argv[1])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cell", type=json.loads, metavar="REQUEST", help="what to measure, JSON")
+    cell = parser.parse_args().cell
     torch.set_num_threads(1)
     network = cell["network"]
     model = load_model(network["model"])

@@ -1,4 +1,4 @@
-"""Tools that quantize a network after training, each a function of the same arguments."""
+"""Post-training quantization tools, each a function with the same arguments."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ Logits = Callable[[Tensor], Tensor]
 
 
 class WidthError(Exception):
-    """A tool has no such width, or leaves layers in float."""
+    """The tool lacks the width, or leaves layers in floating point."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is asked of a tool.
+    """A request to a tool.
 
     Attributes:
         module: The float network.
         example: One input, shape (1, C, H, W).
         calibration: Batches of inputs.
-        weight_bits: Average over the weights.
-        activation_bits: Of every activation.
-        effort: Ours only.
+        weight_bits: Average width of the weights.
+        activation_bits: Width of every activation.
+        effort: Effort of autosplit; other tools ignore it.
     """
 
     module: nn.Module
@@ -60,9 +60,9 @@ class Made:
     """A quantized network.
 
     Attributes:
-        logits: Runs it on a batch.
-        search_s: From the float network to the widths; None where the tool does not tell.
-        total_s: From the float network to the quantized one.
+        logits: Function that runs the network on a batch.
+        search_s: Seconds from the float network to the widths; None if the tool does not tell.
+        total_s: Seconds from the float network to the quantized network.
     """
 
     logits: Logits
@@ -71,12 +71,12 @@ class Made:
 
 
 def mixed(task: Task) -> Made:
-    """Ours, widths of weights and of activations of least distortion within both averages."""
+    """Quantize with autosplit: widths of least distortion within both averages."""
     return _ours(task, "mixed")
 
 
 def uniform(task: Task) -> Made:
-    """Ours, all weights at one width."""
+    """Quantize with autosplit: all weights at one width."""
     task.width()
     return _ours(task, "uniform")
 
@@ -99,13 +99,13 @@ def _ours(task: Task, kind: str) -> Made:
 
 
 def plain(module: nn.Module, example: Tensor) -> nn.Module:
-    """Copy a network with every convolution of torch's own class, by which tools know them.
+    """Copy a network; every convolution becomes torch's own class, which other tools recognize.
 
-    EfficientNet-Lite's is a subclass that pads its input by itself: an even padding becomes that
-    of the convolution, another one a layer before it.
+    The convolution of EfficientNet-Lite is a subclass that pads its own input.  An even padding
+    becomes the padding of the convolution; an uneven padding becomes a layer before it.
 
     Raises:
-        ValueError: The copy's answer differs by more than 1e-5 of the greatest.
+        ValueError: The answers differ by more than 1e-5 of the greatest answer.
     """
     found = copy.deepcopy(module)
     for name, layer in list(found.named_modules()):
@@ -140,7 +140,7 @@ def _plain(layer: nn.Conv2d) -> nn.Module:
 
 
 def torchao(task: Task) -> Made:
-    """Pt2e with the x86 Inductor quantizer, its own observers, at narrower integers too."""
+    """Quantize with torchao: pt2e, x86 Inductor quantizer, its observers, narrower integers."""
     from torchao.quantization.pt2e import quantize_pt2e  # noqa: PLC0415 - not always there
     from torchao.quantization.pt2e.quantizer import (  # noqa: PLC0415
         x86_inductor_quantizer as x86,
@@ -174,19 +174,19 @@ def torchao(task: Task) -> Made:
 
 
 def mct(task: Task) -> Made:
-    """Sony's toolkit, post-training quantization with all weights at one width."""
+    """Quantize with Sony's toolkit: all weights at one width."""
     return _mct(task, (task.width(),))
 
 
 def mct_mixed(task: Task) -> Made:
-    """Sony's toolkit, the widths 2, 4 and 8 of its target platform within the memory."""
+    """Quantize with Sony's toolkit: widths 2, 4 and 8 of its platform within the memory."""
     if task.weight_bits == 8:
         raise WidthError("mixed precision at 8 bits is its uniform width")
     return _mct(task, (8, 4, 2))
 
 
 def mct_affine(task: Task) -> Made:
-    """The same with any step for the activations, where its platform has powers of two."""
+    """Quantize with Sony's toolkit: any step of activations instead of powers of two."""
     return _mct(task, (task.width(),), "UNIFORM")
 
 

@@ -1,4 +1,4 @@
-"""Cut the sample of Fashion-MNIST that ships with the package: the same files, fewer images.
+"""Write the sample of Fashion-MNIST that autosplit ships: the same files with fewer images.
 
 apt install dataset-fashion-mnist
 python experiments/make_fashion_sample.py
@@ -20,9 +20,12 @@ COUNTS = {"train": 256, "t10k": 1000}
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder of the four IDX .gz files.")] = DEBIAN,
-    out: Annotated[Path, typer.Option(help="Folder to write them to.")] = BUNDLED,
+    out: Annotated[Path, typer.Option(help="Folder to write the sample to.")] = BUNDLED,
 ) -> None:
-    """Write the first 256 training and 1,000 test images and labels; the same bytes every time."""
+    """Write the first 256 training and 1,000 test images of Fashion-MNIST with their labels.
+
+    Every run writes the same bytes.
+    """
     out.mkdir(parents=True, exist_ok=True)
     for split, count in COUNTS.items():
         for kind in ("images-idx3-ubyte.gz", "labels-idx1-ubyte.gz"):

@@ -1,9 +1,9 @@
-"""Make a detection set in COCO's layout: scenes of several Fashion-MNIST garments on textures.
+"""Make a detection data set in COCO's layout: scenes of Fashion-MNIST garments on textures.
 
-Scenes are 256x256 pixels, with two to six garments of the ten classes at various sizes, coloured,
-perhaps mirrored, overlapping a little.  Training scenes are made of the 60,000 training garments,
-validation scenes of the 10,000 test garments.  Scene k of a split depends on the seed, the split
-and k only.
+A scene has 256x256 pixels and two to six garments of the ten classes.  The garments differ in size
+and colour, some are mirrored, and they overlap a little.  Training scenes are made of the 60,000
+training garments, validation scenes of the 10,000 test garments.  Scene k of a split depends only
+on the seed, the split and k.
 
     apt install dataset-fashion-mnist
     python experiments/make_scenes.py --out scenes
@@ -30,17 +30,17 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 SIDE = 256
 """Height and width of a scene, pixels."""
 LEAST, MOST = 2, 6
-"""Garments of a scene."""
+"""Least and greatest number of garments of a scene."""
 SMALLEST, LARGEST = 32, 152
 """Side of the square that a garment's 28x28 pixels are scaled to, pixels."""
 COVERED = 0.2
-"""Share of the smaller of two boxes that the other may cover."""
+"""Share of the smaller of two boxes that the other box may cover."""
 DARK = 20
-"""Pixels of a garment below this, of 255, are background unless garment is all around them."""
+"""Pixels of a garment below this value (of 255) are background, except inside the garment."""
 SPLITS = {"train": "train", "val": "t10k"}
-"""Split of the set -> files of Fashion-MNIST that it is made of."""
+"""Split of the data set -> the Fashion-MNIST files that the split is made of."""
 QUALITY = 90
-"""Of the JPEG files."""
+"""Quality of the JPEG files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,9 +80,9 @@ def make_scene(
     """Return one scene; at least one garment always finds a place.
 
     Args:
-        garments: What to choose from.
-        rng: Decides on everything.
-        canvas: Background (256, 256, 3), 0..1, that is painted over; a new texture when None.
+        garments: Garments to choose from.
+        rng: Random generator of the scene.
+        canvas: Background (256, 256, 3), 0..1, to paint on; None makes a new texture.
     """
     canvas = texture(rng) if canvas is None else canvas
     boxes: list[tuple[int, int, int, int]] = []
@@ -131,8 +131,8 @@ def cut_out(
 
     Args:
         pixels: A garment (28, 28), 0..255.
-        side: What 28 pixels are scaled to.
-        rng: Decides on colour and mirroring.
+        side: Length that 28 pixels are scaled to, pixels.
+        rng: Random generator of colour and mirroring.
 
     Returns:
         Its colours (h, w, 3) and how much it covers (h, w), both 0..1; every border row and column
@@ -163,7 +163,7 @@ def _resize(values: NDArray[Any], height: int, width: int) -> NDArray[np.float32
 
 
 def _covered(one: tuple[int, ...], other: tuple[int, ...]) -> float:
-    """Return the share of the smaller of two boxes that the other covers."""
+    """Return the share of the smaller of two boxes that the other box covers."""
     across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
     return max(0, across) * max(0, down) / min(one[2] * one[3], other[2] * other[3])
@@ -179,7 +179,7 @@ def scenes(folder: Path, split: str, count: int, seed: int) -> Iterator[Scene]:
 def write_split(out: Path, split: str, found: Iterator[Scene], seed: int) -> int:
     """Write images and annotations of a split in COCO's layout; return the bytes of the images.
 
-    A garment's ``area`` is that of its box, for there are no outlines.
+    The ``area`` of a garment is the area of its box, because the garments have no outlines.
     """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -216,13 +216,13 @@ def write_split(out: Path, split: str, found: Iterator[Scene], seed: int) -> int
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="Folder to write the set to.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the data set to.")],
     data: Annotated[Path, typer.Option(help="Folder of the four IDX .gz files.")] = DEBIAN,
-    train: Annotated[int, typer.Option(min=1, help="Training scenes.")] = 4000,
-    val: Annotated[int, typer.Option(min=1, help="Validation scenes.")] = 500,
-    seed: Annotated[int, typer.Option()] = 0,
+    train: Annotated[int, typer.Option(min=1, help="Number of training scenes.")] = 4000,
+    val: Annotated[int, typer.Option(min=1, help="Number of validation scenes.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of every scene.")] = 0,
 ) -> None:
-    """Write the images and annotations of both splits."""
+    """Write scenes of Fashion-MNIST garments, with their boxes, in COCO's layout."""
     for split, count in (("train", train), ("val", val)):
         total = write_split(out, split, scenes(data, split, count, seed), seed)
         typer.echo(f"{split}: {count} scenes, {total:,} bytes of images")

@@ -1,4 +1,4 @@
-"""The most memory that this process has had."""
+"""Peak memory of this process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pathlib import Path
 
 
 def peak_bytes() -> int:
-    """Most memory that this process has had, Linux; unlike ``getrusage`` not that of its parent."""
+    """Peak memory of this process, bytes (Linux); ``getrusage`` would count its parent too."""
     text = Path("/proc/self/status").read_text()
     return 1024 * int(text.partition("VmHWM:")[2].split()[0])

@@ -1,17 +1,18 @@
-"""How well each metric's summed distortion ranks random plans by the accuracy they really lose.
+"""Measure how well the summed distortion of each metric ranks random plans by their loss.
 
     python experiments/rank_correlation.py [--model fashion-resnet] [--data fashion-mnist]
         [--assignments 200] [--images 1000] [--calibration 256] [--seed 0]
         [--effort none|fast|good|best] [--finishing 256] [--draw independent|spread]
 
-All layers are on the edge.  Each weight and each layer's output draws its width from 2..8; the
-network's inputs have 8 bits.  ``independent``: every width as likely, so that all assignments have
-about the same average.  ``spread``: an assignment first draws its middle, uniform over 2..8, then
-each width about that with deviation 1, as plans along a front differ.  Every assignment is built by
-``evaluate.deploy`` and run on the test images.  Printed is Spearman's rank correlation between
-the sum of the distortions and the rise in loss (cross entropy of the labels), and between it and
-the drop in top-1.  Plans are finished by ``recover`` at an effort, on the first of the calibration
-images; with ``none`` weights are rounded to the nearest and biases are the network's.
+All layers are on the edge.  Each weight and each output of a layer draws its width from 2 to 8
+bits; the inputs of the network have 8 bits.  With ``--draw independent`` every width is equally
+likely, so all assignments have about the same average.  With ``--draw spread`` an assignment first
+draws its middle, uniformly from 2 to 8, and then each width about the middle with a standard
+deviation of 1, as the plans along a front differ.
+
+Each assignment is finished on the first calibration images as ``autosplit quantize --effort`` does,
+and run on the test images.  The script prints Spearman's rank correlation of the summed distortion
+with the rise in loss (cross entropy of the labels), and with the drop in top-1.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Assignment:
     activations: dict[str, int]
 
     def distortion(self, stats: Stats) -> float:
-        """Sum over all tensors."""
+        """Sum of the distortions of all tensors."""
         found = stats.distortions
         total = sum(found[n, "weight", b].distortion for n, b in self.weights.items())
         return total + sum(
@@ -62,7 +63,7 @@ class Assignment:
 def draw(
     program: Program, count: int, seed: int, kind: str = "independent"
 ) -> Iterator[Assignment]:
-    """Random assignments."""
+    """Draw random assignments."""
     random = np.random.default_rng(seed)
     graph = program.graph
     for _ in range(count):
@@ -81,7 +82,7 @@ def draw(
 def build(
     program: Program, stats: Stats, assignment: Assignment, calibration: list[Tensor], effort: str
 ) -> Deployed:
-    """The quantized network of an assignment, finished as ``quantize`` does it."""
+    """Build the quantized network of an assignment, finished as ``autosplit quantize`` does."""
     edge = tuple(layer.name for layer in program.graph.layers)
     plan = Plan(
         "random", "random", edge, assignment.weights, assignment.activations, 0.0, 0.0, 0, 0
@@ -93,7 +94,7 @@ def build(
 def score(
     answers: Iterable[Tensor], exact: list[Tensor], test: Labelled
 ) -> tuple[float, float, float]:
-    """Mean loss, top-1 and divergence from the float network of batches of logits."""
+    """Compute mean loss, top-1 and KL divergence from the float network of batches of logits."""
     loss = hits = seen = moved = 0.0
     for logits, before, (_, labels) in zip(answers, exact, test, strict=True):
         loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
@@ -104,16 +105,22 @@ def score(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="fashion-resnet")
-    parser.add_argument("--data", default="fashion-mnist")
-    parser.add_argument("--assignments", type=int, default=200)
-    parser.add_argument("--images", type=int, default=1000)
-    parser.add_argument("--calibration", type=int, default=256)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--effort", choices=EFFORTS, default="good")
-    parser.add_argument("--finishing", type=int, default=256, help="images that finish a plan")
-    parser.add_argument("--draw", choices=["independent", "spread"], default="independent")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="fashion-resnet", help="as for autosplit stats")
+    parser.add_argument("--data", default="fashion-mnist", help="as for autosplit stats")
+    parser.add_argument("--assignments", type=int, default=200, help="random plans")
+    parser.add_argument("--images", type=int, default=1000, help="test images")
+    parser.add_argument("--calibration", type=int, default=256, help="images for the metrics")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random plans")
+    parser.add_argument("--effort", choices=EFFORTS, default="good", help="of finishing")
+    parser.add_argument(
+        "--finishing", type=int, default=256, help="images that plans are finished on"
+    )
+    parser.add_argument(
+        "--draw", choices=["independent", "spread"], default="independent", help="of widths"
+    )
     asked = parser.parse_args()
     model = load_model(asked.model)
     program = capture(model.module, (model.example_input,), model.name)

@@ -1,13 +1,14 @@
-"""Run the commands that the README shows and write their true output under them.
+"""Run the commands that the README shows, and write their real output under them.
 
     python experiments/readme.py [README.md]
 
-Blocks marked ``<!-- test -->`` are run in their order in one new folder; ``tests/test_readme.py``
-checks that what stands there is still true.
+The blocks marked ``<!-- test -->`` run in their order in one new folder.  ``tests/test_readme.py``
+checks that the output in the README is still true.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -24,7 +25,11 @@ FIGURES = {
 
 
 def main() -> None:
-    readme = Path(sys.argv[1] if len(sys.argv) > 1 else "README.md").resolve()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("readme", nargs="?", type=Path, default=Path("README.md"))
+    readme = parser.parse_args().readme.resolve()
     printed = ""
 
     def renew(block: re.Match[str]) -> str:

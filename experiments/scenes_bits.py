@@ -1,12 +1,12 @@
-"""AP of the bundled detector against bits, the whole network on the edge, on the validation scenes.
+"""Measure the AP of the bundled detector against bits, with the whole network on the edge.
 
     apt install dataset-fashion-mnist
     python experiments/make_scenes.py --out scenes --train 256
     python experiments/scenes_bits.py --data coco:scenes
 
-Weights "mixed" have widths of 2, 3, 4, 5, 6 and 8 bits whose mean over all weights is at most the
-number given: those with the least sum of distortions, which ``search.allocate`` proves.  Every plan
-is finished before it is measured, as ``autosplit quantize`` does.
+"Mixed" weights have widths of 2, 3, 4, 5, 6 and 8 bits whose mean over all weights is at most the
+number given; ``allocate`` chooses the widths with the least sum of distortions and proves it.
+Every plan is finished before it is evaluated, as ``autosplit quantize`` does.
 """
 
 from collections.abc import Iterator
@@ -48,9 +48,9 @@ ASKED = (
     ("uniform", 6, 6),
     ("uniform", 4, 4),
 )
-"""Kind of weights, their bits (the mean if mixed), bits of the activations."""
+"""Rows: kind of weights, bits of the weights (their mean if mixed), bits of the activations."""
 FINISHED_ON = 64
-"""Calibration scenes that plans are finished on."""
+"""Number of calibration scenes on which plans are finished."""
 HEADER = (
     "weights weight_bits_avg activation_bits edge_memory_bytes images ap ap50 ap75 ap_vs_float "
     "ap50_vs_float drop"
@@ -58,7 +58,7 @@ HEADER = (
 
 
 def weight_widths(program: Program, stats: Stats, kind: str, bits: float) -> dict[str, int]:
-    """Width of every weight: ``bits`` of all, or mixed with at most that mean."""
+    """Choose the width of every weight: ``bits`` for all, or mixed with at most that mean."""
     layers = [layer for layer in program.graph.layers if layer.owns_weight]
     if kind == "uniform":
         return dict.fromkeys((layer.name for layer in layers), int(bits))
@@ -73,9 +73,9 @@ def weight_widths(program: Program, stats: Stats, kind: str, bits: float) -> dic
 
 
 def activation_widths(program: Program, stats: Stats, kind: str, bits: int) -> dict[str, int]:
-    """Width of every activation but the inputs: ``bits`` of all, or mixed with at most that mean.
+    """Choose the width of every activation: ``bits`` for all, or mixed with at most that mean.
 
-    The mean is over the elements of all tensors, the inputs left out.
+    The inputs of the network are left out.  The mean is over the elements of all other tensors.
     """
     layers = program.graph.layers
     if kind == "uniform" or bits >= max(DEFAULT_WIDTHS):
@@ -99,7 +99,7 @@ def make_plan(
     bits: int,
     kind: str = "uniform",
 ) -> PlanFile:
-    """All layers on the edge, inputs at 8 bits, other activations at ``bits``, mixed or each."""
+    """Make an all-edge plan: inputs at 8 bits, other activations at ``bits``, mixed or uniform."""
     graph = program.graph
     cut = graph.prefix(len(graph.layers))
     activations = dict.fromkeys(graph.inputs, 8) | activation_widths(program, stats, kind, bits)
@@ -118,11 +118,15 @@ def make_plan(
 
 
 def main(
-    data: Annotated[str, typer.Option(help="The scenes, as for autosplit --data.")] = "scenes",
+    data: Annotated[
+        str, typer.Option(help="The scenes, as for autosplit stats --data.")
+    ] = "scenes",
     out: Annotated[Path, typer.Option(help="The table to write.")] = Path("results/scenes.csv"),
-    effort: Annotated[str, typer.Option(help="How plans are finished.")] = "good",
+    effort: Annotated[
+        str, typer.Option(help="Effort of finishing: none, fast, good or best.")
+    ] = "good",
 ) -> None:
-    """Measure, print and write the table."""
+    """Measure the AP of the bundled detector against bits; print and write the table."""
     torch.set_num_threads(1)
     model = load_model("scenes-yolo")
     program = capture(model.module, (model.example_input,), model.name)

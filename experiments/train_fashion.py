@@ -1,7 +1,7 @@
-"""Train FashionResNet on Fashion-MNIST and write the weights that ship with the package.
+"""Train FashionResNet on Fashion-MNIST and write the weights that autosplit ships.
 
-All 60,000 training images are used.  The weights written are the moving average after the last
-step: the 10,000 test images are looked at once, after training, and choose nothing.
+The script trains on all 60,000 training images.  The written weights are the moving average after
+the last step.  The 10,000 test images are used once, after the training, and influence no choice.
 
     apt install dataset-fashion-mnist
     python experiments/train_fashion.py
@@ -33,7 +33,7 @@ CUTOUT = 8
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train; ``rate`` is the highest learning rate, ``batch`` the images a step."""
+    """How to train; ``rate`` is the highest learning rate, ``batch`` the images per step."""
 
     epochs: int
     batch: int
@@ -50,7 +50,7 @@ def read_split(folder: Path, split: str) -> tuple[Tensor, Tensor]:
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Flip, shift and cut a square out of each image on its own; images (N, 1, H, W)."""
+    """Flip, shift and cut a square out of each image independently; images (N, 1, H, W)."""
     count = len(images)
     place = torch.arange(IMAGE_SIZE)
     flip = torch.rand(count, 1, generator=generator) < 0.5
@@ -124,12 +124,12 @@ def train(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) ->
 def main(
     data: Annotated[Path, typer.Option(help="Folder of the four IDX .gz files.")] = DEBIAN,
     out: Annotated[Path, typer.Option(help="The safetensors file to write.")] = BUNDLED,
-    epochs: Annotated[int, typer.Option(min=1)] = 16,
-    batch: Annotated[int, typer.Option(min=1, help="Images a step.")] = 256,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 16,
+    batch: Annotated[int, typer.Option(min=1, help="Images per step.")] = 256,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 0.2,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
-    """Train, print the top-1 on the test images and write the weights."""
+    """Train FashionResNet, print its top-1 on the test images and write the weights."""
     # One thread: its sums always run in the same order, and it shares a machine well.
     torch.set_num_threads(1)
     recipe = Recipe(epochs, batch, rate, seed)

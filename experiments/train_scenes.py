@@ -1,20 +1,22 @@
-"""Train the detector of garments and write the weights that ship with the package.
+"""Train the detector of garments and write the weights that autosplit ships.
 
-Training scenes are made on the way, each seen once, of the 60,000 training garments; the 500
-validation scenes of ``make_scenes.py`` are looked at once, after training, and choose nothing.
-The weights written are the moving average after the last step.
+The training scenes are made during the training, each used once, of the 60,000 training garments.
+The 500 validation scenes of ``make_scenes.py`` are used once, after the training, and influence no
+choice.  The written weights are the moving average after the last step.
 
     apt install dataset-fashion-mnist
     python experiments/train_scenes.py train
     python experiments/train_scenes.py anchors
 
-The loss is that of YOLO heads as usual since 2020: complete IoU for boxes (Zheng et al. 2020),
-binary cross-entropy for objectness, whose target is the IoU, and for classes.  Each garment trains
-the anchors of similar shape in its own cell and the two nearest ones (Jocher's YOLOv5), which the
-head can reach because of ``scale_x_y=2``.  What the heads say is kept within a range: all of a
-tensor has one scale once it is quantized, and the size of a box is e to the power of such a number.
-Without that the range grows to 27 within 1,000 steps, and 8 bits over it cost 1.7 points of AP.
-For the same reason the channels that the heads read are brought to even ranges at the end.
+The loss is the usual loss of YOLO heads since 2020: complete IoU for boxes (Zheng et al. 2020), and
+binary cross-entropy for classes and for objectness, whose target is the IoU.  Each garment trains
+the anchors of similar shape in its own cell and in the two nearest cells (Jocher's YOLOv5); the
+head can reach these cells because of ``scale_x_y=2``.
+
+Two steps make the network easier to quantize.  A term of the loss keeps the outputs of the heads
+within a range, because one scale covers a whole tensor and the size of a box is e to the power of
+an output; without this term the range grows to 27 within 1,000 steps, and 8 bits then cost 1.7
+points of AP.  After the training, the channels that the heads read are scaled to similar ranges.
 """
 
 import json
@@ -41,24 +43,24 @@ from autosplit.models.networks.yolo_decode import YoloHead
 
 BUNDLED = Path(__file__).parent.parent / "autosplit" / "bundled" / "scenes"
 STRETCH = 3.0
-"""A garment trains an anchor whose width and height are at most this many times its own or less."""
+"""A garment trains an anchor if their widths and heights differ at most by this factor."""
 BOX, OBJECTNESS, CLASS, RANGE = 3.0, 1.0, 1.0, 0.1
-"""Shares of the parts of the loss."""
+"""Weights of the parts of the loss."""
 LOW, HIGH = -4.5, 3.0
-"""Where the heads' outputs should stay, so that few bits tell sizes and places finely enough."""
+"""Range in which the heads' outputs should stay, so that few bits give precise boxes."""
 BACKGROUNDS = 400
-"""Textures that the training scenes take turns in, mirrored at random."""
+"""Number of textures that the training scenes share, mirrored at random."""
 EQUALIZED = 256
-"""Training scenes that ranges of channels are taken on, after training."""
+"""Number of training scenes on which the ranges of channels are measured, after training."""
 CHECKPOINT = 500
-"""Steps between two checkpoints."""
+"""Training steps between two checkpoints."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train; ``rate`` is the highest learning rate, ``batch`` the scenes a step."""
+    """How to train; ``rate`` is the highest learning rate, ``batch`` the scenes per step."""
 
     steps: int
     batch: int
@@ -75,7 +77,7 @@ class Matches:
         place: Image, anchor, row and column of each, (4, n).
         cell: Left and top of the cell in cells, (n, 2).
         boxes: Centre and size of the garment in pixels, (n, 4).
-        labels: Its class, (n,).
+        labels: Class of the garment, (n,).
     """
 
     place: Tensor
@@ -85,7 +87,7 @@ class Matches:
 
 
 def training_scenes(garments: Garments, seed: int) -> Iterator[Scene]:
-    """Yield scenes for ever."""
+    """Yield training scenes without end."""
     rng = np.random.default_rng([seed, 2])
     backgrounds = [texture(rng).astype(np.float16) for _ in range(BACKGROUNDS)]
     while True:
@@ -164,7 +166,7 @@ def loss_of(outputs: Sequence[Tensor], heads: Sequence[YoloHead], garments: Tens
 
 
 def _boxes(raw: Tensor, found: Matches, head: YoloHead, pixels: float) -> Tensor:
-    """Left, top, right, bottom in pixels of what the matched anchors say, as ``yolo_decode``."""
+    """Decode the boxes of matched anchors as ``yolo_decode`` does: left, top, right, bottom."""
     stretch = head.scale_x_y
     centre = (raw[:, :2].sigmoid() * stretch - (stretch - 1) / 2 + found.cell) * pixels
     size = raw[:, 2:4].clamp(max=4).exp() * torch.tensor(head.anchors)[found.place[1]]
@@ -177,7 +179,7 @@ def _corners(boxes: Tensor) -> Tensor:
 
 
 def start(network: Darknet) -> None:
-    """Set the biases of the heads so that a hundredth of the anchors looks like a garment."""
+    """Set the biases of the heads so that every anchor starts with an objectness of 0.01."""
     for head in network.heads:
         bias = getattr(network, str(head.layer - 1)).bias.detach().view(len(head.anchors), -1)
         bias.zero_()
@@ -235,8 +237,8 @@ def equalize(network: Darknet, images: Tensor) -> None:
 
     Args:
         network: In eval mode; the layer before each head's convolution has a batch norm and a
-            leaky ReLU, and nobody else reads it.
-        images: To take the ranges on, (N, 3, 256, 256).
+            leaky ReLU, and the head is its only reader.
+        images: Images on which the ranges are measured, (N, 3, 256, 256).
     """
     for head in network.heads:
         before, last = (getattr(network, str(head.layer - back)) for back in (2, 1))
@@ -257,7 +259,7 @@ def equalize(network: Darknet, images: Tensor) -> None:
 
 
 def kmeans(sizes: NDArray[np.float64], count: int, seed: int) -> NDArray[np.float64]:
-    """Find ``count`` widths and heights near all of ``sizes`` (n, 2) by IoU, the best of 5 tries.
+    """Cluster ``sizes`` (n, 2) into ``count`` widths and heights by IoU; the best of 5 runs.
 
     Returns:
         The widths and heights, ordered by the longer one.
@@ -288,8 +290,8 @@ def _iou(sizes: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np
 @app.command("anchors")
 def anchors_command(
     data: Annotated[Path, typer.Option(help="Folder of the four IDX .gz files.")] = DEBIAN,
-    count: Annotated[int, typer.Option(min=1)] = 6,
-    seed: Annotated[int, typer.Option()] = 0,
+    count: Annotated[int, typer.Option(min=1, help="Number of anchors.")] = 6,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
     """Print anchors for the cfg: k-means of the boxes of 1,500 training scenes."""
     boxes = np.concatenate([scene.boxes for scene in scenes(data, "train", 1500, seed)])
@@ -300,16 +302,16 @@ def anchors_command(
 @app.command("train")
 def train_command(
     data: Annotated[Path, typer.Option(help="Folder of the four IDX .gz files.")] = DEBIAN,
-    cfg: Annotated[Path, typer.Option(help="The network.")] = BUNDLED / "scenes.cfg",
+    cfg: Annotated[Path, typer.Option(help="The network's cfg file.")] = BUNDLED / "scenes.cfg",
     out: Annotated[Path, typer.Option(help="The safetensors file to write.")] = BUNDLED
     / "scenes.safetensors",
-    steps: Annotated[int, typer.Option(min=1)] = 2200,
-    batch: Annotated[int, typer.Option(min=1, help="Scenes a step.")] = 32,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 2200,
+    batch: Annotated[int, typer.Option(min=1, help="Scenes per step.")] = 32,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
     decay: Annotated[float, typer.Option(help="Weight decay.")] = 0.02,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
-    """Train and write the weights."""
+    """Train the detector and write its weights."""
     # One thread: its sums always run in the same order, and it shares a machine well.
     torch.set_num_threads(1)
     recipe = Recipe(steps, batch, rate, decay, seed)
