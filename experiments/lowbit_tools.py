@@ -19,7 +19,7 @@ from autosplit.distortion.metrics import sensitivity
 from autosplit.evaluate.evaluate import answer
 from autosplit.finish.effort import EFFORTS
 from autosplit.finish.walk import recover
-from autosplit.halves.quantized import deploy
+from autosplit.halves.halves import deploy
 
 Logits = Callable[[Tensor], Tensor]
 

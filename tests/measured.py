@@ -6,12 +6,12 @@ from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 
 
-def plan_for(program, images, weight_bits, activation_bits=8, count=None):
-    """A plan at one width each, with the first layers on the edge."""
+def plan_for(program, images, weight_bits, activation_bits=8, count=None, stats=None):
+    """A plan at one width each, with the first layers on the edge; ``stats`` if measured before."""
     graph = program.graph
     cut = graph.prefix(len(graph.layers) if count is None else count)
     weights = dict.fromkeys(cut.weights, weight_bits)
     activations = dict.fromkeys(cut.edge_tensors, activation_bits)
     plan = Plan("p", "test", cut.edge, weights, activations, 0.0, 0.0, 0, 0)
-    stats = measure(program, lambda: iter([images]))
+    stats = stats or measure(program, lambda: iter([images]))
     return PlanFile(plan, *plan_grids(plan, stats), graph.name, "")

@@ -7,6 +7,7 @@ import numpy as np
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
 from autosplit.grid.grid import Grid
+from autosplit.halves.wire.layout import WireLayout, WireTensor
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
@@ -57,5 +58,6 @@ def plan_file(**change):
         "a": Grid.of(3, (1.0,), (0,)),
         "b": Grid.of(7, (2.0,), (127,)),
     }
-    file = PlanFile(plan, weights, activations, "toy", "ab12", "cloud16", {"3mbps": 0.9})
+    wire = WireLayout((WireTensor("a", (5,), 3), WireTensor("b", (3,), 7)))
+    file = PlanFile(plan, weights, activations, "toy", "ab12", "cloud16", {"3mbps": 0.9}, wire=wire)
     return replace(file, **change)

@@ -20,7 +20,7 @@ ORDER = {
         "checks prediction shipped tablefile device link operations roofline systolic table seconds"
     ),
     "stats": "jpeg stats statsfile",
-    "plan": "plan checks grids codes planfile distiller",
+    "plan": "plan checks grids codes crossing planfile distiller",
     "search": (
         "arrays rounding pareto problem cost knapsack.relaxation knapsack.states "
         "knapsack.prefixes knapsack.allocate cuts.mincut cuts.ideals widths.activations "
@@ -41,7 +41,7 @@ ORDER = {
     ),
     "quantize": "affine gptq weight_grids",
     "distortion": "divergence finished_share measure metrics",
-    "halves": "partition integer_kernels lowering quantized",
+    "halves": "partition integer_kernels lowering quantized halves",
     "finish": "adaround effort joint_clips round_to_output walk finish",
     "evaluate": "early_stop evaluate task average_precision boxes record ledger trials",
     "report": "tables figure pick",

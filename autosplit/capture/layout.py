@@ -46,6 +46,16 @@ class BatchLayout:
         value = value.unflatten(self.axis, split)
         return value.movedim(self.axis + (0 if self.outer else 1), 0)
 
+    def from_samples(self, samples: Tensor) -> Tensor:
+        """Undo ``samples_first``, of samples of the shape that ``sample_shape`` gives."""
+        if self.axis is None:
+            return samples[0]
+        axis = self.axis
+        shape = samples.shape[1:]
+        own = shape[axis + (self.factor > 1) :]
+        whole = samples.reshape(-1, *shape[:axis], self.factor, *own)
+        return whole.movedim(0, axis + (0 if self.outer else 1)).flatten(axis, axis + 1)
+
     def batch(self, value: Tensor) -> int:
         """Number of samples in the tensor."""
         return 1 if self.axis is None else value.shape[self.axis] // self.factor

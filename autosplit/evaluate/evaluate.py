@@ -16,7 +16,7 @@ from torch import Tensor
 from autosplit.capture.program import Program
 from autosplit.data.images import Labels
 from autosplit.errors import DataError, PlanError
-from autosplit.halves.quantized import Deployed, deploy
+from autosplit.halves.halves import Deployed, deploy
 from autosplit.plan.planfile import PlanFile
 
 Batches = Callable[[], Iterable[tuple[Tensor, Labels | None]]]

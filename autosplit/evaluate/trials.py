@@ -20,7 +20,7 @@ from autosplit.evaluate.evaluate import Batches, answer, answers_of, float_outpu
 from autosplit.evaluate.ledger import Ledger
 from autosplit.evaluate.record import ClassRecord, Record
 from autosplit.evaluate.task import FLOAT
-from autosplit.halves.quantized import deploy
+from autosplit.halves.halves import deploy
 from autosplit.models.load import Model
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Advance, Progress

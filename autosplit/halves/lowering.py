@@ -125,12 +125,27 @@ def lower(half: Half, weights: Mapping[str, IntegerWeight]) -> Half:
     return _Lowering(half, weights).run()
 
 
+def biases_on_grids(half: Half, weights: Mapping[str, IntegerWeight]) -> dict[str, Tensor]:
+    """The biases that a lowered half adds, in real units.
+
+    Takes what ``lower`` takes.
+
+    Returns:
+        Name of a layer's node -> its bias, shape (C,), float64: a whole number of steps of the
+        accumulator where the layer computes on integers.
+    """
+    lowering = _Lowering(half, weights)
+    lowering.run()
+    return lowering.added
+
+
 @dataclass
 class _Lowering:
     half: Half
     weights: Mapping[str, IntegerWeight]
     graph: fx.Graph = field(default_factory=fx.Graph)
     biases: dict[str, Tensor] = field(default_factory=dict)
+    added: dict[str, Tensor] = field(default_factory=dict)
     values: dict[fx.Node, _Value] = field(default_factory=dict)
     reals: dict[fx.Node, fx.Node] = field(default_factory=dict)
 
@@ -250,6 +265,8 @@ class _Lowering:
         assert isinstance(value.scale, float)
         scale = torch.tensor(weight.grid.scale).double() * value.scale
         steps = None if bias is None else integer_bias(bias, scale)
+        if steps is not None:
+            self.added[node.name] = steps * scale
         layer = IntegerLayer.of(
             node.target, call, weight.levels, steps, (value.low, value.high), operator_name(node)
         )
@@ -262,6 +279,7 @@ class _Lowering:
         if weight.bias is not None:
             name = f"{node.name}/bias"
             self.biases[name] = weight.bias
+            self.added[node.name] = weight.bias.double()
             with self.graph.inserting_before(copied):
                 bias = self.graph.create_node("get_attr", name)
             copied.kwargs = {**arguments(copied), "bias": bias}

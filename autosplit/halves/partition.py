@@ -68,6 +68,20 @@ class Half:
                     del values[done]
         return dict(zip(self.writes, results, strict=True))
 
+    @property
+    def dtypes(self) -> tuple[torch.dtype, ...]:
+        """Type of each of ``reads``."""
+        placeholders = self.operators.find_nodes(op="placeholder")
+        return tuple(node.meta["val"].dtype for node in placeholders)
+
+    def module(self) -> fx.GraphModule:
+        """The same as a module, for ``torch.export`` or for training.
+
+        It takes the tensors of ``reads``, gives a tuple in the order of ``writes``, and shares the
+        parameters of the program.
+        """
+        return fx.GraphModule(dict(self.constants), self.operators).eval()
+
     @cached_property
     def _last_reads(self) -> dict[fx.Node, list[fx.Node]]:
         """Node -> the nodes whose value it is the last to read, or its own if nobody does."""
@@ -98,27 +112,65 @@ def split(
     Returns:
         The edge half, and the cloud half, which is always in float.
     """
-    nodes = {node.name: node for node in program.module.graph.nodes}
-    written = {tensor: nodes[name] for tensor, name in program.nodes.items()}
-    tensor_of = {node: tensor for tensor, node in written.items()}
-    (results,) = next(n for n in reversed(program.module.graph.nodes) if n.op == "output").args
-    edge_tensors = set(cut.edge_tensors)
-    on_edge: dict[str, fx.Node] = {}
-    on_cloud: dict[str, fx.Node] = {}
-    crossing = {tensor: written[tensor] for tensor in cut.crossing}
-    for i, result in enumerate(results):
-        owner = tensor_of.get(base_of(result))
-        if owner in edge_tensors and cut.edge:
-            on_edge[f"output:{i}"] = result
-        else:
-            on_cloud[f"output:{i}"] = result
-            if owner in edge_tensors:  # all-cloud, and an input is an answer
-                crossing[owner] = written[owner]
+    return edge_part(program, cut, weights, insert), cloud_part(program, cut)
+
+
+def edge_part(
+    program: Program,
+    cut: Cut,
+    weights: Mapping[str, Tensor] | None = None,
+    insert: Insert | None = None,
+) -> Half:
+    """The edge half of ``split``."""
+    places = _Places.of(program, cut)
     replaced = {program.weights[name].target: value for name, value in (weights or {}).items()}
-    inputs = {tensor: written[tensor] for tensor in cut.graph.inputs}
-    edge = _Copy(program, inputs, tensor_of, replaced, insert).half(crossing | on_edge)
-    cloud = _Copy(program, crossing, tensor_of, {}, None).half(on_cloud)
-    return edge, cloud
+    inputs = {tensor: places.written[tensor] for tensor in cut.graph.inputs}
+    copy = _Copy(program, inputs, places.tensor_of, replaced, insert)
+    return copy.half(places.crossing | places.on_edge)
+
+
+def cloud_part(program: Program, cut: Cut) -> Half:
+    """The cloud half of ``split``."""
+    places = _Places.of(program, cut)
+    copy = _Copy(program, places.crossing, places.tensor_of, {}, None)
+    return copy.half(places.on_cloud)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Which nodes of a program a cut needs on which side.
+
+    Attributes:
+        written: Tensor -> the node that writes it.
+        tensor_of: The same the other way.
+        crossing: Tensor that crosses -> its node.
+        on_edge, on_cloud: ``output:<place>`` -> the node of the output that this side computes.
+    """
+
+    written: dict[str, fx.Node]
+    tensor_of: dict[fx.Node, str]
+    crossing: dict[str, fx.Node]
+    on_edge: dict[str, fx.Node]
+    on_cloud: dict[str, fx.Node]
+
+    @classmethod
+    def of(cls, program: Program, cut: Cut) -> _Places:
+        nodes = {node.name: node for node in program.module.graph.nodes}
+        written = {tensor: nodes[name] for tensor, name in program.nodes.items()}
+        tensor_of = {node: tensor for tensor, node in written.items()}
+        (output,) = program.module.graph.find_nodes(op="output")
+        edge_tensors = set(cut.edge_tensors)
+        crossing = {tensor: written[tensor] for tensor in cut.crossing}
+        found = cls(written, tensor_of, crossing, {}, {})
+        for i, result in enumerate(output.args[0]):
+            owner = tensor_of.get(base_of(result))
+            if owner in edge_tensors and cut.edge:
+                found.on_edge[f"output:{i}"] = result
+            else:
+                found.on_cloud[f"output:{i}"] = result
+                if owner in edge_tensors:  # all-cloud, and an input is an answer
+                    crossing[owner] = written[owner]
+        return found
 
 
 def join(edge: Mapping[str, Tensor], cloud: Mapping[str, Tensor]) -> tuple[Tensor, ...]:

@@ -1,162 +1,162 @@
-"""A plan ready to run: a quantized edge half, packed crossing tensors, a float cloud half."""
+"""The quantized edge half of a plan: its integer weights, and a module of standard operators.
+
+``quantized_half`` is what other tools take: a module whose weights are on their grids already and
+whose tensors are quantized and dequantized by division, rounding, clamping and multiplication.  Its
+numbers are those of the integer half but for the order in which float32 sums round.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, fx
 
+from autosplit.capture.operators import arguments, weight_argument
 from autosplit.capture.program import Program
 from autosplit.errors import PlanError
 from autosplit.graph.graph import Cut
-from autosplit.graph.memory import packed_bytes
-from autosplit.grid.grid import ElementFormat, Grid, Unquantized
-from autosplit.halves.lowering import IntegerWeight, lower
-from autosplit.halves.partition import Half, join, split
-from autosplit.halves.wire.pack import pack, unpack
+from autosplit.grid.grid import Grid, steps_of
+from autosplit.halves.lowering import IntegerWeight, biases_on_grids
+from autosplit.halves.partition import Half, edge_part
 from autosplit.plan.planfile import PlanFile
-from autosplit.quantize.affine import (
-    dequantize,
-    fake_quantize_,
-    numbers_along,
-    quantize,
-    quantize_to_levels,
-)
-from autosplit.stats.jpeg import InputCoding, code
+from autosplit.quantize.affine import fake_quantize_, numbers_along, quantize_to_levels
 
 
-@dataclass(frozen=True)
-class Deployed:
-    """A plan ready to run: its halves, and the integers of what crosses.
+def quantized_half(program: Program, file: PlanFile) -> fx.GraphModule:
+    """The edge half as a module that ``torch.export.export`` and ``torch.onnx.export`` take.
 
-    Attributes:
+    Every quantized tensor is x -> clamp(round(x / scale), -zero, 2^bits - 1 - zero) * scale, of
+    four standard operators; every quantized weight is (code - zero) * scale; every bias of a layer
+    on integers is a whole number of steps of its accumulator.  What differs from ``integer_half``
+    is the rounding of float32 sums: where a sum falls on the middle between two levels, the level
+    may be the other one.
+
+    Args:
         program: The captured network.
-        cut: Where it is cut.
-        edge: Quantized half.
-        cloud: Float half.
-        wire: Crossing tensor -> its grid, or the width of its floats.
-        coding: How the network's input crosses if it is sent as a JPEG file.
-    """
+        file: The plan with its grids.
 
-    program: Program
-    cut: Cut
-    edge: Half
-    cloud: Half
-    wire: Mapping[str, ElementFormat]
-    coding: InputCoding | None = None
-
-    @property
-    def crossing_bytes(self) -> int:
-        """Bytes that cross for one image by the plan: by its widths, or the mean of JPEG files."""
-        if self.coding is not None:
-            return self.coding.sent
-        graph = self.program.graph
-        return sum(packed_bytes(graph.elements(name), q.bits) for name, q in self.wire.items())
-
-    def __call__(self, *inputs: Tensor) -> tuple[tuple[Tensor, ...], int]:
-        """Run both halves on a batch.
-
-        Args:
-            inputs: The network's inputs, each (batch, ...).
-
-        Returns:
-            The network's outputs, and the bytes that crossed for the whole batch.
-        """
-        named = dict(zip(self.cut.graph.inputs, inputs, strict=True))
-        written = self.edge(named)
-        received, sent = {}, 0
-        for tensor, stored in self.wire.items():
-            received[tensor], count = self._cross(tensor, written[tensor], stored)
-            sent += count
-        answers = {name: value for name, value in written.items() if name not in self.wire}
-        return join(answers, self.cloud(received)), sent
-
-    def _cross(self, tensor: str, value: Tensor, stored: ElementFormat) -> tuple[Tensor, int]:
-        """One tensor through the wire, sample by sample, and the bytes that it took."""
-        if self.coding is not None:
-            return _cross_as_jpeg(value, self.coding)
-        if isinstance(stored, Unquantized):
-            return _cross_as_float(value, stored.bits)
-        layout = self.program.layouts[tensor]
-        codes = quantize(value, stored)
-        samples = layout.samples_first(codes)
-        sent = 0
-        arrived = torch.empty(samples.shape, dtype=torch.int32)
-        for i, sample in enumerate(samples):
-            packet = pack(sample.contiguous().numpy().reshape(-1), stored.bits)
-            sent += len(packet)
-            opened = unpack(packet, stored.bits, sample.numel())
-            arrived[i] = torch.from_numpy(opened.astype("int32")).reshape(sample.shape)
-        returned = torch.empty_like(codes, dtype=torch.int32)
-        layout.samples_first(returned).copy_(arrived)
-        return dequantize(returned, stored).to(value.dtype), sent
-
-
-def _cross_as_jpeg(value: Tensor, coding: InputCoding) -> tuple[Tensor, int]:
-    """Pictures through the wire as JPEG files, and the bytes of all of them."""
-    arrived, sizes = code(value.float().numpy(), coding.quality, coding.mean, coding.std)
-    return torch.from_numpy(arrived).to(value.dtype), sum(sizes)
-
-
-def _cross_as_float(value: Tensor, bits: int) -> tuple[Tensor, int]:
-    """A float tensor through the wire, as IEEE half or single precision, and its bytes."""
-    kind = torch.float16 if bits == 16 else torch.float32
-    limit = torch.finfo(kind).max  # what half precision cannot hold is clipped, as by integers
-    packet = value.contiguous().clamp(-limit, limit).to(kind).numpy().tobytes()
-    arrived = torch.frombuffer(bytearray(packet), dtype=kind).reshape(value.shape)
-    return arrived.to(value.dtype), len(packet)
-
-
-def deploy(program: Program, file: PlanFile) -> Deployed:
-    """Build a plan's quantized edge half and float cloud half.
+    Returns:
+        A module that takes the network's inputs, each (batch, ...), and gives a tuple: the crossing
+        tensors, then those of the network's outputs that the edge computes.  ``meta["writes"]``
+        has their names, ``meta["reads"]`` those of the inputs.
 
     Raises:
         PlanError: The plan is for a network with other layers, or was finished for one with other
             weights.
     """
-    graph = program.graph
+    cut = check_plan(program, file)
+    half = marked_half(program, file, cut)
+    weights = integer_weights(program, file, cut)
+    biases = biases_on_grids(half, weights)
+    module = _standard(half, weights, biases).module()
+    module.meta.update(reads=half.reads, writes=half.writes)
+    return module
+
+
+def _standard(half: Half, weights: dict[str, IntegerWeight], biases: dict[str, Tensor]) -> Half:
+    """The half with weights and biases on their grids, and standard operators that quantize.
+
+    Args:
+        half: With ``fake_quantize_`` after every quantized tensor; changed in place.
+        weights: ``get_attr`` target of a weight -> its integers.
+        biases: Name of a node -> its bias.
+    """
+    graph = half.operators
+    constants = dict(half.constants)
+    for node in list(graph.nodes):
+        if node.target is fake_quantize_:
+            _quantize_by_standard_operators(graph, node)
+        weight = weight_argument(node) if node.op == "call_function" else None
+        if weight is not None and str(weight.target) in weights:
+            constants[str(weight.target)] = weights[str(weight.target)].real
+        if node.name in biases:
+            name = f"{node.name}/bias"
+            constants[name] = biases[node.name].float()
+            with graph.inserting_before(node):
+                bias = graph.create_node("get_attr", name)
+            node.kwargs, node.args = {**arguments(node), "bias": bias}, ()
+    graph.eliminate_dead_code()
+    used = {str(node.target) for node in graph.find_nodes(op="get_attr")}
+    kept = {name: value for name, value in constants.items() if name in used}
+    return Half(graph, kept, half.reads, half.writes)
+
+
+def _quantize_by_standard_operators(graph: fx.Graph, node: fx.Node) -> None:
+    """Replace one ``fake_quantize_`` by division, rounding, clamping and multiplication."""
+    given: tuple[Any, ...] = node.args
+    source, step, zero, bits = given
+    if source.target is torch.clone:  # nothing is overwritten here
+        (source,) = source.args
+    with graph.inserting_before(node):
+        levels = graph.call_function(torch.div, (source, step))
+        levels = graph.call_function(torch.round, (levels,))
+        ends = -zero, steps_of(bits) - zero
+        levels = graph.call_function(torch.clamp, (levels, *ends))
+        value = graph.call_function(torch.mul, (levels, step))
+    value.meta = {**node.meta}
+    node.replace_all_uses_with(value)
+    graph.erase_node(node)
+
+
+def check_plan(program: Program, file: PlanFile) -> Cut:
+    """The cut of a plan, once it is known to be one of this network.
+
+    Raises:
+        PlanError: The plan is for a network with other layers, or was finished for one with other
+            weights.
+    """
+    graph, name = program.graph, file.plan.name
     if file.equalized != graph.equalized:
         words = {True: "equalized", False: "not equalized"}
         raise PlanError(
-            f"{file.plan.name}: is for the network {words[file.equalized]}, {graph.name} is "
+            f"{name}: is for the network {words[file.equalized]}, {graph.name} is "
             f"{words[graph.equalized]}; see --equalize of stats"
         )
-    unknown = [name for name in file.plan.edge if name not in graph.by_name]
+    unknown = [layer for layer in file.plan.edge if layer not in graph.by_name]
     if unknown:
-        raise PlanError(
-            f"{file.plan.name}: is for another network, {graph.name} has no {unknown[0]!r}"
-        )
+        raise PlanError(f"{name}: is for another network, {graph.name} has no {unknown[0]!r}")
     if file.weights_sha256 not in ("", program.weights_sha256):
         raise PlanError(
-            f"{file.plan.name}: must run on the weights that it was finished for, those of "
-            f"{graph.name} are others; load the same, or run: autosplit quantize --force"
+            f"{name}: must run on the weights that it was finished for, those of {graph.name} are "
+            "others; load the same, or run: autosplit quantize --force"
         )
-    cut = graph.cut(file.plan.edge)
-    weights = {
-        program.weights[name].target: integer_weight(program, file, name)
-        for name in cut.weights
-        if isinstance(file.weights[name], Grid)
-    }
+    return graph.cut(file.plan.edge)
 
+
+def marked_half(program: Program, file: PlanFile, cut: Cut) -> Half:
+    """The edge half with ``fake_quantize_`` after every tensor that the plan quantizes.
+
+    Tensors that stay floats, and an input that is sent as a JPEG file, stay as they are.
+    """
+    graph = program.graph
     jpeg = graph.inputs if file.plan.input_coding is not None else ()
 
     def insert(half: fx.Graph, node: fx.Node, tensor: str) -> fx.Node:
         grid = file.activations[tensor]
-        if not isinstance(grid, Grid) or tensor in jpeg:  # stays as it is
+        if not isinstance(grid, Grid) or tensor in jpeg:
             return node
         meta = node.meta
-        if tensor in graph.inputs:
+        if tensor in graph.inputs:  # the caller's own, which must not be overwritten
             node = half.call_function(torch.clone, (node,))
         node = half.call_function(fake_quantize_, (node, *grid.per_tensor, grid.bits))
         node.meta = {**meta}
         return node
 
-    edge, cloud = split(program, cut, insert=insert)
-    edge = lower(edge, weights)
-    wire = {tensor: file.activations[tensor] for tensor in cloud.reads}
-    return Deployed(program, cut, edge, cloud, wire, file.plan.input_coding)
+    return edge_part(program, cut, insert=insert)
+
+
+def integer_weights(program: Program, file: PlanFile, cut: Cut) -> dict[str, IntegerWeight]:
+    """``get_attr`` target of every weight that a plan quantizes -> its integers.
+
+    Raises:
+        PlanError: The plan has not one scale per output channel, or codes of another shape.
+    """
+    return {
+        program.weights[name].target: integer_weight(program, file, name)
+        for name in cut.weights
+        if isinstance(file.weights[name], Grid)
+    }
 
 
 def integer_weight(program: Program, file: PlanFile, layer: str) -> IntegerWeight:

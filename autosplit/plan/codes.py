@@ -75,10 +75,17 @@ def _load(beside: Path, sha256: str, plan: str) -> dict[str, npt.NDArray[Any]]:
             "autosplit quantize --force"
         )
     try:
-        return safetensors.numpy.load_file(beside)
+        arrays = safetensors.numpy.load_file(beside)
     except (safetensors.SafetensorError, TypeError, AttributeError) as error:
         # the last two: numpy lacks a type in it
         raise FileError(
             f"{beside}: must be a safetensors file of integers and biases, {error!s:.80}; run: "
             "autosplit quantize --force"
         ) from error
+    strange = [value.dtype for value in arrays.values() if value.dtype.kind == "V"]
+    if strange:  # ml_dtypes, if anything has imported it, adds types to numpy
+        raise FileError(
+            f"{beside}: must be a safetensors file of integers and biases, got {strange[0]}; run: "
+            "autosplit quantize --force"
+        )
+    return arrays

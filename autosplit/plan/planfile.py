@@ -19,9 +19,11 @@ from autosplit.files import check_keys, read_yaml, sha256_of, write_bytes, write
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import ElementFormat, Grid, Unquantized
+from autosplit.halves.wire.layout import WireLayout, layout_from_list, layout_to_list
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.checks import grid_problems, value_problems
 from autosplit.plan.codes import read_integers
+from autosplit.plan.crossing import reordered, wire_layout
 from autosplit.plan.plan import Origin, Plan
 from autosplit.stats.jpeg import InputCoding, coding_from_dict, coding_to_dict
 
@@ -29,7 +31,7 @@ _PLAN_KEYS = (
     "made_by name method model graph_sha256 edge weights activations distortion lower_bound "
     "edge_memory_bytes crossing_bytes cloud_bits jpeg predictions baseline"
 ).split()
-_OPTIONAL_KEYS = ("integers", "equalized", "weights_sha256", "finished")
+_OPTIONAL_KEYS = ("wire", "integers", "equalized", "weights_sha256", "finished")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class PlanFile:
         equalized: Whether it is of the network as ``equalize`` changes it.
         weights_sha256: Of the numbers of the network that it was finished for; empty: not known.
         origin: What it was made of, if it was finished.
+        wire: What a message holds; None: as ``wire_layout`` derives it.
     """
 
     plan: Plan
@@ -65,6 +68,7 @@ class PlanFile:
     equalized: bool = False
     weights_sha256: str = ""
     origin: Origin | None = None
+    wire: WireLayout | None = None
 
     @cached_property
     def half_sha256(self) -> str:
@@ -123,6 +127,7 @@ def write_plan(path: Path, file: PlanFile) -> None:
                 for link, p in plan.predictions.items()
             },
             "baseline": {"name": file.baseline, "latency_s": dict(file.baseline_latency_s)},
+            **({} if file.wire is None else {"wire": layout_to_list(file.wire)}),
             **integers,
             **({"equalized": True} if file.equalized else {}),
             **({"weights_sha256": file.weights_sha256} if file.weights_sha256 else {}),
@@ -191,7 +196,27 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         equalized=bool(data.get("equalized")),
         weights_sha256=data.get("weights_sha256", ""),
         origin=Origin(**data["finished"]) if "finished" in data else None,
+        wire=_wire(data.get("wire"), cut, tensors, coding, path),
     )
+
+
+def _wire(
+    data: Any,
+    cut: Cut,
+    activations: Mapping[str, ElementFormat],
+    coding: InputCoding | None,
+    path: Path,
+) -> WireLayout:
+    """What a message of the plan holds: as it follows from the plan, in the order of the file.
+
+    Raises:
+        PlanError: The file lists other tensors than those that cross, or is no layout.
+    """
+    try:
+        derived = wire_layout(cut, activations, coding)
+        return derived if data is None else reordered(derived, layout_from_list(data))
+    except DataError as error:
+        raise PlanError(f"{path}: {error}") from error
 
 
 def _coding(data: Any, cut: Cut, path: Path) -> InputCoding | None:

@@ -18,7 +18,7 @@ from autosplit.errors import DataError, PlanError
 from autosplit.evaluate.evaluate import Reference, answers_of, evaluate, measure_float
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import Grid, Unquantized
-from autosplit.halves.quantized import deploy
+from autosplit.halves.halves import deploy
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile

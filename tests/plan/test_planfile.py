@@ -15,6 +15,7 @@ from autosplit.errors import FileError, PlanError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
 from autosplit.grid.grid import Grid
+from autosplit.halves.wire.layout import WireLayout, WireTensor
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.distiller import distiller_overrides
 from autosplit.plan.grids import plan_grids
@@ -154,7 +155,9 @@ class TestYaml:
     def test_all_cloud_has_widths_for_its_input_alone(self, tmp_path):
         plan = replace(plan_file().plan, edge=(), weight_bits={}, activation_bits={"x": 8})
         plan = replace(plan, edge_memory_bytes=0, crossing_bytes=6)
-        file = plan_file(plan=plan, weights={}, activations={"x": Grid.of(8, (0.1,), (3,))})
+        grids = {"x": Grid.of(8, (0.1,), (3,))}
+        wire = WireLayout((WireTensor("x", (6,), 8),))
+        file = plan_file(plan=plan, weights={}, activations=grids, wire=wire)
         write_plan(tmp_path / "p.yaml", file)
 
         assert read_plan(tmp_path / "p.yaml", GRAPH) == file
@@ -372,6 +375,41 @@ class TestDistiller:
         assert list(found["overrides"]) == ["a", "b"]
 
 
+class TestWire:
+    """What crosses is a at 3 bits, then b at 7."""
+
+    def test_an_old_plan_without_it_sends_what_follows_from_its_cut_and_widths(self, path):
+        edit(path, lambda data: data.pop("wire"))
+
+        assert read_plan(path, GRAPH).wire == plan_file().wire
+
+    def test_the_order_of_tensors_is_the_file_s(self, path):
+        edit(path, lambda data: data["wire"].reverse())
+
+        assert read_plan(path, GRAPH).wire.names == ("b", "a")
+
+    def test_a_width_edited_by_hand_is_that_of_the_message_too(self, path):
+        edit(path, lambda data: data["activations"]["a"].update(bits=2))
+
+        assert [tensor.bits for tensor in read_plan(path, GRAPH).wire.tensors] == [2, 7]
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda wire: wire.pop(), "wire: must list the tensors that cross, a, b, got a;"),
+            (lambda wire: wire[0].update(name="c"), "must list the tensors that cross, a, b, got"),
+            (lambda wire: wire[0].update(order=[1]), r"a: order must name each of 1 axes once"),
+            (lambda wire: wire[0].update(bits="3"), "wire: entry 0: bits must be a whole number"),
+        ],
+    )
+    def test_what_does_not_fit_the_plan_is_refused(self, path, change, message):
+        edit(path, lambda data: change(data["wire"]))
+
+        with pytest.raises(PlanError, match=rf"mine.yaml: .*{message}") as error:
+            read_plan(path, GRAPH)
+        assert "\n" not in str(error.value)
+
+
 class TestJpeg:
     CODING = InputCoding(75, 4.2, 0.1, (0.5,), (0.25,))
 
@@ -382,6 +420,7 @@ class TestJpeg:
 
         assert read.plan.input_coding == self.CODING
         assert read.plan.crossing_bytes == 5
+        assert read.wire == WireLayout((WireTensor("x", (1, 2, 2), 8, "jpeg", quality=75),))
         plain = replace(file, plan=replace(file.plan, input_coding=None))
         assert plain.half_sha256 != read.half_sha256 == file.half_sha256
 
@@ -404,8 +443,10 @@ class TestJpeg:
             read_plan(path, graph)
 
     def all_cloud(self):
-        layer = Layer("a", "conv", ("x",), ((4,),), (4,), 4, weight_owner="a", weight_channels=1)
-        graph = Graph("g", {"x": (4,)}, (layer,), ("a",))
+        layer = Layer(
+            "a", "conv", ("x",), ((1, 2, 2),), (4,), 4, weight_owner="a", weight_channels=1
+        )
+        graph = Graph("g", {"x": (1, 2, 2)}, (layer,), ("a",))
         plan = Plan("p", "cloud-jpeg", (), {}, {"x": 8}, 0.1, 0.1, 4, 5, input_coding=self.CODING)
         return graph, PlanFile(plan, {}, {"x": Grid.of(8, (0.1,), (3,))}, "g", "")
 

@@ -28,6 +28,7 @@ from autosplit.evaluate.evaluate import evaluate, measure_float
 from autosplit.evaluate.task import read_scores
 from autosplit.files import read_yaml
 from autosplit.finish import finish as finishing
+from autosplit.grid.grid import Grid
 from autosplit.plan.planfile import read_plan
 from autosplit.runs import plans
 from autosplit.runs import scoring as runs_scoring
@@ -982,8 +983,8 @@ class TestFinishedPlans:
 
         def double(_, file, *__):
             longer = {
-                name: replace(integers, scale=tuple(2 * step for step in integers.scale))
-                for name, integers in file.activations.items()
+                name: replace(grid, scale=2 * grid.scale) if isinstance(grid, Grid) else grid
+                for name, grid in file.activations.items()
             }
             return replace(file, activations=longer)
 

@@ -76,6 +76,12 @@ class Message:
         first = next(iter(self.tensors.values()), None)
         return 0 if first is None else len(first)
 
+    @property
+    def framing_bytes(self) -> int:
+        """Bytes of the message beside those of its samples: the header, and lengths of files."""
+        files = sum(wire.sample_bytes is None for wire in self.layout.tensors)
+        return HEADER_BYTES + files * self.batch * _LENGTH.itemsize
+
     def rows(self, name: str) -> Rows:
         """Bytes of one tensor as they are in the message, a row for each sample.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from autosplit.files import sha256_of_file, write_csv
 from autosplit.graph.graph import Graph
+from autosplit.plan.crossing import wire_layout
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile, write_plan
@@ -90,7 +91,10 @@ def _write(
     with job.progress("search: writing plans", len(plans)) as advance:
         for plan in plans:
             weights, activations = plan_grids(plan, stats)
-            file = PlanFile(plan, weights, activations, *about, equalized=graph.equalized)
+            wire = wire_layout(graph.cut(plan.edge), activations, plan.input_coding)
+            file = PlanFile(
+                plan, weights, activations, *about, equalized=graph.equalized, wire=wire
+            )
             outputs.append(f"plans/{plan.name}.yaml")
             write_plan(folder / outputs[-1], file)
             advance(1)

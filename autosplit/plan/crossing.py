@@ -1,0 +1,59 @@
+"""What a plan sends over the link: the wire layout that follows from its cut and widths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from autosplit.errors import DataError
+from autosplit.graph.graph import Cut
+from autosplit.grid.grid import ElementFormat, Grid
+from autosplit.halves.wire.layout import WireLayout, WireTensor
+from autosplit.stats.jpeg import InputCoding
+
+
+def wire_layout(
+    cut: Cut, activations: Mapping[str, ElementFormat], coding: InputCoding | None = None
+) -> WireLayout:
+    """The layout of a plan's messages.
+
+    Args:
+        cut: Where the network is cut.
+        activations: Edge tensor -> its grid, or the width of the floats that it is sent as.
+        coding: How the network's input is sent if as a JPEG file.
+
+    Returns:
+        Every tensor that the cloud half reads, in the order of the graph.
+    """
+    graph = cut.graph
+    answers = () if cut.edge else graph.outputs  # all-cloud: an input that is an answer crosses
+    crossing = {*cut.crossing, *(name for name in graph.inputs if name in answers)}
+    tensors = []
+    for name in (name for name in graph.tensors if name in crossing):
+        grid = activations[name]
+        if coding is not None:
+            tensors.append(WireTensor(name, graph.shape(name), 8, "jpeg", quality=coding.quality))
+        else:
+            kind = "packed" if isinstance(grid, Grid) else "none"
+            tensors.append(WireTensor(name, graph.shape(name), grid.bits, kind))
+    return WireLayout(tuple(tensors))
+
+
+def reordered(derived: WireLayout, found: WireLayout) -> WireLayout:
+    """A layout that follows from a plan, with the orders that a file gives.
+
+    The order of the tensors and the order of the axes of each are the file's to say; shapes, widths
+    and codings follow from the plan, and so are right after an edit by hand too.
+
+    Raises:
+        DataError: The file lists other tensors, or orders axes that a tensor does not have.
+    """
+    if sorted(found.names) != sorted(derived.names):
+        raise DataError(
+            f"wire: must list the tensors that cross, {', '.join(derived.names) or 'none'}, got "
+            f"{', '.join(found.names) or 'none'}; delete the key to have it derived"
+        )
+    by_name = {tensor.name: tensor for tensor in derived.tensors}
+    return WireLayout(
+        tuple(replace(by_name[tensor.name], order=tensor.order) for tensor in found.tensors)
+    )
