@@ -11,17 +11,18 @@ from autosplit.stats.jpeg import InputCoding
 
 @dataclass(frozen=True)
 class Plan:
-    """A cut, a width per edge tensor and per crossing tensor, and what is predicted.
+    """A cut, a width for each tensor on the edge side, and what is predicted.
 
     Attributes:
         name: Unique in its run folder.
         method: Search method that made it (``autosplit``, ``uniform8``, ``cloud16``, ...).
         edge: Layers on the edge side, in topological order; empty for all-cloud.
-        weight_bits: Layer that stores a weight -> its width, for every stored edge weight.
-        activation_bits: Tensor -> its width, for the network's inputs and every edge layer;
-            of a crossing tensor also the width at which it is sent.
-        distortion: Sum over all edge weights and activations.
-        lower_bound: No plan with the same cut that keeps the same limits has less distortion.
+        weight_bits: Layer that stores a weight -> the weight's width, for every weight that the
+            edge side stores.
+        activation_bits: Tensor -> its width, for the network's inputs and every edge layer.  A
+            tensor that crosses the cut is sent at this width too.
+        distortion: Sum over all weights and activations of the edge side.
+        lower_bound: Least distortion that is possible with this cut and these limits, proven.
         edge_memory_bytes: Packed weights plus peak live activations.
         crossing_bytes: Bytes sent to the cloud for one sample.
         predictions: Link name -> seconds.
@@ -44,7 +45,7 @@ class Plan:
 
     @property
     def optimality_gap(self) -> float:
-        """How far above the proven lower bound the distortion is, relative; 0 is optimal."""
+        """How far the distortion is above its proven bound, relative to itself; 0 is optimal."""
         if self.distortion <= self.lower_bound:
             return 0.0
         return (self.distortion - self.lower_bound) / max(abs(self.distortion), 1e-300)
@@ -52,14 +53,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a finished plan was made of.
+    """What a finished plan was made of: three SHA-256, each as hexadecimal digits.
 
     Attributes:
-        request: ``half_sha256`` of the plan as the search wrote it.
-        finishing: SHA-256 of how it was finished.
-        result: ``half_sha256`` of the finished plan, which an edit changes.
+        searched_sha256: ``half_sha256`` of the plan as the search wrote it.
+        finishing_sha256: Of how the plan was finished.
+        finished_sha256: ``half_sha256`` of the finished plan, which an edit of its file changes.
     """
 
-    request: str
-    finishing: str
-    result: str
+    searched_sha256: str
+    finishing_sha256: str
+    finished_sha256: str

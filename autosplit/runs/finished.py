@@ -44,7 +44,7 @@ class Quantized:
             return None
         if file.origin is None or file.graph_sha256 != request.graph_sha256:
             return None
-        finishing = self.finishing or file.origin.finishing
+        finishing = self.finishing or file.origin.finishing_sha256
         made = Origin(request.half_sha256, finishing, file.half_sha256)
         return file if file.origin == made else None
 
