@@ -209,12 +209,12 @@ WIDTHS = {
         "widths: must be ascending and from 1, 2, 3, 4, 5, 6, 7, 8, got four",
     ),
     "a pin of another width": (
-        {"widths": (2, 4), "overrides": ("0:weight=8",)},
-        "override 0:weight=8: the width must be one that may be used, 2, 4; see --widths",
+        {"widths": (2, 4), "pins": ("0:weight=8",)},
+        "pin 0:weight=8: the width must be one that may be used, 2, 4; see --widths",
     ),
     "a pin of no width": (
-        {"widths": (2, 4, 8), "overrides": ("0:weight=0",)},
-        "override 0:weight=0: the width must be one that may be used, 2, 4, 8; see --widths",
+        {"widths": (2, 4, 8), "pins": ("0:weight=0",)},
+        "pin 0:weight=0: the width must be one that may be used, 2, 4, 8; see --widths",
     ),
     "a device without them": (
         {"widths": (3, 5), "edge": "narrow.yaml"},

@@ -20,7 +20,7 @@ ORDER = {
         "checks prediction shipped tablefile device link operations roofline systolic table seconds"
     ),
     "stats": "jpeg stats statsfile",
-    "plan": "plan checks grids codes formats crossing planfile distiller",
+    "plan": "plan checks grids codes formats crossing planfile distiller pins",
     "search": (
         "arrays rounding pareto problem cost knapsack.relaxation knapsack.states "
         "knapsack.prefixes knapsack.allocate cuts.mincut cuts.ideals widths.activations "

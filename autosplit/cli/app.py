@@ -137,13 +137,11 @@ Cuts = Annotated[
         help="Cuts that answers to limits may take: prefixes (default), or useful for any shape."
     ),
 ]
-Overrides = Annotated[
+Pins = Annotated[
     list[str] | None,
-    typer.Option("--override", help="Pin widths, as in 'features.0.*:weight=8'; may be repeated."),
+    typer.Option("--pin", help="Pin widths, as in 'features.0.*:weight=8'; may be repeated."),
 ]
-Request = Annotated[
-    Path | None, typer.Option(help="YAML file with overrides: {PATTERN: {weight: 8}}.")
-]
+PinsFile = Annotated[Path | None, typer.Option(help="YAML file with pins: {PATTERN: {weight: 8}}.")]
 Plans = Annotated[str | None, typer.Option(help="pareto (default), all, or names of plans.")]
 EvaluationImages = Annotated[
     int | None, typer.Option("--images", help="Images to evaluate on at most (default: all).")
@@ -225,8 +223,8 @@ def run(
     max_latency: MaxLatency = None,
     max_distortion: MaxDistortion = None,
     cuts: Cuts = None,
-    override: Overrides = None,
-    request: Request = None,
+    pin: Pins = None,
+    pins_file: PinsFile = None,
     plans: Plans = None,
     images: EvaluationImages = None,
     jobs: Jobs = None,
@@ -255,7 +253,7 @@ def run(
     )
     given |= _search(edge, cloud, link, memory, widths, methods, front)
     given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
-    given |= {"cuts": cuts, "overrides": _overrides(override, request)}
+    given |= {"cuts": cuts, "pins": _pins(pin, pins_file)}
     given |= _quantize(plans, images, jobs, effort, max_drop)
     given |= {"rounding": rounding, "bias": bias, "joint_clips": joint_clips}
     from autosplit.runs.stages import run as stages
@@ -321,15 +319,15 @@ def search(
     max_latency: MaxLatency = None,
     max_distortion: MaxDistortion = None,
     cuts: Cuts = None,
-    override: Overrides = None,
-    request: Request = None,
+    pin: Pins = None,
+    pins_file: PinsFile = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
     """Search cuts and widths, and write every plan."""
     given = _search(edge, cloud, link, memory, widths, methods, front)
     given |= _limits(max_weight_bits, max_activation_bits, max_bops, max_latency, max_distortion)
-    given |= {"cuts": cuts, "overrides": _overrides(override, request)}
+    given |= {"cuts": cuts, "pins": _pins(pin, pins_file)}
     _stage("search", _found(out), given, force)
 
 
@@ -636,13 +634,13 @@ def _quantize(
     }
 
 
-def _overrides(pins: list[str] | None, request: Path | None) -> tuple[str, ...] | None:
-    """Pins of a request file, then those of the command line; None where there are neither."""
-    if not pins and request is None:
+def _pins(pins: list[str] | None, file: Path | None) -> tuple[str, ...] | None:
+    """Pins of a file, then those of the command line; None where there are neither."""
+    if not pins and file is None:
         return None
-    from autosplit.search.pins import read_request
+    from autosplit.plan.pins import read_pins
 
-    return (*(() if request is None else read_request(request)), *(pins or ()))
+    return (*(() if file is None else read_pins(file)), *(pins or ()))
 
 
 def parse_bytes(text: str) -> int:

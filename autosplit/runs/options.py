@@ -81,7 +81,7 @@ class SearchOptions:
         max_distortion: Most distortion; 0 is not limited.
         cuts: What the answers to these limits may take: ``prefixes`` of the layers' order, or
             ``useful``, every set of layers closed under predecessors, or those worth having.
-        overrides: Pinned widths, each as ``PATTERN:weight=8``; methods of ours keep them.
+        pins: Pinned widths, each as ``PATTERN:weight=8``; methods of ours keep them.
 
     Raises:
         PlanError: ``front`` is 1 or negative, a limit is no number of at least 0, or the cuts are
@@ -94,7 +94,7 @@ class SearchOptions:
     memory_bytes: int = 0
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     methods: tuple[str, ...] = ()
-    overrides: tuple[str, ...] = ()
+    pins: tuple[str, ...] = ()
     front: int = 8
     max_weight_bits: float = 0.0
     max_activation_bits: float = 0.0

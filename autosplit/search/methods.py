@@ -49,7 +49,7 @@ def search_pinned(problem: Problem, pinned: Problem, methods: Sequence[str]) -> 
 
     Args:
         problem: As it is, for the baselines.
-        pinned: From ``overrides.pin``.
+        pinned: From ``pins.pin``.
         methods: Names of methods.
 
     Raises:

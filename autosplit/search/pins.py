@@ -1,115 +1,52 @@
-"""Widths that a person pins: ``features.0.*:weight=8`` before the search begins.
+"""Make the search keep pinned widths.
 
 A pin is put into the problem: every other width of that tensor is given a distortion that no plan
-can afford, so that each method, which only adds up distortions, takes the pinned one.
+worth having has, so every method of ours avoids it without knowing of pins.  Floats have no
+distortion, so plans with floats, and any other plan that breaks a pin, are dropped afterwards
+(``keeps_pins``).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Any
 
-from autosplit.errors import FileError, PlanError, did_you_mean
-from autosplit.files import check_keys, parse_yaml
+from autosplit.errors import PlanError, did_you_mean
 from autosplit.graph.graph import Graph
 from autosplit.grid.grid import WIDTHS
+from autosplit.plan.pins import Pin
 from autosplit.plan.plan import Plan
 from autosplit.search.problem import Problem
 from autosplit.stats.stats import Role
 
 FORBIDDEN = 1e6
-"""Least distortion that is added to a width that a pin rules out; see ``_price``."""
-ROLES: tuple[Role, ...] = ("weight", "activation")
+"""Least distortion that is added to a width that a pin rules out; see ``_penalty``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
-    """One pin.
-
-    Attributes:
-        pattern: Layers it is for, as in ``fnmatch``.
-        role: Their weights or their outputs.
-        bits: The width.
-    """
-
-    pattern: str
-    role: Role
-    bits: int
-
-    def __str__(self) -> str:
-        return f"{self.pattern}:{self.role}={self.bits}"
-
-
-def parse_override(text: str) -> Override:
-    """One pin of a text such as ``features.0.*:weight=8``.
-
-    Raises:
-        PlanError: It is no pin.
-
-    >>> parse_override("features.0.*:weight=8")
-    Override(pattern='features.0.*', role='weight', bits=8)
-    """
-    pattern, _, rest = text.rpartition(":")
-    word, _, number = rest.partition("=")
-    if not pattern or word not in ROLES or not number.isdecimal():
-        raise PlanError(
-            f"override: must be PATTERN:weight=BITS or PATTERN:activation=BITS, got {text!r}"
-        )
-    return Override(pattern, "weight" if word == "weight" else "activation", int(number))
-
-
-def read_request(path: Path) -> tuple[str, ...]:
-    """Pins of a request file: ``overrides: {'features.0.*': {weight: 8, activation: 6}}``.
-
-    Raises:
-        FileError: It is missing or says something else; all problems at once.
-    """
-    data = parse_yaml(path)
-    problems = check_keys(data, ("overrides",), where=str(path))
-    table: Any = {} if problems else data["overrides"]
-    if not isinstance(table, dict):
-        problems.append(f"{path}: overrides: must be a mapping, got {table!r:.60}")
-        table = {}
-    found = []
-    for pattern, widths in table.items():
-        where = f"{path}: overrides: {pattern}"
-        wrong = check_keys(widths, (), ROLES, where=where)
-        problems += wrong
-        for role, bits in {} if wrong else widths.items():
-            if type(bits) is not int:
-                problems.append(f"{where}: {role}: must be a whole number of bits, got {bits!r}")
-            found.append(f"{pattern}:{role}={bits}")
-    if problems:
-        raise FileError("; ".join(problems))
-    return tuple(found)
-
-
-def pin(problem: Problem, overrides: Sequence[Override]) -> Problem:
+def pin(problem: Problem, pins: Sequence[Pin]) -> Problem:
     """The problem with some widths pinned; of pins for the same tensor the last one counts.
 
     Raises:
         PlanError: A pattern matches no layer that has such a tensor, or a width may not be used.
     """
-    pins: dict[tuple[str, Role], int] = {}
-    for override in overrides:
-        if override.bits not in problem.usable:
+    pinned: dict[tuple[str, Role], int] = {}
+    for one in pins:
+        if one.bits not in problem.usable:
             raise PlanError(
-                f"override {override}: the width must be one that may be used, "
+                f"pin {one}: the width must be one that may be used, "
                 f"{', '.join(map(str, problem.usable))}; see --widths"
             )
-        pins |= dict.fromkeys(_matched(problem.graph, override), override.bits)
-    price = _price(problem)
+        pinned |= dict.fromkeys(_matched(problem.graph, one), one.bits)
+    penalty = _penalty(problem)
     distortions = {
         (name, role, bits): found
-        if pins.get((name, role), bits) == bits
-        else replace(found, distortion=found.distortion + price)
+        if pinned.get((name, role), bits) == bits
+        else replace(found, distortion=found.distortion + penalty)
         for (name, role, bits), found in problem.distortions.items()
     }
-    return replace(problem, distortions=distortions) if pins else problem
+    return replace(problem, distortions=distortions) if pinned else problem
 
 
 def keeps_pins(plan: Plan, problem: Problem, pinned: Problem) -> bool:
@@ -124,21 +61,21 @@ def keeps_pins(plan: Plan, problem: Problem, pinned: Problem) -> bool:
     )
 
 
-def _price(problem: Problem) -> float:
+def _penalty(problem: Problem) -> float:
     """Distortion that no sum of true ones comes near, whatever the metric made of them."""
     return max(FORBIDDEN, 2 * math.fsum(found.distortion for found in problem.distortions.values()))
 
 
-def _matched(graph: Graph, override: Override) -> list[tuple[str, Role]]:
+def _matched(graph: Graph, one: Pin) -> list[tuple[str, Role]]:
     """Tensors that a pin is for."""
-    named = [name for name in graph.by_name if fnmatchcase(name, override.pattern)]
+    named = [name for name in graph.by_name if fnmatchcase(name, one.pattern)]
     if not named:
-        near = did_you_mean(override.pattern, graph.by_name)
-        raise PlanError(f"override {override}: no layer matches{near}")
-    if override.role == "activation":
+        near = did_you_mean(one.pattern, graph.by_name)
+        raise PlanError(f"pin {one}: no layer matches{near}")
+    if one.role == "activation":
         return [(name, "activation") for name in named]
     layers = (graph.by_name[name] for name in named)
     owners = [layer.weight_owner or layer.name for layer in layers if layer.weight_elements]
     if not owners:
-        raise PlanError(f"override {override}: no layer that matches has a weight")
+        raise PlanError(f"pin {one}: no layer that matches has a weight")
     return [(name, "weight") for name in owners]

@@ -50,7 +50,7 @@ NO_SEARCH = {
     "max_latency_s": None,
     "max_distortion": None,
     "cuts": None,
-    "overrides": None,
+    "pins": None,
 }
 NO_QUANTIZE = {
     "rounding": None,
@@ -86,7 +86,7 @@ ALL_SEARCH = (
     "--edge e --cloud c --link 1mbps,lte --memory 4KiB --widths 8,2 --methods autosplit,cloud16 "
     "--front 5 --max-weight-bits 4 --max-activation-bits 5.5 --max-bops 1e9 --max-latency 20 "
     "--max-distortion 0.3 --cuts useful "
-    "--override a:weight=8 --override b*:activation=4"
+    "--pin a:weight=8 --pin b*:activation=4"
 )
 SEARCH = {
     "edge": "e",
@@ -102,7 +102,7 @@ SEARCH = {
     "max_latency_s": 0.02,
     "max_distortion": 0.3,
     "cuts": "useful",
-    "overrides": ("a:weight=8", "b*:activation=4"),
+    "pins": ("a:weight=8", "b*:activation=4"),
 }
 ALL_QUANTIZE = (
     "--plans all --images 7 --jobs 2 --effort best --rounding learned --bias off --joint-clips on"

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 from builders import CLOUD, EDGE, LINKS, chain, distortions
 
-from autosplit.errors import FileError, PlanError
+from autosplit.errors import PlanError
+from autosplit.plan.pins import Pin
 from autosplit.search.front.front import OURS
 from autosplit.search.methods import search, search_pinned
-from autosplit.search.pins import Override, parse_override, pin, read_request
+from autosplit.search.pins import keeps_pins, pin
 from autosplit.search.problem import Problem
 
 
@@ -35,7 +36,7 @@ def test_ours_keeps_the_pinned_widths(problem, unit):
     problem = replace(problem, distortions=distortion)
     name, bits = with_weight(problem)[0], problem.usable[-1]
     tensor, narrow = problem.graph.layers[-1].name, problem.usable[0]
-    pins = [Override(name, "weight", bits), Override(tensor, "activation", narrow)]
+    pins = [Pin(name, "weight", bits), Pin(tensor, "activation", narrow)]
     plans = search_pinned(problem, pin(problem, pins), (OURS,))
 
     assert any(plan.edge for plan in plans)
@@ -52,7 +53,7 @@ def test_ours_keeps_the_pinned_widths(problem, unit):
 
 
 def test_a_baseline_stays_what_it_is(problem):
-    pinned = pin(problem, [Override("*", "weight", problem.usable[0])])
+    pinned = pin(problem, [Pin("*", "weight", problem.usable[0])])
 
     (plan,) = search_pinned(problem, pinned, ("uniform8",))
     assert [plan] == search(problem, ("uniform8",))
@@ -61,58 +62,29 @@ def test_a_baseline_stays_what_it_is(problem):
 def test_of_two_pins_the_last_counts(problem):
     low, high = problem.usable[0], problem.usable[-1]
     name = with_weight(problem)[0]
-    pinned = pin(problem, [Override("*", "weight", high), Override(name, "weight", low)])
+    pinned = pin(problem, [Pin("*", "weight", high), Pin(name, "weight", low)])
 
     assert pinned.distortions[name, "weight", low] == problem.distortions[name, "weight", low]
     assert pinned.distortions[name, "weight", high].distortion > 1e5
 
 
 def test_a_pattern_that_matches_nothing_is_an_error(problem):
-    with pytest.raises(PlanError, match=r"override nosuch\*:weight=\d+: no layer matches"):
-        pin(problem, [Override("nosuch*", "weight", problem.usable[0])])
+    with pytest.raises(PlanError, match=r"pin nosuch\*:weight=\d+: no layer matches"):
+        pin(problem, [Pin("nosuch*", "weight", problem.usable[0])])
 
 
 def test_a_width_that_may_not_be_used_is_an_error(problem):
     with pytest.raises(PlanError, match="must be one that may be used"):
-        pin(problem, [Override("*", "weight", 11)])
+        pin(problem, [Pin("*", "weight", 11)])
 
 
-@pytest.mark.parametrize(
-    "text", ["a", "a:weight", "a:wieght=8", ":weight=8", "a:weight=8.5", "a:weight=-2"]
-)
-def test_what_is_no_pin_is_refused(text):
-    with pytest.raises(PlanError, match="override: must be PATTERN:weight=BITS"):
-        parse_override(text)
+def test_a_plan_keeps_the_pins_if_it_takes_no_other_width_and_no_float(problem):
+    name, other = with_weight(problem)[:2]
+    pinned = pin(problem, [Pin(name, "weight", 4)])
+    plan = search(problem, ("uniform4",))[0]
 
-
-def test_a_pattern_may_hold_a_colon():
-    assert parse_override("a:b:activation=4") == Override("a:b", "activation", 4)
-
-
-def test_a_request_file_is_read_as_its_pins(tmp_path):
-    path = tmp_path / "request.yaml"
-    path.write_text("overrides: {'features.0.*': {weight: 8, activation: 6}, b: {weight: 2}}")
-
-    assert read_request(path) == (
-        "features.0.*:weight=8",
-        "features.0.*:activation=6",
-        "b:weight=2",
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("{}", "missing key 'overrides'"),
-        ("overrides: 3", "overrides: must be a mapping, got 3"),
-        ("overrides: {a: {wieght: 8}}", "unknown key 'wieght', did you mean 'weight'"),
-        ("overrides: {a: {weight: x}}", "weight: must be a whole number of bits, got 'x'"),
-        ("overrides: {a: 8}", "a: must be a mapping, got int"),
-    ],
-)
-def test_a_request_that_says_something_else_is_refused(tmp_path, text, problem):
-    path = tmp_path / "request.yaml"
-    path.write_text(text)
-
-    with pytest.raises(FileError, match=problem):
-        read_request(path)
+    assert keeps_pins(plan, problem, pinned)
+    wide = replace(plan, weight_bits={**plan.weight_bits, name: 8})
+    assert not keeps_pins(wide, problem, pinned)
+    assert keeps_pins(replace(plan, weight_bits={**plan.weight_bits, other: 8}), problem, pinned)
+    assert not keeps_pins(replace(plan, activation_bits={name: 32}), problem, pinned)

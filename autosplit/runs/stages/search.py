@@ -11,6 +11,7 @@ from autosplit.files import sha256_of_file, write_csv
 from autosplit.graph.graph import Graph
 from autosplit.plan.crossing import wire_layout
 from autosplit.plan.grids import plan_grids
+from autosplit.plan.pins import parse_pin
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile, write_plan
 from autosplit.report import tables
@@ -24,7 +25,7 @@ from autosplit.search.front.front import OURS
 from autosplit.search.limits import LIMIT_PREFIX, PlanLimits, limited
 from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, search, search_pinned
 from autosplit.search.pareto import pareto
-from autosplit.search.pins import parse_override, pin
+from autosplit.search.pins import pin
 from autosplit.search.problem import Problem
 from autosplit.search.questions.limits import WidthLimits
 from autosplit.search.thin import thin
@@ -58,12 +59,10 @@ def _search(job: Job[SearchOptions], hardware: Hardware) -> Made:
         input_coding=stats.input_coding,
     )
     with job.progress("search: cuts and widths", 1) as advance:
-        pinned = pin(problem, tuple(map(parse_override, options.overrides)))
+        pinned = pin(problem, tuple(map(parse_pin, options.pins)))
         methods = _methods(options.methods)
         found = (
-            search_pinned(problem, pinned, methods)
-            if options.overrides
-            else search(problem, methods)
+            search_pinned(problem, pinned, methods) if options.pins else search(problem, methods)
         )
         cuts = useful(pinned) if options.cuts == "useful" else None
         found = limited(pinned, found, _targets(options, cuts))
