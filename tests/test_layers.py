@@ -19,7 +19,7 @@ ORDER = {
     "hardware": (
         "checks prediction shipped tablefile device link operations roofline systolic table seconds"
     ),
-    "stats": "jpeg stats statsfile",
+    "stats": "coding stats statsfile",
     "plan": "plan checks grids codes formats crossing planfile distiller pins",
     "search": (
         "arrays rounding pareto problem cost knapsack.relaxation knapsack.states "

@@ -23,7 +23,7 @@ from autosplit.capture.program import Program
 from autosplit.errors import DataError
 from autosplit.graph.layer import Layer
 from autosplit.grid.clipping import Observed, check_rule, clip_ranges
-from autosplit.grid.grid import WIDTHS, Grid, Range
+from autosplit.grid.grid import WIDTHS, ClipRange, Grid
 from autosplit.grid.histogram import Clip
 from autosplit.quantize.weight_grids import MeasuredGrid, weight_grids
 from autosplit.stats.stats import Distortion, Stats, TensorAtWidth, TensorStats
@@ -103,7 +103,7 @@ def measure(
         rules = dict.fromkeys(spreads, clipping) | dict.fromkeys(answers(program), "minmax")
         clips = _clips(tensors, spreads, rules, widths, pool, tell)
     distortions, grids = _weight_records(weights)
-    kept: dict[tuple[str, int], Range] = {}
+    kept: dict[tuple[str, int], ClipRange] = {}
     for name in program.graph.tensors:
         square = tensors[name].mean ** 2 + tensors[name].std ** 2
         for bits, clip in clips[name].items():

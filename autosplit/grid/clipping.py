@@ -1,8 +1,9 @@
 """Where to clip an activation: one function per rule, all of one signature, in ``CLIPPING``.
 
-A rule sees what was measured of a tensor, moments and histogram, and gives the range to keep at a
-width.  ``clip`` turns that into a grid that holds zero and says how much the grid errs.  A range is
-one-sided where the data is: zero is then one of its ends.
+A rule sees what was measured of a tensor, its moments and its histogram, and gives the range to
+keep at a width.  ``clip_ranges`` moves the ends of that range to levels of a grid that holds zero,
+and says how large the error of that grid is.  Where no two values have different signs, one end of
+the range is zero.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from scipy.special import lambertw
 from scipy.stats import norm
 
 from autosplit.errors import PlanError, did_you_mean
-from autosplit.grid.grid import WIDTHS, Grid, Range
+from autosplit.grid.grid import WIDTHS, ClipRange, Grid
 from autosplit.grid.histogram import Clip, Histogram, activation_clips
 
-Array = npt.NDArray[np.float64]
+_Array = npt.NDArray[np.float64]
 PERCENT = 99.99
 """Share of the values that the percentile rule keeps, percent."""
 NORM = 2.4
@@ -48,8 +49,8 @@ class Observed:
     mean: float
     std: float
     b: float
-    counts: Array
-    edges: Array
+    counts: _Array
+    edges: _Array
 
     @property
     def one_sided(self) -> bool:
@@ -57,11 +58,11 @@ class Observed:
         return self.min >= 0 or self.max <= 0
 
 
-Rule = Callable[[Observed, int], Range]
+Rule = Callable[[Observed, int], ClipRange]
 
 
 def clip_ranges(observed: Observed, rule: str, widths: Sequence[int] = WIDTHS) -> dict[int, Clip]:
-    """Range that a rule keeps at each width, as the ends of its grid, and the error it leaves.
+    """Find the range that a rule keeps at each width, and the error of the grid over it.
 
     Args:
         observed: What was measured of the tensor.
@@ -79,35 +80,35 @@ def clip_ranges(observed: Observed, rule: str, widths: Sequence[int] = WIDTHS) -
 
 
 def check_rule(rule: str) -> None:
-    """Make sure that a rule is known.
+    """Refuse the name of a rule that is not in ``CLIPPING``.
 
     Raises:
-        PlanError: It is not.
+        PlanError: The rule is unknown.
     """
     if rule not in CLIPPING:
         raise PlanError(f"clipping: unknown rule {rule!r}{did_you_mean(rule, CLIPPING)}")
 
 
-def _on_grid(histogram: Histogram, kept: Range, bits: int) -> Clip:
+def _on_grid(histogram: Histogram, kept: ClipRange, bits: int) -> Clip:
     """The clip whose ends are levels of the grid over a range."""
     grid = Grid.from_range(*kept, bits)
     return Clip(float(grid.low[0]), float(grid.high[0]), histogram.error(grid))
 
 
-def keep_all(observed: Observed, _bits: int) -> Range:
-    """Least and greatest value: nothing is clipped."""
+def keep_all(observed: Observed, _bits: int) -> ClipRange:
+    """Keep everything, from the least to the greatest value."""
     return observed.min, observed.max
 
 
-def keep_average(observed: Observed, _bits: int) -> Range:
-    """Mean of the samples' extremes, so that one odd sample weighs little."""
+def keep_average(observed: Observed, _bits: int) -> ClipRange:
+    """Keep the mean of the samples' least and greatest values: one odd sample weighs little."""
     return observed.avg_min, observed.avg_max
 
 
-def keep_percentile(observed: Observed, _bits: int) -> Range:
-    """All but the outermost ``100 - PERCENT`` percent of the values, half of them on each side.
+def keep_percentile(observed: Observed, _bits: int) -> ClipRange:
+    """Drop the outermost ``100 - PERCENT`` percent of the values, half of them on each side.
 
-    Of one-sided data the tail is all on one side.
+    Of one-sided data all of them are dropped at the end that is away from zero.
     """
     share = np.concatenate([[0.0], np.cumsum(observed.counts)]) / observed.counts.sum()
     tail = 1 - PERCENT / 100
@@ -118,13 +119,15 @@ def keep_percentile(observed: Observed, _bits: int) -> Range:
     return _inside(observed, float(low), float(high))
 
 
-def aciq_laplace(observed: Observed, bits: int) -> Range:
-    """Least expected error if the values were Laplace distributed (Banner et al. 2019, eq. 7).
+def aciq_laplace(observed: Observed, bits: int) -> ClipRange:
+    """Clip where Laplace distributed values have least expected error (Banner et al. 2019, eq. 7).
 
-    With clipping at a from the mean, 2 b^2 e^(-a/b) is lost by clipping and a^2 / (3 4^M) by
-    rounding; the derivative vanishes at a = b W(3 4^M), with Lambert's W.  Data on one side of
-    zero is taken as exponential, for which the grid is as fine as with one more bit; zeros in it
-    (what a rectifier leaves) cost nothing, so b is E[x^2] / (2 E[|x|]), which they do not change.
+    Clipping at a distance a from the mean costs 2 b^2 e^(-a/b), and rounding at M bits costs
+    a^2 / (3 4^M).  The derivative of the sum vanishes at a = b W(3 4^M), with Lambert's W.
+
+    One-sided data is taken as exponential; its grid is as fine as that of two-sided data with one
+    bit more.  The zeros that a rectifier leaves have no error, so b = E[x^2] / (2 E[|x|]), which
+    does not depend on how many there are.
     """
     if observed.one_sided:
         square = observed.mean**2 + observed.std**2
@@ -133,12 +136,14 @@ def aciq_laplace(observed: Observed, bits: int) -> Range:
     return _reach(observed, observed.b * float(lambertw(3 * 4.0**bits).real))
 
 
-def aciq_gauss(observed: Observed, bits: int) -> Range:
-    """Least expected error if the values were normally distributed (Banner et al. 2019, eq. 9).
+def aciq_gauss(observed: Observed, bits: int) -> ClipRange:
+    """Clip where normally distributed values have least expected error (Banner et al. 2019, eq. 9).
 
-    With a in units of the deviation, the derivative is a / (6 4^(M-1)) - 4 (phi(a) - a Q(a)).
-    One-sided data is taken as half-normal, as fine as with one more bit; its deviation
-    sqrt(2/pi) E[x^2] / E[|x|] does not depend on the zeros in it.
+    At M bits and a distance of a standard deviations from the mean, the derivative of the expected
+    error is 2 a / (3 4^M) - 4 (phi(a) - a Q(a)), with phi the density and Q the upper tail.
+
+    One-sided data is taken as half-normal, its grid as fine as that of two-sided data with one bit
+    more.  Its deviation sqrt(2/pi) E[x^2] / E[|x|] does not depend on how many zeros there are.
     """
     if not observed.one_sided:
         return _reach(observed, observed.std * _normal_reach(bits))
@@ -148,7 +153,7 @@ def aciq_gauss(observed: Observed, bits: int) -> Range:
 
 
 def _normal_reach(bits: int) -> float:
-    """Where to clip a standard normal variable at a width."""
+    """Distance from the mean at which a standard normal variable is best clipped."""
 
     def slope(a: float) -> float:
         return 2 * a / (3 * 4.0**bits) - 4 * float(norm.pdf(a) - a * norm.sf(a))
@@ -156,16 +161,16 @@ def _normal_reach(bits: int) -> float:
     return float(brentq(slope, 1e-3, 12.0))
 
 
-def keep_least_error(observed: Observed, bits: int) -> Range:
-    """Least mean squared error on the histogram; see ``histogram.activation_clips``."""
+def keep_least_error(observed: Observed, bits: int) -> ClipRange:
+    """Keep the range of least mean squared error (``histogram.activation_clips``)."""
     found = activation_clips(observed.counts, observed.edges, (bits,))[bits]
     return found.low, found.high
 
 
-def keep_least_norm(observed: Observed, bits: int) -> Range:
-    """Least mean of |error|^p with p = ``NORM``: where LAPQ starts (Nahshan et al. 2019, 4.1).
+def keep_least_norm(observed: Observed, bits: int) -> ClipRange:
+    """Keep the range of least mean |error|^p, p = ``NORM`` (LAPQ: Nahshan et al. 2019, 4.1).
 
-    The range is the whole one scaled about zero by one factor, found by bounded search.
+    The range is that of all values, scaled about zero by one factor, which a bounded search finds.
     """
     low, high = min(observed.min, 0.0), max(observed.max, 0.0)
     middles = (observed.edges[:-1] + observed.edges[1:]) / 2
@@ -186,8 +191,8 @@ def keep_least_norm(observed: Observed, bits: int) -> Range:
     return factor * low, factor * high
 
 
-def _reach(observed: Observed, reach: float) -> Range:
-    """So far from the mean on both sides, or from zero where the data is."""
+def _reach(observed: Observed, reach: float) -> ClipRange:
+    """A range of some reach about the mean, or from zero on if the data is one-sided."""
     if observed.min >= 0:
         return _inside(observed, 0.0, reach)
     if observed.max <= 0:
@@ -195,8 +200,8 @@ def _reach(observed: Observed, reach: float) -> Range:
     return _inside(observed, observed.mean - reach, observed.mean + reach)
 
 
-def _inside(observed: Observed, low: float, high: float) -> Range:
-    """A range, cut to where there are values; with none left, the values' own."""
+def _inside(observed: Observed, low: float, high: float) -> ClipRange:
+    """A range without the parts that hold no values; if nothing is left, that of all values."""
     low, high = max(low, min(observed.min, 0.0)), min(high, max(observed.max, 0.0))
     return (low, high) if low < high else (observed.min, observed.max)
 

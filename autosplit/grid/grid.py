@@ -29,8 +29,8 @@ LEAST_STEP = float(np.finfo(np.float32).tiny)
 """Smallest scale of a grid that autosplit makes: the smallest normal number of float32."""
 _MOST = float(np.finfo(np.float32).max) * (1 - 1e-6)  # a hair less, for rounding
 
-Range = tuple[float, float]
-"""Least and greatest value that are kept of a tensor, in the tensor's own unit."""
+ClipRange = tuple[float, float]
+"""Least and greatest value that clipping keeps of a tensor, in the tensor's own unit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

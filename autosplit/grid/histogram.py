@@ -1,4 +1,4 @@
-"""A tensor's histogram, and the range of least mean squared error that it gives at each width."""
+"""A tensor's histogram, and the range of least mean squared error at each width."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ import numpy.typing as npt
 from autosplit.errors import DataError
 from autosplit.grid.grid import WIDTHS, Grid, steps_of
 
-Array = npt.NDArray[np.float64]
+_Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Range that a tensor is clipped to at one width, and the mean squared error it leaves."""
+    """The range that a tensor is clipped to at one width, and the error of the grid over it.
+
+    Attributes:
+        low: Least value that is kept.
+        high: Greatest value that is kept.
+        mse: Mean squared error of clipping and rounding.
+    """
 
     low: float
     high: float
@@ -27,17 +33,18 @@ class Clip:
 def activation_clips(
     counts: npt.ArrayLike, edges: npt.ArrayLike, widths: Sequence[int] = WIDTHS
 ) -> dict[int, Clip]:
-    """Range of least MSE at each width, for one tensor known by its histogram.
+    """Find the range of least mean squared error (MSE) at each width.
 
-    Values are taken as spread evenly over their bin, and those in the bin that holds zero as
-    zero.  For step s and zero point z of n = 2^bits - 1 steps, with F the distribution, the levels
-    are q_j = j s, and summing the squared error by parts over the boundaries t_j between levels,
+    The values of a bin are taken as spread evenly over it, but those of the bin that holds zero
+    as zeros.  Let F be their distribution, s the step, z the zero point and n = 2^bits - 1 the
+    number of steps.  The levels are j s, j from -z to n - z.  The squared error, summed by parts
+    over the boundaries t_j between neighbouring levels, is
 
         MSE = E[x^2] - 2 q E[x] + q^2 - 2 s sum_j H(t_j),   H(t) = integral of F up to t,
 
-    with q the top level and j from -z to n - z - 1.  The boundaries are the same for every z, so
-    one running sum over them gives the error of all zero points at once; the search is over s
-    alone: a geometric scan, then two finer ones around the best.
+    with q = (n - z) s the top level, and j from -z to n - z - 1.  The boundaries are the same for
+    every z, so one running sum over them gives the error of all zero points at once.  What is left
+    is a search over s: a geometric scan, then two finer ones around the best.
 
     Args:
         counts: Values per bin, shape (n,).
@@ -45,9 +52,9 @@ def activation_clips(
         widths: Widths wanted, 1..16.
 
     Returns:
-        Width -> the range, whose ends are the lowest and the highest level of the grid (so that
-        ``Grid.from_range`` gives that grid back), and the error.  One end is 0 for data that is
-        all on one side of 0.
+        Width -> range and error.  The ends of the range are the lowest and the highest level, so
+        ``Grid.from_range`` gives the same grid back.  If all data is on one side of 0, one end
+        is 0.
 
     Raises:
         DataError: The histogram is empty or its edges do not fit.
@@ -70,10 +77,10 @@ class Histogram:
         unit: Length 1 in the units of the data.
     """
 
-    edges: Array
-    below: Array
-    integral: Array
-    density: Array
+    edges: _Array
+    below: _Array
+    integral: _Array
+    density: _Array
     low: float
     high: float
     mean: float
@@ -81,8 +88,8 @@ class Histogram:
     unit: float
 
     @classmethod
-    def of(cls, counts: Array, edges: Array) -> Histogram:
-        """From values per bin, shape (n,), and the bins' edges, ascending, shape (n + 1,).
+    def of(cls, counts: _Array, edges: _Array) -> Histogram:
+        """Make one from values per bin, shape (n,), and edges, ascending, shape (n + 1,).
 
         Raises:
             DataError: The histogram is empty or its edges do not fit.
@@ -114,7 +121,7 @@ class Histogram:
         )
 
     def best_clip(self, steps: int) -> Clip:
-        """Range of least error on a grid of ``steps`` steps."""
+        """Find the range of least error for a grid of ``steps`` steps."""
         if self.low == self.high == 0:
             return Clip(0.0, 0.0, 0.0)
         widest = 1 / max(steps - 1, 1)
@@ -132,19 +139,19 @@ class Histogram:
         return Clip(low * self.unit + 0.0, high * self.unit, max(least, 0.0) * self.unit**2)
 
     def error(self, grid: Grid) -> float:
-        """Mean squared error on the one grid of a tensor, in the units of the data squared."""
+        """Mean squared error of a tensor's one grid, in the square of the data's unit."""
         if self.low == self.high == 0:
             return 0.0
         (scale, zero), steps = grid.per_tensor, grid.steps
         scale = scale / self.unit
         top = (steps - zero) * scale
-        boundaries: Array = np.arange(-zero, steps - zero, dtype=np.float64) + 0.5
+        boundaries: _Array = np.arange(-zero, steps - zero, dtype=np.float64) + 0.5
         window = self._integrate(boundaries * scale).sum()
         mse = self.square + top * (top - 2 * self.mean) - 2 * scale * float(window)
         return max(mse, 0.0) * self.unit**2
 
-    def _errors(self, scales: Array, steps: int) -> tuple[Array, npt.NDArray[np.intp]]:
-        """Error at each scale with its best zero point, and that zero point, shapes (S,)."""
+    def _errors(self, scales: _Array, steps: int) -> tuple[_Array, npt.NDArray[np.intp]]:
+        """Least error at each scale and the zero point that gives it, each of shape (S,)."""
         if self.low >= 0:
             zeros = np.array([0])
         elif self.high <= 0:
@@ -161,11 +168,11 @@ class Histogram:
         best = np.argmin(mse, axis=1)
         return mse[np.arange(scales.size), best], zeros[best]
 
-    def _integrate(self, t: Array) -> Array:
-        """H at any points: piecewise quadratic, 0 before the first bin, slope 1 after the last."""
+    def _integrate(self, t: _Array) -> _Array:
+        """H(t): piecewise quadratic, 0 before the first bin, of slope 1 after the last."""
         j = np.searchsorted(self.edges, t, side="right") - 1
         inside = np.maximum(j, 0)
         along = np.maximum(t - self.edges[inside], 0.0)
         slope = self.below[inside] + self.density[inside] / 2 * along
-        result: Array = self.integral[inside] + slope * along
+        result: _Array = self.integral[inside] + slope * along
         return result

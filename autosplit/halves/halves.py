@@ -28,7 +28,7 @@ from autosplit.halves.wire.message import Message
 from autosplit.plan.crossing import wire_layout
 from autosplit.plan.planfile import PlanFile
 from autosplit.quantize.affine import dequantize, quantize
-from autosplit.stats.jpeg import InputCoding
+from autosplit.stats.coding import InputCoding
 
 
 def integer_half(program: Program, file: PlanFile) -> Half:

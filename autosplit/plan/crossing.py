@@ -9,7 +9,7 @@ from autosplit.errors import DataError
 from autosplit.graph.graph import Cut
 from autosplit.grid.grid import ElementFormat, Grid
 from autosplit.halves.wire.layout import WireLayout, WireTensor
-from autosplit.stats.jpeg import InputCoding
+from autosplit.stats.coding import InputCoding
 
 
 def wire_layout(
@@ -39,7 +39,7 @@ def wire_layout(
     return WireLayout(tuple(tensors))
 
 
-def reordered(derived: WireLayout, found: WireLayout) -> WireLayout:
+def with_orders(derived: WireLayout, found: WireLayout) -> WireLayout:
     """A layout that follows from a plan, with the orders that a file gives.
 
     The order of the tensors and the order of the axes of each are the file's to say; shapes, widths

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from autosplit.hardware.prediction import Prediction
-from autosplit.stats.jpeg import InputCoding
+from autosplit.stats.coding import InputCoding
 
 
 @dataclass(frozen=True)

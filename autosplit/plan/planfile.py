@@ -20,10 +20,10 @@ from autosplit.halves.wire.layout import WireLayout, layout_from_list, layout_to
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.checks import ORIGIN_KEYS, grid_problems, plan_problems
 from autosplit.plan.codes import Biases, Codes, read_codes, write_codes
-from autosplit.plan.crossing import reordered, wire_layout
+from autosplit.plan.crossing import wire_layout, with_orders
 from autosplit.plan.formats import digest_text, format_from_dict, formats_to_dict, shortest
 from autosplit.plan.plan import Origin, Plan
-from autosplit.stats.jpeg import InputCoding, coding_from_dict, coding_to_dict
+from autosplit.stats.coding import InputCoding, coding_from_dict, coding_to_dict
 
 _PLAN_KEYS = (
     "made_by name method model graph_sha256 edge weights activations distortion lower_bound "
@@ -244,7 +244,7 @@ def _wire(
     """
     try:
         derived = wire_layout(cut, activations, coding)
-        return derived if data is None else reordered(derived, layout_from_list(data))
+        return derived if data is None else with_orders(derived, layout_from_list(data))
     except DataError as error:
         raise PlanError(f"{path}: {error}") from error
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from autosplit.errors import DataError
 from autosplit.graph.layer import MAX_BITS
 from autosplit.grid.grid import LEAST_STEP, WIDTHS, Grid, steps_of
-from autosplit.grid.histogram import Array
 from autosplit.quantize.affine import BLOCK, clamp_
 
 _TILE = 1 << 17  # elements of a weight worked on at a time
@@ -38,7 +38,7 @@ class MeasuredGrid:
     """
 
     grid: Grid
-    mse: Array
+    mse: npt.NDArray[np.float64]
 
 
 def weight_grids(

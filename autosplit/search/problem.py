@@ -14,7 +14,7 @@ from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
 from autosplit.search.arrays import Floats, Ints
-from autosplit.stats.jpeg import InputCoding
+from autosplit.stats.coding import InputCoding
 from autosplit.stats.stats import Distortion, Role
 
 

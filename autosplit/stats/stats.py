@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from autosplit.grid.grid import Grid, Range
-from autosplit.stats.jpeg import InputCoding
+from autosplit.grid.grid import ClipRange, Grid
+from autosplit.stats.coding import InputCoding
 
 Role = Literal["weight", "activation"]
 TensorAtWidth = tuple[str, Role, int]
@@ -71,7 +71,7 @@ class Stats:
     samples: int
     tensors: Mapping[str, TensorStats]
     distortions: Mapping[TensorAtWidth, Distortion]
-    clips: Mapping[tuple[str, int], Range]
+    clips: Mapping[tuple[str, int], ClipRange]
     weight_grids: Mapping[tuple[str, int], Grid]
     input_coding: InputCoding | None = None
 

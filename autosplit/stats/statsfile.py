@@ -14,7 +14,7 @@ import safetensors.numpy
 from autosplit.errors import FileError
 from autosplit.files import read_csv, read_yaml, write_bytes, write_csv, write_yaml
 from autosplit.grid.grid import Grid
-from autosplit.stats.jpeg import coding_from_dict, coding_to_dict
+from autosplit.stats.coding import coding_from_dict, coding_to_dict
 from autosplit.stats.stats import Distortion, Role, Stats, TensorAtWidth, TensorStats
 
 DISTORTION_HEADER = ("tensor", "role", "width", "mse", "distortion", "clip_low", "clip_high")

@@ -22,7 +22,7 @@ from autosplit.halves.halves import deploy
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
-from autosplit.stats.jpeg import InputCoding
+from autosplit.stats.coding import InputCoding
 
 
 class Residual(nn.Module):

@@ -7,8 +7,8 @@ from autosplit.errors import DataError
 from autosplit.graph.graph import Graph
 from autosplit.grid.grid import Grid, Unquantized
 from autosplit.halves.wire.layout import WireLayout, WireTensor
-from autosplit.plan.crossing import reordered, wire_layout
-from autosplit.stats.jpeg import InputCoding
+from autosplit.plan.crossing import wire_layout, with_orders
+from autosplit.stats.coding import InputCoding
 
 GRIDS = {"x": Grid.of(8, 0.1, 3), "a": Grid.of(3, 1.0, 0), "b": Unquantized(16)}
 
@@ -44,22 +44,22 @@ def test_a_picture_is_sent_as_the_file_that_its_coding_says():
     assert layout == WireLayout((WireTensor("x", (3, 2, 4), 8, "jpeg", quality=60),))
 
 
-class TestReordered:
+class TestWithOrders:
     DERIVED = WireLayout((WireTensor("a", (2, 3), 4), WireTensor("b", (5,), 7)))
 
     def test_orders_are_the_file_s_and_all_else_is_the_plan_s(self):
         found = WireLayout((WireTensor("b", (9,), 1), WireTensor("a", (8, 8), 2, order=(1, 0))))
 
-        assert reordered(self.DERIVED, found) == WireLayout(
+        assert with_orders(self.DERIVED, found) == WireLayout(
             (WireTensor("b", (5,), 7), WireTensor("a", (2, 3), 4, order=(1, 0)))
         )
 
     def test_other_tensors_are_refused(self):
         with pytest.raises(DataError, match="must list the tensors that cross, a, b, got none"):
-            reordered(self.DERIVED, WireLayout())
+            with_orders(self.DERIVED, WireLayout())
 
     def test_an_order_of_axes_that_are_not_there_is_refused(self):
         found = WireLayout((WireTensor("a", (2, 3, 4), 4), WireTensor("b", (5,), 7)))
 
         with pytest.raises(DataError, match=r"a: order must name each of 2 axes"):
-            reordered(self.DERIVED, found)
+            with_orders(self.DERIVED, found)

@@ -14,7 +14,7 @@ from autosplit.grid.grid import Grid, Unquantized
 from autosplit.halves.wire.layout import WireLayout, WireTensor
 from autosplit.plan.plan import Origin, Plan
 from autosplit.plan.planfile import PlanFile, read_plan, write_plan
-from autosplit.stats.jpeg import InputCoding
+from autosplit.stats.coding import InputCoding
 
 DIGEST = "6ded5c829bec6982d7557480cc34cf37b7a9d467ac812e63a048313fe4f53eb8"
 

@@ -19,7 +19,7 @@ from autosplit.runs.network import capture_network, load_network
 from autosplit.runs.options import StatsOptions
 from autosplit.runs.stages.frame import Asked, Job, Made, Prepared, Stage
 from autosplit.runs.stamps import Stamp
-from autosplit.stats.jpeg import InputMeter
+from autosplit.stats.coding import InputMeter
 from autosplit.stats.stats import Stats
 from autosplit.stats.statsfile import STATS_FILES, write_stats
 

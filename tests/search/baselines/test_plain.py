@@ -28,7 +28,7 @@ from autosplit.search.cost import distortion_floor
 from autosplit.search.methods import METHODS
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
-from autosplit.stats.jpeg import InputCoding
+from autosplit.stats.coding import InputCoding
 
 MINE = {
     "edge-float": edge_float,

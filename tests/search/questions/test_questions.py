@@ -19,7 +19,7 @@ from autosplit.search.questions.limits import WidthLimits
 from autosplit.search.questions.questions import front, least_distortion, least_latency
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.pool import Picked, PoolCosts
-from autosplit.stats.jpeg import InputCoding
+from autosplit.stats.coding import InputCoding
 
 WIDTHS = (2, 4, 8)
 NARROW_WINS = replace(EDGE, bandwidth_bytes_per_s=20.0)

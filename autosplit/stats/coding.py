@@ -1,4 +1,4 @@
-"""The network's input as a JPEG file: how many bytes it takes, and what the cloud sees of it."""
+"""The network's input as a JPEG file: its bytes, and the distortion of what arrives."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from autosplit.errors import DataError
 from autosplit.halves.wire.jpeg import (
+    Values,
     check_quality,
     decode_jpeg,
     encode_jpeg,
@@ -19,20 +19,19 @@ from autosplit.halves.wire.jpeg import (
     to_pixels,
 )
 
-Values = npt.NDArray[np.float32]
-
 
 @dataclass(frozen=True, slots=True)
 class InputCoding:
-    """How the network's one input travels when it is compressed before it is sent.
+    """The network's one input sent as a JPEG file, and what was measured of it.
+
+    The network's input is (pixel - mean) / std, with pixels from 0 to 1.
 
     Attributes:
         quality: JPEG quality, 1..95 (libjpeg's scale, 4:2:0 chroma).
-        bytes: Mean size of an image's file, measured, more than 0.
-        distortion: Of the network's input after decoding, noise over signal as in
-            ``stats.Distortion``; at least 0.
-        mean, std: How pixels from 0 to 1 became the network's input, per channel (1 or 3): less
-            the mean, over the standard deviation.
+        bytes: Mean size of an image's file, more than 0.
+        distortion: Noise over signal of the network's input after decoding, at least 0.
+        mean: Of each channel, shape (C,), C 1 or 3.
+        std: Standard deviation of each channel, shape (C,), positive.
 
     Raises:
         DataError: A value is out of range.
@@ -50,6 +49,10 @@ class InputCoding:
             raise DataError(
                 f"mean, std: must have 1 or 3 channels both, got {self.mean!r} and {self.std!r}"
             )
+        if not all(math.isfinite(number) for number in self.mean + self.std):
+            raise DataError(f"mean, std: must be finite, got {self.mean!r} and {self.std!r}")
+        if not all(number > 0 for number in self.std):
+            raise DataError(f"std: must be numbers > 0, got {self.std!r}")
         if not (math.isfinite(self.bytes) and self.bytes > 0):
             raise DataError(f"bytes: must be a number > 0, got {self.bytes!r}")
         if not (math.isfinite(self.distortion) and self.distortion >= 0):
@@ -57,12 +60,12 @@ class InputCoding:
 
     @property
     def sent(self) -> int:
-        """Bytes of an image's file, whole ones."""
+        """Bytes of an image's file, rounded up to a whole number."""
         return math.ceil(self.bytes)
 
 
 def coding_to_dict(coding: InputCoding) -> dict[str, Any]:
-    """A coding as a file holds it."""
+    """A coding as a plan file or ``stats.yaml`` holds it."""
     return {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in asdict(coding).items()
@@ -74,8 +77,8 @@ def coding_from_dict(data: Mapping[str, Any]) -> InputCoding:
 
     Raises:
         DataError: A value is out of range.
-        KeyError: A key is missing.
-        TypeError: One is unknown.
+        KeyError: The mean or the standard deviation is missing.
+        TypeError: Another key is missing, or a key is unknown.
     """
     read: dict[str, Any] = dict(data)
     for key in ("mean", "std"):
@@ -85,11 +88,12 @@ def coding_from_dict(data: Mapping[str, Any]) -> InputCoding:
 
 @dataclass
 class InputMeter:
-    """Measures what JPEG does to a network's inputs, batch by batch.
+    """Bytes and distortion of a network's inputs as JPEG files, added up batch by batch.
 
     Attributes:
         quality: 1..95.
-        mean, std: As in ``InputCoding``.
+        mean: As in ``InputCoding``.
+        std: As in ``InputCoding``.
     """
 
     quality: int
@@ -101,8 +105,8 @@ class InputMeter:
     _signal: float = 0.0
 
     def add(self, inputs: Values) -> None:
-        """Count a batch of network inputs, (N, C, H, W)."""
-        decoded, sizes = code(inputs, self.quality, self.mean, self.std)
+        """Add a batch of network inputs, shape (N, C, H, W)."""
+        decoded, sizes = through_jpeg(inputs, self.quality, self.mean, self.std)
         self._images += len(inputs)
         self._bytes += sum(sizes)
         self._noise += float(np.square(decoded.astype(np.float64) - inputs).sum())
@@ -110,20 +114,20 @@ class InputMeter:
 
     @property
     def result(self) -> InputCoding:
-        """What was measured on the batches so far, at least one.
+        """The coding with the means over all batches so far.
 
         Raises:
-            DataError: There was none.
+            DataError: There was no batch.
         """
         distortion = self._noise / self._signal if self._signal else 0.0
         sent = self._bytes / self._images if self._images else 0.0
         return InputCoding(self.quality, sent, distortion, self.mean, self.std)
 
 
-def code(
+def through_jpeg(
     inputs: Values, quality: int, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> tuple[Values, list[int]]:
-    """Send network inputs as JPEG files.
+    """Network inputs after they were sent as JPEG files, and the bytes of the files.
 
     Args:
         inputs: Normalized pixels, float32 of shape (N, C, H, W), C 1 or 3.
@@ -132,10 +136,10 @@ def code(
         std: The same.
 
     Returns:
-        What arrives, normalized again, of the same shape, and the bytes of each file.
+        The inputs that arrive, of the same shape, and the bytes of each file.
 
     Raises:
-        DataError: The inputs or the quality are not as said above.
+        DataError: The inputs have another shape, or the quality is out of range.
     """
     pixels = to_pixels(inputs, mean, std)
     files = [encode_jpeg(picture, quality) for picture in pixels]

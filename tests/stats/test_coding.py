@@ -8,7 +8,13 @@ import pytest
 from PIL import Image
 
 from autosplit.errors import DataError
-from autosplit.stats.jpeg import InputCoding, InputMeter, code, coding_from_dict, coding_to_dict
+from autosplit.stats.coding import (
+    InputCoding,
+    InputMeter,
+    coding_from_dict,
+    coding_to_dict,
+    through_jpeg,
+)
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.5)
 
@@ -26,7 +32,7 @@ def noise(channels=3, count=3):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_arrives_is_what_pillow_decodes(channels):
     pixels, mean, std = noise(channels), MEAN[:channels], STD[:channels]
-    arrived, sizes = code(normalized(pixels, mean, std), 60, mean, std)
+    arrived, sizes = through_jpeg(normalized(pixels, mean, std), 60, mean, std)
 
     for place, image in enumerate(pixels.transpose(0, 2, 3, 1)):
         file = io.BytesIO()
@@ -39,7 +45,7 @@ def test_what_arrives_is_what_pillow_decodes(channels):
 
 def test_files_grow_with_quality_and_get_closer():
     inputs = normalized(noise())
-    found = [code(inputs, quality, MEAN, STD) for quality in (10, 50, 90)]
+    found = [through_jpeg(inputs, quality, MEAN, STD) for quality in (10, 50, 90)]
     assert all(sum(small) < sum(large) for (_, small), (_, large) in pairwise(found))
     errors = [np.square(arrived - inputs).mean() for arrived, _ in found]
     assert all(far > near for far, near in pairwise(errors))
@@ -51,7 +57,7 @@ def test_a_meter_adds_up_over_batches():
     meter.add(inputs[:1])
     meter.add(inputs[1:])
 
-    arrived, sizes = code(inputs, 75, MEAN, STD)
+    arrived, sizes = through_jpeg(inputs, 75, MEAN, STD)
     found = meter.result
     assert found.bytes == sum(sizes) / 3
     expected = np.square(arrived - inputs).sum() / np.square(inputs).sum()
@@ -73,13 +79,13 @@ def test_a_coding_is_read_as_it_was_written():
 @pytest.mark.parametrize("shape", [(1, 1, 4, 4), (3, 4, 4), (1, 4, 4, 3)])
 def test_inputs_of_another_shape_are_refused(shape):
     with pytest.raises(DataError, match=r"inputs: must have shape \(N, 3, H, W\)"):
-        code(np.zeros(shape, np.float32), 75, MEAN, STD)
+        through_jpeg(np.zeros(shape, np.float32), 75, MEAN, STD)
 
 
 @pytest.mark.parametrize("quality", [0, 96, 7.5])
 def test_a_quality_out_of_range_is_refused(quality):
     with pytest.raises(DataError, match="quality: must be a whole number from 1 to 95"):
-        code(np.zeros((1, 3, 4, 4), np.float32), quality, MEAN, STD)
+        through_jpeg(np.zeros((1, 3, 4, 4), np.float32), quality, MEAN, STD)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +96,8 @@ def test_a_quality_out_of_range_is_refused(quality):
         ((75, float("nan"), 0.0), "bytes: must be"),
         ((75, 1.0, -1.0), "distortion: must be a number >= 0"),
         ((75, 1.0, float("inf")), "distortion: must be"),
+        ((75, 1.0, 0.0, (0.0,), (0.0,)), "std: must be numbers > 0"),
+        ((75, 1.0, 0.0, (float("nan"),), (1.0,)), "mean, std: must be finite"),
         ((75, 1.0, 0.0, (0.0, 0.0), (1.0, 1.0)), "must have 1 or 3 channels both"),
         ((75, 1.0, 0.0, (0.0,), (1.0, 1.0, 1.0)), "must have 1 or 3 channels both"),
     ],
