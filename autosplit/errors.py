@@ -51,6 +51,10 @@ class PlanError(AutoSplitError, ValueError):
     """A plan is unknown, or what it says cannot be carried out."""
 
 
+class OptionError(AutoSplitError, ValueError):
+    """An option is unknown or cannot have its value; the command line exits with 2."""
+
+
 class StageError(AutoSplitError, RuntimeError):
     """A stage was asked for before the one it needs, or on a run folder of another model."""
 

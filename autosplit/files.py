@@ -327,6 +327,8 @@ def _unwrap(path: Path, kind: str, version: int, data: Any) -> dict[str, Any]:
     schema = data.get("schema") if isinstance(data, dict) else None
     expected = f"autosplit/{kind}/{version}"
     if schema != expected:
-        raise FileError(f"{path}: must begin with 'schema: {expected}', got {schema!r}")
+        older = isinstance(schema, str) and schema.startswith(f"autosplit/{kind}/")
+        remedy = ", a file of another version of autosplit: make it again" if older else ""
+        raise FileError(f"{path}: must begin with 'schema: {expected}', got {schema!r}{remedy}")
     del data["schema"]
     return dict(data)

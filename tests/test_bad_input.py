@@ -14,7 +14,7 @@ from torch import nn
 from autosplit.cli.app import main
 from autosplit.distortion.metrics import METRICS
 from autosplit.errors import AutoSplitError, AutoSplitWarning, DataError, ModelError
-from autosplit.finish.effort import EFFORT_NAMES
+from autosplit.finish.effort import EFFORTS
 from autosplit.runs.stages import run as stages
 
 NO_NUMBER = re.compile(r"(?<![a-z])[-.]*(nan|inf)\b", re.IGNORECASE)
@@ -113,7 +113,7 @@ def test_every_number_is_one_at_every_effort_and_by_every_metric(place, metric):
     """Several odd things at once."""
     dead = "net[0].weight[:2] = 0; net[0].bias[0] = -1; net[2].weight[1] = 1e25"
     write(place, dead, "calibration = images[:1]; calibration[0, 0, 0, 0] = 1e10")
-    for effort in EFFORT_NAMES:
+    for effort in EFFORTS:
         run(place, "quantize", metric=metric, effort=effort)
         check_scores(place)
 

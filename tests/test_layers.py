@@ -46,13 +46,13 @@ ORDER = {
     "evaluate": "early_stop evaluate task average_precision boxes record ledger trials",
     "report": "tables figure pick",
     "runs": (
-        "options stamps hashes hardware needs finishing folder finished network summary scoring "
-        "plans stages.frame stages.stats stages.search stages.latency stages.quantize "
-        "stages.collect stages.run"
+        "kinds option options stamps hashes hardware needs finishing folder finished network "
+        "summary scoring plans stages.frame stages.stats stages.search stages.latency "
+        "stages.quantize stages.collect stages.run"
     ),
     "sweep": "file task backends figure run",
     "detect": "drawing run",
-    "cli": "app",
+    "cli": "talk help options stages detect emit profiles sweep app",
 }
 TORCH = "capture models quantize distortion finish evaluate detect".split()
 """Packages that need torch; of ``halves`` the wire, and what is named below, need none."""

@@ -106,14 +106,14 @@ class Looks:
     _kept: dict[int, list[tuple[Tensor, Labels | None]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, images: Images, program: Program, asked: int, seed: int) -> Looks:
+    def of(cls, images: Images, program: Program, asked: int | None, seed: int) -> Looks:
         """Groups of images that a program can run.
 
         Args:
             images: The images; what is left over after the last whole batch is left out if the
                 program is bound to a batch size.
             program: The captured network.
-            asked: Images per step as asked for, 0 for nothing.
+            asked: Images per step as asked for, None for nothing.
             seed: Of the order.
 
         Raises:
@@ -323,35 +323,35 @@ def choose(
     return plans, images
 
 
-def batch_size(program: Program, asked: int) -> int:
+def batch_size(program: Program, asked: int | None) -> int:
     """Images per step: what the program is bound to, what was asked for, or what suits the size.
 
     Args:
         program: The captured network.
-        asked: What was asked for, 0 for nothing.
+        asked: What was asked for, None for nothing.
     """
     elements = sum(program.graph.elements(name) for name in program.graph.inputs)
     suited = min(MOST_IMAGES, max(16, BATCH_ELEMENTS // elements))
     return program.batch_size or asked or suited
 
 
-def step_size(program: Program, asked: int) -> int:
+def step_size(program: Program, asked: int | None) -> int:
     """Images per step of an evaluation: as for ``batch_size``, by the largest tensor if not asked.
 
     Args:
         program: The captured network.
-        asked: What was asked for, 0 for nothing.
+        asked: What was asked for, None for nothing.
     """
     return batch_size(program, asked or min(MOST_IMAGES, program.step))
 
 
-def batches_of(images: Images, program: Program, asked: int) -> Batches:
+def batches_of(images: Images, program: Program, asked: int | None) -> Batches:
     """Batches that a program can run; one that is bound to a batch size gets whole batches only.
 
     Args:
         images: The images; what is left over after the last whole batch is left out.
         program: The captured network.
-        asked: Images per step as asked for, 0 for nothing.
+        asked: Images per step as asked for, None for nothing.
 
     Raises:
         DataError: There are not enough images for one whole batch.

@@ -7,11 +7,6 @@ from typing import Literal
 
 from autosplit.plan.planfile import PlanFile
 
-EFFORT_NAMES = ("none", "fast", "good", "best")
-"""How much work finishing a plan may take; see ``effort.EFFORTS``."""
-ROUNDING_NAMES = ("auto", "nearest", "moment", "learned")
-"""How a weight's integers are chosen; ``auto`` is as the effort has it."""
-SWITCH = ("auto", "on", "off")
 JOINT_CLIPPING = "lapq"
 """The clipping rule whose ranges are then moved together when a plan is finished."""
 

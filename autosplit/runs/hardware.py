@@ -49,4 +49,5 @@ def limit_bytes(searched: Stamp) -> int | None:
         searched: Stamp of ``search``.
     """
     options = resolve({}, searched, SearchOptions())
-    return options.memory_bytes or load_device(options.edge).memory_bytes
+    asked = options.memory_bytes
+    return load_device(options.edge).memory_bytes if asked is None else asked

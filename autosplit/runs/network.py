@@ -18,9 +18,9 @@ def load_network(options: StatsOptions) -> Model:
 
     return load_model(
         options.model,
-        weights=options.weights or None,
-        checkpoint=Path(options.checkpoint) if options.checkpoint else None,
-        input_size=options.input_size or None,
+        weights=options.weights,
+        checkpoint=Path(options.checkpoint) if options.checkpoint is not None else None,
+        input_size=options.input_size,
         seed=options.seed,
     )
 

@@ -1,220 +1,444 @@
-"""What a person may ask of each stage; a stage remembers it in its stamp."""
+"""The options of every stage, each declared once: a field of a record, with all that is said of it.
+
+A stage remembers its options in its stamp: one that is not given keeps its value.  None takes a
+limit off, and 0 is a value like any other.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from autosplit.errors import PlanError, StageError, did_you_mean
-from autosplit.finish.effort import EFFORT_NAMES, ROUNDING_NAMES, SWITCH
-from autosplit.grid.grid import DEFAULT_WIDTHS
+from autosplit.errors import OptionError, did_you_mean
+from autosplit.runs import kinds
+from autosplit.runs.option import Option, check_values, option, options_of
+
+# These names are those of registries whose modules are slow to import; a test compares them.
+METHOD_NAMES = (
+    "autosplit",
+    "autosplit2021",
+    "neurosurgeon",
+    "dads",
+    "qdmp",
+    "uniform2",
+    "uniform4",
+    "uniform6",
+    "uniform8",
+    "cloud16",
+    "cloud8",
+    "cloud-jpeg",
+    "edge-float",
+    "random",
+)
+"""Methods that make plans: ``search.methods.METHODS``."""
+USUAL_METHODS = ("autosplit", "uniform2", "uniform4", "uniform6", "uniform8", "cloud16")
+"""Methods that make plans unless told otherwise: ``search.methods.DEFAULT_METHODS``."""
+ALL_METHODS = "all"
+"""Stands for every method."""
+USUAL_WIDTHS = (2, 3, 4, 5, 6, 8)
+"""Widths that may be used unless told otherwise: ``grid.grid.DEFAULT_WIDTHS``."""
+CLIPPING_NAMES = ("mse", "minmax", "average", "percentile", "laplace", "gauss", "norm", "lapq")
+"""Rules of clipping: ``grid.clipping.CLIPPING``."""
+METRIC_NAMES = ("output", "fisher", "mse")
+"""Metrics of distortion: ``distortion.metrics.METRICS``."""
+EFFORT_NAMES = ("none", "fast", "good", "best")
+"""How much work finishing a plan may take: ``finish.effort.EFFORTS``."""
+ROUNDING_NAMES = ("auto", "nearest", "moment", "learned")
+"""How a weight's integers are chosen; ``auto`` is as the effort has it."""
+CUT_NAMES = ("prefixes", "useful")
+"""Cuts that an answer to a limit may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatsOptions:
     """What ``autosplit stats`` measures.
 
-    Attributes:
-        model, weights, checkpoint, input_size: As for ``models.load_model``.
-        data: As for ``data.load_data``.
-        calibration_images: How many images to measure on at most; 0 is the data set's default.
-        batch_size: Images per step, 0 for what suits their size; random signs are drawn and sums
-            are taken step by step, so that it changes results a little.
-        seed: Of random weights and of the choice of images.
-        jpeg_quality: Of the input as a JPEG file, for the method ``cloud-jpeg``; 1..95.
-        clipping: Where activations are clipped, a name in ``clipping.CLIPPING``.
-        metric: What distortion is, a name in ``sensitivity.METRICS``.
-        equalize: Whether the weights of neighbouring layers are scaled to each other first.
-        rounding: Integers of the weights that distortion is counted with: the ``nearest``, or as
-            efforts from ``good`` on choose them (any other name in ``ROUNDING_NAMES``).
-
     Raises:
-        PlanError: the rounding is unknown.
+        OptionError: An option cannot have its value.
     """
 
-    model: str = "efficientnet-lite0"
-    weights: str = ""
-    checkpoint: str = ""
-    input_size: int = 0
-    data: str = "demo"
-    calibration_images: int = 0
-    batch_size: int = 0
-    seed: int = 0
-    jpeg_quality: int = 75
-    clipping: str = "mse"
-    metric: str = "output"
-    equalize: bool = False
-    rounding: str = "auto"
+    model: str = option(
+        "efficientnet-lite0",
+        kinds.text("NETWORK"),
+        "network",
+        "The network: efficientnet-lite0, fashion-resnet, scenes-yolo, torchvision:NAME, "
+        "yolo:NAME, yolo:FILE.cfg, torchvision-backbone:NAME, FILE.py:FUNCTION or FILE.pt2.",
+        first=True,
+    )
+    weights: str | None = option(
+        None,
+        kinds.text("NAME|FILE"),
+        "network",
+        "Weights of a torchvision network, such as DEFAULT; of yolo a .weights or .safetensors "
+        "file.",
+        none="the network's own, else random",
+        first=True,
+    )
+    checkpoint: str | None = option(
+        None,
+        kinds.text("FILE"),
+        "network",
+        "State dict to load into the network: a .pt, .pth or .safetensors file.",
+        none="nothing is loaded",
+    )
+    input_size: int | None = option(
+        None,
+        kinds.count(1),
+        "network",
+        "Height and width of the input, pixels.",
+        none="the network's own",
+    )
+    parent: str | None = option(
+        None,
+        kinds.text("RUN"),
+        "network",
+        "Run folder of the network that this one was made from.",
+        none="no parent",
+    )
+    data: str = option(
+        "demo",
+        kinds.text("DATA"),
+        "data",
+        "Images to measure and to evaluate on: demo, fashion-mnist[:DIR], imagefolder:DIR, scenes, "
+        "coco:DIR (pictures with boxes) or FILE.py:FUNCTION.",
+        first=True,
+    )
+    calibration_images: int | None = option(
+        None,
+        kinds.count(1),
+        "data",
+        "Number of images to measure on at most.",
+        none="as many as the data set has for it",
+    )
+    batch_size: int | None = option(
+        None,
+        kinds.count(1),
+        "data",
+        "Images per step. Random signs are drawn and sums are taken step by step, so that it "
+        "changes results a little.",
+        none="by the size of the images",
+    )
+    seed: int = option(0, kinds.count(), "data", "Seed of random weights and of samples.")
+    jpeg_quality: int = option(
+        75,
+        kinds.count(1, 95),
+        "data",
+        "Quality of the input as a JPEG file, for the method cloud-jpeg.",
+    )
+    clipping: str = option(
+        "mse",
+        kinds.choice(*CLIPPING_NAMES, registry="autosplit.grid.clipping:CLIPPING"),
+        "quantizer",
+        "The rule that says where activations are clipped. lapq is norm, and all clips are moved "
+        "together when plans are finished.",
+    )
+    metric: str = option(
+        "output",
+        kinds.choice(*METRIC_NAMES, registry="autosplit.distortion.metrics:METRICS"),
+        "quantizer",
+        "The unit of distortion: output (change of the network's answers), fisher (the same by "
+        "gradients), mse (squared error of each tensor, before plans are finished).",
+    )
+    equalize: bool = option(
+        False,
+        kinds.switch(),
+        "quantizer",
+        "Whether the weights of neighbouring layers are scaled to each other first.",
+    )
+    rounding: str = option(
+        "auto",
+        kinds.choice(*ROUNDING_NAMES),
+        "quantizer",
+        "The rounding of weights that distortion is counted with: nearest, or any other name for "
+        "the rounding of efforts good and best.",
+    )
 
     def __post_init__(self) -> None:
-        _check_name("rounding", self.rounding, ROUNDING_NAMES)
-
-
-CUTS = ("prefixes", "useful")
-"""Names of the cuts that an answer to a limit may take."""
-_LIMITS = (
-    "max_weight_bits",
-    "max_activation_bits",
-    "max_bops",
-    "max_latency_s",
-    "max_distortion",
-)
+        check_values(self)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
     """What ``autosplit search`` looks for.
 
-    Attributes:
-        edge, cloud: Device profiles, names or files.
-        links: Link profiles, names, files or rates.
-        memory_bytes: What the edge half may use; 0 is what the edge device has.
-        widths: Widths that may be used, bits.
-        methods: Methods that make plans.
-        front: Places per link, at which plans of our front are kept as files; 0 keeps all of them.
-        max_weight_bits, max_activation_bits: Most average width of the edge half's weights, and of
-            its layers' outputs, over their elements; 0 is not limited.
-        max_bops: Most bit operations of the edge half; 0 is not limited.
-        max_latency_s: Most seconds over at least one link; 0 is not limited.
-        max_distortion: Most distortion; 0 is not limited.
-        cuts: What the answers to these limits may take: ``prefixes`` of the layers' order, or
-            ``useful``, every set of layers closed under predecessors, or those worth having.
-        pins: Pinned widths, each as ``PATTERN:weight=8``; methods of ours keep them.
-
     Raises:
-        PlanError: ``front`` is 1 or negative, a limit is no number of at least 0, or the cuts are
-            unknown, or useful ones are asked for without a limit.
+        OptionError: An option cannot have its value, or useful cuts are asked for without a limit.
     """
 
-    edge: str = "eyeriss"
-    cloud: str = "tpu_v1"
-    links: tuple[str, ...] = ("1mbps", "3mbps", "10mbps", "20mbps")
-    memory_bytes: int = 0
-    widths: tuple[int, ...] = DEFAULT_WIDTHS
-    methods: tuple[str, ...] = ()
-    pins: tuple[str, ...] = ()
-    front: int = 8
-    max_weight_bits: float = 0.0
-    max_activation_bits: float = 0.0
-    max_bops: float = 0.0
-    max_latency_s: float = 0.0
-    max_distortion: float = 0.0
-    cuts: str = "prefixes"
+    edge: str = option(
+        "eyeriss", kinds.text("DEVICE"), "search", "Edge device, a name or a file.", first=True
+    )
+    cloud: str = option(
+        "tpu_v1", kinds.text("DEVICE"), "search", "Cloud device, a name or a file.", first=True
+    )
+    links: tuple[str, ...] = option(
+        ("1mbps", "3mbps", "10mbps", "20mbps"),
+        kinds.names("LINK,LINK,..."),
+        "search",
+        "Links from edge to cloud: names, files or rates.",
+        flag="--link",
+        first=True,
+    )
+    memory_bytes: int | None = option(
+        None,
+        kinds.size(),
+        "limits",
+        "Memory that the edge half may use, such as 4MB or 512KiB.",
+        none="as much as the edge device has",
+        first=True,
+    )
+    widths: tuple[int, ...] = option(
+        USUAL_WIDTHS, kinds.widths(8), "search", "Bit widths that may be used."
+    )
+    methods: tuple[str, ...] = option(
+        USUAL_METHODS,
+        kinds.names(
+            "METHOD,METHOD,...", (*METHOD_NAMES, ALL_METHODS), "autosplit.search.methods:METHODS"
+        ),
+        "search",
+        f"Methods that make plans: all, or some of {', '.join(METHOD_NAMES)}.",
+    )
+    pins: tuple[str, ...] = option(
+        (),
+        kinds.pins(),
+        "search",
+        "Pin the widths of layers, as in 'features.0.*:weight=8'; may be repeated.",
+        flag="--pin",
+    )
+    front: int | None = option(
+        8,
+        kinds.count(2),
+        "search",
+        "Number of plans of the front that are kept as files for each link, spread along it.",
+        none="all",
+    )
+    max_weight_bits: float | None = option(
+        None,
+        kinds.number("BITS", 0),
+        "limits",
+        "Average width of the edge half's weights at most, bits.",
+        none="no limit",
+    )
+    max_activation_bits: float | None = option(
+        None,
+        kinds.number("BITS", 0),
+        "limits",
+        "Average width of the edge half's activations at most, bits.",
+        none="no limit",
+    )
+    max_bops: float | None = option(
+        None,
+        kinds.number("N", 0),
+        "limits",
+        "Bit operations of the edge half at most.",
+        none="no limit",
+    )
+    max_latency_s: float | None = option(
+        None,
+        kinds.milliseconds(),
+        "limits",
+        "Milliseconds from input to answer at most, over at least one link.",
+        none="no limit",
+    )
+    max_distortion: float | None = option(
+        None, kinds.number("D", 0), "limits", "Distortion at most.", none="no limit"
+    )
+    cuts: str = option(
+        "prefixes",
+        kinds.choice(*CUT_NAMES),
+        "search",
+        "The cuts that an answer to a limit may take: prefixes of the layers' order, or useful, "
+        "which are cuts of any shape.",
+    )
 
     def __post_init__(self) -> None:
-        for name in _LIMITS:
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                text = name.replace("_", "-")
-                raise PlanError(f"{text}: must be at least 0 (not limited), got {value}")
-        if self.cuts not in CUTS:
-            raise PlanError(f"cuts: unknown {self.cuts!r}{did_you_mean(self.cuts, CUTS)}")
-        if self.cuts != CUTS[0] and not any(getattr(self, name) for name in _LIMITS):
-            raise PlanError("cuts: useful ones answer a limit, give one such as --max-distortion")
-        if self.front < 0 or self.front == 1:
-            raise PlanError(f"front: must be 0 (all) or at least 2 plans, got {self.front}")
+        check_values(self)
+        limits = [one for one in options_of(type(self)) if one.name.startswith("max_")]
+        if self.cuts == "useful" and all(getattr(self, one.name) is None for one in limits):
+            flags = ", ".join(one.flag for one in limits)
+            raise OptionError(f"cuts: useful cuts answer a limit, which must be given: {flags}")
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyOptions:
-    """On which hardware ``autosplit latency`` times the plans; empty is as in the search."""
+    """On which hardware ``autosplit latency`` times the plans.
 
-    edge: str = ""
-    cloud: str = ""
-    links: tuple[str, ...] = ()
+    Raises:
+        OptionError: An option cannot have its value.
+    """
 
+    edge: str | None = option(
+        None,
+        kinds.text("DEVICE"),
+        "search",
+        "Edge device, a name or a file.",
+        none="that of the search",
+    )
+    cloud: str | None = option(
+        None,
+        kinds.text("DEVICE"),
+        "search",
+        "Cloud device, a name or a file.",
+        none="that of the search",
+    )
+    links: tuple[str, ...] | None = option(
+        None,
+        kinds.names("LINK,LINK,..."),
+        "search",
+        "Links from edge to cloud: names, files or rates.",
+        none="those of the search",
+        flag="--link",
+    )
 
-_FINISHING = {
-    "effort": EFFORT_NAMES,
-    "rounding": ROUNDING_NAMES,
-    "bias": SWITCH,
-    "joint_clips": SWITCH,
-}
+    def __post_init__(self) -> None:
+        check_values(self)
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizeOptions:
     """What ``autosplit quantize`` measures.
 
-    Attributes:
-        plans: ``pareto`` (those and the baselines), ``all``, or names separated by commas.
-        images: How many images to evaluate on at most; 0 is all.
-        jobs: Plans evaluated at the same time; it changes no result.
-        effort: How plans are finished first: ``fast``, ``good`` or ``best``, or ``none``.
-        rounding: How weights' integers are chosen, if not as the effort has it.
-        bias: Whether biases are corrected, if not as the effort has it.
-        joint_clips: Whether the clips of all activations are moved together; ``auto``: where the
-            clipping rule is ``lapq``.
-        max_drop: Stop at the fastest plan, for each link, that loses at most so many points, and
-            stop each faster one once it must lose more; None: run all plans on all images.
-        finished: Measure plans as they were finished, from ``quantized/`` alone; not remembered.
-
     Raises:
-        PlanError: the effort or a switch is unknown, or ``max_drop`` is no number of points.
+        OptionError: An option cannot have its value.
     """
 
-    plans: str = "pareto"
-    images: int = 0
-    jobs: int = 1
-    effort: str = "good"
-    rounding: str = "auto"
-    bias: str = "auto"
-    joint_clips: str = "auto"
-    max_drop: float | None = None
-    finished: bool = False
+    plans: str = option(
+        "pareto",
+        kinds.text("NAME,NAME,..."),
+        "evaluation",
+        "Plans to measure: pareto (the Pareto front and the baselines), all, or names.",
+    )
+    images: int | None = option(
+        None,
+        kinds.count(1),
+        "evaluation",
+        "Number of images to evaluate on at most.",
+        none="all images",
+    )
+    jobs: int = option(
+        1, kinds.count(1), "evaluation", "Plans evaluated at the same time; it changes no result."
+    )
+    effort: str = option(
+        "good",
+        kinds.choice(*EFFORT_NAMES),
+        "quantizer",
+        "How much work finishes the integers of a plan before it is measured.",
+        first=True,
+    )
+    rounding: str = option(
+        "auto",
+        kinds.choice(*ROUNDING_NAMES),
+        "quantizer",
+        "How the integers of weights are chosen. auto: as --effort has it. `run` counts distortion "
+        "with the same rounding.",
+    )
+    bias: str = option(
+        "auto",
+        kinds.three_way(),
+        "quantizer",
+        "Whether biases are corrected. auto: on, except with --effort none.",
+    )
+    joint_clips: str = option(
+        "auto",
+        kinds.three_way(),
+        "quantizer",
+        "Whether the clips of all activations are moved together. auto: on with --clipping lapq, "
+        "else off.",
+    )
+    max_drop: float | None = option(
+        None,
+        kinds.number("POINTS"),
+        "limits",
+        "Accuracy points that a pick may lose at most: plans are run only as far as it takes to "
+        "find the fastest one for each link.",
+        none="every plan is run on all images",
+    )
+    finished: bool = option(
+        False,
+        kinds.flag(),
+        "evaluation",
+        "Measure plans as they were finished, perhaps on another machine, from quantized/ alone. "
+        "Nothing is finished again. Holds for this time alone.",
+    )
 
     def __post_init__(self) -> None:
-        for name, known in _FINISHING.items():
-            _check_name(name.replace("_", "-"), getattr(self, name), known)
-        _check_max_drop(self.max_drop)
+        check_values(self)
 
 
 @dataclass(frozen=True, slots=True)
 class CollectOptions:
     """How ``autosplit collect`` picks.
 
-    Attributes:
-        max_drop: Accuracy points that a pick may lose at most; below 0 it must gain.
-        link: Link of the printed paragraph; empty is 3mbps if it is there, else the first.
-
     Raises:
-        PlanError: ``max_drop`` is no number of points.
+        OptionError: An option cannot have its value.
     """
 
-    max_drop: float = 1.0
-    link: str = ""
+    max_drop: float | None = option(
+        1.0,
+        kinds.number("POINTS"),
+        "limits",
+        "Accuracy points that a pick may lose at most; below 0 it must gain.",
+        none="the accuracy does not matter",
+        first=True,
+    )
+    link: str | None = option(
+        None,
+        kinds.text("LINK"),
+        "evaluation",
+        "Link whose pick is the headline.",
+        none="3mbps if it is there, else the first",
+    )
 
     def __post_init__(self) -> None:
-        _check_max_drop(self.max_drop)
+        check_values(self)
 
 
-def _check_name(option: str, value: str, known: Iterable[str]) -> None:
-    if value not in known:
-        raise PlanError(f"{option}: unknown {value!r}{did_you_mean(value, known)}")
-
-
-def _check_max_drop(points: float | None) -> None:
-    if points is not None and not math.isfinite(points):
-        raise PlanError(f"max-drop: must be a number of points, got {points}")
-
-
+OPTIONS: dict[str, type[Any]] = {
+    "stats": StatsOptions,
+    "search": SearchOptions,
+    "latency": LatencyOptions,
+    "quantize": QuantizeOptions,
+    "collect": CollectOptions,
+}
+"""Stage -> record of its options, in the order in which ``run`` does the stages."""
 Options = TypeVar(
     "Options", StatsOptions, SearchOptions, LatencyOptions, QuantizeOptions, CollectOptions
 )
 FREE = {"jobs"}
 """Options that change no result, so that a stage need not be done again for them."""
+_NOT_OF_RUN = {"finished", "link"}
+"""Options of single stages alone: of those that hold for one time."""
+
+
+def options_of_run() -> tuple[Option, ...]:
+    """Options of the command ``run``: those of all stages, each once.
+
+    Hardware is that of the search.  Of an option of two stages the later one's words are taken.
+    """
+    found: dict[str, Option] = {}
+    for stage, record in OPTIONS.items():
+        if stage != "latency":
+            found |= {one.name: one for one in options_of(record) if one.name not in _NOT_OF_RUN}
+    drop = found["max_drop"]
+    text = (
+        f"{drop.help} Where it is given, plans are run only as far as it takes to find the fastest "
+        "one for each link."
+    )
+    found["max_drop"] = Option(
+        drop.name, text, drop.group, drop.kind, drop.default, drop.none, drop.flag, drop.first
+    )
+    return tuple(found.values())
 
 
 def check_options(given: Mapping[str, Any], known: Iterable[str]) -> None:
     """Make sure that options have names that a stage knows.
 
     Raises:
-        StageError: One has not.
+        OptionError: One has not.
     """
     for name in sorted(given.keys() - set(known)):
-        raise StageError(f"options: unknown option {name!r}{did_you_mean(name, known)}")
+        raise OptionError(f"options: unknown option {name!r}{did_you_mean(name, known)}")
 
 
 def plain(options: Options) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from autosplit.errors import PlanError, did_you_mean
 from autosplit.files import read_yaml
 from autosplit.plan.distiller import distiller_overrides
@@ -20,24 +22,25 @@ if TYPE_CHECKING:
     from autosplit.models.load import Model
 
 
-def emit_distiller(folder: Path, name: str) -> dict[str, Any]:
-    """A plan of a run folder in Distiller's form, which has widths and no place for integers.
+def emit_plan(folder: Path, name: str, form: str = "native") -> str:
+    """A plan of a run folder as text, as it was searched: its finished integers are no text.
+
+    Args:
+        folder: Run folder.
+        name: Name of a plan, or ``pick`` for the picked one.
+        form: ``native``, the YAML of the plan's file; or ``distiller``, the YAML of Intel's
+            Distiller, which has widths and no place for integers.
 
     Raises:
         PlanError: There is no such plan.
     """
-    _plan_path(folder, name)
+    name = picked(folder) if name == "pick" else name
+    path = _plan_path(folder, name)
+    if form == "native":
+        return path.read_text(encoding="utf-8")
     graph = read_graph(folder)
-    return distiller_overrides(read_plans(folder, graph, [name])[name], graph)
-
-
-def emit_native(folder: Path, name: str) -> str:
-    """The YAML of a plan of a run folder, as it was searched: finished integers are no text.
-
-    Raises:
-        PlanError: There is no such plan.
-    """
-    return _plan_path(folder, name).read_text(encoding="utf-8")
+    found = distiller_overrides(read_plans(folder, graph, [name])[name], graph)
+    return yaml.safe_dump(found, sort_keys=False)
 
 
 def picked(folder: Path) -> str:

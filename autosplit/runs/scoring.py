@@ -101,8 +101,8 @@ def trials_of(scoring: Scoring) -> Trials:
     data = load_data(
         measured.data,
         model.preprocess,
-        calibration_images=measured.calibration_images or None,
-        evaluation_images=options.images or None,
+        calibration_images=measured.calibration_images,
+        evaluation_images=options.images,
         seed=measured.seed,
     )
     looks = Looks.of(data.evaluation, program, measured.batch_size, measured.seed)

@@ -17,6 +17,9 @@ from autosplit.errors import FileError, StageError
 from autosplit.files import read_json, write_json
 from autosplit.runs.options import FREE, Options, check_options, plain, tidy
 
+_VERSION = 2
+"""Of the file's schema; in version 1, 0 and an empty text stood for None."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
@@ -45,7 +48,7 @@ def read_stamp(folder: Path, stage: str) -> Stamp | None:
     path = _stamp_path(folder, stage)
     if not path.exists():
         return None
-    data = read_json(path, "stage")
+    data = read_json(path, "stage", _VERSION)
     try:
         return Stamp(data["options"], data["inputs"], tuple(data["outputs"]))
     except KeyError as error:
@@ -60,7 +63,7 @@ def write_stamp(folder: Path, stage: str, stamp: Stamp) -> None:
         "inputs": dict(stamp.inputs),
         "outputs": list(stamp.outputs),
     }
-    write_json(_stamp_path(folder, stage), "stage", data)
+    write_json(_stamp_path(folder, stage), "stage", data, _VERSION)
 
 
 def clear_stamp(folder: Path, stage: str) -> None:
@@ -74,7 +77,7 @@ def is_done(folder: Path, stage: str, options: Options, inputs: Mapping[str, str
     if stamp is None or dict(stamp.inputs) != dict(inputs):
         return False
     now, then = plain(options), dict(stamp.options)
-    if any(now[key] != then.get(key) for key in now.keys() - FREE):
+    if any(key not in then or now[key] != then[key] for key in now.keys() - FREE):
         return False
     return all((folder / name).exists() for name in stamp.outputs)
 
@@ -89,8 +92,7 @@ def resolve(given: Mapping[str, Any], recorded: Stamp | None, default: Options) 
     check_options(given, known)
     before = recorded.options if recorded is not None else {}
     values = {key: tidy(value) for key, value in before.items() if key in known}
-    values |= {key: tidy(value) for key, value in given.items() if value is not None}
-    return replace(default, **values)
+    return replace(default, **{**values, **given})
 
 
 def _stamp_path(folder: Path, stage: str) -> Path:

@@ -135,13 +135,13 @@ def pick_all(summary: Summary, max_drop: float) -> dict[str, Row]:
     return picks
 
 
-def headline(asked: str, picks: Mapping[str, Row]) -> str:
+def headline(asked: str | None, picks: Mapping[str, Row]) -> str:
     """The link that the paragraph is about.
 
     Raises:
         DataError: The one that was asked for has no pick.
     """
-    if asked and asked not in picks:
+    if asked is not None and asked not in picks:
         raise DataError(f"link {asked!r}: must be one with a pick{did_you_mean(asked, picks)}")
     return asked or ("3mbps" if "3mbps" in picks else next(iter(picks)))
 
@@ -169,7 +169,7 @@ def _refuse(rows: Sequence[Row], max_drop: float) -> NoReturn:
 
 
 def pick_file(
-    folder: Path, picks: Mapping[str, Row], chosen: str, max_drop: float
+    folder: Path, picks: Mapping[str, Row], chosen: str, max_drop: float | None
 ) -> dict[str, Any]:
     """What ``pick.yaml`` holds: the pick of every link, and the link of the paragraph."""
     entries = {}

@@ -40,7 +40,7 @@ class Where:
 
     backend: str = "joblib"
     jobs: int = 1
-    scheduler: str = ""
+    scheduler: str | None = None
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
@@ -91,7 +91,7 @@ def _by_dask(tasks: Sequence[Task], where: Where) -> Iterator[tuple[int, Finishe
         raise MissingExtraError(
             "dask: needs the package distributed, install it with: pip install 'autosplit[dask]'"
         ) from error
-    address = where.scheduler
+    address = str(where.scheduler)
     lost = f"{address}: the scheduler went away; what finished is kept, run the same command again"
     with _quiet():
         try:

@@ -228,7 +228,6 @@ def test_a_network_that_is_no_detector_is_refused():
         (f"{LINE} pictures --plan none.yaml", "none.yaml"),
         (f"{LINE} pictures --run none", "'autosplit detect' needs 'autosplit stats' to be done"),
         (f"{LINE} pictures --out red.cfg", "red.cfg: must be a folder to write into, File exists"),
-        (f"{LINE} pictures --confidence 2", "detect: confidence must be 0 to 1, got 2.0"),
     ],
 )
 def test_bad_input_is_one_line(place, capsys, line, message):

@@ -103,8 +103,8 @@ class TestPicks:
     @pytest.mark.parametrize(
         ("asked", "links", "link"),
         [
-            ("", ["1mbps", "3mbps"], "3mbps"),
-            ("", ["lte", "1mbps"], "lte"),
+            (None, ["1mbps", "3mbps"], "3mbps"),
+            (None, ["lte", "1mbps"], "lte"),
             ("1mbps", ["1mbps", "3mbps"], "1mbps"),
         ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -34,10 +35,11 @@ def _collect(job: Job[CollectOptions], limit: int | None) -> Made:
     folder, options = job.folder, job.options
     graph = read_graph(folder)
     summary = summarize(folder, graph, limit)
-    picks = pick_all(summary, options.max_drop)
+    most = math.inf if options.max_drop is None else options.max_drop
+    picks = pick_all(summary, most)
     link = headline(options.link, picks)
     rows = [row for row in summary.rows if row.link == link]
-    text = pick.describe(graph, rows, picks[link], options.max_drop, limit)
+    text = pick.describe(graph, rows, picks[link], most, limit)
     return Made(text, partial(_write, job, summary, picks, link, text))
 
 

@@ -137,9 +137,8 @@ class Stage(Generic[Options]):
             AutoSplitError: What the stage itself refuses.
         """
         needed = {name: require(folder, name, self.name) for name in self.needs}
+        options = self.resolved(folder, given, force=force)
         before = read_stamp(folder, self.name)
-        remembered = self.remembered(Asked(folder, before, given, force))
-        options = resolve(given, remembered, self.options())
         prepared = self.prepare(Job(folder, options, before, needed, force, progress))
         if not force and is_done(folder, self.name, options, prepared.inputs):
             done = self.done_text
@@ -150,3 +149,13 @@ class Stage(Generic[Options]):
         outputs = tuple(made.write())
         write_stamp(folder, self.name, Stamp(plain(options), prepared.inputs, outputs))
         return Outcome(self.name, False, made.text)
+
+    def resolved(self, folder: Path, given: Mapping[str, Any], *, force: bool) -> Options:
+        """Options that the stage would be done with: those given, else as last time, else defaults.
+
+        Raises:
+            OptionError: An option is unknown or cannot have its value.
+            StageError: The run folder is of another network.
+        """
+        asked = Asked(folder, read_stamp(folder, self.name), given, force)
+        return resolve(given, self.remembered(asked), self.options())

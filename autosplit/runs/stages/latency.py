@@ -26,9 +26,9 @@ from autosplit.runs.stages.frame import Job, Made, Prepared, Stage
 def _prepare(job: Job[LatencyOptions]) -> Prepared:
     asked, searched = job.options, job.needed["search"]
     hardware = load_hardware(
-        asked.edge or searched.options["edge"],
-        asked.cloud or searched.options["cloud"],
-        asked.links or searched.options["links"],
+        searched.options["edge"] if asked.edge is None else asked.edge,
+        searched.options["cloud"] if asked.cloud is None else asked.cloud,
+        searched.options["links"] if asked.links is None else asked.links,
     )
     inputs = hash_files(job.folder, ("graph.json", *searched.outputs)) | hardware.hashes()
     return Prepared(inputs, partial(_time, job, hardware))

@@ -26,7 +26,7 @@ def _remembered(asked: Asked) -> Stamp | None:
     if asked.before is None:
         return None
     # plans that are asked for by name are run, all of them, to the end
-    every = {} if asked.given.get("plans") is None else {"max_drop": None}
+    every = {"max_drop": None} if "plans" in asked.given else {}
     return replace(asked.before, options={**asked.before.options, "finished": False, **every})
 
 

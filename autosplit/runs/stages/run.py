@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from autosplit.progress import Progress, silent
 from autosplit.runs.finishing import finishing_of
+from autosplit.runs.option import options_of
 from autosplit.runs.options import QuantizeOptions, check_options
 from autosplit.runs.stages.collect import COLLECT
 from autosplit.runs.stages.frame import Outcome, Stage
@@ -27,34 +27,41 @@ STAGES: dict[str, Stage[Any]] = {
 def run(
     folder: Path, given: Mapping[str, Any], *, force: bool = False, progress: Progress = silent
 ) -> Iterator[Outcome]:
-    """Do all five stages, each only if there is something new to do, and yield what each did.
+    """Do all five stages, each only if there is something new to do.
 
     Args:
         folder: Run folder.
-        given: Options of any stage by name; those that are None or left out keep their value.
-            Hardware is that of the search, and the plans are timed on the same.  If effort or
-            rounding is given, distortion is counted with the rounding that finishes plans.
+        given: Options of any stage by name; those that are left out keep their value.  Hardware is
+            that of the search, and the plans are timed on the same.  If effort or rounding is
+            given, distortion is counted with the rounding that finishes plans.
         force: Do every stage again.
         progress: Shows how far a stage is.
 
+    Returns:
+        What each stage did, as soon as it is done.
+
     Raises:
-        StageError: An option is unknown.
+        OptionError: An option is unknown or cannot have its value; said before anything is done.
+        AutoSplitError: What a stage refuses, when it is its turn.
     """
-    names = {name: {field.name for field in fields(s.options)} for name, s in STAGES.items()}
+    names = {name: {one.name for one in options_of(s.options)} for name, s in STAGES.items()}
     check_options(given, set().union(*names.values()))
+    own = {name: {key: given[key] for key in given.keys() & names[name]} for name in STAGES}
     for name, stage in STAGES.items():
-        own = {key: given[key] for key in given.keys() & names[name]}
-        if name == "stats":
-            own["rounding"] = _rounding_counted(folder, given)
-        if name == "latency":
-            own = {key: type(value)() for key, value in own.items() if value is not None}
-        yield stage.run(folder, own, force=force, progress=progress)
+        stage.resolved(folder, own[name], force=force)
+    own["latency"] = dict.fromkeys(own["latency"])
+    own["stats"] |= _rounding_counted(folder, given)
+    return (
+        stage.run(folder, own[name], force=force, progress=progress)
+        for name, stage in STAGES.items()
+    )
 
 
-def _rounding_counted(folder: Path, given: Mapping[str, Any]) -> str | None:
-    """Rounding that ``stats`` counts with: as plans are finished; None, as last, if not asked."""
-    asked = {key: given.get(key) for key in ("effort", "rounding")}
-    if not any(asked.values()):
-        return None
+def _rounding_counted(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Rounding that ``stats`` counts with: that which finishes plans; as last, if not asked."""
+    asked = {key: given[key] for key in ("effort", "rounding") if key in given}
+    if not asked:
+        return {}
     options = resolve(asked, read_stamp(folder, "quantize"), QuantizeOptions())
-    return "nearest" if finishing_of(options).recovery.rounding == "nearest" else "auto"
+    nearest = finishing_of(options).recovery.rounding == "nearest"
+    return {"rounding": "nearest" if nearest else "auto"}

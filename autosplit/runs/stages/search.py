@@ -23,7 +23,7 @@ from autosplit.runs.stages.frame import Job, Made, Prepared, Stage
 from autosplit.search.cuts.ideals import CutList, latency_floor, useful
 from autosplit.search.front.front import OURS
 from autosplit.search.limits import LIMIT_PREFIX, PlanLimits, limited
-from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, search, search_pinned
+from autosplit.search.methods import ALL, METHODS, search, search_pinned
 from autosplit.search.pareto import pareto
 from autosplit.search.pins import pin
 from autosplit.search.problem import Problem
@@ -54,13 +54,13 @@ def _search(job: Job[SearchOptions], hardware: Hardware) -> Made:
         hardware.edge,
         hardware.cloud,
         hardware.links,
-        options.memory_bytes or None,
+        options.memory_bytes,
         options.widths,
         input_coding=stats.input_coding,
     )
     with job.progress("search: cuts and widths", 1) as advance:
         pinned = pin(problem, tuple(map(parse_pin, options.pins)))
-        methods = _methods(options.methods)
+        methods = tuple(METHODS) if options.methods == (ALL,) else options.methods
         found = (
             search_pinned(problem, pinned, methods) if options.pins else search(problem, methods)
         )
@@ -106,13 +106,10 @@ def _write(
 
 def _targets(options: SearchOptions, cuts: CutList | None) -> PlanLimits:
     """Limits beside memory, as the search was asked."""
-    limits = WidthLimits(
-        options.max_weight_bits or None,
-        options.max_activation_bits or None,
-        options.max_bops or None,
-    )
-    most = options.max_latency_s or math.inf, options.max_distortion or math.inf
-    return PlanLimits(limits, *most, None if cuts is None else cuts.cuts)
+    limits = WidthLimits(options.max_weight_bits, options.max_activation_bits, options.max_bops)
+    asked = options.max_latency_s, options.max_distortion
+    seconds, distortion = (math.inf if most is None else most for most in asked)
+    return PlanLimits(limits, seconds, distortion, None if cuts is None else cuts.cuts)
 
 
 def _considered(problem: Problem, cuts: CutList | None) -> str:
@@ -146,11 +143,6 @@ def plan_rows(graph: Graph, plans: Sequence[Plan], problem: Problem) -> list[dic
         ordered = sorted(plans, key=lambda plan: keys[plan.name])
         rows += [tables.plan_row(graph, p, link, pareto=p.name in best) for p in ordered]
     return rows
-
-
-def _methods(asked: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the methods that are asked for: none is the usual ones, ``all`` is all."""
-    return tuple(METHODS) if asked == (ALL,) else asked or DEFAULT_METHODS
 
 
 SEARCH = Stage("search", SearchOptions, ("stats",), _prepare)

@@ -14,7 +14,7 @@ from autosplit.errors import StageError, warn
 from autosplit.files import write_csv, write_json
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
-from autosplit.runs.hashes import hash_data, hash_model
+from autosplit.runs.hashes import hash_measured
 from autosplit.runs.network import capture_network, load_network
 from autosplit.runs.options import StatsOptions
 from autosplit.runs.stages.frame import Asked, Job, Made, Prepared, Stage
@@ -37,7 +37,7 @@ def _remembered(asked: Asked) -> Stamp | None:
         StageError: The run folder is of another network, and it is not forced.
     """
     stamp, model = asked.before, asked.given.get("model")
-    if stamp is None or model in (None, stamp.options["model"]):
+    if stamp is None or model is None or model == stamp.options["model"]:
         return stamp
     if not asked.force:
         raise StageError(
@@ -49,11 +49,7 @@ def _remembered(asked: Asked) -> Stamp | None:
 
 def _prepare(job: Job[StatsOptions]) -> Prepared:
     options = job.options
-    inputs = {
-        "model": hash_model(options),
-        "data": hash_data(options.data, options.calibration_images, options.seed),
-    }
-    return Prepared(inputs, partial(_measure, job))
+    return Prepared(hash_measured(options), partial(_measure, job))
 
 
 def _measure(job: Job[StatsOptions]) -> Made:
@@ -73,7 +69,7 @@ def _measure(job: Job[StatsOptions]) -> Made:
     data = load_data(
         options.data,
         model.preprocess,
-        calibration_images=options.calibration_images or None,
+        calibration_images=options.calibration_images,
         seed=options.seed,
     )
     judge_of(model, data)

@@ -1,0 +1,59 @@
+"""The command ``detect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autosplit.cli.talk import bar
+
+
+def detect(
+    source: Annotated[
+        Path,
+        typer.Option(
+            help="Picture, or folder of pictures.", metavar="PATH", rich_help_panel="Data"
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder to write: the drawings and detections.csv.",
+            metavar="FOLDER",
+            rich_help_panel="Output",
+        ),
+    ],
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run folder to read: its network, and its picked plan.",
+            metavar="RUN",
+            rich_help_panel="Network",
+        ),
+    ] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            help="Plan to run beside the float network: a file, or a name in the run folder "
+            "(default: the picked plan of the run folder).",
+            metavar="NAME|FILE.yaml",
+            rich_help_panel="Network",
+        ),
+    ] = None,
+    **given: Any,
+) -> None:
+    """Draw what a detector finds: the float network, a plan's two halves, the difference."""
+    from autosplit.detect.run import detect_pictures, list_pictures, make_detector
+    from autosplit.runs.plans import network_and_plan
+
+    shown = {name: given.pop(name) for name in ("confidence", "iou") if name in given}
+    pictures = list_pictures(source)
+    model, chosen = network_and_plan(run, given, plan)
+    detector = make_detector(model, chosen, **shown)
+    with bar(f"detect: {model.name}", len(pictures)) as advance:
+        for seen in detect_pictures(detector, pictures, out):
+            print(seen)
+            advance(1)
+    print(f"table:  {out / 'detections.csv'}")

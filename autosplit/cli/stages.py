@@ -1,0 +1,95 @@
+"""The commands of the stages, and ``run``, which does all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from autosplit.cli.talk import bar, say
+from autosplit.runs.options import StatsOptions
+
+
+def stage_command(stage: str) -> Callable[..., None]:
+    """What the command of a stage does."""
+    return {"run": run, "stats": stats, "collect": collect}.get(stage) or _other(stage)
+
+
+def run(out: str | None = None, force: bool = False, **given: Any) -> None:
+    """Do all five stages: from a network to the picked plans and the figure."""
+    given = _with_pins(given)
+    from autosplit.runs.stages.run import run as run_stages
+
+    folder = _named_after_model(out, given)
+    text = ""
+    for outcome in run_stages(folder, given, force=force, progress=bar):
+        text = outcome.text
+        if outcome.stage != "collect":
+            say(text)
+    _finish(folder, text)
+
+
+def stats(out: str | None = None, force: bool = False, **given: Any) -> None:
+    """Capture the network and measure every tensor of it."""
+    print(_do("stats", _named_after_model(out, given), given, force))
+
+
+def collect(out: str | None = None, force: bool = False, **given: Any) -> None:
+    """Join everything: the table, the figure, the picked plans."""
+    folder = _found(out)
+    _finish(folder, _do("collect", folder, given, force))
+
+
+_ABOUT = {
+    "search": "Search cuts and widths, and write every plan.",
+    "latency": "Time every plan, whole and layer by layer.",
+    "quantize": "Measure the accuracy of plans by running them.",
+}
+
+
+def _other(stage: str) -> Callable[..., None]:
+    """Any other stage works on the run folder that is there."""
+
+    def call(out: str | None = None, force: bool = False, **given: Any) -> None:
+        print(_do(stage, _found(out), _with_pins(given), force))
+
+    call.__doc__ = _ABOUT[stage]
+    return call
+
+
+def _do(stage: str, folder: Path, given: dict[str, Any], force: bool) -> str:
+    from autosplit.runs.stages.run import STAGES
+
+    return STAGES[stage].run(folder, given, force=force, progress=bar).text
+
+
+def _finish(folder: Path, text: str) -> None:
+    print(text)
+    print(f"figure: {folder / 'pareto.png'}")
+    print(f"table:  {folder / 'summary.csv'}")
+    print(f"pick:   {folder / 'pick.yaml'}")
+
+
+def _with_pins(given: dict[str, Any]) -> dict[str, Any]:
+    """Options with the pins of a file before those of the command line."""
+    if "pins_file" not in given:
+        return given
+    from autosplit.plan.pins import read_pins
+
+    file = given.pop("pins_file")
+    pins = () if file is None else read_pins(Path(file))
+    return {**given, "pins": (*pins, *given.get("pins", ()))}
+
+
+def _named_after_model(out: str | None, given: dict[str, Any]) -> Path:
+    """The run folder of a stage that loads the network: as given, else after the network."""
+    from autosplit.runs.folder import default_folder
+
+    return Path(out) if out else default_folder(given.get("model", StatsOptions().model))
+
+
+def _found(out: str | None) -> Path:
+    """The run folder of any other stage: as given, else the one that is there."""
+    from autosplit.runs.folder import find_folder
+
+    return Path(out) if out else find_folder()

@@ -1,0 +1,71 @@
+"""What the command line says beside its results: errors, warnings, talk and progress, on stderr."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from autosplit.errors import AutoSplitWarning
+
+
+def say(text: str) -> None:
+    """Print a line of talk."""
+    print(text, file=sys.stderr)
+
+
+def say_error(text: str) -> None:
+    """Print an error as one line."""
+    say(f"autosplit: error: {one_line(text)}")
+
+
+def one_line(text: str) -> str:
+    """A text of several lines as one."""
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+@contextmanager
+def saying_warnings() -> Iterator[None]:
+    """Print each warning of ours as one line; those of other packages are shown as ever."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", AutoSplitWarning)
+        show: Callable[..., None] = warnings.showwarning
+
+        def show_or_say(
+            message: Warning | str, category: type[Warning], *place: Any, **more: Any
+        ) -> None:
+            if issubclass(category, AutoSplitWarning):
+                say(f"autosplit: warning: {one_line(str(message))}")
+            else:
+                show(message, category, *place, **more)
+
+        warnings.showwarning = show_or_say
+        yield
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar; nothing where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
+        row = bars.add_task(what, total=total)
+        yield lambda count: bars.advance(row, count)

@@ -1,0 +1,32 @@
+"""The command ``sweep`` is one library call."""
+
+import pytest
+
+from autosplit.cli.app import main
+from autosplit.cli.sweep import WHERE
+from autosplit.sweep.backends import BACKENDS, Where
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("sweep a.yaml", ("sweep", "a.yaml", "results/a", Where(), False)),
+        ("sweep a.yaml --jobs 3 --out o --force", ("sweep", "a.yaml", "o/a", Where(jobs=3), True)),
+        (
+            "sweep a.yaml --backend dask --scheduler tcp://h:1",
+            ("sweep", "a.yaml", "results/a", Where("dask", scheduler="tcp://h:1"), False),
+        ),
+    ],
+)
+def test_a_command_line_is_one_library_call(calls, capsys, line, expected):
+    assert main(line.split()) == 0
+
+    assert calls == [expected]
+    out, err = capsys.readouterr()
+    assert out == "table:  t.csv\n"
+    assert err.startswith("swept; ")
+
+
+def test_the_backends_are_those_that_there_are():
+    (backend,) = (one for one in WHERE if one.name == "backend")
+    assert set(backend.kind.choices) == set(BACKENDS)

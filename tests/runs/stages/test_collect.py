@@ -1,0 +1,87 @@
+"""The stage ``collect``: table and picks."""
+
+import pytest
+import yaml
+from run_folders import edit_text, files_of, rerun, step, table
+
+from autosplit.errors import (
+    DataError,
+    InfeasibleError,
+)
+from autosplit.runs.folder import plan_names
+
+
+class TestCollect:
+    def test_the_pick_is_the_fastest_allowed_row_of_the_table(self, tiny):
+        step(tiny, "collect", max_drop=10.0)
+        rows = table(tiny.run / "summary.csv")
+        data = yaml.safe_load((tiny.run / "pick.yaml").read_text())
+
+        assert (data["headline"], data["max_drop"]) == ("1mbps", 10.0)
+        assert set(data["picks"]) == {"1mbps", "20kbps"}
+        for link, entry in data["picks"].items():
+            allowed = [
+                row
+                for row in rows
+                if row["link"] == link
+                and row["drop"] != ""
+                and float(row["drop"]) <= 10
+                and int(row["edge_memory_bytes"]) <= 100_000
+            ]
+            assert entry["latency_s"] == min(float(row["latency_s"]) for row in allowed)
+            (row,) = [row for row in allowed if row["name"] == entry["plan"]]
+            assert float(row["drop"]) == entry["drop"]
+            assert int(row["cut_bytes"]) == entry["crossing_bytes"]
+
+    def test_what_does_not_fit_is_never_on_the_front(self, tiny):
+        """The limit is one byte short of the baseline that would be best."""
+        rows = {row["name"]: row for row in table(tiny.run / "plans.csv")}
+        limit = int(rows["uniform8"]["edge_memory_bytes"]) - 1
+        step(tiny, "search", memory_bytes=limit, methods=("uniform8", "uniform2", "cloud16"))
+
+        found = table(tiny.run / "plans.csv")
+        assert {row["name"] for row in found if row["pareto"] == "1"} <= {"uniform2", "cloud16"}
+        assert {row["pareto"] for row in found if row["name"] == "uniform8"} == {"0"}
+
+    def test_rows_are_by_link_and_latency(self, tiny):
+        rows = table(tiny.run / "summary.csv")
+        keys = [(row["link"] != "1mbps", float(row["latency_s"])) for row in rows]
+
+        assert keys == sorted(keys)
+
+    def test_a_link_can_be_asked_for(self, tiny):
+        assert step(tiny, "collect", link="20kbps").text.startswith("Over 20kbps, ")
+        with pytest.raises(DataError, match="link '20kbp': must be one with a pick, did you mean"):
+            step(tiny, "collect", link="20kbp")
+
+    def test_a_drop_that_nothing_keeps(self, tiny):
+        before = files_of(tiny.run)
+        with pytest.raises(
+            InfeasibleError, match="no measured plan loses at most -1000 points, the"
+        ):
+            step(tiny, "collect", max_drop=-1000.0)
+
+        assert files_of(tiny.run) == before
+
+    def test_plans_that_were_not_measured_stay_in_the_table(self, tiny):
+        step(tiny, "quantize", plans="uniform8,cloud16")
+        step(tiny, "collect")
+        rows = table(tiny.run / "summary.csv")
+
+        assert {row["name"] for row in rows} == set(plan_names(tiny.run))
+        assert {row["name"] for row in rows if row["drop"]} == {"uniform8", "cloud16"}
+
+    def test_data_without_labels_is_picked_by_agreement(self, tiny):
+        edit_text(
+            tiny.place / "data.py",
+            "[(images[:7], labels[:7]), (images[7:], labels[7:])]",
+            "[images]",
+        )
+        rerun(tiny)
+        rows = table(tiny.run / "summary.csv")
+
+        assert {row["top1"] for row in rows} == {""}
+        for row in rows:
+            if row["agreement"]:
+                drop = 100 - 100 * float(row["agreement"])
+                assert float(row["drop"]) == pytest.approx(drop)

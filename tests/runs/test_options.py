@@ -1,0 +1,81 @@
+"""The options of the stages: names are those of the registries, defaults are allowed values."""
+
+import re
+
+import pytest
+
+from autosplit.distortion.metrics import METRICS
+from autosplit.errors import OptionError
+from autosplit.finish.effort import EFFORTS
+from autosplit.grid.clipping import CLIPPING
+from autosplit.grid.grid import DEFAULT_WIDTHS
+from autosplit.runs import options
+from autosplit.runs.option import GROUPS, options_of
+from autosplit.runs.options import OPTIONS, SearchOptions, options_of_run, plain
+from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS
+
+EVERY = [(stage, one) for stage, record in OPTIONS.items() for one in options_of(record)]
+
+
+def test_names_to_choose_from_are_those_that_there_are():
+    assert set(options.METHOD_NAMES) == set(METHODS)
+    assert options.USUAL_METHODS == DEFAULT_METHODS
+    assert options.ALL_METHODS == ALL
+    assert options.USUAL_WIDTHS == DEFAULT_WIDTHS
+    assert set(options.CLIPPING_NAMES) == set(CLIPPING)
+    assert set(options.METRIC_NAMES) == set(METRICS)
+    assert set(options.EFFORT_NAMES) == set(EFFORTS)
+
+
+@pytest.mark.parametrize(("stage", "one"), EVERY, ids=[f"{s} {one.name}" for s, one in EVERY])
+def test_each_option_says_what_it_is_in_a_sentence(stage, one):
+    assert re.fullmatch(r"[A-Z].*\.", one.help)
+    assert one.group in GROUPS
+    assert not re.search(r"\d$|\.$", one.none)
+    assert plain(OPTIONS[stage]())[one.name] == (
+        list(one.default) if isinstance(one.default, tuple) else one.default
+    )
+
+
+@pytest.mark.parametrize(("stage", "one"), EVERY, ids=[f"{s} {one.name}" for s, one in EVERY])
+def test_a_default_that_is_written_out_is_read_back(stage, one):
+    if one.default is not None and not one.kind.alone and not one.kind.repeated:
+        assert one.read(one.kind.show(one.default)) == one.default
+
+
+def test_the_command_run_has_the_options_of_all_stages_once():
+    names = [one.name for one in options_of_run()]
+
+    assert len(names) == len(set(names))
+    assert set(names) == {one.name for _, one in EVERY} - {"finished", "link"}
+    assert {one.name: one.default for one in options_of_run()}["max_drop"] == 1.0
+
+
+def test_a_person_needs_ten_options_first():
+    """Beside these nine there is --out."""
+    first = [one.flag for one in options_of_run() if one.first]
+    assert first == (
+        "--model --weights --data --edge --cloud --link --memory --effort --max-drop".split()
+    )
+
+
+class TestSearch:
+    @pytest.mark.parametrize(
+        "limit",
+        [
+            "max_weight_bits",
+            "max_activation_bits",
+            "max_bops",
+            "max_latency_s",
+            "max_distortion",
+        ],
+    )
+    def test_useful_cuts_answer_a_limit(self, limit):
+        assert SearchOptions(cuts="useful", **{limit: 0}).cuts == "useful"
+        with pytest.raises(OptionError, match="cuts: useful cuts answer a limit, which must be"):
+            SearchOptions(cuts="useful", memory_bytes=5)
+
+    @pytest.mark.parametrize("front", [1, 0, -2])
+    def test_a_front_has_at_least_two_plans(self, front):
+        with pytest.raises(OptionError, match="front: must be a whole number of at least 2"):
+            SearchOptions(front=front)
