@@ -8,7 +8,7 @@ the problem's ``input_bits``, for every method.  None of these methods looks at 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -149,5 +149,15 @@ def float_plan(problem: Problem, cut: Cut, name: str, method: str) -> Plan:
 
 
 def has_floats(device: Device) -> bool:
-    """Whether a device can compute at its ``float_bits``; one of integers lists no such peak."""
-    return device.model != "roofline" or max(device.peak_macs_per_s) >= device.float_bits
+    """Whether a device can compute at its ``float_bits``.
+
+    A roofline device must list a peak that wide, and a table that was measured width by width must
+    have a row that wide for every layer.
+    """
+    if device.model == "roofline":
+        return max(device.peak_macs_per_s) >= device.float_bits
+    measured = [rows for rows in device.table.values() if isinstance(rows, Mapping)]
+    return all(
+        any(min((b for b in row if b), default=0) >= device.float_bits for row in rows)
+        for rows in measured
+    )

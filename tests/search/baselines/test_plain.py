@@ -97,6 +97,16 @@ def test_a_device_of_integers_runs_no_floats():
         assert [plan.edge for plan in method(problem)] == [()] * len(LINKS)
 
 
+@pytest.mark.parametrize(
+    ("rows", "plans"),
+    [({(8, 8): 1.0}, 0), ({(8, 8): 1.0, (32, 32): 2.0}, 1), (1.0, 1), ({(32, 8): 1.0}, 0)],
+)
+def test_a_device_whose_layers_were_measured_as_integers_alone_runs_no_floats(rows, plans):
+    problem = chain_problem(edge=table_device(dict.fromkeys(("c0", "c1", "c2"), rows)))
+    assert len(edge_float(problem)) == plans
+    assert len(METHODS["autosplit"](problem)) > 0
+
+
 def test_cloud8_computes_in_8_bits_and_is_as_accurate_as_uniform8():
     problem = chain_problem()
     (plan,) = cloud8(problem)
