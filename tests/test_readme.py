@@ -1,123 +1,28 @@
 """What the README shows is what happens.
 
 A block is tried if the comment ``<!-- test -->`` stands right before it, or ``<!-- test slow -->``
-if it takes more than a few seconds.  Of a ``console`` block,
-each line ``$ autosplit ...`` is run, and its stdout must be the lines that follow; of a ``python``
-block the output must be the next ``text`` block.  Where the README has ``...`` in a line, anything
-may stand.  The blocks share one folder and are run in their order; bundled files are found in it as
-in a clone.
+if it takes more than a few seconds.  The blocks share one folder and are run in their order;
+bundled files are found in it as in a clone.  ``examples.py`` says how blocks are compared.
 """
 
-import contextlib
-import io
-import re
-import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from autosplit.cli.app import main
+from examples import Example, Runner, alike, differences, examples
 
 README = Path(__file__).parents[1] / "README.md"
-FENCE = re.compile(
-    r"(?:^<!-- test(?P<slow> slow)? -->(?P<mark>\n))?^```(?P<kind>\w*)\n(?P<text>.*?)^```$",
-    re.MULTILINE | re.DOTALL,
-)
-
-
-@dataclass(frozen=True)
-class Example:
-    """What is run, a command line or Python, what it must print, and whether that takes long."""
-
-    kind: str
-    source: str
-    expected: str
-    slow: bool = False
-
-
-def examples(markdown):
-    blocks = list(FENCE.finditer(markdown))
-    found = []
-    for place, block in enumerate(blocks):
-        if not block["mark"]:
-            continue
-        slow = block["slow"] is not None
-        if block["kind"] == "console":
-            for part in re.split(r"^\$ ", block["text"], flags=re.MULTILINE)[1:]:
-                command, _, output = part.partition("\n")
-                found.append(Example("console", command, output, slow))
-        else:
-            assert block["kind"] == "python"
-            following = next(b for b in blocks[place + 1 :] if b["kind"] == "text")
-            found.append(Example("python", block["text"], following["text"], slow))
-    return found
-
-
-def output_of(example):
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-        if example.kind == "python":
-            exec(compile(example.source, "README.md", "exec"), {"__name__": "__main__"})
-        else:
-            program, *arguments = shlex.split(example.source, comments=True)
-            assert program == "autosplit"
-            assert main(arguments) == 0
-    return printed.getvalue()
-
-
-NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?")
-NEAR = 0.05
-"""How far numbers may be apart, relative: processors add up in their own order, and a weight that
-falls to the other side of a rounding makes another plan or an image more or less."""
-
-
-def alike(line, real):
-    """Whether two lines say the same but for numbers that are near, and what accuracy did."""
-    lines = [
-        re.sub(
-            r"Measured \w+ (?:stays the same|(?:falls|rises) by [\d.]+ points)",
-            "Measured",
-            re.sub(r"(cut\d{3})-\d\d", r"\1", text),
-        )
-        for text in (line, real)
-    ]
-    if len({NUMBER.sub("#", text) for text in lines}) > 1:
-        return False
-    pairs = zip(*map(NUMBER.findall, lines), strict=True)
-    return all(near(*pair) for pair in pairs)
-
-
-def near(shown, real):
-    """Whether two numbers are; a count of plans may be one more or less."""
-    one, other = float(shown.replace(",", "")), float(real.replace(",", ""))
-    count = shown.isdecimal() and real.isdecimal() and one < 100
-    return abs(one - other) <= max(NEAR * max(one, other), 1.0 if count else 0.0)
-
-
-def differences(expected, got):
-    """Lines that are not as shown, each with its number; ``...`` stands for anything."""
-    shown, printed = expected.splitlines(), got.splitlines()
-    wrong = [] if len(shown) == len(printed) else [f"{len(printed)} lines, {len(shown)} are shown"]
-    for number, (line, real) in enumerate(zip(shown, printed, strict=False), 1):
-        pattern = ".*".join(map(re.escape, line.split("...")))
-        if not re.fullmatch(pattern, real) and not alike(line, real):
-            wrong.append(f"line {number}: shown {line!r}, got {real!r}")
-    return wrong
+MARKS = {False: "test", True: "test slow"}
 
 
 @pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_readme_shows_what_happens(tmp_path, monkeypatch, slow):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "autosplit").symlink_to(README.parent / "autosplit")  # as in a clone
-    found = examples(README.read_text(encoding="utf-8"))
-    assert found, "README.md must have a block with <!-- test --> before it"
+    found = [e for e in examples(README.read_text(encoding="utf-8")) if e.mark == MARKS[slow]]
+    assert found, f"README.md must have a block with <!-- {MARKS[slow]} --> before it"
 
-    wrong = [
-        (example.source, lines)
-        for example in found
-        if example.slow == slow and (lines := differences(example.expected, output_of(example)))
-    ]
+    runner = Runner()
+    wrong = [(e.source, lines) for e in found if (lines := runner.differences(e))]
 
     assert wrong == []
 
@@ -132,6 +37,10 @@ $ autosplit emit   # a comment
 
 ```console
 $ rm -rf untested
+```
+
+```yaml title="mine.yaml"
+schema: mine
 ```
 
 <!-- test slow -->
@@ -163,17 +72,31 @@ def test_lines_are_alike_if_only_their_numbers_are_near():
 
 def test_blocks_are_found_with_what_they_must_print():
     assert examples(SAMPLE) == [
-        Example("console", "autosplit --version", "autosplit ...\n"),
-        Example("console", "autosplit emit   # a comment", ""),
-        Example("python", "print(1)\n", "1\n", slow=True),
+        Example("console", "autosplit --version", "autosplit ...\n", mark="test"),
+        Example("console", "autosplit emit   # a comment", mark="test"),
+        Example("console", "rm -rf untested"),
+        Example("file", "schema: mine\n", name="mine.yaml"),
+        Example("python", "print(1)\n", "1\n", mark="test slow"),
     ]
 
 
 def test_a_block_is_run():
-    version, _, python = examples(SAMPLE)
+    version, *_, python = examples(SAMPLE)
 
-    assert differences(version.expected, output_of(version)) == []
-    assert differences(python.expected, output_of(python)) == []
+    assert Runner().differences(version) == []
+    assert Runner().differences(python) == []
+
+
+def test_blocks_of_a_page_share_names_and_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runner = Runner()
+
+    runner.output_of(Example("file", "here\n", name="folder/note.txt"))
+    runner.output_of(
+        Example("python", "import pathlib\ntext = pathlib.Path('folder/note.txt').read_text()")
+    )
+
+    assert runner.output_of(Example("python", "print(text, end='')")) == "here\n"
 
 
 @pytest.mark.parametrize(
@@ -184,6 +107,10 @@ def test_a_block_is_run():
         ("1.5\n", "1x5\n", 1),
         ("a\nb\n", "a\n", 1),
         ("", "a\n", 1),
+        ("a\n...\nb\n", "a\nx\ny\nb\n", 0),
+        ("a\n...\n", "a\n", 0),
+        ("a\n...\nb\n", "b\n", 1),
+        ("a\n...\nb\n", "a\nx\ny\n", 1),
     ],
 )
 def test_what_is_shown_is_compared_line_by_line(expected, got, count):
