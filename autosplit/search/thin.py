@@ -13,7 +13,7 @@ from autosplit.search.pareto import pareto
 _ROUNDING = 1e-9
 
 
-def thin(ours: Sequence[Plan], others: Sequence[Plan], most: int) -> list[Plan]:
+def thin(ours: Sequence[Plan], others: Sequence[Plan], most: int | None) -> list[Plan]:
     """Keep some of the plans of a front, so that they can all be written, timed and measured.
 
     Of each link's front the plans nearest to ``most`` places are kept that are evenly spaced along
@@ -23,12 +23,12 @@ def thin(ours: Sequence[Plan], others: Sequence[Plan], most: int) -> list[Plan]:
     Args:
         ours: Plans with predictions for the same links.
         others: Plans of other methods; they are only looked at.
-        most: Places per link, at least 2; 0 keeps all.
+        most: Places per link, at least 2; None keeps all.
 
     Returns:
         Those kept, in the order given.
     """
-    if not most or not ours:
+    if most is None or not ours:
         return list(ours)
     kept: set[int] = set()
     distortion = np.array([plan.distortion for plan in ours])

@@ -22,7 +22,7 @@ def points(plans, link):
 
 
 def test_zero_keeps_all(found):
-    assert thin(*found, 0) == found[0]
+    assert thin(*found, None) == found[0]
 
 
 def test_few_are_kept_in_the_order_given_with_both_ends_of_every_link(found):
