@@ -16,7 +16,7 @@ from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
-from autosplit.evaluate.evaluate import answer
+from autosplit.evaluate.outputs import plan_outputs
 from autosplit.finish.effort import EFFORTS
 from autosplit.finish.walk import recover
 from autosplit.halves.halves import deploy
@@ -95,7 +95,7 @@ def _ours(task: Task, kind: str) -> Made:
     file = recover(program, file, lambda: iter(task.calibration), EFFORTS[task.effort])
     deployed = deploy(program, file)
     total = time.perf_counter() - start
-    return Made(lambda images: answer(deployed, images)[0], searched, total)
+    return Made(lambda images: plan_outputs(deployed, images)[0], searched, total)
 
 
 def plain(module: nn.Module, example: Tensor) -> nn.Module:

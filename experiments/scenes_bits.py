@@ -23,8 +23,9 @@ from autosplit.capture.program import Program
 from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
-from autosplit.evaluate.evaluate import answer
-from autosplit.evaluate.trials import batches_of, judge_of
+from autosplit.evaluate.batches import batches_of
+from autosplit.evaluate.judge import judge_of
+from autosplit.evaluate.outputs import plan_outputs
 from autosplit.files import write_csv
 from autosplit.finish.effort import EFFORTS
 from autosplit.finish.walk import recover
@@ -154,7 +155,7 @@ def main(
         file = recover(program, file, few, EFFORTS[effort])
         deployed, record = deploy(program, file), judge.empty()
         for images, labels in batches:
-            record.add(judge.read(answer(deployed, images), labels, len(images)))
+            record.add(judge.read(plan_outputs(deployed, images), labels, len(images)))
         used = sum(program.graph.by_name[n].weight_elements * b for n, b in weights.items())
         about = {
             "weights": kind,

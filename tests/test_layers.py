@@ -43,7 +43,10 @@ ORDER = {
     "distortion": "divergence finished_share measure metrics",
     "halves": "partition integer_kernels lowering quantized halves",
     "finish": "adaround effort joint_clips round_to_output walk finish",
-    "evaluate": "early_stop evaluate task average_precision boxes record ledger trials",
+    "evaluate": (
+        "early_stop task average_precision record classes boxes outputs ledger batches looks "
+        "judge trials"
+    ),
     "report": "tables figure pick",
     "runs": (
         "kinds option options stamps hashes hardware needs finishing folder finished network "

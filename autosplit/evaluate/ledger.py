@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autosplit.evaluate.boxes import BoxRecord
-from autosplit.evaluate.record import ClassRecord, Record
+from autosplit.evaluate.classes import ClassRecord
+from autosplit.evaluate.record import Record
 from autosplit.evaluate.task import FLOAT
 from autosplit.files import read_json, write_json
 

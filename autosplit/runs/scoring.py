@@ -85,7 +85,10 @@ def trials_of(scoring: Scoring) -> Trials:
         StageError: The network is another one than was measured.
     """
     from autosplit.data.datasets import load_data
-    from autosplit.evaluate.trials import Looks, Trials, batches_of, few, judge_of
+    from autosplit.evaluate.batches import batches_of, few
+    from autosplit.evaluate.judge import judge_of
+    from autosplit.evaluate.looks import Looks
+    from autosplit.evaluate.trials import Trials
     from autosplit.finish.finish import finish as finish_plan
 
     folder, measured, options = scoring.folder, scoring.measured, scoring.options

@@ -5,118 +5,16 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from numbered import SOURCE, program
 
-from autosplit.capture.program import Program
-from autosplit.data.coco import Truth
-from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
-from autosplit.evaluate import trials as scoring
-from autosplit.evaluate.boxes import BoxRecord
+from autosplit.evaluate import looks
+from autosplit.evaluate import trials as trials_module
+from autosplit.evaluate.classes import ClassRecord
 from autosplit.evaluate.ledger import Ledger
-from autosplit.evaluate.record import ClassRecord
-from autosplit.evaluate.trials import (
-    Looks,
-    Trials,
-    batch_size,
-    batches_of,
-    choose,
-    judge_of,
-    score_all,
-    step_size,
-)
-from autosplit.models.networks.yolo_decode import YoloHead
+from autosplit.evaluate.looks import Looks
+from autosplit.evaluate.trials import Trials, choose, score_all
 from autosplit.progress import silent
-
-SOURCE = {"model": "aa", "data": "bb"}
-
-
-class TestLedger:
-    RECORD = ClassRecord(total=3, classes=[4, 5], hits=[1, 0], hits5=[1, 1])
-
-    def test_a_record_is_found_again(self, tmp_path):
-        ledger = Ledger(tmp_path, SOURCE)
-        assert ledger.find("11") == ClassRecord()
-
-        ledger.keep("11", self.RECORD)
-        assert ledger.find("11") == self.RECORD
-        ledger.forget("11")
-        assert ledger.find("11") == ClassRecord()
-
-    @pytest.mark.parametrize(
-        ("source", "half"),
-        [
-            (SOURCE | {"model": "a"}, "p" * 17),
-            (SOURCE | {"data": "b"}, "p" * 17),
-            (SOURCE, "p" * 16 + "q"),
-        ],
-        ids=["another network", "other images", "another half"],
-    )
-    def test_a_record_of_something_else_is_not_found(self, tmp_path, source, half):
-        Ledger(tmp_path, SOURCE).keep("p" * 17, self.RECORD)
-
-        assert Ledger(tmp_path, source).find(half) == ClassRecord()
-
-
-@dataclass
-class Images:
-    """Images that say how often they are read."""
-
-    count: int
-    passes: int = 0
-
-    def __len__(self):
-        return self.count
-
-    def batches(self, size):
-        self.passes += 1
-        for first in range(0, self.count, size):
-            yield torch.zeros(min(size, self.count - first), 2), None
-
-
-def program(fixed=None, elements=10):
-    graph = SimpleNamespace(inputs={"x": ()}, by_name={}, elements=lambda _: elements)
-    return SimpleNamespace(graph=graph, batch_size=fixed)
-
-
-def sizes(batches):
-    return [len(images) for images, _ in batches()]
-
-
-class TestBatches:
-    @pytest.mark.parametrize(
-        ("elements", "size"), [(1, 256), (15_625, 256), (20_000, 200), (250_000, 16), (10**9, 16)]
-    )
-    def test_their_size_suits_that_of_the_images(self, elements, size):
-        assert batch_size(program(elements=elements), 0) == size
-
-    @pytest.mark.parametrize(
-        ("elements", "size"), [(1, 256), (50_000, 100), (800_000, 6), (10**9, 1)]
-    )
-    def test_the_steps_of_an_evaluation_suit_the_largest_tensor(self, elements, size):
-        given = program(elements=10)
-        given.graph.by_name = {"conv": None, "fc": None}
-        given.graph.elements = {"x": 10, "conv": elements, "fc": 1}.__getitem__
-        given.step = Program.step.fget(given)
-
-        assert step_size(given, 0) == size
-        assert step_size(given, 7) == 7
-        given.batch_size = 4
-        assert step_size(given, 7) == step_size(given, 0) == 4
-
-    def test_what_is_asked_for_counts_unless_the_network_is_bound(self):
-        assert batch_size(program(), 7) == 7
-        assert batch_size(program(fixed=4), 7) == 4
-
-    def test_the_last_one_may_be_smaller(self):
-        assert sizes(batches_of(Images(10), program(), 4)) == [4, 4, 2]
-
-    def test_a_bound_network_gets_whole_ones_only(self):
-        assert sizes(batches_of(Images(10), program(fixed=4), 3)) == [4, 4]
-        assert sizes(batches_of(Images(4), program(fixed=4), 3)) == [4]
-
-    def test_too_few_images_for_a_whole_one_are_refused(self):
-        with pytest.raises(DataError, match=r"must have at least 4 images, .* got 3"):
-            batches_of(Images(3), program(fixed=4), 0)
 
 
 class Numbers:
@@ -178,7 +76,7 @@ class TestTrials:
             def __call__(self, x):
                 return self.run(x)
 
-        monkeypatch.setattr(scoring, "deploy", deploy)
+        monkeypatch.setattr(trials_module, "deploy", deploy)
         net = program()
         net.run = answer_float
         looks = Looks.of(images, net, 50, seed=1)
@@ -249,7 +147,7 @@ class TestTrials:
         assert (ran, record.total) == (self.COUNT, self.COUNT)
 
     def test_images_that_are_not_kept_are_read_again(self, trials, images, monkeypatch):
-        monkeypatch.setattr(scoring, "CACHE_BYTES", 0)
+        monkeypatch.setattr(looks, "CACHE_BYTES", 0)
         trials.reference()
         trials.run(self.plan(1), trials.reference())
         assert images.read == 2 * self.COUNT
@@ -266,50 +164,3 @@ class TestTrials:
         images.batches = lambda size, places: iter([])
         with pytest.raises(DataError, match="must give the same 1000 images on each pass"):
             trials.reference()
-
-
-class TestJudge:
-    """Who reads the answers of a network, and what boxes a detector can be measured on."""
-
-    HEADS = (YoloHead(0, ((10.0, 10.0),), 2),)
-
-    def model(self, labels=("house", "tree"), heads=HEADS):
-        place = Letterbox((32, 32))
-        return SimpleNamespace(name="net", heads=heads, labels=labels, preprocess=place)
-
-    def data(self, *labels):
-        return SimpleNamespace(labels=labels)
-
-    @pytest.mark.parametrize("labels", [(), ("house", "tree"), ("0", "1"), ("hut", "tree")])
-    def test_a_detector_is_measured_by_boxes(self, labels):
-        record = judge_of(self.model(), self.data(*labels)).empty()
-        assert record.task.name == "detection"
-        assert record.labels == ("house", "tree")
-
-    def test_a_network_without_heads_is_measured_by_classes(self):
-        assert judge_of(self.model(heads=()), self.data("a")).empty() == ClassRecord()
-
-    @pytest.mark.parametrize(
-        ("labels", "expected"),
-        [
-            (("a", "b", "c"), "must have the network's 2 classes, has 3 .*, from 'a' to 'c'"),
-            (("cat", "dog"), "must have the network's classes, its first is 'house', .* 'cat'"),
-            (("tree", "tree"), "'tree' is number 0, the network's is number 1"),
-        ],
-    )
-    def test_boxes_of_other_classes_are_refused(self, labels, expected):
-        with pytest.raises(DataError, match=expected):
-            judge_of(self.model(), self.data(*labels))
-
-    def test_a_classifier_cannot_be_measured_on_boxes(self):
-        with pytest.raises(DataError, match="must have classes for a classifier, has boxes"):
-            judge_of(self.model(heads=()), self.data("a")).read(
-                (torch.zeros(1, 2),), (Truth(3, 3),), 1
-            )
-
-    def test_records_of_both_kinds_are_kept(self, tmp_path):
-        ledger = Ledger(tmp_path, SOURCE)
-        record = BoxRecord(1, ("a",), truths=[Truth(3, 3)])
-        ledger.keep("22", record)
-
-        assert ledger.find("22") == record

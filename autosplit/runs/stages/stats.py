@@ -57,7 +57,8 @@ def _measure(job: Job[StatsOptions]) -> Made:
     from autosplit.data.datasets import load_data
     from autosplit.distortion.measure import measure
     from autosplit.distortion.metrics import check_metric, sensitivity
-    from autosplit.evaluate.trials import batches_of, judge_of
+    from autosplit.evaluate.batches import batches_of
+    from autosplit.evaluate.judge import judge_of
 
     options = job.options
     check_metric(options.metric)

@@ -17,11 +17,13 @@ from autosplit.errors import (
     StageError,
 )
 from autosplit.evaluate import trials as scoring
-from autosplit.evaluate.evaluate import evaluate, measure_float
+from autosplit.evaluate.classes import ClassRecord, read_classes
+from autosplit.evaluate.outputs import float_outputs, plan_outputs
 from autosplit.evaluate.task import read_scores
 from autosplit.files import read_yaml
 from autosplit.finish import finish as finishing
 from autosplit.grid.grid import Grid
+from autosplit.halves.halves import deploy
 from autosplit.plan.planfile import read_plan
 from autosplit.runs import scoring as runs_scoring
 from autosplit.runs.finished import Quantized
@@ -177,16 +179,20 @@ class TestFinishedPlans:
         )
         program = trials.program
 
-        def batches():
-            return (batch for group in trials.looks.after(0) for batch in group)
-
-        score = evaluate(program, file, batches, measure_float(program, batches))
+        deployed = deploy(program, file)
+        whole, plan = ClassRecord(), ClassRecord()
+        for group in trials.looks.after(0):
+            for images, labels in group:
+                count = len(images)
+                whole.add(read_classes(float_outputs(program, images), labels, count))
+                plan.add(read_classes(plan_outputs(deployed, images), labels, count))
+        score = plan.plan_row(file.plan, whole)
         row = read_scores(tiny.run / "scores.csv")[1]["uniform4"]
 
         assert set(file.codes) == set(file.weights)
         assert set(file.biases) == set(file.weights)
-        assert float(row["agreement"]) == score.agreement
-        assert float(row["drop"]) == score.drop
+        assert float(row["agreement"]) == score["agreement"]
+        assert float(row["drop"]) == score["drop"]
 
     def test_integers_of_another_plan_are_refused(self, tiny):
         place = tiny.place / "swapped"

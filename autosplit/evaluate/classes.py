@@ -1,0 +1,179 @@
+"""Answers of a classifier, the record of them, and the accuracy that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Self
+
+from scipy.stats import binomtest
+from torch import Tensor
+
+from autosplit.data.images import Labels
+from autosplit.errors import DataError
+from autosplit.evaluate.early_stop import Standing
+from autosplit.evaluate.task import CLASSIFICATION, FLOAT, Task
+from autosplit.plan.plan import Plan
+
+CONFIDENCE = 0.95
+TOP = 5
+
+
+@dataclass(frozen=True)
+class ClassAnswers:
+    """What a network answers to some images.
+
+    Attributes:
+        classes: Most probable class per image, -1 where a score is NaN, shape (images,), int64.
+        hits: Whether it is the label, shape (images,), bool; None without labels.
+        hits5: Whether the label is among the five most probable; None without labels.
+    """
+
+    classes: Tensor
+    hits: Tensor | None
+    hits5: Tensor | None
+
+
+def read_classes(outputs: tuple[Tensor, ...], labels: Labels | None, batch: int) -> ClassAnswers:
+    """Read the answers from a network's outputs.
+
+    Args:
+        outputs: The first are class scores, (batch, classes).
+        labels: One per image, (batch,), or None.
+        batch: Number of images.
+
+    Raises:
+        DataError: The network does not give (batch, classes), or a label is not one of its classes.
+    """
+    logits = _logits(outputs, batch)
+    broken = logits.isnan().any(1)
+    classes = logits.argmax(1).masked_fill(broken, -1)
+    if labels is None:
+        return ClassAnswers(classes, None, None)
+    if isinstance(labels, tuple):
+        raise DataError("evaluation data: must have classes for a classifier, has boxes")
+    _check_labels(labels, logits)
+    return ClassAnswers(classes, classes == labels, _in_top(logits, labels) & ~broken)
+
+
+def _logits(outputs: tuple[Tensor, ...], batch: int) -> Tensor:
+    logits = outputs[0]
+    if logits.dim() != 2 or len(logits) != batch:
+        raise DataError(
+            "evaluation: the network's first output must be class scores of shape "
+            f"(batch, classes), got {tuple(logits.shape)}"
+        )
+    return logits
+
+
+def _check_labels(labels: Tensor, logits: Tensor) -> None:
+    least, most = int(labels.min()), int(labels.max())
+    if most >= logits.shape[1] or least < 0:
+        raise DataError(
+            f"evaluation data: labels must be 0..{logits.shape[1] - 1}, the network's classes, "
+            f"got {least if least < 0 else most}"
+        )
+
+
+def _in_top(logits: Tensor, labels: Tensor) -> Tensor:
+    best = logits.topk(min(TOP, logits.shape[1]), dim=1).indices
+    return (best == labels[:, None]).any(1)
+
+
+@dataclass
+class ClassRecord:
+    """The record of a classifier.
+
+    Attributes:
+        classes: Class answered per image.
+        hits: Per image 1 if that is its label, else 0; None without labels.
+        hits5: The same of the five most probable classes.
+        total: Images there are.
+    """
+
+    task: ClassVar[Task] = CLASSIFICATION
+    total: int = 0
+    classes: list[int] = field(default_factory=list)
+    hits: list[int] | None = None
+    hits5: list[int] | None = None
+
+    @property
+    def seen(self) -> int:
+        """Images run so far."""
+        return len(self.classes)
+
+    @property
+    def done(self) -> bool:
+        """Whether all images were run."""
+        return 0 < self.total == self.seen
+
+    def add(self, answers: ClassAnswers) -> None:
+        """Put down the answers to the next images."""
+        self.classes += answers.classes.tolist()
+        if answers.hits is not None and answers.hits5 is not None:
+            self.hits = (self.hits or []) + answers.hits.int().tolist()
+            self.hits5 = (self.hits5 or []) + answers.hits5.int().tolist()
+
+    def check(self) -> None:
+        """Nothing can be wrong with classes."""
+
+    def lost(self, reference: ClassRecord, max_drop: float, tests: int) -> bool:
+        """Whether a plan loses more than is allowed, for certain or with the confidence asked."""
+        seen, total = self.seen, self.total
+        if reference.hits is None:
+            same = sum(map(int.__eq__, self.classes, reference.classes))
+            standing = Standing(seen - same, 0, seen, total, 0)
+        else:
+            pairs = list(zip(self.hits or [], reference.hits, strict=False))
+            hopeful = total - seen - sum(reference.hits[seen:])
+            standing = Standing(pairs.count((0, 1)), pairs.count((1, 0)), seen, total, hopeful)
+        return standing.least_drop(tests) > max_drop + 1e-9
+
+    def float_row(self) -> dict[str, Any]:
+        """The float network's row of ``scores.csv``."""
+        seen = self.seen
+        return {
+            "name": FLOAT,
+            "images": seen,
+            "top1": None if self.hits is None else sum(self.hits) / seen,
+            "top5": None if self.hits5 is None else sum(self.hits5) / seen,
+            "agreement": 1.0,
+            "drop": 0.0,
+        }
+
+    def plan_row(self, plan: Plan, reference: ClassRecord) -> dict[str, Any] | None:
+        """A plan's row, over the images it was run on; None if it was run on none.
+
+        ``top1_low`` and ``top1_high`` are the 95 % interval of Wilson (1927) of top-1, or of the
+        agreement with the float network where there are no labels.  ``drop`` is the points of
+        top-1 lost against the float network on the same images; without labels, the points of
+        agreement short of 100.
+        """
+        seen = self.seen
+        if not seen:
+            return None
+        same = sum(map(int.__eq__, self.classes, reference.classes))
+        counted, full = same, seen
+        if self.hits is not None:
+            counted, full = sum(self.hits), sum((reference.hits or [])[:seen])
+        interval = binomtest(counted, seen).proportion_ci(CONFIDENCE, method="wilson")
+        return {
+            "name": plan.name,
+            "images": seen,
+            "top1": None if self.hits is None else sum(self.hits) / seen,
+            "top5": None if self.hits5 is None else sum(self.hits5) / seen,
+            "agreement": same / seen,
+            "top1_low": float(interval.low),
+            "top1_high": float(interval.high),
+            "drop": 100 * (full - counted) / seen,
+            "cut_bytes": plan.crossing_bytes,
+        }
+
+    def data(self) -> dict[str, Any]:
+        """The record as a file keeps it."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """The record of ``data``."""
+        return cls(**data)

@@ -1,0 +1,63 @@
+"""How a network's answers are read, by its task."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from numbered import SOURCE
+
+from autosplit.data.coco import Truth
+from autosplit.data.preprocess import Letterbox
+from autosplit.errors import DataError
+from autosplit.evaluate.boxes import BoxRecord
+from autosplit.evaluate.classes import ClassRecord
+from autosplit.evaluate.judge import judge_of
+from autosplit.evaluate.ledger import Ledger
+from autosplit.models.networks.yolo_decode import YoloHead
+
+
+class TestJudge:
+    """Who reads the answers of a network, and what boxes a detector can be measured on."""
+
+    HEADS = (YoloHead(0, ((10.0, 10.0),), 2),)
+
+    def model(self, labels=("house", "tree"), heads=HEADS):
+        place = Letterbox((32, 32))
+        return SimpleNamespace(name="net", heads=heads, labels=labels, preprocess=place)
+
+    def data(self, *labels):
+        return SimpleNamespace(labels=labels)
+
+    @pytest.mark.parametrize("labels", [(), ("house", "tree"), ("0", "1"), ("hut", "tree")])
+    def test_a_detector_is_measured_by_boxes(self, labels):
+        record = judge_of(self.model(), self.data(*labels)).empty()
+        assert record.task.name == "detection"
+        assert record.labels == ("house", "tree")
+
+    def test_a_network_without_heads_is_measured_by_classes(self):
+        assert judge_of(self.model(heads=()), self.data("a")).empty() == ClassRecord()
+
+    @pytest.mark.parametrize(
+        ("labels", "expected"),
+        [
+            (("a", "b", "c"), "must have the network's 2 classes, has 3 .*, from 'a' to 'c'"),
+            (("cat", "dog"), "must have the network's classes, its first is 'house', .* 'cat'"),
+            (("tree", "tree"), "'tree' is number 0, the network's is number 1"),
+        ],
+    )
+    def test_boxes_of_other_classes_are_refused(self, labels, expected):
+        with pytest.raises(DataError, match=expected):
+            judge_of(self.model(), self.data(*labels))
+
+    def test_a_classifier_cannot_be_measured_on_boxes(self):
+        with pytest.raises(DataError, match="must have classes for a classifier, has boxes"):
+            judge_of(self.model(heads=()), self.data("a")).read(
+                (torch.zeros(1, 2),), (Truth(3, 3),), 1
+            )
+
+    def test_records_of_both_kinds_are_kept(self, tmp_path):
+        ledger = Ledger(tmp_path, SOURCE)
+        record = BoxRecord(1, ("a",), truths=[Truth(3, 3)])
+        ledger.keep("22", record)
+
+        assert ledger.find("22") == record
