@@ -6,7 +6,7 @@ the docs.  The options themselves are in ``options.py``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -176,25 +176,3 @@ def read_given(
         convert = one.read if written or isinstance(value, str) else one.check
         found[one.name] = convert(value, f"{where}{word}")
     return found
-
-
-def option_table(known: Iterable[Option]) -> str:
-    """Options as a Markdown table, by group: flag, values, default, what it is."""
-    rows = ["| option | values | default | what it is |", "| --- | --- | --- | --- |"]
-    ordered = sorted(known, key=lambda one: GROUPS.index(one.group))
-    for one in ordered:
-        values = "" if one.kind.alone else f"`{one.kind.written}`"
-        default = "off" if one.kind.alone else one.default_text
-        cells = (f"`{one.flag}`", values, default or "none", one.help)
-        rows.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
-
-
-def _cell(text: str) -> str:
-    """Text of one cell of a Markdown table."""
-    return text.replace("|", "\\|")
-
-
-def first_of(known: Sequence[Option]) -> tuple[Option, ...]:
-    """The options that a person needs first."""
-    return tuple(one for one in known if one.first)

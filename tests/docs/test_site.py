@@ -1,5 +1,6 @@
 """The site builds from the repository without a warning, and reads nothing from elsewhere."""
 
+import html
 import os
 import re
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from autosplit.cli.app import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 FETCHED = re.compile(
@@ -51,3 +54,14 @@ def test_every_public_module_has_its_place_in_the_python_reference(site):
     missing = [name for name in modules if f'id="{name}"' not in shown]
 
     assert missing == []
+
+
+def test_every_command_and_option_is_in_the_reference(site):
+    commands = (site / "reference" / "commands.html").read_text()
+    options = (site / "reference" / "options.html").read_text()
+
+    for command, known in COMMANDS.items():
+        assert f"autosplit {command} --help" in commands
+        for one in known:
+            assert f"<code>{one.flag}</code>" in options
+            assert html.escape(one.help.partition("`")[0], quote=False) in options

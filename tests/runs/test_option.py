@@ -1,4 +1,4 @@
-"""One declaration of an option: read, checked, described, and shown as a table."""
+"""One declaration of an option: read, checked, and described."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,7 @@ from autosplit.errors import OptionError
 from autosplit.runs import kinds
 from autosplit.runs.option import (
     check_values,
-    first_of,
     option,
-    option_table,
     options_of,
     read_given,
 )
@@ -37,7 +35,7 @@ def test_the_flag_is_the_name_without_its_unit_unless_told_otherwise():
     assert [one.flag for one in KNOWN] == [
         *("--colour", "--room", "--rest", "--level", "--mark", "--now")
     ]
-    assert [one.name for one in first_of(KNOWN)] == ["colour"]
+    assert [one.name for one in KNOWN if one.first] == ["colour"]
 
 
 class TestRead:
@@ -104,16 +102,3 @@ def test_the_default_is_part_of_what_is_said():
         "Marks.",
         "Now.",
     ]
-
-
-def test_a_table_has_a_row_for_each_option_by_group():
-    assert option_table(KNOWN) == (
-        "| option | values | default | what it is |\n"
-        "| --- | --- | --- | --- |\n"
-        "| `--colour` | `[red\\|blue]` | red | Colour of it. |\n"
-        "| `--level` | `[none\\|high]` | none | How high. |\n"
-        "| `--mark` | `PATTERN:weight=N` | none | Marks. |\n"
-        "| `--room` | `SIZE` | no limit | Room at most. |\n"
-        "| `--rest` | `MS` | 500ms | Rest. |\n"
-        "| `--now` |  | off | Now. |\n"
-    )
