@@ -9,6 +9,7 @@
 | what crosses the link: the layout of a message | `crossing.py` |
 | codes and biases of a finished plan, safetensors beside the YAML | `codes.py` |
 | everything that is wrong with a plan file | `checks.py` |
+| widths that a person fixes: the pins of a command line or a file | `pins.py` |
 | the form that Intel Distiller reads | `distiller.py` |
 
 No module here imports torch.

@@ -114,6 +114,40 @@ def test_gauss_reaches_are_those_of_the_paper(bits, reach):
     assert aciq_gauss(observed, bits)[1] == pytest.approx(reach, abs=0.01)
 
 
+@pytest.mark.parametrize(("bits", "reach"), [(1, 2.83), (2, 3.89), (3, 5.03)])
+def test_exponential_data_is_clipped_as_laplace_data_with_one_more_bit(bits, reach):
+    """A rectified Laplace variable with b = 1 has mean 1 and deviation 1 above zero."""
+    observed = Observed(0, 1e3, 0, 1e3, 1, 1, 1, np.ones(2), np.arange(3.0))
+
+    assert aciq_laplace(observed, bits) == (0, pytest.approx(reach, abs=0.01))
+
+
+@pytest.mark.parametrize(("bits", "reach"), [(1, 1.71), (2, 2.15), (3, 2.55)])
+def test_half_normal_data_is_clipped_as_normal_data_with_one_more_bit(bits, reach):
+    """The magnitude of a standard normal variable has mean sqrt(2/pi) and mean square 1."""
+    mean = -math.sqrt(2 / math.pi)
+    std = math.sqrt(1 - mean**2)
+    observed = Observed(-1e3, 0, -1e3, 0, mean, std, 0.5, np.ones(2), np.arange(3.0))
+
+    assert aciq_gauss(observed, bits) == (pytest.approx(-reach, abs=0.01), 0)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_the_p_norm_rule_has_the_least_norm_of_all_scaled_ranges(bits):
+    """Of 200 ranges, each the whole one scaled about zero; p is 2.4."""
+    values = DATA["laplace"]
+
+    def norm(low, high):
+        scale, zero = Grid.from_range(low, high, bits).per_tensor
+        levels = np.clip(np.round(values / scale), -zero, 2**bits - 1 - zero)
+        return np.mean(np.abs(levels * scale - values) ** 2.4)
+
+    found = CLIPPING["norm"](observe(values), bits)
+
+    tried = [norm(f * values.min(), f * values.max()) for f in np.linspace(0.005, 1, 200)]
+    assert norm(*found) <= 1.01 * min(tried)
+
+
 def test_the_zeros_that_a_rectifier_leaves_move_no_reach():
     half = np.abs(SPREAD)
     padded = np.concatenate([half, np.zeros(len(half))])
