@@ -194,19 +194,19 @@ def test_what_cannot_be_handled_is_one_clear_line(place, case):
 WIDTHS = {
     "none": (
         {"widths": ()},
-        "widths: must be ascending and from 1, 2, 3, 4, 5, 6, 7, 8, got none",
+        "widths: must be whole numbers from 1 to 8, separated by commas, got ()",
     ),
     "zero": (
         {"widths": (0, 4)},
-        "widths: must be ascending and from 1, 2, 3, 4, 5, 6, 7, 8, got 0, 4",
+        "widths: must be whole numbers from 1 to 8, separated by commas, got (0, 4)",
     ),
     "nine": (
         {"widths": (8, 9)},
-        "widths: must be ascending and from 1, 2, 3, 4, 5, 6, 7, 8, got 8, 9",
+        "widths: must be whole numbers from 1 to 8, separated by commas, got (8, 9)",
     ),
     "no number": (
         {"widths": ("four",)},
-        "widths: must be ascending and from 1, 2, 3, 4, 5, 6, 7, 8, got four",
+        "widths: must be whole numbers from 1 to 8, separated by commas, got ('four',)",
     ),
     "a pin of another width": (
         {"widths": (2, 4), "pins": ("0:weight=8",)},

@@ -53,7 +53,7 @@ ORDER = {
         "summary scoring plans stages.frame stages.stats stages.search stages.latency "
         "stages.quantize stages.collect stages.run"
     ),
-    "sweep": "file task backends figure run",
+    "sweep": "file job backends figure run",
     "detect": "drawing run",
     "cli": "talk help options stages detect emit profiles sweep app",
 }

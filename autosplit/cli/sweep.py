@@ -61,8 +61,7 @@ def sweep(
     from autosplit.sweep.run import run_sweep
 
     start_s = time.perf_counter()
-    place = Path(out) / file.stem
-    swept = run_sweep(file, place, Where(**given), force=force, progress=bar)
+    swept = run_sweep(file, Path(out), Where(**given), force=force, progress=bar)
     say(f"{swept.text}; {time.perf_counter() - start_s:.1f} s")
     print(f"table:  {swept.table}")
     if swept.figure:

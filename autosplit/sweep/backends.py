@@ -13,7 +13,7 @@ from typing import Any
 
 from autosplit.errors import MissingExtraError, did_you_mean
 from autosplit.sweep.file import SweepError
-from autosplit.sweep.task import Finished, Task, do_task
+from autosplit.sweep.job import JobResult, SearchJob, do_job
 
 CONNECT_S = 5
 """How long to look for a scheduler, and for one that went away."""
@@ -27,7 +27,7 @@ ENDED = (
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where the tasks of a sweep are done; it changes no result.
+    """Where the searches of a sweep are done; it changes no result.
 
     Attributes:
         backend: Of ``BACKENDS``.
@@ -56,34 +56,34 @@ class Where:
             raise SweepError(f"jobs: must be at least 1, got {self.jobs}")
 
 
-def do_tasks(tasks: Sequence[Task], where: Where) -> Iterator[tuple[int, Finished]]:
-    """Do tasks and yield the number of each and what became of it, as they finish.
+def do_jobs(jobs: Sequence[SearchJob], where: Where) -> Iterator[tuple[int, JobResult]]:
+    """Do searches and yield the number of each and what became of it, as they finish.
 
     Raises:
         SweepError: The scheduler is not there or went away, or a process was ended.
     """
-    return BACKENDS[where.backend](tasks, where)
+    return BACKENDS[where.backend](jobs, where)
 
 
-def _by_joblib(tasks: Sequence[Task], where: Where) -> Iterator[tuple[int, Finished]]:
+def _by_joblib(jobs: Sequence[SearchJob], where: Where) -> Iterator[tuple[int, JobResult]]:
     """In this process, or in some that belong to its group and end with it."""
     if where.jobs == 1:
-        yield from ((number, do_task(task)) for number, task in enumerate(tasks))
+        yield from ((number, do_job(job)) for number, job in enumerate(jobs))
         return
     from joblib import Parallel, delayed  # noqa: PLC0415
 
     run = Parallel(n_jobs=where.jobs, batch_size=1, return_as="generator_unordered")
     try:
-        yield from run(delayed(_numbered)(number, task) for number, task in enumerate(tasks))
+        yield from run(delayed(_numbered)(number, job) for number, job in enumerate(jobs))
     except BrokenProcessPool as error:
         raise SweepError(ENDED) from error
 
 
-def _numbered(number: int, task: Task) -> tuple[int, Finished]:
-    return number, do_task(task)
+def _numbered(number: int, job: SearchJob) -> tuple[int, JobResult]:
+    return number, do_job(job)
 
 
-def _by_dask(tasks: Sequence[Task], where: Where) -> Iterator[tuple[int, Finished]]:
+def _by_dask(jobs: Sequence[SearchJob], where: Where) -> Iterator[tuple[int, JobResult]]:
     """On the workers of a scheduler."""
     try:
         dask: Any = importlib.import_module("distributed")
@@ -99,14 +99,14 @@ def _by_dask(tasks: Sequence[Task], where: Where) -> Iterator[tuple[int, Finishe
         except (OSError, ValueError) as error:
             raise SweepError(f"{address}: must be a dask scheduler, none answers") from error
         try:
-            numbers = {client.submit(do_task, task, pure=False): n for n, task in enumerate(tasks)}
+            numbers = {client.submit(do_job, job, pure=False): n for n, job in enumerate(jobs)}
             _wait_for_a_worker(client, address)
             for future in dask.as_completed(numbers, loop=client.loop):
                 yield numbers[future], future.result()
         except (OSError, CancelledError) as error:
             raise SweepError(lost) from error
         except dask.KilledWorker as error:
-            raise SweepError(f"{address}: workers end while they do a task, {error}") from error
+            raise SweepError(f"{address}: workers end while they do a job, {error}") from error
         except ImportError as error:
             raise SweepError(f"{address}: workers must have autosplit, {error}") from error
         finally:
@@ -137,7 +137,7 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-BACKENDS: dict[str, Callable[[Sequence[Task], Where], Iterator[tuple[int, Finished]]]] = {
+BACKENDS: dict[str, Callable[[Sequence[SearchJob], Where], Iterator[tuple[int, JobResult]]]] = {
     "dask": _by_dask,
     "joblib": _by_joblib,
 }

@@ -12,10 +12,10 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from autosplit.files import write_bytes
-from autosplit.sweep.file import REFERENCE, Sweep
-from autosplit.sweep.task import AXES, keeps
+from autosplit.search.front.front import OURS
+from autosplit.sweep.file import REFERENCE, SweepFile
+from autosplit.sweep.job import AXES, keeps_distortion
 
-OURS = "autosplit"
 OUR_COLOUR, GREY = "#1f5fa8", "#9a9a9a"
 COLOURS = (
     "#d1702a #3a8f5c #8c5fb0 #c9a227 #4bb3c4 #b0413e #7a6a53 #9fc45a #d98cb3 #55607a "
@@ -24,10 +24,10 @@ COLOURS = (
 MARKERS = "osD^vP<>Xph8dH."
 BANDS = ("#dce7f3", "#fbe9db", "#e0f0e5", "#efe5f6", "#f8f0d2", "#dff2f5")
 """Backgrounds of the ranges that one cut wins."""
-Rows = Sequence[Mapping[str, str]]
+TableRows = Sequence[Mapping[str, str]]
 
 
-def draw(path: Path, sweep: Sweep, rows: Rows) -> None:
+def draw_sweep(path: Path, sweep: SweepFile, rows: TableRows) -> None:
     """Draw what a sweep asks for into a PNG file."""
     write_bytes(path, png(_FIGURES[sweep.figure](sweep, rows)))
 
@@ -45,12 +45,12 @@ def image(figure: Figure) -> Any:
     return display.Image(png(figure), width=int(72 * figure.get_figwidth()))
 
 
-def latency_figure(sweep: Sweep, rows: Rows) -> Figure:
+def latency_figure(sweep: SweepFile, rows: TableRows) -> Figure:
     """Normalised latency per network and method, one panel per link.
 
     Args:
         sweep: The sweep.
-        rows: Rows of its table.
+        rows: TableRows of its table.
     """
     links = list(dict.fromkeys((float(row["link_mbps"]), row.get("link", "")) for row in rows))
     groups = list(dict.fromkeys(map(_group, rows)))
@@ -73,7 +73,9 @@ def latency_figure(sweep: Sweep, rows: Rows) -> Figure:
     return figure
 
 
-def _dots(axis: Any, sweep: Sweep, rows: Rows, groups: list[str], methods: Sequence[str]) -> None:
+def _dots(
+    axis: Any, sweep: SweepFile, rows: TableRows, groups: list[str], methods: Sequence[str]
+) -> None:
     """One link: a column per network, a mark per method."""
     step = 0.8 / max(len(methods), 1)
     for place, method in enumerate(methods):
@@ -102,7 +104,7 @@ def _dots(axis: Any, sweep: Sweep, rows: Rows, groups: list[str], methods: Seque
     axis.grid(axis="y", alpha=0.25)
 
 
-def crossover_figure(sweep: Sweep, rows: Rows) -> Figure:
+def crossover_figure(sweep: SweepFile, rows: TableRows) -> Figure:
     """Latency over the link's rate, and which cut wins where, one panel per network.
 
     The winner is the fastest row that keeps the limits; where cuts change, between two rates that
@@ -110,7 +112,7 @@ def crossover_figure(sweep: Sweep, rows: Rows) -> Figure:
 
     Args:
         sweep: The sweep.
-        rows: Rows of its table.
+        rows: TableRows of its table.
     """
     groups = list(dict.fromkeys(map(_group, rows)))
     figure = Figure(figsize=(9.0, 3.8 * len(groups) + 0.8), layout="constrained")
@@ -127,7 +129,7 @@ def crossover_figure(sweep: Sweep, rows: Rows) -> Figure:
     return figure
 
 
-def _lines(axis: Any, sweep: Sweep, rows: Rows) -> None:
+def _lines(axis: Any, sweep: SweepFile, rows: TableRows) -> None:
     """Latency of each method over the rate."""
     for method in sweep.methods:
         own = [row for row in rows if row["method"] == method]
@@ -151,7 +153,7 @@ def _lines(axis: Any, sweep: Sweep, rows: Rows) -> None:
     axis.grid(alpha=0.25)
 
 
-def _bands(axis: Any, won: Rows, clouds: set[str]) -> None:
+def _bands(axis: Any, won: TableRows, clouds: set[str]) -> None:
     """Backgrounds and names of the ranges that one cut wins."""
     rates = [float(row["link_mbps"]) for row in won]
     if not rates:
@@ -177,7 +179,7 @@ def _bands(axis: Any, won: Rows, clouds: set[str]) -> None:
     axis.set_xlim(rates[0], rates[-1])
 
 
-def winners(sweep: Sweep, rows: Rows) -> list[Mapping[str, str]]:
+def winners(sweep: SweepFile, rows: TableRows) -> list[Mapping[str, str]]:
     """The fastest row that keeps the limits at each rate, by rising rate; ours among equals."""
     found = []
     rates = sorted({float(row["link_mbps"]) for row in rows})
@@ -189,7 +191,7 @@ def winners(sweep: Sweep, rows: Rows) -> list[Mapping[str, str]]:
     return found
 
 
-def keeps_limits(sweep: Sweep, row: Mapping[str, str], rows: Rows) -> bool:
+def keeps_limits(sweep: SweepFile, row: Mapping[str, str], rows: TableRows) -> bool:
     """Whether a row keeps the memory and the distortion that its sweep allows.
 
     Args:
@@ -203,14 +205,15 @@ def keeps_limits(sweep: Sweep, row: Mapping[str, str], rows: Rows) -> bool:
         network = next(network for network in sweep.networks if network.name == row["model"])
         device = next(edge for edge in sweep.edges if row.get("edge", edge.name) == edge.name)
         only = network.memory_bytes[0]
-        limit = str(only or device.memory_bytes or "")
+        most_bytes = device.memory_bytes if only is None else only
+        limit = "" if most_bytes is None else str(most_bytes)
     if limit and int(row["edge_memory_bytes"]) > int(limit):
         return False
     most = sweep.max_distortion
     if isinstance(most, str):
         same = [r for r in rows if r["method"] == most and _group(r) == _group(row)]
         most = min((float(r["distortion"]) for r in same), default=None)
-    return keeps(float(row["distortion"]), most)
+    return keeps_distortion(float(row["distortion"]), most)
 
 
 def _group(row: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """A sweep: networks x devices x links x methods x memory limits -> one table and its figure.
 
-Each network is measured once, each search is a task of its own.  A task's rows are kept in a file
+Each network is measured once, each search is a job of its own.  A job's rows are kept in a file
 as soon as they are there, so that a sweep that was stopped goes on where it was.
 """
 
@@ -21,9 +21,9 @@ from autosplit.runs.options import StatsOptions
 from autosplit.runs.stages.stats import STATS
 from autosplit.runs.stamps import read_stamp
 from autosplit.stats.statsfile import read_stats
-from autosplit.sweep.backends import ENDED, Where, do_tasks
-from autosplit.sweep.file import Network, Sweep, SweepError, read_sweep
-from autosplit.sweep.task import AXES, ROW_HEADER, TABLE_HEADER, Task
+from autosplit.sweep.backends import ENDED, Where, do_jobs
+from autosplit.sweep.file import Network, SweepError, SweepFile, read_sweep
+from autosplit.sweep.job import AXES, ROW_HEADER, SWEEP_HEADER, SearchJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,47 +53,48 @@ def run_sweep(
 
     Args:
         file: The sweep file.
-        out: Folder for run folders (``models``) and finished tasks (``tasks``); the table and the
-            figure are beside it, with its name.
-        where: Where the tasks are done.
+        out: Folder to write: NAME.csv, NAME.png, and the folder NAME with the run folders
+            (``models``) and the rows of each search (``jobs``); NAME is that of the sweep file.
+        where: Where the searches are done.
         force: Measure and search again what was done before too.
         progress: Shows how far it is.
 
     Raises:
         FileError: The sweep file is wrong.
-        SweepError: The scheduler is not there or went away, or a task failed; what finished is
+        SweepError: The scheduler is not there or went away, or a job failed; what finished is
             kept.
     """
     where = where or Where()
     sweep = read_sweep(file)
-    measure(sweep, out, where.jobs, force=force, progress=progress)
-    tasks = list_tasks(sweep, out)
-    paths = {task.key: out / "tasks" / f"{task.key}.csv" for task in tasks}
+    place = out / file.stem
+    measure_networks(sweep, place, where.jobs, force=force, progress=progress)
+    jobs = list_jobs(sweep, place)
+    paths = {job.key: place / "jobs" / f"{job.key}.csv" for job in jobs}
     if force:
         for path in paths.values():
             path.unlink(missing_ok=True)
-    missing = [task for task in tasks if not paths[task.key].exists()]
+    missing = [job for job in jobs if not paths[job.key].exists()]
     left_out = _search(missing, paths, where, progress)
-    found = [read_csv(paths[task.key], ROW_HEADER) for task in tasks if paths[task.key].exists()]
+    found = [read_csv(paths[job.key], ROW_HEADER) for job in jobs if paths[job.key].exists()]
     header = table_header(sweep)
     rows = [{key: row[key] for key in header} for part in found for row in part]
-    table = out.parent / f"{out.name}.csv"
+    table = out / f"{file.stem}.csv"
     write_csv(table, header, rows)
     figure = None
     if sweep.figure and rows:
-        from autosplit.sweep.figure import draw  # noqa: PLC0415 - matplotlib is slow to import
+        from autosplit.sweep.figure import draw_sweep  # noqa: PLC0415 - matplotlib is slow to import
 
-        figure = out.parent / f"{out.name}.png"
-        draw(figure, sweep, rows)
-    kept = len(tasks) - len(missing)
+        figure = out / f"{file.stem}.png"
+        draw_sweep(figure, sweep, rows)
+    kept = len(jobs) - len(missing)
     text = (
-        f"sweep: {len(sweep.networks)} networks, {len(tasks)} searches, {kept} of them done "
+        f"sweep: {len(sweep.networks)} networks, {len(jobs)} searches, {kept} of them done "
         f"before, {len(rows)} rows"
     )
     return Swept("\n".join([text, *(f"left out: {line}" for line in left_out)]), table, figure)
 
 
-def table_header(sweep: Sweep) -> list[str]:
+def table_header(sweep: SweepFile) -> list[str]:
     """Columns of a sweep's table: before the fixed ones, those that tell its rows apart."""
     rates = {link.uplink_bps for link in sweep.links.values()}
     varied = {
@@ -103,10 +104,10 @@ def table_header(sweep: Sweep) -> list[str]:
         "link": len(rates) < len(sweep.links),
         "input_size": len({n.options.get("input_size", 0) for n in sweep.networks}) > 1,
     }
-    return [*(axis for axis in AXES if varied[axis]), *TABLE_HEADER]
+    return [*(axis for axis in AXES if varied[axis]), *SWEEP_HEADER]
 
 
-def read_table(sweep: Sweep, path: Path) -> list[dict[str, str]]:
+def read_sweep_table(sweep: SweepFile, path: Path) -> list[dict[str, str]]:
     """Rows of the table that a sweep made.
 
     Raises:
@@ -115,10 +116,10 @@ def read_table(sweep: Sweep, path: Path) -> list[dict[str, str]]:
     return read_csv(path, table_header(sweep))
 
 
-def measure(
-    sweep: Sweep, out: Path, jobs: int, *, force: bool = False, progress: Progress = silent
+def measure_networks(
+    sweep: SweepFile, place: Path, jobs: int, *, force: bool = False, progress: Progress = silent
 ) -> None:
-    """Capture and measure each network into a run folder of its own, ``out/models/NAME``.
+    """Capture and measure each network into a run folder of its own, ``place/models/NAME``.
 
     With several jobs, a script that calls this must do so under ``if __name__ == "__main__"``, for
     their processes import it.
@@ -128,12 +129,12 @@ def measure(
     """
     if jobs == 1 or len(sweep.networks) == 1:
         for network in sweep.networks:
-            _measure(network, out, force, progress)
+            _measure(network, place, force, progress)
         return
     # not joblib's: it would take what torch allocates for a leak, and replace the process
     pool = ProcessPoolExecutor(min(jobs, len(sweep.networks)), mp_context=get_context("spawn"))
     with progress("sweep: networks", len(sweep.networks)) as advance, pool:
-        found = [pool.submit(_measure, network, out, force) for network in sweep.networks]
+        found = [pool.submit(_measure, network, place, force) for network in sweep.networks]
         try:
             for future in as_completed(found):
                 future.result()
@@ -144,7 +145,7 @@ def measure(
             pool.shutdown(cancel_futures=True)
 
 
-def _measure(network: Network, out: Path, force: bool, progress: Progress = silent) -> None:
+def _measure(network: Network, place: Path, force: bool, progress: Progress = silent) -> None:
     """Measure one network with one thread, so that the number of jobs cannot change a sum."""
 
     @contextmanager
@@ -159,21 +160,21 @@ def _measure(network: Network, out: Path, force: bool, progress: Progress = sile
         finally:
             torch.set_num_threads(threads)
 
-    folder = out / "models" / network.name
+    folder = place / "models" / network.name
     given = asdict(StatsOptions()) | dict(network.options)
     stamp = read_stamp(folder, "stats")
     other = stamp is not None and stamp.options["model"] != given["model"]
     STATS.run(folder, given, force=force or other, progress=one_thread)
 
 
-def list_tasks(sweep: Sweep, out: Path) -> list[Task]:
+def list_jobs(sweep: SweepFile, place: Path) -> list[SearchJob]:
     """Every search of a sweep, in the order of its table."""
-    tasks = []
+    jobs = []
     for network in sweep.networks:
-        folder = out / "models" / network.name
+        folder = place / "models" / network.name
         graph, stats = read_graph(folder), read_stats(folder)
-        tasks += [
-            Task(
+        jobs += [
+            SearchJob(
                 network.name,
                 graph,
                 stats.distortions,
@@ -190,28 +191,28 @@ def list_tasks(sweep: Sweep, out: Path) -> list[Task]:
             for cloud in sweep.clouds
             for limit in network.memory_bytes
         ]
-    return tasks
+    return jobs
 
 
 def _search(
-    tasks: Sequence[Task], paths: dict[str, Path], where: Where, progress: Progress
+    jobs: Sequence[SearchJob], paths: dict[str, Path], where: Where, progress: Progress
 ) -> list[str]:
-    """Do tasks and keep the rows of each; say which limits nothing fits.
+    """Do jobs and keep the rows of each; say which limits nothing fits.
 
     Raises:
         SweepError: Some failed.
     """
     left_out, failed = {}, {}
-    if not tasks:
+    if not jobs:
         return []
-    with progress("sweep: searches", len(tasks)) as advance:
-        for number, finished in do_tasks(tasks, where):
+    with progress("sweep: searches", len(jobs)) as advance:
+        for number, finished in do_jobs(jobs, where):
             if finished.infeasible:
                 left_out[number] = finished.error
             elif finished.error:
                 failed[number] = finished.error
             else:
-                write_csv(paths[tasks[number].key], ROW_HEADER, finished.rows)
+                write_csv(paths[jobs[number].key], ROW_HEADER, finished.rows)
             advance(1)
     if failed:
         raise SweepError("; ".join(failed[number] for number in sorted(failed)))

@@ -19,17 +19,17 @@ from autosplit.stats.coding import InputCoding
 from autosplit.stats.stats import Distortion, Role
 from autosplit.sweep.file import REFERENCE
 
-TABLE_HEADER = (
+SWEEP_HEADER = (
     "model link_mbps method cut edge_s transfer_s cloud_s latency_s normalised_latency distortion "
     "edge_memory_bytes gap"
 ).split()
 """Columns of a sweep's table; one with several devices or limits has ``AXES`` of them before."""
 AXES = ("edge", "cloud", "memory_bytes", "link", "input_size")
-ROW_HEADER = [*AXES, *TABLE_HEADER]
+ROW_HEADER = [*AXES, *SWEEP_HEADER]
 
 
 @dataclass(frozen=True)
-class Task:
+class SearchJob:
     """One search of a sweep, with all that it needs: it can be done on another machine.
 
     Attributes:
@@ -41,7 +41,7 @@ class Task:
         memory_bytes: Limit of the edge half; None: as much as the edge device has.
         widths: Widths that may be used.
         methods: Methods, in the order of the table.
-        max_distortion: As in ``Sweep``.
+        max_distortion: As in ``SweepFile``.
         input_coding: As in ``Problem``.
         version: Of autosplit, which must be that of whoever does it.
     """
@@ -76,8 +76,8 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """What became of a task.
+class JobResult:
+    """What became of a job.
 
     Attributes:
         rows: Rows under ``ROW_HEADER``.
@@ -90,47 +90,47 @@ class Finished:
     infeasible: bool = False
 
 
-def do_task(task: Task) -> Finished:
+def do_job(job: SearchJob) -> JobResult:
     """Search, and say what came out; an error of ours is a value, so that others can go on."""
-    if task.version != __version__:
-        return Finished(
-            error=f"{task}: a worker must have autosplit {task.version}, has {__version__}"
+    if job.version != __version__:
+        return JobResult(
+            error=f"{job}: a worker must have autosplit {job.version}, has {__version__}"
         )
     try:
-        return Finished(rows_of(task))
+        return JobResult(rows_of(job))
     except AutoSplitError as error:
-        return Finished([], f"{task}: {error}", isinstance(error, InfeasibleError))
+        return JobResult([], f"{job}: {error}", isinstance(error, InfeasibleError))
 
 
-def rows_of(task: Task) -> list[dict[str, Any]]:
-    """Rows of one task: per link, by rising rate, and method.
+def rows_of(job: SearchJob) -> list[dict[str, Any]]:
+    """Rows of one job: per link, by rising rate, and method.
 
     Raises:
         InfeasibleError: The edge device has no room for any layer.
     """
     problem = Problem(
-        task.graph,
-        task.distortions,
-        task.edge,
-        task.cloud,
-        task.links,
-        task.memory_bytes,
-        task.widths,
-        input_coding=task.input_coding,
+        job.graph,
+        job.distortions,
+        job.edge,
+        job.cloud,
+        job.links,
+        job.memory_bytes,
+        job.widths,
+        input_coding=job.input_coding,
     )
-    plans = search(problem, tuple(dict.fromkeys((*task.methods, REFERENCE))))
-    most = task.max_distortion
+    plans = search(problem, tuple(dict.fromkeys((*job.methods, REFERENCE))))
+    most = job.max_distortion
     if isinstance(most, str):
         most = min((plan.distortion for plan in plans if plan.method == most), default=None)
     rows = []
-    for name, link in sorted(task.links.items(), key=lambda item: (item[1].uplink_bps, item[0])):
+    for name, link in sorted(job.links.items(), key=lambda item: (item[1].uplink_bps, item[0])):
         whole = pick_of(REFERENCE, plans, name, problem, None)
         assert whole is not None
-        for method in task.methods:
+        for method in job.methods:
             plan = pick_of(method, plans, name, problem, most)
             if plan is not None:
                 base_s = whole.predictions[name].latency_s
-                rows.append(_row(task, plan, link, base_s, problem.limit_bytes))
+                rows.append(_row(job, plan, link, base_s, problem.limit_bytes))
     return rows
 
 
@@ -151,7 +151,7 @@ def pick_of(
     own = [plan for plan in plans if plan.method == method]
     own = [plan for plan in own if plan.name == f"{method}-{link}"] or own
     fitting = [plan for plan in own if problem.fits(plan.edge_memory_bytes)]
-    keeping = [plan for plan in fitting if keeps(plan.distortion, most)]
+    keeping = [plan for plan in fitting if keeps_distortion(plan.distortion, most)]
 
     def fastest(plan: Plan) -> tuple[float, float, int, str]:
         seconds = plan.predictions[link].latency_s
@@ -166,24 +166,26 @@ def pick_of(
     return min(fitting or own, key=mildest, default=None)
 
 
-def keeps(distortion: float, most: float | None) -> bool:
+def keeps_distortion(distortion: float, most: float | None) -> bool:
     """Whether a distortion is at most ``most``, but for what the order of a sum can change."""
     return most is None or distortion <= most * (1 + 1e-9)
 
 
-def _row(task: Task, plan: Plan, link: Link, base_s: float, limit: int | None) -> dict[str, Any]:
+def _row(
+    job: SearchJob, plan: Plan, link: Link, base_s: float, limit: int | None
+) -> dict[str, Any]:
     """One row under ``ROW_HEADER``."""
     prediction = plan.predictions[link.name]
     return {
-        "edge": task.edge.name,
-        "cloud": task.cloud.name,
+        "edge": job.edge.name,
+        "cloud": job.cloud.name,
         "memory_bytes": limit,
         "link": link.name,
-        "input_size": next(iter(task.graph.inputs.values()))[-1],
-        "model": task.model,
+        "input_size": next(iter(job.graph.inputs.values()))[-1],
+        "model": job.model,
         "link_mbps": link.uplink_bps / 1e6,
         "method": plan.method,
-        "cut": "+".join(task.graph.cut(plan.edge).crossing),
+        "cut": "+".join(job.graph.cut(plan.edge).crossing),
         "edge_s": prediction.edge_s,
         "transfer_s": prediction.transfer_s,
         "cloud_s": prediction.cloud_s,
