@@ -26,7 +26,7 @@ from autosplit.halves.halves import deploy
 from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link
 from autosplit.models.load import load_model
-from autosplit.models.networks.yolo_decode import CONFIDENCE, detect
+from autosplit.models.networks.yolo_decode import SHOWN_CONFIDENCE, detect_objects
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.planfile import PlanFile
 from autosplit.search.methods import search
@@ -77,11 +77,11 @@ def bench_decode(setting: Setting) -> None:
             for photo in photos:
                 model.module(photo)
 
-        for confidence in (CONFIDENCE, LEAST_SCORE):
+        for confidence in (SHOWN_CONFIDENCE, LEAST_SCORE):
 
             def boxes(confidence: float = confidence) -> None:
                 for output in outputs:
-                    detect(output, model.heads, (416, 416), confidence)
+                    detect_objects(output, model.heads, (416, 416), confidence)
 
             ratio = setting.race(boxes, plain)
             what = f"boxes above {confidence} / forward pass, yolov3-tiny at 416"
@@ -101,13 +101,13 @@ def bench_evaluate(setting: Setting) -> None:
 
     def plain() -> None:
         with torch.no_grad():
-            detect(model.module(images), model.heads, (416, 416))
+            detect_objects(model.module(images), model.heads, (416, 416))
 
     for plan in (split, next(plan for plan in plans if plan.method == "uniform8")):
         file = PlanFile(plan, *plan_grids(plan, stats), model.name, "")
 
         def run(file: PlanFile = file) -> None:
-            detect(deploy(program, file)(images)[0], model.heads, (416, 416))
+            detect_objects(deploy(program, file)(images)[0], model.heads, (416, 416))
 
         what = f"evaluate {plan.name} ({len(plan.edge)} edge layers) / float network, yolov3-tiny"
         report(what, *setting.race(run, plain), "at most 1.5")

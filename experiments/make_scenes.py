@@ -24,7 +24,7 @@ from scipy.ndimage import binary_fill_holes
 
 from autosplit.data.idx import read_idx
 from autosplit.files import write_bytes
-from autosplit.models.networks.fashion_resnet import CLASSES
+from autosplit.models.networks.fashion_resnet import GARMENTS
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 SIDE = 256
@@ -207,7 +207,7 @@ def write_split(out: Path, split: str, found: Iterator[Scene], seed: int) -> int
         "info": {"description": f"Scenes of Fashion-MNIST garments, {split}, seed {seed}"},
         "images": images,
         "annotations": annotations,
-        "categories": [{"id": place, "name": name} for place, name in enumerate(CLASSES, 1)],
+        "categories": [{"id": place, "name": name} for place, name in enumerate(GARMENTS, 1)],
     }
     (out / "annotations").mkdir(parents=True, exist_ok=True)
     text = json.dumps(document, separators=(",", ":")).replace('},{"', '},\n{"')

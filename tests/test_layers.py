@@ -33,11 +33,15 @@ ORDER = {
         "operators constants batchnorm im2col layout export precision program equalize replay "
         "rewrites layers capture"
     ),
-    "data": "coco darknet_lists idx image_range preprocess python_file images datasets",
+    "data": (
+        "bundled coco darknet_lists image_folder image_range preprocess python_file images idx "
+        "photos python_batches datasets"
+    ),
     "models": (
         "checkpoint networks.darknet_activations networks.darknet_cfg networks.darknet_layers "
         "networks.fashion_resnet networks.yolo_decode networks.darknet "
-        "networks.darknet_weights program_file request detectors load"
+        "networks.darknet_weights request program_file python_network torchvision detectors "
+        "bundled load"
     ),
     "quantize": "affine gptq weight_grids",
     "distortion": "divergence finished_share measure metrics",
@@ -70,7 +74,8 @@ FILES = {
 }
 TORCH_FREE = [
     *("evaluate.task", "evaluate.early_stop", "finish.effort"),
-    *("data.coco", "data.darknet_lists", "data.image_range", "models.networks.darknet_cfg"),
+    *("data.bundled", "data.coco", "data.darknet_lists", "data.image_folder"),
+    *("data.image_range", "models.networks.darknet_cfg"),
 ]
 WITHOUT_TORCH = [
     name

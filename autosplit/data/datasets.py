@@ -1,23 +1,25 @@
-"""Names -> data sets: those that ship, folders of images, annotated pictures, the user's code."""
+"""Name of a data set -> ``DataSet``; every kind of name has its function in a table at the foot."""
 
 import importlib.util
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from autosplit.data.bundled import FASHION_MNIST, SCENES
 from autosplit.data.coco import read_coco_splits
 from autosplit.data.darknet_lists import read_darknet_splits
-from autosplit.data.images import Batches, IdxPair, Images, Label, Photos, Preprocess, call_parts
+from autosplit.data.idx import IdxPair
+from autosplit.data.image_folder import read_image_folder
+from autosplit.data.images import Images, Label
+from autosplit.data.photos import Photos
+from autosplit.data.preprocess import ImageToInput
+from autosplit.data.python_batches import function_batches
 from autosplit.data.python_file import is_python_spec
 from autosplit.errors import DataError, MissingExtraError, did_you_mean
 
 DEFAULT_DATA = "demo"
 DEFAULT_CALIBRATION_IMAGES = 256
-BUNDLED = Path(__file__).parents[1] / "bundled" / "fashion-mnist"
-SCENES = Path(__file__).parents[1] / "bundled" / "scenes"
-# Those of torchvision.datasets.ImageFolder.
-SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,11 @@ class DataSet:
     """Images to measure the network on, and images to score it on.
 
     Attributes:
-        name: short.
-        calibration: what the statistics are taken from; labels are not looked at.
-        evaluation: what accuracy is measured on.
-        classes: how many classes the labels tell apart, None when that is not known.
-        labels: names of the classes of pictures with boxes; empty for other data.
+        name: Short name.
+        calibration: Images that the statistics are measured on; their labels are not read.
+        evaluation: Images that accuracy is measured on.
+        classes: Number of classes of the labels; None when it is not known.
+        labels: Names of the classes of pictures with boxes; empty for other data.
     """
 
     name: str
@@ -40,12 +42,12 @@ class DataSet:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    """What the caller asked for; ``argument`` is what follows the colon of the name."""
+class _DataRequest:
+    """The arguments of ``load_data``; ``argument`` is the part of the name after the colon."""
 
     spec: str
     argument: str
-    preprocess: Preprocess
+    preprocess: ImageToInput
     calibration_images: int | None
     evaluation_images: int | None
     seed: int
@@ -53,7 +55,7 @@ class _Request:
 
 def load_data(
     spec: str,
-    preprocess: Preprocess,
+    preprocess: ImageToInput,
     *,
     calibration_images: int | None = None,
     evaluation_images: int | None = None,
@@ -62,7 +64,7 @@ def load_data(
     """Find a data set by name.
 
     Args:
-        spec: one of
+        spec: One of
 
             - ``demo``: the 20 labelled ImageNet photos in the package foolbox, which serve for
               calibration and evaluation both;
@@ -79,11 +81,11 @@ def load_data(
             - ``path/to/file.py:function``: a function without arguments that returns batches,
               ``(images, labels)`` or images alone, or ``(calibration, evaluation)`` of them as a
               tuple or a dictionary.  Its images go into the network as they are.
-        preprocess: makes a network input, float32 (C, H, W), of an image.
-        calibration_images: how many images to calibrate on at most; when None, 256, and all of
-            what a function gives.
-        evaluation_images: how many to evaluate on at most; when None, all.
-        seed: which photos of a folder are taken when fewer are asked for than there are.
+        preprocess: Makes a network input, float32 (C, H, W), of an image.
+        calibration_images: How many images to calibrate on at most; when None, 256 images, or all
+            images that a function gives.
+        evaluation_images: How many images to evaluate on at most; when None, all.
+        seed: Decides which photos of a folder are taken when fewer are asked for than there are.
 
     Raises:
         DataError: The name is unknown, or there are no images, or they cannot be read.
@@ -93,14 +95,18 @@ def load_data(
         if number is not None and number < 1:
             raise DataError(f"{spec}: must have at least 1 {what} image, got {number}")
     name, _, argument = spec.partition(":")
-    request = _Request(spec, argument, preprocess, calibration_images, evaluation_images, seed)
+    request = _DataRequest(spec, argument, preprocess, calibration_images, evaluation_images, seed)
     if is_python_spec(spec):
         data = _python_file(request)
     elif name in _KINDS and bool(argument) in _KINDS[name][1]:
         data = _KINDS[name][0](request)
     else:
-        kinds = ["demo", "fashion-mnist", "fashion-mnist:DIR", "imagefolder:DIR", "scenes"]
-        kinds += ["coco:DIR", "FILE.py:FUNCTION"]
+        kinds = [
+            f"{kind}:DIR" if folder else kind
+            for kind, (_, allowed) in _KINDS.items()
+            for folder in sorted(allowed)
+        ]
+        kinds.append("FILE.py:FUNCTION")
         raise DataError(f"data: unknown name {spec!r}{did_you_mean(spec, kinds)}")
     for what, images in (("calibration", data.calibration), ("evaluation", data.evaluation)):
         if not len(images):
@@ -108,7 +114,7 @@ def load_data(
     return data
 
 
-def _demo(request: _Request) -> DataSet:
+def _demo(request: _DataRequest) -> DataSet:
     found = importlib.util.find_spec("foolbox")
     if found is None or found.origin is None:
         raise MissingExtraError(
@@ -125,8 +131,8 @@ def _demo(request: _Request) -> DataSet:
     )
 
 
-def _fashion_mnist(request: _Request) -> DataSet:
-    folder = Path(request.argument) if request.argument else BUNDLED
+def _fashion_mnist(request: _DataRequest) -> DataSet:
+    folder = Path(request.argument) if request.argument else FASHION_MNIST
     calibration, evaluation = (
         IdxPair(
             _idx_file(folder, f"{split}-images-idx3-ubyte"),
@@ -150,29 +156,19 @@ def _idx_file(folder: Path, name: str) -> Path:
     raise DataError(f"{folder}: must hold the file {name} or {name}.gz, has neither")
 
 
-def _image_folder(request: _Request) -> DataSet:
+def _image_folder(request: _DataRequest) -> DataSet:
     folder = Path(request.argument)
-    if not folder.is_dir():
-        raise DataError(f"{folder}: must be a folder of images, there is none")
-    splits = [folder / name for name in ("train", "val") if (folder / name).is_dir()]
-    first, last = (splits[0], splits[-1]) if splits else (folder, folder)
-    classes = sorted(path.name for path in first.iterdir() if path.is_dir())
-    extra = {path.name for path in last.iterdir() if path.is_dir()} - set(classes)
-    if extra:
-        raise DataError(f"{last}: must have the classes of {first}, also has {min(extra)!r}")
+    found = read_image_folder(folder)
+    calibration_images = request.calibration_images or DEFAULT_CALIBRATION_IMAGES
     return DataSet(
         folder.resolve().name,
-        _sample(
-            _list_photos(first, classes),
-            request.calibration_images or DEFAULT_CALIBRATION_IMAGES,
-            request,
-        ),
-        _sample(_list_photos(last, classes), request.evaluation_images, request),
-        len(classes) or None,
+        _sample(found.calibration, calibration_images, request),
+        _sample(found.evaluation, request.evaluation_images, request),
+        len(found.classes) or None,
     )
 
 
-def _coco(request: _Request) -> DataSet:
+def _coco(request: _DataRequest) -> DataSet:
     folder = Path(request.argument) if request.argument else SCENES
     if not folder.is_dir():
         raise DataError(f"{folder}: must be a folder of annotated pictures, there is none")
@@ -194,23 +190,8 @@ def _coco(request: _Request) -> DataSet:
     )
 
 
-def _list_photos(folder: Path, classes: list[str]) -> list[tuple[Path, int | None]]:
-    """List the photos of each class in torchvision's order, or those of a folder without any."""
-    if not classes:
-        return [(path, None) for path in sorted(folder.iterdir()) if _is_photo(path)]
-    photos: list[tuple[Path, int | None]] = []
-    for label, name in enumerate(classes):
-        inside = sorted((folder / name).rglob("*"), key=lambda path: (str(path.parent), path.name))
-        photos += [(path, label) for path in inside if _is_photo(path)]
-    return photos
-
-
-def _is_photo(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
-
-
 def _sample(
-    photos: Iterable[tuple[Path, Label | None]], limit: int | None, request: _Request
+    photos: Iterable[tuple[Path, Label | None]], limit: int | None, request: _DataRequest
 ) -> Images:
     """Take photos at random, for the first ones of a folder are all of one class."""
     chosen = list(photos)
@@ -220,29 +201,21 @@ def _sample(
     return Images(Photos(tuple(chosen), request.preprocess))
 
 
-def _python_file(request: _Request) -> DataSet:
-    parts = call_parts(request.spec, request.seed)
-    limits = {
-        "calibration": request.calibration_images,
-        "evaluation": request.evaluation_images,
-    }
-    calibration, evaluation = (
-        Images(Batches(request.spec, part, request.seed, _reusable(parts[part])), limit)
-        for part, limit in limits.items()
+def _python_file(request: _DataRequest) -> DataSet:
+    calibration, evaluation = function_batches(request.spec, request.seed)
+    return DataSet(
+        request.spec.rpartition(":")[2],
+        Images(calibration, request.calibration_images),
+        Images(evaluation, request.evaluation_images),
+        None,
     )
-    name = request.spec.rpartition(":")[2]
-    return DataSet(name, calibration, evaluation, None)
 
 
-def _reusable(batches: Iterable[object]) -> Iterable[object] | None:
-    return None if isinstance(batches, Iterator) else batches
-
-
-# Kind -> its function, and whether something may or must follow a colon.
-_KINDS: dict[str, tuple[Callable[[_Request], DataSet], set[bool]]] = {
+_KINDS: dict[str, tuple[Callable[[_DataRequest], DataSet], set[bool]]] = {
     "demo": (_demo, {False}),
     "fashion-mnist": (_fashion_mnist, {False, True}),
     "imagefolder": (_image_folder, {True}),
     "coco": (_coco, {True}),
     "scenes": (_coco, {False}),
 }
+"""Kind of data set -> its function, and whether an argument may or must follow a colon."""

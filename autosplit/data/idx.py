@@ -1,19 +1,57 @@
-"""Files in the IDX format of MNIST -> arrays of bytes, whole or item by item."""
+"""Files in the IDX format of MNIST -> arrays of bytes, or network inputs with labels."""
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from autosplit.data.images import Label, LabelledImage, images_at
+from autosplit.data.preprocess import ImageToInput
 from autosplit.errors import DataError
 
 _UNSIGNED_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class IdxPair:
+    """A pair of IDX files.
+
+    Attributes:
+        images: File of grey images, shape (N, H, W).
+        labels: File of the number of each image's class, shape (N,).
+        preprocess: Makes a network input of an image.
+    """
+
+    images: Path
+    labels: Path
+    preprocess: ImageToInput
+
+    def __iter__(self) -> Iterator[LabelledImage]:
+        for pixels, label in zip(iterate_idx(self.images), iterate_idx(self.labels), strict=True):
+            yield self.preprocess(Image.fromarray(pixels)), int(label)
+
+    def at(self, places: Sequence[int]) -> Iterator[LabelledImage]:
+        """Yield the inputs at these places."""
+        return images_at(iter(self), places)
+
+    def raw(self) -> Iterator[tuple[bytes, Label | None]]:
+        """Yield the pixels of each image."""
+        image_shape, label_shape = idx_shape(self.images), idx_shape(self.labels)
+        if len(image_shape) != 3 or label_shape != image_shape[:1]:
+            raise DataError(
+                f"{self.labels}: must hold one label for each image of {self.images.name}, "
+                f"got shapes {label_shape} and {image_shape}"
+            )
+        for pixels, label in zip(iterate_idx(self.images), iterate_idx(self.labels), strict=True):
+            yield pixels.tobytes(), int(label)
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:

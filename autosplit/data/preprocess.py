@@ -10,6 +10,8 @@ from torch import Tensor
 
 from autosplit.errors import ModelError
 
+ImageToInput = Callable[[Image.Image], Tensor]
+"""Makes a network input, float32 of shape (C, H, W), of an image."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 # Images are resized to 256 and cropped to 224 by the networks of ImageNet.
@@ -146,7 +148,7 @@ def value_range(prepare: Preprocess | Letterbox) -> tuple[float, float]:
     return min((0 - mean) / std for mean, std in pairs), max((1 - m) / s for m, s in pairs)
 
 
-def preprocess_for(shape: tuple[int, ...]) -> Callable[[Image.Image], Tensor]:
+def preprocess_for(shape: tuple[int, ...]) -> ImageToInput:
     """Return a preparation for networks that say nothing but the shape of their input."""
     if len(shape) != 4 or shape[1] not in {1, 3}:
         return NoImages(shape)

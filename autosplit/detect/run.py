@@ -19,15 +19,21 @@ from torchvision.ops import box_iou
 from autosplit.capture.capture import capture
 from autosplit.capture.equalize import equalize
 from autosplit.capture.program import Program
-from autosplit.data.datasets import SUFFIXES
-from autosplit.data.images import read_photo
+from autosplit.data.image_folder import SUFFIXES
+from autosplit.data.photos import read_photo
 from autosplit.data.preprocess import Letterbox
 from autosplit.detect.drawing import BOTH, FIRST, SECOND, draw_boxes, side_by_side
 from autosplit.errors import DataError, ModelError
 from autosplit.files import write_csv
 from autosplit.halves.halves import Deployed, deploy
 from autosplit.models.load import Model
-from autosplit.models.networks.yolo_decode import CONFIDENCE, IOU, Detections, YoloHead, detect
+from autosplit.models.networks.yolo_decode import (
+    IOU,
+    SHOWN_CONFIDENCE,
+    Detections,
+    YoloHead,
+    detect_objects,
+)
 from autosplit.plan.planfile import PlanFile, read_plan
 
 SAME_IOU = 0.5
@@ -96,7 +102,7 @@ class Detector:
     letterbox: Letterbox
     plan: str = ""
     deployed: Deployed | None = None
-    confidence: float = CONFIDENCE
+    confidence: float = SHOWN_CONFIDENCE
     iou: float = IOU
 
     def __post_init__(self) -> None:
@@ -112,14 +118,16 @@ class Detector:
             outputs: Feature map of each head, each (1, C, H, W).
             size: Width and height of the picture, pixels.
         """
-        (found,) = detect(outputs, self.heads, self.letterbox.size, self.confidence, self.iou)
+        (found,) = detect_objects(
+            outputs, self.heads, self.letterbox.size, self.confidence, self.iou
+        )
         return Detections(self.letterbox.back(found.boxes, *size), found.scores, found.classes)
 
 
 def make_detector(
     model: Model,
     plan: Path | PlanFile | None = None,
-    confidence: float = CONFIDENCE,
+    confidence: float = SHOWN_CONFIDENCE,
     iou: float = IOU,
 ) -> Detector:
     """Capture a detection network, and build the halves of a plan of it.

@@ -20,7 +20,12 @@ from autosplit.data.images import Labels
 from autosplit.errors import DataError
 from autosplit.evaluate.average_precision import Found, Precision, average_precision
 from autosplit.evaluate.task import DETECTION, FLOAT, Task
-from autosplit.models.networks.yolo_decode import CONFIDENCE, Detections, YoloHead, detect
+from autosplit.models.networks.yolo_decode import (
+    SHOWN_CONFIDENCE,
+    Detections,
+    YoloHead,
+    detect_objects,
+)
 from autosplit.plan.plan import Plan
 
 LEAST_SCORE = 0.005
@@ -61,7 +66,7 @@ class BoxReader:
             labels: The batch's; images without annotations are measured in the input's pixels.
             batch: Number of images.
         """
-        found = detect(outputs, self.heads, self.input_size, LEAST_SCORE)
+        found = detect_objects(outputs, self.heads, self.input_size, LEAST_SCORE)
         truths = labels if isinstance(labels, tuple) else None
         pairs = zip(found, truths or (None,) * batch, strict=True)
         return BoxAnswers([self._place(one, truth) for one, truth in pairs], truths)
@@ -121,7 +126,7 @@ class BoxRecord:
         if self.truths is None and not any(truth.boxes for truth in self.own()):
             raise DataError(
                 "evaluation data: without annotations the float network must find something with a "
-                f"score of {CONFIDENCE}, finds nothing in {self.seen} images; "
+                f"score of {SHOWN_CONFIDENCE}, finds nothing in {self.seen} images; "
                 "give it trained weights, or annotated pictures as coco:DIR"
             )
         if self.truths is not None and not any(truth.boxes for truth in self.truths):
@@ -129,7 +134,7 @@ class BoxRecord:
 
     def own(self) -> list[Truth]:
         """What is found in each image with a score that counts, taken for what is there."""
-        return [found.truth(CONFIDENCE) for found in self.found]
+        return [found.truth(SHOWN_CONFIDENCE) for found in self.found]
 
     def precision(self, truths: Sequence[Truth]) -> Precision:
         """How well what was found so far meets what is to be found in the same pictures."""

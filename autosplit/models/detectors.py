@@ -1,30 +1,30 @@
-"""Names -> detection networks: Darknet's, bundled or of a file, and backbones of torchvision's."""
+"""``yolo:NAME`` -> a detector of Darknet; ``torchvision-backbone:NAME`` -> that of a detector."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import detection, get_model, get_model_weights, list_models
+from torchvision.models import detection, list_models
 from torchvision.ops import FrozenBatchNorm2d
 
+from autosplit.data.bundled import DARKNET
 from autosplit.data.preprocess import Letterbox, photo_preprocess
 from autosplit.errors import ModelError, did_you_mean
 from autosplit.models.checkpoint import load_checkpoint
 from autosplit.models.networks.darknet import Darknet, build_darknet
 from autosplit.models.networks.darknet_cfg import read_text
 from autosplit.models.networks.darknet_weights import read_weights
-from autosplit.models.request import Built, Request, random_weights
+from autosplit.models.request import BuiltNetwork, ModelRequest, random_weights, safe_name
+from autosplit.models.torchvision import build_with_weights, named_weights
 
-DARKNET = Path(__file__).parents[1] / "bundled" / "darknet"
 BACKBONE_SIZE = 800
 """Height and width of a backbone's input, pixels: the shorter side of torchvision's detectors."""
 
 
-def yolo(request: Request) -> Built:
+def build_yolo(request: ModelRequest) -> BuiltNetwork:
     """Load ``yolo:NAME`` or ``yolo:FILE.cfg``, weights from a ``.weights`` or a state dict.
 
     Raises:
@@ -41,8 +41,8 @@ def yolo(request: Request) -> Built:
     weights = request.weights and Path(request.weights)
     if weights:
         load_yolo_weights(network, weights)
-    return Built(
-        re.sub(r"\W+", "_", path.stem),
+    return BuiltNetwork(
+        safe_name(path.stem),
         network,
         torch.zeros(1, *network.input_shape),
         Letterbox((size[0], size[1])),
@@ -68,7 +68,7 @@ def load_yolo_weights(network: Darknet, path: Path) -> None:
         )
 
 
-def backbone(request: Request) -> Built:
+def build_backbone(request: ModelRequest) -> BuiltNetwork:
     """Load ``torchvision-backbone:NAME``: a detector's backbone, its pyramid as the outputs.
 
     Raises:
@@ -78,25 +78,12 @@ def backbone(request: Request) -> Built:
     names = list_models(module=detection)
     if name not in names:
         raise ModelError(f"model: torchvision has no detector {name!r}{did_you_mean(name, names)}")
-    known = get_model_weights(name)
-    if request.weights not in {None, *known.__members__, "DEFAULT"}:
-        near = did_you_mean(str(request.weights), {"DEFAULT", *known.__members__})
-        raise ModelError(f"{request.spec}: has no weights {request.weights!r}{near}")
-    weights = None if request.weights is None else known[request.weights]
-    try:
-        with random_weights(request.seed):
-            detector = get_model(name, weights=weights, weights_backbone=None)
-    except (OSError, RuntimeError) as error:
-        if weights is None:
-            raise
-        raise ModelError(
-            f"{request.spec}: weights {weights.name} must be downloaded from {weights.url}, "
-            f"got {' '.join(str(error).split())}; fetch that elsewhere and give it as a checkpoint"
-        ) from error
+    weights = named_weights(request, name)
+    detector = build_with_weights(request, name, weights, {"weights_backbone": None})
     side = request.input_size or BACKBONE_SIZE
-    return Built(
+    return BuiltNetwork(
         f"{name}_backbone",
-        Backbone(detector.backbone),
+        Backbone(detector.get_submodule("backbone")),
         torch.zeros(1, 3, side, side),
         photo_preprocess((side, side)),
         request.spec.encode(),

@@ -1,4 +1,4 @@
-"""Files that ``torch.export.save`` wrote -> programs."""
+"""``file.pt2``, which ``torch.export.save`` wrote -> the network in it."""
 
 import os
 import warnings
@@ -9,11 +9,43 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
+from autosplit.data.preprocess import preprocess_for
 from autosplit.errors import ModelError
+from autosplit.models.request import (
+    BuiltNetwork,
+    ModelRequest,
+    check_example_size,
+    safe_name,
+)
+
+
+def build_saved_program(request: ModelRequest) -> BuiltNetwork:
+    """Read the network of a ``.pt2`` file.
+
+    Raises:
+        ModelError: The file is missing or is no such program, a checkpoint is given too, or the
+            input size contradicts the program.
+    """
+    path = Path(request.spec)
+    if not path.is_file():
+        raise ModelError(f"{path}: must be a saved torch.export program, there is no such file")
+    if request.checkpoint is not None:
+        raise ModelError(f"{path}: holds its weights, takes no checkpoint")
+    program = read_program(path)
+    example = program_input(path, program)
+    check_example_size(request, example)
+    return BuiltNetwork(
+        safe_name(path.stem),
+        program.module(),
+        example,
+        preprocess_for(tuple(example.shape)),
+        path.read_bytes(),
+        program,
+    )
 
 
 def read_program(path: Path) -> ExportedProgram:
-    """Read a saved ``torch.export`` program without running anything in it.
+    """Read a saved ``torch.export`` program; objects other than tensors are never unpickled.
 
     Raises:
         ModelError: The file is no such program, or holds more than tensors.

@@ -1,11 +1,20 @@
-"""Ranges of prepared images; letterboxes: where images lie in the input, and the way back."""
+"""Images are prepared as torchvision and Darknet do; boxes find their way back."""
 
 import numpy as np
 import pytest
 import torch
+import torchvision
+from loaded import noise
 from PIL import Image
+from torchvision.transforms import v2
 
-from autosplit.data.preprocess import Letterbox, photo_preprocess, preprocess_for, value_range
+from autosplit.data.preprocess import (
+    Letterbox,
+    Preprocess,
+    photo_preprocess,
+    preprocess_for,
+    value_range,
+)
 
 RED = (255, 0, 0)
 
@@ -72,3 +81,47 @@ def test_the_range_is_that_of_black_and_of_primary_colours(prepare):
     low, high = value_range(prepare)
     assert low == pytest.approx(min(float(image.min()) for image in images), rel=1e-6)
     assert high == pytest.approx(max(float(image.max()) for image in images), rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [(500, 375), (375, 500), (300, 300), (231, 997)])
+@pytest.mark.parametrize("name", ["resnet50", "swin_t", "inception_v3"])
+def test_photos_are_prepared_as_torchvision_does(name, size):
+    photo = noise(*size)
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    preset = weights.transforms()
+    expected = v2.Compose(
+        [
+            v2.Resize(preset.resize_size, preset.interpolation),
+            v2.CenterCrop(preset.crop_size),
+            v2.PILToTensor(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(preset.mean, preset.std),
+        ]
+    )(photo)
+
+    resize, crop = preset.resize_size * 2, preset.crop_size * 2
+    method = Image.Resampling[preset.interpolation.name]
+    found = Preprocess(tuple(resize), tuple(crop), tuple(preset.mean), tuple(preset.std), method)
+
+    torch.testing.assert_close(found(photo), expected)
+    torch.testing.assert_close(found(photo), preset(photo))
+
+
+def test_gray_photos_become_rgb_for_a_network_that_takes_rgb():
+    gray = noise(40, 30, "L")
+    preprocess = Preprocess((20, 20), (20, 20), (0.5,) * 3, (0.5,) * 3)
+
+    tensor = preprocess(gray)
+
+    assert tensor.shape == (3, 20, 20)
+    assert torch.equal(tensor[0], tensor[2])
+
+
+def test_a_crop_that_is_not_square_is_covered_by_the_photo():
+    preprocess = Preprocess((10, 40), (10, 40), (0.0,) * 3, (1.0,) * 3)
+
+    # 80 wide is made 40 wide, so 60 high becomes 30 high, of which the rows 10 to 20 remain.
+    photo = noise(80, 60)
+    expected = np.asarray(photo.resize((40, 30), Image.Resampling.BILINEAR))[10:20] / 255
+
+    assert np.allclose(preprocess(photo).permute(1, 2, 0).numpy(), expected, atol=1e-6)

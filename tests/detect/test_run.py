@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from autosplit.cli.app import main
-from autosplit.data.images import read_photo
+from autosplit.data.photos import read_photo
 from autosplit.detect.drawing import GAP
 from autosplit.detect.run import compare, list_pictures, look, make_detector
 from autosplit.errors import DataError, ModelError

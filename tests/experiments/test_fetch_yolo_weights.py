@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from autosplit.models.load import load_model
-from autosplit.models.networks.yolo_decode import detect
+from autosplit.models.networks.yolo_decode import detect_objects
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "fetch_yolo_weights.py"
 SPEC = importlib.util.spec_from_file_location("fetch_yolo_weights", SCRIPT)
@@ -60,7 +60,7 @@ def test_the_weights_find_what_is_on_the_photos(photo, label, score):
     with Image.open(Path(foolbox.__file__).parent / "data" / photo) as image, torch.no_grad():
         outputs = model.module(model.preprocess(image)[None])
 
-    (found,) = detect(outputs, model.heads, (416, 416))
+    (found,) = detect_objects(outputs, model.heads, (416, 416))
 
     assert model.labels[int(found.classes[0])] == label
     assert float(found.scores[0]) == pytest.approx(score, abs=0.005)

@@ -15,7 +15,7 @@ from torch import nn
 from yaml import safe_load
 
 from autosplit.capture.capture import capture
-from autosplit.data.images import Photos
+from autosplit.data.photos import Photos
 from autosplit.data.preprocess import Preprocess
 from autosplit.distortion.measure import measure_weights
 

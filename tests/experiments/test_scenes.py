@@ -11,12 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
+from autosplit.data.bundled import FASHION_MNIST, SCENES
 from autosplit.data.coco import read_coco_splits
-from autosplit.data.datasets import BUNDLED, SCENES, load_data
+from autosplit.data.datasets import load_data
 from autosplit.evaluate.boxes import BoxReader, BoxRecord
 from autosplit.models.load import load_model
 from autosplit.models.networks.darknet import load_darknet
-from autosplit.models.networks.fashion_resnet import CLASSES
+from autosplit.models.networks.fashion_resnet import GARMENTS
 from autosplit.runs.stages import run as stages
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -37,7 +38,7 @@ train = load_script("train_scenes")
 
 @pytest.fixture(scope="module")
 def found():
-    return list(make.scenes(BUNDLED, "val", 30, 5))
+    return list(make.scenes(FASHION_MNIST, "val", 30, 5))
 
 
 class TestScenes:
@@ -60,7 +61,7 @@ class TestScenes:
         assert {label for scene in found for label in scene.labels.tolist()} == set(range(10))
 
     def test_a_scene_depends_on_seed_split_and_number_alone(self, found):
-        garments = make.read_garments(BUNDLED, "val")
+        garments = make.read_garments(FASHION_MNIST, "val")
         again = make.make_scene(garments, make.scene_rng(5, "val", 7))
 
         np.testing.assert_array_equal(again.pixels, found[7].pixels)
@@ -86,7 +87,7 @@ class TestScenes:
 
         trained, val = read_coco_splits(tmp_path)
         assert (len(trained.files), len(val.files)) == (3, 30)
-        assert val.classes == CLASSES
+        assert val.classes == GARMENTS
         for (path, truth), scene in zip(val.files, found, strict=True):
             np.testing.assert_array_equal(truth.boxes, scene.boxes)
             assert truth.classes == tuple(scene.labels.tolist())
@@ -173,7 +174,7 @@ class TestBundled:
         model = load_model("scenes-yolo")
         data = load_data("scenes", model.preprocess)
         assert (len(data.calibration), len(data.evaluation), data.classes) == (48, 100, 10)
-        assert data.labels == model.labels == CLASSES
+        assert data.labels == model.labels == GARMENTS
 
         place = model.preprocess
         reader = BoxReader(model.heads, place.size, place.back, model.labels)

@@ -7,12 +7,12 @@ import torch
 from nets import relative_error
 
 from autosplit.capture.capture import capture
+from autosplit.data.bundled import DARKNET
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import Grid, Unquantized
 from autosplit.halves.halves import deploy
 from autosplit.halves.partition import join, split
 from autosplit.hardware.prediction import Prediction
-from autosplit.models.detectors import DARKNET
 from autosplit.models.networks.darknet import load_darknet
 from autosplit.models.networks.darknet_cfg import parse_cfg, read_text
 from autosplit.plan.plan import Plan

@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from autosplit.graph.graphfile import by_x
 from autosplit.models.networks.darknet_cfg import Section, parse_cfg, read_text
-from autosplit.models.networks.darknet_layers import BUILDERS, Convolutional, Shape, by_x
+from autosplit.models.networks.darknet_layers import BUILDERS, Convolutional, FeatureShape
 from autosplit.models.networks.yolo_decode import YoloHead
 
 
@@ -43,8 +44,8 @@ class Darknet(nn.Module):
             for side in sides:
                 if side % self.stride:
                     raise net.error(f"input size must be a multiple of {self.stride}, got {side}")
-        self.input_shape: Shape = (net.integer("channels", 3, 1), sides[0], sides[1])
-        self.shapes: list[Shape] = []
+        self.input_shape: FeatureShape = (net.integer("channels", 3, 1), sides[0], sides[1])
+        self.shapes: list[FeatureShape] = []
         for section in layers:
             self._add(section)
         self.heads: tuple[YoloHead, ...] = tuple(
@@ -96,7 +97,7 @@ class Darknet(nn.Module):
             if section.kind == "shortcut" and isinstance(before, Convolutional) and before.norm:
                 before.norm.weight.fill_(0.25)
 
-    def _shape(self, layer: int) -> Shape:
+    def _shape(self, layer: int) -> FeatureShape:
         return self.input_shape if layer < 0 else self.shapes[layer]
 
     def _count_reads(self) -> dict[int, list[int]]:
@@ -170,7 +171,7 @@ def _total_stride(layers: Sequence[Section], reads: Sequence[tuple[int, ...]]) -
     return max(strides.values())
 
 
-def _head(section: Section, shape: Shape) -> YoloHead:
+def _head(section: Section, shape: FeatureShape) -> YoloHead:
     """Anchors and classes of a yolo section that reads ``shape``."""
     sides = section.numbers("anchors")
     if len(sides) % 2 or len(sides) < 2 or min(sides) <= 0:

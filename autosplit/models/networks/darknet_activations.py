@@ -31,7 +31,7 @@ def _hard_mish(x: Tensor) -> Tensor:
     return torch.where(x > 0, x, (x.clamp(-2, 0) + 2) * x.clamp(-2, 0) / 2)
 
 
-ACTIVATIONS: dict[str, Activation] = {
+DARKNET_ACTIVATIONS: dict[str, Activation] = {
     "linear": lambda x: x,
     "logistic": torch.sigmoid,
     "loggy": lambda x: 2 * torch.sigmoid(x) - 1,

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from autosplit.errors import did_you_mean
-from autosplit.models.networks.darknet_activations import ACTIVATIONS, Activation
+from autosplit.graph.graphfile import by_x
+from autosplit.models.networks.darknet_activations import DARKNET_ACTIVATIONS, Activation
 from autosplit.models.networks.darknet_cfg import Section
 
-Shape = tuple[int, int, int]
+FeatureShape = tuple[int, int, int]
 """Channels, height and width of a layer's output."""
 BATCH_NORM_EPS = 1e-5
 """What Darknet adds to a variance (on a GPU; on a CPU it adds 1e-6 to the deviation)."""
@@ -110,20 +111,16 @@ class Shortcut(nn.Module):
 
 def _activation(section: Section, default: str) -> Activation:
     name = section.options.get("activation", default)
-    if name not in ACTIVATIONS:
-        raise section.error(f"unknown activation {name!r}{did_you_mean(name, ACTIVATIONS)}")
-    return ACTIVATIONS[name]
+    if name not in DARKNET_ACTIVATIONS:
+        raise section.error(f"unknown activation {name!r}{did_you_mean(name, DARKNET_ACTIVATIONS)}")
+    return DARKNET_ACTIVATIONS[name]
 
 
-def by_x(shape: Sequence[int]) -> str:
-    """A shape as errors say it."""
-    return "x".join(map(str, shape))
+BuiltLayer = tuple[nn.Module, FeatureShape]
+"""A layer's module and the shape of its output."""
 
 
-Built = tuple[nn.Module, Shape]
-
-
-def _convolutional(section: Section, inputs: Sequence[Shape]) -> Built:
+def _convolutional(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
     channels, height, width = inputs[0]
     groups, filters = section.integer("groups", 1, 1), section.integer("filters", 1, 1)
     if channels % groups or filters % groups:
@@ -139,23 +136,23 @@ def _convolutional(section: Section, inputs: Sequence[Shape]) -> Built:
     return module, (filters, sides[0], sides[1])
 
 
-def _maxpool(section: Section, inputs: Sequence[Shape]) -> Built:
+def _maxpool(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
     channels, height, width = inputs[0]
     module = MaxPool(section)
     return module, (channels, module.out(height), module.out(width))
 
 
-def _avgpool(section: Section, inputs: Sequence[Shape]) -> Built:  # noqa: ARG001 - one signature
+def _avgpool(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:  # noqa: ARG001 - one signature
     return nn.AdaptiveAvgPool2d(1), (inputs[0][0], 1, 1)
 
 
-def _upsample(section: Section, inputs: Sequence[Shape]) -> Built:
+def _upsample(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
     channels, height, width = inputs[0]
     factor = section.integer("stride", 2, 1)
     return nn.Upsample(scale_factor=factor), (channels, factor * height, factor * width)
 
 
-def _route(section: Section, inputs: Sequence[Shape]) -> Built:
+def _route(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
     module = Route(section)
     for first, second in pairwise(inputs):
         if first[1:] != second[1:]:
@@ -170,7 +167,7 @@ def _route(section: Section, inputs: Sequence[Shape]) -> Built:
     return module, (sum(shape[0] for shape in inputs) // module.groups, *inputs[0][1:])
 
 
-def _shortcut(section: Section, inputs: Sequence[Shape]) -> Built:
+def _shortcut(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
     if inputs[0] != inputs[1]:
         raise section.error(
             f"must add layers of one shape, got {by_x(inputs[0])} and {by_x(inputs[1])}"
@@ -178,12 +175,12 @@ def _shortcut(section: Section, inputs: Sequence[Shape]) -> Built:
     return Shortcut(section), inputs[0]
 
 
-def _same(section: Section, inputs: Sequence[Shape]) -> Built:  # noqa: ARG001 - one signature
+def _same(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:  # noqa: ARG001 - one signature
     """Dropout, softmax and yolo: what they read."""
     return nn.Identity(), inputs[0]
 
 
-BUILDERS: dict[str, Callable[[Section, Sequence[Shape]], Built]] = {
+BUILDERS: dict[str, Callable[[Section, Sequence[FeatureShape]], BuiltLayer]] = {
     "convolutional": _convolutional,
     "maxpool": _maxpool,
     "avgpool": _avgpool,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-CLASSES = (
+GARMENTS = (
     "T-shirt/top",
     "trouser",
     "pullover",
@@ -69,7 +69,7 @@ class FashionResNet(nn.Module):
         self.stage2 = nn.Sequential(ResidualBlock(16, 32, 2), ResidualBlock(32, 32, 1))
         self.stage3 = nn.Sequential(ResidualBlock(32, 80, 2), ResidualBlock(80, 80, 1))
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Linear(80, len(CLASSES))
+        self.classifier = nn.Linear(80, len(GARMENTS))
 
     def forward(self, images: Tensor) -> Tensor:
         """Map normalized images (N, 1, 28, 28) to logits (N, 10)."""

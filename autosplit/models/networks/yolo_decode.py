@@ -1,7 +1,7 @@
 """Raw feature maps of YOLO heads -> boxes, and non-maximum suppression.
 
-This is no part of the network that is split: it runs in float on the cloud side, after the last
-layer.
+Decoding is no part of the network that is split: it runs in float on the cloud side, after the
+last layer.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
-CONFIDENCE = 0.25
+SHOWN_CONFIDENCE = 0.25
 """Least score of a box that is shown; accuracy is measured from a lower one."""
 IOU = 0.45
 """Two boxes of a class that overlap by more than this are one, the better."""
@@ -90,11 +89,11 @@ def decode(
     return torch.cat(boxes, 1), torch.cat(objectness, 1), torch.cat(classes, 1)
 
 
-def detect(
+def detect_objects(
     outputs: Sequence[Tensor],
     heads: Sequence[YoloHead],
     input_size: tuple[int, int],
-    confidence: float = CONFIDENCE,
+    confidence: float = SHOWN_CONFIDENCE,
     iou: float = IOU,
 ) -> list[Detections]:
     """What is found in each image of a batch.
@@ -190,6 +189,8 @@ def _boxes(
 
 def _suppress(boxes: Tensor, scores: Tensor, classes: Tensor, iou: float) -> Detections:
     """Drop the worse of boxes of one class that overlap."""
+    from torchvision.ops import batched_nms  # noqa: PLC0415 - torchvision is slow to import
+
     best = scores.sort(descending=True, stable=True).indices[:MOST_CANDIDATES]
     boxes, scores, classes = boxes[best], scores[best], classes[best]
     kept = batched_nms(boxes, scores, classes, iou)[:MOST_BOXES]

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from autosplit.models.networks.darknet_activations import ACTIVATIONS
+from autosplit.models.networks.darknet_activations import DARKNET_ACTIVATIONS
 
 
 def stair(x):
@@ -64,7 +64,7 @@ EXPECTED = {
 def test_an_activation_is_what_darknet_computes(name):
     xs = [-9.5, -4.25, -3.0, -2.0, -1.5, -0.5, 0.0, 0.5, 1.0, 1.5, 2.5, 3.75, 4.5, 7.0]
 
-    found = ACTIVATIONS[name](torch.tensor(xs))
+    found = DARKNET_ACTIVATIONS[name](torch.tensor(xs))
 
     torch.testing.assert_close(
         found, torch.tensor([float(EXPECTED[name](x)) for x in xs]), rtol=1e-4, atol=1e-4
@@ -72,4 +72,4 @@ def test_an_activation_is_what_darknet_computes(name):
 
 
 def test_every_activation_is_tested():
-    assert set(ACTIVATIONS) == set(EXPECTED)
+    assert set(DARKNET_ACTIVATIONS) == set(EXPECTED)

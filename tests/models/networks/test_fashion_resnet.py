@@ -7,9 +7,10 @@ import torch
 from safetensors import safe_open
 from torch.utils.flop_counter import FlopCounterMode
 
+from autosplit.data.bundled import BUNDLED
 from autosplit.data.datasets import load_data
-from autosplit.models.load import BUNDLED, load_model
-from autosplit.models.networks.fashion_resnet import CLASSES, ResidualBlock, fashion_resnet
+from autosplit.models.load import load_model
+from autosplit.models.networks.fashion_resnet import GARMENTS, ResidualBlock, fashion_resnet
 
 
 def test_it_has_237946_weights():
@@ -36,7 +37,7 @@ def test_it_costs_19870496_multiply_accumulates():
 
 def test_it_answers_one_logit_per_class():
     with torch.no_grad():
-        assert fashion_resnet().eval()(torch.zeros(3, 1, 28, 28)).shape == (3, len(CLASSES))
+        assert fashion_resnet().eval()(torch.zeros(3, 1, 28, 28)).shape == (3, len(GARMENTS))
 
 
 def test_a_block_that_keeps_the_shape_adds_its_input():

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from autosplit.models.networks.yolo_decode import YoloHead, decode, detect
+from autosplit.models.networks.yolo_decode import YoloHead, decode, detect_objects
 
 HEADS = (
     YoloHead(3, ((30.0, 61.0), (62.0, 45.0)), 3),
@@ -72,7 +72,7 @@ def test_boxes_are_those_of_the_papers():
 def test_detections_are_those_of_a_quadratic_suppression(confidence, iou):
     maps = outputs(1)
 
-    found = detect(maps, HEADS, (64, 96), confidence, iou)
+    found = detect_objects(maps, HEADS, (64, 96), confidence, iou)
 
     for image in range(2):
         candidates = [
@@ -91,7 +91,7 @@ def test_detections_are_those_of_a_quadratic_suppression(confidence, iou):
 
 
 def test_nothing_above_the_score_is_nothing_found():
-    (found,) = detect([o.fill_(-20) for o in outputs(batch=1)], HEADS, (64, 96))
+    (found,) = detect_objects([o.fill_(-20) for o in outputs(batch=1)], HEADS, (64, 96))
 
     assert len(found) == 0
     assert found.boxes.shape == (0, 4)

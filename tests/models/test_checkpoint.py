@@ -1,0 +1,99 @@
+"""Checkpoints fill a network or say how they differ; objects are never unpickled."""
+
+import pytest
+import torch
+from loaded import Bomb, model_error
+from safetensors.torch import save_file
+from torch import nn
+
+from autosplit.errors import ModelError
+from autosplit.models.checkpoint import load_checkpoint
+from autosplit.models.load import load_model
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mnasnet0_5"])
+def test_a_checkpoint_gives_the_weights(tmp_path, suffix, name):
+    path = tmp_path / f"weights{suffix}"
+    state = load_model(f"torchvision:{name}", seed=8).module.state_dict()
+    if suffix == ".pth":
+        torch.save({"epoch": 3, "state_dict": {f"module.{k}": v for k, v in state.items()}}, path)
+    else:
+        save_file(state, path)
+
+    found = load_model(f"torchvision:{name}", checkpoint=path, seed=1).module.state_dict()
+
+    assert all(torch.equal(found[key], value) for key, value in state.items())
+
+
+def test_a_checkpoint_of_another_network_names_what_differs(tmp_path):
+    path = tmp_path / "other.safetensors"
+    state = load_model("fashion-resnet").module.state_dict()
+    del state["classifier.bias"]
+    state["classifier.weight"] = torch.zeros(5, 80)
+    state["extra"] = torch.zeros(1)
+    state["more"] = torch.zeros(1)
+    save_file(state, path)
+
+    assert model_error("fashion-resnet", checkpoint=path) == (
+        f"{path}: must hold the weights of this network, got 1 missing (first: classifier.bias); "
+        "2 unexpected (first: extra, more); 1 of another shape (first: classifier.weight)"
+    )
+
+
+def test_a_pickled_object_is_never_unpickled(tmp_path):
+    path = tmp_path / "network.pt"
+    torch.save({"state_dict": Bomb(tmp_path / "exploded")}, path)
+
+    assert "must be a state dict of tensors alone" in model_error("fashion-resnet", checkpoint=path)
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_that_is_no_checkpoint_is_one_line(tmp_path, suffix):
+    path = tmp_path / f"notes{suffix}"
+    path.write_text("not weights at all")
+
+    assert model_error("fashion-resnet", checkpoint=path).startswith(f"{path}: must be a ")
+    missing = model_error("fashion-resnet", checkpoint=tmp_path / f"gone{suffix}")
+    assert missing.endswith("must be a checkpoint, there is no such file")
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model"])
+def test_a_state_dict_is_found_under_the_usual_keys(tmp_path, key):
+    path = tmp_path / "weights.pt"
+    net, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    torch.save({key: other.state_dict(), "epoch": 3}, path)
+
+    load_checkpoint(net, path)
+
+    assert torch.equal(net.weight, other.weight)
+
+
+def test_counters_of_batch_norms_may_be_missing(tmp_path):
+    net = nn.BatchNorm2d(2)
+    state = {key: value + 1 for key, value in net.state_dict().items() if "tracked" not in key}
+    save_file(state, tmp_path / "old.safetensors")
+
+    load_checkpoint(net, tmp_path / "old.safetensors")
+
+    assert net.running_mean.tolist() == [1, 1]
+    assert net.num_batches_tracked == 0
+
+
+def test_keys_to_ignore_are_those_that_begin_so(tmp_path):
+    net = nn.Linear(3, 2)
+    state = {**net.state_dict(), "aux1.bias": torch.zeros(1)}
+    save_file(state, tmp_path / "net.safetensors")
+
+    load_checkpoint(net, tmp_path / "net.safetensors", ignored=("aux1.",))
+
+    with pytest.raises(ModelError, match=r"got 1 unexpected \(first: aux1\.bias\)$"):
+        load_checkpoint(net, tmp_path / "net.safetensors", ignored=("aux2.",))
+
+
+def test_a_file_of_other_things_than_tensors_is_refused(tmp_path):
+    torch.save({"weight": 3}, tmp_path / "numbers.pt")
+
+    with pytest.raises(ModelError, match=r"must be a state dict of tensors, got dict$"):
+        load_checkpoint(nn.Linear(3, 2), tmp_path / "numbers.pt")
