@@ -12,6 +12,9 @@ import torch
 
 from autosplit.errors import AutoSplitError, did_you_mean
 
+_PREFIX = "autosplit_user_"
+"""Beginning of the names that the user's files have as modules."""
+
 
 def is_python_spec(spec: str) -> bool:
     """Say whether a name means a Python file, with or without its function.
@@ -52,8 +55,9 @@ def call_function(spec: str, error: type[AutoSplitError], seed: int) -> Any:
         AutoSplitError: As ``error``, when there is no such file or function, or when it raises.
     """
     path, name = split_python_spec(spec, error)
-    folder = str(path.resolve().parent)
-    sys.path.insert(0, folder)
+    folder = path.resolve().parent
+    _forget_namesakes(folder)
+    sys.path.insert(0, str(folder))
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -65,20 +69,41 @@ def call_function(spec: str, error: type[AutoSplitError], seed: int) -> Any:
         text = " ".join(f"{type(problem).__name__}: {problem}".split())
         raise error(f"{_place(problem, path)}: must run without an error, got {text}") from problem
     finally:
-        sys.path.remove(folder)
+        sys.path.remove(str(folder))
     choices = (key for key, value in vars(module).items() if _defined_in(value, module))
     raise error(f"{path}: has no function {name!r}{did_you_mean(name, choices)}")
 
 
 def _run(path: Path) -> ModuleType:
     """Run a file as a module of its own, which classes defined in it can find by its name."""
-    spec = importlib.util.spec_from_file_location(f"autosplit_user_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(_PREFIX + path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _forget_namesakes(folder: Path) -> None:
+    """Forget what files in other folders imported from beside them, where names are the same here.
+
+    Two files in two folders may each have their own ``utils.py``.  Python would give the second
+    file the first one's.
+    """
+    files = (getattr(module, "__file__", None) for name, module in _modules(_PREFIX))
+    others = {Path(file).resolve().parent for file in files if file} - {folder}
+    for name, module in _modules(""):
+        file, top = getattr(module, "__file__", None), name.partition(".")[0]
+        if file is None or not any((folder / place).exists() for place in (top, f"{top}.py")):
+            continue
+        places = [other / place for other in others for place in (top, f"{top}.py")]
+        if any(Path(file).resolve().is_relative_to(place) for place in places):
+            del sys.modules[name]
+
+
+def _modules(prefix: str) -> list[tuple[str, ModuleType]]:
+    return [(name, module) for name, module in sys.modules.items() if name.startswith(prefix)]
 
 
 def _defined_in(value: object, module: ModuleType) -> bool:
