@@ -30,8 +30,8 @@ ORDER = {
         "autosplit pins methods limits thin"
     ),
     "capture": (
-        "operators constants batchnorm im2col layout export precision program equalize replay "
-        "rewrites layers capture"
+        "operators constants batchnorm im2col layout export precision program trainable equalize "
+        "replay rewrites layers capture"
     ),
     "data": (
         "bundled coco darknet_lists image_folder image_range preprocess python_file images idx "
@@ -43,7 +43,7 @@ ORDER = {
         "networks.darknet_weights request program_file python_network torchvision detectors "
         "bundled load"
     ),
-    "quantize": "affine gptq weight_grids",
+    "quantize": "affine straight_through gptq weight_grids",
     "distortion": "divergence finished_share measure metrics",
     "halves": "partition integer_kernels lowering quantized halves",
     "finish": "adaround effort joint_clips round_to_output walk finish",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from operator import getitem
 
-from torch import fx
+from torch import Tensor, fx
 
-from autosplit.capture.constants import Attributes, add_attribute, fold_values
+from autosplit.capture.constants import LEARNED, Attributes, add_attribute, is_learned
 from autosplit.capture.operators import BATCH_NORMS, FOLDABLE, arguments, is_call, output_axis
 
 
@@ -57,7 +57,8 @@ def fold_batch_norm(graph: fx.Graph, attributes: Attributes) -> None:
         with graph.inserting_before(producer):
             new = [graph.get_attr(target) for target in made[key]]
         for constant, target in zip(new, made[key], strict=True):
-            constant.meta = {**producer.meta, "val": attributes[target]}
+            meta = {"val": attributes[target], LEARNED: is_learned(parameters)}
+            constant.meta = {**producer.meta, **meta}
         producer.kwargs = {**arguments(producer), "weight": new[0], "bias": new[1]}
         producer.args = ()
         if "deviation" in node.meta:
@@ -84,3 +85,34 @@ def _foldable(node: fx.Node) -> list[fx.Node | None] | None:
     parameters += [norm[name] for name in ("running_mean", "running_var", "weight", "bias")]
     constant = all(p is None or p.op == "get_attr" for p in parameters)
     return parameters if constant else None
+
+
+def fold_values(values: list[Tensor | None], eps: float, axis: int) -> tuple[Tensor, Tensor]:
+    """Weight and bias with a batch norm folded in, computed in float64.
+
+    Args:
+        values: weight, bias, running mean, running variance, gamma, beta; bias, gamma and beta
+            may be None.
+        eps: The norm's epsilon.
+        axis: Axis of the weight's output channels.  The weight of a grouped transposed
+            convolution has there the channels of one group; the groups follow on axis 0.
+    """
+    kind = values[0].dtype if values[0] is not None else None
+    weight, bias, mean, variance, gamma, beta = (
+        None if value is None else value.double() for value in values
+    )
+    assert weight is not None
+    assert mean is not None
+    assert variance is not None
+    factor = (variance + eps).rsqrt()
+    if gamma is not None:
+        factor = factor * gamma
+    shift = (-mean if bias is None else bias - mean) * factor
+    if beta is not None:
+        shift = shift + beta
+    groups = len(factor) // weight.shape[axis]
+    per_group = weight.unflatten(0, (groups, -1))
+    shape = [1] * per_group.dim()
+    shape[0], shape[axis + 1] = groups, -1
+    weight = (per_group * factor.reshape(shape)).flatten(0, 1)
+    return weight.to(kind), shift.to(kind)

@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind, TensorArgument
 
-from autosplit.capture.constants import Attributes
+from autosplit.capture.constants import LEARNED, Attributes
 from autosplit.capture.export import bound_batch, export
 from autosplit.capture.layers import Found, Group, describe, group
 from autosplit.capture.layout import batched, find_layouts
@@ -158,7 +158,8 @@ def _unlift(exported: ExportedProgram) -> tuple[fx.Graph, Attributes]:
             target = same.setdefault(key, lifted[node.name].replace(".", "/"))
             attributes[target] = value
             copied[node] = operators.get_attr(target)
-            copied[node].meta = {**node.meta}
+            learned = node.name in signature.inputs_to_parameters
+            copied[node].meta = {**node.meta, LEARNED: learned}
         elif node.op == "output":
             answers = [
                 arg

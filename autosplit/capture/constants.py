@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -12,6 +12,13 @@ from autosplit.capture.operators import CREATORS, holds_tensor, is_call, tensor_
 
 Attributes = dict[str, Tensor]
 """Constants and parameters of a program: ``get_attr`` target -> value."""
+LEARNED = "learned"
+"""Key in the ``meta`` of a ``get_attr`` node: whether its value is a parameter, or made of some."""
+
+
+def is_learned(nodes: Iterable[fx.Node | None]) -> bool:
+    """Whether one of some ``get_attr`` nodes is a parameter, or made of some."""
+    return any(node is not None and bool(node.meta.get(LEARNED)) for node in nodes)
 
 
 def fold_constants(graph: fx.Graph, attributes: Attributes) -> None:
@@ -32,7 +39,7 @@ def fold_constants(graph: fx.Graph, attributes: Attributes) -> None:
             target = add_attribute(attributes, f"_constant_{node.name}", value)
             with graph.inserting_before(node):
                 fixed = graph.get_attr(target)
-            fixed.meta = {**node.meta}
+            fixed.meta = {**node.meta, LEARNED: is_learned(inputs)}
             node.replace_all_uses_with(fixed)
             constant[fixed] = value
     graph.eliminate_dead_code()
@@ -55,34 +62,3 @@ def add_attribute(attributes: Attributes, name: str, value: Tensor) -> str:
         target += "_"
     attributes[target] = value
     return target
-
-
-def fold_values(values: list[Tensor | None], eps: float, axis: int) -> tuple[Tensor, Tensor]:
-    """Weight and bias with a batch norm folded in, computed in float64.
-
-    Args:
-        values: weight, bias, running mean, running variance, gamma, beta; bias, gamma and beta
-            may be None.
-        eps: The norm's epsilon.
-        axis: Axis of the weight's output channels.  The weight of a grouped transposed
-            convolution has there the channels of one group; the groups follow on axis 0.
-    """
-    kind = values[0].dtype if values[0] is not None else None
-    weight, bias, mean, variance, gamma, beta = (
-        None if value is None else value.double() for value in values
-    )
-    assert weight is not None
-    assert mean is not None
-    assert variance is not None
-    factor = (variance + eps).rsqrt()
-    if gamma is not None:
-        factor = factor * gamma
-    shift = (-mean if bias is None else bias - mean) * factor
-    if beta is not None:
-        shift = shift + beta
-    groups = len(factor) // weight.shape[axis]
-    per_group = weight.unflatten(0, (groups, -1))
-    shape = [1] * per_group.dim()
-    shape[0], shape[axis + 1] = groups, -1
-    weight = (per_group * factor.reshape(shape)).flatten(0, 1)
-    return weight.to(kind), shift.to(kind)

@@ -95,20 +95,36 @@ class Program:
         inputs = (batch,) if isinstance(batch, Tensor) else batch
         return zip(*(value.split(size) for value in inputs), strict=True)
 
-    @cached_property
+    @property
+    def is_trainable(self) -> bool:
+        """Whether its parameters can be trained, so that its numbers may change."""
+        return any(True for _ in self.module.parameters())
+
+    @property
     def weights_sha256(self) -> str:
         """Hex digest of all numbers that the program stores, bit for bit, in order of first use."""
+        return self._digest_now() if self.is_trainable else self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        return self._digest_now()
+
+    def _digest_now(self) -> str:
         digest, nodes = hashlib.sha256(), self.module.graph.nodes
         for name in dict.fromkeys(str(node.target) for node in nodes if node.op == "get_attr"):
-            value = getattr(self.module, name).detach().contiguous()
+            value = self.constant(name).contiguous()
             digest.update(f"{value.dtype} {tuple(value.shape)}".encode())
             digest.update(value.view(-1).view(torch.uint8).numpy())
         return digest.hexdigest()
 
     def weight(self, layer: str) -> Tensor:
         """The float weight that a layer stores."""
-        value: Tensor = getattr(self.module, self.weights[layer].target)
-        return value
+        return self.constant(self.weights[layer].target)
+
+    def constant(self, target: str) -> Tensor:
+        """The value of a parameter or a constant by its ``get_attr`` target, without gradients."""
+        value: Tensor = getattr(self.module, target)
+        return value.detach()
 
     def samples(self, tensor: str, value: Tensor) -> Tensor:
         """A tensor's value with the batch first: shape (batch, ...), one row per sample."""
@@ -196,6 +212,8 @@ class _Watched(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
+        if n.op == "get_attr":  # torch multiplies by a matrix that takes gradients in another order
+            return value.detach()
         if self._watch is not None and n.name in self._tensor_of:
             self._watch(self._tensor_of[n.name], value)
         return value

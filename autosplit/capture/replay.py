@@ -81,6 +81,8 @@ class Run(fx.Interpreter):
     def run_node(self, n: fx.Node) -> Any:
         """Value of a node, cut off from what came before where gradients begin."""
         value = super().run_node(n)
+        if n.op == "get_attr":
+            return value.detach()  # gradients are of activations, of a trainable program too
         if n.name in self._leaves and value.is_floating_point() and not value.requires_grad:
             return value.detach().requires_grad_()
         return value

@@ -112,7 +112,7 @@ class _Walk:
                     self.rough[node] = list(self.exact[node])
             elif node.op == "get_attr":
                 target = str(node.target)
-                value = getattr(self.program.module, target)
+                value = self.program.constant(target)
                 self.exact[node] = [value] * len(given)
                 if self.follow:
                     self.rough[node] = [self.weights.get(target, value)] * len(given)
@@ -187,7 +187,7 @@ class _Walk:
             output: Tensor = node.target(**call)  # type: ignore[operator]
             shift = output.movedim(axis, 0).flatten(1).mean(1)
         given = arguments(node)["bias"]
-        before = 0.0 if given is None else getattr(self.program.module, str(given.target))
+        before = 0.0 if given is None else self.program.constant(str(given.target))
         shift = torch.where((before + shift).isfinite(), shift, 0.0)  # at this width it overflows
         self.biases[layer] = (before + shift).numpy().astype(np.float32)
         self.shifts[layer] = shift
@@ -215,7 +215,7 @@ class _Walk:
         recovery, given = self.recovery, arguments(node)["bias"]
         bias = flat.new_zeros(len(flat))
         if given is not None:
-            bias = getattr(self.program.module, str(given.target))
+            bias = self.program.constant(str(given.target))
         exact, rough, bias = near_one(*self._columns(node), bias)
         exact = toward(exact, rough, 0.0 if self._tied(layer) else recovery.propagation)
         shape = len(exact), len(flat) // len(exact)

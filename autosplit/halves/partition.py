@@ -57,7 +57,7 @@ class Half:
                 if node.op == "placeholder":
                     values[node] = tensors[next(given)]
                 elif node.op == "get_attr":
-                    values[node] = self.constants[str(node.target)]
+                    values[node] = self.constants[str(node.target)].detach()
                 elif node.op == "call_function":
                     args = fx.map_arg(node.args, values.__getitem__)
                     kwargs = fx.map_arg(node.kwargs, values.__getitem__)
