@@ -1,1 +1,24 @@
-"""autosplit.capture."""
+"""From a network to a program of fused operators, and to the graph that describes it.
+
+``torch.export`` gives a flat list of ATen operators, whatever the Python looked like; this package
+rewrites it, groups its operators into layers, and checks that the answers stay the network's.
+
+| method | file |
+| --- | --- |
+| all steps in order, and the check of the answers | ``capture.py`` (``capture``) |
+| ``torch.export`` with a free batch, and its errors in one line | ``export.py`` |
+| what each ATen operator is: its kind, what joins which layer | ``operators.py`` |
+| rewrites of the program: functionalization, dropped checks and identities | ``rewrites.py`` |
+| batch norm folding (Jacob et al. 2018, section 3.2) | ``batchnorm.py`` |
+| constant folding | ``constants.py`` |
+| half and double precision to float32 | ``precision.py`` |
+| where the batch is in each tensor | ``layout.py`` |
+| operators to named, counted layers | ``layers.py`` |
+| a program: running it, its inputs, its digest | ``program.py`` (``Program``) |
+| a program whose weights take gradients | ``trainable.py`` (``trainable``) |
+| cross-layer equalization (Nagel et al. 2019, eq. 11) | ``equalize.py`` |
+| im2col | ``im2col.py`` |
+| running a program again from one of its tensors on | ``replay.py`` |
+
+Import from the modules themselves; each needs torch.
+"""

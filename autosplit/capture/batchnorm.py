@@ -1,4 +1,10 @@
-"""A batch norm folds into the convolution or linear layer that it alone reads."""
+"""Batch norm folding: a norm joins the convolution or linear layer before it.
+
+    W' = W g / sqrt(v + eps) per output channel,   b' = (b - m) g / sqrt(v + eps) + beta
+
+with the running mean m and variance v, scale g and shift beta (Jacob et al. 2018, section 3.2).
+The folded layer gives what layer and norm gave together; the graph has one layer less.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +17,10 @@ from autosplit.capture.operators import BATCH_NORMS, FOLDABLE, arguments, is_cal
 
 
 def mark_batch_norms(graph: fx.Graph, attributes: Attributes) -> None:
-    """Note in ``meta`` the deviation that the output of a batch norm has on training data.
+    """Note in ``meta`` the standard deviation of a batch norm's output on its training data.
 
-    Per channel that is |gamma| sqrt(v / (v + eps)).  Statistics of mean 0 and variance 1 throughout
-    were never trained.
+    It is |gamma| sqrt(v / (v + eps)) per channel.  A norm whose statistics are mean 0 and variance
+    1 throughout was never trained, and gets no note.
     """
     for node in graph.nodes:
         if not is_call(node, *BATCH_NORMS):
@@ -33,11 +39,10 @@ def mark_batch_norms(graph: fx.Graph, attributes: Attributes) -> None:
 
 
 def fold_batch_norm(graph: fx.Graph, attributes: Attributes) -> None:
-    """Fold a batch norm into the convolution or linear layer it alone reads.
+    """Fold every batch norm into the convolution or linear layer whose one reader it is.
 
-    W' = W * g / sqrt(v + eps) per output channel and b' = (b - m) * g / sqrt(v + eps) + beta
-    (Jacob et al. 2018, section 3.2).  A norm that cannot be folded stays a layer of its own.
-    A weight that several convolutions share is folded once per distinct norm.
+    A norm that cannot be folded stays a layer of its own.  A weight that several convolutions share
+    is folded once for each different norm.
     """
     made: dict[tuple[str, ...], tuple[str, str]] = {}
     for node in list(graph.nodes):

@@ -1,8 +1,8 @@
 """From a network and an example input to a fused program and its graph.
 
 ``torch.export`` gives a flat list of ATen operators, whatever the Python looked like: functions,
-views, shared modules and in-place operators need no case of their own.  ``fuse`` rewrites that
-program, ``layout`` finds the batch in it, and ``layers`` groups and describes its operators.
+views, shared modules and in-place operators need no case of their own.  ``rewrites`` changes that
+list, ``layout`` finds the batch in it, and ``layers`` groups and describes its operators.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.export.graph_signature import OutputKind, TensorArgument
 
 from autosplit.capture.constants import LEARNED, Attributes
 from autosplit.capture.export import bound_batch, export
-from autosplit.capture.layers import Found, Group, describe, group
+from autosplit.capture.layers import Group, TensorFacts, describe_layers, group
 from autosplit.capture.layout import batched, find_layouts
 from autosplit.capture.operators import arguments, base_of, output_axis, weight_argument
 from autosplit.capture.precision import to_float32
@@ -28,7 +28,7 @@ from autosplit.errors import CaptureError, ModelError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Shape
 
-TOLERANCE = 1e-4
+LARGEST_ERROR = 1e-4
 """Largest error of the fused program against the network, relative to the largest output."""
 
 
@@ -38,8 +38,8 @@ def capture(
     """Capture a network with torch.export and fuse its operators into layers.
 
     The caller's module is left as it was.  The batch dimension is dynamic where the network
-    allows it.  What is captured is checked: its output on the example equals the network's, or,
-    of a network in half or double precision, that of its operators in float32.
+    allows it.  The program is checked: on the example it must give the network's output; a network
+    in half or double precision is compared with its own operators in float32.
 
     Args:
         network: A module (captured in eval mode), or a saved torch.export program.
@@ -70,7 +70,7 @@ def capture(
 def _build(
     exported: ExportedProgram, example: tuple[Tensor, ...], name: str
 ) -> tuple[Program, fx.GraphModule | None]:
-    """Rewrite the exported operators, group them and describe each group.
+    """Rewrite the exported operators, group them and describe_layers each group.
 
     Returns:
         The program; and, if it does not compute in the types of the network, its operators before
@@ -105,7 +105,7 @@ def _build(
     graph = Graph(
         name=name,
         inputs={tensor: sizes[node] for node, tensor in inputs.items()},
-        layers=tuple(describe(groups, Found(tensor_of, sizes, owners))),
+        layers=tuple(describe_layers(groups, TensorFacts(tensor_of, sizes, owners))),
         outputs=tuple(dict.fromkeys(outputs)),
     )
     program = Program(
@@ -122,7 +122,7 @@ def _build(
 
 
 def _copied(operators: fx.Graph, attributes: Attributes) -> fx.GraphModule:
-    """Operators as they are now, that run."""
+    """A module of the operators as they are now."""
     copied = fx.Graph()
     copied.output(copied.graph_copy(operators, {}))
     drop_checks(copied, attributes)
@@ -130,7 +130,7 @@ def _copied(operators: fx.Graph, attributes: Attributes) -> fx.GraphModule:
 
 
 def _retraced() -> dict[Any, Callable[..., Any]]:
-    """How torch takes apart the operators that are counted in parts."""
+    """Rules of torch for taking apart the operators whose parts are counted each on its own."""
     known = torch.export.default_decompositions()
     return {call: rule for call, rule in known.items() if call.name() == "aten::einsum"}
 
@@ -173,14 +173,14 @@ def _unlift(exported: ExportedProgram) -> tuple[fx.Graph, Attributes]:
 
 
 def _trained(operators: fx.Graph) -> Trained | None:
-    """What the first batch norm learned, folded or not."""
+    """What the first batch norm of a program learned, whether it is folded or a layer."""
     marked = (node for node in operators.nodes if "deviation" in node.meta)
     first = next(marked, None)
     return None if first is None else Trained(first.name, first.meta["deviation"])
 
 
 def _weights(groups: Sequence[Group]) -> dict[str, WeightRef]:
-    """Layer -> its weight, for each weight the first layer that reads it."""
+    """Layer -> the weight that it stores; a shared weight is stored by its first reader."""
     owners: dict[str, WeightRef] = {}
     for found in groups:
         weight = weight_argument(found.root)
@@ -228,8 +228,8 @@ def _check(program: Program, inputs: tuple[Tensor, ...], expected: Any) -> None:
             continue
         largest = max(want[want.isfinite()].abs().tolist(), default=0.0)
         error = float((value - want)[wrong].abs().max()) / max(largest, 1e-30)
-        if not error <= TOLERANCE:
+        if not error <= LARGEST_ERROR:
             raise CaptureError(
                 f"{program.graph.name}: the fused program must equal the network to "
-                f"{TOLERANCE:g} of its largest output, output {i} differs by {error:.2g}"
+                f"{LARGEST_ERROR:g} of its largest output, output {i} differs by {error:.2g}"
             )

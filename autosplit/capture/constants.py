@@ -1,4 +1,4 @@
-"""Values that no input changes: computed once, and kept as attributes of the program."""
+"""Constant folding: what depends on parameters and constants alone is computed once and kept."""
 
 from __future__ import annotations
 

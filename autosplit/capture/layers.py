@@ -63,8 +63,8 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What is known of a program's tensors when its layers are described.
+class TensorFacts:
+    """What describing the layers of a program needs to know of its tensors.
 
     Attributes:
         tensor_of: Node that writes a tensor -> the tensor's name.
@@ -140,8 +140,8 @@ def _weight_path(target: str) -> str:
     return ".".join([*module, leaf] if leaf else module) or "weight"
 
 
-def describe(groups: Iterable[Group], found: Found) -> Iterator[Layer]:
-    """Describe every layer; a parameter that is no weight is counted where it is first read."""
+def describe_layers(groups: Iterable[Group], found: TensorFacts) -> Iterator[Layer]:
+    """The records of all layers; a parameter that is no weight counts for its first reader."""
     counted = set(found.owners)
     for layer in groups:
         read: dict[str, list[Shape]] = {}
@@ -157,7 +157,7 @@ def describe(groups: Iterable[Group], found: Found) -> Iterator[Layer]:
 
 
 def _reads(layer: Group) -> Iterator[tuple[fx.Node, fx.Node]]:
-    """What a layer reads: the node that wrote it, and the same as it is read, after views."""
+    """For each tensor that a layer reads: the node that wrote it, and the view that is read."""
     for node in layer.nodes:
         for argument in tensor_arguments(node):
             if argument not in layer.nodes:
@@ -165,7 +165,7 @@ def _reads(layer: Group) -> Iterator[tuple[fx.Node, fx.Node]]:
 
 
 def _layer(
-    layer: Group, found: Found, read: Mapping[str, list[Shape]], fixed_elements: int
+    layer: Group, found: TensorFacts, read: Mapping[str, list[Shape]], fixed_elements: int
 ) -> Layer:
     """Describe one layer."""
     root, sizes = layer.root, found.sizes

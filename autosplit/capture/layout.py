@@ -19,7 +19,7 @@ from autosplit.errors import CaptureError
 from autosplit.graph.layer import Shape
 
 Inputs = tuple[Tensor, ...]
-TOLERANCE = 1e-4
+SAME_VALUE = 1e-4
 """Below this, relative to the largest value, two values are the same but for rounding."""
 
 
@@ -168,6 +168,6 @@ def _nearest(first: Tensor, second: Tensor, axes: Sequence[int], batch: int) -> 
     def error(layout: BatchLayout) -> float:
         a, b = (layout.samples_first(value)[0].double() for value in (first, second))
         worst = float((a - b).abs().max()) / max(float(a.abs().max()), 1e-30) if a.numel() else 0.0
-        return math.inf if math.isnan(worst) else worst if worst > TOLERANCE else 0.0
+        return math.inf if math.isnan(worst) else worst if worst > SAME_VALUE else 0.0
 
     return min(candidates, key=error)

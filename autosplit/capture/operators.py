@@ -32,7 +32,7 @@ def kind_of(node: fx.Node) -> str:
 
 
 def arguments(node: fx.Node) -> dict[str, Any]:
-    """Arguments of an operator by the names of its schema, defaults filled in."""
+    """Arguments of an operator by the names in its schema, with defaults filled in."""
     values = {}
     for i, argument in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]  # noqa: SLF001
         default = argument.default_value if argument.has_default_value() else None
@@ -58,7 +58,8 @@ def tensor_arguments(node: fx.Node) -> list[fx.Node]:
 def is_movement(node: fx.Node) -> bool:
     """Whether a node only moves the elements of one tensor: a view, a reshape, a slice, a roll.
 
-    What returns a view of its argument always is one: a layer's tensor must have its own memory.
+    An operator that returns a view of its argument is always a movement, because the tensor of a
+    layer must have memory of its own.
     """
     if node.op != "call_function" or len(tensor_arguments(node)) != 1:
         return False
@@ -73,7 +74,7 @@ def is_activation(node: fx.Node) -> bool:
     if node.op != "call_function" or not isinstance(node.meta.get("val"), Tensor):
         return False
     name = operator_name(node)
-    if name in ACTIVATIONS:
+    if name in ACTIVATION_OPERATORS:
         return True
     return name in SCALAR_WHEN_UNARY and len(tensor_arguments(node)) == 1
 
@@ -147,7 +148,7 @@ TRANSPOSED = ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 FOLDABLE = ("conv1d", "conv2d", "conv3d", "convolution", "linear", *TRANSPOSED)
 PRODUCTS = {"matmul": 1, "mm": 1, "addmm": 2}
 """Operators that are a linear layer when this argument is a constant matrix."""
-CHECKS = frozenset(
+ASSERTION_OPERATORS = frozenset(
     "_assert _assert_async _assert_scalar _assert_tensor_metadata _functional_assert_async "
     "_functional_assert_scalar _functional_sym_constrain_range "
     "_functional_sym_constrain_range_for_size _make_dep_token sym_constrain_range "
@@ -158,20 +159,21 @@ DROPOUTS = frozenset(
 )
 IDENTITIES = frozenset("alias detach lift_fresh lift_fresh_copy positive".split())
 RETRACED = frozenset("einsum expand_as view_as reshape_as wrap_with_autocast".split())
-"""What torch takes apart: into products, into views by sizes instead of by example, into casts."""
+"""Operators that ``run_decompositions`` rewrites: einsum into products, ``expand_as`` and its
+kind into views by sizes, autocast regions into casts."""
 CREATORS = frozenset(
     "new_zeros new_ones new_full new_empty zeros ones full arange scalar_tensor linspace "
     "eye".split()
 )
-"""Their value depends on sizes and numbers alone; a tensor argument only gives the type."""
+"""Operators whose value depends on sizes and numbers alone; a tensor argument gives the type."""
 MOVEMENT = frozenset(
     "getitem reshape _unsafe_view clone contiguous to type_as _to_copy unsafe_split "
     "unsafe_split_with_sizes unsafe_chunk pad constant_pad_nd reflection_pad1d reflection_pad2d "
     "replication_pad1d replication_pad2d roll flip rot90 repeat repeat_interleave tile "
     "channel_shuffle pixel_shuffle pixel_unshuffle".split()
 )
-"""Beside all operators that return a view: those that may copy."""
-ACTIVATIONS = frozenset(
+"""Movements that may copy; every operator that returns a view is a movement besides."""
+ACTIVATION_OPERATORS = frozenset(
     "relu relu6 hardtanh leaky_relu prelu _prelu_kernel silu gelu hardswish hardsigmoid sigmoid "
     "tanh elu selu celu mish softplus softshrink hardshrink log_sigmoid "
     "log_sigmoid_forward threshold clamp clamp_min clamp_max neg abs sign exp expm1 sqrt rsqrt "
@@ -205,7 +207,7 @@ _WORDS = {
     "embedding": "embedding",
     "move": "index gather index_select index_put scatter slice_scatter select_scatter copy fill "
     "zero zeros_like ones_like full_like empty_like " + " ".join(sorted(CREATORS)),
-    "activation": " ".join(sorted(ACTIVATIONS)),
+    "activation": " ".join(sorted(ACTIVATION_OPERATORS)),
 }
 KINDS = {name: kind for kind, names in _WORDS.items() for name in names.split()}
 """Operator -> kind of the layer it is the root of."""

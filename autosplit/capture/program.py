@@ -18,18 +18,19 @@ from autosplit.graph.graphfile import by_x
 
 Watch = Callable[[str, Tensor], None]
 STEP_ELEMENTS = 5_000_000
-"""Elements of the largest tensor of a step: 20 MB, since malloc (of glibc) hands what is above 32
-MB back at once, and writing to fresh pages takes as long as computing."""
-_ALIVE = 1e-3  # of the largest deviation of a channel, below which one says nothing
+"""Most elements of the largest tensor of one step: 20 MB.  glibc's malloc gives blocks above 32 MB
+back to the system at once, and writing to fresh pages then takes as long as computing."""
+_ALIVE = 1e-3
+"""A channel counts as switched off below this share of the largest channel's deviation."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightRef:
-    """Where a quantized weight is found in a program.
+    """Where a program stores a weight that can be quantized.
 
     Attributes:
-        target: Its ``get_attr`` target.
-        axis: Axis of its output channels.
+        target: ``get_attr`` target of the weight.
+        axis: Axis of the weight's output channels.
     """
 
     target: str
@@ -41,8 +42,8 @@ class Trained:
     """What a batch norm learned of its training data.
 
     Attributes:
-        node: Name of the node that writes its output.
-        deviation: Of that output per channel, shape (C,).
+        node: Name of the node that writes the norm's output.
+        deviation: Standard deviation of that output on the training data, per channel, shape (C,).
     """
 
     node: str
@@ -55,12 +56,14 @@ class Program:
 
     Attributes:
         graph: The layers, in the order in which the program runs them.
-        module: Operators with batch norms folded; takes the inputs, gives a tuple of outputs.
+        module: The operators, batch norms folded; takes the network's inputs and gives a tuple of
+            its outputs.
         nodes: Tensor (network input or layer) -> name of the node that writes it.
-        weights: Layer that stores a quantized weight -> where it is.
+        weights: Layer that stores a weight -> where the weight is.
         layouts: Tensor -> where its batch dimension is.
-        batch_size: The only batch size it can run, or None if any will do.
-        cast_from: Types other than float32 that the network computes in; the program does not.
+        batch_size: The only batch size that the program can run; None if it can run any.
+        cast_from: Types other than float32 that the network computes in; the program computes in
+            float32.
         trained: What the first batch norm with trained statistics learned; None without one.
     """
 
@@ -75,7 +78,7 @@ class Program:
 
     @property
     def step(self) -> int:
-        """Samples at a time for whose tensors memory is used again, or what it is bound to."""
+        """Samples to run at a time: few enough that memory is used again, or the fixed batch."""
         graph = self.graph
         largest = max(map(graph.elements, (*graph.inputs, *graph.by_name)))
         return self.batch_size or max(1, STEP_ELEMENTS // largest)
@@ -87,7 +90,7 @@ class Program:
 
         Args:
             batch: One tensor, or one for each input.
-            most: Samples at a time at most, at least one; a batch size it is bound to goes before.
+            most: Most samples at a time, at least one; a fixed batch size takes precedence.
         """
         size = self.step
         if most is not None and self.batch_size is None:
@@ -114,7 +117,7 @@ class Program:
         for name in dict.fromkeys(str(node.target) for node in nodes if node.op == "get_attr"):
             value = self.constant(name).contiguous()
             digest.update(f"{value.dtype} {tuple(value.shape)}".encode())
-            digest.update(value.view(-1).view(torch.uint8).numpy())
+            digest.update(value.view(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
     def weight(self, layer: str) -> Tensor:
@@ -148,11 +151,16 @@ class Program:
             return _Watched(self.module, tensor_of, watch).run(*inputs)  # type: ignore[no-any-return]
 
     def deviations(self, inputs: Sequence[Tensor]) -> tuple[float, float] | None:
-        """The deviation that the first batch norm writes on some inputs, and the one it learned.
+        """Standard deviations of the first batch norm's output: on some inputs, and as learned.
+
+        The two tell whether inputs are scaled as they were in training.
+
+        Args:
+            inputs: The network's inputs, each (batch, ...).
 
         Returns:
-            Both of the channel whose ratio is the median of all that deviate at all; None without
-            such a norm.
+            Both deviations of one channel, the one where their ratio is the median over all
+            channels that are not switched off; None without such a norm or channel.
         """
         if self.trained is None:
             return None
@@ -175,7 +183,7 @@ class Program:
         return float(found[middle]), float(learned[alive][middle])
 
     def _check_inputs(self, inputs: Sequence[Any]) -> None:
-        """Refuse inputs of another number, type or shape than the network was captured with."""
+        """Refuse inputs of another number, type or shape than those of the capture."""
         about, names = f"that {self.graph.name} was captured with", list(self.graph.inputs)
         if len(inputs) != len(names):
             raise DataError(
@@ -201,7 +209,7 @@ class Program:
 
 
 class _Watched(fx.Interpreter):
-    """Interpreter that frees values after their last use and shows those that have a name."""
+    """Runs a program, frees each value after its last reader, and shows the named tensors."""
 
     def __init__(
         self, module: fx.GraphModule, tensor_of: Mapping[str, str], watch: Watch | None

@@ -15,7 +15,7 @@ from torch import Tensor, fx
 from autosplit.capture.batchnorm import fold_batch_norm, mark_batch_norms
 from autosplit.capture.constants import Attributes, fold_constants
 from autosplit.capture.operators import (
-    CHECKS,
+    ASSERTION_OPERATORS,
     DROPOUTS,
     IDENTITIES,
     RETRACED,
@@ -33,12 +33,12 @@ from autosplit.errors import CaptureError
 def functionalize(graph: fx.Graph) -> bool:
     """Turn in-place operators into ordinary ones, where that needs no knowledge of aliases.
 
-    ``y = relu_(x)`` becomes ``y = relu(x)``, and later readers of x read y.  That is right where
-    nothing else shares x's memory: x is no view, and no view of x was made before.
+    ``y = relu_(x)`` becomes ``y = relu(x)``, and later readers of x read y.  This is right where
+    nothing else shares the memory of x: x is no view, and no view of x was made before.
 
     Returns:
-        Whether it was right everywhere; if not, the program is left half done, and torch has to
-        trace it again, which takes as long as the first time.
+        True if every in-place operator could be replaced.  False leaves the program half rewritten:
+        torch must then trace it again, which takes as long as the first time.
     """
     order = {node: i for i, node in enumerate(graph.nodes)}
     if any(is_call(node, *RETRACED) for node in order):
@@ -78,7 +78,7 @@ def drop_checks(graph: fx.Graph, _: Attributes) -> None:
     """Drop shape guards and assertions that torch.export adds; they compute nothing."""
     for node in reversed(graph.nodes):
         called = node.op == "call_module" or (
-            node.op == "call_function" and operator_name(node) in CHECKS
+            node.op == "call_function" and operator_name(node) in ASSERTION_OPERATORS
         )
         if called and not node.users:
             graph.erase_node(node)
@@ -136,9 +136,9 @@ def take_first_output(graph: fx.Graph, _: Attributes) -> None:
 
 
 def producer_of(node: fx.Node) -> fx.Node | None:
-    """The node that an activation joins, if a layer ends there: the one tensor that it reads.
+    """The node whose layer an activation joins: the one that wrote the tensor it reads.
 
-    Nothing is absorbed where that tensor has another reader.
+    None for a node that is no activation, and where that tensor has another reader.
     """
     sources = [arg for arg in tensor_arguments(node) if arg.op != "get_attr"]
     alone = len(sources) == 1 and len(sources[0].users) == 1
@@ -156,4 +156,4 @@ REWRITES: tuple[Rewrite, ...] = (
     fold_batch_norm,
     take_first_output,
 )
-"""In the order they are applied."""
+"""The rewrites in the order in which they are applied."""

@@ -1,1 +1,14 @@
-"""autosplit.halves."""
+"""A plan made real: the edge half, the cloud half, and the message between them.
+
+| method | file |
+| --- | --- |
+| a program cut in two at a cut of its graph | ``partition.py`` (``split``, ``Half``) |
+| the edge half that ``torch.export`` and ``torch.onnx.export`` take | ``quantized.py`` (``quantized_half``) |
+| the edge half on integers, the exact reference | ``halves.py`` (``integer_half``), ``lowering.py`` |
+| exact sums, requantization with one float32 factor per channel | ``integer_kernels.py`` |
+| the cloud half in float | ``halves.py`` (``cloud_half``) |
+| both sides with bytes between them, as an evaluation runs them | ``halves.py`` (``deploy``) |
+| wire layout, message, bit packing, JPEG files; without torch | ``wire/`` |
+
+Import from the modules themselves; this file is light, so that ``wire`` stays without torch.
+"""  # noqa: E501 - a table

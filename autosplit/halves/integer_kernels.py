@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 from torch.backends import nnpack
 
-from autosplit.quantize.affine import BLOCK, flat_view
+from autosplit.grid.grid import Grid
+from autosplit.quantize.affine import BLOCK, flat_view, numbers_along
 
 EXACT = 2**24
 """Integers up to this magnitude are exact in float32, and so are sums that stay below."""
@@ -48,6 +49,29 @@ class NnpackOff:
 
 
 _NNPACK_OFF = NnpackOff()
+
+
+@dataclass(frozen=True)
+class IntegerWeight:
+    """A weight as integers, and the bias that goes with it.
+
+    Attributes:
+        levels: Integer minus zero point, held in float32, in the shape of the weight.
+        grid: Grids of the C output channels.
+        axis: Axis of the output channels.
+        bias: In real units, shape (C,); None for the network's own.
+    """
+
+    levels: Tensor
+    grid: Grid
+    axis: int
+    bias: Tensor | None = None
+
+    @property
+    def real(self) -> Tensor:
+        """The weight in float32."""
+        scale, _ = numbers_along(self.grid, self.axis, self.levels.dim())
+        return self.levels * scale
 
 
 def integer_bias(bias: Tensor, scale: Tensor) -> Tensor:

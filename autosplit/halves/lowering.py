@@ -38,10 +38,10 @@ from autosplit.capture.operators import (
     operator_name,
     weight_argument,
 )
-from autosplit.grid.grid import Grid
 from autosplit.halves.integer_kernels import (
     AccumulatedSum,
     IntegerLayer,
+    IntegerWeight,
     integer_bias,
     requantize,
     requantize_,
@@ -50,35 +50,12 @@ from autosplit.halves.integer_kernels import (
     to_levels_,
 )
 from autosplit.halves.partition import Half
-from autosplit.quantize.affine import fake_quantize_, numbers_along
+from autosplit.quantize.affine import fake_quantize_
 
 _EVERYTHING = (-math.inf, math.inf)
 """Ends of a clamp that changes nothing."""
 _CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
 _POOLS = ("max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices")
-
-
-@dataclass(frozen=True)
-class IntegerWeight:
-    """A weight as integers, and the bias that goes with it.
-
-    Attributes:
-        levels: Integer minus zero point, held in float32, in the shape of the weight.
-        grid: Grids of the C output channels.
-        axis: Axis of the output channels.
-        bias: In real units, shape (C,); None for the network's own.
-    """
-
-    levels: Tensor
-    grid: Grid
-    axis: int
-    bias: Tensor | None = None
-
-    @property
-    def real(self) -> Tensor:
-        """The weight in float32."""
-        scale, _ = numbers_along(self.grid, self.axis, self.levels.dim())
-        return self.levels * scale
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """From a captured program and a plan to two programs: a quantized edge half and a float cloud half.
 
-The tensor of a layer is what its last operator wrote; views of it are repeated on whichever side
-reads them, so the halves exchange nothing but the crossing tensors (and the edge's own answers).
+The tensor of a layer is what its last operator wrote.  Views of it are repeated on the side that
+reads them, so that nothing but the crossing tensors goes from the edge half to the cloud half.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from autosplit.errors import PlanError
 from autosplit.graph.graph import Cut
 
 Insert = Callable[[fx.Graph, fx.Node, str], fx.Node]
-"""Given the new graph, a node and the tensor it writes, the node that readers should read."""
+"""Called with the new graph, a node and the name of the tensor that the node writes; returns the
+node that readers of the tensor read instead, such as one that quantizes it."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,9 @@ class Half:
     Attributes:
         operators: One placeholder for each of ``reads``; gives a tuple in the order of ``writes``.
         constants: Value of each ``get_attr`` target.
-        reads: Tensors that it needs: the network's inputs, or the crossing tensors.
-        writes: What it returns: crossing tensors by name, then the network's outputs that are
-            computed on this side, as ``output:<place>``.
+        reads: Tensors that the half takes: the network's inputs, or the crossing tensors.
+        writes: Tensors that the half returns: crossing tensors by name, then the network's outputs
+            that are computed on this side, as ``output:<place>``.
     """
 
     operators: fx.Graph
@@ -84,7 +85,7 @@ class Half:
 
     @cached_property
     def _last_reads(self) -> dict[fx.Node, list[fx.Node]]:
-        """Node -> the nodes whose value it is the last to read, or its own if nobody does."""
+        """Node -> the nodes whose last reader it is; a value without readers is its own."""
         last = {node: node for node in self.operators.nodes}
         for node in self.operators.nodes:
             last.update(dict.fromkeys(node.all_input_nodes, node))
@@ -244,7 +245,7 @@ def _grows(node: fx.Node) -> bool:
 
 
 def _needed(targets: Iterable[fx.Node], given: set[fx.Node]) -> set[fx.Node]:
-    """Nodes that have to be computed for ``targets`` when ``given`` are there already."""
+    """Nodes to compute for ``targets`` when the values of ``given`` are known."""
     needed: set[fx.Node] = set()
     todo = list(targets)
     while todo:

@@ -17,7 +17,8 @@ from autosplit.capture.program import Program
 from autosplit.errors import PlanError
 from autosplit.graph.graph import Cut
 from autosplit.grid.grid import Grid, steps_of
-from autosplit.halves.lowering import IntegerWeight, biases_on_grids
+from autosplit.halves.integer_kernels import IntegerWeight
+from autosplit.halves.lowering import biases_on_grids
 from autosplit.halves.partition import Half, edge_part
 from autosplit.plan.planfile import PlanFile
 from autosplit.quantize.affine import fake_quantize_, numbers_along, quantize_to_levels

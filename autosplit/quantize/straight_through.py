@@ -37,7 +37,7 @@ def straight_through(
     steps = steps_of(bits)
     step = scale if isinstance(scale, Tensor) else x.new_tensor(scale)
     zero = zero_point if isinstance(zero_point, Tensor) else x.new_tensor(zero_point)
-    result: Tensor = _StraightThrough.apply(x, step, zero.to(x.dtype), steps)  # type: ignore[no-untyped-call]
+    result: Tensor = _StraightThrough.apply(x, step, zero.to(x.dtype), steps)
     return result
 
 

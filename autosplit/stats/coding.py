@@ -11,7 +11,7 @@ import numpy as np
 
 from autosplit.errors import DataError
 from autosplit.halves.wire.jpeg import (
-    Values,
+    InputArray,
     check_quality,
     decode_jpeg,
     encode_jpeg,
@@ -104,7 +104,7 @@ class InputMeter:
     _noise: float = 0.0
     _signal: float = 0.0
 
-    def add(self, inputs: Values) -> None:
+    def add(self, inputs: InputArray) -> None:
         """Add a batch of network inputs, shape (N, C, H, W)."""
         decoded, sizes = through_jpeg(inputs, self.quality, self.mean, self.std)
         self._images += len(inputs)
@@ -125,8 +125,8 @@ class InputMeter:
 
 
 def through_jpeg(
-    inputs: Values, quality: int, mean: tuple[float, ...], std: tuple[float, ...]
-) -> tuple[Values, list[int]]:
+    inputs: InputArray, quality: int, mean: tuple[float, ...], std: tuple[float, ...]
+) -> tuple[InputArray, list[int]]:
     """Network inputs after they were sent as JPEG files, and the bytes of the files.
 
     Args:

@@ -610,7 +610,7 @@ def test_a_program_that_is_wrong_is_refused(monkeypatch):
         for name, value in attributes.items():
             attributes[name] = value * 1.001
 
-    monkeypatch.setattr("autosplit.fuse.REWRITES", (spoil,))
+    monkeypatch.setattr("autosplit.capture.capture.REWRITES", (spoil,))
     with pytest.raises(CaptureError, match=r"^net: the fused program must equal the network to"):
         program_of(Net(lambda net, x: net.a(x), a=conv()))
 
@@ -620,7 +620,7 @@ def test_a_program_that_is_not_a_number_where_the_network_is_is_refused(monkeypa
         (name,) = (name for name in attributes if "lifted" in name)
         attributes[name] = attributes[name] * math.nan
 
-    monkeypatch.setattr("autosplit.fuse.REWRITES", (spoil,))
+    monkeypatch.setattr("autosplit.capture.capture.REWRITES", (spoil,))
     with pytest.raises(CaptureError, match="output 0 differs by nan"):
         program_of(Net(lambda net, x: net.a(x) + torch.tensor([1.0]), a=conv()))
 

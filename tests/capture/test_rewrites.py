@@ -4,9 +4,9 @@ import torch.nn.functional as F
 from nets import Net, TwoInputs, batch_norm, fused, relative_error
 from torch import nn
 
+from autosplit.capture.batchnorm import fold_values
 from autosplit.capture.capture import capture
-from autosplit.capture.constants import fold_values
-from autosplit.capture.operators import ACTIVATIONS, KINDS, MOVEMENT
+from autosplit.capture.operators import ACTIVATION_OPERATORS, KINDS, MOVEMENT
 from autosplit.hardware.operations import VECTOR_KINDS
 
 IMAGE = (1, 4, 6, 6)
@@ -391,4 +391,4 @@ def test_every_operator_in_the_tables_exists(name):
 
 def test_the_tables_do_not_contradict_each_other():
     assert not MOVEMENT & set(KINDS)
-    assert {KINDS[name] for name in ACTIVATIONS} == {"activation"}
+    assert {KINDS[name] for name in ACTIVATION_OPERATORS} == {"activation"}

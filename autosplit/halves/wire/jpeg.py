@@ -11,10 +11,10 @@ from PIL import Image
 from autosplit.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
-Values = npt.NDArray[np.float32]
+InputArray = npt.NDArray[np.float32]
 
 
-def to_pixels(inputs: Values, mean: tuple[float, ...], std: tuple[float, ...]) -> Pixels:
+def to_pixels(inputs: InputArray, mean: tuple[float, ...], std: tuple[float, ...]) -> Pixels:
     """Pixels of network inputs: round((x * std + mean) * 255), clamped to 0..255.
 
     Args:
@@ -36,9 +36,9 @@ def to_pixels(inputs: Values, mean: tuple[float, ...], std: tuple[float, ...]) -
     return pixels
 
 
-def from_pixels(pixels: Pixels, mean: tuple[float, ...], std: tuple[float, ...]) -> Values:
+def from_pixels(pixels: Pixels, mean: tuple[float, ...], std: tuple[float, ...]) -> InputArray:
     """Network inputs of pixels: (pixel / 255 - mean) / std, of the same shape."""
-    values: Values = (pixels.astype(np.float32) / np.float32(255) - _per_channel(mean)) / (
+    values: InputArray = (pixels.astype(np.float32) / np.float32(255) - _per_channel(mean)) / (
         _per_channel(std)
     )
     return values
@@ -94,5 +94,5 @@ def check_quality(quality: int) -> None:
         raise DataError(f"quality: must be a whole number from 1 to 95, got {quality!r}")
 
 
-def _per_channel(numbers: tuple[float, ...]) -> Values:
+def _per_channel(numbers: tuple[float, ...]) -> InputArray:
     return np.asarray(numbers, np.float32).reshape(1, -1, 1, 1)

@@ -30,7 +30,7 @@ from autosplit.halves.wire.jpeg import decode_jpeg, encode_jpeg
 from autosplit.halves.wire.layout import WireLayout, WireTensor
 from autosplit.halves.wire.pack import pack_rows, unpack_rows
 
-Rows = npt.NDArray[np.uint8]
+SampleRows = npt.NDArray[np.uint8]
 """Bytes of one tensor: shape (batch, bytes of a sample)."""
 _MAGIC = b"ASM1"
 _HEADER = struct.Struct("<4s4sI")
@@ -82,7 +82,7 @@ class Message:
         files = sum(wire.sample_bytes is None for wire in self.layout.tensors)
         return HEADER_BYTES + files * self.batch * _LENGTH.itemsize
 
-    def rows(self, name: str) -> Rows:
+    def rows(self, name: str) -> SampleRows:
         """Bytes of one tensor as they are in the message, a row for each sample.
 
         Args:
@@ -210,7 +210,7 @@ def _read_pictures(
     return whole, int(ends[-1]) if batch else start
 
 
-def _taken(body: memoryview, start: int, count: int, wire: WireTensor) -> Rows:
+def _taken(body: memoryview, start: int, count: int, wire: WireTensor) -> SampleRows:
     """The next ``count`` bytes.
 
     Raises:
