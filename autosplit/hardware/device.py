@@ -19,7 +19,7 @@ SCHEMAS = (1, 2)
 _GONE = "on_chip_bytes"  # a key of version 1 that no formula uses
 _ALWAYS = {"name", "source", "model", "float_bits"}
 _MAYBE = {"memory_bytes", "widths"}
-_MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
+MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
     "systolic": (
         {"bandwidth_bytes_per_s", "clock_hz", "rows", "cols", "dataflow"},
         {"dispatch_s", "native_bits", "vector_lanes"},
@@ -30,8 +30,10 @@ _MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "table": ({"table"}, set()),
 }
-DEVICE_MODELS = tuple(_MODEL_KEYS)
-"""Latency models that a device may name; ``seconds.MODELS`` has a function for each."""
+"""Latency model -> the keys that a profile of it must have, and those that it may have.
+
+``seconds.MODELS`` has a function for each.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,14 +117,14 @@ def device_names() -> tuple[str, ...]:
 
 def _device_problems(data: Mapping[str, Any], where: str) -> list[str]:
     model = data.get("model")
-    if not isinstance(model, str) or model not in _MODEL_KEYS:
+    if not isinstance(model, str) or model not in MODEL_KEYS:
         every = set(CHECKS) - {"uplink_bps", "downlink_bps", "rtt_s"}
         problems = check_keys(data, _ALWAYS, every, where=where)
         if "model" in data:
-            hint = did_you_mean(str(model), _MODEL_KEYS)
+            hint = did_you_mean(str(model), MODEL_KEYS)
             problems.append(f"{where}: model: must be a latency model, got {model!r}{hint}")
         return problems + value_problems(data, where)
-    required, optional = _MODEL_KEYS[model]
+    required, optional = MODEL_KEYS[model]
     strange = set(data) & {field.name for field in fields(Device)}
     strange -= _ALWAYS | _MAYBE | required | optional
     problems = [f"{where}: {key}: is not used by model {model!r}" for key in sorted(strange)]

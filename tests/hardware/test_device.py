@@ -73,7 +73,7 @@ def test_supported_widths_are_sorted_and_counts_may_have_an_exponent(tmp_path):
 
 
 def test_a_link_profile_is_not_a_device(tmp_path):
-    with pytest.raises(FileError, match="must begin with 'schema: autosplit/device/1'"):
+    with pytest.raises(FileError, match="must begin with 'schema: autosplit/device/2'"):
         load_device(write(tmp_path, LINK))
 
 

@@ -13,7 +13,7 @@ from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.layer import Gemm, Layer
 from autosplit.hardware import operations as rules
 from autosplit.hardware import seconds as latency
-from autosplit.hardware.device import DEVICE_MODELS, device_names, load_device
+from autosplit.hardware.device import MODEL_KEYS, device_names, load_device
 from autosplit.hardware.link import Link, load_link
 from autosplit.hardware.seconds import (
     MODELS,
@@ -30,7 +30,7 @@ from autosplit.hardware.seconds import (
 
 
 def test_every_device_model_has_a_function():
-    assert set(MODELS) == set(DEVICE_MODELS)
+    assert set(MODELS) == set(MODEL_KEYS)
 
 
 def test_a_device_of_an_unknown_model_is_refused(monkeypatch):
