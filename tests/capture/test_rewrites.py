@@ -1,88 +1,16 @@
+"""Which operators join a layer, which must not, and which are refused."""
+
+import re
+
+import captures
 import pytest
 import torch
 import torch.nn.functional as F
-from nets import Net, TwoInputs, batch_norm, fused, relative_error
+from fusions import IMAGE, checked, conv, then
+from nets import Net, TwoInputs, batch_norm, fused
 from torch import nn
 
-from autosplit.capture.batchnorm import fold_values
-from autosplit.capture.capture import capture
-from autosplit.capture.operators import ACTIVATION_OPERATORS, KINDS, MOVEMENT
-from autosplit.hardware.operations import VECTOR_KINDS
-
-IMAGE = (1, 4, 6, 6)
-
-
-def program_of(network, *shapes):
-    generator = torch.Generator().manual_seed(0)
-    example = [torch.randn(shape, generator=generator) for shape in shapes or (IMAGE,)]
-    program = capture(network, example)
-    other = [torch.randn((3, *shape[1:]), generator=generator) for shape in shapes or (IMAGE,)]
-    with torch.no_grad():
-        want = network(*(tensor.clone() for tensor in other))
-    want = want if isinstance(want, tuple) else (want,)
-    for got, expected in zip(program.run(other), want, strict=True):
-        assert relative_error(got, expected) < 1e-5
-    return program
-
-
-def conv(channels=4, **options):
-    return nn.Conv2d(4, channels, 3, **options)
-
-
-def normed(layer, norm):
-    return Net(lambda net, x: net.norm(net.layer(x)), layer=layer, norm=norm)
-
-
-def then(function, **modules):
-    """A convolution and what follows it."""
-    return Net(lambda net, x: function(net, net.conv(x)), conv=conv(), **modules)
-
-
-@pytest.mark.parametrize(
-    ("layer", "norm", "shape"),
-    [
-        (conv(bias=False), batch_norm(nn.BatchNorm2d, 4), IMAGE),
-        (conv(6), batch_norm(nn.BatchNorm2d, 6, eps=0.5), IMAGE),
-        (conv(6), batch_norm(nn.BatchNorm2d, 6, affine=False), IMAGE),
-        (conv(8, groups=2), batch_norm(nn.BatchNorm2d, 8), IMAGE),
-        (conv(4, groups=4), batch_norm(nn.BatchNorm2d, 4), IMAGE),
-        (conv(4, padding="same"), batch_norm(nn.BatchNorm2d, 4), IMAGE),
-        (nn.Conv1d(4, 6, 3), batch_norm(nn.BatchNorm1d, 6), (1, 4, 9)),
-        (nn.Conv3d(4, 6, 2), batch_norm(nn.BatchNorm3d, 6), (1, 4, 3, 3, 3)),
-        (nn.Linear(9, 5), batch_norm(nn.BatchNorm1d, 5), (1, 9)),
-        (nn.Linear(9, 5, bias=False), batch_norm(nn.BatchNorm1d, 5), (1, 9)),
-        (nn.ConvTranspose1d(4, 6, 3), batch_norm(nn.BatchNorm1d, 6), (1, 4, 5)),
-        (nn.ConvTranspose2d(4, 6, 3), batch_norm(nn.BatchNorm2d, 6), IMAGE),
-        (nn.ConvTranspose2d(4, 6, 3, groups=2), batch_norm(nn.BatchNorm2d, 6), IMAGE),
-        (nn.ConvTranspose2d(4, 4, 3, groups=4), batch_norm(nn.BatchNorm2d, 4), IMAGE),
-        (nn.ConvTranspose3d(4, 6, 2), batch_norm(nn.BatchNorm3d, 6), (1, 4, 3, 3, 3)),
-    ],
-    ids=str,
-)
-def test_a_batch_norm_fuses_into_the_layer_it_alone_reads(layer, norm, shape):
-    program = program_of(normed(layer, norm), shape)
-    assert len(program.graph.layers) == 1
-    (found,) = program.graph.layers
-    assert found.name == "layer"
-    assert found.weight_elements == layer.weight.numel()
-    assert found.fixed_elements == len(norm.running_mean)  # the folded bias and nothing else
-    assert program.weight("layer").dtype == torch.float32
-
-
-def test_folded_values_are_the_formula():
-    # W g / sqrt(v + eps) and (b - m) g / sqrt(v + eps) + beta, with sqrt(3 + 1) = 2
-    values = [torch.tensor(x) for x in ([[6.0]], [5.0], [1.0], [3.0], [2.0], [0.5])]
-    weight, bias = fold_values(values, 1.0, 0)
-    assert weight.tolist() == [[6.0]]
-    assert bias.tolist() == [4.5]
-
-
-def test_folding_leaves_the_caller_s_weights_alone():
-    network = normed(conv(), batch_norm(nn.BatchNorm2d, 4))
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    program_of(network)
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-
+from autosplit.errors import CaptureError
 
 FUNCTIONS = [
     F.relu,
@@ -106,7 +34,7 @@ FUNCTIONS = [
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 def test_an_activation_fuses_into_what_it_alone_reads(function):
-    program = program_of(then(lambda net, x: function(x)))
+    program = checked(then(lambda net, x: function(x)))
     assert [layer.name for layer in program.graph.layers] == ["conv"]
 
 
@@ -194,10 +122,12 @@ FUSES = {
 @pytest.mark.parametrize("case", FUSES)
 def test_fuses(case):
     network, layers = FUSES[case]
-    assert fused(program_of(network)) == layers
+    assert fused(checked(network)) == layers
 
 
 BN = batch_norm(nn.BatchNorm2d, 4)
+
+
 MUST_NOT_FUSE = {
     "a second reader of the convolution, before the norm": (
         then(lambda net, x: net.bn(x) + x, bn=BN),
@@ -273,65 +203,7 @@ MUST_NOT_FUSE = {
 @pytest.mark.parametrize("case", MUST_NOT_FUSE)
 def test_must_not_fuse(case):
     network, layers = MUST_NOT_FUSE[case]
-    assert fused(program_of(network)) == layers
-
-
-def test_a_norm_of_the_batch_itself_stays_a_layer():
-    """Without running statistics each sample depends on the others, in eval mode too."""
-    network = then(lambda net, x: net.bn(x), bn=nn.BatchNorm2d(4, track_running_stats=False))
-    assert fused(capture(network, (torch.randn(IMAGE),))) == ["conv=conv2d", "bn=batch_norm"]
-
-
-def test_two_norms_of_one_convolution_make_two_weights():
-    network = Net(
-        lambda net, x: net.a(net.conv(x)) + net.b(net.conv(x)),
-        conv=conv(),
-        a=batch_norm(nn.BatchNorm2d, 4),
-        b=randomized_again(nn.BatchNorm2d(4)),
-    )
-    program = program_of(network)
-    assert fused(program) == ["conv=conv2d", "conv_2=conv2d", "add=add"]
-    assert [layer.weight_owner for layer in program.graph.layers] == ["conv", "conv_2", ""]
-    assert not torch.equal(program.weight("conv"), program.weight("conv_2"))
-
-
-def randomized_again(norm):
-    norm.running_var.uniform_(2, 3)
-    return norm
-
-
-def test_one_norm_of_one_convolution_used_twice_makes_one_weight():
-    network = Net(
-        lambda net, x: net.bn(net.conv(x)) + net.bn(net.conv(x + 1)),
-        conv=conv(),
-        bn=batch_norm(nn.BatchNorm2d, 4),
-    )
-    program = program_of(network)
-    assert [layer.weight_owner for layer in program.graph.layers if layer.kind == "conv"] == [
-        "conv",
-        "conv",
-    ]
-    assert list(program.weights) == ["conv"]
-
-
-def test_one_norm_s_statistics_with_two_epsilons_make_two_weights():
-    def both(net, x):
-        statistics = net.bn.running_mean, net.bn.running_var
-        return sum(F.batch_norm(net.conv(x), *statistics, eps=eps) for eps in (1e-5, 1.0))
-
-    network = Net(both, conv=conv(), bn=batch_norm(nn.BatchNorm2d, 4))
-    assert list(program_of(network).weights) == ["conv", "conv_2"]
-
-
-def test_a_norm_takes_part_of_a_shared_weight_only_where_it_is_used():
-    network = Net(
-        lambda net, x: net.bn(net.conv(x)) + net.conv(x),
-        conv=conv(),
-        bn=batch_norm(nn.BatchNorm2d, 4),
-    )
-    program = program_of(network)
-    assert fused(program) == ["conv=conv2d", "conv_2=conv2d", "add=add"]
-    assert torch.equal(program.weight("conv_2"), network.conv.weight)
+    assert fused(checked(network)) == layers
 
 
 IN_PLACE = {
@@ -350,7 +222,7 @@ IN_PLACE = {
 
 @pytest.mark.parametrize("case", IN_PLACE)
 def test_in_place_operators_are_as_the_network_has_them(case):
-    program_of(IN_PLACE[case])
+    checked(IN_PLACE[case])
 
 
 def test_plain_in_place_operators_need_no_second_trace(monkeypatch):
@@ -363,32 +235,51 @@ def test_plain_in_place_operators_need_no_second_trace(monkeypatch):
         conv=conv(),
         drop=nn.Dropout(inplace=True),
     )
-    assert fused(program_of(network)) == ["conv=conv2d+relu+add"]
+    assert fused(checked(network)) == ["conv=conv2d+relu+add"]
 
 
 def test_a_product_by_a_number_has_no_macs():
-    (layer,) = program_of(Net(lambda net, x: x * 2)).graph.layers
+    (layer,) = checked(Net(lambda net, x: x * 2)).graph.layers
     assert (layer.kind, layer.macs, layer.output_elements) == ("mul", 0, 4 * 6 * 6)
 
 
 def test_two_inputs_are_not_fused_into_each_other():
     network = TwoInputs(lambda net, x, y: (x * 2) + (y * 3))
-    assert fused(program_of(network, IMAGE, IMAGE)) == [
+    assert fused(checked(network, IMAGE, IMAGE)) == [
         "mul=mul",
         "mul_2=mul",
         "add=add",
     ]
 
 
-def test_every_kind_has_a_cost():
-    assert set(KINDS.values()) - VECTOR_KINDS == {"conv", "linear", "matmul", "attention"}
+REFUSED = {
+    "several outputs": (
+        lambda net, x: torch.add(*x.sort(1)),
+        r"sort at {forward}: a layer must have one output tensor, outputs 0, 1 of this operator",
+    ),
+    "the second output": (
+        lambda net, x: x.max(1)[1] + x.mean(),
+        r"max at {forward}: a layer must have one output tensor, outputs 1 of this operator",
+    ),
+    "control flow as an operator": (
+        lambda net, x: torch.cond(x.sum() > 0, torch.sin, torch.cos, (x,)),
+        r"cond at {forward}: a network must be plain operators",
+    ),
+    "a number out of a tensor": (
+        lambda net, x: x * x.sum().item(),
+        r"item at {forward}: a number must not be read out of a tensor",
+    ),
+    "nothing computed": (
+        lambda net, x: x.flatten(1),
+        r"net: must have at least one layer",
+    ),
+}
 
 
-@pytest.mark.parametrize("name", sorted((set(KINDS) | MOVEMENT) - {"getitem"}))
-def test_every_operator_in_the_tables_exists(name):
-    assert hasattr(torch.ops.aten, name)
-
-
-def test_the_tables_do_not_contradict_each_other():
-    assert not MOVEMENT & set(KINDS)
-    assert {KINDS[name] for name in ACTIVATION_OPERATORS} == {"activation"}
+@pytest.mark.parametrize("case", REFUSED)
+def test_is_refused(case):
+    function, text = REFUSED[case]
+    with pytest.raises(CaptureError) as refusal:
+        captures.program_of(Net(function))
+    assert re.match(text.format(forward=captures.FORWARD), str(refusal.value))
+    assert "\n" not in str(refusal.value)

@@ -1,25 +1,17 @@
+"""The halves of any cut of any network give the whole network's answers."""
+
 import random
 import weakref
 
 import pytest
 import torch
 import torch.nn.functional as F
+from captures import IMAGE, conv, program_of
 from nets import REQUIRED, Net, TwoInputs, captured, relative_error
 from torch import nn
 
-from autosplit.capture.capture import capture
 from autosplit.errors import PlanError
 from autosplit.halves.partition import join, split
-
-IMAGE = (1, 3, 8, 8)
-
-
-def conv(channels=3):
-    return nn.Conv2d(3, channels, 3, padding=1)
-
-
-def program_of(network, *shapes):
-    return capture(network, [torch.randn(shape) for shape in shapes or (IMAGE,)], "net")
 
 
 def run_halves(program, cut, *inputs, **options):
