@@ -13,13 +13,13 @@ from typing import Annotated, Any
 import typer
 
 from autosplit import __version__
-from autosplit.cli.detect import detect
-from autosplit.cli.emit import FORMAT, emit
+from autosplit.cli.detect import detect_command
+from autosplit.cli.emit import FORMAT, emit_command
 from autosplit.cli.help import PanelCommand, PanelGroup
 from autosplit.cli.options import DETECT, FORCE, network_options, stage_options, with_options
-from autosplit.cli.profiles import profiles
+from autosplit.cli.profiles import profiles_command
 from autosplit.cli.stages import stage_command
-from autosplit.cli.sweep import SWEEP_OUT, WHERE, sweep
+from autosplit.cli.sweep import SWEEP_OUT, WHERE, sweep_command
 from autosplit.cli.talk import say, say_error, saying_warnings
 from autosplit.errors import AutoSplitError, OptionError
 from autosplit.runs.option import Option
@@ -49,10 +49,10 @@ COMMANDS: dict[str, tuple[Option, ...]] = {
 }
 """Command -> its declared options, in the order of ``--help``."""
 _CALLS: dict[str, Callable[..., None]] = {
-    "detect": detect,
-    "emit": emit,
-    "profiles": profiles,
-    "sweep": sweep,
+    "detect": detect_command,
+    "emit": emit_command,
+    "profiles": profiles_command,
+    "sweep": sweep_command,
 }
 
 for _name, _options in COMMANDS.items():

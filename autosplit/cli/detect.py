@@ -10,7 +10,7 @@ import typer
 from autosplit.cli.talk import bar
 
 
-def detect(
+def detect_command(
     source: Annotated[
         Path,
         typer.Option(

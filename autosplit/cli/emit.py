@@ -20,7 +20,7 @@ FORMAT = Option(
 )
 
 
-def emit(
+def emit_command(
     plan: Annotated[
         str,
         typer.Argument(help="Name of a plan, or pick for the picked one.", show_default=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 
-def profiles() -> None:
+def profiles_command() -> None:
     """List the devices and links that come along, and where their numbers are from."""
     from autosplit.hardware.device import device_names, load_device
     from autosplit.hardware.link import link_names, load_link

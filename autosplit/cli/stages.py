@@ -12,10 +12,11 @@ from autosplit.runs.options import StatsOptions
 
 def stage_command(stage: str) -> Callable[..., None]:
     """What the command of a stage does."""
-    return {"run": run, "stats": stats, "collect": collect}.get(stage) or _other(stage)
+    own = {"run": run_command, "stats": stats_command, "collect": collect_command}
+    return own.get(stage) or _other(stage)
 
 
-def run(out: str | None = None, force: bool = False, **given: Any) -> None:
+def run_command(out: str | None = None, force: bool = False, **given: Any) -> None:
     """Do all five stages: from a network to the picked plans and the figure."""
     given = _with_pins(given)
     from autosplit.runs.stages.run import run as run_stages
@@ -29,12 +30,12 @@ def run(out: str | None = None, force: bool = False, **given: Any) -> None:
     _finish(folder, text)
 
 
-def stats(out: str | None = None, force: bool = False, **given: Any) -> None:
+def stats_command(out: str | None = None, force: bool = False, **given: Any) -> None:
     """Capture the network and measure every tensor of it."""
     print(_do("stats", _named_after_model(out, given), given, force))
 
 
-def collect(out: str | None = None, force: bool = False, **given: Any) -> None:
+def collect_command(out: str | None = None, force: bool = False, **given: Any) -> None:
     """Join everything: the table, the figure, the picked plans."""
     folder = _found(out)
     _finish(folder, _do("collect", folder, given, force))

@@ -50,7 +50,7 @@ SWEEP_OUT = Option(
 )
 
 
-def sweep(
+def sweep_command(
     file: Annotated[Path, typer.Argument(help="Sweep file, as in experiments/.")],
     out: str = "results",
     force: bool = False,

@@ -1,1 +1,20 @@
-"""autosplit.runs."""
+"""Run folders: the stages that fill them, their options, and what is remembered of them.
+
+| what | file |
+| --- | --- |
+| kinds of values of an option: sizes, times, switches, names | ``kinds.py`` |
+| one declaration of an option, and all that is made of it | ``option.py`` |
+| the options of every stage | ``options.py`` |
+| what a finished stage leaves, and whether it is done | ``stamps.py`` |
+| SHA-256 of everything that a stage reads | ``hashes.py`` |
+| profiles of the devices and links asked for, the memory limit | ``hardware.py`` |
+| stages that must be done before another one | ``needs.py`` |
+| where a run folder is; its graph and its plans | ``folder.py`` |
+| the network that is asked for, loaded and captured | ``network.py`` |
+| from the options of ``quantize`` to the steps that finish a plan | ``finishing.py`` |
+| finished plans, found by what they were made of | ``finished.py`` |
+| plans finished and run on evaluation data | ``scoring.py`` |
+| plans, seconds and scores joined; the picks | ``summary.py`` |
+| single plans: printed, or found as they were finished | ``plans.py`` |
+| the stages, and ``run`` | ``stages/`` |
+"""

@@ -444,8 +444,3 @@ def check_options(given: Mapping[str, Any], known: Iterable[str]) -> None:
 def plain(options: Options) -> dict[str, Any]:
     """Options as JSON would give them back."""
     return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(options).items()}
-
-
-def tidy(value: Any) -> Any:
-    """An option as its record holds it."""
-    return tuple(value) if isinstance(value, list) else value

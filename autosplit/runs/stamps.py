@@ -14,8 +14,8 @@ from typing import Any
 
 from autosplit import __version__
 from autosplit.errors import FileError, StageError
-from autosplit.files import read_json, write_json
-from autosplit.runs.options import FREE, Options, check_options, plain, tidy
+from autosplit.files import check_keys, read_json, write_json
+from autosplit.runs.options import FREE, Options, check_options, plain
 
 _VERSION = 2
 """Of the file's schema; in version 1, 0 and an empty text stood for None."""
@@ -49,10 +49,32 @@ def read_stamp(folder: Path, stage: str) -> Stamp | None:
     if not path.exists():
         return None
     data = read_json(path, "stage", _VERSION)
-    try:
-        return Stamp(data["options"], data["inputs"], tuple(data["outputs"]))
-    except KeyError as error:
-        raise FileError(f"{path}: must hold the key {error}") from error
+    problems = check_keys(data, ("options", "inputs", "outputs"), ("made_by",), where=str(path))
+    problems = problems or _value_problems(data, path)
+    if problems:
+        raise FileError("; ".join(problems))
+    return Stamp(data["options"], data["inputs"], tuple(data["outputs"]))
+
+
+def _value_problems(data: Mapping[str, Any], path: Path) -> list[str]:
+    """What is wrong with the values of a stamp."""
+    problems = [
+        f"{path}: {key}: must be a mapping, got {data[key]!r:.60}"
+        for key in ("options", "inputs")
+        if not isinstance(data[key], dict)
+    ]
+    outputs = data["outputs"]
+    if not isinstance(outputs, list):
+        return [*problems, f"{path}: outputs: must be a list, got {outputs!r:.60}"]
+    outside = [name for name in outputs if not _is_inside(name)]
+    return problems + [
+        f"{path}: outputs: must be inside the run folder, got {name!r:.60}" for name in outside
+    ]
+
+
+def _is_inside(name: Any) -> bool:
+    """Whether a file name stays in the folder that it is relative to."""
+    return isinstance(name, str) and not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 def write_stamp(folder: Path, stage: str, stamp: Stamp) -> None:
@@ -91,7 +113,7 @@ def resolve(given: Mapping[str, Any], recorded: Stamp | None, default: Options) 
     known = {field.name for field in fields(default)}
     check_options(given, known)
     before = recorded.options if recorded is not None else {}
-    values = {key: tidy(value) for key, value in before.items() if key in known}
+    values = {key: value for key, value in before.items() if key in known}
     return replace(default, **{**values, **given})
 
 

@@ -1,1 +1,10 @@
-"""autosplit.sweep."""
+"""Sweeps: networks x devices x links x methods x memory limits, one table and its figure.
+
+| what | file |
+| --- | --- |
+| the sweep file | ``file.py`` |
+| one search: which plan stands for a method, its row | ``job.py`` |
+| where the searches are done: joblib, dask | ``backends.py`` |
+| figures of the table: latency by method, crossover of cuts | ``figure.py`` |
+| the whole sweep: measure, search what is missing, write | ``run.py`` |
+"""

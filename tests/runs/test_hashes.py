@@ -5,11 +5,14 @@ from dataclasses import replace
 import pytest
 
 from autosplit import __version__
+from autosplit.errors import StageError
 from autosplit.hardware.link import Link
 from autosplit.runs.hashes import (
     hash_data,
     hash_files,
+    hash_measured,
     hash_model,
+    hash_parent,
     hash_profile,
 )
 from autosplit.runs.options import StatsOptions
@@ -90,6 +93,22 @@ class TestHashes:
         assert hash_files(tmp_path, ["a", "b"]) == {
             "a": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         }
+
+
+class TestParent:
+    def test_a_parent_is_its_network_as_it_was_measured(self, tiny):
+        with_parent = StatsOptions(model="net.py:net", parent=str(tiny.run))
+        alone = hash_measured(replace(with_parent, parent=None))
+        found = hash_measured(with_parent)
+
+        assert found == {**alone, "parent": hash_parent(str(tiny.run))}
+
+        (tiny.run / "graph.json").write_text("{}")
+        assert hash_measured(with_parent)["parent"] != found["parent"]
+
+    def test_a_folder_without_a_network_is_no_parent(self, tmp_path):
+        with pytest.raises(StageError, match="parent: must be a run folder with a measured netw"):
+            hash_parent(str(tmp_path))
 
 
 def test_the_version_is_part_of_what_a_model_is(monkeypatch):

@@ -1,10 +1,15 @@
 """Stages that must be done before another one."""
 
+import shutil
+from pathlib import Path
+
 import pytest
+from tiny import EDGE
 
 from autosplit.errors import StageError
 from autosplit.runs.hashes import hash_files
 from autosplit.runs.needs import require
+from autosplit.runs.stages.stats import STATS
 from autosplit.runs.stamps import Stamp, write_stamp
 
 
@@ -27,3 +32,21 @@ class TestRequire:
         (tmp_path / "graph.json").write_text("2")
         with pytest.raises(StageError, match=r"'autosplit latency' to be done again, graph\.json"):
             require(tmp_path, "latency", "collect")
+
+    @pytest.mark.parametrize("text", ["x", None])
+    def test_a_parent_that_changed_or_is_gone_is_no_matter(self, tiny, text):
+        """Its network was the origin of this one, and is not read again."""
+        shutil.copytree(tiny.run, "parent")
+        STATS.run(tiny.run, {"parent": "parent"})
+        if text is None:
+            shutil.rmtree("parent")
+        else:
+            Path("parent/graph.json").write_text(text)
+
+        assert require(tiny.run, "stats", "search").options["parent"] == "parent"
+
+    def test_a_profile_that_changed_makes_the_search_due(self, tiny):
+        (tiny.place / "toy.yaml").write_text(EDGE.replace("100000", "100001"))
+
+        with pytest.raises(StageError, match="'autosplit search' to be done again, edge has chang"):
+            require(tiny.run, "search", "latency")

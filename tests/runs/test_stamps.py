@@ -60,6 +60,7 @@ class TestResolve:
         }
 
 
+EMPTY = '{"schema": "autosplit/stage/2", "options": {}, "inputs": {}, "outputs": []}'
 INPUTS = {"model": "aa", "data": "bb"}
 
 
@@ -134,7 +135,19 @@ class TestStamp:
     @pytest.mark.parametrize(
         ("text", "problem"),
         [
-            ('{"schema": "autosplit/stage/2"}', "must hold the key 'options'"),
+            ('{"schema": "autosplit/stage/2"}', "missing key 'inputs'"),
+            (
+                '{"schema": "autosplit/stage/2", "options": [], "inputs": {}, "outputs": {}}',
+                "options: must be a mapping, .*outputs: must be a list",
+            ),
+            (
+                EMPTY.replace("[]", '["a/../x"]'),
+                r"outputs: must be inside the run folder, got 'a/\.\./x'",
+            ),
+            (
+                EMPTY.replace("[]", '["/x"]'),
+                "outputs: must be inside the run folder, got '/x'",
+            ),
             ("[]", "must begin with 'schema: autosplit/stage/2'"),
             ('{"schema": "autosplit/stage/1"}', "another version of autosplit: make it again"),
         ],

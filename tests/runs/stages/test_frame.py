@@ -1,14 +1,90 @@
 """The frame of all stages: what a stage that is stopped leaves."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 from run_folders import files_of, step, table
 
-from autosplit.errors import (
-    StageError,
-)
+from autosplit.errors import PlanError, StageError
 from autosplit.evaluate import trials as scoring
 from autosplit.runs.folder import plan_names
+from autosplit.runs.options import CollectOptions
 from autosplit.runs.stages import search
+from autosplit.runs.stages.frame import Made, Outcome, Prepared, Stage
+from autosplit.runs.stamps import Stamp, read_stamp
+
+
+class TestFrame:
+    """A stage that notes what is done of it, in which order."""
+
+    @pytest.fixture
+    def toy(self, tmp_path):
+        done, read = [], {"graph.json": "aa"}
+
+        def prepare(job):
+            done.append(("prepare", job.options.max_drop, job.before is not None, job.force))
+            return Prepared(read, work)
+
+        def work():
+            stamped = (tmp_path / "stages" / "toy.json").exists()
+            done.append(("work", "stamped" if stamped else "not stamped"))
+            return Made("done", write)
+
+        def write():
+            assert not (tmp_path / "stages" / "toy.json").exists()
+            (tmp_path / "out.csv").write_text("1")
+            return ["out.csv"]
+
+        stage = Stage("toy", CollectOptions, (), prepare)
+        return SimpleNamespace(stage=stage, done=done, read=read, folder=tmp_path)
+
+    def test_it_is_done_once_and_remembers_how(self, toy):
+        assert toy.stage.run(toy.folder, {"max_drop": 3}) == Outcome("toy", False, "done")
+        assert toy.done == [("prepare", 3.0, False, False), ("work", "not stamped")]
+        expected = Stamp({"max_drop": 3.0, "link": None}, {"graph.json": "aa"}, ("out.csv",))
+        assert read_stamp(toy.folder, "toy") == expected
+
+        again = toy.stage.run(toy.folder, {})
+        assert again == Outcome("toy", True, f"toy: nothing new to do in {toy.folder}")
+        assert toy.done[2:] == [("prepare", 3.0, True, False)]
+
+    @pytest.mark.parametrize("why", ["option", "input", "force", "output"])
+    def test_it_is_done_again_for_a_reason(self, toy, why):
+        """The old stamp stays until the new files are written."""
+        toy.stage.run(toy.folder, {})
+        if why == "input":
+            toy.read["graph.json"] = "bb"
+        if why == "output":
+            (toy.folder / "out.csv").unlink()
+        given = {"max_drop": 2.0} if why == "option" else {}
+
+        assert not toy.stage.run(toy.folder, given, force=why == "force").done_before
+        assert toy.done[-1] == ("work", "stamped")
+        assert read_stamp(toy.folder, "toy").inputs == toy.read
+
+    def test_a_stage_that_fails_leaves_the_last_one_as_it_was(self, toy):
+        toy.stage.run(toy.folder, {})
+        before = read_stamp(toy.folder, "toy")
+
+        def fails():
+            raise PlanError("no")
+
+        failing = replace(toy.stage, prepare=lambda _: Prepared({}, fails))
+        with pytest.raises(PlanError):
+            failing.run(toy.folder, {})
+        assert read_stamp(toy.folder, "toy") == before
+
+    def test_what_it_needs_is_asked_for_first(self, toy):
+        with pytest.raises(StageError, match="'autosplit toy' needs 'autosplit latency' to be"):
+            replace(toy.stage, needs=("latency",)).run(toy.folder, {"max_drop": "x"})
+        assert toy.done == []
+
+    def test_a_stage_may_say_more_of_what_was_done_before(self, toy):
+        telling = replace(toy.stage, done_text=lambda folder: f"see {folder.name}")
+        telling.run(toy.folder, {})
+
+        assert telling.run(toy.folder, {}).text == f"see {toy.folder.name}"
 
 
 class TestInterrupted:

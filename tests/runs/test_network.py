@@ -1,0 +1,42 @@
+"""The network that options name, loaded and captured."""
+
+import pytest
+import torch
+
+from autosplit.capture.capture import capture
+from autosplit.runs.network import capture_network, load_network
+from autosplit.runs.options import StatsOptions
+
+MINE = StatsOptions(model="net.py:net")
+
+
+def test_every_option_of_the_network_reaches_the_loader(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "autosplit.models.load.load_model", lambda spec, **more: asked.append((spec, more))
+    )
+    load_network(StatsOptions(model="m", weights="w", checkpoint="c.pt", input_size=9, seed=4))
+    load_network(StatsOptions())
+
+    first, second = asked
+    assert first[0] == "m"
+    assert {key: str(value) for key, value in first[1].items()} == {
+        "weights": "w",
+        "checkpoint": "c.pt",
+        "input_size": "9",
+        "seed": "4",
+    }
+    nothing = {"weights": None, "checkpoint": None, "input_size": None, "seed": 0}
+    assert second == (StatsOptions().model, nothing)
+
+
+@pytest.mark.parametrize("equalized", [False, True])
+def test_weights_are_scaled_to_each_other_only_if_asked(tiny, equalized):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = load_network(MINE)
+    program = capture_network(model, equalized=equalized)
+    plain = capture(model.module, (model.example_input,), model.name)
+
+    assert program.graph.equalized == equalized
+    assert (program.weight("2") == plain.weight("2")).all() != equalized
