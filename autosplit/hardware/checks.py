@@ -23,16 +23,16 @@ def value_problems(data: Mapping[str, Any], where: str) -> list[str]:
     ]
 
 
-def given(record: Any) -> dict[str, Any]:
-    """Fields of a record that have been given, that is, do not have their default."""
-    given = {}
+def set_fields(record: Any) -> dict[str, Any]:
+    """Fields of a record whose value is not their default."""
+    found = {}
     for entry in fields(record):
         value = getattr(record, entry.name)
         factory = entry.default_factory
         default = entry.default if factory is MISSING else factory()
         if default is MISSING or value != default:
-            given[entry.name] = value
-    return given
+            found[entry.name] = value
+    return found
 
 
 def tidy(key: str, value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from autosplit.errors import did_you_mean
 from autosplit.files import check_keys, read_yaml_of
-from autosplit.hardware.checks import CHECKS, given, refuse, tidy, value_problems
+from autosplit.hardware.checks import CHECKS, refuse, set_fields, tidy, value_problems
 from autosplit.hardware.shipped import find, folder
 from autosplit.hardware.tablefile import LayerSeconds, read_table
 
@@ -85,7 +85,7 @@ class Device:
     table: Mapping[str, LayerSeconds] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        refuse(_device_problems(given(self), str(self.name)))
+        refuse(_device_problems(set_fields(self), str(self.name)))
 
 
 def load_device(name_or_path: str | Path) -> Device:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autosplit.files import check_keys, read_yaml
-from autosplit.hardware.checks import given, refuse, value_problems
+from autosplit.hardware.checks import refuse, set_fields, value_problems
 from autosplit.hardware.shipped import find, folder
 
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kmg])bps", re.IGNORECASE)
@@ -38,7 +38,7 @@ class Link:
     rtt_s: float = 0.0
 
     def __post_init__(self) -> None:
-        refuse(_link_problems(given(self), str(self.name)))
+        refuse(_link_problems(set_fields(self), str(self.name)))
 
     def transfer_s(self, bits: int) -> float:
         """Seconds to send ``bits`` to the cloud: half a round trip, then the bits at the rate.

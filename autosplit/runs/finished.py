@@ -17,7 +17,7 @@ from autosplit.runs.folder import plan_names, read_plans
 class Quantized:
     """Finished plans, and whether they are what they should be.
 
-    A request is a plan as the search wrote it.
+    A searched plan is a plan as the search wrote it.
 
     Attributes:
         folder: Where they are.
@@ -33,31 +33,31 @@ class Quantized:
         """File of the finished plan of a name."""
         return self.folder / f"{name}.yaml"
 
-    def find(self, request: PlanFile) -> PlanFile | None:
-        """The finished plan of a request; None if it is missing, edited, or made of another one."""
-        path = self.path(request.plan.name)
+    def find(self, searched: PlanFile) -> PlanFile | None:
+        """The finished form of a searched plan; None if missing, edited, or made of another."""
+        path = self.path(searched.plan.name)
         if not path.exists():
             return None
         try:
             file = read_plan(path, self.graph)
         except AutoSplitError:
             return None
-        if file.origin is None or file.graph_sha256 != request.graph_sha256:
+        if file.origin is None or file.graph_sha256 != searched.graph_sha256:
             return None
         finishing = self.finishing or file.origin.finishing_sha256
-        made = Origin(request.half_sha256, finishing, file.half_sha256)
+        made = Origin(searched.half_sha256, finishing, file.half_sha256)
         return file if file.origin == made else None
 
-    def has(self, request: PlanFile) -> bool:
-        """Whether the finished plan of a request is there, with all that the request says."""
-        file = self.find(request)
-        return file is not None and _about(file) == _about(request)
+    def has(self, searched: PlanFile) -> bool:
+        """Whether a searched plan's finished form is there, with all that the plan says."""
+        file = self.find(searched)
+        return file is not None and _about(file) == _about(searched)
 
-    def keep(self, request: PlanFile, finished: PlanFile) -> None:
-        """Write what a request, or one with the same edge half, was finished to."""
-        origin = Origin(request.half_sha256, self.finishing, finished.half_sha256)
-        about = {name: getattr(request, name) for name in _ABOUT}
-        path = self.path(request.plan.name)
+    def keep(self, searched: PlanFile, finished: PlanFile) -> None:
+        """Write what a searched plan, or one with the same edge half, was finished to."""
+        origin = Origin(searched.half_sha256, self.finishing, finished.half_sha256)
+        about = {name: getattr(searched, name) for name in _ABOUT}
+        path = self.path(searched.plan.name)
         write_plan(path, replace(finished, **about, origin=origin))
         if not (finished.codes or finished.biases):
             _beside(path).unlink(missing_ok=True)
@@ -92,15 +92,15 @@ def finished_names(quantized: Quantized, names: Sequence[str], plans: str) -> li
     return found if plans in {"all", "pareto"} else list(names)
 
 
-def finished_plan(folder: Path, quantized: Quantized, request: PlanFile) -> PlanFile:
+def finished_plan(folder: Path, quantized: Quantized, searched: PlanFile) -> PlanFile:
     """What a plan was finished to.
 
     Raises:
         StageError: It is missing, or one of the two has changed since.
     """
-    found = quantized.find(request)
+    found = quantized.find(searched)
     if found is None:
-        name = request.plan.name
+        name = searched.plan.name
         raise StageError(
             f"{quantized.path(name)}: must be what plans/{name}.yaml was finished to, is missing "
             f"or one of them has changed since, run: autosplit quantize --out {folder}"
@@ -113,10 +113,10 @@ def forget_strangers(folder: Path, quantized: Quantized, known: Collection[str])
     names = set(plan_names(folder))
     for name in quantized.names().difference(known):
         try:
-            request = read_plans(folder, quantized.graph, [name])[name] if name in names else None
+            searched = read_plans(folder, quantized.graph, [name])[name] if name in names else None
         except AutoSplitError:  # edited, and not asked for
-            request = None
-        if request is None or quantized.find(request) is None:
+            searched = None
+        if searched is None or quantized.find(searched) is None:
             quantized.forget(name)
 
 
@@ -126,7 +126,7 @@ def _beside(path: Path) -> Path:
 
 
 _ABOUT = ("plan", "model", "graph_sha256", "baseline", "baseline_latency_s")
-"""What a finished plan has from its request as it is."""
+"""What a finished plan has from its searched plan as it is."""
 
 
 def _about(file: PlanFile) -> tuple[object, ...]:

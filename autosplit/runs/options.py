@@ -47,7 +47,7 @@ EFFORT_NAMES = ("none", "fast", "good", "best")
 ROUNDING_NAMES = ("auto", "nearest", "moment", "learned")
 """How a weight's integers are chosen; ``auto`` is as the effort has it."""
 CUT_NAMES = ("prefixes", "useful")
-"""Cuts that an answer to a limit may take."""
+"""Cuts that a plan within a limit may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ class SearchOptions:
         "prefixes",
         kinds.choice(*CUT_NAMES),
         "search",
-        "The cuts that an answer to a limit may take: prefixes of the layers' order, or useful, "
+        "The cuts that a plan within a limit may take: prefixes of the layers' order, or useful, "
         "which are cuts of any shape.",
     )
 
@@ -257,7 +257,7 @@ class SearchOptions:
         limits = [one for one in options_of(type(self)) if one.name.startswith("max_")]
         if self.cuts == "useful" and all(getattr(self, one.name) is None for one in limits):
             flags = ", ".join(one.flag for one in limits)
-            raise OptionError(f"cuts: useful cuts answer a limit, which must be given: {flags}")
+            raise OptionError(f"cuts: useful cuts need a limit, which must be given: {flags}")
 
 
 @dataclass(frozen=True, slots=True)

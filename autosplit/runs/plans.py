@@ -55,7 +55,7 @@ def network_and_plan(
 ) -> tuple[Model, Path | None]:
     """The network of a run folder, or as given, and the file of a plan of it.
 
-    A plan of a run folder is the finished one; the request if it was never finished.
+    A plan of a run folder is the finished one; the searched one if it was never finished.
 
     Args:
         folder: Run folder; its options hold where none are given, and its pick is the plan where

@@ -1,4 +1,4 @@
-"""Make a plan out of a cut and its widths: the one place where the search prices what it found."""
+"""Make a plan out of a cut and its widths: the one place where the search costs what it found."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from autosplit.search.questions.limits import WidthLimits
 from autosplit.search.questions.questions import ProvenPlan, least_distortion, least_latency
 
 LIMIT_PREFIX = "limit-"
-"""What the names of plans that answer the question for a link begin with."""
+"""What the names of plans that keep the limits over a link begin with."""
 _ROUNDING = 1e-9
 
 
@@ -28,7 +28,7 @@ class PlanLimits:
         limits: Average bits and bit operations of the edge half.
         max_latency_s: Most seconds from the input to the answer, over at least one link.
         max_distortion: Most distortion.
-        cuts: Cuts that the answers may take; None: prefixes of the layers' order.
+        cuts: Cuts that the plans may take; None: prefixes of the layers' order.
     """
 
     limits: WidthLimits
@@ -67,12 +67,12 @@ def limited(problem: Problem, plans: Sequence[Plan], targets: PlanLimits) -> lis
     found, refused = [], []
     for link in sorted(problem.links):
         try:
-            answer = _best(problem, link, targets)
+            proven = _best(problem, link, targets)
         except InfeasibleError as error:
             refused.append(error)
             continue
-        assert within_limits(problem, answer.plan, targets), answer
-        found.append(replace(answer.plan, name=f"{LIMIT_PREFIX}{link}", method=OURS))
+        assert within_limits(problem, proven.plan, targets), proven
+        found.append(replace(proven.plan, name=f"{LIMIT_PREFIX}{link}", method=OURS))
     if not found:
         raise refused[0]
     return [*found, *(plan for plan in plans if within_limits(problem, plan, targets))]
@@ -87,13 +87,13 @@ def _best(problem: Problem, link: str, targets: PlanLimits) -> ProvenPlan:
     most, most_s = targets.max_distortion, targets.max_latency_s
     if not math.isfinite(most):
         return least_distortion(problem, link, most_s, cuts=targets.cuts, limits=targets.limits)
-    answer = least_latency(problem, link, most, cuts=targets.cuts, limits=targets.limits)
-    if answer.value > most_s * (1 + _ROUNDING):
+    proven = least_latency(problem, link, most, cuts=targets.cuts, limits=targets.limits)
+    if proven.value > most_s * (1 + _ROUNDING):
         raise InfeasibleError(
             f"latency over {link}: the least possible with a distortion of at most {most:g} is "
-            f"{answer.lower_bound:.6g} s, the limit is {most_s:.6g} s"
+            f"{proven.lower_bound:.6g} s, the limit is {most_s:.6g} s"
         )
-    return answer
+    return proven
 
 
 def within_limits(problem: Problem, plan: Plan, targets: PlanLimits) -> bool:

@@ -1,4 +1,4 @@
-"""A long front, represented by few of its plans: its ends, what answers a baseline, and between."""
+"""A long front, thinned to few of its plans: its ends, the rivals of baselines, and between."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def thin(ours: Sequence[Plan], others: Sequence[Plan], most: int | None) -> list
         front = pareto(np.stack([seconds, distortion], axis=1))
         kept |= {int(front[i]) for i in _spread(seconds[front], distortion[front], most)}
         for plan in others:
-            answers = front[distortion[front] <= plan.distortion * (1 + _ROUNDING)]
-            if len(answers):
-                kept.add(int(answers[np.argmin(seconds[answers])]))
+            rivals = front[distortion[front] <= plan.distortion * (1 + _ROUNDING)]
+            if len(rivals):
+                kept.add(int(rivals[np.argmin(seconds[rivals])]))
     return [ours[i] for i in sorted(kept)]
 
 

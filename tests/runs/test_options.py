@@ -72,7 +72,7 @@ class TestSearch:
     )
     def test_useful_cuts_answer_a_limit(self, limit):
         assert SearchOptions(cuts="useful", **{limit: 0}).cuts == "useful"
-        with pytest.raises(OptionError, match="cuts: useful cuts answer a limit, which must be"):
+        with pytest.raises(OptionError, match="cuts: useful cuts need a limit, which must be"):
             SearchOptions(cuts="useful", memory_bytes=5)
 
     @pytest.mark.parametrize("front", [1, 0, -2])

@@ -68,9 +68,9 @@ def _search(job: Job[SearchOptions], hardware: Hardware) -> Made:
         found = limited(pinned, found, _targets(options, cuts))
         advance(1)
     ours, others = _by_method(found)
-    answers = [plan for plan in ours if plan.name.startswith(LIMIT_PREFIX)]
+    within = [plan for plan in ours if plan.name.startswith(LIMIT_PREFIX)]
     front = [plan for plan in ours if not plan.name.startswith(LIMIT_PREFIX)]
-    plans = [*answers, *thin(front, others, options.front), *others]
+    plans = [*within, *thin(front, others, options.front), *others]
     kept = len(plans) - len(others)
     of = "" if kept == len(ours) else f" of {len(ours)}"
     text = f"search: {kept}{of} plans of ours and {len(others)} baselines"
@@ -117,11 +117,11 @@ def _considered(problem: Problem, cuts: CutList | None) -> str:
     if cuts is None:
         return ""
     if cuts.complete:
-        return f"; answers over all {len(cuts.cuts)} cuts there are"
+        return f"; within limits over all {len(cuts.cuts)} cuts there are"
     floors = ", ".join(
         f"{latency_floor(problem, link) * 1e3:.3g} ms over {link}" for link in problem.links
     )
-    return f"; answers over {len(cuts.cuts)} cuts, none left out is faster than {floors}"
+    return f"; within limits over {len(cuts.cuts)} cuts, none left out is faster than {floors}"
 
 
 def _by_method(plans: list[Plan]) -> tuple[list[Plan], list[Plan]]:

@@ -56,7 +56,7 @@ def qdmp(problem: Problem) -> list[Plan]:
     """The latency-optimal cut of the float network, searched between cut vertices.
 
     Zhang et al., "Towards real-time cooperative deep inference over the cloud and edge end
-    devices", IMWUT 4(2), 2020: as fast an answer as ``dads`` finds, found sooner.
+    devices", IMWUT 4(2), 2020: as fast a cut as ``dads`` finds, found sooner.
     """
     return _per_link(problem, "qdmp", min_cut_between)
 

@@ -5,7 +5,7 @@ seconds there.  A layer on the edge has its predecessors there: arcs without lim
 pays for its way up once, however many cloud layers read it: its producer is joined to a node of its
 own by an arc that costs the transfer, and that node to every reader by an arc without limit (the
 auxiliary vertices of Hu et al., "Dynamic adaptive DNN surgery for inference acceleration on the
-edge", INFOCOM 2019, section IV).  Beyond that paper, the answers' way back is priced, and so is
+edge", INFOCOM 2019, section IV).  Beyond that paper, the answers' way back is paid for, and so is
 what a message costs however long it is.
 
 Floats are fractions over powers of two, so all seconds are brought to one denominator and the flow
@@ -240,7 +240,7 @@ def _flow(costs: _Costs, first: int, last: int, *, crosses: bool) -> list[str] |
 
 
 def _arcs(costs: _Costs, first: int, last: int, *, crosses: bool) -> dict[tuple[_Node, _Node], int]:
-    """Capacities of the network whose cuts are the cuts of the block, at the same price."""
+    """Capacities of the network whose cuts are the cuts of the block, at the same cost."""
     graph, rank = costs.graph, costs.graph.rank
     arcs: dict[tuple[_Node, _Node], int] = {}
 

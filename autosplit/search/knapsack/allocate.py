@@ -90,7 +90,7 @@ def allocate_all(
         budgets: Most that the costs may add up to, K of them, in any order.
 
     Returns:
-        L + 1 lists, one per number of first layers, of K answers each, in the order of
+        L + 1 lists, one per number of first layers, of K allocations each, in the order of
         ``budgets``; None where even the cheapest choices cost more than the budget.
 
     Raises:
@@ -106,12 +106,12 @@ def allocate_all(
     needs = np.concatenate([[0], np.cumsum(instance.base)])
     limits = (wanted[None, :] - needs[:, None]) // instance.unit  # (L + 1, K)
     choices, lower = solve_prefixes(instance, limits)
-    answers = []
+    solved = []
     for layers, fits in enumerate((limits >= 0).tolist()):
         chosen = choices[layers, :, :layers]
         found = _allocations(distortions[:layers], costs[:layers], chosen, lower[layers])
-        answers.append([one if good else None for one, good in zip(found, fits, strict=True)])
-    return answers
+        solved.append([one if good else None for one, good in zip(found, fits, strict=True)])
+    return solved
 
 
 def _allocations(

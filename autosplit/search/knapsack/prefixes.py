@@ -1,8 +1,8 @@
 """Every prefix of the layers at every budget, in one pass over the layers.
 
-The list of partial solutions after i layers answers every budget for the first i layers, and goes
+The list of partial solutions after i layers serves every budget for the first i layers, and goes
 on to the next layer.  What need not go on is known from the relaxations of all the later questions;
-how close they come to their answers is learnt from a first pass that follows few partial solutions.
+how close they come to their solutions is learnt from a first pass that follows few partial ones.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class _Queries:
 
 @dataclass(frozen=True, slots=True)
 class _Sweep:
-    """Answers to all queries.
+    """Solutions of all queries.
 
     Attributes:
-        pointer: Index of the answer among the states of its prefix, shape (L + 1, K).
+        pointer: Index of the solution among the states of its prefix, shape (L + 1, K).
         upper: Its distortion, shape (L + 1, K).
         history: States after each layer.
     """
@@ -96,7 +96,7 @@ def _queries(instance: Instance, limits: Ints) -> tuple[_Queries, Floats]:
 
 
 def _sweep(instance: Instance, queries: _Queries, upper: Floats, most: int) -> _Sweep:
-    """Enumerate partial solutions layer by layer, keeping what could be part of a better answer.
+    """Enumerate partial solutions layer by layer, keeping what could be part of a better solution.
 
     A partial solution of i layers matters if for some prefix of at least i layers and some limit
     its excess at that query's price is within that query's gap.  For one query that is a straight
@@ -106,7 +106,7 @@ def _sweep(instance: Instance, queries: _Queries, upper: Floats, most: int) -> _
     Args:
         instance: Of L layers.
         queries: What is asked of it.
-        upper: Distortion of a known answer to each query, shape (L + 1, K).
+        upper: Distortion of a known solution of each query, shape (L + 1, K).
         most: Partial solutions to follow.
     """
     gap = np.where(queries.limits >= 0, upper - queries.lower, -np.inf)
@@ -114,7 +114,7 @@ def _sweep(instance: Instance, queries: _Queries, upper: Floats, most: int) -> _
     for layers in range(len(gap) - 1, 0, -1):
         np.maximum.at(reach[layers], queries.which[layers], gap[layers])
         np.maximum(reach[layers], reach[layers + 1], out=reach[layers])
-    answers = _Sweep(np.zeros(gap.shape, dtype=np.intp), np.zeros(gap.shape), [])
+    swept = _Sweep(np.zeros(gap.shape, dtype=np.intp), np.zeros(gap.shape), [])
     states = start(0, 0.0)
     for layers in range(1, len(gap)):
         limits = queries.limits[layers]
@@ -122,10 +122,10 @@ def _sweep(instance: Instance, queries: _Queries, upper: Floats, most: int) -> _
         lines = queries.floor[layers] * (1 + ROUNDING) + reach[layers]
         ceiling = _ceiling(_corners(instance, layers, limits), queries.prices, lines)
         states = extended(states, instance, layers - 1, options, ceiling, most)
-        answers.history.append(states)
-        answers.pointer[layers] = np.maximum(np.searchsorted(states.spent, limits, "right") - 1, 0)
-        answers.upper[layers] = states.distortion[answers.pointer[layers]]
-    return answers
+        swept.history.append(states)
+        swept.pointer[layers] = np.maximum(np.searchsorted(states.spent, limits, "right") - 1, 0)
+        swept.upper[layers] = states.distortion[swept.pointer[layers]]
+    return swept
 
 
 def _missing(queries: _Queries, sweep: _Sweep) -> Floats:

@@ -80,9 +80,7 @@ def least_latency(
         InfeasibleError: No plan keeps the limits; says the least possible.
         PlanError: The link is unknown.
     """
-    return _Question(
-        problem, link, cuts, limits or WidthLimits(), max_distortion, math.inf
-    ).answer()
+    return _Question(problem, link, cuts, limits or WidthLimits(), max_distortion, math.inf).solve()
 
 
 def least_distortion(
@@ -98,14 +96,14 @@ def least_distortion(
     Args, errors: as for ``least_latency``.
     """
     question = _Question(problem, link, cuts, limits or WidthLimits(), math.inf, max_latency_s)
-    return question.answer(by_distortion=True)
+    return question.solve(by_distortion=True)
 
 
 def front(problem: Problem, link: str, *, cuts: Sequence[Cut] | None = None) -> list[ProvenPlan]:
     """Find the plans that no other one beats in both latency and distortion, fastest first.
 
-    The value of an answer is its distortion; the bound is that of plans with the same cut that
-    send no more bytes and compute for no longer.  Where every answer has gap 0 and the problem is
+    The value of a plan here is its distortion; the bound is that of plans with the same cut that
+    send no more bytes and compute for no longer.  Where every plan has gap 0 and the problem is
     small enough to be enumerated, the front is complete.
     """
     one = replace(problem, links={link: _link(problem, link)})
@@ -131,7 +129,7 @@ class _Question:
     max_distortion: float
     max_latency_s: float
 
-    def answer(self, *, by_distortion: bool = False) -> ProvenPlan:
+    def solve(self, *, by_distortion: bool = False) -> ProvenPlan:
         """Solve it, or say what is the least possible."""
         for name, value in (
             ("max_distortion", self.max_distortion),
@@ -253,13 +251,13 @@ class _Question:
         free = replace(self, max_distortion=math.inf, max_latency_s=math.inf)
         texts = []
         if math.isfinite(self.max_distortion):
-            least = free.answer(by_distortion=True)
+            least = free.solve(by_distortion=True)
             texts.append(
                 f"distortion: the least possible is {least.value:.6g}, "
                 f"the limit is {self.max_distortion:.6g}"
             )
         if math.isfinite(self.max_latency_s):
-            least = free.answer()
+            least = free.solve()
             texts.append(
                 f"latency over {self.link}: the least possible is {least.lower_bound:.6g} s, "
                 f"the limit is {self.max_latency_s:.6g} s"

@@ -4,15 +4,15 @@ The layers run in topological order, and each step has a set of live tensors who
 must stay within the share.  A table holds, for every combination of widths of the tensors that are
 live after a step, the least distortion of everything written so far: dynamic programming over the
 steps (bucket elimination along the topological order; Dechter 1999).  The table after n steps is
-also the answer for the cut whose edge side is the first n layers, at every combination of widths
+also the solution for the cut whose edge side is the first n layers, at every combination of widths
 of its crossing tensors, because what crosses is what is still live.
 
 A table has one axis per live tensor, which is exact while few are live together.  Where too many
-are, two things can be done, and doing both gives an answer and a proof of how good it is:
+are, two things can be done, and doing both gives a solution and a proof of how good it is:
 
-- ``tie``: a new tensor takes the width of a live one, so every answer is a possible one;
+- ``tie``: a new tensor takes the width of a live one, so every solution is a possible one;
 - ``relax``: the smallest live tensor is forgotten, as if it were stored and sent at its
-  narrowest width from then on, so no possible answer has less distortion.
+  narrowest width from then on, so no possible solution has less distortion.
 """
 
 from __future__ import annotations

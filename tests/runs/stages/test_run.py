@@ -132,7 +132,7 @@ class TestRun:
         [
             ({"max_dorp": 1.0}, "unknown option 'max_dorp', did you mean 'max_drop'"),
             ({"metric": "nope"}, "metric: must be output, fisher or mse, got 'nope'"),
-            ({"cuts": "useful"}, "cuts: useful cuts answer a limit, which must be given"),
+            ({"cuts": "useful"}, "cuts: useful cuts need a limit, which must be given"),
             ({"images": 0}, "images: must be a whole number of at least 1, got 0"),
             ({"effort": "bst"}, "effort: must be none, fast, good or best, got 'bst'"),
         ],

@@ -10,5 +10,5 @@ class TestCuts:
         """Three layers in a chain have four cuts: all-cloud, two in between, all-edge."""
         outcome = step(tiny, "search", cuts="useful", max_distortion=1e3)
 
-        assert outcome.text.endswith(" baselines; answers over all 4 cuts there are")
+        assert outcome.text.endswith(" baselines; within limits over all 4 cuts there are")
         assert {"limit-1mbps", "limit-20kbps"} <= set(plan_names(tiny.run))
