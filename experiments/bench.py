@@ -27,8 +27,8 @@ from autosplit.capture.program import Program
 from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
-from autosplit.evaluate.classes import read_classes
 from autosplit.evaluate.outputs import float_outputs, plan_outputs
+from autosplit.evaluate.tasks.classification import read_classes
 from autosplit.finish.effort import EFFORTS
 from autosplit.finish.walk import recover
 from autosplit.graph.memory import edge_memory_bytes

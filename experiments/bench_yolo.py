@@ -20,7 +20,7 @@ from torch import Tensor
 from autosplit.capture.capture import capture
 from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
-from autosplit.evaluate.boxes import LEAST_SCORE
+from autosplit.evaluate.tasks.detection import LEAST_SCORE
 from autosplit.graph.graph import Graph
 from autosplit.halves.halves import deploy
 from autosplit.hardware.device import load_device

@@ -24,8 +24,8 @@ from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
 from autosplit.evaluate.batches import batches_of
-from autosplit.evaluate.judge import judge_of
 from autosplit.evaluate.outputs import plan_outputs
+from autosplit.evaluate.tasks.tasks import judge_of
 from autosplit.files import write_csv
 from autosplit.finish.effort import EFFORTS
 from autosplit.finish.walk import recover

@@ -48,8 +48,8 @@ ORDER = {
     "halves": "partition integer_kernels lowering quantized halves",
     "finish": "adaround effort joint_clips round_to_output walk finish",
     "evaluate": (
-        "early_stop task average_precision record classes boxes outputs ledger batches looks "
-        "judge trials"
+        "early_stop task scorefile average_precision record judge tasks.classification "
+        "tasks.detection tasks.tasks ledger outputs batches looks trials"
     ),
     "report": "tables figure pick",
     "runs": (
@@ -73,7 +73,7 @@ FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("[!_]*.py")
 }
 TORCH_FREE = [
-    *("evaluate.task", "evaluate.early_stop", "finish.effort"),
+    *("evaluate.task", "evaluate.scorefile", "evaluate.early_stop", "finish.effort"),
     *("data.bundled", "data.coco", "data.darknet_lists", "data.image_folder"),
     *("data.image_range", "models.networks.darknet_cfg"),
 ]

@@ -1,1 +1,20 @@
-"""autosplit.data."""
+"""Images with labels: data sets by name, and how an image becomes the input of a network.
+
+| method | file |
+| --- | --- |
+| ``load_data``: name -> ``DataSet``; the registry of names | ``datasets.py`` |
+| ``Images``: batches in a fixed order, their hash; ``ImageSource`` | ``images.py`` |
+| resize, crop and normalize as torchvision; Darknet's letterbox | ``preprocess.py`` |
+| image files (Pillow) | ``photos.py`` |
+| one folder per class, as torchvision's ``ImageFolder`` | ``image_folder.py`` |
+| MNIST's format | ``idx.py`` |
+| COCO's annotations; ``Truth`` | ``coco.py`` |
+| Darknet's lists of pictures | ``darknet_lists.py`` |
+| batches of the user's function | ``python_batches.py`` |
+| running a function of the user's Python file | ``python_file.py`` |
+| warnings of images that are not of the scale that a network takes | ``image_range.py`` |
+| where the files are that autosplit brings | ``bundled.py`` |
+
+Import from the modules themselves; some need torch, ``coco``, ``darknet_lists``, ``image_folder``
+and ``image_range`` do not.
+"""

@@ -1,1 +1,20 @@
-"""autosplit.evaluate."""
+"""How accurate plans are: they are run beside the float network, on as few images as possible.
+
+| formula or method | file |
+| --- | --- |
+| the early stopping rule (Clopper-Pearson bounds at a few looks) | ``early_stop.py`` |
+| plans run look by look; the first plan that keeps the accuracy | ``trials.py`` |
+| images in random order, in the groups between looks | ``looks.py`` |
+| the answers so far, kept so that no image is run twice | ``record.py``, ``ledger.py`` |
+| what a network is for, and the columns of its scores; without torch | ``task.py`` |
+| top-1, top-5, agreement, Wilson's interval | ``tasks/classification.py`` |
+| boxes of a detector, and their drop in AP | ``tasks/detection.py`` |
+| the registry of tasks: which task a network has, what scores it | ``tasks/tasks.py`` |
+| COCO's average precision and recall | ``average_precision.py`` |
+| how answers are read | ``judge.py`` |
+| outputs of the float network and of a deployed plan | ``outputs.py`` |
+| sizes of batches | ``batches.py`` |
+| ``scores.csv`` and ``class_scores.csv``; without torch | ``scorefile.py`` |
+
+Import from the modules themselves; this file is light.
+"""

@@ -17,16 +17,16 @@ from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 
 from autosplit.data.coco import Truth
-from autosplit.evaluate.task import NUMBERS
+from autosplit.evaluate.task import COCO_NUMBERS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class FoundBoxes:
     """Boxes that were found in one picture.
 
     Attributes:
         boxes: Left, top, width and height in pixels of the picture, shape (n, 4).
-        scores: How sure each is, 0..1, shape (n,).
+        scores: Score of each box, 0..1, shape (n,).
         classes: Number of the class of each, shape (n,).
     """
 
@@ -35,7 +35,7 @@ class Found:
     classes: NDArray[np.int64]
 
     def truth(self, least: float) -> Truth:
-        """The boxes of at least a score, taken for what is to be found; the size is left open."""
+        """Return the boxes of at least a score as ground truth; the picture's size is left open."""
         sure = self.scores >= least
         boxes = tuple((x, y, width, height) for x, y, width, height in self.boxes[sure].tolist())
         areas = tuple(box[2] * box[3] for box in boxes)
@@ -45,24 +45,27 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """How well boxes that were found meet those that are there; shares are 0..1.
+    """How well the boxes that were found meet the boxes that are there; shares are 0..1.
 
     Attributes:
-        numbers: The twelve, by the names in ``NUMBERS``; None where there is nothing to find.
-        per_class: AP[.5:.95] of each class; None where there is nothing of it to find.
+        numbers: The twelve numbers, by the names in ``COCO_NUMBERS``; None where the ground truth
+            has no box.
+        per_class: AP[.5:.95] of each class; None where the ground truth has no box of the class.
     """
 
     numbers: dict[str, float | None]
     per_class: tuple[float | None, ...]
 
 
-def average_precision(truths: Sequence[Truth], found: Sequence[Found], classes: int) -> Precision:
-    """COCO's twelve numbers, and AP[.5:.95] of each class.
+def average_precision(
+    truths: Sequence[Truth], found: Sequence[FoundBoxes], classes: int
+) -> Precision:
+    """Compute COCO's twelve numbers, and AP[.5:.95] of each class.
 
     Args:
-        truths: What is to be found in each picture.
-        found: What was found in each, in the same order.
-        classes: How many classes there are.
+        truths: Ground truth of each picture.
+        found: Boxes that were found in each picture, in the same order.
+        classes: Number of classes.
     """
     there = COCO(_dataset(truths, classes), print_function=_silent)
     evaluation = COCOeval_faster(
@@ -72,7 +75,9 @@ def average_precision(truths: Sequence[Truth], found: Sequence[Found], classes: 
     # thresholds, recalls, classes, areas (the first is all), boxes a picture (the last is 100)
     precision = evaluation.eval["precision"][:, :, :, 0, -1]
     per_class = (_mean(precision[:, :, number]) for number in range(classes))
-    numbers = {name: _share(value) for name, value in zip(NUMBERS, evaluation.stats, strict=False)}
+    numbers = {
+        name: _share(value) for name, value in zip(COCO_NUMBERS, evaluation.stats, strict=False)
+    }
     return Precision(numbers, tuple(per_class))
 
 
@@ -102,7 +107,7 @@ def _dataset(truths: Sequence[Truth], classes: int) -> dict[str, Any]:
     }
 
 
-def _results(found: Sequence[Found]) -> list[dict[str, Any]]:
+def _results(found: Sequence[FoundBoxes]) -> list[dict[str, Any]]:
     """What was found, as a result file of COCO would say it."""
     return [
         {"image_id": image, "category_id": number + 1, "bbox": box, "score": score}

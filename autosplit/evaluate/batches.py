@@ -1,4 +1,4 @@
-"""LabelledBatches that a program can run: how large they are, and how many are kept."""
+"""Batches of images that a program can run: their size, and those that fit in memory."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from autosplit.data.images import Images, Labels
 from autosplit.errors import DataError
 
 LabelledBatches = Callable[[], Iterable[tuple[Tensor, Labels | None]]]
-"""Gives the same (images, labels) batches each time it is called; labels may be None."""
+"""Gives the same batches, (images, labels), each time it is called; labels may be None."""
 BATCH_ELEMENTS = 4_000_000
-"""Input elements of a batch: enough to keep the cores busy, few enough to stay out of swap."""
+"""Input elements of a batch: enough to keep the cores busy, and few enough to fit in memory."""
 MOST_IMAGES = 256
-"""Images of a batch, however small they are."""
+"""Most images of a batch."""
 LIVE_BYTES = 2**31
-"""Memory that calibration images may take while plans are finished on them."""
+"""Memory that the tensors of calibration images may take while plans are finished on them."""
 
 
 def batch_size(program: Program, asked: int | None) -> int:
-    """Images per step: what the program is bound to, what was asked for, or what suits the size.
+    """Choose how many images are run at once.
+
+    A program that is bound to a batch size takes that size, then comes the size asked for, then one
+    that suits the elements of an image.
 
     Args:
         program: The captured network.
-        asked: What was asked for, None for nothing.
+        asked: The size asked for, if any.
     """
     elements = sum(program.graph.elements(name) for name in program.graph.inputs)
     suited = min(MOST_IMAGES, max(16, BATCH_ELEMENTS // elements))
@@ -33,11 +36,13 @@ def batch_size(program: Program, asked: int | None) -> int:
 
 
 def step_size(program: Program, asked: int | None) -> int:
-    """Images per step of an evaluation: as for ``batch_size``, by the largest tensor if not asked.
+    """Choose how many images are run at once in an evaluation.
+
+    As ``batch_size``, except that the size suits the network's largest tensor if none is asked for.
 
     Args:
         program: The captured network.
-        asked: What was asked for, None for nothing.
+        asked: The size asked for, if any.
     """
     return batch_size(program, asked or min(MOST_IMAGES, program.step))
 
@@ -48,9 +53,10 @@ def batches_of(images: Images, program: Program, asked: int | None) -> LabelledB
     A program that is bound to a batch size gets whole batches only.
 
     Args:
-        images: The images; what is left over after the last whole batch is left out.
+        images: Images; those after the last whole batch are left out if the program is bound to a
+            batch size.
         program: The captured network.
-        asked: Images per step as asked for, None for nothing.
+        asked: Number of images to run at once, if the caller asks for one.
 
     Raises:
         DataError: There are not enough images for one whole batch.
@@ -64,21 +70,21 @@ def batches_of(images: Images, program: Program, asked: int | None) -> LabelledB
 
 
 def too_few(count: int, size: int) -> DataError:
-    """The error for a data set that has not enough images for one whole batch."""
+    """Make the error for a data set that has not enough images for one whole batch."""
     return DataError(
         f"data: must have at least {size} images, for the network runs whole batches of "
         f"{size} only, got {count}"
     )
 
 
-def few(batches: LabelledBatches, program: Program) -> Callable[[], Iterator[Tensor]]:
-    """The first batches, as many as can be kept at all of a network's live tensors at once."""
+def first_batches(batches: LabelledBatches, program: Program) -> Callable[[], Iterator[Tensor]]:
+    """Take the first batches, as many as leave the network's live tensors in ``LIVE_BYTES``."""
     graph = program.graph
     everything = graph.prefix(len(graph.layers))
     live = max(sum(map(graph.elements, tensors)) for tensors in everything.live)
     most = max(LIVE_BYTES // (8 * live), 1)  # two copies of four bytes
 
-    def some() -> Iterator[Tensor]:
+    def first() -> Iterator[Tensor]:
         seen = 0
         for images, _ in batches():
             if seen and seen + len(images) > most:
@@ -86,4 +92,4 @@ def few(batches: LabelledBatches, program: Program) -> Callable[[], Iterator[Ten
             seen += len(images)
             yield images
 
-    return some
+    return first

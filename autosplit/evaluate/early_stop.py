@@ -1,8 +1,8 @@
-"""When to look at a plan that is being measured, and when it has lost: no torch here.
+"""The early stopping rule: when a plan that is being measured has lost, without torch.
 
-The images are taken in random order and looked at a few times, each time about twice as many as
-before.  At each look the drop in accuracy is bounded from below; once the bound passes what is
-allowed, the rest of the images could not save the plan.
+The images are run in random order.  The answers are looked at a few times, each time at about
+twice as many as before.  At each look ``Standing.least_drop`` bounds the drop in accuracy from
+below.  Once the bound passes the drop that is allowed, the remaining images are not run.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ import numpy.typing as npt
 from scipy.stats import beta
 
 Places = npt.NDArray[np.int64]
+"""Numbers of images, from 0, shape (images,)."""
 FIRST = 16
-"""Images of the first look at least."""
+"""Least number of images of the first look."""
 SHARE = 64
-"""The first look takes one image in so many at least."""
+"""The first look takes at least one of so many images."""
 CONFIDENCE = 0.95
-"""That no look at a plan takes it for lost when it is not."""
+"""Least probability that no look takes a plan for lost that is not."""
 
 
-def looks(count: int, seed: int, whole: int = 1) -> tuple[Places, ...]:
+def divide_into_looks(count: int, seed: int, whole: int = 1) -> tuple[Places, ...]:
     """Divide images into the groups that are run one after the other.
 
     Args:
         count: Number of images, a multiple of ``whole``.
-        seed: Of the order.
-        whole: Images a group must be a multiple of.
+        seed: Seed of the random order.
+        whole: Each group must be a multiple of so many images.
 
     Returns:
         Numbers of the images of each group, ascending; all groups together hold each image once,
@@ -44,13 +45,13 @@ def looks(count: int, seed: int, whole: int = 1) -> tuple[Places, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A plan beside the float network, after some of the images.
+    """How a plan stands beside the float network, after some of the images.
 
     Attributes:
         lost: Images that the float network gets right and the plan does not.
         won: Images that the plan gets right and the float network does not.
         seen: Images run so far.
-        total: Images there are.
+        total: Number of images of the evaluation.
         hopeful: Images not yet run that the float network gets wrong, which the plan could win.
     """
 
@@ -63,10 +64,11 @@ class Standing:
     def least_drop(self, tests: int) -> float:
         """Bound from below the drop that all images would show, in points.
 
-        The larger of what is certain (all that can be won is won, nothing more is lost) and of the
-        difference of two one-sided Clopper-Pearson bounds, on the share lost and the share won
-        (Clopper and Pearson 1934).  The error allowed is divided by two for the two shares, and by
-        the number of looks (Bonferroni); drawing without replacement only makes it smaller.
+        The bound is the larger of two.  One is certain: the plan wins every image that it still can
+        win, and loses no more.  The other is the difference of two one-sided Clopper-Pearson bounds
+        (Clopper and Pearson 1934), the lower one of the share lost and the upper one of the share
+        won.  Their error, 1 - ``CONFIDENCE``, is divided by two for the two shares, and by the
+        number of looks (Bonferroni).  Drawing without replacement only makes the error smaller.
 
         Args:
             tests: How often a plan is looked at before the last image, at least 1.

@@ -1,4 +1,4 @@
-"""What was measured of every edge half, kept as files so that no image is run twice."""
+"""Records kept as files, one for each different edge half, so that no image is run twice."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from autosplit.evaluate.boxes import BoxRecord
-from autosplit.evaluate.classes import ClassRecord
+from autosplit.errors import FileError
 from autosplit.evaluate.record import Record
 from autosplit.evaluate.task import FLOAT
+from autosplit.evaluate.tasks.tasks import SCORERS
 from autosplit.files import read_json, write_json
-
-RECORDS: dict[str, type[Record]] = {kind.task.name: kind for kind in (ClassRecord, BoxRecord)}
-"""Task -> its records."""
 
 
 @dataclass(frozen=True)
@@ -21,30 +18,46 @@ class Ledger:
     """The records that a run folder keeps: one file for each different edge half.
 
     Attributes:
-        folder: Where the files are.
-        source: What every record depends on, network and images -> SHA-256.
+        folder: Folder of the files.
+        source: SHA-256 of what every record depends on, the network and the images.
     """
 
     folder: Path
     source: Mapping[str, str]
 
-    def find(self, half: str) -> Record:
-        """The record of an edge half; empty if it was never run on the same network and images."""
+    def find(self, half: str) -> Record | None:
+        """Read the record of an edge half.
+
+        Args:
+            half: SHA-256 of the edge half, or ``FLOAT``.
+
+        Returns:
+            None if the half was never run on the same network and images.
+
+        Raises:
+            FileError: The file cannot be read, or holds no record.
+        """
         path = self._path(half)
         if not path.exists():
-            return ClassRecord()
+            return None
         data = read_json(path, "record")
         if data.get("source") != self._source(half):
-            return ClassRecord()
-        return RECORDS[data["task"]].of(data["record"])
+            return None
+        try:
+            return SCORERS[data["task"]].record.of(data["record"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(
+                f"{path}: must be a record of answers, got {type(error).__name__}: {error}; delete "
+                "the file and the images are run anew"
+            ) from error
 
     def keep(self, half: str, record: Record) -> None:
-        """Keep a record."""
+        """Write the record of an edge half."""
         data = {"source": self._source(half), "task": record.task.name, "record": record.data()}
         write_json(self._path(half), "record", data)
 
     def forget(self, half: str) -> None:
-        """Forget a record."""
+        """Delete the record of an edge half, if there is one."""
         self._path(half).unlink(missing_ok=True)
 
     def _source(self, half: str) -> dict[str, str]:

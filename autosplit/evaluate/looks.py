@@ -1,4 +1,4 @@
-"""Images in the order in which they are run, in groups that early stopping looks at."""
+"""Images in the order in which they are run, in the groups after which early stopping looks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autosplit.capture.program import Program
 from autosplit.data.images import Images, Labels
 from autosplit.errors import DataError
 from autosplit.evaluate.batches import step_size, too_few
-from autosplit.evaluate.early_stop import Places, looks
+from autosplit.evaluate.early_stop import Places, divide_into_looks
 
 CACHE_BYTES = 2**30
 """Decoded evaluation images are kept in memory up to this size, else read again for each plan."""
@@ -19,12 +19,12 @@ CACHE_BYTES = 2**30
 
 @dataclass(frozen=True)
 class Looks:
-    """Images in the order in which they are run, in groups; decoded once if they are few.
+    """Images in the order in which they are run, in groups; kept in memory if they fit.
 
     Attributes:
-        images: The images.
-        size: Images per step.
-        parts: Numbers of the images of each group, from ``looks.looks``.
+        images: Images of the evaluation.
+        size: Number of images that are run at once.
+        parts: Numbers of the images of each group, from ``early_stop.divide_into_looks``.
     """
 
     images: Images
@@ -34,14 +34,14 @@ class Looks:
 
     @classmethod
     def of(cls, images: Images, program: Program, asked: int | None, seed: int) -> Looks:
-        """Groups of images that a program can run.
+        """Divide images into groups that a program can run.
 
         Args:
-            images: The images; what is left over after the last whole batch is left out if the
-                program is bound to a batch size.
+            images: Images of the evaluation; if the program is bound to a batch size, the images
+                after the last whole batch are left out.
             program: The captured network.
-            asked: Images per step as asked for, None for nothing.
-            seed: Of the order.
+            asked: Number of images to run at once, if the caller asks for one.
+            seed: Seed of the random order.
 
         Raises:
             DataError: There are not enough images for one whole batch.
@@ -50,7 +50,7 @@ class Looks:
         count = len(images) // whole * whole
         if not count:
             raise too_few(len(images), whole)
-        return cls(images, step_size(program, asked), looks(count, seed, whole))
+        return cls(images, step_size(program, asked), divide_into_looks(count, seed, whole))
 
     @property
     def total(self) -> int:
@@ -59,15 +59,18 @@ class Looks:
 
     @property
     def extremes(self) -> tuple[float, float]:
-        """Least and greatest value of the images of the first group."""
+        """Least and greatest value of the images in the first group."""
         ends = [images.aminmax() for images, _ in self._batches(0, self.parts[0])]
         return min(float(end.min) for end in ends), max(float(end.max) for end in ends)
 
     def after(self, seen: int) -> Iterator[Iterable[tuple[Tensor, Labels | None]]]:
-        """Batches of each group, one after the other, behind the images already run.
+        """Yield the batches of each group after those that were run already.
+
+        Args:
+            seen: Number of images that were run already, where a group ends.
 
         Raises:
-            DataError: That is not where a group ends, or a group has changed.
+            DataError: The images of a group are fewer than on an earlier pass.
         """
         for number, part in enumerate(self.parts):
             if seen <= 0:

@@ -1,4 +1,4 @@
-"""What the float network and a deployed plan answer to a batch of images."""
+"""Outputs of the float network and of a deployed plan for a batch of images."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from autosplit.halves.halves import Deployed
 
 
 def float_outputs(program: Program, images: Tensor) -> tuple[Tensor, ...]:
-    """What the float network answers to a batch of evaluation images.
+    """Run the float network on a batch of evaluation images, and check its outputs.
 
     Raises:
-        DataError: An image is not finite, or an answer is NaN.
+        DataError: An image is not finite, or an output is NaN.
     """
     if not images.isfinite().all():
         raise DataError("evaluation data: images must be finite, got NaN or infinity")

@@ -1,4 +1,4 @@
-"""The record of what a network answered to each image so far: what every task's record can do."""
+"""The answers of one network to each image run so far: what the record of every task can do."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from autosplit.plan.plan import Plan
 
 
 class Record(Protocol):
-    """What became of the images run so far, in the order in which they are run.
+    """The answers to the images run so far, in the order in which they are run.
 
     Attributes:
-        task: What the network is for.
-        total: Images there are.
+        task: The task of the network.
+        total: Number of images of the evaluation.
     """
 
     task: ClassVar[Task]
@@ -29,33 +29,33 @@ class Record(Protocol):
         """Whether all images were run."""
 
     def add(self, answers: Any) -> None:
-        """Put down the answers to the next images."""
+        """Add the answers to the next images, as the task's ``Judge.read`` made them."""
 
     def check(self) -> None:
         """Make sure that plans can be compared with this, the float network's record.
 
         Raises:
-            DataError: They cannot.
+            DataError: They cannot be compared, and why.
         """
 
     def lost(self, reference: Any, max_drop: float, tests: int) -> bool:
-        """Whether a plan loses more than is allowed, for certain or with the confidence asked.
+        """Tell whether a plan loses more than is allowed, for certain or with the confidence asked.
 
         Args:
             reference: The float network's record.
-            max_drop: Points that it may lose.
-            tests: How often a plan is looked at before the last image.
+            max_drop: Points that the plan may lose.
+            tests: Number of looks at a plan before the last image.
         """
 
     def float_row(self) -> dict[str, Any]:
-        """The float network's row of ``scores.csv``."""
+        """Make the float network's row of ``scores.csv``."""
 
     def plan_row(self, plan: Plan, reference: Any) -> dict[str, Any] | None:
-        """A plan's row, over the images it was run on; None if it was run on none."""
+        """Make a plan's row, over the images that it was run on; None if it was run on none."""
 
     def data(self) -> dict[str, Any]:
-        """The record as a file keeps it."""
+        """Return the record as plain data, as a file keeps it."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
-        """The record of ``data``."""
+        """Make the record of what ``data`` returned."""

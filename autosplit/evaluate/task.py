@@ -1,15 +1,11 @@
-"""What a network is for, and by which numbers its accuracy is known."""
+"""What a network is for, and the columns of the scores of each task."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from autosplit.files import read_csv, read_header, write_csv
-
-NUMBERS = (
+COCO_NUMBERS = (
     "ap",
     "ap50",
     "ap75",
@@ -23,7 +19,7 @@ NUMBERS = (
     "ar_medium",
     "ar_large",
 )
-"""Names of the twelve numbers of COCO in its order; ``detection`` says what they are."""
+"""Names of the twelve numbers of COCO in its order; ``average_precision`` says what they are."""
 FLOAT = "float"
 """Name of the float network's own row among the scores."""
 
@@ -33,12 +29,13 @@ class Task:
     """One task; its columns are those of ``scores.csv`` and ``summary.csv``.
 
     Attributes:
-        name: Of the task.
-        metric: Column of the accuracy that a drop is counted in, where there are labels.
-        metric_name: How a person calls it.
-        agreement: Column of what is taken for accuracy where there are no labels.
-        agreement_name: How a person calls it.
-        columns: All that is measured of a plan but its drop, in order; shares are 0..1.
+        name: Name of the task.
+        metric: Column of the accuracy that a drop is counted in, where the data have labels.
+        metric_name: Name of the accuracy in texts.
+        agreement: Column of the agreement with the float network; it stands for the accuracy where
+            the data have no labels.
+        agreement_name: Name of the agreement in texts.
+        columns: All columns that are measured of a plan except its drop, in order; shares are 0..1.
     """
 
     name: str
@@ -59,7 +56,7 @@ class Task:
         return ("name", *self.measured, "cut_bytes")
 
     def accuracy(self, score: Mapping[str, str]) -> float | None:
-        """A plan's accuracy, 0..1, by its row of ``scores.csv``; None if it was not measured."""
+        """Read the accuracy, 0..1, in a row of ``scores.csv``; None if it was not measured."""
         found = score.get(self.metric) or score.get(self.agreement)
         return float(found) if found else None
 
@@ -78,44 +75,7 @@ DETECTION = Task(
     "AP",
     "ap_vs_float",
     "AP against the float network's detections",
-    (*NUMBERS, "ap_vs_float", "ap50_vs_float"),
+    (*COCO_NUMBERS, "ap_vs_float", "ap50_vs_float"),
 )
 TASKS = (CLASSIFICATION, DETECTION)
-
-
-CLASSES_HEADER = ("name", "class", "ap")
-
-
-def write_scores(folder: Path, task: Task, scores: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Write ``scores.csv``, and ``class_scores.csv`` where scores are known by class.
-
-    Args:
-        folder: Run folder.
-        task: What the network is for.
-        scores: As they were measured.
-
-    Returns:
-        Names of the files.
-    """
-    rows = [{key: score.get(key) for key in task.scores_header} for score in scores]
-    write_csv(folder / "scores.csv", task.scores_header, rows)
-    classes = [
-        {"name": score["name"], "class": label, "ap": value}
-        for score in scores
-        for label, value in score.get("per_class", {}).items()
-    ]
-    if not classes:
-        return ("scores.csv",)
-    write_csv(folder / "class_scores.csv", CLASSES_HEADER, classes)
-    return ("scores.csv", "class_scores.csv")
-
-
-def read_scores(path: Path) -> tuple[Task, dict[str, dict[str, str]]]:
-    """The task of a ``scores.csv``, known by its header, and name -> row.
-
-    Raises:
-        FileError: The file is missing, or its header is that of no task.
-    """
-    header = read_header(path)
-    task = next((t for t in TASKS if t.metric in header), CLASSIFICATION)
-    return task, {row["name"]: row for row in read_csv(path, task.scores_header)}
+"""Every task; ``tasks.tasks.SCORERS`` has what scores each of them."""

@@ -1,4 +1,4 @@
-"""Plans measured look by look: what each image became is kept, so that none is run twice."""
+"""Plans measured look by look; the answers are kept, so that no image is run twice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from joblib import Parallel, delayed
 
 from autosplit.capture.program import Program
-from autosplit.evaluate.judge import CLASS_JUDGE, Judge
+from autosplit.evaluate.judge import Judge
 from autosplit.evaluate.ledger import Ledger
 from autosplit.evaluate.looks import Looks
 from autosplit.evaluate.outputs import float_outputs, plan_outputs
@@ -25,17 +25,17 @@ class Trials:
 
     Attributes:
         program: The captured network.
-        looks: The images.
-        ledger: Where records are kept.
-        judge: How answers are read.
-        finish: Gives the plan that is run in the place of one, telling of steps done.
-        steps: Of how many steps it tells, at most.
+        looks: Images of the evaluation, in groups.
+        ledger: Keeps the records.
+        judge: Reads the answers.
+        finish: Finishes a plan; the finished plan is run in its place.  It is told of each step.
+        steps: Most steps that finishing a plan takes.
     """
 
     program: Program
     looks: Looks
     ledger: Ledger
-    judge: Judge = CLASS_JUDGE
+    judge: Judge
     finish: Callable[[PlanFile, Advance], PlanFile] = lambda file, _: file
     steps: Callable[[PlanFile], int] = lambda _: 0
 
@@ -57,17 +57,17 @@ class Trials:
         max_drop: float | None = None,
         advance: Advance = lambda _: None,
     ) -> tuple[Record, int]:
-        """Run a plan on the images that it was not run on yet, as far as that is of use.
+        """Run a plan on the images that it was not run on yet, or stop early.
 
         Args:
             file: The plan.
             reference: The float network's record.
-            max_drop: Points that a plan of interest loses at most; one that must lose more is
-                stopped.  None: no plan is.
-            advance: Told of steps of finishing it.
+            max_drop: Points that the plan may lose; a plan that must lose more is stopped early.
+                None: every plan is run on all images.
+            advance: Is told of each step of finishing the plan.
 
         Returns:
-            Its record, and how many images it was run on now.
+            The plan's record, and the number of images that the plan was run on now.
         """
         half = file.half_sha256
         record = self._find(half)
@@ -84,13 +84,13 @@ class Trials:
 
     def _find(self, half: str) -> Record:
         record = self.ledger.find(half)
-        if record.total != self.looks.total:
+        if record is None or record.total != self.looks.total:
             record = self.judge.empty()
         record.total = self.looks.total
         return record
 
     def lost(self, record: Record, reference: Record, max_drop: float) -> bool:
-        """Whether a plan loses more than is allowed, for certain or with the confidence asked."""
+        """Tell whether a plan loses more than is allowed, by the early stopping rule."""
         return record.lost(reference, max_drop, max(len(self.looks.parts) - 1, 1))
 
 
@@ -102,11 +102,11 @@ def score_all(
     Args:
         trials: The network and its images.
         files: The plans.
-        jobs: Plans run at the same time.
-        progress: Told of each network that is done, and of the steps of finishing it.
+        jobs: Number of plans that are run at the same time.
+        progress: Is told of each network that is done, and of each step of finishing it.
 
     Returns:
-        How many plans and how many images were run now.
+        Number of plans and number of images that were run now.
     """
     halves = [file.half_sha256 for file in files]
     different: dict[str, PlanFile] = {}
@@ -144,20 +144,20 @@ def choose(
     max_drop: float,
     progress: Progress,
 ) -> tuple[int, int]:
-    """Find the first plan of each order that keeps the accuracy, running as little as is needed.
+    """Find the first plan of each order that keeps the accuracy, on as few images as possible.
 
-    A plan is stopped as soon as it must lose more than is allowed; the ones behind the first that
-    keeps it are not run at all.
+    A plan is stopped as soon as it must lose more than is allowed.  Plans after the first one that
+    keeps the accuracy are not run at all.
 
     Args:
         trials: The network and its images.
         files: The plans by name.
-        orders: For each link the names of plans, the fastest first.
+        orders: Names of plans for each link, the fastest plan first.
         max_drop: Points that a plan may lose.
-        progress: Told of each link that is decided.
+        progress: Is told of each link that is decided.
 
     Returns:
-        How many plans and how many images were run now.
+        Number of plans and number of images that were run now.
     """
     orders = list(orders)
     plans = images = 0

@@ -1,1 +1,25 @@
-"""autosplit.hardware."""
+"""Devices and links from profiles, and the seconds that layers, cuts and transfers take.
+
+| formula or method | file |
+| --- | --- |
+| seconds of a layer: dispatch + max(compute, traffic / bandwidth) | ``seconds.py`` (``layer_s``) |
+| seconds of a cut: edge half, link, cloud half | ``seconds.py`` (``predict``) |
+| bytes that a layer moves to and from memory | ``seconds.py`` (``traffic_bits``) |
+| cycles of a systolic array, equal to SCALE-Sim's | ``systolic.py`` |
+| peak rates (roofline model) | ``roofline.py`` |
+| measured seconds by layer and widths, and their CSV file | ``table.py``, ``tablefile.py`` |
+| operations of layers without products: norm, softmax, pooling | ``operations.py`` |
+| ``Device``, ``load_device``: a profile of a machine | ``device.py`` |
+| ``Link``, ``load_link``: rates and round trip; transfer seconds | ``link.py`` |
+| checks of the values in a profile | ``checks.py`` |
+| shipped profiles by name | ``shipped.py`` |
+| ``Prediction``: seconds of a plan over one link | ``prediction.py`` |
+
+A new latency model is a function in a module of its own and a line in ``seconds.MODELS``.  No
+module here imports torch.
+"""
+
+from autosplit.hardware.device import Device, load_device
+from autosplit.hardware.link import Link, load_link
+
+__all__ = ["Device", "Link", "load_device", "load_link"]

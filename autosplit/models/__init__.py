@@ -1,1 +1,16 @@
-"""autosplit.models."""
+"""Networks by name: torchvision's, Darknet's, saved programs, the user's own files.
+
+| name | file |
+| --- | --- |
+| ``load_model``: name -> ``Model``; the registry of names | ``load.py`` |
+| ``torchvision:NAME`` | ``torchvision.py`` |
+| ``yolo:NAME``, ``yolo:FILE.cfg``, ``torchvision-backbone:NAME`` | ``detectors.py`` |
+| ``efficientnet-lite0``, ``fashion-resnet``, ``scenes-yolo`` | ``bundled.py`` |
+| ``FILE.py:FUNCTION`` | ``python_network.py`` |
+| ``FILE.pt2``, saved by ``torch.export`` | ``program_file.py`` |
+| state dicts; objects are never unpickled | ``checkpoint.py`` |
+| what a caller asks for and what each kind of name gives | ``request.py`` |
+| Darknet's ``.cfg`` and ``.weights``, YOLO's boxes, FashionResNet | ``networks/`` |
+
+Import from the modules themselves; all but ``networks/darknet_cfg.py`` need torch.
+"""

@@ -54,11 +54,11 @@ def score_plans(scoring: Scoring, progress: Progress) -> str:
     from autosplit.evaluate.trials import choose, score_all
 
     options, files, ledger = scoring.options, scoring.files, scoring.ledger
-    seen = [file for file in files.values() if ledger.find(file.half_sha256).seen]
+    seen = [file for file in files.values() if ledger.find(file.half_sha256)]
     left = [] if options.finished else [file for file in seen if not scoring.quantized.has(file)]
     if options.max_drop is None and not left:
         halves = {file.half_sha256 for file in files.values()} | {FLOAT}
-        if all(ledger.find(half).done for half in halves):
+        if all(record and record.done for record in map(ledger.find, halves)):
             return f"quantize: {len(files)} plans, 0 measured anew"
     trials = trials_of(scoring)
     for file in left:
@@ -85,9 +85,9 @@ def trials_of(scoring: Scoring) -> Trials:
         StageError: The network is another one than was measured.
     """
     from autosplit.data.datasets import load_data
-    from autosplit.evaluate.batches import batches_of, few
-    from autosplit.evaluate.judge import judge_of
+    from autosplit.evaluate.batches import batches_of, first_batches
     from autosplit.evaluate.looks import Looks
+    from autosplit.evaluate.tasks.tasks import judge_of
     from autosplit.evaluate.trials import Trials
     from autosplit.finish.finish import finish as finish_plan
 
@@ -109,7 +109,8 @@ def trials_of(scoring: Scoring) -> Trials:
         seed=measured.seed,
     )
     looks = Looks.of(data.evaluation, program, measured.batch_size, measured.seed)
-    calibration = few(batches_of(data.calibration, program, measured.batch_size), program)
+    batches = batches_of(data.calibration, program, measured.batch_size)
+    calibration = first_batches(batches, program)
     seen = read_stats(folder).tensors[next(iter(graph.inputs))]
     warn(image_range.against_calibration(looks.extremes, (seen.min, seen.max)))
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from autosplit.errors import DataError, InfeasibleError, did_you_mean
-from autosplit.evaluate.task import FLOAT, Task, read_scores
+from autosplit.evaluate.scorefile import read_scores
+from autosplit.evaluate.task import FLOAT, Task
 from autosplit.files import read_csv, sha256_of_file
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import fits_memory

@@ -9,8 +9,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from autosplit.data.coco import Truth
-from autosplit.evaluate.average_precision import Found, average_precision
-from autosplit.evaluate.task import NUMBERS
+from autosplit.evaluate.average_precision import FoundBoxes, average_precision
+from autosplit.evaluate.task import COCO_NUMBERS
 
 CLASSES = 4
 
@@ -40,7 +40,7 @@ def toy(seed, pictures=40):
         named = np.repeat(classes, times)
         wrong = rng.random(len(named)) < 0.15
         named = np.where(wrong, rng.integers(0, CLASSES, len(named)), named)
-        found.append(Found(seen, rng.random(len(seen)).round(2), named))
+        found.append(FoundBoxes(seen, rng.random(len(seen)).round(2), named))
     return truths, found
 
 
@@ -96,7 +96,7 @@ def boxes(*entries, crowd=()):
 def found(*entries):
     """What was found: (box, class, score) entries."""
     places, classes, scores = zip(*entries, strict=True) if entries else ((), (), ())
-    return Found(np.array(places).reshape(-1, 4), np.array(scores), np.array(classes, int))
+    return FoundBoxes(np.array(places).reshape(-1, 4), np.array(scores), np.array(classes, int))
 
 
 A, B = (10.0, 10.0, 100.0, 50.0), (200.0, 200.0, 100.0, 100.0)
@@ -109,7 +109,7 @@ class TestNumbers:
         precision = average_precision(truths, seen, CLASSES)
         numbers, per_class = pycocotools_numbers(truths, seen)
 
-        assert list(precision.numbers) == list(NUMBERS)
+        assert list(precision.numbers) == list(COCO_NUMBERS)
         assert list(precision.numbers.values()) == pytest.approx(list(numbers), abs=1e-12)
         assert precision.per_class == pytest.approx(per_class, abs=1e-12)
         assert 0.1 < precision.numbers["ap"] < 0.9  # a toy that says something

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from autosplit.evaluate.early_stop import CONFIDENCE, Standing, looks
+from autosplit.evaluate.early_stop import CONFIDENCE, Standing, divide_into_looks
 
 
 @pytest.mark.parametrize(("count", "whole"), [(1, 1), (20, 1), (1000, 1), (9984, 32), (64, 64)])
 def test_each_image_is_in_one_look(count, whole):
-    parts = looks(count, 0, whole)
+    parts = divide_into_looks(count, 0, whole)
 
     assert sorted(np.concatenate(parts).tolist()) == list(range(count))
     assert all((np.diff(part) > 0).all() for part in parts)
@@ -15,15 +15,15 @@ def test_each_image_is_in_one_look(count, whole):
 
 
 def test_each_look_doubles_what_was_seen():
-    assert [len(part) for part in looks(1000, 0)] == [16, 16, 32, 64, 128, 256, 488]
-    assert [len(part) for part in looks(20, 0)] == [16, 4]
-    assert len(looks(10_000, 0)) == 7
+    assert [len(part) for part in divide_into_looks(1000, 0)] == [16, 16, 32, 64, 128, 256, 488]
+    assert [len(part) for part in divide_into_looks(20, 0)] == [16, 4]
+    assert len(divide_into_looks(10_000, 0)) == 7
 
 
 def test_the_order_is_that_of_the_seed():
-    first = [part.tolist() for part in looks(500, 3)]
-    assert first == [part.tolist() for part in looks(500, 3)]
-    assert first != [part.tolist() for part in looks(500, 4)]
+    first = [part.tolist() for part in divide_into_looks(500, 3)]
+    assert first == [part.tolist() for part in divide_into_looks(500, 3)]
+    assert first != [part.tolist() for part in divide_into_looks(500, 4)]
 
 
 def test_the_bound_is_the_difference_of_two_exact_intervals():
@@ -54,7 +54,7 @@ def test_a_good_plan_is_hardly_ever_stopped():
     for _ in range(400):
         outcome = np.zeros(2000, dtype=int)
         outcome[:120], outcome[120:200] = 1, -1  # 120 lost, 80 won: a drop of 2 points
-        parts = looks(2000, int(rng.integers(2**31)))
+        parts = divide_into_looks(2000, int(rng.integers(2**31)))
         seen: list[int] = []
         lost = False
         for part in parts[:-1]:

@@ -2,16 +2,7 @@
 
 import pytest
 
-from autosplit.errors import FileError
-from autosplit.evaluate.task import CLASSIFICATION, DETECTION, TASKS, read_scores, write_scores
-
-SCORES = {
-    CLASSIFICATION: [{"name": "float", "images": 4, "top1": 0.5, "agreement": 1.0, "drop": 0.0}],
-    DETECTION: [
-        {"name": "float", "images": 4, "ap": 0.5, "drop": 0.0, "per_class": {"a": 0.5, "b": None}},
-        {"name": "p", "images": 4, "ap": 0.25, "drop": 25.0, "per_class": {"a": 0.25, "b": None}},
-    ],
-}
+from autosplit.evaluate.task import CLASSIFICATION, DETECTION, TASKS
 
 
 class TestColumns:
@@ -40,32 +31,6 @@ class TestColumns:
     def test_without_labels_agreement_is_the_accuracy(self, task, score, accuracy):
         assert task.accuracy(score) == accuracy
 
-
-class TestFiles:
-    @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-    def test_the_header_tells_the_task(self, tmp_path, task):
-        write_scores(tmp_path, task, SCORES[task])
-        found, rows = read_scores(tmp_path / "scores.csv")
-
-        assert found is task
-        assert list(rows) == [score["name"] for score in SCORES[task]]
-        assert rows["float"][task.metric] == "0.5"
-        assert rows["float"]["cut_bytes"] == ""
-
-    def test_scores_by_class_have_a_file_of_their_own(self, tmp_path):
-        assert write_scores(tmp_path, CLASSIFICATION, SCORES[CLASSIFICATION]) == ("scores.csv",)
-        files = write_scores(tmp_path, DETECTION, SCORES[DETECTION])
-
-        assert files == ("scores.csv", "class_scores.csv")
-        text = (tmp_path / "class_scores.csv").read_text()
-        assert text == "name,class,ap\nfloat,a,0.5\nfloat,b,\np,a,0.25\np,b,\n"
-
-    @pytest.mark.parametrize("text", ["", "name,images\n", "name,ap\n"])
-    def test_a_foreign_file_is_refused(self, tmp_path, text):
-        (tmp_path / "scores.csv").write_text(text)
-        with pytest.raises(FileError, match=r"scores\.csv: header must be name,images,"):
-            read_scores(tmp_path / "scores.csv")
-
-    def test_a_missing_file_is_refused(self, tmp_path):
-        with pytest.raises(FileError, match=r"scores\.csv: must be a readable file"):
-            read_scores(tmp_path / "scores.csv")
+    def test_no_two_tasks_have_one_name_or_one_header(self):
+        assert len({task.name for task in TASKS}) == len(TASKS)
+        assert len({task.scores_header for task in TASKS}) == len(TASKS)

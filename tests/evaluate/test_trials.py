@@ -10,9 +10,10 @@ from numbered import SOURCE, program
 from autosplit.errors import DataError
 from autosplit.evaluate import looks
 from autosplit.evaluate import trials as trials_module
-from autosplit.evaluate.classes import ClassRecord
+from autosplit.evaluate.judge import Judge
 from autosplit.evaluate.ledger import Ledger
 from autosplit.evaluate.looks import Looks
+from autosplit.evaluate.tasks.classification import ClassRecord, read_classes
 from autosplit.evaluate.trials import Trials, choose, score_all
 from autosplit.progress import silent
 
@@ -80,7 +81,7 @@ class TestTrials:
         net = program()
         net.run = answer_float
         looks = Looks.of(images, net, 50, seed=1)
-        return Trials(net, looks, Ledger(tmp_path, SOURCE))
+        return Trials(net, looks, Ledger(tmp_path, SOURCE), Judge(read_classes, ClassRecord))
 
     def plan(self, wrong):
         """A plan that turns the answer to ``wrong`` of a hundred images round."""
@@ -134,7 +135,7 @@ class TestTrials:
 
         plans, ran = choose(trials, files, orders, 3.0, silent)
 
-        assert trials.ledger.find("0") == ClassRecord()
+        assert trials.ledger.find("0") is None
         assert trials.ledger.find("2").done
         assert not trials.ledger.find("30").done
         assert ran == sum(trials.ledger.find(half).seen for half in ("2", "30", "60"))

@@ -14,7 +14,7 @@ from PIL import Image
 from autosplit.data.bundled import FASHION_MNIST, SCENES
 from autosplit.data.coco import read_coco_splits
 from autosplit.data.datasets import load_data
-from autosplit.evaluate.boxes import BoxReader, BoxRecord
+from autosplit.evaluate.tasks.detection import BoxReader, BoxRecord
 from autosplit.models.load import load_model
 from autosplit.models.networks.darknet import load_darknet
 from autosplit.models.networks.fashion_resnet import GARMENTS

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from autosplit.evaluate.task import FLOAT, write_scores
+from autosplit.evaluate.scorefile import write_scores
+from autosplit.evaluate.task import FLOAT
 from autosplit.files import sha256_of
 from autosplit.finish.effort import Finishing
 from autosplit.grid.grid import FLOAT_BITS
@@ -102,9 +103,11 @@ def _score(
 def _write(scoring: Scoring) -> Sequence[str]:
     folder, quantized, ledger = scoring.folder, scoring.quantized, scoring.ledger
     reference = ledger.find(FLOAT)
+    assert reference is not None
     rows = [reference.float_row()]
     for file in scoring.files.values():
-        row = ledger.find(file.half_sha256).plan_row(file.plan, reference)
+        record = ledger.find(file.half_sha256)
+        row = record and record.plan_row(file.plan, reference)
         rows += [row] if row else []
     outputs = [*write_scores(folder, reference.task, rows)]
     measured = [row["name"] for row in rows[1:]]

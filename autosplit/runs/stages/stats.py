@@ -58,7 +58,7 @@ def _measure(job: Job[StatsOptions]) -> Made:
     from autosplit.distortion.measure import measure
     from autosplit.distortion.metrics import check_metric, sensitivity
     from autosplit.evaluate.batches import batches_of
-    from autosplit.evaluate.judge import judge_of
+    from autosplit.evaluate.tasks.tasks import judge_of
 
     options = job.options
     check_metric(options.metric)

@@ -17,9 +17,9 @@ from autosplit.errors import (
     StageError,
 )
 from autosplit.evaluate import trials as scoring
-from autosplit.evaluate.classes import ClassRecord, read_classes
 from autosplit.evaluate.outputs import float_outputs, plan_outputs
-from autosplit.evaluate.task import read_scores
+from autosplit.evaluate.scorefile import read_scores
+from autosplit.evaluate.tasks.classification import ClassRecord, read_classes
 from autosplit.files import read_yaml
 from autosplit.finish import finish as finishing
 from autosplit.grid.grid import Grid

@@ -11,8 +11,8 @@ import torch
 from autosplit.data.coco import Truth
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
-from autosplit.evaluate.average_precision import Found
-from autosplit.evaluate.boxes import BoxAnswers, BoxReader, BoxRecord
+from autosplit.evaluate.average_precision import FoundBoxes
+from autosplit.evaluate.tasks.detection import BoxAnswers, BoxReader, BoxRecord
 from autosplit.models.networks.yolo_decode import YoloHead
 
 A, B = (10.0, 10.0, 100.0, 50.0), (200.0, 200.0, 100.0, 100.0)
@@ -23,7 +23,7 @@ PLAN = SimpleNamespace(name="p", crossing_bytes=7)
 def found(*entries):
     """What was found in one image: (box, class, score) entries."""
     places, classes, scores = zip(*entries, strict=True) if entries else ((), (), ())
-    return Found(np.array(places).reshape(-1, 4), np.array(scores), np.array(classes, int))
+    return FoundBoxes(np.array(places).reshape(-1, 4), np.array(scores), np.array(classes, int))
 
 
 def truth(*entries):

@@ -9,8 +9,8 @@ from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.errors import DataError
-from autosplit.evaluate.classes import ClassRecord, read_classes
 from autosplit.evaluate.outputs import float_outputs, plan_outputs
+from autosplit.evaluate.tasks.classification import ClassRecord, read_classes
 from autosplit.grid.grid import Grid
 from autosplit.halves.halves import deploy
 

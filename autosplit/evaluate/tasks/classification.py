@@ -1,4 +1,4 @@
-"""Answers of a classifier, the record of them, and the accuracy that follows."""
+"""Classification: the class answered for each image, top-1 and top-5, agreement with float."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from typing import Any, ClassVar, Self
 from scipy.stats import binomtest
 from torch import Tensor
 
+from autosplit.data.datasets import DataSet
 from autosplit.data.images import Labels
 from autosplit.errors import DataError
 from autosplit.evaluate.early_stop import Standing
+from autosplit.evaluate.judge import Judge
 from autosplit.evaluate.task import CLASSIFICATION, FLOAT, Task
+from autosplit.models.load import Model
 from autosplit.plan.plan import Plan
 
-CONFIDENCE = 0.95
+INTERVAL_CONFIDENCE = 0.95
+"""Of the interval of top-1."""
 TOP = 5
+"""An answer is among the first so many classes, or not."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class ClassAnswers:
 
     Attributes:
         classes: Most probable class per image, -1 where a score is NaN, shape (images,), int64.
-        hits: Whether it is the label, shape (images,), bool; None without labels.
+        hits: Whether that class is the label, shape (images,), bool; None without labels.
         hits5: Whether the label is among the five most probable; None without labels.
     """
 
@@ -85,10 +90,10 @@ class ClassRecord:
     """The record of a classifier.
 
     Attributes:
-        classes: Class answered per image.
-        hits: Per image 1 if that is its label, else 0; None without labels.
-        hits5: The same of the five most probable classes.
-        total: Images there are.
+        total: Number of images of the evaluation.
+        classes: Class answered for each image run so far.
+        hits: For each image 1 if the class answered is its label, else 0; None without labels.
+        hits5: For each image 1 if its label is among the five most probable classes, else 0.
     """
 
     task: ClassVar[Task] = CLASSIFICATION
@@ -108,17 +113,17 @@ class ClassRecord:
         return 0 < self.total == self.seen
 
     def add(self, answers: ClassAnswers) -> None:
-        """Put down the answers to the next images."""
+        """Add the answers to the next images."""
         self.classes += answers.classes.tolist()
         if answers.hits is not None and answers.hits5 is not None:
             self.hits = (self.hits or []) + answers.hits.int().tolist()
             self.hits5 = (self.hits5 or []) + answers.hits5.int().tolist()
 
     def check(self) -> None:
-        """Nothing can be wrong with classes."""
+        """Accept the record: plans can be compared with any classes."""
 
     def lost(self, reference: ClassRecord, max_drop: float, tests: int) -> bool:
-        """Whether a plan loses more than is allowed, for certain or with the confidence asked."""
+        """Tell whether a plan loses more than is allowed: early stopping as in ``Standing``."""
         seen, total = self.seen, self.total
         if reference.hits is None:
             same = sum(map(int.__eq__, self.classes, reference.classes))
@@ -130,7 +135,7 @@ class ClassRecord:
         return standing.least_drop(tests) > max_drop + 1e-9
 
     def float_row(self) -> dict[str, Any]:
-        """The float network's row of ``scores.csv``."""
+        """Make the float network's row of ``scores.csv``."""
         seen = self.seen
         return {
             "name": FLOAT,
@@ -142,7 +147,7 @@ class ClassRecord:
         }
 
     def plan_row(self, plan: Plan, reference: ClassRecord) -> dict[str, Any] | None:
-        """A plan's row, over the images it was run on; None if it was run on none.
+        """Make a plan's row, over the images that it was run on; None if it was run on none.
 
         ``top1_low`` and ``top1_high`` are the 95 % interval of Wilson (1927) of top-1, or of the
         agreement with the float network where there are no labels.  ``drop`` is the points of
@@ -156,7 +161,7 @@ class ClassRecord:
         counted, full = same, seen
         if self.hits is not None:
             counted, full = sum(self.hits), sum((reference.hits or [])[:seen])
-        interval = binomtest(counted, seen).proportion_ci(CONFIDENCE, method="wilson")
+        interval = binomtest(counted, seen).proportion_ci(INTERVAL_CONFIDENCE, method="wilson")
         return {
             "name": plan.name,
             "images": seen,
@@ -170,10 +175,15 @@ class ClassRecord:
         }
 
     def data(self) -> dict[str, Any]:
-        """The record as a file keeps it."""
+        """Return the record as plain data, as a file keeps it."""
         return asdict(self)
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
-        """The record of ``data``."""
+        """Make the record of what ``data`` returned."""
         return cls(**data)
+
+
+def classification_judge(model: Model, data: DataSet) -> Judge:  # noqa: ARG001 - one signature
+    """Return the judge of a classifier; labels are checked when answers are read."""
+    return Judge(read_classes, ClassRecord)

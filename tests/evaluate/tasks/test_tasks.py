@@ -9,10 +9,11 @@ from numbered import SOURCE
 from autosplit.data.coco import Truth
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
-from autosplit.evaluate.boxes import BoxRecord
-from autosplit.evaluate.classes import ClassRecord
-from autosplit.evaluate.judge import judge_of
 from autosplit.evaluate.ledger import Ledger
+from autosplit.evaluate.task import TASKS
+from autosplit.evaluate.tasks.classification import ClassRecord
+from autosplit.evaluate.tasks.detection import BoxRecord
+from autosplit.evaluate.tasks.tasks import SCORERS, judge_of
 from autosplit.models.networks.yolo_decode import YoloHead
 
 
@@ -61,3 +62,7 @@ class TestJudge:
         ledger.keep("22", record)
 
         assert ledger.find("22") == record
+
+    def test_every_task_has_a_scorer_whose_records_are_of_that_task(self):
+        assert set(SCORERS) == {task.name for task in TASKS}
+        assert all(scorer.record.task.name == name for name, scorer in SCORERS.items())

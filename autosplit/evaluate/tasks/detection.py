@@ -1,8 +1,8 @@
-"""Measure what a plan does to a detector: run its two halves, decode, and compare the boxes.
+"""Detection: the boxes that are found, and COCO's average precision of them.
 
-With annotations the measure is COCO's average precision.  With or without them, what the plan finds
-is also compared with what the float network finds: its boxes of score 0.25 or more are taken for
-what is there.
+With annotations the accuracy is COCO's average precision.  With or without annotations, the boxes
+of a plan are also compared with the boxes of the float network: those of score 0.25 or more serve
+as ground truth.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ import torch
 from torch import Tensor
 
 from autosplit.data.coco import Truth, truth_of
+from autosplit.data.datasets import DataSet
 from autosplit.data.images import Labels
+from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
-from autosplit.evaluate.average_precision import Found, Precision, average_precision
+from autosplit.evaluate.average_precision import FoundBoxes, Precision, average_precision
+from autosplit.evaluate.judge import Judge
 from autosplit.evaluate.task import DETECTION, FLOAT, Task
+from autosplit.models.load import Model
 from autosplit.models.networks.yolo_decode import (
     SHOWN_CONFIDENCE,
     Detections,
@@ -29,27 +33,32 @@ from autosplit.models.networks.yolo_decode import (
 from autosplit.plan.plan import Plan
 
 LEAST_SCORE = 0.005
-"""Boxes below this score are not looked at, as in Darknet's own validation."""
+"""Boxes below this score are left out, as in Darknet's own validation."""
 MOST_FOUND = 100
-"""Boxes of a picture that COCO looks at, the surest."""
+"""COCO counts so many boxes of a picture, those of the highest scores."""
 
 
 @dataclass(frozen=True)
 class BoxAnswers:
-    """What a detector finds in some images, and what is to be found there if that is known."""
+    """What a detector finds in some images.
 
-    found: list[Found]
+    Attributes:
+        found: Boxes that are found in each image.
+        truths: Annotated boxes of each image; None without annotations.
+    """
+
+    found: list[FoundBoxes]
     truths: tuple[Truth, ...] | None
 
 
 @dataclass(frozen=True)
 class BoxReader:
-    """How boxes in pictures are made of a network's outputs.
+    """Makes boxes in pictures of a network's outputs.
 
     Attributes:
         heads: How each output is read.
         input_size: Height and width of the input, pixels.
-        back: Boxes of the input, and width and height of a picture -> boxes of the picture.
+        back: Moves boxes from the input to a picture of the width and height given.
         labels: Names of the classes.
     """
 
@@ -59,11 +68,12 @@ class BoxReader:
     labels: tuple[str, ...]
 
     def read(self, outputs: tuple[Tensor, ...], labels: Labels | None, batch: int) -> BoxAnswers:
-        """What is found in each image of a batch, in pixels of its picture if that is known.
+        """Find the boxes in each image of a batch.
 
         Args:
-            outputs: The network's.
-            labels: The batch's; images without annotations are measured in the input's pixels.
+            outputs: Outputs of the network.
+            labels: Annotations of the batch.  With annotations the boxes are in pixels of the
+                pictures, without in pixels of the network's input.
             batch: Number of images.
         """
         found = detect_objects(outputs, self.heads, self.input_size, LEAST_SCORE)
@@ -71,14 +81,14 @@ class BoxReader:
         pairs = zip(found, truths or (None,) * batch, strict=True)
         return BoxAnswers([self._place(one, truth) for one, truth in pairs], truths)
 
-    def _place(self, found: Detections, truth: Truth | None) -> Found:
+    def _place(self, found: Detections, truth: Truth | None) -> FoundBoxes:
         boxes = found.boxes[:MOST_FOUND]
         if truth is not None:
             boxes = self.back(boxes, truth.width, truth.height)
         boxes = torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1).double()
         scores = found.scores[:MOST_FOUND].double()
         # Rounded, so that the files of a run folder stay small.
-        return Found(
+        return FoundBoxes(
             boxes.numpy().round(2), scores.numpy().round(6), found.classes[:MOST_FOUND].numpy()
         )
 
@@ -88,16 +98,16 @@ class BoxRecord:
     """The record of a detector.
 
     Attributes:
-        total: Images there are.
+        total: Number of images of the evaluation.
         labels: Names of the classes.
-        found: What was found in each image.
-        truths: What is to be found in each; None without annotations.
+        found: Boxes that were found in each image run so far.
+        truths: Annotated boxes of each of those images; None without annotations.
     """
 
     task: ClassVar[Task] = DETECTION
     total: int = 0
     labels: tuple[str, ...] = ()
-    found: list[Found] = field(default_factory=list)
+    found: list[FoundBoxes] = field(default_factory=list)
     truths: list[Truth] | None = None
 
     @property
@@ -111,7 +121,7 @@ class BoxRecord:
         return 0 < self.total == self.seen
 
     def add(self, answers: BoxAnswers) -> None:
-        """Put down the answers to the next images."""
+        """Add the answers to the next images."""
         self.found += answers.found
         if answers.truths is not None:
             self.truths = (self.truths or []) + list(answers.truths)
@@ -133,17 +143,18 @@ class BoxRecord:
             raise DataError("evaluation data: must have a box in at least one picture, has none")
 
     def own(self) -> list[Truth]:
-        """What is found in each image with a score that counts, taken for what is there."""
+        """Return the boxes of sufficient score as ground truth, for comparing plans with float."""
         return [found.truth(SHOWN_CONFIDENCE) for found in self.found]
 
     def precision(self, truths: Sequence[Truth]) -> Precision:
-        """How well what was found so far meets what is to be found in the same pictures."""
+        """Score the boxes found so far against the boxes that are there in the same pictures."""
         return average_precision(truths[: self.seen], self.found, len(self.labels))
 
     def lost(self, reference: BoxRecord, max_drop: float, tests: int) -> bool:  # noqa: ARG002
-        """Whether a plan loses more than is allowed; known only when all images were run.
+        """Tell whether a plan loses more than is allowed, once all images were run.
 
-        Average precision is no mean over images, so that no bound holds before.
+        Average precision is no mean over images, so no bound holds before: there is no early
+        stopping of detectors.
         """
         if not self.done:
             return False
@@ -151,13 +162,13 @@ class BoxRecord:
         return self._drop(reference, self.precision(truths)) > max_drop + 1e-9
 
     def float_row(self) -> dict[str, Any]:
-        """The float network's row of ``scores.csv``, and its AP by class."""
+        """Make the float network's row of ``scores.csv``, with its AP by class."""
         row = {"name": FLOAT, "images": self.seen, "ap_vs_float": 1.0, "ap50_vs_float": 1.0}
         found = {} if self.truths is None else self._columns(self.precision(self.truths))
         return row | {"drop": 0.0} | found
 
     def plan_row(self, plan: Plan, reference: BoxRecord) -> dict[str, Any] | None:
-        """A plan's row, over the images it was run on, and its AP by class."""
+        """Make a plan's row, over the images that it was run on, with its AP by class."""
         if not self.seen:
             return None
         against = self.precision(reference.own())
@@ -181,7 +192,7 @@ class BoxRecord:
 
         Args:
             reference: The float network's record.
-            own: Against what is to be found, or without annotations against ``reference``.
+            own: The plan's, against the annotations, or without annotations against ``reference``.
         """
         after, before = own.numbers["ap"] or 0.0, 1.0
         if reference.truths is not None:
@@ -190,7 +201,7 @@ class BoxRecord:
         return 100 * (before - after)
 
     def data(self) -> dict[str, Any]:
-        """The record as a file keeps it."""
+        """Return the record as plain data, as a file keeps it."""
         found = [
             [one.boxes.tolist(), one.scores.tolist(), one.classes.tolist()] for one in self.found
         ]
@@ -199,10 +210,48 @@ class BoxRecord:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
-        """The record of ``data``."""
+        """Make the record of what ``data`` returned."""
         found = [
-            Found(np.array(boxes).reshape(-1, 4), np.array(scores), np.array(classes, np.int64))
+            FoundBoxes(
+                np.array(boxes).reshape(-1, 4), np.array(scores), np.array(classes, np.int64)
+            )
             for boxes, scores, classes in data["found"]
         ]
         truths = data["truths"] and [truth_of(entry) for entry in data["truths"]]
         return cls(data["total"], tuple(data["labels"]), found, truths)
+
+
+def detection_judge(model: Model, data: DataSet) -> Judge:
+    """Return the judge of a detector.
+
+    Raises:
+        DataError: The data have boxes of other classes than the network's.
+    """
+    if data.labels:
+        _check_classes(model.labels, data.labels)
+    place = model.preprocess
+    if not isinstance(place, Letterbox):
+        raise DataError(f"{model.name}: a detector must take letterboxed images")
+    reader = BoxReader(model.heads, place.size, place.back, model.labels)
+    return Judge(reader.read, lambda: BoxRecord(labels=model.labels))
+
+
+def _check_classes(network: tuple[str, ...], data: tuple[str, ...]) -> None:
+    """Make sure that boxes are of the network's classes; names are compared where both have any."""
+    if len(data) != len(network):
+        raise DataError(
+            f"data: must have the network's {len(network)} classes, has {len(data)} categories, "
+            f"from {data[0]!r} to {data[-1]!r}"
+        )
+    named = not any(name.isdecimal() for name in (*network, *data))
+    if named and not any(map(str.__eq__, network, data)):
+        raise DataError(
+            f"data: must have the network's classes, its first is {network[0]!r}, "
+            f"the data's is {data[0]!r}"
+        )
+    for place, name in enumerate(data):
+        if named and name in network and network[place] != name:
+            raise DataError(
+                f"data: must number its classes as the network does, {name!r} is number {place}, "
+                f"the network's is number {network.index(name)}"
+            )

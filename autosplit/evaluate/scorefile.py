@@ -1,0 +1,49 @@
+"""``scores.csv`` and ``class_scores.csv``: accuracies of the float network and of every plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from autosplit.evaluate.task import CLASSIFICATION, TASKS, Task
+from autosplit.files import read_csv, read_header, write_csv
+
+CLASS_SCORES_HEADER = ("name", "class", "ap")
+"""Columns of ``class_scores.csv``."""
+
+
+def write_scores(folder: Path, task: Task, scores: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Write ``scores.csv``, and ``class_scores.csv`` where scores are known by class.
+
+    Args:
+        folder: Run folder.
+        task: The task of the network.
+        scores: Rows of the float network and of each plan, from ``Record.float_row`` and
+            ``Record.plan_row``.
+
+    Returns:
+        Names of the files.
+    """
+    rows = [{key: score.get(key) for key in task.scores_header} for score in scores]
+    write_csv(folder / "scores.csv", task.scores_header, rows)
+    classes = [
+        {"name": score["name"], "class": label, "ap": value}
+        for score in scores
+        for label, value in score.get("per_class", {}).items()
+    ]
+    if not classes:
+        return ("scores.csv",)
+    write_csv(folder / "class_scores.csv", CLASS_SCORES_HEADER, classes)
+    return ("scores.csv", "class_scores.csv")
+
+
+def read_scores(path: Path) -> tuple[Task, dict[str, dict[str, str]]]:
+    """Read a ``scores.csv``: its task, which its header tells, and name of a plan -> row.
+
+    Raises:
+        FileError: The file is missing, or its header is that of no task.
+    """
+    header = read_header(path)
+    task = next((task for task in TASKS if task.scores_header == header), CLASSIFICATION)
+    return task, {row["name"]: row for row in read_csv(path, task.scores_header)}
