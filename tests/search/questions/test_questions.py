@@ -283,7 +283,7 @@ def test_what_cuts_off_a_choice_with_too_much_distortion_cuts_off_nothing_that_k
     problem = replace(small_problem(5000 + seed, 7), memory_bytes=None)
     count, size = len(problem.graph.layers), len(problem.usable)
     costs = PoolCosts(problem, EdgeSeconds(problem))
-    model = joint_milp.build(costs, count, 0.0)
+    model = joint_milp.build_milp(costs, count, 0.0)
     distortion = np.array([model.distortion[place] for place in range(model.choices)]).reshape(
         -1, size
     )
