@@ -32,7 +32,7 @@ from autosplit.evaluate.tasks.classification import read_classes
 from autosplit.finish.effort import EFFORTS
 from autosplit.finish.walk import recover
 from autosplit.graph.memory import edge_memory_bytes
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import load_link
 from autosplit.hardware.systolic import systolic_cycles

@@ -22,7 +22,7 @@ from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
 from autosplit.evaluate.tasks.detection import LEAST_SCORE
 from autosplit.graph.graph import Graph
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link
 from autosplit.models.load import load_model

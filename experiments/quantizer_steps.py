@@ -25,7 +25,7 @@ from autosplit.data.datasets import load_data
 from autosplit.distortion.divergence import change
 from autosplit.distortion.measure import measure
 from autosplit.finish.finish import finish
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 from autosplit.models.load import load_model
 from autosplit.plan.planfile import PlanFile
 from autosplit.runs.finishing import finishing_of

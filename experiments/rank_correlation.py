@@ -34,7 +34,7 @@ from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import METRICS, sensitivity
 from autosplit.finish.effort import EFFORTS
 from autosplit.finish.walk import recover
-from autosplit.halves.halves import Deployed, deploy
+from autosplit.halves.deployed import Deployed, deploy
 from autosplit.models.load import load_model
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan

@@ -31,7 +31,7 @@ from autosplit.finish.effort import EFFORTS
 from autosplit.finish.walk import recover
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 from autosplit.models.load import load_model
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan

@@ -45,7 +45,7 @@ ORDER = {
     ),
     "quantize": "affine straight_through gptq weight_grids",
     "distortion": "divergence finished_share measure metrics",
-    "halves": "partition integer_kernels lowering quantized halves",
+    "halves": "partition integer_kernels lowering quantized crossing deployed",
     "finish": "adaround effort joint_clips round_to_output walk finish",
     "evaluate": (
         "early_stop task scorefile average_precision record judge tasks.classification "

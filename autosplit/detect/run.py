@@ -25,7 +25,7 @@ from autosplit.data.preprocess import Letterbox
 from autosplit.detect.drawing import BOTH, FIRST, SECOND, draw_boxes, side_by_side
 from autosplit.errors import DataError, ModelError
 from autosplit.files import write_csv
-from autosplit.halves.halves import Deployed, deploy
+from autosplit.halves.deployed import Deployed, deploy
 from autosplit.models.load import Model
 from autosplit.models.networks.yolo_decode import (
     IOU,

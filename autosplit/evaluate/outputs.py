@@ -6,7 +6,7 @@ from torch import Tensor
 
 from autosplit.capture.program import Program
 from autosplit.errors import DataError, PlanError
-from autosplit.halves.halves import Deployed
+from autosplit.halves.deployed import Deployed
 
 
 def float_outputs(program: Program, images: Tensor) -> tuple[Tensor, ...]:

@@ -14,7 +14,7 @@ from autosplit.evaluate.looks import Looks
 from autosplit.evaluate.outputs import float_outputs, plan_outputs
 from autosplit.evaluate.record import Record
 from autosplit.evaluate.task import FLOAT
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Advance, Progress
 

@@ -22,7 +22,7 @@ from autosplit.capture.program import Program
 from autosplit.distortion.divergence import change
 from autosplit.distortion.measure import answers
 from autosplit.grid.grid import ElementFormat, Grid, Unquantized
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 from autosplit.plan.planfile import PlanFile
 
 Batch = Tensor | Sequence[Tensor]

@@ -4,10 +4,10 @@
 | --- | --- |
 | a program cut in two at a cut of its graph | ``partition.py`` (``split``, ``Half``) |
 | the edge half that ``torch.export`` and ``torch.onnx.export`` take | ``quantized.py`` (``quantized_half``) |
-| the edge half on integers, the exact reference | ``halves.py`` (``integer_half``), ``lowering.py`` |
+| the edge half on integers, the exact reference | ``quantized.py`` (``integer_half``), ``lowering.py`` |
 | exact sums, requantization with one float32 factor per channel | ``integer_kernels.py`` |
-| the cloud half in float | ``halves.py`` (``cloud_half``) |
-| both sides with bytes between them, as an evaluation runs them | ``halves.py`` (``deploy``) |
+| the cloud half in float | ``quantized.py`` (``cloud_half``) |
+| both sides with bytes between them, as an evaluation runs them | ``deployed.py`` (``deploy``), ``crossing.py`` |
 | wire layout, message, bit packing, JPEG files; without torch | ``wire/`` |
 
 Import from the modules themselves; this file is light, so that ``wire`` stays without torch.

@@ -1,8 +1,9 @@
-"""The quantized edge half of a plan: its integer weights, and a module of standard operators.
+"""The halves of a plan: the edge half in two forms, and the cloud half.
 
 ``quantized_half`` is what other tools take: a module whose weights are on their grids already and
 whose tensors are quantized and dequantized by division, rounding, clamping and multiplication.  Its
-numbers are those of the integer half but for the order in which float32 sums round.
+numbers are those of ``integer_half``, the exact reference, but for the order in which float32 sums
+round.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from autosplit.errors import PlanError
 from autosplit.graph.graph import Cut
 from autosplit.grid.grid import Grid, steps_of
 from autosplit.halves.integer_kernels import IntegerWeight
-from autosplit.halves.lowering import biases_on_grids
-from autosplit.halves.partition import Half, edge_part
+from autosplit.halves.lowering import biases_on_grids, lower
+from autosplit.halves.partition import Half, cloud_part, edge_part
 from autosplit.plan.planfile import PlanFile
 from autosplit.quantize.affine import fake_quantize_, numbers_along, quantize_to_levels
 
@@ -53,6 +54,32 @@ def quantized_half(program: Program, file: PlanFile) -> fx.GraphModule:
     module = _standard(half, weights, biases).module()
     module.meta.update(reads=half.reads, writes=half.writes)
     return module
+
+
+def integer_half(program: Program, file: PlanFile) -> Half:
+    """The edge half as a device with integers alone computes it; the reference for every export.
+
+    ``halves/lowering.py`` says what is computed, to the last bit.
+
+    Args:
+        program: The captured network.
+        file: The plan with its grids.
+
+    Raises:
+        PlanError: The plan is for a network with other layers, or was finished for one with other
+            weights.
+    """
+    cut = check_plan(program, file)
+    return lower(marked_half(program, file, cut), integer_weights(program, file, cut))
+
+
+def cloud_half(program: Program, file: PlanFile) -> Half:
+    """The cloud half, in float: from the crossing tensors to the rest of the answers.
+
+    Raises:
+        PlanError: As ``integer_half``.
+    """
+    return cloud_part(program, check_plan(program, file))
 
 
 def _standard(half: Half, weights: dict[str, IntegerWeight], biases: dict[str, Tensor]) -> Half:

@@ -10,7 +10,7 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.capture.equalize import equalize, pairs
 from autosplit.errors import PlanError
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 
 IMAGES = torch.randn(20, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 

@@ -11,7 +11,7 @@ from autosplit.capture.capture import capture
 from autosplit.capture.equalize import equalize
 from autosplit.capture.trainable import learned_targets, trainable
 from autosplit.distortion.measure import measure
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 from autosplit.halves.partition import split
 from autosplit.quantize.straight_through import straight_through
 

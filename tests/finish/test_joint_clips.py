@@ -16,7 +16,7 @@ from autosplit.finish.effort import EFFORTS, Finishing
 from autosplit.finish.finish import finish
 from autosplit.finish.joint_clips import REACH, _apart, _Loss, clip_jointly, scaled
 from autosplit.grid.grid import Grid
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 
 IMAGES = torch.randn(64, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 FRESH = torch.randn(200, 3, 8, 8, generator=torch.Generator().manual_seed(1))

@@ -17,7 +17,7 @@ from autosplit.errors import DataError
 from autosplit.finish.effort import EFFORTS, Recovery
 from autosplit.finish.walk import _Walk, recover
 from autosplit.grid.grid import Unquantized
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 
 WORKING = {name: replace(found, steps=20) for name, found in EFFORTS.items() if name != "none"}
 IMAGES = torch.randn(200, 3, 8, 8, generator=torch.Generator().manual_seed(0))

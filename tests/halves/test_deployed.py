@@ -15,7 +15,7 @@ from autosplit.capture.capture import capture
 from autosplit.distortion.measure import measure
 from autosplit.errors import PlanError
 from autosplit.grid.grid import Grid, Unquantized
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile

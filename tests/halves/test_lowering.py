@@ -16,7 +16,7 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.distortion.measure import measure
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile

@@ -13,8 +13,7 @@ from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.errors import PlanError
-from autosplit.halves.halves import integer_half
-from autosplit.halves.quantized import check_plan, integer_weight, quantized_half
+from autosplit.halves.quantized import check_plan, integer_half, integer_weight, quantized_half
 from autosplit.models.load import load_model
 
 SHARE = 1e-3

@@ -10,7 +10,7 @@ from autosplit.capture.capture import capture
 from autosplit.data.bundled import DARKNET
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import Grid, Unquantized
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 from autosplit.halves.partition import join, split
 from autosplit.hardware.prediction import Prediction
 from autosplit.models.networks.darknet import load_darknet

@@ -13,7 +13,7 @@ from autosplit.capture.capture import capture
 from autosplit.distortion.measure import measure
 from autosplit.errors import ModelError
 from autosplit.graph.memory import crossing_bytes
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 from autosplit.halves.partition import join, split
 from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link

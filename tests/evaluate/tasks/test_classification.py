@@ -12,7 +12,7 @@ from autosplit.errors import DataError
 from autosplit.evaluate.outputs import float_outputs, plan_outputs
 from autosplit.evaluate.tasks.classification import ClassRecord, read_classes
 from autosplit.grid.grid import Grid
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 
 
 @pytest.fixture(scope="module")

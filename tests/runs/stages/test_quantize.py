@@ -23,7 +23,7 @@ from autosplit.evaluate.tasks.classification import ClassRecord, read_classes
 from autosplit.files import read_yaml
 from autosplit.finish import finish as finishing
 from autosplit.grid.grid import Grid
-from autosplit.halves.halves import deploy
+from autosplit.halves.deployed import deploy
 from autosplit.plan.planfile import read_plan
 from autosplit.runs import scoring as runs_scoring
 from autosplit.runs.finished import Quantized

@@ -13,8 +13,9 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.distortion.measure import measure
 from autosplit.grid.grid import Unquantized
-from autosplit.halves.halves import cloud_half, deploy, integer_half
+from autosplit.halves.deployed import deploy
 from autosplit.halves.partition import join
+from autosplit.halves.quantized import cloud_half, integer_half
 from autosplit.halves.wire.layout import WireLayout
 from autosplit.halves.wire.message import HEADER_BYTES
 from autosplit.halves.wire.pack import pack

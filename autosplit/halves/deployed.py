@@ -7,121 +7,22 @@ The edge half computes on integers, bit for bit as a device does; the cloud half
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from autosplit.capture.layout import BatchLayout
 from autosplit.capture.program import Program
 from autosplit.graph.graph import Cut
-from autosplit.grid.grid import ElementFormat, Grid
-from autosplit.halves.lowering import lower
+from autosplit.halves.crossing import Crossing
 from autosplit.halves.partition import Half, cloud_part, join
-from autosplit.halves.quantized import check_plan, integer_weights, marked_half
-from autosplit.halves.wire.jpeg import from_pixels, to_pixels
-from autosplit.halves.wire.layout import WireLayout, WireTensor
+from autosplit.halves.quantized import check_plan, integer_half
+from autosplit.halves.wire.layout import WireLayout
 from autosplit.halves.wire.message import Message
 from autosplit.plan.crossing import wire_layout
 from autosplit.plan.planfile import PlanFile
-from autosplit.quantize.affine import dequantize, quantize
 from autosplit.stats.coding import InputCoding
-
-
-def integer_half(program: Program, file: PlanFile) -> Half:
-    """The edge half as a device with integers alone computes it; the reference for every export.
-
-    What is computed, to the last bit, is in ``halves/lowering.py``.
-
-    Args:
-        program: The captured network.
-        file: The plan with its grids.
-
-    Raises:
-        PlanError: The plan is for a network with other layers, or was finished for one with other
-            weights.
-    """
-    cut = check_plan(program, file)
-    return lower(marked_half(program, file, cut), integer_weights(program, file, cut))
-
-
-def cloud_half(program: Program, file: PlanFile) -> Half:
-    """The cloud half, in float: from the crossing tensors to the rest of the answers.
-
-    Raises:
-        PlanError: As ``integer_half``.
-    """
-    return cloud_part(program, check_plan(program, file))
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """How tensors of a network become the numbers of a message, and tensors again.
-
-    Attributes:
-        layout: What a message holds.
-        formats: Crossing tensor -> its grid, or the width of its floats.
-        batches: Crossing tensor -> where its batch dimension is.
-        dtypes: Crossing tensor -> its type in the network.
-        coding: How the network's input crosses if it is sent as a JPEG file.
-    """
-
-    layout: WireLayout
-    formats: Mapping[str, ElementFormat]
-    batches: Mapping[str, BatchLayout]
-    dtypes: Mapping[str, torch.dtype]
-    coding: InputCoding | None = None
-
-    def to_message(self, tensors: Mapping[str, Tensor], batch: int) -> Message:
-        """A message of crossing tensors.
-
-        Args:
-            tensors: Value of each tensor of the layout, on its grid.
-            batch: Number of samples; a tensor that is the same for all samples is sent for each,
-                as the tables count it.
-        """
-        numbers = {
-            wire.name: self._numbers(wire, tensors[wire.name], batch)
-            for wire in self.layout.tensors
-        }
-        return Message(self.layout, numbers)
-
-    def to_tensors(self, message: Message) -> dict[str, Tensor]:
-        """The tensors that the cloud half reads from a message."""
-        return {wire.name: self._value(wire, message) for wire in self.layout.tensors}
-
-    def _numbers(self, wire: WireTensor, value: Tensor, batch: int) -> npt.NDArray[np.generic]:
-        if wire.coding == "packed":
-            value = quantize(value, self._grid(wire))
-        elif wire.coding == "none":
-            kind = torch.float16 if wire.bits == 16 else torch.float32
-            limit = torch.finfo(kind).max  # what half precision cannot hold is clipped
-            value = value.clamp(-limit, limit).to(kind)
-        samples = self.batches[wire.name].samples_first(value).reshape(-1, *wire.shape)
-        samples = samples.expand(batch, *wire.shape) if len(samples) == 1 else samples
-        if self.coding is None:
-            return samples.numpy()
-        return to_pixels(samples.float().numpy(), self.coding.mean, self.coding.std)
-
-    def _value(self, wire: WireTensor, message: Message) -> Tensor:
-        numbers, dtype = message.tensors[wire.name], self.dtypes[wire.name]
-        if self.coding is not None:
-            numbers = from_pixels(numbers, self.coding.mean, self.coding.std)
-        elif numbers.dtype == np.uint16:
-            numbers = numbers.astype(np.int32)
-        samples = torch.from_numpy(np.ascontiguousarray(numbers))
-        if wire.coding == "packed":
-            samples = dequantize(samples, self._grid(wire))
-        return self.batches[wire.name].from_samples(samples).to(dtype)
-
-    def _grid(self, wire: WireTensor) -> Grid:
-        """The grid of a tensor that is sent as integers."""
-        grid = self.formats[wire.name]
-        assert isinstance(grid, Grid)
-        return grid
 
 
 @dataclass(frozen=True)
