@@ -153,7 +153,9 @@ class TestEditing:
             read_plan(path, GRAPH)
 
         line = f"{path}: must begin with 'schema: autosplit/plan/1', got {schema!r}"
-        assert str(caught.value) == line
+        again = schema is not None and schema.startswith("autosplit/plan/")
+        remedy = ", a file of another version of autosplit: make it again" if again else ""
+        assert str(caught.value) == line + remedy
 
     def test_an_unknown_layer_is_named_with_the_file(self, path):
         edit(path, lambda data: data["edge"].append("agian"))
