@@ -47,6 +47,10 @@ class InfeasibleError(AutoSplitError, ValueError):
     """Nothing fits the limit; the text names the resource, the need and the limit."""
 
 
+class UnsolvedError(AutoSplitError, RuntimeError):
+    """A search ended before it found a plan or proved that there is none."""
+
+
 class PlanError(AutoSplitError, ValueError):
     """A plan is unknown, or what it says cannot be carried out."""
 

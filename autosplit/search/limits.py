@@ -6,18 +6,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from autosplit.errors import InfeasibleError
+from autosplit.errors import InfeasibleError, UnsolvedError
 from autosplit.graph.bit_counts import bit_operations, mean_activation_bits, mean_weight_bits
 from autosplit.graph.graph import Cut
 from autosplit.plan.plan import Plan
 from autosplit.search.front.front import OURS
 from autosplit.search.problem import Problem
 from autosplit.search.questions.limits import WidthLimits
-from autosplit.search.questions.questions import ProvenPlan, least_distortion, least_latency
+from autosplit.search.questions.questions import (
+    ProvenPlan,
+    least_distortion,
+    least_latency,
+)
+from autosplit.search.rounding import keeps, told_apart
 
 LIMIT_PREFIX = "limit-"
 """What the names of plans that keep the limits over a link begin with."""
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class PlanLimits:
 
     Attributes:
         limits: Average bits and bit operations of the edge half.
-        max_latency_s: Most seconds from the input to the answer, over at least one link.
+        max_latency_s: Most seconds from the input to the proven, over at least one link.
         max_distortion: Most distortion.
         cuts: Cuts that the plans may take; None: prefixes of the layers' order.
     """
@@ -60,7 +64,8 @@ def limited(problem: Problem, plans: Sequence[Plan], targets: PlanLimits) -> lis
         First ours for each link, named ``limit`` and the link, then those kept.
 
     Raises:
-        InfeasibleError: No plan within_limits the limits over any link; says the least possible.
+        InfeasibleError: No plan keeps the limits over any link; says the least possible.
+        UnsolvedError: No plan was found over any link, and it is not proven that there is none.
     """
     if not targets.any:
         return list(plans)
@@ -68,10 +73,9 @@ def limited(problem: Problem, plans: Sequence[Plan], targets: PlanLimits) -> lis
     for link in sorted(problem.links):
         try:
             proven = _best(problem, link, targets)
-        except InfeasibleError as error:
+        except (InfeasibleError, UnsolvedError) as error:
             refused.append(error)
             continue
-        assert within_limits(problem, proven.plan, targets), proven
         found.append(replace(proven.plan, name=f"{LIMIT_PREFIX}{link}", method=OURS))
     if not found:
         raise refused[0]
@@ -82,16 +86,23 @@ def _best(problem: Problem, link: str, targets: PlanLimits) -> ProvenPlan:
     """The fastest plan if the distortion is limited, else the one of least distortion.
 
     Raises:
-        InfeasibleError: No plan within_limits the limits; says the least possible.
+        InfeasibleError: No plan keeps the limits; says the least possible.
+        UnsolvedError: No plan was found, and it is not proven that there is none.
     """
     most, most_s = targets.max_distortion, targets.max_latency_s
     if not math.isfinite(most):
         return least_distortion(problem, link, most_s, cuts=targets.cuts, limits=targets.limits)
     proven = least_latency(problem, link, most, cuts=targets.cuts, limits=targets.limits)
-    if proven.value > most_s * (1 + _ROUNDING):
+    if not keeps(proven.value, most_s):
+        if keeps(proven.lower_bound, most_s):
+            raise UnsolvedError(
+                f"latency over {link}: no plan with at most {most_s:g} s and a distortion of at "
+                f"most {most:g} was found, and it is not proven that there is none; allow more"
+            )
+        least_text, limit_text = told_apart(proven.lower_bound, most_s)
         raise InfeasibleError(
             f"latency over {link}: the least possible with a distortion of at most {most:g} is "
-            f"{proven.lower_bound:.6g} s, the limit is {most_s:.6g} s"
+            f"{least_text} s, the limit is {limit_text} s"
         )
     return proven
 
@@ -106,4 +117,4 @@ def within_limits(problem: Problem, plan: Plan, targets: PlanLimits) -> bool:
         (targets.max_distortion, plan.distortion),
         (targets.max_latency_s, min(p.latency_s for p in plan.predictions.values())),
     )
-    return all(most is None or value <= most * (1 + _ROUNDING) for most, value in pairs)
+    return all(most is None or keeps(value, most) for most, value in pairs)

@@ -1,6 +1,53 @@
-"""How far sums of float64 are trusted, and when a value keeps a limit: one rule for all."""
+"""How far sums of float64 are trusted, and when a value keeps a limit: one rule for everything.
+
+The same sum in another order differs in its last digits, so a limit that was taken from an answer
+must be kept by that answer however it is added up.  Every comparison of seconds, distortion, mean
+widths or bit operations with a limit goes through ``keeps``; bytes are whole and compared as such.
+"""
 
 from __future__ import annotations
 
+import math
+from typing import overload
+
+from autosplit.search.arrays import Booleans, Floats
+
 ROUNDING = 1e-12
 """Sums are trusted up to this part of the numbers they add up."""
+LIMIT_ROUNDING = 1e-9
+"""A limit is kept by what passes it by at most this part; programs are solved as closely."""
+
+
+def loosened(limit: float) -> float:
+    """Largest value that keeps a limit: the limit and ``LIMIT_ROUNDING`` of it.
+
+    >>> loosened(2.0) > 2.0 and loosened(0.0) == 0.0
+    True
+    """
+    return limit + LIMIT_ROUNDING * abs(limit) if math.isfinite(limit) else limit
+
+
+@overload
+def keeps(values: float, limit: float) -> bool: ...
+@overload
+def keeps(values: Floats, limit: float) -> Booleans: ...
+def keeps(values: float | Floats, limit: float) -> bool | Booleans:
+    """Whether a value, or each of many, keeps a limit up to rounding.
+
+    >>> keeps(0.1 + 0.2, 0.3), keeps(0.3001, 0.3)
+    (True, False)
+    """
+    return values <= loosened(limit)
+
+
+def told_apart(first: float, second: float) -> tuple[str, str]:
+    """Two different numbers with as many digits as it takes to tell them apart, at least 6.
+
+    >>> told_apart(0.12345678, 0.1234567)
+    ('0.12345678', '0.1234567')
+    """
+    for digits in range(6, 18):
+        texts = f"{first:.{digits}g}", f"{second:.{digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return texts

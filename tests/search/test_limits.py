@@ -1,6 +1,5 @@
 """Limits beside memory, against trying every plan of a chain of three layers."""
 
-import os
 from dataclasses import replace
 
 import pytest
@@ -13,7 +12,6 @@ from autosplit.hardware.seconds import predict
 from autosplit.search.cuts.ideals import latency_floor, useful
 from autosplit.search.limits import PlanLimits, limited
 from autosplit.search.methods import search
-from autosplit.search.questions import milp as joint_milp
 from autosplit.search.questions.limits import WidthLimits
 
 METHODS = ["autosplit", "uniform2", "uniform4", "uniform8", "cloud16"]
@@ -93,13 +91,6 @@ def test_what_nobody_can_meet_says_the_least_possible(problem, plans):
         limited(problem, plans, PlanLimits(WidthLimits(), max_latency_s=1e-6))
     with pytest.raises(InfeasibleError, match=r"least possible with .* 0\.5 is \d"):
         limited(problem, plans, PlanLimits(WidthLimits(), max_latency_s=1e-6, max_distortion=0.5))
-
-
-def test_the_solver_s_own_talk_never_reaches_stdout(capfd):
-    with joint_milp._silenced():
-        os.write(1, b"talk of the solver")
-    os.write(1, b"result")
-    assert capfd.readouterr().out == "result"
 
 
 def test_answers_over_any_cut_are_no_worse_and_may_be_no_prefix():

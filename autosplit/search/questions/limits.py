@@ -1,4 +1,4 @@
-"""Limits beside memory, in the user's terms: average bits and bit operations."""
+"""Limits on the widths of an edge half: mean width and bit operations (BOPs)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from autosplit.graph.bit_counts import product_bits
-from autosplit.search.arrays import Booleans, Floats
-from autosplit.search.questions.milp import MilpModel, place_of
+from autosplit.graph.layer import Layer
+from autosplit.search.arrays import Booleans, Floats, Indices, Ints
+from autosplit.search.questions.milp import Inequality, MilpModel, place_of
+from autosplit.search.rounding import keeps, loosened
 from autosplit.search.widths.pool import Pool, PoolCosts
 
 
@@ -40,29 +42,42 @@ class WidthLimits:
         return (self.weight_bits, self.activation_bits, self.bops) != (None, None, None)
 
 
-def used(costs: PoolCosts, pool: Pool, limits: WidthLimits) -> Booleans:
-    """Whether each candidate keeps the limits."""
-    bits = np.array(costs.problem.usable)
+def keeps_width_limits(costs: PoolCosts, pool: Pool, limits: WidthLimits) -> Booleans:
+    """Whether each candidate keeps the limits, shape (M,)."""
+    kept = np.ones(len(pool.lengths), dtype=np.bool_)
     layers = costs.problem.graph.layers
-    rows = np.arange(len(layers))
-    here = rows < pool.lengths[:, None]
-    good = np.ones(len(pool.lengths), dtype=np.bool_)
-    stores = np.isin(rows, costs.parameters.rank) & [n.owns_weight for n in layers]
-    elements = np.array([layer.weight_elements for layer in layers]) * stores
-    for limit, count, chosen in (
-        (limits.weight_bits, elements, pool.weights),
-        (limits.activation_bits, np.array([n.output_elements for n in layers]), pool.outputs),
+    for limit, elements, chosen in (
+        (limits.weight_bits, [_stored_elements(n) for n in layers], pool.weights),
+        (limits.activation_bits, [n.output_elements for n in layers], pool.outputs),
     ):
         if limit is not None:
-            total = np.where(here, count * (bits[chosen] - limit), 0.0).sum(axis=1)
-            good &= total <= 1e-9 * max(1.0, float(count.sum()))
+            kept &= keeps(_means(costs, np.array(elements), pool.lengths, chosen), limit)
     if limits.bops is not None:
-        good &= bops(costs, pool) <= limits.bops
-    return good
+        kept &= keeps(bops(costs, pool), limits.bops)
+    return kept
+
+
+def _stored_elements(layer: Layer) -> int:
+    return layer.weight_elements if layer.owns_weight else 0
+
+
+def _means(costs: PoolCosts, elements: Ints, lengths: Indices, chosen: Indices) -> Floats:
+    """Mean width over elements of each candidate's edge half, as ``mean_bits``; 0 without any.
+
+    Args:
+        costs: Tables of the problem.
+        elements: Of each layer, shape (L,).
+        lengths: Layers on the edge, shape (M,).
+        chosen: Index of the width of each layer, shape (M, L).
+    """
+    counted = np.where(np.arange(len(elements)) < lengths[:, None], elements, 0)
+    bits = np.array(costs.problem.usable)[chosen]
+    means: Floats = (counted * bits).sum(axis=1) / np.maximum(counted.sum(axis=1), 1)
+    return means
 
 
 def bops(costs: PoolCosts, pool: Pool) -> Floats:
-    """Bit operations of each candidate."""
+    """Bit operations of each candidate, as ``graph.bit_counts.bit_operations``, shape (M,)."""
     bits, operands = np.array(costs.problem.usable), np.array(costs.seconds.operands)
     total, every = np.zeros(len(pool.lengths)), np.arange(len(pool.lengths))
     for rank, layer in enumerate(costs.seconds.layers):
@@ -73,20 +88,20 @@ def bops(costs: PoolCosts, pool: Pool) -> Floats:
     return total
 
 
-def width_limit_rows(model: MilpModel, limits: WidthLimits) -> list[tuple[dict[int, float], float]]:
+def width_limit_rows(model: MilpModel, limits: WidthLimits) -> list[Inequality]:
     """Write the limits as rows of a program; bit operations bring variables of their own."""
     costs, bits = model.costs, model.costs.problem.usable
     layers = costs.problem.graph.layers
     weights, outputs, _ = place_of(costs, model.length)
-    rows: list[tuple[dict[int, float], float]] = []
+    rows: list[Inequality] = []
     own = {rank: first for rank, first in weights.items() if layers[rank].owns_weight}
     for limit, places, count in (
         (limits.weight_bits, own, [n.weight_elements for n in layers]),
         (limits.activation_bits, outputs, [n.output_elements for n in layers]),
     ):
-        if limit is not None:
+        if limit is not None and math.isfinite(limit):
             terms = {
-                first + b: float(count[rank] * (width - limit))
+                first + b: float(count[rank] * (width - loosened(limit)))
                 for rank, first in places.items()
                 for b, width in enumerate(bits)
             }
@@ -96,11 +111,11 @@ def width_limit_rows(model: MilpModel, limits: WidthLimits) -> list[tuple[dict[i
     return rows
 
 
-def _bop_rows(model: MilpModel, limit: float) -> list[tuple[dict[int, float], float]]:
+def _bop_rows(model: MilpModel, limit: float) -> list[Inequality]:
     """Bit operations by layer: the product of two widths, exact where widths are whole."""
     costs, bits = model.costs, model.costs.problem.usable
     places, outputs, _ = place_of(costs, model.length)
-    rows: list[tuple[dict[int, float], float]] = []
+    rows: list[Inequality] = []
     total: dict[int, float] = {}
     for rank in range(model.length):
         layer, macs = costs.seconds.layers[rank], float(costs.problem.graph.layers[rank].macs)
@@ -121,5 +136,5 @@ def _bop_rows(model: MilpModel, limit: float) -> list[tuple[dict[int, float], fl
             for first in read:
                 ways = {first + b: float(product_bits(width, a)) for b, a in enumerate(bits)}
                 rows.append(({product: -1.0, **keep, **ways}, off))
-    rows.append((total, limit))
+    rows.append((total, loosened(limit)))
     return rows

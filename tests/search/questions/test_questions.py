@@ -4,9 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import CLOUD, EDGE, LINKS, chain, distortions, falling, random_graph, table_device
+from builders import (
+    CLOUD,
+    EDGE,
+    LINKS,
+    chain,
+    distortions,
+    falling,
+    layer,
+    random_graph,
+    table_device,
+)
 
-from autosplit.errors import DataError, InfeasibleError, PlanError
+from autosplit.errors import DataError, InfeasibleError, PlanError, UnsolvedError
+from autosplit.graph.graph import Graph
 from autosplit.graph.memory import edge_memory_bytes, packed_bytes
 from autosplit.hardware.seconds import cloud_s, layer_s, predict, transfer_s
 from autosplit.search.cuts.ideals import useful
@@ -14,9 +25,12 @@ from autosplit.search.front import enumerate as joint_labels
 from autosplit.search.front.front import integer_front
 from autosplit.search.methods import METHODS
 from autosplit.search.problem import Problem
-from autosplit.search.questions import milp as joint_milp
+from autosplit.search.questions import cutting, milp
+from autosplit.search.questions.cutting import cover
+from autosplit.search.questions.highs import MilpSolution
 from autosplit.search.questions.limits import WidthLimits
 from autosplit.search.questions.questions import front, least_distortion, least_latency
+from autosplit.search.rounding import keeps
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.pool import Picked, PoolCosts
 from autosplit.stats.coding import InputCoding
@@ -283,7 +297,7 @@ def test_what_cuts_off_a_choice_with_too_much_distortion_cuts_off_nothing_that_k
     problem = replace(small_problem(5000 + seed, 7), memory_bytes=None)
     count, size = len(problem.graph.layers), len(problem.usable)
     costs = PoolCosts(problem, EdgeSeconds(problem))
-    model = joint_milp.build_milp(costs, count, 0.0)
+    model = milp.build_milp(costs, count, 0.0)
     distortion = np.array([model.distortion[place] for place in range(model.choices)]).reshape(
         -1, size
     )
@@ -295,12 +309,12 @@ def test_what_cuts_off_a_choice_with_too_much_distortion_cuts_off_nothing_that_k
         taken[row * size + grid[row], np.arange(grid.shape[1])] = 1.0
     for bad in np.flatnonzero(total > most * 1.001)[:: max(1, grid.shape[1] // 7)]:
         chosen = np.zeros((2, 1, count), dtype=np.intp)
-        weights, outputs, _ = joint_milp.place_of(costs, count)
+        weights, outputs, _ = milp.place_of(costs, count)
         for role, places in enumerate((weights, outputs)):
             for rank, place in places.items():
                 chosen[role, 0, rank] = grid[place // size, bad]
         picked = Picked(np.array([count]), chosen[0], chosen[1])
-        terms, right = joint_milp.cover(model, picked, most)
+        terms, right = cover(model, picked, most)
         left = sum(value * taken[place] for place, value in terms.items())
         assert left[bad] > right
         assert (left[total <= most] <= right).all()
@@ -423,3 +437,87 @@ def test_latency_never_rises_with_the_distortion_allowed_nor_with_the_rate_of_th
         now = least_latency(problem, "20", most).value
         assert now <= last
         last = now
+
+
+def taken_from_answers(problem, link, cuts):
+    """Ask for the least distortion at exactly the latency of the fastest plan, and back again."""
+    latency, distortion = all_plans(problem, link, cuts)
+    fastest = least_latency(problem, link, cuts=cuts)
+    assert fastest.value == pytest.approx(latency.min(), rel=1e-9)
+    best = least_distortion(problem, link, fastest.value, cuts=cuts)
+    here = distortion[keeps(latency, fastest.value)]
+    assert best.value == pytest.approx(here.min(), rel=1e-9)
+    assert best.gap == pytest.approx(0, abs=1e-9)
+    again = least_latency(problem, link, best.value, cuts=cuts)
+    assert again.value == pytest.approx(latency[keeps(distortion, best.value)].min(), rel=1e-9)
+    finest = least_distortion(problem, link, cuts=cuts)
+    back = least_latency(problem, link, finest.value, cuts=cuts)
+    assert back.value == pytest.approx(latency[keeps(distortion, finest.value)].min(), rel=1e-9)
+    assert back.gap == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "first", [7000, *(pytest.param(n, marks=pytest.mark.slow) for n in (7100,))]
+)
+def test_limits_taken_from_answers_are_kept_by_the_best_plan_that_reaches_them(first):
+    """Ties in latency: few different sizes, and a sum in any order of the layers."""
+    for seed in range(first, first + 25):
+        problem = small_problem(seed, 7)
+        taken_from_answers(problem, sorted(LINKS)[seed % len(LINKS)], every_cut(problem))
+
+
+def test_two_branches_that_take_the_same_seconds_are_told_apart_by_their_distortion():
+    """Which branch runs first changes the last digit of the latency, and nothing else."""
+    for seed in range(6):
+        rng = random.Random(seed)
+        shapes = {"x": (300,), "y": (300,)}
+        layers = []
+        for i in range(3):
+            for branch in "ab":
+                name, before = f"{branch}{i}", f"{branch}{i - 1}" if i else "xy"["ab".index(branch)]
+                elements = rng.choice([16, 32])
+                layers.append(layer(name, [before], shapes, elements, weight=rng.choice([8, 9])))
+                shapes[name] = (elements,)
+        layers.append(layer("join", ["a2", "b2"], shapes, 16))
+        graph = Graph("twins", {"x": (300,), "y": (300,)}, tuple(layers), ("join",))
+        table = distortions(graph, lambda bits, rng=rng: 4.0**-bits * rng.random())
+        problem = Problem(graph, table, EDGE, CLOUD, LINKS, None, (8,))
+        taken_from_answers(problem, "slow", every_cut(problem))
+
+
+@pytest.mark.parametrize("exponent", [16, 20, 100, 300])
+def test_distortions_of_any_size_are_told_apart(exponent):
+    """Only 4 bits keep the limit; at 8 bits the distortion is a third, both are beyond HiGHS."""
+    graph = chain([4, 4])
+    unit = 10.0**exponent
+    table = distortions(graph, lambda bits: unit * (3 if bits == 4 else 1))
+    table["x", "activation", 8] = replace(table["x", "activation", 8], distortion=1.0)
+    problem = Problem(graph, table, EDGE, CLOUD, LINKS, None, (4, 8), 8)
+    limits = WidthLimits(activation_bits=4)
+    fastest = least_latency(problem, "slow", cuts=[graph.prefix(1)], limits=limits)
+    got = least_distortion(
+        problem, "slow", fastest.value * 1.001, cuts=[graph.prefix(1)], limits=limits
+    )
+    assert got.value == pytest.approx(3 * unit)
+    assert got.gap == 0
+
+
+def test_a_search_that_stops_without_a_plan_does_not_say_that_there_is_none(monkeypatch):
+    """Nothing is enumerated, and HiGHS stops at once: nothing is found, and nothing is proven."""
+    problem = replace(small_problem(8), memory_bytes=None)
+    monkeypatch.setattr(joint_labels, "MOST_LABELS", 0)
+    stopped = MilpSolution(None, 0.0)
+    monkeypatch.setattr(cutting, "solve_milp", lambda *args: stopped)
+    cuts = [problem.graph.prefix(len(problem.graph.layers))]
+    with pytest.raises(UnsolvedError, match="no plan was found, and it is not proven"):
+        least_latency(problem, "slow", cuts=cuts, limits=WidthLimits(weight_bits=1.5, bops=1.0))
+
+
+def test_what_has_least_of_what_is_limited_is_an_answer_if_it_keeps_the_limit(monkeypatch):
+    """The programs find nothing below any value, so only the other question's plan is there."""
+    problem = replace(small_problem(8), memory_bytes=None)
+    monkeypatch.setattr(joint_labels, "MOST_LABELS", 0)
+    fastest = least_latency(problem, "slow")
+    monkeypatch.setattr(cutting, "solve_milp", lambda *args: MilpSolution(None, 0.0))
+    got = least_distortion(problem, "slow", fastest.value)
+    assert keeps(got.plan.predictions["slow"].latency_s, fastest.value)
