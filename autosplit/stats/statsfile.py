@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +12,9 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from autosplit.errors import FileError
+from autosplit.errors import DataError, FileError
 from autosplit.files import read_csv, read_yaml, write_bytes, write_csv, write_yaml
-from autosplit.grid.grid import Grid
+from autosplit.grid.grid import ClipRange, Grid
 from autosplit.stats.coding import coding_from_dict, coding_to_dict
 from autosplit.stats.stats import Distortion, Role, Stats, TensorAtWidth, TensorStats
 
@@ -22,7 +23,13 @@ STATS_FILES = ("stats.yaml", "distortion.csv", "weight_grids.safetensors")
 
 
 def write_stats(folder: Path, stats: Stats) -> None:
-    """Write ``stats.yaml``, ``distortion.csv`` and ``weight_grids.safetensors``."""
+    """Write ``stats.yaml``, ``distortion.csv`` and ``weight_grids.safetensors``.
+
+    Args:
+        folder: Where the three files go.
+        stats: With a clip range for each activation and a grid for each weight that has a
+            distortion.
+    """
     tensors = {
         name: {**asdict(record), "shape": list(record.shape)}
         for name, record in stats.tensors.items()
@@ -42,8 +49,11 @@ def write_stats(folder: Path, stats: Stats) -> None:
 def read_stats(folder: Path) -> Stats:
     """Read what ``write_stats`` wrote.
 
+    Args:
+        folder: Where the three files are.
+
     Raises:
-        FileError: A file is missing, foreign or malformed.
+        FileError: A file is missing, foreign or malformed, or the files do not fit together.
     """
     data = read_yaml(folder / "stats.yaml", "stats")
     path = folder / "distortion.csv"
@@ -55,14 +65,22 @@ def read_stats(folder: Path) -> Stats:
         }
         distortions = {_key(row): _distortion(row) for row in rows}
         clips = {
-            (row["tensor"], int(row["width"])): (float(row["clip_low"]), float(row["clip_high"]))
+            (row["tensor"], int(row["width"])): _clip_range(row)
             for row in rows
             if row["role"] == "activation"
         }
         coding = coding_from_dict(data["jpeg"]) if data.get("jpeg") else None
-    except (KeyError, TypeError, ValueError) as error:
+        samples = int(data["samples"])
+    except (AttributeError, DataError, KeyError, TypeError, ValueError) as error:
         raise FileError(f"{folder}: stats must be as autosplit wrote them, {error}") from error
-    return Stats(int(data["samples"]), tensors, distortions, clips, _read_grids(folder), coding)
+    grids = _read_grids(folder / "weight_grids.safetensors")
+    for tensor, role, width in distortions:
+        if role == "weight" and (tensor, width) not in grids:
+            raise FileError(
+                f"{path}: {tensor} at {width} bits: must have a grid in weight_grids.safetensors, "
+                "has none; run: autosplit stats --force"
+            )
+    return Stats(samples, tensors, distortions, clips, grids, coding)
 
 
 def _row(stats: Stats, key: TensorAtWidth) -> dict[str, Any]:
@@ -85,24 +103,60 @@ def _row(stats: Stats, key: TensorAtWidth) -> dict[str, Any]:
 
 
 def _key(row: Mapping[str, str]) -> TensorAtWidth:
+    """Tensor, role and width of a row.
+
+    Raises:
+        ValueError: The role is neither weight nor activation, or the width is no whole number.
+    """
+    if row["role"] not in ("weight", "activation"):
+        raise ValueError(f"role: must be weight or activation, got {row['role']!r}")
     role: Role = "weight" if row["role"] == "weight" else "activation"
     return row["tensor"], role, int(row["width"])
 
 
 def _distortion(row: Mapping[str, str]) -> Distortion:
-    return Distortion(float(row["mse"]), float(row["distortion"]))
+    """Error and distortion of a row.
+
+    Raises:
+        ValueError: One of them is no finite number of at least 0.
+    """
+    found = Distortion(float(row["mse"]), float(row["distortion"]))
+    if not (0 <= found.mse < math.inf and 0 <= found.distortion < math.inf):
+        raise ValueError(f"{row['tensor']}: mse and distortion must be finite and at least 0")
+    return found
 
 
-def _read_grids(folder: Path) -> dict[tuple[str, int], Grid]:
-    path = folder / "weight_grids.safetensors"
+def _clip_range(row: Mapping[str, str]) -> ClipRange:
+    """The range that is kept of an activation.
+
+    Raises:
+        ValueError: It is not finite, or upside down.
+    """
+    low, high = float(row["clip_low"]), float(row["clip_high"])
+    if not -math.inf < low <= high < math.inf:
+        raise ValueError(
+            f"{row['tensor']}: must have a finite clip_low <= clip_high, got {low!r} and {high!r}"
+        )
+    return low, high
+
+
+def _read_grids(path: Path) -> dict[tuple[str, int], Grid]:
+    """Layer and width -> grids of the output channels of the layer's weight.
+
+    Raises:
+        FileError: The file is missing or malformed, or holds numbers that are no grid.
+    """
     try:
         arrays = safetensors.numpy.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise FileError(f"{path}: must be a safetensors file, {error}") from error
-    keys = {tuple(name.split("|")[:2]) for name in arrays}
-    return {
-        (layer, int(width)): Grid(
-            int(width), arrays[f"{layer}|{width}|scale"], arrays[f"{layer}|{width}|zero_point"]
-        )
-        for layer, width in sorted(keys)
-    }
+    grids = {}
+    for layer, width in sorted({tuple(name.split("|")[:2]) for name in arrays}):
+        place = f"{layer}|{width}"
+        try:
+            bits = int(width)
+            scale, zero_point = arrays[f"{place}|scale"], arrays[f"{place}|zero_point"]
+            grids[layer, bits] = Grid(bits, scale, zero_point)
+        except (KeyError, ValueError) as error:
+            raise FileError(f"{path}: {place}: must be a grid, {error}") from error
+    return grids

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from autosplit.errors import FileError
 from autosplit.grid.grid import Grid
@@ -80,6 +81,13 @@ def test_a_foreign_file_is_named(folder, name):
         ("stats.yaml", "avg_max", "average"),
         ("distortion.csv", ",8,", ",eight,"),
         ("distortion.csv", ",1e-05,", ",,"),
+        ("distortion.csv", ",1e-05,", ",nan,"),
+        ("distortion.csv", ",1e-05,", ",-1.0,"),
+        ("distortion.csv", ",-1.5,", ",1.5,"),
+        ("distortion.csv", ",-1.5,", ",-inf,"),
+        ("distortion.csv", ",activation,8", ",output,8"),
+        ("stats.yaml", "samples: 7", "samples: many"),
+        ("stats.yaml", "tensors:", "tensor:"),
     ],
 )
 def test_a_damaged_file_is_refused(folder, name, old, new):
@@ -104,3 +112,35 @@ def test_the_clip_of_a_weight_is_over_all_its_channels(folder):
         127 * float(np.float32(3e38)),
     )
     assert rows["x", "activation", "8"][-2:] == ["-1.5", repr(0.1 + 0.2)]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"a|4|scale": np.float32([1, 2])}, r"a\|4: must be a grid, 'a\|4\|zero_point'"),
+        (
+            {"a|4|scale": np.float32([1]), "a|4|zero_point": np.int32([16])},
+            r"a\|4: must be a grid, zero point: must be 0\.\.15 at 4 bits, got 16",
+        ),
+        (
+            {"a|four|scale": np.float32([1]), "a|four|zero_point": np.int32([1])},
+            r"a\|four: must be a grid, invalid literal",
+        ),
+    ],
+)
+def test_arrays_that_are_no_grid_are_named(folder, change, problem):
+    path = folder / "weight_grids.safetensors"
+    safetensors.numpy.save_file(safetensors.numpy.load_file(path) | change, path)
+
+    with pytest.raises(FileError, match=problem):
+        read_stats(folder)
+
+
+def test_a_weight_without_its_grid_is_named(folder):
+    path = folder / "weight_grids.safetensors"
+    arrays = safetensors.numpy.load_file(path)
+    kept = {name: array for name, array in arrays.items() if "|8|" not in name}
+    safetensors.numpy.save_file(kept, path)
+
+    with pytest.raises(FileError, match=r"layer1.0.conv1 at 8 bits: must have a grid"):
+        read_stats(folder)
