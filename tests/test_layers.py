@@ -17,7 +17,8 @@ ORDER = {
     "halves.wire": "pack jpeg layout message",  # here, for a plan file says what crosses
     "grid": "grid histogram clipping",
     "hardware": (
-        "checks prediction shipped tablefile device link operations roofline systolic table seconds"
+        "checks shipped tablefile device link operations roofline systolic table traffic seconds "
+        "prediction"
     ),
     "stats": "coding stats statsfile",
     "plan": "plan checks grids codes formats crossing planfile distiller pins",

@@ -3,8 +3,8 @@
 | formula or method | file |
 | --- | --- |
 | seconds of a layer: dispatch + max(compute, traffic / bandwidth) | ``seconds.py`` (``layer_s``) |
-| seconds of a cut: edge half, link, cloud half | ``seconds.py`` (``predict``) |
-| bytes that a layer moves to and from memory | ``seconds.py`` (``traffic_bits``) |
+| seconds of a cut: edge half, link, cloud half | ``prediction.py`` (``predict``) |
+| bytes that a layer moves to and from memory | ``traffic.py`` |
 | cycles of a systolic array, equal to SCALE-Sim's | ``systolic.py`` |
 | peak rates (roofline model) | ``roofline.py`` |
 | measured seconds by layer and widths, and their CSV file | ``table.py``, ``tablefile.py`` |
@@ -13,7 +13,6 @@
 | ``Link``, ``load_link``: rates and round trip; transfer seconds | ``link.py`` |
 | checks of the values in a profile | ``checks.py`` |
 | shipped profiles by name | ``shipped.py`` |
-| ``Prediction``: seconds of a plan over one link | ``prediction.py`` |
 
 A new latency model is a function in a module of its own and a line in ``seconds.MODELS``.  No
 module here imports torch.

@@ -1,8 +1,23 @@
-"""Seconds of a plan over one link, as a latency model predicts them."""
+"""Seconds of a cut: its edge half, the link, and its cloud half.
+
+The edge half runs at the widths of a plan, the cloud half at one width.  What crosses is paid for
+by the link; the answer's way back is, too, if the link has a downlink.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from autosplit.errors import LatencyError
+from autosplit.graph.graph import Cut
+from autosplit.graph.memory import crossing_bytes
+from autosplit.hardware.device import Device
+from autosplit.hardware.link import Link
+from autosplit.hardware.seconds import layer_s
+
+ANSWER_BITS = 32
+"""Width of an answer on its way back from the cloud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +38,124 @@ class Prediction:
     def latency_s(self) -> float:
         """Seconds from the input to the answer."""
         return self.edge_s + self.transfer_s + self.cloud_s
+
+
+@dataclass(frozen=True, slots=True)
+class PlanWidths:
+    """The widths that decide the seconds of a cut.
+
+    Attributes:
+        weight_bits: Layer that stores a weight -> its width, for every stored edge weight.
+        activation_bits: Tensor -> width, for the network's inputs and every edge layer.
+        cloud_bits: Width of the cloud half; the cloud device's floats if None.
+        sent_bytes: Bytes that are sent for one sample; the crossing tensors packed to their widths
+            if None.
+    """
+
+    weight_bits: Mapping[str, int]
+    activation_bits: Mapping[str, int]
+    cloud_bits: int | None = None
+    sent_bytes: int | None = None
+
+
+def edge_s(
+    cut: Cut, device: Device, weight_bits: Mapping[str, int], activation_bits: Mapping[str, int]
+) -> float:
+    """Predict the seconds of the edge half, its layers one after the other.
+
+    Args:
+        cut: The cut.
+        device: The edge device.
+        weight_bits: Layer that stores a weight -> its width; who shares it reads it at that width.
+        activation_bits: Tensor -> width, for the network's inputs and every edge layer.
+
+    Raises:
+        LatencyError: The device's model does not know a layer, or a tensor has no width.
+    """
+    seconds = 0.0
+    for name in cut.edge:
+        layer = cut.graph.by_name[name]
+        owner = layer.weight_owner or name
+        if layer.weight_elements and owner not in weight_bits:
+            raise LatencyError(f"{name}: the weight stored with {owner!r} must have a width")
+        bits = weight_bits[owner] if layer.weight_elements else 0
+        seconds += layer_s(layer, cut.graph, device, bits, activation_bits)
+    return seconds
+
+
+def cloud_s(cut: Cut, device: Device, bits: int | None = None) -> float:
+    """Predict the seconds of the cloud half, all of it at one width.
+
+    Args:
+        cut: The cut.
+        device: The cloud device.
+        bits: Width; the device's floats if None.
+
+    Raises:
+        LatencyError: The device's model does not know a layer.
+    """
+    bits = device.float_bits if bits is None else bits
+    widths = dict.fromkeys(cut.graph.tensors, bits)
+    layers = (cut.graph.by_name[name] for name in cut.cloud)
+    return sum((layer_s(layer, cut.graph, device, bits, widths) for layer in layers), 0.0)
+
+
+def transfer_s(
+    cut: Cut, link: Link, activation_bits: Mapping[str, int], sent_bytes: int | None = None
+) -> float:
+    """Predict the seconds on the link: crossing tensors up in one message, answers back.
+
+    Nothing that crosses costs nothing, not even a round trip.  Answers computed in the cloud come
+    back at 32 bits an element if the link has a downlink.
+
+    Args:
+        cut: The cut.
+        link: The link.
+        activation_bits: Tensor -> width, for every crossing tensor.
+        sent_bytes: What is sent for one sample; None: the crossing tensors packed to their widths.
+    """
+    seconds = 0.0
+    if cut.crossing:
+        sent = crossing_bytes(cut, activation_bits) if sent_bytes is None else sent_bytes
+        seconds += link.transfer_s(8 * sent)
+    if cut.answers:
+        elements = sum(cut.graph.elements(tensor) for tensor in cut.answers)
+        seconds += link.answer_s(ANSWER_BITS * elements)
+    return seconds
+
+
+def predict(cut: Cut, widths: PlanWidths, edge: Device, cloud: Device, link: Link) -> Prediction:
+    """Predict the seconds of a cut at these widths, from the input to the answer.
+
+    Args:
+        cut: The cut.
+        widths: The widths.
+        edge: The edge device.
+        cloud: The cloud device.
+        link: The link between them.
+
+    Raises:
+        LatencyError: A device's model does not know a layer, or a tensor has no width.
+    """
+    return predict_links(cut, widths, edge, cloud, {link.name: link})[link.name]
+
+
+def predict_links(
+    cut: Cut, widths: PlanWidths, edge: Device, cloud: Device, links: Mapping[str, Link]
+) -> dict[str, Prediction]:
+    """Predict as ``predict`` does for several links; the seconds of the halves are computed once.
+
+    Args and errors are those of ``predict``, except ``links``: link name -> link.
+
+    Returns:
+        Link name -> prediction, sorted by name.
+    """
+    activation_bits = widths.activation_bits
+    here_s = edge_s(cut, edge, widths.weight_bits, activation_bits)
+    there_s = cloud_s(cut, cloud, widths.cloud_bits)
+    return {
+        name: Prediction(
+            here_s, transfer_s(cut, links[name], activation_bits, widths.sent_bytes), there_s
+        )
+        for name in sorted(links)
+    }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
-from autosplit.hardware.seconds import predict_links
+from autosplit.hardware.prediction import PlanWidths, predict_links
 from autosplit.plan.plan import Plan
 from autosplit.search.problem import Problem
 from autosplit.search.rounding import ROUNDING
@@ -39,6 +39,7 @@ def make_plan(
         sent_bytes: What is sent for one sample; None: the crossing tensors packed to their widths.
     """
     packed = crossing_bytes(cut, activation_bits)
+    widths = PlanWidths(weight_bits, activation_bits, cloud_bits, sent_bytes)
     distortion = problem.distortion_of(weight_bits, activation_bits)
     return Plan(
         name=name,
@@ -50,16 +51,7 @@ def make_plan(
         lower_bound=distortion if lower_bound >= distortion * (1 - ROUNDING) else lower_bound,
         edge_memory_bytes=edge_memory_bytes(cut, weight_bits, activation_bits),
         crossing_bytes=packed if sent_bytes is None else sent_bytes,
-        predictions=predict_links(
-            cut,
-            weight_bits,
-            activation_bits,
-            problem.edge,
-            problem.cloud,
-            problem.links,
-            cloud_bits,
-            sent_bytes,
-        ),
+        predictions=predict_links(cut, widths, problem.edge, problem.cloud, problem.links),
         cloud_bits=cloud_bits or problem.cloud.float_bits,
     )
 

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from autosplit.errors import LatencyError
 from autosplit.graph.layer import Gemm
 from autosplit.hardware.checks import DATAFLOWS
-from autosplit.hardware.seconds import (
-    MODELS,
-)
+from autosplit.hardware.seconds import MODELS
 from autosplit.hardware.systolic import systolic_cycles
 
 # ---- cycles

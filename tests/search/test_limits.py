@@ -8,7 +8,7 @@ from chains import LINKS, chain_problem, everything, falling
 from autosplit.errors import InfeasibleError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm, Layer
-from autosplit.hardware.seconds import predict
+from autosplit.hardware.prediction import PlanWidths, predict
 from autosplit.search.cuts.ideals import latency_floor, useful
 from autosplit.search.limits import PlanLimits, limited
 from autosplit.search.methods import search
@@ -30,7 +30,8 @@ def plans(problem):
 def every(problem, link):
     """Latency, distortion, mean widths and bit operations of every plan there is."""
     for cut, weights, tensors in everything(problem):
-        seconds = predict(cut, weights, tensors, problem.edge, problem.cloud, LINKS[link])
+        widths = PlanWidths(weights, tensors)
+        seconds = predict(cut, widths, problem.edge, problem.cloud, LINKS[link])
         outs = [tensors[name] for name in cut.edge]
         # every layer: 16 weights, 8 outputs, 1 x 2 x 8 multiply-accumulates
         reads = [tensors[problem.graph.by_name[name].inputs[0]] for name in cut.edge]

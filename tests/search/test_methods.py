@@ -14,7 +14,7 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm, Layer
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes, packed_bytes
 from autosplit.hardware.device import Device
-from autosplit.hardware.seconds import edge_s, predict
+from autosplit.hardware.prediction import PlanWidths, edge_s, predict
 from autosplit.search.front.front import integer_front
 from autosplit.search.methods import METHODS, search
 from autosplit.search.problem import Problem
@@ -175,7 +175,8 @@ def test_the_front_is_the_front_of_all_plans_where_widths_change_no_seconds(prob
     for name, link in LINKS.items():
         costs = [(p.predictions[name].latency_s, p.distortion) for p in plans]
         for cut, weights, tensors in everything(problem):
-            seconds = predict(cut, weights, tensors, problem.edge, CLOUD, link).latency_s
+            widths = PlanWidths(weights, tensors)
+            seconds = predict(cut, widths, problem.edge, CLOUD, link).latency_s
             distortion = problem.distortion_of(weights, tensors)
             assert any(s <= seconds + 1e-9 and d <= distortion + 1e-9 for s, d in costs)
 
@@ -205,7 +206,8 @@ def test_every_plan_of_every_method_conforms(problem):
         assert plan.edge_memory_bytes == edge_memory_bytes(cut, *widths)
         assert plan.crossing_bytes == crossing_bytes(cut, plan.activation_bits)
         for name, link in LINKS.items():
-            assert plan.predictions[name] == predict(cut, *widths, problem.edge, CLOUD, link)
+            expected = predict(cut, PlanWidths(*widths), problem.edge, CLOUD, link)
+            assert plan.predictions[name] == expected
         if plan.method == "autosplit":
             assert problem.fits(plan.edge_memory_bytes)
             assert plan.optimality_gap == 0

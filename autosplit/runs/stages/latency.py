@@ -12,8 +12,8 @@ from autosplit.files import write_csv
 from autosplit.graph.graph import Graph
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
-from autosplit.hardware.prediction import Prediction
-from autosplit.hardware.seconds import layer_s, predict
+from autosplit.hardware.prediction import PlanWidths, Prediction, predict
+from autosplit.hardware.seconds import layer_s
 from autosplit.plan.plan import Plan
 from autosplit.report import tables
 from autosplit.runs.folder import plan_names, read_graph, read_plans
@@ -67,9 +67,10 @@ def _write(
 
 def _predict(graph: Graph, plan: Plan, edge: Device, cloud: Device, link: Link) -> Prediction:
     cut = graph.cut(plan.edge)
-    widths = plan.weight_bits, plan.activation_bits
     sent = None if plan.input_coding is None else plan.input_coding.sent
-    return predict(cut, *widths, edge, cloud, link, _cloud_bits(plan, cloud), sent)
+    cloud_bits = _cloud_bits(plan, cloud)
+    widths = PlanWidths(plan.weight_bits, plan.activation_bits, cloud_bits, sent)
+    return predict(cut, widths, edge, cloud, link)
 
 
 def _cloud_bits(plan: Plan, cloud: Device) -> int:

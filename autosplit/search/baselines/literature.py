@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import packed_bytes
 from autosplit.hardware.link import Link
-from autosplit.hardware.seconds import ANSWER_BITS, layers_s
+from autosplit.hardware.prediction import ANSWER_BITS
+from autosplit.hardware.seconds import layers_s
 from autosplit.plan.plan import Plan
 from autosplit.search.baselines.plain import float_plan, has_floats
 from autosplit.search.cuts.mincut import Charges, min_cut, min_cut_between
@@ -62,7 +63,7 @@ def qdmp(problem: Problem) -> list[Plan]:
 
 
 def link_charges(graph: Graph, link: Link) -> Charges:
-    """What a link charges beside the tensors sent, as ``latency.transfer_s`` does."""
+    """What a link charges beside the tensors sent, as ``prediction.transfer_s`` does."""
     if link.downlink_bps is None:
         return Charges(message_s=link.transfer_s(0))
     back: dict[str, float] = {}

@@ -13,7 +13,8 @@ from functools import cached_property
 import numpy as np
 
 from autosplit.graph.layer import Layer
-from autosplit.hardware.seconds import compute_table, traffic_bits
+from autosplit.hardware.seconds import compute_table
+from autosplit.hardware.traffic import traffic_bits
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.problem import Problem
 

@@ -10,7 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from autosplit.hardware.seconds import layers_s, transfer_s
+from autosplit.hardware.prediction import transfer_s
+from autosplit.hardware.seconds import layers_s
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem

@@ -16,7 +16,7 @@ from builders import (
 )
 
 from autosplit.graph.graph import Graph
-from autosplit.hardware.seconds import predict
+from autosplit.hardware.prediction import PlanWidths, predict
 from autosplit.search.baselines.literature import dads, link_charges, neurosurgeon, qdmp
 from autosplit.search.problem import Problem
 
@@ -30,8 +30,8 @@ def chain_problem(sizes=(8, 8, 8, 8), weight=16, edge=EDGE, **more):
 
 def float_latency(problem, cut, link):
     """Seconds of the float network at a cut, by the latency model alone."""
-    widths = problem.uniform(cut, problem.edge.float_bits)
-    return predict(cut, *widths, problem.edge, problem.cloud, problem.links[link]).latency_s
+    widths = PlanWidths(*problem.uniform(cut, problem.edge.float_bits))
+    return predict(cut, widths, problem.edge, problem.cloud, problem.links[link]).latency_s
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

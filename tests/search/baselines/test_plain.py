@@ -19,7 +19,8 @@ from builders import (
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import WIDTHS
-from autosplit.hardware.seconds import layer_s, predict
+from autosplit.hardware.prediction import PlanWidths, predict
+from autosplit.hardware.seconds import layer_s
 from autosplit.search.baselines import plain
 from autosplit.search.baselines.literature import dads, neurosurgeon, qdmp
 from autosplit.search.baselines.original import autosplit2021
@@ -77,7 +78,8 @@ def test_every_plan_of_every_method_conforms(name, seed, monkeypatch):
         if plan.input_coding is None:  # else what it sends is not what the widths say
             assert plan.crossing_bytes == crossing_bytes(cut, plan.activation_bits)
             for link in LINKS:
-                expected = predict(cut, *widths, EDGE, CLOUD, LINKS[link], plan.cloud_bits)
+                bits = PlanWidths(*widths, plan.cloud_bits)
+                expected = predict(cut, bits, EDGE, CLOUD, LINKS[link])
                 assert plan.predictions[link] == expected
 
 

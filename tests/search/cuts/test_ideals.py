@@ -6,7 +6,7 @@ from builders import CLOUD, EDGE, LINKS, chain, closed_cuts, distortions, fallin
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
 from autosplit.graph.memory import peak_bytes
-from autosplit.hardware.seconds import predict
+from autosplit.hardware.prediction import PlanWidths, predict
 from autosplit.search.cuts.ideals import ideals, latency_floor, orders, reordered, useful
 from autosplit.search.problem import Problem
 
@@ -53,7 +53,7 @@ def test_no_plan_over_any_cut_is_faster_than_the_floor(seed):
         floor = latency_floor(problem, link)
         for cut in closed_cuts(problem.graph):
             widths = problem.uniform(cut, problem.usable[0])
-            seconds = predict(cut, *widths, EDGE, CLOUD, LINKS[link]).latency_s
+            seconds = predict(cut, PlanWidths(*widths), EDGE, CLOUD, LINKS[link]).latency_s
             assert floor <= seconds * (1 + 1e-12)
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from autosplit.errors import InfeasibleError
 from autosplit.graph.graph import Graph
-from autosplit.hardware.seconds import layer_s, predict
+from autosplit.hardware.prediction import PlanWidths, predict
+from autosplit.hardware.seconds import layer_s
 from autosplit.search.baselines.literature import link_charges
 from autosplit.search.cuts import mincut
 from autosplit.search.cuts.mincut import Charges, cut_vertices, min_cut, min_cut_between
@@ -82,7 +83,7 @@ def test_the_cut_is_the_fastest_by_the_latency_model(cutter, graph, link, bits):
 
     def latency(cut):
         weights = dict.fromkeys(cut.weights, bits)
-        return predict(cut, weights, widths, EDGE, CLOUD, LINKS[link]).latency_s
+        return predict(cut, PlanWidths(weights, widths), EDGE, CLOUD, LINKS[link]).latency_s
 
     got = latency(cutter(graph, edge, cloud, up, link_charges(graph, LINKS[link])))
 

@@ -19,7 +19,8 @@ from builders import (
 from autosplit.errors import DataError, InfeasibleError, PlanError, UnsolvedError
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import edge_memory_bytes, packed_bytes
-from autosplit.hardware.seconds import cloud_s, layer_s, predict, transfer_s
+from autosplit.hardware.prediction import PlanWidths, cloud_s, predict, transfer_s
+from autosplit.hardware.seconds import layer_s
 from autosplit.search.cuts.ideals import useful
 from autosplit.search.front import enumerate as joint_labels
 from autosplit.search.front.front import integer_front
@@ -149,7 +150,7 @@ def check_plan(problem, answer, link):
     assert not cut.edge or problem.fits(edge_memory_bytes(cut, *widths))
     assert plan.distortion == problem.distortion_of(*widths)
     assert plan.edge_memory_bytes == edge_memory_bytes(cut, *widths)
-    want = predict(cut, *widths, problem.edge, problem.cloud, problem.links[link])
+    want = predict(cut, PlanWidths(*widths), problem.edge, problem.cloud, problem.links[link])
     assert plan.predictions[link] == want
     assert answer.lower_bound <= answer.value
     return want.latency_s, plan.distortion

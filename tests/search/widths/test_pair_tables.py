@@ -11,7 +11,7 @@ import pytest
 from chains import CLOUD, LINKS, chain, distortions, everything
 
 from autosplit.hardware.device import Device
-from autosplit.hardware.seconds import predict
+from autosplit.hardware.prediction import PlanWidths, predict
 from autosplit.search.front import enumerate as enumeration
 from autosplit.search.problem import Problem
 from autosplit.search.questions.questions import least_distortion, least_latency
@@ -38,7 +38,8 @@ def pair_problem(seed, memory_bytes=None, layers=2):
 def points(problem, link):
     """Latency and distortion of every plan there is."""
     for cut, weights, tensors in everything(problem):
-        seconds = predict(cut, weights, tensors, problem.edge, problem.cloud, problem.links[link])
+        widths = PlanWidths(weights, tensors)
+        seconds = predict(cut, widths, problem.edge, problem.cloud, problem.links[link])
         yield seconds.latency_s, problem.distortion_of(weights, tensors)
 
 
