@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -86,7 +88,7 @@ def fake_quantize_(x: Tensor, scale: float, zero_point: int, bits: int) -> Tenso
     Raises:
         PlanError: The width, the scale or the zero point is out of range.
     """
-    steps = Grid.of(bits, scale, zero_point).steps
+    steps = _checked_steps(bits, scale, zero_point)
     for block in torch.split(flat_view(x), BLOCK):
         clamp_(block.div_(scale).round_(), zero_point, steps).mul_(scale)
     return x
@@ -110,6 +112,16 @@ def numbers_along(
     shape = [1] * dims
     shape[axis] = -1
     return torch.tensor(grid.scale).view(shape), torch.tensor(grid.zero_point).view(shape)
+
+
+@lru_cache(maxsize=4096)
+def _checked_steps(bits: int, scale: float, zero_point: int) -> int:
+    """Steps of the grid that these numbers make; a half checks the same numbers at every run.
+
+    Raises:
+        PlanError: They make none.
+    """
+    return Grid.of(bits, scale, zero_point).steps
 
 
 def flat_view(x: Tensor) -> Tensor:
