@@ -1,6 +1,6 @@
 """What crosses the link: the tensors of a cut as one message of bytes, and back.
 
-Needs numpy, and Pillow for pictures, but no torch: the device and a client use it as it is.
+Needs numpy, and Pillow for pictures alone, but no torch: device and client use it as it is.
 
 | what | file |
 | --- | --- |

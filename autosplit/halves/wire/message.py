@@ -26,7 +26,6 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import DataError
-from autosplit.halves.wire.jpeg import decode_jpeg, encode_jpeg
 from autosplit.halves.wire.layout import WireLayout, WireTensor
 from autosplit.halves.wire.pack import pack_rows, unpack_rows
 
@@ -113,8 +112,7 @@ class Message:
             if wire.quality is None:
                 parts.append(self.rows(wire.name).tobytes())
             else:
-                files = [encode_jpeg(picture, wire.quality) for picture in self.tensors[wire.name]]
-                parts += [np.array([len(file) for file in files], _LENGTH).tobytes(), *files]
+                parts += _pictures(self.tensors[wire.name], wire.quality)
         head = _HEADER.pack(_MAGIC, self.layout.digest[:4], self.batch)
         body = b"".join(parts)
         return head + _CHECKSUM.pack(zlib.crc32(body, zlib.crc32(head))) + body
@@ -144,6 +142,14 @@ class Message:
                 f"{len(view)}"
             )
         return cls(layout, tensors)
+
+
+def _pictures(pixels: npt.NDArray[np.uint8], quality: int) -> list[bytes]:
+    """Lengths of JPEG files, and the files."""
+    from autosplit.halves.wire.jpeg import encode_jpeg  # noqa: PLC0415 - needs Pillow
+
+    files = [encode_jpeg(picture, quality) for picture in pixels]
+    return [np.array([len(file) for file in files], _LENGTH).tobytes(), *files]
 
 
 def _checked_batch(view: memoryview, layout: WireLayout) -> int:
@@ -198,6 +204,8 @@ def _read(
 def _read_pictures(
     body: memoryview, start: int, wire: WireTensor, batch: int
 ) -> tuple[npt.NDArray[Any], int]:
+    from autosplit.halves.wire.jpeg import decode_jpeg  # noqa: PLC0415 - needs Pillow
+
     data = _taken(body, start, batch * _LENGTH.itemsize, wire)
     start += data.size
     ends = start + np.cumsum(data.view(_LENGTH), dtype=np.int64)

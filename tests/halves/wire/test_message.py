@@ -217,10 +217,10 @@ def test_a_number_that_does_not_fit_its_width_is_refused():
         Message(LAYOUT, tensors).encode()
 
 
-def test_the_wire_needs_neither_torch_nor_yaml_nor_scipy():
+def test_messages_need_numpy_alone():
     code = (
         "import sys, autosplit.halves.wire.message; "
-        "print([m for m in ('torch', 'yaml', 'scipy', 'networkx') if m in sys.modules])"
+        "print([m for m in ('torch', 'yaml', 'scipy', 'networkx', 'PIL') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
