@@ -4,6 +4,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+import torch
 from tiny import DATA, EDGE, GIVEN, NETWORK
 
 from autosplit.runs.stages import run as stages
@@ -33,3 +34,19 @@ def tiny(finished, tmp_path, monkeypatch):
     shutil.copytree(finished.place, place)
     monkeypatch.chdir(place)
     return SimpleNamespace(place=place, run=place / "run", given=dict(GIVEN))
+
+
+@pytest.fixture
+def flushed():
+    """Numbers below float32's normal ones are zero, as some processors and libraries have it."""
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor cannot set denormal numbers to zero")
+    yield
+    torch.set_flush_denormal(False)
+
+
+@pytest.fixture(params=["denormals kept", "denormals flushed"])
+def denormals(request):
+    """Both ways of a processor with numbers below float32's normal ones."""
+    if request.param == "denormals flushed":
+        request.getfixturevalue("flushed")

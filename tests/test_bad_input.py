@@ -108,6 +108,19 @@ def test_every_number_is_one(place, case):
     check_scores(place)
 
 
+TINY = (
+    *("tiny numbers", "numbers below float32", "all zeros", "constant answers"),
+    *("a channel of zeros and a large bias", "a bias of 1e30", "weights of 1e-15"),
+)
+
+
+@pytest.mark.parametrize("case", TINY)
+def test_every_number_is_one_on_a_processor_without_denormal_numbers(place, flushed, case):
+    write(place, *CASES[case])
+    run(place, "quantize", metric="output", effort="good")
+    check_scores(place)
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_every_number_is_one_at_every_effort_and_by_every_metric(place, metric):
     """Several odd things at once."""

@@ -20,6 +20,7 @@ from torch import Tensor, fx
 
 from autosplit.capture.operators import arguments, is_call
 from autosplit.capture.program import Program, Trained
+from autosplit.grid.grid import LEAST_STEP
 
 ROUNDS = 20
 """Passes over all pairs, at most; each pair changes what its neighbours see."""
@@ -101,7 +102,8 @@ def _columns(node: fx.Node) -> int:
 def equalize(program: Program) -> Program:
     """The program with the weights of neighbouring layers equalized; the old one stays as it was.
 
-    Channels that are zero in one of the two stay as they are.
+    Channels that are zero in one of the two stay as they are.  Weights below float32's normal
+    numbers count as zero, for some processors take them so.
     """
     found = list(pairs(program))
     targets = {
@@ -154,7 +156,7 @@ def _scale(pair: Pair, values: dict[str, Tensor]) -> float:
     # (groups, rows of a group, channels of a group, the rest)
     columns = own.view(groups, len(own) // groups, channels // groups, -1)
     after = columns.abs().amax((1, 3)).view(channels)
-    alive = (before > 0) & (after > 0)
+    alive = (before >= LEAST_STEP) & (after >= LEAST_STEP)
     scale = torch.where(alive, (before / after).sqrt(), 1.0).clamp(1 / MOST, MOST)
     rows.div_(scale.view(-1, *[1] * (rows.dim() - 1)))
     columns.mul_(scale.view(groups, 1, channels // groups, 1))

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from autosplit.grid.grid import LEAST_STEP
+
 Outputs = Sequence[Tensor]
 
 
@@ -61,6 +63,7 @@ def probes(outputs: Outputs, count: int, random: torch.Generator) -> Iterator[li
     outputs = [value.detach() for value in outputs]
     if is_classifier(outputs):
         p = outputs[0].softmax(1)
+        p = torch.where(p < LEAST_STEP, 0.0, p)  # some processors keep such numbers, others do not
         order = p.argsort(dim=1, descending=True, stable=True)
         for place in range(min(count, p.shape[1])):
             last = place == count - 1
@@ -102,5 +105,6 @@ def _weight(value: Tensor, share: int) -> float:
 
 
 def _square(value: Tensor) -> float:
-    """Sum of squares."""
-    return float(value.double().square().sum())
+    """Sum of squares; what lies below float32's normal numbers counts as zero everywhere."""
+    wide = value.double()
+    return float(torch.where(wide.abs() < LEAST_STEP, 0.0, wide).square().sum())

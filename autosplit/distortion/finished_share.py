@@ -21,6 +21,7 @@ from autosplit.capture.program import Program
 from autosplit.capture.replay import Run, Wiring
 from autosplit.grid.grid import Grid
 from autosplit.quantize.gptq import RowGrids, damped, output_error, round_by_moment
+from autosplit.quantize.unit_scale import exponent_of, power_of_two, unit_factors
 from autosplit.stats.stats import TensorAtWidth
 
 COARSE = 5
@@ -79,10 +80,10 @@ class _Sampled:
             self.products[half] += x.mT @ x
 
     def moment(self, half: int) -> Tensor:
-        """Second moments about the mean, shape (G, K, K)."""
+        """Second moments about the mean, shape (G, K, K), float64."""
         count = max(self.counts[half], 1)
         mean = self.sums[half] / count
-        return (self.products[half] / count - mean[:, :, None] * mean[:, None, :]).float()
+        return self.products[half] / count - mean[:, :, None] * mean[:, None, :]
 
 
 class Gains:
@@ -147,8 +148,12 @@ class Gains:
         taken = [each.take(rows.flatten().numpy()) for each in given]
         grid = RowGrids.stack(taken, len(part.groups))
         flat = weight.flatten(1)[rows][..., part.columns]
+        unit = power_of_two(-exponent_of(flat, grid.scale))
+        flat, grid = flat * unit, grid.times(torch.full_like(grid.scale, unit))
         flat = flat.expand(len(widths), *flat.shape).contiguous()
         fit, other = part.moment(0), part.moment(1)
+        each = unit_factors(fit.diagonal(dim1=1, dim2=2).amax(1))[:, None, None]
+        fit, other = (fit * each).float(), (other * unit_factors(other.max())).float()
         fit = damped(fit, part.counts[0]).expand(len(widths), *fit.shape).contiguous()
         levels, fitted = round_by_moment(flat, grid, fit)
         found = output_error(flat, levels * fitted.scale[..., None], other).sum((1, 2))

@@ -31,6 +31,7 @@ from autosplit.distortion.divergence import change, label_loss, probes
 from autosplit.distortion.finished_share import Gains, coarse_of
 from autosplit.errors import StageError, did_you_mean
 from autosplit.quantize.affine import fake_quantize
+from autosplit.quantize.unit_scale import exponent_of, squares_fit, wide_enough
 from autosplit.stats.stats import Role, Stats, TensorAtWidth
 
 Batch = Tensor | Sequence[Tensor]
@@ -144,6 +145,16 @@ class _Errors:
         """Some elements of an activation after quantization."""
         return fake_quantize(value, self.stats.grids[tensor, "activation", width])
 
+    def wide_enough(self, tensor: str, rows: Tensor, gradients: Sequence[Tensor]) -> list[Tensor]:
+        """An activation and gradients of it, in float64 where its errors times them need that."""
+        found, grids = self.stats.tensors[tensor], self.stats.grids
+        widths = self.widths(tensor, "activation")
+        step = min(grids[tensor, "activation", width].per_tensor[0] for width in widths)
+        ends = (step, max(-found.min, found.max))  # errors are of about a step, or clipped
+        if squares_fit([math.frexp(end)[1] for end in ends], map(exponent_of, gradients)):
+            return [rows, *gradients]
+        return [value.double() for value in (rows, *gradients)]
+
     def coarse(self, layer: str) -> list[int]:
         """Widths at which a weight's error is carried through its layer."""
         return coarse_of(self.widths(layer, "weight"))
@@ -195,13 +206,15 @@ def _fisher(
                 layer = sources[name]
                 summed[layer] = summed[layer] + gradient if layer in summed else gradient
         for layer, gradient in summed.items():
+            (gradient,) = wide_enough(gradient)  # noqa: PLW2901
             squares[layer] = squares.get(layer, 0) + gradient.square()
         samples += len(inputs[0])
         tell(len(inputs[0]))
     for layer, square in squares.items():
         for width in errors.widths(layer, "weight"):
-            error = errors.weight(layer, width) - program.weight(layer)
-            harm = float((square * error.square()).sum()) / 2
+            (error,) = wide_enough(errors.weight(layer, width) - program.weight(layer))
+            products = torch.mul(*wide_enough(square, error.square()))
+            harm = float(products.sum()) / 2
             found[layer, "weight", width] = harm * errors.left((layer, "weight", width))
     return {key: found[key] / max(samples, 1) for key in errors.stats.distortions}
 
@@ -233,8 +246,8 @@ def _output(
                         weight = errors.weight(layer, width)
                         written = _product(run, wiring, layer, chain[0], weight)
                         error = run.replay({chain[0]: written}, chain[1:]) - value
-                    dots = _dots(_rows(program, tensor, error), projections)
-                    found[layer, "weight", width] += float(dots.square().sum()) / 2
+                    rows, *parts = wide_enough(_rows(program, tensor, error), *projections)
+                    found[layer, "weight", width] += _squared(_dots(rows, parts)) / 2
         samples += len(inputs[0])
         tell(len(inputs[0]))
     first = {
@@ -359,6 +372,7 @@ def _weighted(
     """Width and sum of gradient^2 error^2 of an activation."""
     widths = errors.widths(tensor, "activation")
     total = dict.fromkeys(widths, 0.0)
+    rows, gradient = errors.wide_enough(tensor, rows, (gradient,))
     size = max(_TILE // len(rows), 1)
     every = max(rows.numel() // _ENOUGH, 1)
     tiles = list(zip(rows.split(size, 1), gradient.split(size, 1), strict=True))
@@ -377,19 +391,26 @@ def _projected(
 ) -> Iterator[tuple[int, float]]:
     """Width and sum over samples and gradients of (gradient . error)^2 of an activation."""
     widths = errors.widths(tensor, "activation")
-    total = torch.zeros(len(widths), len(gradients), len(rows))
+    rows, *gradients = errors.wide_enough(tensor, rows, gradients)
+    total = torch.zeros(len(widths), len(gradients), len(rows), dtype=rows.dtype)
     size = max(_TILE // len(rows), 1)
     tiles = zip(rows.split(size, 1), *(g.split(size, 1) for g in gradients), strict=True)
     for x, *parts in tiles:
         for place, width in enumerate(widths):
             total[place] += _dots(errors.activation(tensor, width, x).sub_(x), parts)
     for width, dots in zip(widths, total, strict=True):
-        yield width, float(dots.square().sum())
+        yield width, _squared(dots)
 
 
 def _dots(error: Tensor, gradients: Sequence[Tensor]) -> Tensor:
     """Product of each sample's error with each gradient, shape (gradients, samples)."""
     return torch.stack([torch.mul(error, gradient).sum(1) for gradient in gradients])
+
+
+def _squared(dots: Tensor) -> float:
+    """Sum of squares."""
+    (dots,) = wide_enough(dots)
+    return float(dots.square().sum())
 
 
 def _add(

@@ -14,12 +14,13 @@ what it had where other positions say that it was better.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from autosplit.quantize.gptq import RowGrids
+from autosplit.quantize.unit_scale import exponent_of, power_of_two
 
 STRETCH = 1.2
 """Length of the interval that the sigmoid is stretched to, about 1/2 (zeta - gamma, eq. 23)."""
@@ -33,6 +34,10 @@ BATCH = 256
 """Positions of one step."""
 HELD_OUT = 4
 """One position of so many is kept to compare what was learned with what was given."""
+_REACH = 20
+"""A weight whose coarsest step is outside 2^-20..2^20 is learned in a unit near that step."""
+_FAR = 2.0**60
+"""Largest magnitude of a constant: its square is a number still."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class Example:
     exact: Tensor
     rough: Tensor
     rectified: bool
+
+    def times(self, factor: float) -> Example:
+        """The layer with a weight, and with it outputs, that is so many times as large."""
+        weight, constant = self.weight * factor, (self.constant * factor).clamp_(-_FAR, _FAR)
+        return replace(self, weight=weight, constant=constant)
 
 
 def learn_rounding(
@@ -76,6 +86,11 @@ def learn_rounding(
     kept, used = order[: count // HELD_OUT], order[count // HELD_OUT :]
     if steps == 0 or not len(kept):
         return levels
+    exponent = exponent_of(grid.scale)
+    if abs(exponent) > _REACH:  # only then, for the pace of Adam depends on the unit a little
+        unit = power_of_two(-exponent)
+        example, target = example.times(unit), target * unit
+        grid = grid.times(torch.full_like(grid.scale, unit))
 
     def activate(x: Tensor) -> Tensor:
         return x.relu() if example.rectified else x

@@ -21,7 +21,7 @@ from torch import Tensor
 from autosplit.capture.program import Program
 from autosplit.distortion.divergence import change
 from autosplit.distortion.measure import answers
-from autosplit.grid.grid import ElementFormat, Grid, Unquantized
+from autosplit.grid.grid import LEAST_STEP, ElementFormat, Grid, Unquantized
 from autosplit.halves.deployed import deploy
 from autosplit.plan.planfile import PlanFile
 
@@ -87,7 +87,8 @@ def scaled(stored: ElementFormat, factor: float) -> ElementFormat:
     """A grid over a range that is longer by a factor, zero where it was; floats as they are."""
     if isinstance(stored, Unquantized):
         return stored
-    return Grid(stored.bits, np.multiply(stored.scale, factor, dtype=np.float64), stored.zero_point)
+    scale = np.multiply(stored.scale, factor, dtype=np.float64).clip(LEAST_STEP)
+    return Grid(stored.bits, scale, stored.zero_point)
 
 
 def clip_jointly(

@@ -25,6 +25,7 @@ from autosplit.quantize.gptq import (
     round_by_feedback,
     round_by_moment,
 )
+from autosplit.quantize.unit_scale import unit_factors
 
 
 @dataclass(frozen=True)
@@ -57,18 +58,22 @@ def round_to_match(
     """Integers of least error of a layer's outputs, and the scales that go with them.
 
     Args:
-        weight: Float weight, shape (..., C, K).
+        weight: Float weight, shape (..., C, K), in any unit.
         grid: Grid of each row, shape (..., C).
         exact: Inputs of the float layer, shape (..., n, K).
-        rough: Inputs of the quantized layer at the same positions, shape (..., n, K).
+        rough: Inputs of the quantized layer at the same positions, near one, shape (..., n, K).
         sweeps: How often the scales are fitted again and the levels moved.
         together: Most columns of one problem, whose cost is cubic; more are taken in parts, each
             with the errors of the others as they are then.
     """
+    units = unit_factors(grid.scale)
+    rows, steps = weight * units[..., None], grid.times(units)
     if weight.shape[-1] > together:
-        return _round_in_parts(weight, grid, exact, rough, sweeps, together)
-    target, moment = target_weight(weight, exact, rough)
-    return Matched(target, *round_by_moment(target, grid, moment, sweeps))
+        found = _round_in_parts(rows, steps, exact, rough, sweeps, together)
+    else:
+        target, moment = target_weight(rows, exact, rough)
+        found = Matched(target, *round_by_moment(target, steps, moment, sweeps))
+    return Matched(found.target / units[..., None], found.levels, found.grid.times(1 / units))
 
 
 def target_weight(weight: Tensor, exact: Tensor, rough: Tensor) -> tuple[Tensor, Tensor]:

@@ -29,10 +29,13 @@ from autosplit.finish.round_to_output import round_to_match, toward
 from autosplit.grid.grid import Grid
 from autosplit.plan.planfile import PlanFile
 from autosplit.quantize.affine import fake_quantize, numbers_along, quantize_to_levels
-from autosplit.quantize.gptq import RowGrids, near_one
+from autosplit.quantize.gptq import RowGrids
+from autosplit.quantize.unit_scale import group_factors
 
 Batch = Tensor | Sequence[Tensor]
 Tell = Callable[[int], None]
+_FAR = 2.0**40
+"""Largest magnitude of what a layer multiplies or adds, when its quantized inputs are near one."""
 
 
 def recover(
@@ -216,10 +219,12 @@ class _Walk:
         bias = flat.new_zeros(len(flat))
         if given is not None:
             bias = self.program.constant(str(given.target))
-        exact, rough, bias = near_one(*self._columns(node), bias)
-        exact = toward(exact, rough, 0.0 if self._tied(layer) else recovery.propagation)
+        exact, rough = (x.nan_to_num() for x in self._columns(node))
         shape = len(exact), len(flat) // len(exact)
-        weight, constant = flat.view(*shape, -1), bias.view(shape)
+        weight, constant = flat.view(*shape, -1), bias.nan_to_num().view(shape)
+        factor = group_factors(rough, exact, constant)
+        exact, rough, constant = (_times(value, factor) for value in (exact, rough, constant))
+        exact = toward(exact, rough, 0.0 if self._tied(layer) else recovery.propagation)
         if recovery.bias:  # it takes up the means
             mean = exact.mean(-2, keepdim=True)
             constant = constant + (mean @ weight.mT).squeeze(-2)
@@ -261,6 +266,12 @@ def mean_sample(batches: Sequence[Tensor]) -> Tensor:
     """
     total = torch.stack([batch.sum(0, keepdim=True).double() for batch in batches]).sum(0)
     return (total / sum(map(len, batches))).to(batches[0].dtype)
+
+
+def _times(values: Tensor, factor: Tensor) -> Tensor:
+    """Values of G groups, shape (G, ...), times a power of two each, far below what overflows."""
+    found = values * factor.view(-1, *[1] * (values.dim() - 1))
+    return found.clamp_(-_FAR, _FAR)
 
 
 def _apply(node: fx.Node, values: dict[fx.Node, list[Any]], count: int) -> list[Any]:

@@ -7,7 +7,6 @@ row.  Rounding to the nearest is best only where H is diagonal.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autosplit.grid.grid import Grid
+from autosplit.grid.grid import LEAST_STEP, Grid
+from autosplit.quantize.unit_scale import unit_factors
 
 BLOCK = 32
 """Columns whose effect on all others is applied at once."""
@@ -69,21 +69,10 @@ class RowGrids:
         zero = self.zero_point.to(self.scale.dtype)
         return -zero, 2**self.bits - 1 - zero
 
-
-def near_one(*values: Tensor) -> tuple[Tensor, ...]:
-    """Values divided by one power of two, so that the largest magnitude is between 1/2 and 1.
-
-    Nothing is rounded, and sums of their squares neither overflow nor vanish.  What has overflowed
-    already counts as the largest number there is, NaN as 0.
-
-    >>> near_one(torch.tensor([6.0, -1.0]), torch.tensor([2.0]))
-    (tensor([ 0.7500, -0.1250]), tensor([0.2500]))
-    """
-    values = tuple(value.nan_to_num() for value in values)
-    ends = [end for value in values for end in value.aminmax()]
-    _, power = math.frexp(max(abs(float(end)) for end in ends))
-    factor = 2.0 ** -min(max(power, -126), 126)
-    return tuple(value.mul_(factor) for value in values)
+    def times(self, factor: Tensor) -> RowGrids:
+        """The grids of rows that are multiplied by factors, shape (..., C); no step vanishes."""
+        scale = (self.scale * factor).clamp_min(LEAST_STEP)
+        return RowGrids(scale, self.zero_point, self.bits)
 
 
 def damped(moment: Tensor, samples: float) -> Tensor:
@@ -224,14 +213,23 @@ def round_by_moment(
     Never worse for the output than rounding to the nearest on the given grid.
 
     Args:
-        weight: Shape (..., C, K).
+        weight: Shape (..., C, K), in any unit.
         grid: Grid of each row to start from.
-        moment: H, damped, shape (..., K, K).
+        moment: H, damped, of inputs near one, shape (..., K, K).
         sweeps: How often the scales are fitted again and the levels moved.
 
     Returns:
         Levels counted from zero, shape (..., C, K), and the grid.
     """
+    units = unit_factors(grid.scale)
+    levels, fitted = _round_in_steps(weight * units[..., None], grid.times(units), moment, sweeps)
+    return levels, fitted.times(1 / units)
+
+
+def _round_in_steps(
+    weight: Tensor, grid: RowGrids, moment: Tensor, sweeps: int
+) -> tuple[Tensor, RowGrids]:
+    """What ``round_by_moment`` finds, for rows whose steps are near one."""
     nearest = grid.nearest(weight)
     levels, fitted = round_by_feedback(weight, grid, moment), grid
     for _ in range(sweeps):

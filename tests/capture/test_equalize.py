@@ -126,6 +126,18 @@ def test_dead_channels_stay_as_they_are():
     assert equal.run((IMAGES,))[0].isfinite().all()
 
 
+def test_channels_below_the_normal_numbers_stay_on_every_processor(denormals):
+    net = chain(torch.relu, nn.Conv2d(8, 4, 3))
+    with torch.no_grad():
+        net.a.weight[2] = 1e-39
+        net.b.weight[:, 5] = -1e-39
+    program = capture(net, (IMAGES[:1],))
+    equal = equalize(program)
+
+    assert torch.equal(equal.weight("b")[:, 2], program.weight("b")[:, 2])
+    assert torch.equal(equal.weight("a")[5], program.weight("a")[5])
+
+
 def test_a_chain_of_three_settles():
     torch.manual_seed(0)
     net = uneven(

@@ -75,3 +75,18 @@ def test_drawn_labels_have_gradients_of_mean_zero():
     label_loss([logits], torch.Generator().manual_seed(0)).backward()
     assert logits.grad.view(4000, 2, 4).mean(0).abs().max() < 0.03
     assert logits.grad.abs().max() > 0.1
+
+
+def test_probabilities_below_the_normal_numbers_count_as_zero_on_every_processor(denormals):
+    """exp(-95) = 5.5e-42: the one class that is left has no vector, for it cannot change."""
+    logits = torch.tensor([[0.0, -95.0]])
+    vectors = list(probes([logits], 2, torch.Generator().manual_seed(0)))
+
+    assert all(not vector.any() for (vector,) in vectors)
+
+
+def test_outputs_below_the_normal_numbers_count_as_zeros_on_every_processor(denormals):
+    tiny = [torch.full((1, 1, 3), 1e-39)]
+
+    assert change(tiny, [torch.ones(1, 1, 3)]) == 0
+    assert squared(tiny, [torch.ones(1, 1, 3)], 2) == 0

@@ -117,3 +117,29 @@ def test_batches_of_one_position_serve_to_fit_and_to_judge():
     images = correlated(400, 24)
 
     assert shares_of(images, images.split(1)) == pytest.approx(shares_of(images, [images]), rel=0.3)
+
+
+@pytest.mark.parametrize(("weights", "inputs"), [(-73, 0), (60, 0), (0, -73), (0, 60), (-50, -40)])
+def test_the_units_of_weights_and_inputs_do_not_matter(weights, inputs, denormals):
+    images = correlated(400, 24)
+    shares = []
+    for units in ((1.0, 1.0), (2.0**weights, 2.0**inputs)):
+        net = linear()
+        with torch.no_grad():
+            net.fc.weight *= units[0]
+        _, gains, grids = gains_of(net, images * units[1])
+        shares.append([gains.left(("fc", "weight", bits), grids) for bits in (2, 3, 4)])
+
+    assert shares[0] == pytest.approx(shares[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_shares_beside_an_outlier_are_the_same_on_every_processor(place, request):
+    """In units of 1e20 the second moments of the half without it are no normal numbers."""
+    images = correlated(1000, 24)
+    spoiled = images.clone()
+    spoiled[place] *= 1e20
+    kept = shares_of(images, spoiled.split(250))
+    request.getfixturevalue("flushed")
+
+    assert shares_of(images, spoiled.split(250)) == kept

@@ -175,6 +175,23 @@ def test_an_outlier_does_not_blur_the_histogram_of_the_rest():
             assert mse == pytest.approx(exact, rel=2e-3), (name, bits)
 
 
+@pytest.mark.parametrize("unit", [1e-22, 1e18])
+def test_the_unit_of_the_data_does_not_matter(unit, denormals):
+    """The same zero points, steps in proportion, the same noise over signal."""
+    data = samples(40, seed=3)
+    names = ["relu", "silu", "outlier"]
+    tape = Tape({name: FUNCTIONS[name] for name in names})
+    plain = measure(tape, split(data, 16))
+    other = Tape({name: (lambda x, f=FUNCTIONS[name]: f(x / unit) * unit) for name in names})
+    found = measure(other, split(data * unit, 16))
+
+    for key, one in plain.distortions.items():
+        assert found.distortions[key].distortion == pytest.approx(one.distortion, rel=1e-3), key
+        (step, zero), (scaled, same) = (stats.grids[key].per_tensor for stats in (plain, found))
+        assert scaled / unit == pytest.approx(step, rel=1e-3), key
+        assert zero == same, key
+
+
 def test_constant_and_zero_tensors_have_no_distortion():
     tape = Tape({"zero": lambda x: 0 * x, "constant": lambda x: 0 * x - 0.7})
     stats = measure(tape, split(samples(5), 2))

@@ -161,6 +161,82 @@ def test_samples_are_taken_apart_without_a_difference(monkeypatch):
     assert whole[key].distortion == pytest.approx(halves[key].distortion, rel=1e-4)
 
 
+def scaled(network, inputs, first):
+    """A network whose first layer takes inputs of another unit, and writes what it wrote before."""
+    with torch.no_grad():
+        network.first.weight /= inputs
+        network.first.weight *= first
+        network.first.bias *= first
+        network.middle.weight /= first
+    return network
+
+
+@pytest.mark.parametrize("metric", sorted(METRICS))
+@pytest.mark.parametrize(("inputs", "first"), [(1e-22, 1), (1e18, 1), (1, 1e-22), (1, 1e18)])
+def test_the_units_of_inputs_and_activations_do_not_matter(metric, inputs, first, denormals):
+    """The same network in other units has the same distortions, but for rounding."""
+    found = []
+    for units in ((1.0, 1.0), (inputs, first)):
+        network = scaled(classifier(), *units)
+        images = IMAGES * units[0]
+        program, stats = measured(network, lambda x=images: iter(x.split(16)))
+        found.append(sensitivity(program, lambda x=images: iter(x.split(16)), stats, metric))
+    one, two = (stats.distortions for stats in found)
+
+    for key in one:
+        assert two[key].distortion == pytest.approx(one[key].distortion, rel=0.02), key
+
+
+@pytest.mark.parametrize("metric", ["fisher", "output"])
+@pytest.mark.parametrize(("weight", "after"), [(-40, -40), (-70, -70), (-73, -7), (-7, -73)])
+def test_a_branch_that_hardly_counts_has_a_distortion_all_the_same(
+    metric, weight, after, denormals
+):
+    """A branch that adds 2^-80 of itself to the answer has 2^-160 of its distortion."""
+    found = []
+    for powers in ((-5, -5), (weight, after)):
+        torch.manual_seed(0)
+        network = Net(
+            lambda net, x: net.fc(x) + net.out(net.side(x)),
+            fc=nn.Linear(6, 4),
+            side=nn.Linear(6, 4),
+            out=nn.Linear(4, 4, bias=False),
+        )
+        with torch.no_grad():
+            network.side.weight *= 2.0 ** powers[0]
+            network.side.bias *= 2.0 ** powers[0]
+            network.out.weight *= 2.0 ** powers[1]
+        program, stats = measured(network)
+        distortions = sensitivity(program, batches, stats, metric).distortions
+        roles = [("side", "weight", 2), ("side", "activation", 4), ("side", "weight", 8)]
+        found.append([distortions[key].distortion / 4.0 ** sum(powers) for key in roles])
+
+    assert found[1] == pytest.approx(found[0], rel=0.02)
+
+
+@pytest.mark.parametrize("metric", sorted(METRICS))
+@pytest.mark.parametrize("power", [-73, 60])
+def test_the_unit_of_everything_does_not_matter_to_a_relative_change(metric, power, denormals):
+    """Powers of two: but for the bins that ranges are counted in, nothing is rounded otherwise."""
+    found = []
+    for unit in (1.0, 2.0**power):
+        network, images = linear(), IMAGES * unit
+        with torch.no_grad():
+            network.first.bias *= unit
+            network.last.bias *= unit
+        program, stats = measured(network, lambda x=images: iter(x.split(16)))
+        found.append(sensitivity(program, lambda x=images: iter(x.split(16)), stats, metric))
+    one, two = (stats.distortions for stats in found)
+
+    for key in one:
+        assert two[key].distortion == pytest.approx(one[key].distortion, rel=0.02), key
+
+
+@pytest.mark.parametrize("power", [-70, 0, 70])
+def test_products_of_any_size_are_squared(power, denormals):
+    assert module._squared(torch.full((2, 3), 2.0**power)) == 6 * 4.0**power
+
+
 def test_an_unknown_metric_is_refused():
     program, stats = measured(classifier())
     with pytest.raises(StageError, match=r"unknown name 'hessian'.*fisher, mse, output"):

@@ -1,6 +1,7 @@
 """Learned rounding: less error than what it begins with, on the grid, near the best of all."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,18 @@ def error(example, grid, levels):
 def test_it_errs_less_than_the_nearest(seed, rectified):
     example, grid, nearest = case(seed, rows=16, rectified=rectified)
     learned = learn_rounding(example, example.weight, grid, nearest, 300)
+
+    assert error(example, grid, learned).mean() < 0.9 * error(example, grid, nearest).mean()
+
+
+@pytest.mark.parametrize("power", [-90, -73, 60])
+def test_it_errs_less_in_any_unit_of_the_weight(power, denormals):
+    """The constant goes with the weight: both are what the rectifier sees."""
+    example, grid, nearest = case(0, rows=16)
+    unit = 2.0**power
+    other = replace(example, weight=example.weight * unit, constant=example.constant * unit)
+    steps = grid.times(torch.full_like(grid.scale, unit))
+    learned = learn_rounding(other, other.weight, steps, nearest, 300)
 
     assert error(example, grid, learned).mean() < 0.9 * error(example, grid, nearest).mean()
 

@@ -15,7 +15,7 @@ from autosplit.distortion.divergence import change
 from autosplit.finish.effort import EFFORTS, Finishing
 from autosplit.finish.finish import finish
 from autosplit.finish.joint_clips import REACH, _apart, _Loss, clip_jointly, scaled
-from autosplit.grid.grid import Grid
+from autosplit.grid.grid import LEAST_STEP, Grid
 from autosplit.halves.deployed import deploy
 
 IMAGES = torch.randn(64, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -170,6 +170,12 @@ def test_what_only_suits_the_samples_searched_on_is_not_taken(case, monkeypatch)
 
 def test_a_longer_range_has_the_same_zero():
     assert scaled(Grid.of(4, (0.5,), (3,)), 1.5) == Grid.of(4, (0.75,), (3,))
+
+
+def test_the_least_step_there_is_gets_no_shorter():
+    least = Grid.of(4, LEAST_STEP, 3)
+
+    assert scaled(least, 0.6) == least
 
 
 class TestFinishing:

@@ -154,3 +154,24 @@ def test_no_problem_is_larger_than_what_is_taken_together(monkeypatch):
     round_to_match(*layer(7, 3, 30, 50), 2, 8)
 
     assert sizes == [8, 8, 8, 6]
+
+
+@pytest.mark.parametrize("together", [4, 100])
+@pytest.mark.parametrize(("weights", "inputs"), [(-90, 0), (60, 0), (-90, -25)])
+def test_the_units_of_weights_and_inputs_do_not_matter(together, weights, inputs, denormals):
+    """Powers of two, which round nothing."""
+    weight, grid, exact, rough = layer(8, 6, 9, 200, groups=2)
+    unit = torch.full_like(grid.scale, 2.0**weights)
+    want = round_to_match(weight, grid, exact, rough, 2, together)
+    found = round_to_match(
+        weight * unit[..., None],
+        grid.times(unit),
+        exact * 2.0**inputs,
+        rough * 2.0**inputs,
+        2,
+        together,
+    )
+
+    assert torch.equal(found.levels, want.levels)
+    assert torch.equal(found.grid.scale, want.grid.scale * unit)
+    assert torch.equal(found.target, want.target * unit[..., None])

@@ -234,8 +234,8 @@ class TestOddData:
         assert got.isfinite().all()
 
     @pytest.mark.parametrize("effort", WORKING)
-    @pytest.mark.parametrize("power", [-90, 90])
-    def test_the_unit_of_the_images_does_not_matter(self, captured, effort, power):
+    @pytest.mark.parametrize("power", [-90, -73, 60, 90])
+    def test_the_unit_of_the_images_does_not_matter(self, captured, effort, power, denormals):
         """Images and biases times a power of two: the same codes, the biases times as much."""
         _, program = captured
         file = plan_for(program, IMAGES, 3)
@@ -252,6 +252,46 @@ class TestOddData:
         for name, codes in want.codes.items():
             assert np.array_equal(got.codes[name], codes)
             np.testing.assert_allclose(got.biases[name] / unit, want.biases[name], rtol=1e-5)
+
+    @pytest.mark.parametrize("power", [-110, -73, 60])
+    @pytest.mark.parametrize("groups", [1, 4])
+    def test_images_far_smaller_than_the_bias_are_rounded_for_all_the_same(
+        self, groups, power, denormals
+    ):
+        """Second moments of inputs of 1e-22 beside a bias of 0.1 are no normal numbers."""
+        torch.manual_seed(0)
+        net = Net(lambda net, x: net.a(x), a=nn.Conv2d(4, 8, 3, groups=groups))
+        images = torch.randn(40, 4, 6, 6) @ torch.randn(6, 6)
+        program = capture(net, (images[:1],))
+        file = plan_for(program, images, 3)
+        want = recover(program, file, lambda: iter([images]), EFFORTS["good"])
+        unit = 2.0**power
+        grid = file.activations["x"]
+        grids = {**file.activations, "x": replace(grid, scale=grid.scale * np.float32(unit))}
+        file = replace(file, activations=grids)
+        got = recover(program, file, lambda: iter([images * unit]), EFFORTS["good"])
+
+        assert np.array_equal(got.codes["a"], want.codes["a"])
+
+    @pytest.mark.parametrize("effort", ["fast", "good"])
+    @pytest.mark.parametrize("power", [-73, 60])
+    def test_the_unit_of_the_weights_does_not_matter(self, effort, power, denormals):
+        torch.manual_seed(0)
+        net = Net(lambda net, x: net.a(x), a=nn.Linear(12, 6))
+        images = torch.randn(300, 12) @ torch.randn(12, 12) + 1
+        found = []
+        for unit in (1.0, 2.0**power):
+            with torch.no_grad():
+                net.a.weight *= unit
+                net.a.bias *= unit
+            program = capture(net, (images[:1],))
+            file = plan_for(program, images, 3)
+            found.append(recover(program, file, lambda: iter([images]), EFFORTS[effort]))
+        one, two = found
+
+        assert np.array_equal(one.codes["a"], two.codes["a"])
+        np.testing.assert_allclose(two.biases["a"] / unit, one.biases["a"], rtol=1e-5)
+        np.testing.assert_allclose(two.weights["a"].scale, one.weights["a"].scale * unit)
 
     @pytest.mark.parametrize("effort", WORKING)
     def test_what_overflows_when_it_is_quantized_keeps_its_bias(self, effort):

@@ -134,3 +134,15 @@ def test_no_step_is_longer_than_the_greatest_weight_twice(bits):
     (grid,) = weight_grids(weight, 0, (bits,)).values()
 
     assert (torch.tensor(grid.grid.scale) <= 2 * peak).all()
+
+
+@pytest.mark.parametrize("columns", [9, 300])
+@pytest.mark.parametrize("power", [-90, -73, 60])
+def test_the_unit_of_a_weight_does_not_matter(columns, power, denormals):
+    weight, unit = torch.randn(5, columns, generator=torch.Generator().manual_seed(0)), 2.0**power
+    plain, found = weight_grids(weight, 0), weight_grids(weight * unit, 0)
+
+    for bits in WIDTHS:
+        np.testing.assert_array_equal(found[bits].grid.zero_point, plain[bits].grid.zero_point)
+        np.testing.assert_allclose(found[bits].grid.scale / unit, plain[bits].grid.scale, 1e-6)
+        np.testing.assert_allclose(found[bits].mse / unit**2, plain[bits].mse, 1e-5)
