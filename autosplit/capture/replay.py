@@ -82,7 +82,7 @@ class Run(fx.Interpreter):
         """Value of a node, cut off from what came before where gradients begin."""
         value = super().run_node(n)
         if n.op == "get_attr":
-            return value.detach()  # gradients are of activations, of a trainable program too
+            value = value.detach()  # of a trainable program, gradients begin where they are asked
         if n.name in self._leaves and value.is_floating_point() and not value.requires_grad:
             return value.detach().requires_grad_()
         return value

@@ -1,11 +1,13 @@
 """Running again from a tensor on gives what the whole network gives."""
 
+import pytest
 import torch
 from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.capture.replay import Run, Wiring
+from autosplit.capture.trainable import trainable as trainable_copy
 
 IMAGES = torch.randn(3, 2, 6, 6, generator=torch.Generator().manual_seed(0))
 
@@ -31,6 +33,20 @@ def test_a_weight_replayed_is_the_network_with_that_weight():
         got = run.replay(overrides, wiring.after(list(overrides)))
         network.side.weight.copy_(changed)
         torch.testing.assert_close(got[0], network(IMAGES))
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_gradients_begin_at_the_nodes_that_are_asked_for_weights_too(trainable):
+    network = small()
+    program = capture(network, (IMAGES[:1],))
+    wiring = Wiring(trainable_copy(program) if trainable else program)
+    (source,) = wiring.sources("side")
+    run = Run(wiring, (IMAGES,), [source.name])
+    (found,) = torch.autograd.grad(run.outputs[0].sum(), list(run.values([source.name]).values()))
+    network(IMAGES).sum().backward()
+
+    assert not run.values([node.name for node in wiring.sources("first")])
+    torch.testing.assert_close(found, network.side.weight.grad)
 
 
 def test_what_follows_leaves_out_the_other_branch():
