@@ -78,7 +78,7 @@ def _root(
 ) -> None:
     del version  # printed by its callback, before a command is asked for
     if context.invoked_subcommand is None:
-        print(context.get_help(), end="")
+        print(context.get_help())
         raise typer.Exit(2)
 
 

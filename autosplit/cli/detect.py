@@ -13,14 +13,12 @@ from autosplit.cli.talk import bar
 def detect_command(
     source: Annotated[
         Path,
-        typer.Option(
-            help="Picture, or folder of pictures.", metavar="PATH", rich_help_panel="Data"
-        ),
+        typer.Option(help="Picture or folder of pictures.", metavar="PATH", rich_help_panel="Data"),
     ],
     out: Annotated[
         Path,
         typer.Option(
-            help="Folder to write: the drawings and detections.csv.",
+            help="Folder for the drawings and detections.csv.",
             metavar="FOLDER",
             rich_help_panel="Output",
         ),
@@ -28,7 +26,7 @@ def detect_command(
     run: Annotated[
         Path | None,
         typer.Option(
-            help="Run folder to read: its network, and its picked plan.",
+            help="Run folder with the network and the plan.",
             metavar="RUN",
             rich_help_panel="Network",
         ),
@@ -36,15 +34,15 @@ def detect_command(
     plan: Annotated[
         str | None,
         typer.Option(
-            help="Plan to run beside the float network: a file, or a name in the run folder "
-            "(default: the picked plan of the run folder).",
+            help="Plan to compare with the float network: a file, or a name in the run folder "
+            "(default: the pick of the run folder).",
             metavar="NAME|FILE.yaml",
             rich_help_panel="Network",
         ),
     ] = None,
     **given: Any,
 ) -> None:
-    """Draw what a detector finds: the float network, a plan's two halves, the difference."""
+    """Draw the boxes of a detector: float network, plan, and the two compared."""
     from autosplit.detect.run import detect_pictures, list_pictures, make_detector
     from autosplit.runs.plans import network_and_plan
 

@@ -12,7 +12,7 @@ from autosplit.runs.option import Option
 
 FORMAT = Option(
     "format",
-    "Form of the plan: native is its own YAML, distiller that of Intel's Distiller.",
+    "Format: native is autosplit's YAML, distiller is the YAML of Intel Distiller.",
     "output",
     kinds.choice("native", "distiller"),
     "native",
@@ -23,19 +23,21 @@ FORMAT = Option(
 def emit_command(
     plan: Annotated[
         str,
-        typer.Argument(help="Name of a plan, or pick for the picked one.", show_default=False),
+        typer.Argument(
+            help="Name of a plan; pick (the default) is the picked plan.", show_default=False
+        ),
     ] = "pick",
     run: Annotated[
         Path | None,
         typer.Option(
-            help="Run folder to read (default: the only one in results/).",
+            help="Run folder (default: the only run folder in results/).",
             metavar="RUN",
             rich_help_panel="Network",
         ),
     ] = None,
     format: str = "native",  # noqa: A002 - the word of the option
 ) -> None:
-    """Print a plan of a run folder as it was searched."""
+    """Print a plan of a run folder, as the search wrote it."""
     from autosplit.runs.folder import find_folder
     from autosplit.runs.plans import emit_plan
 

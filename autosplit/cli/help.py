@@ -57,7 +57,7 @@ def _row(parameter: Any) -> tuple[str, str, str]:
     if parameter.param_type_name == "argument":
         return parameter.name.upper(), "", parameter.help or ""
     value = "" if parameter.is_flag else parameter.metavar or ""
-    needed = " Must be given." if parameter.required else ""
+    needed = " Required." if parameter.required else ""
     return ", ".join(parameter.opts), value, f"{parameter.help}{needed}"
 
 
@@ -79,7 +79,7 @@ def _render(
             continue
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
-        table.add_column(max_width=24, overflow="fold")
+        table.add_column(max_width=30, overflow="fold")
         table.add_column(ratio=1)
         for spelling, value, help_text in rows:
             table.add_row(Text(spelling, "bold cyan"), Text(value, "yellow"), Text(help_text))

@@ -14,17 +14,17 @@ from autosplit.runs.options import OPTIONS, options_of_run
 
 OUT = Option(
     "out",
-    "Run folder to write.",
+    "Run folder.",
     "output",
     kinds.text("RUN"),
     None,
-    none="results/ and the network's name",
+    none="results/NAME, after the network",
     flag="--out",
     first=True,
 )
 FORCE = Option(
     "force",
-    "Do it again even if nothing has changed.",
+    "Repeat the work even if nothing has changed.",
     "output",
     kinds.flag(),
     default=False,
@@ -33,7 +33,7 @@ FORCE = Option(
 )
 PINS_FILE = Option(
     "pins_file",
-    "YAML file with pinned widths, {pins: {PATTERN: {weight: 8}}}; those of --pin come after.",
+    "YAML file with pinned widths: {pins: {PATTERN: {weight: 8}}}. --pin is applied after it.",
     "search",
     kinds.text("FILE"),
     None,
@@ -45,7 +45,7 @@ NETWORK = ("model", "weights", "checkpoint", "input_size", "seed")
 DETECT = (
     Option(
         "confidence",
-        "Score of a box at least.",
+        "Least score of a box that is drawn.",
         "evaluation",
         kinds.number("SCORE", 0, 1),
         0.25,
@@ -53,7 +53,7 @@ DETECT = (
     ),
     Option(
         "iou",
-        "Overlap from which two boxes are one.",
+        "Overlap (IoU) from which non-maximum suppression drops the weaker of two boxes.",
         "evaluation",
         kinds.number("OVERLAP", 0, 1),
         0.45,

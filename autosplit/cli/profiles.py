@@ -6,7 +6,7 @@ import textwrap
 
 
 def profiles_command() -> None:
-    """List the devices and links that come along, and where their numbers are from."""
+    """List the shipped devices and links, and the sources of their numbers."""
     from autosplit.hardware.device import device_names, load_device
     from autosplit.hardware.link import link_names, load_link
 

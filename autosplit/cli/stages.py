@@ -17,7 +17,10 @@ def stage_command(stage: str) -> Callable[..., None]:
 
 
 def run_command(out: str | None = None, force: bool = False, **given: Any) -> None:
-    """Do all five stages: from a network to the picked plans and the figure."""
+    """Do all five stages: from a network to the picked plan of each link and the figure.
+
+    Example: autosplit run --model fashion-resnet --data fashion-mnist --memory 115KB --link lte
+    """
     given = _with_pins(given)
     from autosplit.runs.stages.run import run as run_stages
 
@@ -31,20 +34,20 @@ def run_command(out: str | None = None, force: bool = False, **given: Any) -> No
 
 
 def stats_command(out: str | None = None, force: bool = False, **given: Any) -> None:
-    """Capture the network and measure every tensor of it."""
+    """Capture the network and measure each of its tensors."""
     print(_do("stats", _named_after_model(out, given), given, force))
 
 
 def collect_command(out: str | None = None, force: bool = False, **given: Any) -> None:
-    """Join everything: the table, the figure, the picked plans."""
+    """Write the table and the figure, and pick a plan for each link."""
     folder = _found(out)
     _finish(folder, _do("collect", folder, given, force))
 
 
 _ABOUT = {
-    "search": "Search cuts and widths, and write every plan.",
-    "latency": "Time every plan, whole and layer by layer.",
-    "quantize": "Measure the accuracy of plans by running them.",
+    "search": "Search cuts and widths, and write the plans.",
+    "latency": "Predict the seconds of every plan, whole and layer by layer.",
+    "quantize": "Run plans and measure their accuracy.",
 }
 
 

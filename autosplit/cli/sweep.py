@@ -15,7 +15,7 @@ from autosplit.runs.option import Option
 WHERE = (
     Option(
         "jobs",
-        "Processes on this machine.",
+        "Number of processes on this machine.",
         "evaluation",
         kinds.count(1),
         1,
@@ -23,7 +23,7 @@ WHERE = (
     ),
     Option(
         "backend",
-        "Where the searches are done: joblib on this machine, dask on a cluster.",
+        "Where the searches run: joblib on this machine, dask on a cluster.",
         "evaluation",
         kinds.choice("joblib", "dask"),
         "joblib",
@@ -41,8 +41,8 @@ WHERE = (
 )
 SWEEP_OUT = Option(
     "out",
-    "Folder to write: NAME.csv, NAME.png, and the folder NAME with what is measured, where NAME is "
-    "that of the sweep file.",
+    "Folder for NAME.csv, NAME.png and the folder NAME of intermediate results, where NAME is the "
+    "name of the sweep file.",
     "output",
     kinds.text("FOLDER"),
     "results",
@@ -51,12 +51,12 @@ SWEEP_OUT = Option(
 
 
 def sweep_command(
-    file: Annotated[Path, typer.Argument(help="Sweep file, as in experiments/.")],
+    file: Annotated[Path, typer.Argument(help="Sweep file; experiments/ has examples.")],
     out: str = "results",
     force: bool = False,
     **given: Any,
 ) -> None:
-    """Try networks, devices, links, methods and memory limits together: one table."""
+    """Run many networks, devices, links, methods and memory limits; write one table."""
     from autosplit.sweep.backends import Where
     from autosplit.sweep.run import run_sweep
 

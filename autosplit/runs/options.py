@@ -70,8 +70,8 @@ class StatsOptions:
         None,
         kinds.text("NAME|FILE"),
         "network",
-        "Weights of a torchvision network, such as DEFAULT; of yolo a .weights or .safetensors "
-        "file.",
+        "Trained weights: for torchvision a name such as DEFAULT, for yolo a .weights or "
+        ".safetensors file.",
         none="the network's own, else random",
         first=True,
     )
@@ -80,7 +80,7 @@ class StatsOptions:
         kinds.text("FILE"),
         "network",
         "State dict to load into the network: a .pt, .pth or .safetensors file.",
-        none="nothing is loaded",
+        none="no file",
     )
     input_size: int | None = option(
         None,
@@ -93,65 +93,65 @@ class StatsOptions:
         None,
         kinds.text("RUN"),
         "network",
-        "Run folder of the network that this one was made from.",
+        "Run folder of the network from which this network was made.",
         none="no parent",
     )
     data: str = option(
         "demo",
         kinds.text("DATA"),
         "data",
-        "Images to measure and to evaluate on: demo, fashion-mnist[:DIR], imagefolder:DIR, scenes, "
-        "coco:DIR (pictures with boxes) or FILE.py:FUNCTION.",
+        "Images for calibration and evaluation: demo, fashion-mnist[:DIR], imagefolder:DIR, "
+        "scenes, coco:DIR (pictures with boxes) or FILE.py:FUNCTION.",
         first=True,
     )
     calibration_images: int | None = option(
         None,
         kinds.count(1),
         "data",
-        "Number of images to measure on at most.",
-        none="as many as the data set has for it",
+        "Largest number of calibration images.",
+        none="the data set's own number",
     )
     batch_size: int | None = option(
         None,
         kinds.count(1),
         "data",
-        "Images per step. Random signs are drawn and sums are taken step by step, so that it "
-        "changes results a little.",
-        none="by the size of the images",
+        "Images per step. The batch size changes results a little, because random signs are drawn "
+        "and sums are rounded step by step.",
+        none="chosen by the size of the images",
     )
-    seed: int = option(0, kinds.count(), "data", "Seed of random weights and of samples.")
+    seed: int = option(0, kinds.count(), "data", "Seed of random weights and of random choices.")
     jpeg_quality: int = option(
         75,
         kinds.count(1, 95),
         "data",
-        "Quality of the input as a JPEG file, for the method cloud-jpeg.",
+        "JPEG quality, where the input is sent as a JPEG file.",
     )
     clipping: str = option(
         "mse",
         kinds.choice(*CLIPPING_NAMES, registry="autosplit.grid.clipping:CLIPPING"),
         "quantizer",
-        "The rule that says where activations are clipped. lapq is norm, and all clips are moved "
-        "together when plans are finished.",
+        "Rule that chooses the range of an activation; values outside are clipped. lapq starts as "
+        "norm, and all ranges are moved together when a plan is finished.",
     )
     metric: str = option(
         "output",
         kinds.choice(*METRIC_NAMES, registry="autosplit.distortion.metrics:METRICS"),
         "quantizer",
-        "The unit of distortion: output (change of the network's answers), fisher (the same by "
-        "gradients), mse (squared error of each tensor, before plans are finished).",
+        "Distortion metric: output (change of the network's answers), fisher (squared errors "
+        "weighted by squared gradients) or mse (noise over signal of each tensor alone).",
     )
     equalize: bool = option(
         False,
         kinds.switch(),
         "quantizer",
-        "Whether the weights of neighbouring layers are scaled to each other first.",
+        "Whether to equalize the channels of neighbouring layers before anything is measured.",
     )
     rounding: str = option(
         "auto",
         kinds.choice(*ROUNDING_NAMES),
         "quantizer",
-        "The rounding of weights that distortion is counted with: nearest, or any other name for "
-        "the rounding of efforts good and best.",
+        "Rounding that the distortion of a weight assumes: nearest, or the rounding of the efforts "
+        "good and best (any other name).",
     )
 
     def __post_init__(self) -> None:
@@ -167,16 +167,25 @@ class SearchOptions:
     """
 
     edge: str = option(
-        "eyeriss", kinds.text("DEVICE"), "search", "Edge device, a name or a file.", first=True
+        "eyeriss",
+        kinds.text("DEVICE"),
+        "search",
+        "Edge device: a name from autosplit profiles, or a YAML file.",
+        first=True,
     )
     cloud: str = option(
-        "tpu_v1", kinds.text("DEVICE"), "search", "Cloud device, a name or a file.", first=True
+        "tpu_v1",
+        kinds.text("DEVICE"),
+        "search",
+        "Cloud machine: a name from autosplit profiles, or a YAML file.",
+        first=True,
     )
     links: tuple[str, ...] = option(
         ("1mbps", "3mbps", "10mbps", "20mbps"),
         kinds.names("LINK,LINK,..."),
         "search",
-        "Links from edge to cloud: names, files or rates.",
+        "Links from edge to cloud: names from autosplit profiles, YAML files, or rates such as "
+        "5mbps.",
         flag="--link",
         first=True,
     )
@@ -184,12 +193,15 @@ class SearchOptions:
         None,
         kinds.size(),
         "limits",
-        "Memory that the edge half may use, such as 4MB or 512KiB.",
-        none="as much as the edge device has",
+        "Memory limit of the edge half, such as 4MB or 512KiB.",
+        none="all memory of the edge device",
         first=True,
     )
     widths: tuple[int, ...] = option(
-        USUAL_WIDTHS, kinds.widths(8), "search", "Bit widths that may be used."
+        USUAL_WIDTHS,
+        kinds.widths(8),
+        "search",
+        "Widths that weights and activations may have, bits.",
     )
     methods: tuple[str, ...] = option(
         USUAL_METHODS,
@@ -197,59 +209,60 @@ class SearchOptions:
             "METHOD,METHOD,...", (*METHOD_NAMES, ALL_METHODS), "autosplit.search.methods:METHODS"
         ),
         "search",
-        f"Methods that make plans: all, or some of {', '.join(METHOD_NAMES)}.",
+        f"Methods that make plans: all, or names out of {', '.join(METHOD_NAMES)}.",
     )
     pins: tuple[str, ...] = option(
         (),
         kinds.pins(),
         "search",
-        "Pin the widths of layers, as in 'features.0.*:weight=8'; may be repeated.",
+        "Pin the widths of layers, as in 'features.0.*:weight=8'. The option may be repeated.",
         flag="--pin",
     )
     front: int | None = option(
         8,
         kinds.count(2),
         "search",
-        "Number of plans of the front that are kept as files for each link, spread along it.",
+        "Number of plans per link that are kept from the Pareto front, evenly spread.",
         none="all",
     )
     max_weight_bits: float | None = option(
         None,
         kinds.number("BITS", 0),
         "limits",
-        "Average width of the edge half's weights at most, bits.",
+        "Limit on the mean width of the edge weights, bits.",
         none="no limit",
     )
     max_activation_bits: float | None = option(
         None,
         kinds.number("BITS", 0),
         "limits",
-        "Average width of the edge half's activations at most, bits.",
+        "Limit on the mean width of the edge activations, bits.",
         none="no limit",
     )
     max_bops: float | None = option(
         None,
         kinds.number("N", 0),
         "limits",
-        "Bit operations of the edge half at most.",
+        "Limit on the bit operations of the edge half.",
         none="no limit",
     )
     max_latency_s: float | None = option(
         None,
         kinds.milliseconds(),
         "limits",
-        "Milliseconds from input to answer at most, over at least one link.",
+        "Limit on the milliseconds from input to answer. A plan must keep it over at least one "
+        "link.",
         none="no limit",
     )
     max_distortion: float | None = option(
-        None, kinds.number("D", 0), "limits", "Distortion at most.", none="no limit"
+        None, kinds.number("D", 0), "limits", "Limit on the distortion.", none="no limit"
     )
     cuts: str = option(
         "prefixes",
         kinds.choice(*CUT_NAMES),
         "search",
-        "The cuts that a plan within a limit may take: prefixes of the layers' order, or useful, "
-        "which are cuts of any shape.",
+        "Cuts to consider where a --max option sets a limit: prefixes of the order of layers, or "
+        "useful cuts of any shape.",
     )
 
     def __post_init__(self) -> None:
@@ -272,22 +285,23 @@ class LatencyOptions:
         None,
         kinds.text("DEVICE"),
         "search",
-        "Edge device, a name or a file.",
-        none="that of the search",
+        "Edge device: a name from autosplit profiles, or a YAML file.",
+        none="the device of autosplit search",
     )
     cloud: str | None = option(
         None,
         kinds.text("DEVICE"),
         "search",
-        "Cloud device, a name or a file.",
-        none="that of the search",
+        "Cloud machine: a name from autosplit profiles, or a YAML file.",
+        none="the device of autosplit search",
     )
     links: tuple[str, ...] | None = option(
         None,
         kinds.names("LINK,LINK,..."),
         "search",
-        "Links from edge to cloud: names, files or rates.",
-        none="those of the search",
+        "Links from edge to cloud: names from autosplit profiles, YAML files, or rates such as "
+        "5mbps.",
+        none="the links of autosplit search",
         flag="--link",
     )
 
@@ -307,59 +321,59 @@ class QuantizeOptions:
         "pareto",
         kinds.text("NAME,NAME,..."),
         "evaluation",
-        "Plans to measure: pareto (the Pareto front and the baselines), all, or names.",
+        "Plans to evaluate: pareto (the Pareto front and the baselines), all, or names.",
     )
     images: int | None = option(
         None,
         kinds.count(1),
         "evaluation",
-        "Number of images to evaluate on at most.",
+        "Largest number of evaluation images.",
         none="all images",
     )
     jobs: int = option(
-        1, kinds.count(1), "evaluation", "Plans evaluated at the same time; it changes no result."
+        1, kinds.count(1), "evaluation", "Number of plans to evaluate at the same time."
     )
     effort: str = option(
         "good",
         kinds.choice(*EFFORT_NAMES),
         "quantizer",
-        "How much work finishes the integers of a plan before it is measured.",
+        "How much work to spend on the integers of a plan before the plan is evaluated.",
         first=True,
     )
     rounding: str = option(
         "auto",
         kinds.choice(*ROUNDING_NAMES),
         "quantizer",
-        "How the integers of weights are chosen. auto: as --effort has it. `run` counts distortion "
-        "with the same rounding.",
+        "How to choose the integers of weights. auto: the rounding of --effort. autosplit run also "
+        "assumes this rounding when it measures distortion.",
     )
     bias: str = option(
         "auto",
         kinds.three_way(),
         "quantizer",
-        "Whether biases are corrected. auto: on, except with --effort none.",
+        "Whether to correct biases. auto: on, except with --effort none.",
     )
     joint_clips: str = option(
         "auto",
         kinds.three_way(),
         "quantizer",
-        "Whether the clips of all activations are moved together. auto: on with --clipping lapq, "
+        "Whether to move the ranges of all activations together. auto: on with --clipping lapq, "
         "else off.",
     )
     max_drop: float | None = option(
         None,
         kinds.number("POINTS"),
         "limits",
-        "Accuracy points that a pick may lose at most: plans are run only as far as it takes to "
-        "find the fastest one for each link.",
-        none="every plan is run on all images",
+        "Largest accuracy drop of the pick, points. autosplit then evaluates no more plans and "
+        "images than the pick of each link needs.",
+        none="every plan is evaluated on all images",
     )
     finished: bool = option(
         False,
         kinds.flag(),
         "evaluation",
-        "Measure plans as they were finished, perhaps on another machine, from quantized/ alone. "
-        "Nothing is finished again. Holds for this time alone.",
+        "Evaluate the finished plans in quantized/ as they are, for example after another machine "
+        "finished them. The option holds for this call only.",
     )
 
     def __post_init__(self) -> None:
@@ -378,16 +392,16 @@ class CollectOptions:
         1.0,
         kinds.number("POINTS"),
         "limits",
-        "Accuracy points that a pick may lose at most; below 0 it must gain.",
-        none="the accuracy does not matter",
+        "Largest accuracy drop of the pick, points; a negative number asks for a gain.",
+        none="any accuracy",
         first=True,
     )
     link: str | None = option(
         None,
         kinds.text("LINK"),
         "evaluation",
-        "Link whose pick is the headline.",
-        none="3mbps if it is there, else the first",
+        "Link whose pick is printed first.",
+        none="3mbps if the run has it, else the first",
     )
 
     def __post_init__(self) -> None:
@@ -422,8 +436,8 @@ def options_of_run() -> tuple[Option, ...]:
             found |= {one.name: one for one in options_of(record) if one.name not in _NOT_OF_RUN}
     drop = found["max_drop"]
     text = (
-        f"{drop.help} Where it is given, plans are run only as far as it takes to find the fastest "
-        "one for each link."
+        f"{drop.help} If the option is given, autosplit evaluates no more plans and images than "
+        "the pick of each link needs."
     )
     found["max_drop"] = Option(
         drop.name, text, drop.group, drop.kind, drop.default, drop.none, drop.flag, drop.first

@@ -49,4 +49,4 @@ def test_lines_fit_the_terminal(capsys, monkeypatch, columns, widest):
 def test_an_argument_and_what_must_be_given_are_named(capsys, monkeypatch):
     assert "│ FILE " in shown(capsys, "sweep --help", monkeypatch)
     assert panels(shown(capsys, "sweep --help", monkeypatch))[0] == "Arguments"
-    assert "Must be given." in shown(capsys, "detect --help", monkeypatch)
+    assert "Required." in shown(capsys, "detect --help", monkeypatch)
