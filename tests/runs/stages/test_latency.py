@@ -41,3 +41,11 @@ class TestLatency:
 
         assert rerun(tiny) == ["latency", "collect"]
         assert files_of(tiny.run) == before
+
+    def test_after_a_run_it_follows_the_search(self, tiny):
+        """The hardware that ``run`` was given is the search's, and is not remembered twice."""
+        step(tiny, "search", edge="jetson_nano", links=("lte",))
+        step(tiny, "latency")
+
+        rows = table(tiny.run / "latency.csv")
+        assert {(row["edge"], row["link"]) for row in rows} == {("jetson_nano", "lte")}
