@@ -1,7 +1,7 @@
-"""Annotations in COCO's layout -> pictures, and what is to be found in each of them.
+"""Annotations in COCO's layout -> pictures with their ground truth.
 
-The layout is ``annotations/instances_NAME.json``, and its pictures in ``NAME/``, ``images/NAME/``,
-``images/`` or the folder itself.
+The annotations are in ``annotations/instances_NAME.json``, and the pictures in ``NAME/``,
+``images/NAME/``, ``images/`` or the folder itself.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is to be found in one picture.
+    """Ground truth of one picture: the objects that a detector should find.
 
     Attributes:
-        width, height: Of the picture, pixels.
-        boxes: Where it is.
-        classes: Number of the class of each, as the network numbers them.
-        areas: Of each, square pixels: its outline's where the file has one, else its box's; it
-            decides what is small, medium and large.
-        crowds: Whether each is a box around many that need not be found one by one.
+        width, height: Size of the picture, pixels.
+        boxes: Box of each object.
+        classes: Number of the class of each object, as the network numbers classes.
+        areas: Area of each object, square pixels: of its outline where the file has one, else of
+            its box.  The area decides whether an object is small, medium or large.
+        crowds: Whether each box is around a crowd, whose members need not be found one by one.
     """
 
     width: int
@@ -41,7 +41,7 @@ class Truth:
 
 
 def truth_of(data: Mapping[str, Any]) -> Truth:
-    """The record of what ``dataclasses.asdict`` made of it, through JSON or not."""
+    """Make the record of what ``dataclasses.asdict`` made of one, through JSON or not."""
     boxes = tuple((x, y, width, height) for x, y, width, height in data["boxes"])
     lists = (tuple(data[key]) for key in ("classes", "areas", "crowds"))
     return Truth(data["width"], data["height"], boxes, *lists)
@@ -49,10 +49,10 @@ def truth_of(data: Mapping[str, Any]) -> Truth:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Pictures with what is to be found in them.
+    """Pictures with their ground truth.
 
     Attributes:
-        files: Each picture.
+        files: File and ground truth of each picture.
         classes: Names of the classes, in the network's order.
     """
 
@@ -79,7 +79,7 @@ def read_coco_splits(folder: Path) -> tuple[Pictures | None, Pictures] | None:
     if len(val) > 1:
         names = ", ".join(path.name for path in val)
         raise DataError(f"{folder}: must have one annotation file for validation, has {names}")
-    # Those who measure accuracy often have the pictures of the validation set only.
+    # A person who measures accuracy often has the pictures of the validation set only.
     other = _read(train[0], folder) if train and train != val else None
     if other is not None and any(path.is_file() for path, _ in other.files):
         check_pictures(train[0], other)
@@ -93,10 +93,10 @@ def read_coco(path: Path, folder: Path) -> Pictures:
 
     Args:
         path: The JSON file.
-        folder: Where the folder of its pictures is.
+        folder: Folder that holds the folder of the pictures.
 
     Raises:
-        DataError: The file cannot be read, holds what cannot be, or a picture is missing.
+        DataError: The file cannot be read, a value is impossible, or a picture is missing.
     """
     pictures = _read(path, folder)
     check_pictures(path, pictures)
@@ -107,11 +107,11 @@ def check_pictures(listed: Path, pictures: Pictures) -> None:
     """Make sure that there are pictures, and that all of them are there.
 
     Args:
-        listed: The file that lists them.
-        pictures: What it lists.
+        listed: The file that lists the pictures.
+        pictures: The pictures.
 
     Raises:
-        DataError: They are not.
+        DataError: The list is empty, or a picture is missing.
     """
     if not pictures.files:
         raise DataError(f"{listed}: must list pictures, lists none")
@@ -124,7 +124,7 @@ def check_pictures(listed: Path, pictures: Pictures) -> None:
 
 
 def _read(path: Path, folder: Path) -> Pictures:
-    """What an annotation file says, whether the pictures are there or not."""
+    """Read an annotation file, whether the pictures are there or not."""
     data = _read_json(path)
     for what in ("categories", "images"):
         _check_ids(path, what, data[what])
@@ -194,7 +194,7 @@ def _box(path: Path, annotation: Mapping[str, Any]) -> Box:
 
 
 def _area(path: Path, annotation: Mapping[str, Any], box: Box) -> float:
-    """Of an outline if the file has one, else of the box, square pixels."""
+    """Area of an object, square pixels: of its outline if the file has one, else of its box."""
     area = annotation.get("area", box[2] * box[3])
     if not isinstance(area, (int, float)) or not (math.isfinite(area) and area >= 0):
         raise DataError(f"{path}: each area must be square pixels, 0 or more, got {area!r}")
@@ -214,10 +214,11 @@ def _check_ids(path: Path, what: str, entries: Sequence[Any]) -> None:
 def _number_classes(
     path: Path, categories: Iterable[Any]
 ) -> tuple[dict[int, int], tuple[str, ...]]:
-    """Category -> the network's number of the class, and the names of the classes.
+    """Map each category to the network's number of the class, and name the classes.
 
     COCO's 80 categories have numbers up to 90; networks number them 0..79 in the same order.  A
-    file with some of COCO's categories means those; any other file's are numbered in its order.
+    file whose categories are all COCO's is numbered so, even if it lacks some of them; the
+    categories of any other file are numbered in the order of their ids.
     """
     names = {
         _entry(path, "categories", item, "id", int): _entry(path, "categories", item, "name", str)
@@ -231,7 +232,7 @@ def _number_classes(
 
 
 def _image_folder(folder: Path, path: Path, first: str) -> Path:
-    """Where the pictures of an annotation file are: where the first of them is."""
+    """Find the folder of an annotation file's pictures: the one that has the first picture."""
     split = path.stem.removeprefix("instances_")
     places = (folder / split, folder / "images" / split, folder / "images", folder)
     there = [place for place in places if (place / first).is_file()]

@@ -1,9 +1,9 @@
-"""Lists of pictures in Darknet's layout -> pictures, and what is to be found in each of them.
+"""Lists of pictures in Darknet's layout -> pictures with their ground truth.
 
-The layout is a list of pictures ``val.txt`` and perhaps ``train.txt``, or a ``.data`` file that
-names both, and one text file per picture with a line ``class x y width height`` for each box: its
-centre and size as shares of the picture.  The text file is in ``labels/`` where the picture is in
-``images/``, else beside it; a picture without one has nothing in it.
+The layout is a list of pictures, ``val.txt`` and perhaps ``train.txt``, or a ``.data`` file that
+names both.  Each picture has a text file with a line ``class x y width height`` for each box,
+centre and size as shares of the picture.  The text file of a picture in ``images/`` is in
+``labels/``, that of any other picture is beside it; a picture without a text file has no boxes.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def read_darknet_list(path: Path, folder: Path, names: Sequence[str] = ()) -> Pi
     """Read one list of pictures and their boxes.
 
     Args:
-        path: One picture per line, from ``folder`` or from the root.
-        folder: Where relative names begin.
-        names: Of the classes, in order; without them, as many as there are, at least 80 if they
-            may be COCO's.
+        path: The list, one picture per line, relative to ``folder`` or absolute.
+        folder: Folder that relative names begin at.
+        names: Names of the classes, in order.  Without names, classes up to 80 have the names of
+            COCO's, and more classes have their numbers.
 
     Raises:
-        DataError: A picture is missing, or its boxes are wrong.
+        DataError: A picture is missing, or its text file is wrong.
     """
     found = [folder / line for line in _lines(path)]
     there = [file for file in found if file.is_file()]
@@ -64,7 +64,7 @@ def read_darknet_list(path: Path, folder: Path, names: Sequence[str] = ()) -> Pi
 
 
 def _truth(picture: Path) -> Truth:
-    """What the text file of a picture says."""
+    """Read the text file of a picture."""
     path = _label_file(picture)
     lines = _lines(path) if path.is_file() else []
     try:
@@ -91,7 +91,7 @@ def _truth(picture: Path) -> Truth:
 
 
 def _parse(path: Path, line: str) -> tuple[int, Box]:
-    """Class and shares of one line."""
+    """Read one line: the class, and the box as shares of the picture."""
     words = line.split()
     try:
         number, x, y, width, height = int(words[0]), *map(float, words[1:])
@@ -106,7 +106,10 @@ def _parse(path: Path, line: str) -> tuple[int, Box]:
 
 
 def _label_file(picture: Path) -> Path:
-    """``images/a/b.jpg`` -> ``labels/a/b.txt``, by the last folder that is called so."""
+    """Path of a picture's text file: ``images/a/b.jpg`` -> ``labels/a/b.txt``.
+
+    The last folder named ``images`` counts.
+    """
     parts = list(picture.parts)
     for place in range(len(parts) - 2, -1, -1):
         if parts[place] == "images":
@@ -116,7 +119,7 @@ def _label_file(picture: Path) -> Path:
 
 
 def _options(folder: Path) -> dict[str, str]:
-    """What the folder's only ``.data`` file says, nothing without one."""
+    """Read the options of the folder's only ``.data`` file; none without such a file."""
     files = sorted(folder.glob("*.data"))
     if len(files) > 1:
         names = ", ".join(file.name for file in files)
@@ -133,13 +136,13 @@ def _list_file(folder: Path, named: str | None, usual: Sequence[str]) -> Path | 
 
 
 def _names(folder: Path, named: str | None) -> tuple[str, ...]:
-    """Names of the classes, nothing without a file of them."""
+    """Read the names of the classes; none without a file of names."""
     files = [folder / named] if named else sorted(folder.glob("*.names"))
     return tuple(_lines(files[0])) if len(files) == 1 else ()
 
 
 def _numbered(count: int) -> tuple[str, ...]:
-    """Names of classes that have none: COCO's 80, or numbers where there are more."""
+    """Name classes without names: COCO's names up to 80 classes, else their numbers."""
     coco = tuple(COCO_CATEGORIES.values())
     return coco if count <= len(coco) else tuple(map(str, range(count)))
 

@@ -1,40 +1,44 @@
-"""Whether images are of the scale that a network takes: each function gives a warning, or nothing.
+"""Whether images are of the scale that a network takes: each function returns a warning or "".
 
-What is wrong here is no error, for nobody but who trained the network knows; but images in 0..255
-for a network that takes 0..1 make every plan worthless without another sign.
+A warning is no error, because only the person who trained the network knows how images must be
+prepared.  But images in 0..255 for a network that takes 0..1 make every plan worthless, and nothing
+else would show it.
 """
 
 from __future__ import annotations
 
 from autosplit.stats.stats import TensorStats
 
-Range = tuple[float, float]
-"""Least and greatest value."""
+ImageRange = tuple[float, float]
+"""Least and greatest value of images."""
 
 SLACK = 0.1
-"""Share of the range expected that images may lie outside of it."""
+"""Images may lie outside of the expected range by this share of the range."""
 COVERED = 0.6
-"""Share that they must cover; in 0..1, of -1..1, they cover half, one flat photo 0.69."""
+"""Images must cover this share of the expected range.  Images in 0..1 cover half of -1..1; one
+photo of little contrast covers 0.69 of its range."""
 BEYOND = 0.5
-"""Share of the calibration images' range that others may lie outside of it."""
+"""Evaluation images may lie outside of the calibration images' range by this share of the range."""
 WITHIN = 0.25
-"""Share that they must cover."""
+"""Evaluation images must cover this share of the calibration images' range."""
 TIMES = 2.5
-"""Between deviations that are alike: of the calibration sets that come along they are within 1.2
-times those of training, of single images within 2.5; ImageNet's images in 0..1 are at 1 / 4.4."""
+"""Largest ratio between two standard deviations that count as alike.  Bundled calibration sets are
+within 1.2 times the deviations of training, and single images within 2.5 times; ImageNet's images
+in 0..1 are at 1 / 4.4."""
 OUTWEIGHS = 0.2
-"""Share of all deviations from the mean, of which one value alone can have half."""
+"""One value outweighs the others above this share of the sum of all deviations from the mean; one
+value can have half of the sum at most."""
 MANY = 1000
-"""Of fewer values, one may well have that share."""
+"""Among fewer values than these, one may well have that share."""
 
 
-def against_preparation(found: Range, expected: Range, network: str) -> str:
+def warn_of_preparation(found: ImageRange, expected: ImageRange, network: str) -> str:
     """Warn of calibration images that were not prepared as the network's images are.
 
     Args:
-        found: Of the calibration images.
-        expected: Of images in 0..1 when they are prepared.
-        network: Its name.
+        found: Range of the calibration images.
+        expected: Range of images in 0..1 after the network's preparation.
+        network: Name of the network.
     """
     if not _unlike(found, expected, SLACK, COVERED):
         return ""
@@ -44,12 +48,12 @@ def against_preparation(found: Range, expected: Range, network: str) -> str:
     )
 
 
-def against_calibration(found: Range, calibrated: Range) -> str:
+def warn_of_evaluation(found: ImageRange, calibrated: ImageRange) -> str:
     """Warn of evaluation images of another scale than the calibration images.
 
     Args:
-        found: Of the first evaluation images.
-        calibrated: Of the calibration images.
+        found: Range of the first evaluation images.
+        calibrated: Range of the calibration images.
     """
     if not _unlike(found, calibrated, BEYOND, WITHIN):
         return ""
@@ -59,14 +63,16 @@ def against_calibration(found: Range, calibrated: Range) -> str:
     )
 
 
-def against_training(deviations: tuple[float, float] | None, found: Range, network: str) -> str:
+def warn_of_training_scale(
+    deviations: tuple[float, float] | None, found: ImageRange, network: str
+) -> str:
     """Warn of calibration images of another scale than the network was trained on.
 
     Args:
-        deviations: That the network's first batch norm sees, and that it learned, above 0; None if
-            they are not known.
-        found: Of the calibration images.
-        network: Its name.
+        deviations: The standard deviation that the network's first batch norm sees, and the one
+            that it learned, both above 0; None if they are not known.
+        found: Range of the calibration images.
+        network: Name of the network.
     """
     if deviations is None or 1 / TIMES <= deviations[0] / deviations[1] <= TIMES:
         return ""
@@ -77,8 +83,14 @@ def against_training(deviations: tuple[float, float] | None, found: Range, netwo
     )
 
 
-def of_one_value(tensor: str, stats: TensorStats, samples: int) -> str:
-    """Warn of calibration images of which one value outweighs all others."""
+def warn_of_one_value(tensor: str, stats: TensorStats, samples: int) -> str:
+    """Warn of calibration images of which one value outweighs all others.
+
+    Args:
+        tensor: Name of the network's input.
+        stats: Statistics of the input.
+        samples: Number of calibration images.
+    """
     count = stats.elements * samples
     farthest = max(stats.min, stats.max, key=lambda value: abs(value - stats.mean))
     if count < MANY or abs(farthest - stats.mean) <= OUTWEIGHS * stats.b * count:
@@ -89,12 +101,12 @@ def of_one_value(tensor: str, stats: TensorStats, samples: int) -> str:
     )
 
 
-def _unlike(found: Range, expected: Range, slack: float, least: float) -> bool:
-    """Whether a range lies far outside of another one, or covers little of it."""
+def _unlike(found: ImageRange, expected: ImageRange, slack: float, least: float) -> bool:
+    """Tell whether a range lies far outside of another one, or covers little of it."""
     length = expected[1] - expected[0]
     outside = max(expected[0] - found[0], found[1] - expected[1])
     return outside > slack * length or found[1] - found[0] < least * length
 
 
-def _text(found: Range) -> str:
+def _text(found: ImageRange) -> str:
     return f"{found[0]:.3g}..{found[1]:.3g}"

@@ -16,7 +16,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 # Images are resized to 256 and cropped to 224 by the networks of ImageNet.
 CROP_SHARE = 224 / 256
-# The share of a crop is a habit for photos; small images are framed already.
+# Only photos are cropped; small images show their object in full already.
 SMALLEST_PHOTO = 128
 
 
@@ -27,11 +27,12 @@ class Preprocess:
     The result equals torchvision's ``Resize``, ``CenterCrop``, ``ToTensor`` and ``Normalize``.
 
     Attributes:
-        resize: height and width, pixels, that the image is made to just cover.
-        crop: height and width of the network input, pixels; at most ``resize``.
-        mean: of each channel, pixels in 0..1; one number makes the image grayscale, three RGB.
-        std: of each channel, likewise.
-        interpolation: how to resize.
+        resize: Height and width, pixels; the image is resized so that it just covers them.
+        crop: Height and width of the network input, pixels; at most ``resize``.
+        mean: Mean of each channel, for pixels in 0..1; one number makes the image grayscale, three
+            make it RGB.
+        std: Standard deviation of each channel, likewise.
+        interpolation: Method of resizing.
     """
 
     resize: tuple[int, int]
@@ -64,9 +65,9 @@ class Preprocess:
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """Make a detector's input of an image: all of it, on grey, RGB in 0..1.
+    """Make a detector's input of an image: the whole image on grey, RGB in 0..1.
 
-    The image keeps its shape; what it leaves of the input is the grey of 0.5, as Darknet does.
+    The image keeps its shape; the rest of the input is the grey of 0.5, as Darknet makes it.
 
     Attributes:
         size: height and width of the network input, pixels.
@@ -85,12 +86,12 @@ class Letterbox:
 
     @property
     def mean(self) -> tuple[float, ...]:
-        """Of each channel, as in ``Preprocess``: pixels stay as they are."""
+        """Mean of each channel as in ``Preprocess``; 0, because pixels stay as they are."""
         return (0.0,) * 3
 
     @property
     def std(self) -> tuple[float, ...]:
-        """Of each channel, likewise."""
+        """Standard deviation of each channel as in ``Preprocess``; 1."""
         return (1.0,) * 3
 
     def place(self, width: int, height: int) -> tuple[int, int, int, int]:
@@ -107,11 +108,11 @@ class Letterbox:
 
         Args:
             boxes: Left, top, right and bottom in pixels of the input, shape (n, 4).
-            width: Of the image, pixels.
-            height: Of the image, pixels.
+            width: Width of the image, pixels.
+            height: Height of the image, pixels.
 
         Returns:
-            The same in pixels of the image, inside of it, shape (n, 4).
+            The boxes in pixels of the image, clipped to it, shape (n, 4).
         """
         left, top, new_width, new_height = self.place(width, height)
         shift = torch.tensor([left, top, left, top])
@@ -122,7 +123,7 @@ class Letterbox:
 
 @dataclass(frozen=True, slots=True)
 class NoImages:
-    """Stand where a network takes tensors that no image can be made into."""
+    """Preparation of a network that takes no images; it refuses every image."""
 
     shape: tuple[int, ...]
 
@@ -149,7 +150,7 @@ def value_range(prepare: Preprocess | Letterbox) -> tuple[float, float]:
 
 
 def preprocess_for(shape: tuple[int, ...]) -> ImageToInput:
-    """Return a preparation for networks that say nothing but the shape of their input."""
+    """Return the preparation for a network of which only the shape of the input is known."""
     if len(shape) != 4 or shape[1] not in {1, 3}:
         return NoImages(shape)
     size = (shape[2], shape[3])

@@ -17,7 +17,7 @@ _PREFIX = "autosplit_user_"
 
 
 def is_python_spec(spec: str) -> bool:
-    """Say whether a name means a Python file, with or without its function.
+    """Tell whether a name is that of a Python file, with or without a function.
 
     >>> is_python_spec("nets/mine.py:build"), is_python_spec("fashion-resnet")
     (True, False)
@@ -48,8 +48,8 @@ def call_function(spec: str, error: type[AutoSplitError], seed: int) -> Any:
 
     Args:
         spec: ``path/to/file.py:function``.
-        error: the error to raise; it says whether a network or a data set was wanted.
-        seed: seed of torch's random generator inside the file.
+        error: Type of the error to raise: ``ModelError`` or ``DataError``.
+        seed: Seed of torch's random generator inside the file.
 
     Raises:
         AutoSplitError: As ``error``, when there is no such file or function, or when it raises.

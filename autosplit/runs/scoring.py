@@ -112,7 +112,7 @@ def trials_of(scoring: Scoring) -> Trials:
     batches = batches_of(data.calibration, program, measured.batch_size)
     calibration = first_batches(batches, program)
     seen = read_stats(folder).tensors[next(iter(graph.inputs))]
-    warn(image_range.against_calibration(looks.extremes, (seen.min, seen.max)))
+    warn(image_range.warn_of_evaluation(looks.extremes, (seen.min, seen.max)))
 
     trials = Trials(program, looks, scoring.ledger, judge_of(model, data))
     if options.finished:

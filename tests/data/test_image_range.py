@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 
 from autosplit.data.image_range import (
-    against_calibration,
-    against_preparation,
-    against_training,
-    of_one_value,
+    warn_of_evaluation,
+    warn_of_one_value,
+    warn_of_preparation,
+    warn_of_training_scale,
 )
 from autosplit.stats.stats import TensorStats
 
@@ -38,7 +38,7 @@ UNIT = (0.0, 1.0)
     ],
 )
 def test_images_that_are_not_prepared_are_warned_of(found, expected, warned):
-    assert bool(against_preparation(found, expected, "net")) == warned
+    assert bool(warn_of_preparation(found, expected, "net")) == warned
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_images_that_are_not_prepared_are_warned_of(found, expected, warned):
     ],
 )
 def test_evaluation_images_of_another_scale_are_warned_of(found, calibrated, warned):
-    assert bool(against_calibration(found, calibrated)) == warned
+    assert bool(warn_of_evaluation(found, calibrated)) == warned
 
 
 @given(st.floats(-2, 3), st.floats(0.01, 3), st.sampled_from([2.0**-40, 0.5, 64.0, 2.0**60]))
 def test_the_unit_of_the_images_does_not_matter(low, length, unit):
-    plain = against_calibration((low, low + length), UNIT)
-    scaled = against_calibration((low * unit, (low + length) * unit), (0.0, unit))
+    plain = warn_of_evaluation((low, low + length), UNIT)
+    scaled = warn_of_evaluation((low * unit, (low + length) * unit), (0.0, unit))
 
     assert bool(plain) == bool(scaled)
 
@@ -85,18 +85,18 @@ def test_the_unit_of_the_images_does_not_matter(low, length, unit):
 def test_another_deviation_than_was_learned_is_warned_of(ratio, warned):
     deviations = None if ratio is None else (ratio * 0.3, 0.3)
 
-    assert bool(against_training(deviations, UNIT, "net")) == warned
+    assert bool(warn_of_training_scale(deviations, UNIT, "net")) == warned
 
 
 def test_the_lines_say_what_must_hold_and_what_was_found():
-    assert against_preparation((0.0, 254.7), (-2.1179, 2.64), "net") == (
+    assert warn_of_preparation((0.0, 254.7), (-2.1179, 2.64), "net") == (
         "calibration data: images must be prepared as net takes them, in about -2.12..2.64, "
         "got 0..255"
     )
-    assert against_calibration((0.0, 255.0), (0.0, 1.0)) == (
+    assert warn_of_evaluation((0.0, 255.0), (0.0, 1.0)) == (
         "evaluation data: images must be of the scale of the calibration images, 0..1, got 0..255"
     )
-    assert against_training((75.2, 0.31), (0.0, 254.7), "net") == (
+    assert warn_of_training_scale((75.2, 0.31), (0.0, 254.7), "net") == (
         "calibration data: images must be of the scale that net was trained on, got 0..255, on "
         "which its first batch norm sees a deviation of 75.2 where it learned 0.31"
     )
@@ -117,7 +117,7 @@ PLAIN = [(-1.0) ** i * (1 + i % 7) for i in range(2000)]
 
 @pytest.mark.parametrize("value", [1e5, -1e5, 1e30, -1e30])
 def test_one_value_that_outweighs_all_others_is_named(value):
-    found = of_one_value("x", stats_of([*PLAIN, value]), 1)
+    found = warn_of_one_value("x", stats_of([*PLAIN, value]), 1)
 
     assert f"x has {value:.3g} among 2,001 values" in found
 
@@ -134,13 +134,13 @@ def test_one_value_that_outweighs_all_others_is_named(value):
     ],
 )
 def test_others_are_not(values):
-    assert of_one_value("x", stats_of(values), 1) == ""
+    assert warn_of_one_value("x", stats_of(values), 1) == ""
 
 
 def test_values_of_all_samples_count():
     one = stats_of([*PLAIN[:599], 1e9])
-    assert of_one_value("x", one, 1) == ""
+    assert warn_of_one_value("x", one, 1) == ""
 
     both = dataclasses.replace(stats_of([*PLAIN[:1199], 1e9], 2))
     assert both.elements == 600
-    assert "among 1,200 values" in of_one_value("x", both, 2)
+    assert "among 1,200 values" in warn_of_one_value("x", both, 2)

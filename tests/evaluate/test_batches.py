@@ -1,6 +1,7 @@
 """Batches that a network can run."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +9,10 @@ from numbered import program
 
 from autosplit.capture.program import Program
 from autosplit.errors import DataError
-from autosplit.evaluate.batches import batch_size, batches_of, step_size
+from autosplit.evaluate import batches
+from autosplit.evaluate.batches import batch_size, batches_of, first_batches, step_size
+from autosplit.graph.graph import Graph
+from autosplit.graph.layer import Layer
 
 
 @dataclass
@@ -66,3 +70,23 @@ class TestBatches:
     def test_too_few_images_for_a_whole_one_are_refused(self):
         with pytest.raises(DataError, match=r"must have at least 4 images, .* got 3"):
             batches_of(Images(3), program(fixed=4), 0)
+
+
+@pytest.mark.parametrize(
+    ("live_bytes", "kept"), [(1, [4]), (8 * 7 * 8, [4, 4]), (10**9, [4, 4, 2])]
+)
+def test_the_first_batches_are_those_whose_live_tensors_fit_and_at_least_one(
+    monkeypatch, live_bytes, kept
+):
+    monkeypatch.setattr(batches, "LIVE_BYTES", live_bytes)
+    # x (3) is read by a (4), then a alone is live: at most 7 elements of 4 bytes, two copies.
+    layers = (
+        Layer("a", "activation", ("x",), ((3,),), (4,)),
+        Layer("b", "activation", ("a",), ((4,),), (2,)),
+    )
+    net = SimpleNamespace(graph=Graph("g", {"x": (3,)}, layers, ("b",)), batch_size=None)
+
+    first = first_batches(batches_of(Images(10), net, 4), net)
+
+    assert [len(images) for images in first()] == kept
+    assert [len(images) for images in first()] == kept  # the same on each pass

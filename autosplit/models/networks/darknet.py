@@ -22,12 +22,12 @@ class Darknet(nn.Module):
     """A network of a ``.cfg`` file with random weights.
 
     Attributes:
-        heads: Its yolo sections, in order, one for each output; empty if it has none.
-        shapes: Channels, height and width of every layer's output for the size it was made for.
-        stride: What height and width of the input must be multiples of.
+        heads: The yolo sections, in order, one for each output; empty without yolo sections.
+        shapes: Channels, height and width of every layer's output at the input size given.
+        stride: Height and width of the input must be multiples of it.
 
     Args:
-        sections: From ``parse_cfg``.
+        sections: Sections of a file, as ``parse_cfg`` returns them.
         input_size: Height and width of the input, pixels; those of the file when None.
 
     Raises:
@@ -58,7 +58,7 @@ class Darknet(nn.Module):
         self._calm(layers)
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Map images (N, C, H, W), RGB in 0..1, to what the yolo sections read.
+        """Map images (N, C, H, W), RGB in 0..1, to the maps that the yolo sections read.
 
         Returns:
             One map (N, anchors * (5 + classes), H / stride, W / stride) per head; without heads
@@ -87,7 +87,8 @@ class Darknet(nn.Module):
     def _calm(self, layers: Sequence[Section]) -> None:
         """Keep random weights from letting signals die or explode on the way.
 
-        He et al. 2015 (arXiv 1502.01852), and what is added to a shortcut is a quarter of it.
+        Weights are drawn as He et al. 2015 (arXiv 1502.01852); the branch that is added to a
+        shortcut is scaled by a quarter.
         """
         for section in layers:
             module = getattr(self, str(section.number))
@@ -101,7 +102,7 @@ class Darknet(nn.Module):
         return self.input_shape if layer < 0 else self.shapes[layer]
 
     def _count_reads(self) -> dict[int, list[int]]:
-        """Layer -> the layers whose output nobody needs after it."""
+        """Map each layer to the layers whose output no later layer reads."""
         last: dict[int, int] = {}
         for i, reads in enumerate(self._reads):
             last.update(dict.fromkeys(reads, i))

@@ -1,7 +1,7 @@
 """Darknet's ``.cfg`` files -> checked sections.
 
 A file is a list of sections, ``[net]`` first; every later section is one layer, numbered from 0.
-An option that nothing reads is an error, for a misspelt one would silently be its default.
+An unknown option is an error: a misspelt one would silently have its default.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Section:
     """One section of a file.
 
     Attributes:
-        kind: Its name, abbreviations spelled out.
+        kind: Name of the section, abbreviations spelled out.
         number: Number of the layer; -1 for ``[net]``.
-        where: File, line and name, for errors.
+        where: File, line and name of the section, for errors.
         options: Key -> text.
     """
 
@@ -30,18 +30,18 @@ class Section:
     options: Mapping[str, str]
 
     def integer(self, key: str, default: int | None = None, least: int = 0) -> int:
-        """A whole number of at least ``least``.
+        """Read a whole number of at least ``least``.
 
         Raises:
-            ModelError: It is missing and has no default, or is no such number.
+            ModelError: The option is missing and has no default, or is no such number.
         """
         return self._one(self.integers(key, None if default is None else (default,)), key, least)
 
     def integers(self, key: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
-        """Whole numbers separated by commas.
+        """Read whole numbers separated by commas.
 
         Raises:
-            ModelError: They are missing and have no default, or are no such numbers.
+            ModelError: The option is missing and has no default, or holds other text.
         """
         if key not in self.options and default is not None:
             return default
@@ -52,10 +52,10 @@ class Section:
             raise self.error(f"{key} must be whole numbers, got {self.options[key]!r}") from error
 
     def numbers(self, key: str, default: tuple[float, ...] | None = None) -> tuple[float, ...]:
-        """Numbers separated by commas.
+        """Read numbers separated by commas.
 
         Raises:
-            ModelError: They are missing and have no default, or are no numbers.
+            ModelError: The option is missing and has no default, or holds other text.
         """
         if key not in self.options and default is not None:
             return default
@@ -66,7 +66,7 @@ class Section:
             raise self.error(f"{key} must be numbers, got {self.options[key]!r}") from error
 
     def error(self, text: str) -> ModelError:
-        """An error of this section."""
+        """Make an error that names this section."""
         return ModelError(f"{self.where}: {text}")
 
     def _one(self, values: tuple[int, ...], key: str, least: int) -> int:
@@ -82,7 +82,7 @@ class Section:
 
 
 def read_text(path: Path) -> str:
-    """All of a text file.
+    """Read a whole text file.
 
     Raises:
         ModelError: There is no such file, or it is no text.
@@ -95,11 +95,11 @@ def read_text(path: Path) -> str:
 
 
 def parse_cfg(text: str, name: str) -> tuple[Section, ...]:
-    """Sections of a ``.cfg`` file's text.
+    """Split the text of a ``.cfg`` file into sections and check them.
 
     Args:
-        text: All of the file.
-        name: What errors call it.
+        text: Text of the file.
+        name: Name of the file in errors.
 
     Returns:
         ``[net]``, then the layers in order.
@@ -154,7 +154,7 @@ _SHORT = {
     "soft": "softmax",
 }
 _OPTIONS: dict[str, frozenset[str]] = {
-    "net": frozenset(),  # mostly of training; the size of the input is all that is read
+    "net": frozenset(),  # mostly options of training; only the size of the input is read
     "convolutional": frozenset(
         "batch_normalize filters size stride pad padding groups activation dilation".split()
     ),
@@ -167,11 +167,11 @@ _OPTIONS: dict[str, frozenset[str]] = {
     "dropout": frozenset(["probability"]),
     "softmax": frozenset("groups temperature".split()),
 }
-"""Section -> the options that say what it computes."""
+"""Section -> the options that decide what it computes."""
 _TRAINING = frozenset(
     "jitter ignore_thresh truth_thresh random cls_normalizer iou_normalizer obj_normalizer "
     "delta_normalizer iou_loss iou_thresh iou_thresh_kind nms_kind beta_nms max max_delta resize "
     "map label_smooth_eps objectness_smooth counters_per_class focal_loss max_batches "
     "stopbackward dontload dontloadscales learning_rate burnin_update train_only_bn".split()
 )
-"""Options of any layer that only training or Darknet's own loader reads."""
+"""Options of any layer that only training or Darknet's own loader reads; they are ignored."""

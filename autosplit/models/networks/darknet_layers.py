@@ -1,4 +1,4 @@
-"""What each Darknet section computes: its module, and the shape of its output."""
+"""The module of each kind of Darknet section, and the shape of its output."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from autosplit.models.networks.darknet_cfg import Section
 FeatureShape = tuple[int, int, int]
 """Channels, height and width of a layer's output."""
 BATCH_NORM_EPS = 1e-5
-"""What Darknet adds to a variance (on a GPU; on a CPU it adds 1e-6 to the deviation)."""
+"""Darknet adds this to a variance on a GPU; on a CPU it adds 1e-6 to the standard deviation."""
 
 
 class Convolutional(nn.Conv2d):
-    """Convolution, batch normalization if there is one, activation."""
+    """Convolution, then batch normalization if the section asks for it, then the activation."""
 
     def __init__(self, channels: int, section: Section) -> None:
         filters, size = section.integer("filters", 1, 1), section.integer("size", 1, 1)
@@ -176,7 +176,7 @@ def _shortcut(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
 
 
 def _same(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:  # noqa: ARG001 - one signature
-    """Dropout, softmax and yolo: what they read."""
+    """Dropout, softmax and yolo sections hand on the tensor that they read."""
     return nn.Identity(), inputs[0]
 
 

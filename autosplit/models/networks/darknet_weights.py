@@ -30,11 +30,11 @@ def read_weights(network: Darknet, path: Path) -> int:
     """Fill a network with the weights of a file, all of them.
 
     Args:
-        network: Its parameters and running statistics are written.
+        network: The network; its parameters and running statistics are overwritten.
         path: The file.
 
     Returns:
-        How many images the weights were trained on, as the header says.
+        Number of images that the weights were trained on, as the header says.
 
     Raises:
         ModelError: The file cannot be read, is of another version, truncated or of another
@@ -67,7 +67,7 @@ def write_weights(network: Darknet, path: Path, seen: int = 0) -> None:
     Args:
         network: The network.
         path: The file to write.
-        seen: Images that it was trained on.
+        seen: Number of images that the network was trained on.
     """
     parts = [struct.pack("<iiiq", *VERSION, seen)]
     parts += [
@@ -78,7 +78,7 @@ def write_weights(network: Darknet, path: Path, seen: int = 0) -> None:
 
 
 def _header(content: bytes, path: Path) -> tuple[int, int]:
-    """Images seen, and where the numbers start."""
+    """Read the number of images seen, and the byte at which the numbers start."""
     if len(content) < 16:
         raise ModelError(
             f"{path}: must be a Darknet weights file, has {len(content)} bytes, "
@@ -99,7 +99,7 @@ def _header(content: bytes, path: Path) -> tuple[int, int]:
 
 
 def _places(network: Darknet) -> Iterator[tuple[str, Tensor]]:
-    """Layer number and tensor of everything that a file holds, in its order."""
+    """Yield layer number and tensor of everything that a file holds, in the file's order."""
     for number, layer in network.named_children():
         if not isinstance(layer, Convolutional):
             continue
@@ -115,7 +115,7 @@ def _places(network: Darknet) -> Iterator[tuple[str, Tensor]]:
 
 
 def _difference(places: list[tuple[str, Tensor]], body: int, needed: int) -> str:
-    """How a file of ``body`` bytes differs from what the network takes."""
+    """Say how a file of ``body`` bytes differs from the numbers that the network takes."""
     found = body // 4
     text = f"must hold the {needed:,} numbers of this network, "
     if found >= needed:

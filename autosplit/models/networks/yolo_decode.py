@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 SHOWN_CONFIDENCE = 0.25
-"""Least score of a box that is shown; accuracy is measured from a lower one."""
+"""Least score of a box that is shown; accuracy is measured with boxes of lower scores too."""
 IOU = 0.45
-"""Two boxes of a class that overlap by more than this are one, the better."""
+"""Of two boxes of a class that overlap by more than this, the one of lower score is dropped."""
 MOST_BOXES = 300
-"""Boxes that are kept of an image at most."""
+"""Most boxes that are kept of an image."""
 MOST_CANDIDATES = 4096
-"""Boxes of an image that are compared at most, those of the best scores."""
+"""Most boxes of an image that are compared, those of the best scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class YoloHead:
 
     Attributes:
         layer: Number of the yolo section; it reads the output of the layer before.
-        anchors: Width and height of its anchors, pixels of the network's input.
-        classes: How many classes it tells apart.
+        anchors: Width and height of each anchor, pixels of the network's input.
+        classes: Number of classes.
         scale_x_y: Factor by which the place of a centre in its cell is stretched about the middle.
     """
 
@@ -40,13 +40,13 @@ class YoloHead:
 
     @property
     def channels(self) -> int:
-        """Channels of its feature map: for each anchor a box, its objectness, and the classes."""
+        """Channels of the feature map: for each anchor a box, its objectness, and the classes."""
         return len(self.anchors) * (5 + self.classes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """What is found in an image, best first.
+    """Boxes that are found in an image, those of the best scores first.
 
     Attributes:
         boxes: Left, top, right, bottom in pixels, shape (n, 4).
@@ -65,7 +65,7 @@ class Detections:
 def decode(
     outputs: Sequence[Tensor], heads: Sequence[YoloHead], input_size: tuple[int, int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """All boxes of all heads.
+    """Compute the boxes of all anchors of all heads.
 
     With t the raw numbers of an anchor at cell (i, j) of a W x H map, s = ``scale_x_y`` and
     (a, b) the anchor, the centre is ((s * sigmoid(tx) - (s - 1) / 2 + i) / W, likewise y), the
@@ -82,7 +82,7 @@ def decode(
         the probability of each class given that there is something, 0..1 (N, B, C).
 
     Raises:
-        ValueError: An output has not the channels of its head.
+        ValueError: An output has another number of channels than its head.
     """
     parts = [_decode(output, head, input_size) for output, head in zip(outputs, heads, strict=True)]
     boxes, objectness, classes = zip(*parts, strict=True)
@@ -96,10 +96,10 @@ def detect_objects(
     confidence: float = SHOWN_CONFIDENCE,
     iou: float = IOU,
 ) -> list[Detections]:
-    """What is found in each image of a batch.
+    """Find the boxes in each image of a batch.
 
-    A box counts once for every class that reaches the least score, as Darknet has it.  Classes do
-    not suppress each other.
+    A box counts once for every class that reaches the least score, as Darknet counts.  Boxes of
+    different classes do not suppress each other.
 
     Args:
         outputs: As for ``decode``.
@@ -139,9 +139,9 @@ def _decode(
 def _candidates(
     output: Tensor, head: YoloHead, input_size: tuple[int, int], confidence: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Image, box, score and class of all that reaches the least score in one head.
+    """Find image, box, score and class of every box of one head that reaches the least score.
 
-    Only boxes whose objectness reaches it are computed at all, for they are few.
+    Boxes are computed only where the objectness reaches the least score, because those are few.
     """
     raw = _anchors_first(output, head)
     # Objectness below the least score cannot become a score above it.
@@ -175,7 +175,7 @@ def _boxes(
     Args:
         raw: tx, ty, tw, th, shape (n, 4).
         cells: Anchor, row and column of each, shape (n, 3).
-        head: Whose boxes they are.
+        head: The head that the boxes are of.
         grid: Rows and columns of the feature map.
         input_size: Height and width of the network's input, pixels.
     """

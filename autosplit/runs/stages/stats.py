@@ -156,9 +156,11 @@ def _odd_images(
     guessed = is_python_spec(options.model) or options.model.endswith(".pt2")
     if isinstance(prepare, Preprocess | Letterbox) and is_python_spec(options.data) and not guessed:
         expected = value_range(prepare)
-        text = image_range.against_preparation(ends, expected, model.name)
-    yield text or image_range.against_training(program.deviations((images,)), ends, model.name)
-    yield image_range.of_one_value(name, found, stats.samples)
+        text = image_range.warn_of_preparation(ends, expected, model.name)
+    yield text or image_range.warn_of_training_scale(
+        program.deviations((images,)), ends, model.name
+    )
+    yield image_range.warn_of_one_value(name, found, stats.samples)
 
 
 STATS = Stage("stats", StatsOptions, (), _prepare, _remembered)
