@@ -53,7 +53,7 @@ ORDER = {
         "early_stop task scorefile average_precision record judge tasks.classification "
         "tasks.detection tasks.tasks ledger outputs batches looks trials"
     ),
-    "report": "tables figure pick",
+    "report": "aligned candidate choice pick tables labels figure",
     "runs": (
         "kinds option options stamps hashes hardware needs finishing folder finished network "
         "summary scoring plans stages.frame stages.stats stages.search stages.latency "

@@ -96,7 +96,7 @@ def test_it_runs_in_another_folder(wheel, tmp_path):
     )
     out = python(*line.split())
 
-    assert out.startswith("Over lte, ")
+    assert out.startswith("Over lte; ")
     run = elsewhere / "results" / "fashion_resnet"
     assert (run / "pareto.png").stat().st_size > 10_000
     assert len((run / "scores.csv").read_text().splitlines()) == 1 + 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 COCO_NUMBERS = (
     "ap",
@@ -36,6 +37,8 @@ class Task:
             the data have no labels.
         agreement_name: Name of the agreement in texts.
         columns: All columns that are measured of a plan except its drop, in order; shares are 0..1.
+        bounds: Columns of the lower and upper end of the accuracy's 95 % confidence interval;
+            empty where no interval is known.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Task:
     agreement: str
     agreement_name: str
     columns: tuple[str, ...]
+    bounds: tuple[str, ...] = ()
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -55,10 +59,17 @@ class Task:
         """Columns of ``scores.csv``."""
         return ("name", *self.measured, "cut_bytes")
 
-    def accuracy(self, score: Mapping[str, str]) -> float | None:
+    def accuracy(self, score: Mapping[str, Any]) -> float | None:
         """Read the accuracy, 0..1, in a row of ``scores.csv``; None if it was not measured."""
-        found = score.get(self.metric) or score.get(self.agreement)
-        return float(found) if found else None
+        known = (score.get(column) for column in (self.metric, self.agreement))
+        found = next((value for value in known if value not in (None, "")), None)
+        return None if found is None else float(found)
+
+    def interval(self, score: Mapping[str, Any]) -> tuple[float, float] | None:
+        """Read the 95 % confidence interval of the accuracy, 0..1; None where none is known."""
+        ends = [score.get(column) for column in self.bounds]
+        known = [float(end) for end in ends if end not in (None, "")]
+        return (known[0], known[1]) if len(known) == 2 else None
 
 
 CLASSIFICATION = Task(
@@ -68,6 +79,7 @@ CLASSIFICATION = Task(
     "agreement",
     "agreement with the float network",
     ("top1", "top5", "agreement", "top1_low", "top1_high"),
+    ("top1_low", "top1_high"),
 )
 DETECTION = Task(
     "detection",

@@ -1,164 +1,265 @@
-"""The Pareto figure: accuracy against latency, one panel per link."""
+"""The Pareto figure: accuracy (or distortion) against latency, one panel per link."""
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from autosplit.report.tables import Row
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from autosplit.report.candidate import Candidate, FloatScore
+from autosplit.report.labels import place_labels
+from autosplit.report.pick import Pick
+from autosplit.search.front.front import OURS
+
+PLANS, FRONT, BASELINES, PICKED = "#9db7d5", "#1f5fa8", "#d1702a", "#c2185b"
+"""Colours of our plans, of the best ones among them, of baselines, and of the pick."""
+GREY, STOPPED = "#555555", "#9aa4b0"
+WIDE = 10
+"""Ratio of the largest latency to the smallest from which the latency axis is logarithmic."""
+FAR = 20.0
+"""Points of accuracy below the float network from which a plan stands at the lower border."""
+DPI = 130
 
 
-def draw(
-    path: Path, rows: Sequence[Row], picks: Mapping[str, Row], title: str, measured: str
-) -> None:
-    """Draw accuracy against latency, one panel per link.
+class Drawing(Figure):
+    """A figure that a notebook shows, and that always gives the same bytes."""
+
+    def png(self) -> bytes:
+        """The figure as a PNG file's bytes."""
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi="figure", metadata={"Software": None})
+        return buffer.getvalue()
+
+    def _repr_png_(self) -> bytes:
+        return self.png()
+
+
+@dataclass(frozen=True)
+class Points:
+    """What is drawn.
+
+    Attributes:
+        candidates: Plans over one link or more.
+        title: Network and hardware.
+        float_score: What the float network scored; None: distortion is drawn, not accuracy.
+    """
+
+    candidates: Sequence[Candidate]
+    title: str
+    float_score: FloatScore | None = None
+
+    @property
+    def links(self) -> list[str]:
+        """Names of the links, one panel each."""
+        return list(dict.fromkeys(one.link for one in self.candidates))
+
+    @property
+    def label(self) -> str:
+        """What the vertical axis is, with its unit."""
+        score = self.float_score
+        if score is None:
+            return "distortion (lower is better)"
+        return f"{score.metric} on {score.images:,} images (%)"
+
+    @cached_property
+    def floor(self) -> float:
+        """Height of plans that lose so much accuracy that all others would be pressed together."""
+        if self.float_score is None:
+            return -math.inf
+        best = 100 * self.float_score.accuracy
+        known = [best, *(100 * one.accuracy for one in self.candidates if one.accuracy is not None)]
+        near = [value for value in known if value > best - FAR]
+        return min(near) - 0.15 * max(max(near) - min(near), 1.0)
+
+    def far(self, one: Candidate) -> bool:
+        """Whether a plan that has a value stands at the lower border."""
+        value = self.value(one)
+        return value is not None and value < self.floor
+
+    def over(self, link: str) -> list[Candidate]:
+        """Plans over a link that have a value."""
+        own = (one for one in self.candidates if one.link == link)
+        return [one for one in own if self.value(one) is not None]
+
+    def value(self, one: Candidate) -> float | None:
+        """Height of a plan: accuracy in percent or distortion; None if it was not measured."""
+        if self.float_score is None:
+            return one.plan.distortion
+        return None if one.accuracy is None else 100 * one.accuracy
+
+    def place(self, one: Candidate) -> tuple[float, float]:
+        """Milliseconds and height of a plan that has a value."""
+        value = self.value(one)
+        assert value is not None
+        return 1e3 * one.latency_s, max(value, self.floor)
+
+    def front(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Plans that are better than every faster one, by latency."""
+        sign = 1.0 if self.float_score is None else -1.0
+        ordered = sorted(
+            candidates, key=lambda one: (one.latency_s, sign * self.place(one)[1], one.plan.name)
+        )
+        front: list[Candidate] = []
+        for one in ordered:
+            if not front or sign * self.place(one)[1] < sign * self.place(front[-1])[1]:
+                front.append(one)
+        return front
+
+
+def front_figure(
+    points: Points, picks: Mapping[str, Pick] | None = None, max_drop: float | None = None
+) -> Drawing:
+    """Draw plans, the best among them, baselines by name, and the pick.
+
+    Accuracy is drawn if the float network's score is known, else distortion.  Plans without a
+    value are left out.
 
     Args:
-        path: PNG file to write.
-        rows: Plans that were measured; others are left out.
-        picks: Link -> the pick.
-        title: Network and hardware.
-        measured: What the vertical axis is, with its unit.
+        points: The plans.
+        picks: Link -> its pick.
+        max_drop: Accuracy points that a pick may lose at most, drawn as a line.
     """
-    import io
-
-    from matplotlib.figure import Figure
-
-    from autosplit.files import write_bytes
-
-    links = list(dict.fromkeys(row.link for row in rows))
+    links, picks = points.links, picks or {}
     columns = min(2, len(links))
     lines = -(-len(links) // columns)
-    figure = Figure(figsize=(6.2 * columns, 4.2 * lines + 0.4), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
-    seconds = [row.latency_s for row in rows if row.accuracy is not None]
-    wide = bool(seconds) and max(seconds) > WIDE * min(seconds)
-    for place, axis in enumerate(axes.flat):
-        if place >= len(links):
-            axis.set_visible(False)
-            continue
-        chosen = picks.get(links[place])
-        _panel(axis, [row for row in rows if row.link == links[place]], chosen)
-        if wide:
-            _plain_log(axis)
-        picked = "no pick" if chosen is None else f"pick: {chosen.plan.name}"
-        axis.set_title(f"{links[place]}, {picked}", fontsize=10)
+    size = 6.4 * columns, 4.2 * lines + 0.6
+    drawing = Drawing(figsize=size, dpi=DPI, layout="constrained")
+    FigureCanvasAgg(drawing)
+    axes = drawing.subplots(lines, columns, squeeze=False, sharey=True)
+    for axis in axes.flat[len(links) :]:
+        axis.set_visible(False)
+    panels = list(zip(links, axes.flat, strict=False))
+    for place, (link, axis) in enumerate(panels):
+        pick = picks.get(link)
+        _panel(axis, points, link, None if pick is None else pick.candidate)
+        _lines(axis, points, max_drop)
         if place % columns == 0:
-            axis.set_ylabel(measured)
+            axis.set_ylabel(points.label)
         if place + columns >= len(links):
             axis.set_xlabel("predicted latency (ms)")
-    for link, axis in zip(links, axes.flat, strict=False):  # the limits of all are known now
-        _label(axis, [row for row in rows if row.link == link])
-    figure.suptitle(title, fontsize=11)
-    handles = {
-        label: handle
-        for axis in axes.flat
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(
-        list(handles.values()), list(handles), loc="outside lower center", ncols=4, fontsize=8
-    )
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
-    write_bytes(path, buffer.getvalue())
+    _scales(axes, points)
+    drawing.suptitle(points.title, fontsize=11)
+    _legend(drawing, axes)
+    engine = drawing.get_layout_engine()
+    assert engine is not None
+    engine.execute(drawing)
+    drawing.set_layout_engine("none")  # names are placed in pixels: nothing may move any more
+    for link, axis in panels:
+        _names(axis, points, link)
+    return drawing
+
+
+def _panel(axis: Any, points: Points, link: str, chosen: Candidate | None) -> None:
+    """One link: plans, the front among them, the baselines and the pick."""
+    every = points.over(link)
+    far = [one for one in every if points.far(one)]
+    seen = [one for one in every if not one.stopped and one not in far]
+    stopped = [one for one in every if one.stopped and one not in far]
+    marks: list[tuple[list[Candidate], dict[str, Any]]] = [
+        (far, {"s": 22, "color": STOPPED, "marker": "v", "label": "far below"}),
+        (stopped, {"s": 14, "facecolor": "none", "edgecolor": STOPPED, "label": "stopped early"}),
+        (
+            [one for one in seen if one.plan.method == OURS and one.fits],
+            {"s": 16, "color": PLANS, "label": "our plans"},
+        ),
+    ]
+    others = [one for one in seen if one.plan.method != OURS]
+    for fits, marker, label in ((True, "s", "baselines"), (False, "x", "baselines, too large")):
+        style = {"s": 34, "color": BASELINES, "marker": marker, "label": label, "zorder": 4}
+        marks.append(([one for one in others if one.fits == fits], style))
+    for some, style in marks:
+        if some:
+            axis.scatter(*_columns(points, some), **style)
+    front = points.front([one for one in seen if one.fits])
+    label = "best of all" if points.float_score is None else "best measured"
+    step = {"where": "post", "color": FRONT, "lw": 1.4, "label": label, "zorder": 3}
+    axis.step(*_columns(points, front), **step)
+    if chosen is not None:
+        star = {"s": 190, "color": PICKED, "marker": "*", "edgecolor": "white", "label": "pick"}
+        axis.scatter(*_columns(points, [chosen]), **star, zorder=5)
+    title = link if chosen is None else f"{link}, pick: {chosen.plan.name}"
+    axis.set_title(title, fontsize=10)
+    axis.grid(alpha=0.25)
+    axis.margins(x=0.06, y=0.12)
+
+
+def _lines(axis: Any, points: Points, max_drop: float | None) -> None:
+    """The float network's accuracy, and the least that a pick may have."""
+    if points.float_score is None:
+        return
+    accuracy = 100 * points.float_score.accuracy
+    axis.axhline(accuracy, color=GREY, lw=1.0, ls="--", label="float network", zorder=1)
+    if max_drop is not None and math.isfinite(max_drop):
+        label = f"{max_drop:g} {'point' if max_drop == 1 else 'points'} lost"
+        axis.axhline(accuracy - max_drop, color=GREY, lw=1.0, ls=":", label=label, zorder=1)
+
+
+def _scales(axes: Any, points: Points) -> None:
+    """Logarithmic axes where values are far apart, always with plain numbers."""
+    seconds = [one.latency_s for link in points.links for one in points.over(link)]
+    for axis in axes.flat:
+        if seconds and max(seconds) > WIDE * min(seconds):
+            axis.set_xscale("log")
+            _plain_log(axis.xaxis)
+        if points.float_score is None:
+            axis.set_yscale("symlog", linthresh=_least(points))
+            axis.yaxis.set_major_formatter("{x:.3g}")
+            axis.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _least(points: Points) -> float:
+    """The smallest distortion above 0."""
+    found = [one.plan.distortion for one in points.candidates if one.plan.distortion > 0]
+    return min(found, default=1.0)
 
 
 def _plain_log(axis: Any) -> None:
-    """Make the horizontal axis logarithmic, with plain numbers at 1, 2 and 5 of each decade.
-
-    At every digit where there are fewer than two such in sight.
-    """
-    from matplotlib.ticker import FuncFormatter
+    """Plain numbers at 1, 2 and 5 of each decade; at every digit if fewer than two are in sight."""
 
     def label(value: float, _: int) -> str:
-        low, high = axis.get_xlim()
+        low, high = axis.get_view_interval()
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         plain = [n * 10.0**power for power in decades for n in (1, 2, 5)]
         digits = "125" if sum(low <= tick <= high for tick in plain) > 1 else "123456789"
         return f"{value:g}" if f"{value:.0e}"[0] in digits else ""
 
-    axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(FuncFormatter(label))
-    axis.xaxis.set_minor_formatter(FuncFormatter(label))
+    axis.set_major_formatter(FuncFormatter(label))
+    axis.set_minor_formatter(FuncFormatter(label))
 
 
-def _panel(axis: Any, rows: Sequence[Row], chosen: Row | None) -> None:
-    """One link: measured plans, the front among them, the baselines and the pick."""
-    seen = [row for row in rows if row.accuracy is not None and not row.stopped]
-    stopped = [row for row in rows if row.accuracy is not None and row.stopped]
-    if stopped:
-        axis.scatter(
-            *_points(stopped), s=14, facecolor="none", edgecolor="#9aa4b0", label="stopped early"
-        )
-    ours = [row for row in seen if row.plan.method == "autosplit"]
-    x, y = _points([row for row in ours if row.fits])
-    axis.scatter(x, y, s=14, color="#9db7d5", label="autosplit plans", zorder=2)
-    front = _front([row for row in seen if row.fits])
-    x, y = _points(front)
-    axis.step(x, y, where="post", color="#1f5fa8", lw=1.4, label="best measured", zorder=3)
-    for row in seen:
-        if row.plan.method != "autosplit":
-            axis.scatter(
-                *_points([row]), marker="s" if row.fits else "x", s=34, color="#d1702a", zorder=4
-            )
-    axis.scatter([], [], marker="s", color="#d1702a", label="baselines")
-    if chosen is not None:
-        axis.scatter(
-            *_points([chosen]),
-            marker="*",
-            s=190,
-            color="#c2185b",
-            edgecolor="white",
-            label="pick",
-            zorder=5,
-        )
-    axis.grid(alpha=0.25)
-    axis.margins(y=0.12)
+def _legend(drawing: Drawing, axes: Any) -> None:
+    handles = {
+        label: handle
+        for axis in axes.flat
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    drawing.legend(
+        list(handles.values()), list(handles), loc="outside lower center", ncols=4, fontsize=8
+    )
 
 
-WIDE = 10
-"""Ratio of the largest latency to the least from which every panel's axis is logarithmic."""
-LINE = 0.04
-"""Height of a label's line, as a share of the axis."""
+def _names(axis: Any, points: Points, link: str) -> None:
+    """Names of the baselines that have one plan, beside their points."""
+    every = points.over(link)
+    named = []
+    for one in every:
+        value = points.value(one)
+        if one.plan.name == one.plan.method and value is not None:
+            below = f" ({value:.0f} %)" if points.far(one) else ""
+            named.append((*points.place(one), f"{one.plan.name}{below}"))
+    places = np.array([points.place(one) for one in every]).reshape(-1, 2)
+    place_labels(axis, named, places)
 
 
-def _label(axis: Any, rows: Sequence[Row]) -> None:
-    """Write the names of baselines beside their points, away from the right edge and each other.
-
-    A method with several plans has no name of one plan, and is not written.
-    """
-    axis.get_xlim(), axis.get_ylim()  # makes matplotlib settle them
-    taken: list[tuple[float, float]] = []
-    named = [row for row in rows if row.accuracy is not None and row.plan.name == row.plan.method]
-    for row in sorted(named, key=lambda r: (r.latency_s, r.accuracy or 0.0, r.plan.name)):
-        point = (row.latency_s * 1e3, 100 * (row.accuracy or 0.0))
-        across, up = axis.transAxes.inverted().transform(axis.transData.transform(point))
-        left = bool(across > 0.7)
-        up += 0.8 * LINE
-        while up > LINE and any(abs(across - x) < 0.2 and abs(up - y) < LINE for x, y in taken):
-            up -= 0.4 * LINE
-        taken.append((across, up))
-        axis.text(
-            across - 0.015 if left else across + 0.015,
-            up,
-            row.plan.name + ("" if row.fits else " (too large)"),
-            transform=axis.transAxes,
-            fontsize=7,
-            ha="right" if left else "left",
-            va="center",
-        )
-
-
-def _points(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
-    return [row.latency_s * 1e3 for row in rows], [100 * (row.accuracy or 0.0) for row in rows]
-
-
-def _front(rows: Sequence[Row]) -> list[Row]:
-    """Rows with more accuracy than every faster one, by latency."""
-    front: list[Row] = []
-    for row in sorted(rows, key=lambda r: (r.latency_s, -(r.accuracy or 0.0), r.plan.name)):
-        if not front or (row.accuracy or 0.0) > (front[-1].accuracy or 0.0):
-            front.append(row)
-    return front
+def _columns(points: Points, candidates: Sequence[Candidate]) -> tuple[list[float], list[float]]:
+    """Horizontal and vertical places of some plans."""
+    places = [points.place(one) for one in candidates]
+    return [x for x, _ in places], [y for _, y in places]

@@ -1,111 +1,257 @@
-"""The pick, and why it was picked, in words."""
+"""The pick of a link as a small table beside the ways not to split, with one sentence on why."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from math import isinf
+from textwrap import fill
 
 from autosplit.graph.graph import Graph
+from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
-from autosplit.report.tables import Row
+from autosplit.report.aligned import WIDTH, aligned, html
+from autosplit.report.candidate import Candidate, FloatScore
+from autosplit.report.choice import Contender, contenders
+
+NONE = "-"
+"""What a cell without a value shows."""
 
 
-def pick(rows: Sequence[Row], max_drop: float) -> Row | None:
-    """The fastest plan that fits and whose measured drop is at most ``max_drop`` points.
+@dataclass(frozen=True)
+class Pick:
+    """The plan that is picked for a link, beside the best plans that do not split the network.
 
-    Ties go to the smaller drop, the smaller memory, our own method, and the name.
+    Attributes:
+        graph: The network.
+        contenders: The pick first, then the best plan of each way not to split that there is.
+        max_drop: Accuracy points that a pick may lose at most, infinite if that is not limited.
+        limit_bytes: Memory that an edge half may use, None if that is not limited.
+        float_score: What the float network scored.
+        measured: Plans over this link whose accuracy was measured on all images.
+        stopped: Faster plans whose measurement was stopped, because they must lose too much.
     """
-    allowed = [r for r in rows if r.fits and r.measured and (r.drop or 0.0) <= max_drop + 1e-9]
-    return min(
-        allowed,
-        key=lambda r: (
-            r.latency_s,
-            r.drop or 0.0,
-            r.plan.edge_memory_bytes,
-            r.plan.method != "autosplit",
-            r.plan.name,
-        ),
-        default=None,
-    )
 
+    graph: Graph
+    contenders: tuple[Contender, ...]
+    max_drop: float
+    limit_bytes: int | None
+    float_score: FloatScore
+    measured: int
+    stopped: int
 
-def describe(
-    graph: Graph, rows: Sequence[Row], chosen: Row, max_drop: float, limit_bytes: int | None
-) -> str:
-    """One paragraph: where the pick cuts, why, and what it gains over all-edge and all-cloud."""
-    plan, link = chosen.plan, chosen.link
-    cut = graph.cut(plan.edge)
-    parts = [f"Over {link}, {plan.name} {_where(graph, plan)}."]
-    p = chosen.prediction
-    parts.append(
-        f"An answer takes {_ms(p.latency_s)}: {_ms(p.edge_s)} on the edge, "
-        f"{_ms(p.transfer_s)} on the link, {_ms(p.cloud_s)} in the cloud."
-    )
-    if cut.crossing:
-        sent = "+".join(f"{t} at {plan.activation_bits[t]} bits" for t in cut.crossing)
-        if plan.input_coding is not None:
-            quality = plan.input_coding.quality
-            sent = f"{cut.crossing[0]} as a JPEG file of quality {quality}, on average"
-        parts.append(f"What crosses is {sent}: {plan.crossing_bytes:,} bytes.")
-    limit = f" of {limit_bytes:,} allowed" if limit_bytes else ""
-    parts.append(f"The edge half takes {plan.edge_memory_bytes:,} bytes{limit}.")
-    parts.append(
-        f"Measured accuracy {_change(chosen.drop or 0.0)}, a fall of {max_drop:g} is allowed; no "
-        "plan that was measured within that limit and the memory is faster."
-    )
-    stopped = sum(row.stopped and row.latency_s <= chosen.latency_s for row in rows)
-    if stopped:
-        parts.append(
-            f"{stopped} faster {'plan' if stopped == 1 else 'plans'} had lost more than that after "
-            "a part of the images, beyond a doubt of 5 %."
-        )
-    parts += [
-        _against(rows, chosen, max_drop, "all-cloud", 0),
-        _against(rows, chosen, max_drop, "all-edge", len(graph.layers)),
-    ]
-    return " ".join(part for part in parts if part)
+    @property
+    def candidate(self) -> Candidate:
+        """The picked plan over its link, with what was measured of it."""
+        return self.contenders[0].candidate
 
+    @property
+    def plan(self) -> Plan:
+        """The picked plan."""
+        return self.candidate.plan
 
-def _change(drop: float) -> str:
-    """What happened to accuracy, in words."""
-    if drop == 0:
-        return "stays the same"
-    return f"{'falls' if drop > 0 else 'rises'} by {abs(drop):.2f} points"
+    @property
+    def link(self) -> str:
+        """Name of the link."""
+        return self.candidate.link
 
+    @property
+    def prediction(self) -> Prediction:
+        """Seconds of the picked plan."""
+        return self.candidate.prediction
 
-def _where(graph: Graph, plan: Plan) -> str:
-    if not plan.edge:
-        return "sends the input and runs the whole network in the cloud"
-    if len(plan.edge) == len(graph.layers):
-        return f"runs all {len(graph.layers)} layers on the edge"
-    return (
-        f"runs the first {len(plan.edge)} of {len(graph.layers)} layers on the edge, up to "
-        f"{plan.edge[-1]}, and the rest in the cloud"
-    )
+    @property
+    def latency_s(self) -> float:
+        """Seconds from the input to the answer."""
+        return self.candidate.latency_s
 
+    @property
+    def accuracy(self) -> float:
+        """Measured accuracy, 0..1."""
+        assert self.candidate.accuracy is not None
+        return self.candidate.accuracy
 
-def _against(rows: Sequence[Row], chosen: Row, max_drop: float, what: str, count: int) -> str:
-    """What the pick gains over the best plan with ``count`` layers on the edge."""
-    if len(chosen.plan.edge) == count:
-        return ""
-    others = [row for row in rows if len(row.plan.edge) == count and row.link == chosen.link]
-    best = pick(others, max_drop)
-    if best is not None:
-        gain = best.latency_s / chosen.latency_s
+    @property
+    def drop(self) -> float:
+        """Accuracy points lost against the float network; below 0 the plan gains."""
+        assert self.candidate.drop is not None
+        return self.candidate.drop
+
+    def speed_up(self, way: str) -> float | None:
+        """How many times as fast the pick is as the best plan of a way not to split.
+
+        Args:
+            way: ``all-edge``, ``all-cloud`` or ``JPEG``.
+
+        Returns:
+            Total seconds of that plan over those of the pick, 1.0 if the pick is of that way; None
+            if no plan of that way keeps the limits.
+        """
+        found = (one for one in self.contenders if way in one.titles and one.allowed)
+        best = next(found, None)
+        return None if best is None else best.candidate.latency_s / self.latency_s
+
+    def text(self, width: int = WIDTH) -> str:
+        """The table and the sentence, for a terminal or a log.
+
+        Args:
+            width: Characters of a line at most.
+        """
+        table = aligned(self._header(), self._rows(), width)
+        return f"{fill(self.title, width)}\n\n{table}\n\n{fill(self.reason, width)}"
+
+    @property
+    def title(self) -> str:
+        """The link, and what the float network scores."""
+        score = self.float_score
         return (
-            f"That is {gain:.2f} times as fast as {what} ({best.plan.name}, {_ms(best.latency_s)})."
+            f"Over {self.link}; float network: {score.metric} {_percent(score.accuracy)} % on "
+            f"{score.images:,} {_plural('image', score.images)}"
         )
-    fitting = [row for row in others if row.fits]
-    if fitting and all(row.drop is None for row in fitting):
-        return f"No {what} plan was measured."
-    if fitting:
-        drops = [row.drop for row in fitting if row.measured and row.drop is not None]
-        lost = f", the best of them loses {min(drops):.1f} points" if drops else ""
-        return f"No {what} plan keeps the accuracy{lost}."
-    if others:
-        need = min(row.plan.edge_memory_bytes for row in others)
-        return f"No {what} plan fits the memory, the smallest takes {need:,} bytes."
-    return ""
+
+    @property
+    def reason(self) -> str:
+        """One sentence on why this plan is picked, and how sure its accuracy is."""
+        kept = [] if self.limit_bytes is None else [f"fits in {self.limit_bytes:,} bytes"]
+        kept += [] if isinf(self.max_drop) else [_allowed(self.max_drop)]
+        limits = f" that {' and '.join(kept)}" if kept else ""
+        stopped = ""
+        if self.stopped:
+            were = "plan was" if self.stopped == 1 else "plans were"
+            stopped = f" ({self.stopped} faster {were} stopped early, beyond a doubt of 5 %)"
+        among = f"Of {self.measured} measured {_plural('plan', self.measured)}"
+        return f"{among}, {self.plan.name} is the fastest{limits}{stopped}; {self._surety()}."
+
+    def _surety(self) -> str:
+        """How sure the accuracy is."""
+        score = self.float_score
+        images = f"on {score.images:,} {_plural('image', score.images)}"
+        interval = self.candidate.interval
+        if interval is None:
+            return f"its {score.metric} was measured {images}, no confidence interval is known"
+        low, high = map(_percent, interval)
+        text = f"{images} its {score.metric} is {low} to {high} % with 95 % confidence"
+        if 100 * (score.accuracy - interval[0]) > self.max_drop:
+            text += ", so it may lose more than that"
+        return text
+
+    def _header(self) -> list[str]:
+        return ["", *(", ".join(one.titles) for one in self.contenders)]
+
+    def _rows(self) -> list[list[str]]:
+        """Label and cells of every line of the table."""
+        rows = [[label] for label in _LABELS]
+        rows[_LABELS.index(_ACCURACY)] = [f"{self.float_score.metric}, %"]
+        for one in self.contenders:
+            for row, cell in zip(rows, self._cells(one), strict=True):
+                row.append(cell)
+        return rows
+
+    def _cells(self, contender: Contender) -> list[str]:
+        """Cells of one plan, in the order of ``_LABELS``."""
+        one, plan = contender.candidate, contender.candidate.plan
+        cut, seconds = self.graph.cut(plan.edge), contender.candidate.prediction
+        bits = "+".join(str(plan.activation_bits[name]) for name in cut.crossing)
+        if plan.input_coding is not None:
+            bits = f"JPEG {plan.input_coding.quality}"
+        faster = NONE
+        if contender is not self.contenders[0] and contender.allowed:
+            faster = f"{one.latency_s / self.latency_s:.2f} x"
+        interval = None if one.interval is None else "-".join(map(_percent, one.interval))
+        return [
+            plan.name,
+            "+".join(cut.crossing) or "none",
+            f"{len(plan.edge)} of {len(self.graph.layers)}",
+            bits or NONE,
+            f"{plan.crossing_bytes:,}",
+            *(_ms(part) for part in (seconds.edge_s, seconds.transfer_s, seconds.cloud_s)),
+            _ms(one.latency_s),
+            f"{plan.edge_memory_bytes:,}",
+            NONE if one.accuracy is None else _percent(one.accuracy),
+            interval or NONE,
+            NONE if one.drop is None else f"{one.drop:.2f}",
+            contender.verdict,
+            faster,
+        ]
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        table = html(self._header(), self._rows())
+        return f"<p>{escape(self.title)}</p>{table}<p>{escape(self.reason)}</p>"
+
+
+_ACCURACY = "accuracy, %"
+_LABELS = (
+    "plan",
+    "tensors at the cut",
+    "layers on the edge",
+    "bits at the cut",
+    "bytes sent",
+    "edge, ms",
+    "link, ms",
+    "cloud, ms",
+    "total, ms",
+    "edge memory, bytes",
+    _ACCURACY,
+    "  95 % interval",
+    "  points lost",
+    "keeps the limits",
+    "speed-up of the pick",
+)
+"""Labels of the lines of the table."""
+
+
+def pick_from(
+    graph: Graph,
+    candidates: Sequence[Candidate],
+    max_drop: float,
+    limit_bytes: int | None,
+    float_score: FloatScore,
+) -> Pick | None:
+    """Pick a plan for one link, and find what to compare it with.
+
+    Args:
+        graph: The network.
+        candidates: Plans over one link.
+        max_drop: Accuracy points that a pick may lose at most; below 0 it must gain.
+        limit_bytes: Memory that an edge half may use, None if that is not limited.
+        float_score: What the float network scored.
+
+    Returns:
+        The pick; None if no plan keeps the limits.
+    """
+    found = contenders(graph, candidates, max_drop)
+    if not found:
+        return None
+    first = found[0].candidate
+    return Pick(
+        graph,
+        found,
+        max_drop,
+        limit_bytes,
+        float_score,
+        measured=sum(one.measured for one in candidates),
+        stopped=sum(one.stopped and one.latency_s <= first.latency_s for one in candidates),
+    )
+
+
+def _allowed(max_drop: float) -> str:
+    """What a plan must do to be picked."""
+    if max_drop < 0:
+        return f"gains at least {-max_drop:g} points"
+    return f"loses at most {max_drop:g} {_plural('point', max_drop)}"
+
+
+def _plural(word: str, count: float) -> str:
+    return word if count == 1 else f"{word}s"
 
 
 def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:.2f} ms"
+    return f"{seconds * 1e3:,.2f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}"

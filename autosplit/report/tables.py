@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from autosplit.graph.bit_counts import mean_activation_bits, mean_weight_bits
 from autosplit.graph.graph import Graph
-from autosplit.hardware.prediction import Prediction
+from autosplit.graph.memory import fits_memory
 from autosplit.plan.plan import Plan
+from autosplit.search.pareto import pareto
 
 PLANS_HEADER = (
     "name method link cut edge_layers weight_bits_avg activation_bits_avg cut_bits cut_bytes "
@@ -16,39 +17,6 @@ PLANS_HEADER = (
 ).split()
 LATENCY_HEADER = ("name", "edge", "cloud", "link", "edge_s", "transfer_s", "cloud_s", "latency_s")
 LAYER_LATENCY_HEADER = ("name", "layer", "side", "device", "seconds")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One plan over one link, with what was measured of it.
-
-    Attributes:
-        plan: The plan.
-        link: Name of the link.
-        prediction: Seconds over this link.
-        fits: Whether the edge half keeps the memory limit.
-        drop: Accuracy points lost, measured; None if it was not measured.
-        accuracy: By the task's metric, 0..1, or agreement with the float network without labels.
-        stopped: Whether it was measured on a part of the images only, for it must lose too much.
-    """
-
-    plan: Plan
-    link: str
-    prediction: Prediction
-    fits: bool
-    drop: float | None = None
-    accuracy: float | None = None
-    stopped: bool = False
-
-    @property
-    def measured(self) -> bool:
-        """Whether its accuracy is known on all images."""
-        return self.drop is not None and not self.stopped
-
-    @property
-    def latency_s(self) -> float:
-        """Seconds from the input to the answer."""
-        return self.prediction.latency_s
 
 
 def plan_row(graph: Graph, plan: Plan, link: str, *, pareto: bool) -> dict[str, Any]:
@@ -74,3 +42,25 @@ def plan_row(graph: Graph, plan: Plan, link: str, *, pareto: bool) -> dict[str, 
         "latency_s": prediction.latency_s,
         "pareto": int(pareto),
     }
+
+
+def plan_rows(
+    graph: Graph, plans: Sequence[Plan], links: Sequence[str], limit_bytes: int | None
+) -> list[dict[str, Any]]:
+    """Rows of ``plans.csv``, per link by rising latency; ``pareto`` marks what nothing beats.
+
+    Args:
+        graph: The network.
+        plans: Plans with predictions for all links.
+        links: Names of links.
+        limit_bytes: Memory that an edge half may use, None if that is not limited; a plan that
+            takes more is never marked.
+    """
+    rows = []
+    for link in links:
+        fitting = [plan for plan in plans if fits_memory(plan.edge_memory_bytes, limit_bytes)]
+        points = [(plan.predictions[link].latency_s, plan.distortion) for plan in fitting]
+        best = {fitting[i].name for i in pareto(points)} if points else set()
+        ordered = sorted(plans, key=lambda plan: (plan.predictions[link].latency_s, plan.name))
+        rows += [plan_row(graph, plan, link, pareto=plan.name in best) for plan in ordered]
+    return rows

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from autosplit.errors import DataError, InfeasibleError, did_you_mean
+from autosplit.errors import DataError, did_you_mean
 from autosplit.evaluate.scorefile import read_scores
-from autosplit.evaluate.task import FLOAT, Task
 from autosplit.files import read_csv, sha256_of_file
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import fits_memory
 from autosplit.hardware.prediction import Prediction
-from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
-from autosplit.report import pick, tables
-from autosplit.report.tables import Row
+from autosplit.report import tables
+from autosplit.report.candidate import Candidate, FloatScore, candidate
+from autosplit.report.choice import no_pick
+from autosplit.report.pick import Pick, pick_from
 from autosplit.runs.folder import plan_names, read_plans
 from autosplit.runs.stamps import read_stamp
 
@@ -27,18 +27,29 @@ class Summary:
     """Everything that is known of every plan over every link.
 
     Attributes:
-        rows: To pick from, by link in the order of ``latency.csv``, then by latency.
-        table: The same as rows of ``summary.csv``.
+        candidates: To pick from, by link in the order of ``latency.csv``, then by latency.
+    table: The same as rows of ``summary.csv``.
         header: Its columns.
         title: Network and hardware.
-        measured: What was measured of the plans, with its unit.
+        float_score: What the float network scored.
+        limit_bytes: Memory that an edge half may use, None if that is not limited.
     """
 
-    rows: tuple[Row, ...]
+    candidates: tuple[Candidate, ...]
     table: tuple[dict[str, Any], ...]
     header: tuple[str, ...]
     title: str
-    measured: str
+    float_score: FloatScore
+    limit_bytes: int | None
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Names of the links, in order."""
+        return tuple(dict.fromkeys(one.link for one in self.candidates))
+
+    def over(self, link: str) -> list[Candidate]:
+        """The candidates over one link, the fastest first."""
+        return [one for one in self.candidates if one.link == link]
 
 
 def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
@@ -55,25 +66,23 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
     best = {(row["name"], row["link"]) for row in plans if row["pareto"] == "1"}
     files = read_plans(folder, graph, plan_names(folder))
     links = list(dict.fromkeys(line["link"] for line in lines))
-    whole = scores[FLOAT]
     found = []
     for line in lines:
-        score = scores.get(line["name"], {})
-        row = _row(files[line["name"]].plan, line, score, task, limit_bytes)
-        if score and int(score["images"]) < int(whole["images"]):
-            row = replace(row, stopped=True)
-        name, link = row.plan.name, row.link
+        link, plan = line["link"], files[line["name"]].plan
+        seconds = Prediction(*(float(line[key]) for key in ("edge_s", "transfer_s", "cloud_s")))
+        one = candidate(plan, link, seconds, limit_bytes, task, scores)
+        score = scores.get(plan.name, {})
         measured = {key: score.get(key, "") for key in task.measured}
-        table = tables.plan_row(graph, row.plan, link, pareto=(name, link) in best) | measured
-        found.append((row, table))
+        table = tables.plan_row(graph, one.plan, link, pareto=(plan.name, link) in best) | measured
+        found.append((one, table))
     found.sort(key=lambda pair: (links.index(pair[0].link), pair[0].latency_s))
-    what = task.metric_name if whole[task.metric] else task.agreement_name
     return Summary(
-        tuple(row for row, _ in found),
+        tuple(one for one, _ in found),
         tuple(table for _, table in found),
         (*tables.PLANS_HEADER, *task.measured),
         f"{graph.name}: {lines[0]['edge']} + {lines[0]['cloud']}",
-        f"{what} on {whole['images']} images (%)",
+        FloatScore.of(task, scores),
+        limit_bytes,
     )
 
 
@@ -101,43 +110,27 @@ def fastest_first(
     return [[name for _, name in sorted(order)] for order in orders.values()]
 
 
-def _row(
-    plan: Plan,
-    line: Mapping[str, str],
-    score: Mapping[str, str],
-    task: Task,
-    limit_bytes: int | None,
-) -> Row:
-    """One plan over one link, from its line of ``latency.csv`` and its score if it has one."""
-    seconds = Prediction(float(line["edge_s"]), float(line["transfer_s"]), float(line["cloud_s"]))
-    return Row(
-        plan=replace(plan, predictions={**plan.predictions, line["link"]: seconds}),
-        link=line["link"],
-        prediction=seconds,
-        fits=fits_memory(plan.edge_memory_bytes, limit_bytes),
-        drop=float(score["drop"]) if score else None,
-        accuracy=task.accuracy(score),
-    )
-
-
-def pick_all(summary: Summary, max_drop: float) -> dict[str, Row]:
+def pick_all(graph: Graph, summary: Summary, max_drop: float) -> dict[str, Pick]:
     """Link -> its pick, of the links that have one.
 
+    Args:
+        graph: The network.
+        summary: From ``summarize``.
+        max_drop: Accuracy points that a pick may lose at most; below 0 it must gain.
+
     Raises:
-        InfeasibleError: None has.
+        InfeasibleError: No link has one.
     """
-    picks = {}
-    for link in dict.fromkeys(row.link for row in summary.rows):
-        chosen = pick.pick([row for row in summary.rows if row.link == link], max_drop)
-        if chosen is not None:
-            picks[link] = chosen
+    about = max_drop, summary.limit_bytes, summary.float_score
+    found = {link: pick_from(graph, summary.over(link), *about) for link in summary.links}
+    picks = {link: pick for link, pick in found.items() if pick is not None}
     if not picks:
-        _refuse(summary.rows, max_drop)
+        raise no_pick(summary.candidates, max_drop)
     return picks
 
 
-def headline(asked: str | None, picks: Mapping[str, Row]) -> str:
-    """The link that the paragraph is about.
+def headline(asked: str | None, picks: Mapping[str, Pick]) -> str:
+    """The link whose pick is taken where one plan is asked for.
 
     Raises:
         DataError: The one that was asked for has no pick.
@@ -147,35 +140,13 @@ def headline(asked: str | None, picks: Mapping[str, Row]) -> str:
     return asked or ("3mbps" if "3mbps" in picks else next(iter(picks)))
 
 
-def _refuse(rows: Sequence[Row], max_drop: float) -> NoReturn:
-    fitting = [row for row in rows if row.fits]
-    measured = [row for row in fitting if row.measured]
-    if not any(row.drop is not None for row in fitting) and any(
-        row.drop is not None for row in rows
-    ):
-        raise InfeasibleError(
-            "memory: no plan that was measured fits the edge device; run: autosplit quantize "
-            "--plans all, or allow more with --memory"
-        )
-    if not measured:
-        raise InfeasibleError(
-            f"max-drop: no plan that fits keeps within {max_drop:g} points, none was measured to "
-            "the end; run: autosplit quantize --plans pareto, or allow more with --max-drop"
-        )
-    best = min(measured, key=lambda row: (row.drop, row.plan.name))
-    raise InfeasibleError(
-        f"max-drop: no measured plan loses at most {max_drop:g} points, the least is "
-        f"{best.drop:.2f} ({best.plan.name}); allow more with --max-drop, or --memory"
-    )
-
-
 def pick_file(
-    folder: Path, picks: Mapping[str, Row], chosen: str, max_drop: float | None
+    folder: Path, picks: Mapping[str, Pick], chosen: str, max_drop: float | None
 ) -> dict[str, Any]:
-    """What ``pick.yaml`` holds: the pick of every link, and the link of the paragraph."""
+    """What ``pick.yaml`` holds: the pick of every link, and the link of the headline."""
     entries = {}
-    for link, row in picks.items():
-        plan = row.plan
+    for link, pick in picks.items():
+        plan = pick.plan
         file = f"plans/{plan.name}.yaml"
         entries[link] = {
             "plan": plan.name,
@@ -184,7 +155,7 @@ def pick_file(
             "edge_layers": len(plan.edge),
             "edge_memory_bytes": plan.edge_memory_bytes,
             "crossing_bytes": plan.crossing_bytes,
-            "latency_s": row.latency_s,
-            "drop": row.drop,
+            "latency_s": pick.latency_s,
+            "drop": pick.drop,
         }
     return {"headline": chosen, "max_drop": max_drop, "picks": entries}

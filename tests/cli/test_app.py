@@ -198,9 +198,9 @@ class TestOutput:
         assert main(["run", "--out", "run"]) == 0
 
         out, err = capsys.readouterr()
-        paragraph, *places = out.splitlines()
-        assert paragraph.startswith("Over 1mbps, ")
-        assert places == [
+        first, *middle = out.splitlines()
+        assert first.startswith("Over 1mbps; float network: ")
+        assert middle[-3:] == [
             "figure: run/pareto.png",
             "table:  run/summary.csv",
             "pick:   run/pick.yaml",

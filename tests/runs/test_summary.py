@@ -1,4 +1,4 @@
-"""The join of plans, latencies and scores, and the picks among its rows."""
+"""The join of plans, latencies and scores, and the picks among them."""
 
 import csv
 
@@ -31,14 +31,14 @@ class TestSummarize:
         summary = summarize(tiny.run, read_graph(tiny.run), None)
 
         assert summary.title == "net: toy + tpu_v1"
-        assert summary.measured == "top-1 on 12 images (%)"
+        assert (summary.float_score.metric, summary.float_score.images) == ("top-1", 12)
 
     def test_without_labels_it_is_agreement_that_was_measured(self, tiny):
         rewrite(tiny.run / "scores.csv", unlabelled)
         summary = summarize(tiny.run, read_graph(tiny.run), None)
 
-        assert summary.measured == "agreement with the float network on 12 images (%)"
-        assert {row.accuracy for row in summary.rows if row.drop is not None} == {0.75}
+        assert summary.float_score.metric == "agreement with the float network"
+        assert {one.accuracy for one in summary.candidates if one.drop is not None} == {0.75}
         assert {line["agreement"] for line in summary.table if line["images"]} == {"0.75"}
 
     def test_a_plan_without_a_score_is_there_without_it(self, tiny):
@@ -47,8 +47,8 @@ class TestSummarize:
         )
         summary = summarize(tiny.run, read_graph(tiny.run), None)
 
-        (row, _) = [row for row in summary.rows if row.plan.name == "uniform8"]
-        assert (row.drop, row.accuracy) == (None, None)
+        (one, _) = [one for one in summary.candidates if one.plan.name == "uniform8"]
+        assert (one.drop, one.accuracy) == (None, None)
         lines = [line for line in summary.table if line["name"] == "uniform8"]
         assert {line[key] for line in lines for key in CLASSIFICATION.measured} == {""}
 
@@ -64,13 +64,12 @@ class TestSummarize:
 
     def test_a_plan_fits_up_to_the_limit(self, tiny):
         graph = read_graph(tiny.run)
-        sizes = {
-            r.plan.name: r.plan.edge_memory_bytes for r in summarize(tiny.run, graph, None).rows
-        }
+        plans = [one.plan for one in summarize(tiny.run, graph, None).candidates]
+        sizes = {plan.name: plan.edge_memory_bytes for plan in plans}
         limit = sizes["uniform4"]
 
-        for row in summarize(tiny.run, graph, limit).rows:
-            assert row.fits == (sizes[row.plan.name] <= limit)
+        for one in summarize(tiny.run, graph, limit).candidates:
+            assert one.fits == (sizes[one.plan.name] <= limit)
         assert not all(size <= limit for size in sizes.values())
 
     def test_the_table_has_the_columns_of_the_file(self, tiny):
@@ -85,20 +84,20 @@ class TestSummarize:
 
 class TestPicks:
     def test_every_link_has_its_own(self, tiny):
-        summary = summarize(tiny.run, read_graph(tiny.run), None)
-        picks = pick_all(summary, 100.0)
+        graph = read_graph(tiny.run)
+        picks = pick_all(graph, summarize(tiny.run, graph, None), 100.0)
 
         assert list(picks) == ["1mbps", "20kbps"]
-        assert all(row.link == link for link, row in picks.items())
+        assert all(pick.link == link for link, pick in picks.items())
 
     def test_a_memory_that_holds_no_measured_plan_is_told_from_a_drop(self, tiny):
         rewrite(tiny.run / "scores.csv", lambda r: r.update(name=r["name"].replace("c", "x")))
         graph = read_graph(tiny.run)
 
         with pytest.raises(InfeasibleError, match="memory: no plan that was measured fits"):
-            pick_all(summarize(tiny.run, graph, 1), 100.0)
+            pick_all(graph, summarize(tiny.run, graph, 1), 100.0)
         with pytest.raises(InfeasibleError, match="max-drop: no measured plan loses at most -999"):
-            pick_all(summarize(tiny.run, graph, None), -999.0)
+            pick_all(graph, summarize(tiny.run, graph, None), -999.0)
 
     @pytest.mark.parametrize(
         ("asked", "links", "link"),
@@ -108,7 +107,7 @@ class TestPicks:
             ("1mbps", ["1mbps", "3mbps"], "1mbps"),
         ],
     )
-    def test_the_paragraph_is_about_3mbps_unless_told_otherwise(self, asked, links, link):
+    def test_the_headline_is_3mbps_unless_told_otherwise(self, asked, links, link):
         assert headline(asked, dict.fromkeys(links)) == link
 
     def test_a_link_without_a_pick_cannot_be_asked_for(self):

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from autosplit.files import read_json, write_csv, write_json, write_yaml
-from autosplit.report import figure, pick
-from autosplit.report.tables import Row
+from autosplit.files import read_json, write_bytes, write_csv, write_json, write_yaml
+from autosplit.report.choice import no_pick
+from autosplit.report.pick import Pick
 from autosplit.runs.folder import read_graph
 from autosplit.runs.hardware import limit_bytes
 from autosplit.runs.hashes import hash_files
@@ -36,19 +36,38 @@ def _collect(job: Job[CollectOptions], limit: int | None) -> Made:
     graph = read_graph(folder)
     summary = summarize(folder, graph, limit)
     most = math.inf if options.max_drop is None else options.max_drop
-    picks = pick_all(summary, most)
+    picks = pick_all(graph, summary, most)
     link = headline(options.link, picks)
-    rows = [row for row in summary.rows if row.link == link]
-    text = pick.describe(graph, rows, picks[link], most, limit)
+    text = picks[link].text() if options.link else text_of(summary, picks, most)
     return Made(text, partial(_write, job, summary, picks, link, text))
 
 
+def text_of(summary: Summary, picks: Mapping[str, Pick], max_drop: float) -> str:
+    """The table of every pick; of a link without a pick, why it has none.
+
+    Args:
+        summary: All plans over all links.
+        picks: Link -> its pick.
+        max_drop: Accuracy points that a pick may lose at most.
+    """
+    return "\n\n\n".join(
+        picks[link].text()
+        if link in picks
+        else f"Over {link}: no pick; {no_pick(summary.over(link), max_drop)}"
+        for link in summary.links
+    )
+
+
 def _write(
-    job: Job[CollectOptions], summary: Summary, picks: Mapping[str, Row], link: str, text: str
+    job: Job[CollectOptions], summary: Summary, picks: Mapping[str, Pick], link: str, text: str
 ) -> Sequence[str]:
+    from autosplit.report import figure
+
     folder = job.folder
     with job.progress("collect: drawing", 1) as advance:
-        figure.draw(folder / "pareto.png", summary.rows, picks, summary.title, summary.measured)
+        points = figure.Points(summary.candidates, summary.title, summary.float_score)
+        drawing = figure.front_figure(points, picks, job.options.max_drop)
+        write_bytes(folder / "pareto.png", drawing.png())
         advance(1)
     write_csv(folder / "summary.csv", summary.header, summary.table)
     write_yaml(folder / "pick.yaml", "pick", pick_file(folder, picks, link, job.options.max_drop))

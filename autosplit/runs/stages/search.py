@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from autosplit.files import sha256_of_file, write_csv
-from autosplit.graph.graph import Graph
 from autosplit.plan.crossing import wire_layout
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.pins import parse_pin
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile, write_plan
-from autosplit.report import tables
+from autosplit.report.tables import PLANS_HEADER, plan_rows
 from autosplit.runs.folder import read_graph
 from autosplit.runs.hardware import Hardware, load_hardware
 from autosplit.runs.hashes import hash_files
@@ -24,7 +22,6 @@ from autosplit.search.cuts.ideals import CutList, latency_floor, useful
 from autosplit.search.front.front import OURS
 from autosplit.search.limits import LIMIT_PREFIX, PlanLimits, limited
 from autosplit.search.methods import ALL, METHODS, search, search_pinned
-from autosplit.search.pareto import pareto
 from autosplit.search.pins import pin
 from autosplit.search.problem import Problem
 from autosplit.search.questions.limits import WidthLimits
@@ -100,7 +97,8 @@ def _write(
     for old in () if job.before is None else job.before.outputs:
         if old not in outputs:
             (folder / old).unlink(missing_ok=True)
-    write_csv(folder / "plans.csv", tables.PLANS_HEADER, plan_rows(graph, plans, problem))
+    rows = plan_rows(graph, plans, tuple(problem.links), problem.limit_bytes)
+    write_csv(folder / "plans.csv", PLANS_HEADER, rows)
     return outputs
 
 
@@ -130,19 +128,6 @@ def _by_method(plans: list[Plan]) -> tuple[list[Plan], list[Plan]]:
         [plan for plan in plans if plan.method == OURS],
         [plan for plan in plans if plan.method != OURS],
     )
-
-
-def plan_rows(graph: Graph, plans: Sequence[Plan], problem: Problem) -> list[dict[str, Any]]:
-    """Rows of ``plans.csv``, per link by rising latency; ``pareto`` marks what nothing beats."""
-    rows = []
-    for link in problem.links:
-        fitting = [plan for plan in plans if problem.fits(plan.edge_memory_bytes)]
-        points = [(plan.predictions[link].latency_s, plan.distortion) for plan in fitting]
-        best = {fitting[i].name for i in pareto(points)}
-        keys = {plan.name: (plan.predictions[link].latency_s, plan.name) for plan in plans}
-        ordered = sorted(plans, key=lambda plan: keys[plan.name])
-        rows += [tables.plan_row(graph, p, link, pareto=p.name in best) for p in ordered]
-    return rows
 
 
 SEARCH = Stage("search", SearchOptions, ("stats",), _prepare)

@@ -1,5 +1,7 @@
 """The stage ``collect``: table and picks."""
 
+import re
+
 import pytest
 import yaml
 from run_folders import edit_text, files_of, rerun, step, table
@@ -8,7 +10,9 @@ from autosplit.errors import (
     DataError,
     InfeasibleError,
 )
-from autosplit.runs.folder import plan_names
+from autosplit.runs.folder import plan_names, read_graph
+from autosplit.runs.stages.collect import COLLECT, text_of
+from autosplit.runs.summary import pick_all, summarize
 
 
 class TestCollect:
@@ -50,7 +54,7 @@ class TestCollect:
         assert keys == sorted(keys)
 
     def test_a_link_can_be_asked_for(self, tiny):
-        assert step(tiny, "collect", link="20kbps").text.startswith("Over 20kbps, ")
+        assert step(tiny, "collect", link="20kbps").text.startswith("Over 20kbps; ")
         with pytest.raises(DataError, match="link '20kbp': must be one with a pick, did you mean"):
             step(tiny, "collect", link="20kbp")
 
@@ -85,3 +89,39 @@ class TestCollect:
             if row["agreement"]:
                 drop = 100 - 100 * float(row["agreement"])
                 assert float(row["drop"]) == pytest.approx(drop)
+
+
+def test_there_is_a_table_for_each_link(tiny):
+    text = COLLECT.run(tiny.run, {}, force=True).text
+
+    first = text.splitlines()[0]
+    assert re.fullmatch(r"Over 1mbps; float network: top-1 [\d.]+ % on 12 images", first)
+    assert first.replace("1mbps", "20kbps") in text
+    assert text.count("speed-up of the pick") == 2
+
+
+def test_one_link_can_be_asked_for(tiny):
+    text = COLLECT.run(tiny.run, {"link": "20kbps"}).text
+
+    assert text.startswith("Over 20kbps; ")
+    assert "1mbps" not in text
+    assert yaml.safe_load((tiny.run / "pick.yaml").read_text())["headline"] == "20kbps"
+
+
+def test_nothing_new_to_do_prints_the_same(tiny):
+    first = COLLECT.run(tiny.run, {}, force=True)
+    again = COLLECT.run(tiny.run, {})
+
+    assert again.done_before
+    assert again.text == first.text
+
+
+def test_a_link_without_a_pick_says_why(tiny):
+    graph = read_graph(tiny.run)
+    summary = summarize(tiny.run, graph, None)
+    picks = pick_all(graph, summary, 100.0)
+    del picks["1mbps"]
+
+    text = text_of(summary, picks, -500.0)
+    assert text.startswith("Over 1mbps: no pick; max-drop: no measured plan loses at most -500")
+    assert "\n\n\nOver 20kbps; float network: " in text

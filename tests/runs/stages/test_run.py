@@ -31,7 +31,7 @@ class TestRun:
         assert search.endswith(" baselines")
         assert "on toy and tpu_v1 over 1mbps, 20kbps" in latency
         assert quantize.endswith(" measured anew")
-        assert collect.startswith("Over 1mbps, ")
+        assert collect.startswith("Over 1mbps; ")
 
     def test_it_writes_what_the_design_says(self, tiny):
         plans = {f"plans/{name}.yaml" for name in plan_names(tiny.run)}
@@ -74,7 +74,7 @@ class TestRun:
         assert [outcome.done_before for outcome in outcomes] == [True] * 5
         for outcome in outcomes[:4]:
             assert outcome.text == f"{outcome.stage}: nothing new to do in {tiny.run}"
-        assert outcomes[4].text.startswith("Over 1mbps, ")
+        assert outcomes[4].text.startswith("Over 1mbps; ")
         assert files_of(tiny.run) == before
 
     def test_options_are_remembered(self, tiny):
@@ -215,7 +215,7 @@ class TestChangesAreNoticed:
         rerun(tiny, memory_bytes=90_000)
 
         (last,) = [o for o in stages.run(tiny.run, {}) if o.stage == "collect"]
-        assert "bytes of 90,000 allowed" in last.text
+        assert "90,000 bytes" in last.text
 
     def test_more_images(self, tiny):
         assert rerun(tiny, images=6) == ["quantize", "collect"]

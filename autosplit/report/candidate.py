@@ -1,0 +1,116 @@
+"""A plan over one link, with what was measured of it: what the pick is chosen from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from autosplit.evaluate.task import FLOAT, Task
+from autosplit.graph.memory import fits_memory
+from autosplit.hardware.prediction import Prediction
+from autosplit.plan.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class FloatScore:
+    """What the float network scored, with which every plan is compared.
+
+    Attributes:
+        metric: What is measured, as a person calls it, such as ``top-1``.
+        accuracy: By that metric, 0..1.
+        images: Evaluation images.
+    """
+
+    metric: str
+    accuracy: float
+    images: int
+
+    @classmethod
+    def of(cls, task: Task, scores: Mapping[str, Mapping[str, str]]) -> FloatScore:
+        """The float network's score.
+
+        Args:
+            task: What the network is for.
+            scores: Plan name -> row of ``scores.csv``, with the float network's own.
+        """
+        row = scores[FLOAT]
+        metric = task.metric_name if row[task.metric] else task.agreement_name
+        return cls(metric, task.accuracy(row) or 0.0, int(row["images"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One plan over one link, with what was measured of it.
+
+    Attributes:
+        plan: The plan.
+        link: Name of the link.
+        prediction: Seconds over this link.
+        fits: Whether the edge half keeps the memory limit.
+        drop: Accuracy points lost against the float network on the same images; None if the plan
+            was not measured.
+        accuracy: By the task's metric, 0..1, or agreement with the float network without labels;
+            None if the plan was not measured.
+        interval: Lower and upper end of the 95 % confidence interval of the accuracy, 0..1; None
+            where no interval is known.
+        stopped: Whether the plan was measured on a part of the images only, because it must lose
+            more accuracy than is allowed.
+    """
+
+    plan: Plan
+    link: str
+    prediction: Prediction
+    fits: bool
+    drop: float | None = None
+    accuracy: float | None = None
+    interval: tuple[float, float] | None = None
+    stopped: bool = False
+
+    @property
+    def measured(self) -> bool:
+        """Whether its accuracy is known on all images."""
+        return self.drop is not None and not self.stopped
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds from the input to the answer."""
+        return self.prediction.latency_s
+
+    def keeps(self, max_drop: float) -> bool:
+        """Whether it keeps the memory limit, and loses at most ``max_drop`` points for certain."""
+        return self.fits and self.measured and (self.drop or 0.0) <= max_drop + 1e-9
+
+
+def candidate(
+    plan: Plan,
+    link: str,
+    prediction: Prediction,
+    limit_bytes: int | None,
+    task: Task,
+    scores: Mapping[str, Mapping[str, str]],
+) -> Candidate:
+    """Join a plan with its seconds over a link and its score.
+
+    Args:
+        plan: The plan.
+        link: Name of the link.
+        prediction: Its seconds over the link, which take the place of those in the plan.
+        limit_bytes: Memory that an edge half may use, None if that is not limited.
+        task: What the network is for.
+        scores: Plan name -> row of ``scores.csv``, with the float network's own.
+    """
+    timed = replace(plan, predictions={**plan.predictions, link: prediction})
+    fits = fits_memory(plan.edge_memory_bytes, limit_bytes)
+    score = scores.get(plan.name)
+    if score is None:
+        return Candidate(timed, link, prediction, fits)
+    return Candidate(
+        timed,
+        link,
+        prediction,
+        fits,
+        drop=float(score["drop"]),
+        accuracy=task.accuracy(score),
+        interval=task.interval(score),
+        stopped=int(score["images"]) < int(scores[FLOAT]["images"]),
+    )
