@@ -214,15 +214,15 @@ def _check(program: Program, inputs: tuple[Tensor, ...], expected: Any) -> None:
         CaptureError: By how much, and at which output.
     """
     leaves = torch.utils._pytree.tree_leaves(expected)  # noqa: SLF001
-    given = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+    wanted = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
     got = program.run(inputs)
-    shapes = [[tuple(value.shape) for value in values] for values in (got, given)]
+    shapes = [[tuple(value.shape) for value in values] for values in (got, wanted)]
     if shapes[0] != shapes[1]:
         raise CaptureError(
             f"{program.graph.name}: the fused program must have the network's outputs "
             f"{shapes[1]}, got {shapes[0]}"
         )
-    for i, (value, want) in enumerate(zip(got, given, strict=True)):
+    for i, (value, want) in enumerate(zip(got, wanted, strict=True)):
         wrong = (value != want) & ~(value.isnan() & want.isnan())
         if not want.is_floating_point() or not wrong.any():
             continue

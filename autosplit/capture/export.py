@@ -31,8 +31,8 @@ def export(network: nn.Module, example: Sequence[Tensor], name: str) -> Exported
         examples.append([x.to(first) if x.dtype == torch.float32 else x for x in example])
     any_size = Dim("batch", min=1, max=MAX_BATCH)
     with _quiet():
-        for given, batch in [(given, batch) for batch in (any_size, None) for given in examples]:
-            inputs = batched(given, 2 if batch else 1)
+        for one, batch in [(one, batch) for batch in (any_size, None) for one in examples]:
+            inputs = batched(one, 2 if batch else 1)
             shapes = torch.export.ShapesCollection()
             for tensor in inputs if batch else ():
                 shapes[tensor] = {0: batch}

@@ -12,7 +12,7 @@ from autosplit.models.networks.yolo_decode import Detections
 
 BOTH, FIRST, SECOND = "#2ca02c", "#1f77b4", "#ff7f0e"
 """Colours of a box that two networks find, of one that only the first or the second does."""
-Box = tuple[float, float, float, float]
+Corners = tuple[float, float, float, float]
 """Left, top, right and bottom, pixels of the drawing."""
 SMALLEST = 400
 """Pictures whose longer side is shorter are enlarged, that text can be read on them."""
@@ -47,7 +47,7 @@ def draw_boxes(
     line = max(2, max(drawn.size) // 250)
     if colours is None:
         colours = [class_colour(kind) for kind in found.classes.tolist()]
-    boxes: list[Box] = [
+    boxes: list[Corners] = [
         (left * factor, top * factor, right * factor, bottom * factor)
         for left, top, right, bottom in found.boxes.tolist()
     ]
@@ -89,11 +89,11 @@ def _font(picture: Image.Image) -> FreeTypeFont:
 
 
 def _write_labels(
-    picture: Image.Image, boxes: Sequence[Box], texts: Sequence[str], colours: Sequence[str]
+    picture: Image.Image, boxes: Sequence[Corners], texts: Sequence[str], colours: Sequence[str]
 ) -> None:
     """Write a text at each box, the first at the best place; later ones keep off earlier ones."""
     pen, font = ImageDraw.Draw(picture), _font(picture)
-    taken: list[Box] = []
+    taken: list[Corners] = []
     for box, text, colour in zip(boxes, texts, colours, strict=True):
         _, _, width, height = pen.textbbox((0, 0), text, font)
         place = _label_place(picture.size, (width + 4, height + 3), box, taken)
@@ -103,8 +103,8 @@ def _write_labels(
 
 
 def _label_place(
-    size: tuple[int, int], text: tuple[float, float], box: Box, taken: Sequence[Box]
-) -> Box:
+    size: tuple[int, int], text: tuple[float, float], box: Corners, taken: Sequence[Corners]
+) -> Corners:
     """Above the box, else in it, below it, or further down, the first where nothing is yet.
 
     Where everything is taken it is the first place in the picture.
@@ -125,7 +125,7 @@ def _label_place(
     return next(free, places[0] if places else (x, y, x + width, y + height))
 
 
-def _overlap(first: Box, second: Box) -> bool:
+def _overlap(first: Corners, second: Corners) -> bool:
     across = first[0] < second[2] and second[0] < first[2]
     return across and first[1] < second[3] and second[1] < first[3]
 

@@ -197,8 +197,8 @@ class _Lowering:
 
     def _quantized(self, node: fx.Node) -> _Value:
         """The integers of a tensor, from whatever it is computed as."""
-        given: tuple[Any, ...] = node.args
-        source, step, zero, bits = given
+        numbers: tuple[Any, ...] = node.args
+        source, step, zero, bits = numbers
         value = self.values[source]
         low, high = (round(min(max(end / step, -zero), 2**bits - 1 - zero)) for end in value.window)
         if value.terms:
@@ -233,10 +233,10 @@ class _Lowering:
         source = call.get("input")
         value = self.values[source] if isinstance(source, fx.Node) else None
         known = is_call(node, "linear", *_CONVOLUTIONS) and weight.axis == 0
-        given = call.get("bias")
+        own = call.get("bias")
         bias = weight.bias
-        if bias is None and isinstance(given, fx.Node):
-            bias = self.half.constants[str(given.target)]
+        if bias is None and isinstance(own, fx.Node):
+            bias = self.half.constants[str(own.target)]
         if value is None or not value.is_levels or not known:
             return self._weighted_real(node, weight)
         assert isinstance(value.scale, float)

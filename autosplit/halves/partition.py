@@ -51,12 +51,12 @@ class Half:
         Returns:
             Value of each of ``writes``.
         """
-        given = iter(self.reads)
+        names = iter(self.reads)
         values: dict[fx.Node, Any] = {}
         with torch.no_grad():
             for node in self.operators.nodes:
                 if node.op == "placeholder":
-                    values[node] = tensors[next(given)]
+                    values[node] = tensors[next(names)]
                 elif node.op == "get_attr":
                     values[node] = self.constants[str(node.target)].detach()
                 elif node.op == "call_function":
@@ -244,13 +244,13 @@ def _grows(node: fx.Node) -> bool:
     return "per_sample" in node.meta and not holds_tensor(node)
 
 
-def _needed(targets: Iterable[fx.Node], given: set[fx.Node]) -> set[fx.Node]:
-    """Nodes to compute for ``targets`` when the values of ``given`` are known."""
+def _needed(targets: Iterable[fx.Node], known: set[fx.Node]) -> set[fx.Node]:
+    """Nodes to compute for ``targets`` when the values of ``known`` are known."""
     needed: set[fx.Node] = set()
     todo = list(targets)
     while todo:
         node = todo.pop()
-        if node not in needed and node not in given:
+        if node not in needed and node not in known:
             needed.add(node)
             if not _grows(node):
                 todo += node.all_input_nodes

@@ -112,8 +112,8 @@ def _standard(half: Half, weights: dict[str, IntegerWeight], biases: dict[str, T
 
 def _quantize_by_standard_operators(graph: fx.Graph, node: fx.Node) -> None:
     """Replace one ``fake_quantize_`` by division, rounding, clamping and multiplication."""
-    given: tuple[Any, ...] = node.args
-    source, step, zero, bits = given
+    numbers: tuple[Any, ...] = node.args
+    source, step, zero, bits = numbers
     if source.target is torch.clone:  # nothing is overwritten here
         (source,) = source.args
     with graph.inserting_before(node):
@@ -212,6 +212,6 @@ def integer_weight(program: Program, file: PlanFile, layer: str) -> IntegerWeigh
         levels = codes.float().sub_(zero_point)
     else:
         levels = quantize_to_levels(weight, grid, axis).float()
-    given = file.biases.get(layer)
-    bias = None if given is None else torch.from_numpy(given)
+    stored = file.biases.get(layer)
+    bias = None if stored is None else torch.from_numpy(stored)
     return IntegerWeight(levels, grid, axis, bias)

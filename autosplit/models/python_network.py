@@ -13,7 +13,7 @@ from autosplit.models.request import (
     safe_name,
 )
 
-IMAGE_SIZE = 224
+DEFAULT_SIDE = 224
 """Height and width of the example input where neither the function nor the caller gives any."""
 
 
@@ -33,7 +33,7 @@ def build_python_network(request: ModelRequest) -> BuiltNetwork:
             f"got {type(module).__name__}"
         )
     if example is None:
-        size = request.input_size or IMAGE_SIZE
+        size = request.input_size or DEFAULT_SIDE
         example = torch.zeros(1, 3, size, size)
     if not isinstance(example, Tensor):
         raise ModelError(

@@ -148,11 +148,11 @@ def _earlier(section: Section, key: str) -> tuple[int, ...]:
     """Numbers of the layers that an option names; negative ones count back from the layer."""
     found = section.integers(key)
     absolute = tuple(i + section.number if i < 0 else i for i in found)
-    for given, i in zip(found, absolute, strict=True):
+    for written, i in zip(found, absolute, strict=True):
         if not 0 <= i < section.number:
             raise section.error(
                 f"{key} must name earlier layers, 0 to {section.number - 1}, "
-                f"got {given}" + (f", which is layer {i}" if given != i else "")
+                f"got {written}" + (f", which is layer {i}" if written != i else "")
             )
     if not found:
         raise section.error(f"{key} must name a layer, names none")
