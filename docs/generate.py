@@ -120,6 +120,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = {f"reference/api/{name}.md": text for name, text in api_pages().items()}
     pages["reference/commands.md"] = commands_page()
     pages["reference/options.md"] = options_page()
+    pages["changelog.md"] = (ROOT / "CHANGELOG.md").read_text()
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
     for pattern in SHOWN:
