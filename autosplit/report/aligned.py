@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from html import escape
 from itertools import zip_longest
 
-WIDTH = 80
+TERMINAL_WIDTH = 80
 """Characters of a line that every terminal has."""
-GAP = "  "
+COLUMN_GAP = "  "
 LEAST = 8
 """Characters of a column that is not made any narrower."""
 
@@ -17,7 +17,7 @@ Cells = Sequence[str]
 """Cells of one line of a table; the first one is its label."""
 
 
-def aligned(header: Cells, rows: Sequence[Cells], width: int = WIDTH) -> str:
+def aligned(header: Cells, rows: Sequence[Cells], width: int = TERMINAL_WIDTH) -> str:
     """Lay a table out: labels to the left, the other cells to the right of their columns.
 
     A cell that is too long for its column goes on in the next line.
@@ -43,7 +43,7 @@ def aligned(header: Cells, rows: Sequence[Cells], width: int = WIDTH) -> str:
     for row in folded:
         for parts in zip_longest(*row, fillvalue=""):
             label, *others = map(str.rjust, parts, sizes)
-            lines.append(GAP.join([parts[0].ljust(len(label)), *others]).rstrip())
+            lines.append(COLUMN_GAP.join([parts[0].ljust(len(label)), *others]).rstrip())
     return "\n".join(lines)
 
 
@@ -60,7 +60,9 @@ def html(header: Cells, rows: Sequence[Cells]) -> str:
 def _room(sizes: Sequence[int], width: int) -> int:
     """Characters of the widest column, such that all columns fit into a line."""
     room = max(sizes)
-    while room > LEAST and sizes[0] + sum(min(n, room) + len(GAP) for n in sizes[1:]) > width:
+    while (
+        room > LEAST and sizes[0] + sum(min(n, room) + len(COLUMN_GAP) for n in sizes[1:]) > width
+    ):
         room -= 1
     return room
 

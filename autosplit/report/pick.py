@@ -11,11 +11,11 @@ from textwrap import fill
 from autosplit.graph.graph import Graph
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
-from autosplit.report.aligned import WIDTH, aligned, html
+from autosplit.report.aligned import TERMINAL_WIDTH, aligned, html
 from autosplit.report.candidate import Candidate, FloatScore
 from autosplit.report.choice import Contender, contenders
 
-NONE = "-"
+NO_VALUE = "-"
 """What a cell without a value shows."""
 
 
@@ -92,7 +92,7 @@ class Pick:
         best = next(found, None)
         return None if best is None else best.candidate.latency_s / self.latency_s
 
-    def text(self, width: int = WIDTH) -> str:
+    def text(self, width: int = TERMINAL_WIDTH) -> str:
         """The table and the sentence, for a terminal or a log.
 
         Args:
@@ -155,7 +155,7 @@ class Pick:
         bits = "+".join(str(plan.activation_bits[name]) for name in cut.crossing)
         if plan.input_coding is not None:
             bits = f"JPEG {plan.input_coding.quality}"
-        faster = NONE
+        faster = NO_VALUE
         if contender is not self.contenders[0] and contender.allowed:
             faster = f"{one.latency_s / self.latency_s:.2f} x"
         interval = None if one.interval is None else "-".join(map(_percent, one.interval))
@@ -163,14 +163,14 @@ class Pick:
             plan.name,
             "+".join(cut.crossing) or "none",
             f"{len(plan.edge)} of {len(self.graph.layers)}",
-            bits or NONE,
+            bits or NO_VALUE,
             f"{plan.crossing_bytes:,}",
             *(_ms(part) for part in (seconds.edge_s, seconds.transfer_s, seconds.cloud_s)),
             _ms(one.latency_s),
             f"{plan.edge_memory_bytes:,}",
-            NONE if one.accuracy is None else _percent(one.accuracy),
-            interval or NONE,
-            NONE if one.drop is None else f"{one.drop:.2f}",
+            NO_VALUE if one.accuracy is None else _percent(one.accuracy),
+            interval or NO_VALUE,
+            NO_VALUE if one.drop is None else f"{one.drop:.2f}",
             contender.verdict,
             faster,
         ]
