@@ -1,6 +1,7 @@
 """Small random networks, devices and problems for the tests of the search."""
 
 import itertools
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -26,6 +27,8 @@ EDGE = Device(
     dispatch_s=0.01,
     peak_macs_per_s={2: 4.0e2, 8: 1.0e2, 32: 5.0e1},
 )
+INTEGERS = replace(EDGE, name="integers", peak_macs_per_s={2: 4.0e2, 8: 1.0e2})
+"""The same device without floats."""
 CLOUD = Device(
     name="cloud",
     source="test",
@@ -153,3 +156,10 @@ def closed_cuts(graph):
             chosen = {*edge, *graph.inputs}
             if all(chosen.issuperset(graph.by_name[name].inputs) for name in edge):
                 yield graph.cut(edge)
+
+
+def chain_problem(memory_bytes=None, edge=INTEGERS, *, sizes=(8, 8, 8, 8), weight=16, **more):
+    """A chain of layers whose distortions fall with the width, without a memory limit."""
+    graph = chain(sizes, weight)
+    table = distortions(graph, falling)
+    return Problem(graph, table, edge, CLOUD, LINKS, memory_bytes, **more)

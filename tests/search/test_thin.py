@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from chains import LINKS, chain_problem
+from builders import LINKS, chain_problem
 
 from autosplit.search.methods import search
 from autosplit.search.thin import thin

@@ -7,6 +7,7 @@ from builders import (
     EDGE,
     LINKS,
     chain,
+    chain_problem,
     closed_cuts,
     distortions,
     falling,
@@ -21,11 +22,6 @@ from autosplit.search.baselines.literature import dads, link_charges, neurosurge
 from autosplit.search.problem import Problem
 
 METHODS = {"neurosurgeon": neurosurgeon, "dads": dads, "qdmp": qdmp}
-
-
-def chain_problem(sizes=(8, 8, 8, 8), weight=16, edge=EDGE, **more):
-    graph = chain(sizes, weight)
-    return Problem(graph, distortions(graph, falling), edge, CLOUD, LINKS, **more)
 
 
 def float_latency(problem, cut, link):
@@ -81,7 +77,7 @@ def test_neurosurgeon_is_the_best_cut_of_a_chain_without_answers_to_pay_for():
     link = LINKS["slow"]
     for seed in range(30):
         rng = random.Random(seed)
-        problem = chain_problem([rng.randint(1, 40) for _ in range(6)])
+        problem = chain_problem(edge=EDGE, sizes=[rng.randint(1, 40) for _ in range(6)])
         problem = replace(problem, links={"slow": link})
         (plan,), (best,) = neurosurgeon(problem), dads(problem)
         assert plan.predictions["slow"].latency_s == pytest.approx(
@@ -91,13 +87,13 @@ def test_neurosurgeon_is_the_best_cut_of_a_chain_without_answers_to_pay_for():
 
 def test_of_equally_fast_splits_neurosurgeon_takes_the_first():
     """Four elements of 8 bits take as long to send as one float after a layer that costs none."""
-    problem = chain_problem([4, 1, 1], weight=0, edge=table_device({"c0": 0.0, "c1": 9.9}))
+    problem = chain_problem(sizes=[4, 1, 1], weight=0, edge=table_device({"c0": 0.0, "c1": 9.9}))
     problem = replace(problem, cloud=table_device({"c0": 0.0, "c1": 0.0}))
     assert [plan.edge for plan in neurosurgeon(problem)] == [()] * len(LINKS)
 
 
 def test_neurosurgeon_sends_nothing_when_everything_is_on_the_edge():
-    problem = chain_problem([8, 8, 8], edge=table_device({"c0": 0.0, "c1": 0.0}))
+    problem = chain_problem(sizes=[8, 8, 8], edge=table_device({"c0": 0.0, "c1": 0.0}))
     assert [plan.edge for plan in neurosurgeon(problem)] == [("c0", "c1")] * len(LINKS)
 
 

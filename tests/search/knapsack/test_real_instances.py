@@ -14,7 +14,8 @@ from autosplit.quantize.weight_grids import weight_grids
 from autosplit.search.knapsack.allocate import allocate, allocate_all
 
 WIDTHS = (2, 3, 4, 5, 6, 7, 8)
-BUDGETS = 20
+BUDGETS = 7
+MORE_BUDGETS = 20
 
 
 def network(name):
@@ -40,14 +41,15 @@ def instance(name):
     return np.array(distortion), np.array(cost)
 
 
+@pytest.mark.parametrize("count", [BUDGETS, pytest.param(MORE_BUDGETS, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("name", "layers"), [("resnet50", 54), ("googlenet", 58), ("efficientnet-lite0", 50)]
 )
-def test_milp_agrees(name, layers):
+def test_milp_agrees(name, layers, count):
     distortion, cost = instance(name)
     assert distortion.shape == (layers, len(WIDTHS))
     least, most = int(cost.min(axis=1).sum()), int(cost.max(axis=1).sum())
-    budgets = [int(budget) for budget in np.linspace(least, most, BUDGETS)]
+    budgets = [int(budget) for budget in np.linspace(least, most, count)]
 
     together = allocate_all(distortion, cost, budgets)[-1]
 

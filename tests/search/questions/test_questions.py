@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from brute import WIDTHS, all_plans, every_cut, everything, prefix_cuts, small_problem, steps
 from builders import (
     CLOUD,
     EDGE,
@@ -12,134 +13,35 @@ from builders import (
     distortions,
     falling,
     layer,
-    random_graph,
     table_device,
 )
 
 from autosplit.errors import DataError, InfeasibleError, PlanError, UnsolvedError
 from autosplit.graph.graph import Graph
-from autosplit.graph.memory import edge_memory_bytes, packed_bytes
-from autosplit.hardware.prediction import PlanWidths, cloud_s, predict, transfer_s
-from autosplit.hardware.seconds import layer_s
-from autosplit.search.cuts.ideals import useful
-from autosplit.search.front import enumerate as joint_labels
-from autosplit.search.front.front import integer_front
-from autosplit.search.methods import METHODS
+from autosplit.graph.memory import edge_memory_bytes
+from autosplit.hardware.prediction import PlanWidths, predict
+from autosplit.search.front import enumerate as enumeration
 from autosplit.search.problem import Problem
-from autosplit.search.questions import cutting, milp
-from autosplit.search.questions.cutting import cover
+from autosplit.search.questions import cutting, questions
 from autosplit.search.questions.highs import MilpSolution
 from autosplit.search.questions.limits import WidthLimits
+from autosplit.search.questions.orders import layer_orders
 from autosplit.search.questions.questions import front, least_distortion, least_latency
 from autosplit.search.rounding import keeps
-from autosplit.search.widths.edge_seconds import EdgeSeconds
-from autosplit.search.widths.pool import Picked, PoolCosts
-from autosplit.stats.coding import InputCoding
-
-WIDTHS = (2, 4, 8)
-NARROW_WINS = replace(EDGE, bandwidth_bytes_per_s=20.0)
-ODD = replace(EDGE, peak_macs_per_s={2: 1.0e2, 4: 5.0e1, 8: 2.0e2, 32: 5.0e1})
-"""Computes 4 bits more slowly than 8."""
-DEVICES = (EDGE, NARROW_WINS, ODD)
 
 
-def small_problem(seed, most_tensors=9):
-    """At most 7 layers and 3 widths; the number of tensors keeps trying all of them possible."""
-    rng = random.Random(seed)
-    while True:
-        graph = random_graph(rng, 7)
-        whole = graph.prefix(len(graph.layers))
-        if len(whole.weights) + len(whole.edge) <= most_tensors:
-            break
-    table = distortions(graph, lambda bits: 4.0**-bits * rng.choice([rng.random(), 0.5]))
-    shell = Problem(graph, table, DEVICES[seed % 3], CLOUD, LINKS, None, WIDTHS)
-    need = edge_memory_bytes(whole, *shell.uniform(whole, 8))
-    return replace(shell, memory_bytes=rng.choice([None, rng.randint(0, need)]))
+@pytest.fixture
+def shared_orders(monkeypatch):
+    """Orders of the layers and their candidates are made once for all questions on a problem."""
+    made = {}
 
+    def shared(problem, link, cuts):
+        key = id(problem), link.name, None if cuts is None else tuple(cut.edge for cut in cuts)
+        if key not in made:
+            made[key] = problem, layer_orders(problem, link, cuts)
+        return made[key][1]
 
-def everything(problem, cut, link):
-    """Latency and distortion of a cut at all widths that fit, and the widths: by trying all.
-
-    Layer by layer from ``layer_s``, tabulated over the widths of what the layer touches.
-    """
-    graph, usable = problem.graph, problem.usable
-    names = [("weight", n) for n in cut.weights] + [("activation", n) for n in cut.edge]
-    place = {name: i for i, name in enumerate(names)}
-    grid = np.indices((len(usable),) * len(names)).reshape(len(names), len(usable) ** len(names))
-    distortion = np.zeros(grid.shape[1]) + problem.distortion_of(
-        {}, dict.fromkeys(graph.inputs, problem.input_bits)
-    )
-    for (role, name), i in place.items():
-        distortion += np.array([problem.distortions[name, role, b].distortion for b in usable])[
-            grid[i]
-        ]
-    latency = np.full(grid.shape[1], cloud_s(cut, problem.cloud))
-    inputs = dict.fromkeys(graph.inputs, problem.input_bits)
-
-    def tabulated(keys, value):
-        """Value at all widths of some tensors, looked up for every column of the grid."""
-        mine = [place[key] for key in keys]
-        shape = (len(usable),) * len(mine)
-        cells = np.array([value([usable[i] for i in at]) for at in np.ndindex(shape)])
-        flat = np.zeros(grid.shape[1], dtype=int)
-        for i in mine:
-            flat = flat * len(usable) + grid[i]
-        return cells[flat]
-
-    for name in cut.edge:
-        layer = graph.by_name[name]
-        keys = [("weight", layer.weight_owner or name)] if layer.weight_elements else []
-        tensors = dict.fromkeys(t for t in (*layer.inputs, name) if t not in inputs)
-        keys += [("activation", t) for t in tensors]
-
-        def takes(bits, layer=layer, tensors=tensors):
-            widths = inputs | dict(zip(tensors, bits[len(bits) - len(tensors) :], strict=True))
-            return layer_s(layer, graph, problem.edge, bits[0], widths)
-
-        latency += tabulated(keys, takes)
-    sent = [t for t in cut.crossing if t not in inputs]
-
-    def way(bits):
-        return transfer_s(cut, problem.links[link], inputs | dict(zip(sent, bits, strict=True)))
-
-    latency += tabulated([("activation", t) for t in sent], way)
-    fits = np.ones(grid.shape[1], dtype=bool)
-    if cut.edge and problem.limit_bytes is not None:
-        held = np.full(grid.shape[1], cut.fixed_bits // 8)
-        for name in cut.weights:
-            count = graph.by_name[name].weight_elements
-            held += tabulated([("weight", name)], lambda bits, c=count: packed_bytes(c, *bits))
-        peak = np.zeros(grid.shape[1], dtype=int)
-        for live in cut.live:
-            now = np.zeros(grid.shape[1], dtype=int)
-            for t in live:
-                count = graph.elements(t)
-                if t in inputs:
-                    now += packed_bytes(count, problem.input_bits)
-                else:
-                    key = [("activation", t)]
-                    now += tabulated(key, lambda bits, c=count: packed_bytes(c, *bits))
-            peak = np.maximum(peak, now)
-        fits = held + peak <= problem.limit_bytes
-    return latency[fits], distortion[fits], grid[:, fits], names
-
-
-def all_plans(problem, link, cuts):
-    """Latency and distortion of every plan, by rising latency."""
-    parts = [everything(problem, cut, link)[:2] for cut in cuts]
-    latency = np.concatenate([part[0] for part in parts])
-    distortion = np.concatenate([part[1] for part in parts])
-    order = np.lexsort((distortion, latency))
-    return latency[order], distortion[order]
-
-
-def steps(latency, distortion):
-    """Fronts by trying all: [(latency, distortion)] with ties up to rounding merged."""
-    found = []
-    for s, d in zip(latency.tolist(), distortion.tolist(), strict=True):
-        if not found or d < found[-1][1] * (1 - 1e-10):
-            found.append((s, d))
-    return found
+    monkeypatch.setattr(questions, "layer_orders", shared)
 
 
 def check_plan(problem, answer, link):
@@ -195,16 +97,6 @@ def answer_seeds(first, last, cuts_of, tolerance=1e-9):
         check_questions(problem, link, cuts_of(problem), [seed, seed + 3], tolerance)
 
 
-def prefix_cuts(problem):
-    return [problem.graph.prefix(n) for n in range(len(problem.graph.layers) + 1)]
-
-
-def every_cut(problem):
-    found = useful(problem)
-    assert found.complete
-    return found.cuts
-
-
 def blocks(first, last, quick):
     """Twenty seeds each; those after ``quick`` are slow tests."""
     slow = [pytest.mark.slow]
@@ -212,11 +104,13 @@ def blocks(first, last, quick):
 
 
 @pytest.mark.parametrize("first", blocks(0, 200, 100))
+@pytest.mark.usefixtures("shared_orders")
 def test_all_three_questions_have_the_optimum_of_all_prefixes_and_widths(first):
     answer_seeds(first, first + 20, prefix_cuts)
 
 
 @pytest.mark.parametrize("first", blocks(1000, 1120, 1020))
+@pytest.mark.usefixtures("shared_orders")
 def test_all_three_questions_have_the_optimum_of_all_cuts_and_widths(first):
     answer_seeds(first, first + 20, every_cut)
 
@@ -239,8 +133,9 @@ def test_an_output_weighs_after_its_last_reader():
 
 
 @pytest.mark.parametrize("first", range(2000, 2040, 10))
+@pytest.mark.usefixtures("shared_orders")
 def test_programs_agree_where_nothing_is_enumerated(first, monkeypatch):
-    monkeypatch.setattr(joint_labels, "MOST_LABELS", 0)
+    monkeypatch.setattr(enumeration, "MOST_LABELS", 0)
     for seed in range(first, first + 10):
         problem = small_problem(seed, 7)
         link, cuts = sorted(LINKS)[seed % len(LINKS)], prefix_cuts(problem)
@@ -261,65 +156,6 @@ def test_programs_agree_where_nothing_is_enumerated(first, monkeypatch):
             assert answer.lower_bound * (1 - 1e-6) <= best
             assert answer.value == pytest.approx(best, rel=1e-6)
             assert answer.gap <= 1e-5
-
-
-@pytest.mark.parametrize("first", range(3000, 3040, 10))
-def test_bounds_hold_where_nothing_is_enumerated(first, monkeypatch):
-    """Of each plan's cut, nothing that sends and computes no more has less than the bound."""
-    monkeypatch.setattr(joint_labels, "MOST_LABELS", 0)
-    for seed in range(first, first + 10):
-        problem = small_problem(seed, 7)
-        for plan in integer_front(problem):
-            cut = problem.graph.cut(plan.edge)
-            latency, distortion, grid, names = everything(problem, cut, "fast")
-            sent = sum(
-                (
-                    np.array([packed_bytes(problem.graph.elements(n), b) for b in problem.usable])[
-                        grid[i]
-                    ]
-                    for i, (role, n) in enumerate(names)
-                    if role == "activation" and n in cut.crossing
-                ),
-                np.zeros(len(distortion), dtype=int),
-            )
-            mine = sum(
-                packed_bytes(problem.graph.elements(n), plan.activation_bits[n])
-                for n in cut.crossing
-                if n not in problem.graph.inputs
-            )
-            here = latency - 8 * sent / LINKS["fast"].uplink_bps
-            own = plan.predictions["fast"].latency_s - 8 * mine / LINKS["fast"].uplink_bps
-            rivals = distortion[(sent <= mine) & (here <= own * (1 + 1e-12))]
-            assert plan.lower_bound <= rivals.min() * (1 + 1e-9)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_what_cuts_off_a_choice_with_too_much_distortion_cuts_off_nothing_that_keeps_it(seed):
-    problem = replace(small_problem(5000 + seed, 7), memory_bytes=None)
-    count, size = len(problem.graph.layers), len(problem.usable)
-    costs = PoolCosts(problem, EdgeSeconds(problem))
-    model = milp.build_milp(costs, count, 0.0)
-    distortion = np.array([model.distortion[place] for place in range(model.choices)]).reshape(
-        -1, size
-    )
-    grid = np.indices((size,) * len(distortion)).reshape(len(distortion), -1)
-    total = distortion[np.arange(len(distortion))[:, None], grid].sum(axis=0)
-    most = float(np.quantile(total, 0.3))
-    taken = np.zeros((model.choices, grid.shape[1]))
-    for row in range(len(distortion)):
-        taken[row * size + grid[row], np.arange(grid.shape[1])] = 1.0
-    for bad in np.flatnonzero(total > most * 1.001)[:: max(1, grid.shape[1] // 7)]:
-        chosen = np.zeros((2, 1, count), dtype=np.intp)
-        weights, outputs, _ = milp.place_of(costs, count)
-        for role, places in enumerate((weights, outputs)):
-            for rank, place in places.items():
-                chosen[role, 0, rank] = grid[place // size, bad]
-        picked = Picked(np.array([count]), chosen[0], chosen[1])
-        terms, right = cover(model, picked, most)
-        left = sum(value * taken[place] for place, value in terms.items())
-        assert left[bad] > right
-        assert (left[total <= most] <= right).all()
-        assert (left[total <= most] == right).any() or len(terms) == 1
 
 
 def bops_of(problem, cut, weights, tensors):
@@ -405,23 +241,6 @@ def test_wrong_questions_are_refused():
         WidthLimits(bops=-1)
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_no_method_has_a_faster_plan_of_the_same_distortion(seed):
-    problem = replace(small_problem(6000 + seed, 12), widths=(2, 4, 6, 8))
-    problem = replace(problem, input_coding=InputCoding(75, 1.5, 1e-3))
-    ours = METHODS["autosplit"](problem)
-    for name in set(METHODS) - {"autosplit", "cloud8"}:  # in cloud8 the cloud is quantized too
-        for plan in METHODS[name](problem):
-            if plan.edge and not problem.fits(plan.edge_memory_bytes):
-                continue
-            for link in LINKS:
-                assert any(
-                    one.predictions[link].latency_s <= plan.predictions[link].latency_s * (1 + 1e-9)
-                    and one.distortion <= plan.distortion * (1 + 1e-9)
-                    for one in ours
-                )
-
-
 def test_latency_never_rises_with_the_distortion_allowed_nor_with_the_rate_of_the_link():
     problem = small_problem(7)
     links = {
@@ -460,6 +279,7 @@ def taken_from_answers(problem, link, cuts):
 @pytest.mark.parametrize(
     "first", [7000, *(pytest.param(n, marks=pytest.mark.slow) for n in (7100,))]
 )
+@pytest.mark.usefixtures("shared_orders")
 def test_limits_taken_from_answers_are_kept_by_the_best_plan_that_reaches_them(first):
     """Ties in latency: few different sizes, and a sum in any order of the layers."""
     for seed in range(first, first + 25):
@@ -467,6 +287,7 @@ def test_limits_taken_from_answers_are_kept_by_the_best_plan_that_reaches_them(f
         taken_from_answers(problem, sorted(LINKS)[seed % len(LINKS)], every_cut(problem))
 
 
+@pytest.mark.usefixtures("shared_orders")
 def test_two_branches_that_take_the_same_seconds_are_told_apart_by_their_distortion():
     """Which branch runs first changes the last digit of the latency, and nothing else."""
     for seed in range(6):
@@ -506,7 +327,7 @@ def test_distortions_of_any_size_are_told_apart(exponent):
 def test_a_search_that_stops_without_a_plan_does_not_say_that_there_is_none(monkeypatch):
     """Nothing is enumerated, and HiGHS stops at once: nothing is found, and nothing is proven."""
     problem = replace(small_problem(8), memory_bytes=None)
-    monkeypatch.setattr(joint_labels, "MOST_LABELS", 0)
+    monkeypatch.setattr(enumeration, "MOST_LABELS", 0)
     stopped = MilpSolution(None, 0.0)
     monkeypatch.setattr(cutting, "solve_milp", lambda *args: stopped)
     cuts = [problem.graph.prefix(len(problem.graph.layers))]
@@ -517,7 +338,7 @@ def test_a_search_that_stops_without_a_plan_does_not_say_that_there_is_none(monk
 def test_what_has_least_of_what_is_limited_is_an_answer_if_it_keeps_the_limit(monkeypatch):
     """The programs find nothing below any value, so only the other question's plan is there."""
     problem = replace(small_problem(8), memory_bytes=None)
-    monkeypatch.setattr(joint_labels, "MOST_LABELS", 0)
+    monkeypatch.setattr(enumeration, "MOST_LABELS", 0)
     fastest = least_latency(problem, "slow")
     monkeypatch.setattr(cutting, "solve_milp", lambda *args: MilpSolution(None, 0.0))
     got = least_distortion(problem, "slow", fastest.value)

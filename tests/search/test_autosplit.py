@@ -1,0 +1,27 @@
+"""Our method is beaten by no other one."""
+
+from dataclasses import replace
+
+import pytest
+from brute import small_problem
+from builders import LINKS
+
+from autosplit.search.methods import METHODS
+from autosplit.stats.coding import InputCoding
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_method_has_a_faster_plan_of_the_same_distortion(seed):
+    problem = replace(small_problem(6000 + seed, 12), widths=(2, 4, 6, 8))
+    problem = replace(problem, input_coding=InputCoding(75, 1.5, 1e-3))
+    ours = METHODS["autosplit"](problem)
+    for name in set(METHODS) - {"autosplit", "cloud8"}:  # in cloud8 the cloud is quantized too
+        for plan in METHODS[name](problem):
+            if plan.edge and not problem.fits(plan.edge_memory_bytes):
+                continue
+            for link in LINKS:
+                assert any(
+                    one.predictions[link].latency_s <= plan.predictions[link].latency_s * (1 + 1e-9)
+                    and one.distortion <= plan.distortion * (1 + 1e-9)
+                    for one in ours
+                )

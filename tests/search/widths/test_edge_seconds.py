@@ -1,0 +1,33 @@
+"""Seconds of many choices of widths at once, against the latency model one by one."""
+
+import numpy as np
+import pytest
+from brute import (
+    problems,
+)
+from builders import (
+    INTEGERS,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autosplit.hardware.prediction import edge_s
+from autosplit.search.widths.edge_seconds import EdgeSeconds
+
+
+@settings(max_examples=100, deadline=None)
+@given(problems(most=4, edge=INTEGERS), st.integers(0, 2**32 - 1))
+def test_tabulated_seconds_are_those_of_the_latency_model(problem, seed):
+    rng, layers = np.random.default_rng(seed), len(problem.graph.layers)
+    lengths = rng.integers(0, layers + 1, 5)
+    weights, outputs = rng.integers(0, len(problem.usable), (2, 5, layers))
+
+    got = EdgeSeconds(problem).of(weights, outputs, lengths)
+
+    rank = problem.graph.rank
+    for m, length in enumerate(lengths.tolist()):
+        cut = problem.graph.prefix(length)
+        tensors = dict.fromkeys(problem.graph.inputs, problem.input_bits)
+        tensors |= {name: problem.usable[outputs[m, rank[name]]] for name in cut.edge}
+        chosen = {name: problem.usable[weights[m, rank[name]]] for name in cut.weights}
+        assert got[m] == pytest.approx(edge_s(cut, problem.edge, chosen, tensors), rel=1e-12)
