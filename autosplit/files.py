@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import stat
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,9 +19,8 @@ from typing import Any
 import yaml
 
 from autosplit.errors import FileError, did_you_mean
+from autosplit.plainfile import open_plain, read_text
 
-MOST_BYTES = 1 << 26
-"""Bytes of the largest text file that is read; a plan of a large network takes a few million."""
 MOST_VALUES = 100_000
 """Values that a YAML file with aliases may stand for: an alias repeats those of its anchor."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -40,7 +38,7 @@ def sha256_of_file(path: Path) -> str:
     Raises:
         FileError: There is no such file, or it is no plain file.
     """
-    with _open(path) as file:
+    with open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -111,7 +109,7 @@ def parse_yaml(path: Path) -> Any:
         FileError: The file is missing, is too large, is not YAML, has a key twice, or has aliases
             that stand for more than ``MOST_VALUES`` values.
     """
-    text = _read_text(path)
+    text = read_text(path)
     try:
         loader = _LOADER(text)
         try:
@@ -194,7 +192,7 @@ def read_json(path: Path, kind: str, version: int = 1) -> dict[str, Any]:
         FileError: The file is missing, is not JSON (which has no NaN and no key twice), or is of
             another kind or version.
     """
-    text = _read_text(path)
+    text = read_text(path)
     try:
         data = json.loads(text, parse_constant=_no_number, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
@@ -230,7 +228,7 @@ def read_header(path: Path) -> tuple[str, ...]:
     Raises:
         FileError: The file is missing.
     """
-    return tuple(_read_text(path).partition("\n")[0].strip().split(","))
+    return tuple(read_text(path).partition("\n")[0].strip().split(","))
 
 
 def read_csv(path: Path, header: Sequence[str]) -> list[dict[str, str]]:
@@ -240,7 +238,7 @@ def read_csv(path: Path, header: Sequence[str]) -> list[dict[str, str]]:
         FileError: The file is missing, its header is another one, or a row is longer or shorter.
     """
     try:
-        found, *rows = list(csv.reader(io.StringIO(_read_text(path)))) or [[]]
+        found, *rows = list(csv.reader(io.StringIO(read_text(path)))) or [[]]
     except csv.Error as error:
         raise FileError(f"{path}: must be valid CSV, {error}") from error
     if found != list(header):
@@ -277,50 +275,6 @@ def check_keys(
 def _cell(value: Any) -> Any:
     """Text of one CSV field: shortest exact form of a float, nothing for None."""
     return repr(value) if isinstance(value, float) else value
-
-
-def _open(path: Path) -> io.BufferedReader:
-    """A plain file, opened for reading; a pipe or a device is refused and never waited for.
-
-    Raises:
-        FileError: It is missing, unreadable, or no plain file.
-    """
-    try:
-        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - its reader closes it
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        reason = getattr(error, "strerror", None) or error
-        raise FileError(f"{path}: must be a readable file, {reason}") from error
-    mode = os.fstat(file.fileno()).st_mode
-    if not stat.S_ISREG(mode):
-        file.close()
-        raise FileError(f"{path}: must be a plain file, it is {_kind(mode)}")
-    return file
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _read_text(path: Path) -> str:
-    """Text of a plain file of at most ``MOST_BYTES``; each line ends in one newline.
-
-    Raises:
-        FileError: It is missing, no plain file, too large, or no UTF-8.
-    """
-    with _open(path) as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise FileError(f"{path}: must have at most {MOST_BYTES:,} bytes, has more")
-    try:
-        return data.decode("utf-8").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise FileError(f"{path}: must be UTF-8 text, {error}") from error
-
-
-def _kind(mode: int) -> str:
-    """What a path that is no plain file is, in words."""
-    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
-    return next((name for check, name in kinds if check(mode)), "a device")
 
 
 def _unwrap(path: Path, kind: str, version: int, data: Any) -> dict[str, Any]:

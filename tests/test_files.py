@@ -111,7 +111,10 @@ class TestYaml:
         ("text", "found"),
         [
             ("schema: autosplit/stats/1\n", "'autosplit/stats/1'"),
-            ("schema: autosplit/pick/0\n", "'autosplit/pick/0'"),
+            (
+                "schema: autosplit/pick/0\n",
+                "'autosplit/pick/0', a file of another version of autosplit: make it again",
+            ),
             ("a: 1\n", "None"),
             ("- 1\n", "None"),
             ("", "None"),
@@ -272,9 +275,9 @@ class TestHostileFiles:
 
     def test_a_file_over_the_limit_is_refused(self, tmp_path, monkeypatch):
         (tmp_path / "x.yaml").write_text("a: 12345\n")
-        monkeypatch.setattr("autosplit.files.MOST_BYTES", 9)
+        monkeypatch.setattr("autosplit.plainfile.MOST_BYTES", 9)
         assert parse_yaml(tmp_path / "x.yaml") == {"a": 12345}
-        monkeypatch.setattr("autosplit.files.MOST_BYTES", 8)
+        monkeypatch.setattr("autosplit.plainfile.MOST_BYTES", 8)
         with pytest.raises(FileError, match="must have at most 8 bytes, has more"):
             parse_yaml(tmp_path / "x.yaml")
 

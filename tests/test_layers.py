@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent / "autosplit"
 ORDER = {
     # package -> its modules, low to high; a module imports only from what stands before it
     "errors": "",
+    "plainfile": "",
     "files": "",
     "progress": "",
     "graph": "layer graph graphfile memory bit_counts",

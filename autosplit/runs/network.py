@@ -9,6 +9,7 @@ from autosplit.runs.options import StatsOptions
 
 if TYPE_CHECKING:
     from autosplit.capture.program import Program
+    from autosplit.data.datasets import DataSet
     from autosplit.models.load import Model
 
 
@@ -32,3 +33,22 @@ def capture_network(model: Model, *, equalized: bool) -> Program:
 
     program = capture(model.program or model.module, (model.example_input,), model.name)
     return equalize(program) if equalized else program
+
+
+def load_images(options: StatsOptions, model: Model, most: int | None = None) -> DataSet:
+    """The images that options name, prepared as the network takes them.
+
+    Args:
+        options: Data set, number of calibration images and seed.
+        model: The network.
+        most: Number of images to evaluate on at most, None for all.
+    """
+    from autosplit.data.datasets import load_data
+
+    return load_data(
+        options.data,
+        model.preprocess,
+        calibration_images=options.calibration_images,
+        evaluation_images=most,
+        seed=options.seed,
+    )

@@ -1,7 +1,8 @@
 """The options of every stage, each declared once: a field of a record, with all that is said of it.
 
 A stage remembers its options in its stamp: one that is not given keeps its value.  None takes a
-limit off, and 0 is a value like any other.
+limit off, and 0 is a value like any other.  The module is long because it is a table: every option
+stands in this one place.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING
 from autosplit.data import image_range
 from autosplit.errors import StageError, warn
 from autosplit.evaluate.task import FLOAT
+from autosplit.finish.effort import Finishing
 from autosplit.graph.graphfile import graph_to_dict
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Advance, Progress
 from autosplit.runs.finished import Quantized
 from autosplit.runs.finishing import finishing_of
-from autosplit.runs.network import capture_network, load_network
+from autosplit.runs.network import capture_network, load_images, load_network
 from autosplit.runs.options import QuantizeOptions, StatsOptions
 from autosplit.runs.stamps import clear_stamp
 from autosplit.runs.summary import fastest_first
 from autosplit.stats.statsfile import read_stats
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from autosplit.capture.program import Program
     from autosplit.evaluate.ledger import Ledger
     from autosplit.evaluate.trials import Trials
+    from autosplit.models.load import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,48 +89,67 @@ def trials_of(scoring: Scoring) -> Trials:
     Raises:
         StageError: The network is another one than was measured.
     """
-    from autosplit.data.datasets import load_data
     from autosplit.evaluate.batches import batches_of, first_batches
     from autosplit.evaluate.looks import Looks
     from autosplit.evaluate.tasks.tasks import judge_of
     from autosplit.evaluate.trials import Trials
-    from autosplit.finish.finish import finish as finish_plan
 
-    folder, measured, options = scoring.folder, scoring.measured, scoring.options
-    quantized = scoring.quantized
+    measured, options = scoring.measured, scoring.options
     model = load_network(measured)
-    program = capture_network(model, equalized=measured.equalize)
-    graph = quantized.graph
-    if graph_to_dict(program.graph) != graph_to_dict(graph):
-        raise StageError(
-            f"{folder}: the network must be the one that was measured, its layers differ from "
-            f"graph.json, run: autosplit stats --force --out {folder}"
-        )
-    data = load_data(
-        measured.data,
-        model.preprocess,
-        calibration_images=measured.calibration_images,
-        evaluation_images=options.images,
-        seed=measured.seed,
-    )
+    program = _captured(scoring, model)
+    data = load_images(measured, model, options.images)
     looks = Looks.of(data.evaluation, program, measured.batch_size, measured.seed)
     batches = batches_of(data.calibration, program, measured.batch_size)
     calibration = first_batches(batches, program)
-    seen = read_stats(folder).tensors[next(iter(graph.inputs))]
+    seen = read_stats(scoring.folder).tensors[next(iter(program.graph.inputs))]
     warn(image_range.warn_of_evaluation(looks.extremes, (seen.min, seen.max)))
-
     trials = Trials(program, looks, scoring.ledger, judge_of(model, data))
     if options.finished:
         return trials
     finishing = finishing_of(options, measured.clipping)
+    finisher = _Finisher(scoring, program, calibration, finishing)
+    return replace(trials, finish=finisher, steps=finishing.steps)
 
-    def finish(file: PlanFile, tell: Advance) -> PlanFile:
-        same = [other for other in scoring.files.values() if other.half_sha256 == file.half_sha256]
+
+def _captured(scoring: Scoring, model: Model) -> Program:
+    """The network's operators.
+
+    Raises:
+        StageError: The network is another one than was measured.
+    """
+    program = capture_network(model, equalized=scoring.measured.equalize)
+    if graph_to_dict(program.graph) != graph_to_dict(scoring.quantized.graph):
+        raise StageError(
+            f"{scoring.folder}: the network must be the one that was measured, its layers differ "
+            f"from graph.json, run: autosplit stats --force --out {scoring.folder}"
+        )
+    return program
+
+
+@dataclass(frozen=True, slots=True)
+class _Finisher:
+    """Finishes a plan, and writes it for every plan with the same edge half.
+
+    Attributes:
+        scoring: The plans.
+        program: The network's operators.
+        calibration: Gives batches of calibration images.
+        finishing: How plans are finished.
+    """
+
+    scoring: Scoring
+    program: Program
+    calibration: Callable[[], Iterator[Tensor]]
+    finishing: Finishing
+
+    def __call__(self, file: PlanFile, tell: Advance) -> PlanFile:
+        from autosplit.finish.finish import finish
+
+        half, quantized = file.half_sha256, self.scoring.quantized
+        same = [other for other in self.scoring.files.values() if other.half_sha256 == half]
         found = next(filter(None, map(quantized.find, same)), None)
-        finished = found or finish_plan(program, file, calibration, finishing, tell)
-        clear_stamp(folder, "quantize")
+        finished = found or finish(self.program, file, self.calibration, self.finishing, tell)
+        clear_stamp(self.scoring.folder, "quantize")
         for other in same:
             quantized.keep(other, finished)
         return finished
-
-    return replace(trials, finish=finish, steps=finishing.steps)

@@ -14,8 +14,9 @@ from autosplit.errors import StageError, warn
 from autosplit.files import write_csv, write_json
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
+from autosplit.progress import Advance
 from autosplit.runs.hashes import hash_measured
-from autosplit.runs.network import capture_network, load_network
+from autosplit.runs.network import capture_network, load_images, load_network
 from autosplit.runs.options import StatsOptions
 from autosplit.runs.stages.frame import Asked, Job, Made, Prepared, Stage
 from autosplit.runs.stamps import Stamp
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from autosplit.capture.program import Program
+    from autosplit.evaluate.batches import LabelledBatches
     from autosplit.models.load import Model
 
 
@@ -54,63 +56,76 @@ def _prepare(job: Job[StatsOptions]) -> Prepared:
 
 def _measure(job: Job[StatsOptions]) -> Made:
     """Load, capture and measure the network."""
-    from autosplit.data.datasets import load_data
-    from autosplit.distortion.measure import measure
-    from autosplit.distortion.metrics import check_metric, sensitivity
     from autosplit.evaluate.batches import batches_of
     from autosplit.evaluate.tasks.tasks import judge_of
 
     options = job.options
-    check_metric(options.metric)
     model = load_network(options)
     program = capture_network(model, equalized=options.equalize)
     if program.cast_from:
         used = " and ".join(program.cast_from)
         warn(f"{model.name}: computes in {used}, is measured and quantized in float32")
-    data = load_data(
-        options.data,
-        model.preprocess,
-        calibration_images=options.calibration_images,
-        seed=options.seed,
-    )
+    data = load_images(options, model)
     judge_of(model, data)
-    count = len(data.calibration)
-    given_batches = batches_of(data.calibration, program, options.batch_size)
+    batches = batches_of(data.calibration, program, options.batch_size)
+    meter = _input_meter(model, options)
+    what = f"stats: {model.name} on {len(data.calibration)} images"
     looks = 2 if options.metric == "mse" else 3
-    with job.progress(f"stats: {model.name} on {count} images", looks * count) as advance:
-        meter = _input_meter(model, options)
-        passes = count_from(1)
-
-        def batches() -> Iterator[Tensor]:
-            first = next(passes) == 1
-            for batch, _ in given_batches():
-                if first and meter is not None:
-                    meter.add(batch.numpy())
-                yield batch
-                advance(len(batch))
-
-        def images() -> Iterator[Tensor]:
-            return (batch for batch, _ in given_batches())
-
-        stats = measure(program, batches, clipping=options.clipping)
-        stats = sensitivity(
-            program,
-            images,
-            stats,
-            options.metric,
-            options.seed,
-            advance,
-            finished=options.rounding != "nearest",
-        )
-    if meter is not None:
-        stats = replace(stats, input_coding=meter.result)
-    warn(*_odd_images(model, program, options, stats, next(images())))
+    with job.progress(what, looks * len(data.calibration)) as advance:
+        stats = _statistics(program, batches, options, meter, advance)
+    first, _ = next(iter(batches()))
+    warn(*_odd_images(model, program, options, stats, first))
     macs = sum(layer.macs for layer in program.graph.layers)
     text = (
         f"stats: {len(program.graph.layers)} layers, {macs:,} multiply-accumulates, measured on "
         f"{stats.samples} images, into {job.folder}"
     )
     return Made(text, partial(_write, job.folder, program.graph, stats))
+
+
+def _statistics(
+    program: Program,
+    labelled: LabelledBatches,
+    options: StatsOptions,
+    meter: InputMeter | None,
+    advance: Advance,
+) -> Stats:
+    """Ranges, moments and distortion of every tensor, and the input's bytes as a JPEG file.
+
+    Args:
+        program: The captured network.
+        labelled: Batches of calibration images.
+        options: How they are measured.
+        meter: Measures the input as a JPEG file; None where it is made of no picture.
+        advance: Told of images done.
+    """
+    from autosplit.distortion.measure import measure
+    from autosplit.distortion.metrics import sensitivity
+
+    passes = count_from(1)
+
+    def batches() -> Iterator[Tensor]:
+        first = next(passes) == 1
+        for batch, _ in labelled():
+            if first and meter is not None:
+                meter.add(batch.numpy())
+            yield batch
+            advance(len(batch))
+
+    def images() -> Iterator[Tensor]:
+        return (batch for batch, _ in labelled())
+
+    stats = measure(program, batches, clipping=options.clipping)
+    stats = sensitivity(
+        program,
+        images,
+        stats,
+        options.metric,
+        options.seed,
+        advance,
+        finished=options.rounding != "nearest",
+    )
+    return stats if meter is None else replace(stats, input_coding=meter.result)
 
 
 def _write(folder: Path, graph: Graph, stats: Stats) -> Sequence[str]:

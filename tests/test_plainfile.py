@@ -1,0 +1,61 @@
+"""A plain file: read up to a bound, and nothing else is waited for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from autosplit import plainfile
+from autosplit.errors import FileError
+from autosplit.plainfile import open_plain, read_text
+
+
+def test_a_line_ends_in_one_newline(tmp_path):
+    (tmp_path / "a").write_bytes(b"1\r\n2\n3\r4")
+
+    assert read_text(tmp_path / "a") == "1\n2\n3\r4"
+
+
+def test_bytes_are_given_as_they_are(tmp_path):
+    (tmp_path / "a").write_bytes(b"1\r\n\xff")
+
+    with open_plain(tmp_path / "a") as file:
+        assert file.read() == b"1\r\n\xff"
+
+
+@pytest.mark.parametrize("size", [7, 8, 9])
+def test_the_bound_belongs_to_what_is_read(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(plainfile, "MOST_BYTES", 8)
+    (tmp_path / "a").write_text("x" * size)
+
+    if size <= 8:
+        assert len(read_text(tmp_path / "a")) == size
+    else:
+        with pytest.raises(FileError, match="must have at most 8 bytes, has more"):
+            read_text(tmp_path / "a")
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "socket", "device"])
+def test_what_is_no_plain_file_is_named(tmp_path, kind):
+    path = {"folder": tmp_path, "device": Path("/dev/null")}.get(kind, tmp_path / kind)
+    if kind == "pipe":
+        os.mkfifo(path)
+    if kind == "socket":
+        os.mknod(path, 0o140600)
+
+    with pytest.raises(FileError, match=f"must be a (plain file, it is a {kind}|readable file)"):
+        read_text(path)
+
+
+@pytest.mark.parametrize("name", ["none", "a\0b", "x" * 300])
+def test_what_is_not_there_is_one_line(tmp_path, name):
+    with pytest.raises(FileError, match="must be a readable file") as error:
+        read_text(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_no_text_is_refused(tmp_path):
+    (tmp_path / "a").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(FileError, match="must be UTF-8 text"):
+        read_text(tmp_path / "a")
