@@ -10,6 +10,7 @@ from nets import (
 from torch import nn
 
 from autosplit.capture.capture import capture
+from autosplit.halves.partition import cloud_part, edge_part
 
 FORWARD = re.escape(nets.__file__) + r":\d+"
 """Where the networks made here have their forward."""
@@ -35,3 +36,8 @@ def same(program, network, *inputs):
     leaves = torch.utils._pytree.tree_leaves(want)
     pairs = zip(program.run(inputs), leaves, strict=True)
     return all(relative_error(got, expected) < 1e-4 for got, expected in pairs)
+
+
+def split(program, cut, insert=None):
+    """The edge half and the cloud half of a program."""
+    return edge_part(program, cut, insert), cloud_part(program, cut)

@@ -2,7 +2,7 @@
 
 | method | file |
 | --- | --- |
-| a program cut in two at a cut of its graph | ``partition.py`` (``split``, ``Half``) |
+| a program cut in two at a cut of its graph | ``partition.py`` (``edge_part``, ``cloud_part``) |
 | the edge half that ``torch.export`` and ``torch.onnx.export`` take | ``quantized.py`` (``quantized_half``) |
 | the edge half on integers, the exact reference | ``quantized.py`` (``integer_half``), ``lowering.py`` |
 | exact sums, requantization with one float32 factor per channel | ``integer_kernels.py`` |

@@ -14,13 +14,12 @@ from torch import Tensor
 
 from autosplit.capture.layout import BatchLayout
 from autosplit.capture.program import Program
-from autosplit.graph.graph import Cut
 from autosplit.halves.crossing import Crossing
 from autosplit.halves.partition import Half, cloud_part, join
 from autosplit.halves.quantized import check_plan, integer_half
 from autosplit.halves.wire.layout import WireLayout
 from autosplit.halves.wire.message import Message
-from autosplit.plan.crossing import wire_layout
+from autosplit.plan.crossing import wire_layout, with_orders
 from autosplit.plan.planfile import PlanFile
 from autosplit.stats.coding import InputCoding
 
@@ -72,12 +71,10 @@ class Deployed:
     """A plan ready to run: its two sides, and nothing but bytes between them.
 
     Attributes:
-        cut: Where the network is cut.
         edge: The device's side.
         cloud: The server's side.
     """
 
-    cut: Cut
     edge: EdgeSide
     cloud: CloudSide
 
@@ -120,12 +117,15 @@ def deploy(program: Program, file: PlanFile) -> Deployed:
     Raises:
         PlanError: The plan is for a network with other layers, or was finished for one with other
             weights.
+        DataError: The wire layout of the plan lists other tensors than those that cross.
     """
     cut = check_plan(program, file)
     edge, cloud = integer_half(program, file), cloud_part(program, cut)
     coding = file.plan.input_coding
-    layout = file.wire or wire_layout(cut, file.activations, coding)
+    layout = wire_layout(cut, file.activations, coding)
+    if file.wire is not None:
+        layout = with_orders(layout, file.wire)
     dtypes = dict(zip(cloud.reads, cloud.dtypes, strict=True))
     crossing = Crossing(layout, file.activations, program.layouts, dtypes, coding)
     batch = program.layouts[next(iter(program.graph.inputs))]
-    return Deployed(cut, EdgeSide(edge, crossing, batch), CloudSide(cloud, crossing))
+    return Deployed(EdgeSide(edge, crossing, batch), CloudSide(cloud, crossing))

@@ -96,45 +96,28 @@ class Half:
         return done
 
 
-def split(
-    program: Program,
-    cut: Cut,
-    weights: Mapping[str, Tensor] | None = None,
-    insert: Insert | None = None,
-) -> tuple[Half, Half]:
-    """Split a program at a cut into an edge half and a cloud half.
+def edge_part(program: Program, cut: Cut, insert: Insert | None = None) -> Half:
+    """The edge half of a program: from the network's inputs to what crosses, and its own answers.
 
     Args:
         program: The captured network.
         cut: Of the program's graph.
-        weights: Layer -> weight that the edge half uses in place of the float one.
         insert: Called for every tensor on the edge side, to quantize it.
-
-    Returns:
-        The edge half, and the cloud half, which is always in float.
     """
-    return edge_part(program, cut, weights, insert), cloud_part(program, cut)
-
-
-def edge_part(
-    program: Program,
-    cut: Cut,
-    weights: Mapping[str, Tensor] | None = None,
-    insert: Insert | None = None,
-) -> Half:
-    """The edge half of ``split``."""
     places = _Places.of(program, cut)
-    replaced = {program.weights[name].target: value for name, value in (weights or {}).items()}
     inputs = {tensor: places.written[tensor] for tensor in cut.graph.inputs}
-    copy = _Copy(program, inputs, places.tensor_of, replaced, insert)
-    return copy.half(places.crossing | places.on_edge)
+    return _Copy(program, inputs, places.tensor_of, insert).half(places.crossing | places.on_edge)
 
 
 def cloud_part(program: Program, cut: Cut) -> Half:
-    """The cloud half of ``split``."""
+    """The cloud half of a program: from what crosses to the other answers, in float.
+
+    Args:
+        program: The captured network.
+        cut: Of the program's graph.
+    """
     places = _Places.of(program, cut)
-    copy = _Copy(program, places.crossing, places.tensor_of, {}, None)
-    return copy.half(places.on_cloud)
+    return _Copy(program, places.crossing, places.tensor_of).half(places.on_cloud)
 
 
 @dataclass(frozen=True)
@@ -188,8 +171,7 @@ class _Copy:
     program: Program
     reads: Mapping[str, fx.Node]
     tensor_of: Mapping[fx.Node, str]
-    replaced: Mapping[str, Tensor]
-    insert: Insert | None
+    insert: Insert | None = None
 
     def half(self, writes: Mapping[str, fx.Node]) -> Half:
         """The part that computes ``writes``, by what they are called, from ``reads``."""
@@ -213,7 +195,7 @@ class _Copy:
                 continue
             if node.op == "get_attr":
                 target = str(node.target)
-                constants[target] = self.replaced.get(target, getattr(self.program.module, target))
+                constants[target] = getattr(self.program.module, target)
             args = fx.map_arg(node.args, copied.__getitem__)
             kwargs = fx.map_arg(node.kwargs, copied.__getitem__)
             copied[node] = graph.create_node(node.op, node.target, args, kwargs)

@@ -12,7 +12,7 @@ from autosplit.capture.equalize import equalize
 from autosplit.capture.trainable import learned_targets, trainable
 from autosplit.distortion.measure import measure
 from autosplit.halves.deployed import deploy
-from autosplit.halves.partition import split
+from autosplit.halves.partition import edge_part
 from autosplit.quantize.straight_through import straight_through
 
 IMAGES = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -202,8 +202,8 @@ class TestTraining:
             grid = file.activations[tensor]
             return graph.call_function(straight_through, (node, *grid.per_tensor, grid.bits))
 
-        edge, _ = split(trained, trained.graph.prefix(len(trained.graph.layers)), insert=insert)
-        module = edge.module()
+        cut = trained.graph.prefix(len(trained.graph.layers))
+        module = edge_part(trained, cut, insert).module()
         parameters = dict(trained.module.named_parameters())
         losses = []
         for _ in range(2):

@@ -4,6 +4,7 @@ import functools
 
 import pytest
 import torch
+from captures import split
 from nets import relative_error
 
 from autosplit.capture.capture import capture
@@ -11,7 +12,7 @@ from autosplit.data.bundled import DARKNET
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import Grid, Unquantized
 from autosplit.halves.deployed import deploy
-from autosplit.halves.partition import join, split
+from autosplit.halves.partition import join
 from autosplit.hardware.prediction import Prediction
 from autosplit.models.networks.darknet import load_darknet
 from autosplit.models.networks.darknet_cfg import parse_cfg, read_text

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torchvision
+from captures import split
 from nets import relative_error
 from PIL import Image
 from safetensors.torch import save_file
@@ -14,7 +15,7 @@ from autosplit.distortion.measure import measure
 from autosplit.errors import ModelError
 from autosplit.graph.memory import crossing_bytes
 from autosplit.halves.deployed import deploy
-from autosplit.halves.partition import join, split
+from autosplit.halves.partition import join
 from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link
 from autosplit.models.detectors import Backbone
