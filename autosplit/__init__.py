@@ -1,3 +1,95 @@
-"""Where to cut a network between an edge device and the cloud, and the bits of its edge half."""
+"""Where to cut a network between an edge device and the cloud, and the bits of its edge half.
 
-__version__ = "0.1.0"
+From Python::
+
+    import autosplit
+
+    net = autosplit.capture(model, example)
+    stats = autosplit.measure(net, batches)
+    problem = autosplit.Problem(net.graph, stats, edge="raspberry_pi_4", cloud="nvidia_t4",
+                                links=["3mbps"], memory="4MiB")
+    front = autosplit.search(problem)
+    scores = autosplit.evaluate(net, front, data)
+    pick = front.pick("3mbps", scores, max_drop=1.0)
+
+``autosplit.run(model=..., data=...)`` does all of it in a run folder, as the command line does.
+Nothing below is imported before it is used, so ``import autosplit`` is fast and needs no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autosplit.api.data import load_data
+    from autosplit.api.evaluation import evaluate
+    from autosplit.api.front import Front, search
+    from autosplit.api.measurement import measure
+    from autosplit.api.net import Net, capture
+    from autosplit.api.problem import Problem
+    from autosplit.api.run import Run, open_run, run
+    from autosplit.api.scores import Scores
+    from autosplit.errors import AutoSplitError
+    from autosplit.hardware.device import Device, load_device
+    from autosplit.hardware.link import Link, load_link
+    from autosplit.models.load import load_model
+    from autosplit.report.pick import Pick
+
+__version__ = "0.2.0"
+__all__ = [
+    "AutoSplitError",
+    "Device",
+    "Front",
+    "Link",
+    "Net",
+    "Pick",
+    "Problem",
+    "Run",
+    "Scores",
+    "capture",
+    "evaluate",
+    "load_data",
+    "load_device",
+    "load_link",
+    "load_model",
+    "measure",
+    "open_run",
+    "run",
+    "search",
+]
+
+_PLACES = {
+    "AutoSplitError": "errors",
+    "Device": "hardware.device",
+    "Front": "api.front",
+    "Link": "hardware.link",
+    "Net": "api.net",
+    "Pick": "report.pick",
+    "Problem": "api.problem",
+    "Run": "api.run",
+    "Scores": "api.scores",
+    "load_data": "api.data",
+    "load_device": "hardware.device",
+    "load_link": "hardware.link",
+    "load_model": "models.load",
+    "measure": "api.measurement",
+    "open_run": "api.run",
+    "run": "api.run",
+}
+"""Public name -> module that has it."""
+_PACKAGES = ("capture", "evaluate", "search")
+"""Public functions whose names are packages too; ``callable_package`` says how that works."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what a public name stands for, at its first use."""
+    if name in _PACKAGES:
+        return import_module(f"autosplit.{name}")
+    if name in _PLACES:
+        value = getattr(import_module(f"autosplit.{_PLACES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'autosplit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

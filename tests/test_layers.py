@@ -12,6 +12,7 @@ ORDER = {
     # package -> its modules, low to high; a module imports only from what stands before it
     "errors": "",
     "plainfile": "",
+    "callable_package": "",
     "files": "",
     "progress": "",
     "graph": "layer graph graphfile memory bit_counts",
@@ -57,9 +58,10 @@ ORDER = {
     "report": "aligned candidate choice pick tables labels figure",
     "runs": (
         "kinds option options stamps hashes hardware needs finishing folder finished network "
-        "summary scoring plans stages.frame stages.stats stages.search stages.latency "
-        "stages.quantize stages.collect stages.run"
+        "summary measuring planning scoring plans stages.frame stages.stats stages.search "
+        "stages.latency stages.quantize stages.collect stages.run"
     ),
+    "api": "net data measurement problem scores front evaluation run",
     "sweep": "file job backends figure run",
     "detect": "drawing run",
     "cli": "talk help options stages detect emit profiles sweep app",

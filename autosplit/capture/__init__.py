@@ -22,3 +22,7 @@ rewrites it, groups its operators into layers, and checks that the answers stay 
 
 Import from the modules themselves; each needs torch.
 """
+
+from autosplit.callable_package import make_callable
+
+make_callable(__name__, "autosplit.api.net")

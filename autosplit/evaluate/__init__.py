@@ -18,3 +18,7 @@
 
 Import from the modules themselves; this file is light.
 """
+
+from autosplit.callable_package import make_callable
+
+make_callable(__name__, "autosplit.api.evaluation")

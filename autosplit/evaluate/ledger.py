@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from autosplit.errors import FileError
@@ -65,3 +65,26 @@ class Ledger:
 
     def _path(self, half: str) -> Path:
         return self.folder / f"{half if half == FLOAT else half[:16]}.json"
+
+
+@dataclass(frozen=True)
+class MemoryLedger:
+    """The records of edge halves, kept in memory for as long as the object lives."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+
+    def find(self, half: str) -> Record | None:
+        """Return the record of an edge half; None if it was never run."""
+        return self.records.get(half)
+
+    def keep(self, half: str, record: Record) -> None:
+        """Keep the record of an edge half."""
+        self.records[half] = record
+
+    def forget(self, half: str) -> None:
+        """Forget the record of an edge half, if there is one."""
+        self.records.pop(half, None)
+
+
+AnyLedger = Ledger | MemoryLedger
+"""A ledger in the files of a run folder, or in memory."""

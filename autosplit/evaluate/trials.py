@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from joblib import Parallel, delayed
 
 from autosplit.capture.program import Program
 from autosplit.evaluate.judge import Judge
-from autosplit.evaluate.ledger import Ledger
+from autosplit.evaluate.ledger import AnyLedger
 from autosplit.evaluate.looks import Looks
 from autosplit.evaluate.outputs import float_outputs, plan_outputs
 from autosplit.evaluate.record import Record
-from autosplit.evaluate.task import FLOAT
+from autosplit.evaluate.task import FLOAT, Task
 from autosplit.halves.deployed import deploy
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Advance, Progress
@@ -34,7 +35,7 @@ class Trials:
 
     program: Program
     looks: Looks
-    ledger: Ledger
+    ledger: AnyLedger
     judge: Judge
     finish: Callable[[PlanFile, Advance], PlanFile] = lambda file, _: file
     steps: Callable[[PlanFile], int] = lambda _: 0
@@ -172,3 +173,20 @@ def choose(
                     break
             advance(1)
     return plans, images
+
+
+def score_rows(ledger: AnyLedger, files: Iterable[PlanFile]) -> tuple[Task, list[dict[str, Any]]]:
+    """Return the task, and the rows of scores: the float network's, then those of plans that ran.
+
+    Args:
+        ledger: Keeps the records; the float network's is one of them.
+        files: The plans.
+    """
+    reference = ledger.find(FLOAT)
+    assert reference is not None
+    rows = [reference.float_row()]
+    for file in files:
+        record = ledger.find(file.half_sha256)
+        row = record and record.plan_row(file.plan, reference)
+        rows += [row] if row else []
+    return reference.task, rows

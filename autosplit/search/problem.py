@@ -15,7 +15,7 @@ from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
 from autosplit.search.arrays import Floats, Ints
 from autosplit.stats.coding import InputCoding
-from autosplit.stats.stats import Distortion, Role
+from autosplit.stats.stats import Distortion, Role, Stats
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Problem:
         widths: Widths that may be used, ascending; those that the edge device lacks are left out.
         input_bits: Width of the network's inputs, on the edge and on the wire.
         input_coding: How the input travels when it is compressed, for ``cloud-jpeg``; None: never.
+        stats: Statistics that the distortions are of, for whoever makes plans real; no search
+            method reads them.
 
     Raises:
         DataError: A distortion is missing, negative or not finite.
@@ -49,6 +51,7 @@ class Problem:
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     input_bits: int = 8
     input_coding: InputCoding | None = None
+    stats: Stats | None = field(default=None, repr=False, compare=False)
     usable: tuple[int, ...] = field(init=False)
     """Widths that may be used and that the edge device supports, ascending."""
 

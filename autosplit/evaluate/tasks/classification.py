@@ -13,9 +13,8 @@ from autosplit.data.datasets import DataSet
 from autosplit.data.images import Labels
 from autosplit.errors import DataError
 from autosplit.evaluate.early_stop import Standing
-from autosplit.evaluate.judge import Judge
+from autosplit.evaluate.judge import Answering, Judge
 from autosplit.evaluate.task import CLASSIFICATION, FLOAT, Task
-from autosplit.models.load import Model
 from autosplit.plan.plan import Plan
 
 INTERVAL_CONFIDENCE = 0.95
@@ -184,6 +183,6 @@ class ClassRecord:
         return cls(**data)
 
 
-def classification_judge(model: Model, data: DataSet) -> Judge:  # noqa: ARG001 - one signature
+def classification_judge(model: Answering, data: DataSet) -> Judge:  # noqa: ARG001 - one signature
     """Return the judge of a classifier; labels are checked when answers are read."""
     return Judge(read_classes, ClassRecord)

@@ -21,9 +21,8 @@ from autosplit.data.images import Labels
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
 from autosplit.evaluate.average_precision import FoundBoxes, Precision, average_precision
-from autosplit.evaluate.judge import Judge
+from autosplit.evaluate.judge import Answering, Judge
 from autosplit.evaluate.task import DETECTION, FLOAT, Task
-from autosplit.models.load import Model
 from autosplit.models.networks.yolo_decode import (
     SHOWN_CONFIDENCE,
     Detections,
@@ -221,7 +220,7 @@ class BoxRecord:
         return cls(data["total"], tuple(data["labels"]), found, truths)
 
 
-def detection_judge(model: Model, data: DataSet) -> Judge:
+def detection_judge(model: Answering, data: DataSet) -> Judge:
     """Return the judge of a detector.
 
     Raises:

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from autosplit.data.datasets import DataSet
-from autosplit.evaluate.judge import Judge
+from autosplit.evaluate.judge import Answering, Judge
 from autosplit.evaluate.record import Record
 from autosplit.evaluate.task import CLASSIFICATION, DETECTION, Task
 from autosplit.evaluate.tasks.classification import ClassRecord, classification_judge
 from autosplit.evaluate.tasks.detection import BoxRecord, detection_judge
-from autosplit.models.load import Model
 
 
 @dataclass(frozen=True)
@@ -25,15 +24,15 @@ class Scorer:
     """
 
     record: type[Record]
-    judge: Callable[[Model, DataSet], Judge]
+    judge: Callable[[Answering, DataSet], Judge]
 
 
-def task_of(model: Model) -> Task:
+def task_of(model: Answering) -> Task:
     """Return the task of a network: detection where it has heads of boxes, else classification."""
     return DETECTION if model.heads else CLASSIFICATION
 
 
-def judge_of(model: Model, data: DataSet) -> Judge:
+def judge_of(model: Answering, data: DataSet) -> Judge:
     """Return the judge of a network's answers to the images of a data set.
 
     Raises:

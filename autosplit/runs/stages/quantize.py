@@ -101,15 +101,11 @@ def _score(
 
 
 def _write(scoring: Scoring) -> Sequence[str]:
+    from autosplit.evaluate.trials import score_rows
+
     folder, quantized, ledger = scoring.folder, scoring.quantized, scoring.ledger
-    reference = ledger.find(FLOAT)
-    assert reference is not None
-    rows = [reference.float_row()]
-    for file in scoring.files.values():
-        record = ledger.find(file.half_sha256)
-        row = record and record.plan_row(file.plan, reference)
-        rows += [row] if row else []
-    outputs = [*write_scores(folder, reference.task, rows)]
+    task, rows = score_rows(ledger, scoring.files.values())
+    outputs = [*write_scores(folder, task, rows)]
     measured = [row["name"] for row in rows[1:]]
     if not scoring.options.finished:
         forget_strangers(folder, replace(quantized, finishing=""), measured)

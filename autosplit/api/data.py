@@ -1,0 +1,187 @@
+"""A person's batches, checked and made into what the stages take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from autosplit.api.net import Net
+from autosplit.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from autosplit.data.datasets import DataSet
+    from autosplit.data.images import Images
+
+PARTS = ("calibration", "evaluation")
+"""Parts of a data set: what is measured on, and what accuracy is measured on."""
+
+
+def load_data(
+    data: Any,
+    net: Net,
+    *,
+    calibration_images: int | None = None,
+    evaluation_images: int | None = None,
+    seed: int = 0,
+) -> DataSet:
+    """A data set by name, or of batches of one's own.
+
+    Args:
+        data: A name as ``--data`` takes it, such as ``fashion-mnist`` or ``imagefolder:DIR``; or
+            batches for evaluation: tensors (n, C, H, W), or pairs of those and labels, (n,), as a
+            list, a DataLoader, or a function that makes them; or a dictionary with such batches
+            under ``calibration`` and ``evaluation``.  Batches alone serve for both.
+        net: The network, which says how pictures become its inputs.
+        calibration_images: Images to calibrate on at most; None is the data set's own number.
+        evaluation_images: Images to evaluate on at most; None is all of them.
+        seed: Which pictures of a folder are taken when fewer are asked for than there are.
+
+    Returns:
+        The data set, with its parts as ``calibration`` and ``evaluation``.
+
+    Raises:
+        DataError: The name is unknown, or the batches are not as said above.
+    """
+    from autosplit.data import datasets
+    from autosplit.data.images import Images
+    from autosplit.data.python_batches import FunctionBatches
+
+    limits = {"calibration": calibration_images, "evaluation": evaluation_images}
+    if isinstance(data, datasets.DataSet):
+        return data
+    if isinstance(data, str):
+        return datasets.load_data(
+            data, net.preprocess, **{f"{part}_images": limits[part] for part in PARTS}, seed=seed
+        )
+    if isinstance(data, Mapping):
+        if set(data) != set(PARTS):
+            raise DataError(
+                "data: a dictionary must have the keys calibration and evaluation, got "
+                f"{', '.join(map(str, data)) or 'none'}"
+            )
+        given = {part: repeatable(data[part], part) for part in PARTS}
+    else:
+        given = dict.fromkeys(PARTS, repeatable(data, "data"))
+    images = {
+        part: Images(FunctionBatches(part, part, seed, given[part]), limits[part]) for part in PARTS
+    }
+    for part in PARTS:
+        if not len(images[part]):
+            raise DataError(f"{part}: must hold at least one image, got none")
+    return datasets.DataSet("data", images["calibration"], images["evaluation"], None)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Batches that a function makes anew for each pass."""
+
+    make: Callable[[], Iterable[Any]]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.make())
+
+
+def repeatable(batches: Any, what: str) -> Iterable[Any]:
+    """Batches that can be gone through any number of times.
+
+    Args:
+        batches: One tensor, one tuple that begins with a tensor, something to go through again and
+            again such as a list or a DataLoader, or a function that makes batches.
+        what: How an error calls them.
+
+    Raises:
+        DataError: They are something else; a generator is, for it is empty after the first pass.
+    """
+    from torch import Tensor
+    from torch.utils.data import Dataset
+
+    must = (
+        f"{what}: must be batches of tensors (a list, a DataLoader or a function that makes them)"
+    )
+    if isinstance(batches, Tensor) or (
+        isinstance(batches, tuple) and batches and isinstance(batches[0], Tensor)
+    ):
+        return [batches]
+    if isinstance(batches, str | bytes):
+        raise DataError(
+            f"{must}, got the text {batches!r}; a data set by name: autosplit.load_data"
+        )
+    if isinstance(batches, Dataset):
+        raise DataError(
+            f"{must}, got single samples in a {type(batches).__name__}; give "
+            "torch.utils.data.DataLoader(data, batch_size=64)"
+        )
+    if isinstance(batches, Iterator):
+        raise DataError(
+            f"{must}, got a {type(batches).__name__} that can be gone through once; several passes "
+            "are made"
+        )
+    if isinstance(batches, Iterable) and not isinstance(batches, Mapping):
+        return batches
+    if callable(batches):
+        return _Made(batches)
+    raise DataError(f"{must}, got {type(batches).__name__}")
+
+
+def input_batches(
+    net: Net, batches: Any, batch_size: int | None = None
+) -> Callable[[], Iterator[Tensor | tuple[Tensor, ...]]]:
+    """The network's inputs, batch by batch, without labels.
+
+    Args:
+        net: The network.
+        batches: Images of a data set, or a person's own batches, as for ``autosplit.measure``.
+        batch_size: Images per step; None is what suits their size.
+
+    Raises:
+        DataError: The batches are of another kind, or too few for one whole batch.
+    """
+    from autosplit.data.datasets import DataSet
+    from autosplit.data.images import Images
+    from autosplit.evaluate.batches import batches_of
+
+    if isinstance(batches, DataSet):
+        batches = batches.calibration
+    if isinstance(batches, Images):
+        found = batches_of(batches, net.program, batch_size)
+        return lambda: (images for images, _ in found())
+    given, count = repeatable(batches, "batches"), len(net.graph.inputs)
+    return lambda: (_inputs(batch, count, number) for number, batch in enumerate(given))
+
+
+def _inputs(batch: Any, count: int, number: int) -> Tensor | tuple[Tensor, ...]:
+    """The inputs in one batch, which may have labels behind them.
+
+    Raises:
+        DataError: They are not there.
+    """
+    from torch import Tensor
+
+    if isinstance(batch, Tensor) and count == 1:
+        return batch
+    if isinstance(batch, tuple | list) and batch:
+        first = batch[0]
+        if count == 1 and isinstance(first, Tensor):
+            return first
+        inputs = first if isinstance(first, tuple | list) else batch
+        if len(inputs) == count and all(isinstance(value, Tensor) for value in inputs):
+            return tuple(inputs)
+    shape = "a tensor, or a tuple of it and labels"
+    if count > 1:
+        shape = f"a tuple of {count} tensors, or a tuple of that and labels"
+    raise DataError(f"batches: batch {number} must be {shape}, got {type(batch).__name__}")
+
+
+def pictures_of(batches: Any) -> Images | None:
+    """The images, if they are made of picture files by the network's preparation."""
+    from autosplit.data.datasets import DataSet
+    from autosplit.data.images import Images
+    from autosplit.data.python_batches import FunctionBatches
+
+    if isinstance(batches, DataSet):
+        batches = batches.calibration
+    made_of_files = isinstance(batches, Images) and not isinstance(batches.source, FunctionBatches)
+    return batches if made_of_files else None

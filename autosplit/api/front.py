@@ -1,0 +1,309 @@
+"""Plans that a search found: what ``autosplit.search`` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from autosplit.errors import DataError, PlanError, did_you_mean
+from autosplit.evaluate.task import CLASSIFICATION
+from autosplit.graph.graph import Graph
+from autosplit.graph.memory import fits_memory
+from autosplit.plan.grids import plan_grids
+from autosplit.plan.plan import Plan
+from autosplit.plan.planfile import PlanFile
+from autosplit.progress import Progress, silent
+from autosplit.report.candidate import Candidate, candidate
+from autosplit.report.choice import no_pick
+from autosplit.report.pick import Pick, pick_from
+from autosplit.report.tables import PLANS_HEADER, plan_rows
+from autosplit.runs.options import SearchOptions
+from autosplit.runs.planning import make_plans
+from autosplit.search.problem import Problem as SearchProblem
+from autosplit.stats.stats import Stats
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from autosplit.api.scores import Scores
+    from autosplit.report.figure import Drawing
+
+
+@dataclass(frozen=True)
+class Front(Sequence[Plan]):
+    """Plans of one network for one pair of devices over some links.
+
+    A place (``front[0]``) or a name (``front["uniform8"]``) gives a plan; a slice or a list of
+    names gives a front of fewer plans.
+
+    Attributes:
+        graph: The network.
+        plans: The plans, with predictions for every link.
+        links: Names of the links.
+        limit_bytes: Memory that an edge half may use; None if that is not limited.
+        hardware: Names of the edge device and the cloud device.
+        stats: Statistics that the plans were searched on; None where they are not known.
+    """
+
+    graph: Graph
+    plans: tuple[Plan, ...]
+    links: tuple[str, ...]
+    limit_bytes: int | None
+    hardware: tuple[str, str]
+    stats: Stats | None = field(default=None, repr=False, compare=False)
+
+    @overload
+    def __getitem__(self, key: int | str) -> Plan: ...
+
+    @overload
+    def __getitem__(self, key: slice | list[str]) -> Front: ...
+
+    def __getitem__(self, key: int | str | slice | list[str]) -> Plan | Front:
+        """One plan by place or name, or a front of some plans.
+
+        Raises:
+            PlanError: There is no plan of that name.
+            IndexError: There is no such place.
+        """
+        if isinstance(key, slice):
+            return replace(self, plans=self.plans[key])
+        if isinstance(key, list):
+            return replace(self, plans=tuple(self._named(name) for name in key))
+        return self._named(key) if isinstance(key, str) else self.plans[key]
+
+    def _named(self, name: str) -> Plan:
+        found = {plan.name: plan for plan in self.plans}
+        if name not in found:
+            raise PlanError(f"front: no plan {name!r}{did_you_mean(str(name), found)}")
+        return found[name]
+
+    def __len__(self) -> int:
+        return len(self.plans)
+
+    def __iter__(self) -> Iterator[Plan]:
+        return iter(self.plans)
+
+    @property
+    def title(self) -> str:
+        """Network and hardware."""
+        return f"{self.graph.name}: {' + '.join(self.hardware)}"
+
+    def to_pandas(self, link: str | None = None) -> DataFrame:
+        """One row per plan and link, the fastest first, as in ``plans.csv``.
+
+        Args:
+            link: Only this link.
+
+        Raises:
+            DataError: The link is not one of the front.
+        """
+        from pandas import DataFrame
+
+        links = self.links if link is None else (self._link(link),)
+        rows = plan_rows(self.graph, self.plans, links, self.limit_bytes)
+        return DataFrame(rows, columns=PLANS_HEADER).set_index("name")
+
+    def candidates(self, link: str, scores: Scores | None = None) -> list[Candidate]:
+        """The plans over one link, with what was measured of them.
+
+        Args:
+            link: Name of the link.
+            scores: What ``autosplit.evaluate`` gave.
+
+        Raises:
+            DataError: The link is not one of the front, or the scores are no scores.
+        """
+        name = self._link(link)
+        task = CLASSIFICATION if scores is None else _checked(scores).task
+        rows = {} if scores is None else scores.by_name
+        return [
+            candidate(plan, name, plan.predictions[name], self.limit_bytes, task, rows)
+            for plan in self.plans
+        ]
+
+    def pick(self, link: str, scores: Scores, max_drop: float | None = 1.0) -> Pick:
+        """The fastest plan over a link that fits the memory and keeps the accuracy.
+
+        Args:
+            link: Name of the link.
+            scores: What ``autosplit.evaluate`` gave.
+            max_drop: Accuracy points that the pick may lose at most; below 0 it must gain; None: it
+                may lose anything.
+
+        Raises:
+            DataError: The link is not one of the front, or the scores are no scores.
+            InfeasibleError: No measured plan keeps the limits.
+        """
+        most, found = _points(max_drop), self.candidates(link, scores)
+        picked = pick_from(self.graph, found, most, self.limit_bytes, scores.float_score)
+        if picked is None:
+            raise no_pick(found, most)
+        return picked
+
+    def plot(
+        self,
+        scores: Scores | None = None,
+        max_drop: float | None = None,
+        path: str | Path | None = None,
+    ) -> Drawing:
+        """Draw the plans, one panel per link; a notebook shows the figure.
+
+        Args:
+            scores: What ``autosplit.evaluate`` gave; accuracy is drawn then, else distortion.
+            max_drop: Accuracy points that a pick may lose at most; the picks are marked then.
+            path: PNG file to write.
+        """
+        from autosplit.files import write_bytes
+        from autosplit.report.figure import Points, front_figure
+
+        found = {link: self.candidates(link, scores) for link in self.links}
+        every = [one for candidates in found.values() for one in candidates]
+        float_score = None if scores is None else scores.float_score
+        picks: dict[str, Pick] = {}
+        if float_score is not None and max_drop is not None:
+            about = _points(max_drop), self.limit_bytes, float_score
+            made = {link: pick_from(self.graph, some, *about) for link, some in found.items()}
+            picks = {link: pick for link, pick in made.items() if pick is not None}
+        drawing = front_figure(Points(every, self.title, float_score), picks, max_drop)
+        if path is not None:
+            write_bytes(Path(path), drawing.png())
+        return drawing
+
+    def plan_files(self) -> list[PlanFile]:
+        """The plans with their grids: all that is needed to run them.
+
+        Raises:
+            PlanError: The statistics are not known.
+        """
+        if self.stats is None:
+            raise PlanError("front: must come from a search on statistics, has none")
+        graph, grids = self.graph, [plan_grids(plan, self.stats) for plan in self.plans]
+        return [
+            PlanFile(plan, *both, graph.name, "", equalized=graph.equalized)
+            for plan, both in zip(self.plans, grids, strict=True)
+        ]
+
+    def fastest_first(self, link: str) -> list[str]:
+        """Names of the plans that fit the memory, the fastest over a link first."""
+        fitting = [p for p in self.plans if fits_memory(p.edge_memory_bytes, self.limit_bytes)]
+        return [
+            p.name for p in sorted(fitting, key=lambda p: (p.predictions[link].latency_s, p.name))
+        ]
+
+    def _link(self, link: str) -> str:
+        """Name of a link that is there.
+
+        Raises:
+            DataError: It is not.
+        """
+        if link not in self.links:
+            raise DataError(
+                f"link {link!r}: must be one of the front{did_you_mean(str(link), self.links)}"
+            )
+        return link
+
+    def __repr__(self) -> str:
+        limit = "no memory limit" if self.limit_bytes is None else f"{self.limit_bytes:,} bytes"
+        return f"Front({self.title}: {len(self)} plans over {', '.join(self.links)}, {limit})"
+
+    def _repr_html_(self) -> str:
+        """A table with one row per plan, its milliseconds over each link at the right."""
+        table = self.to_pandas(self.links[0])
+        wanted = ["method", "cut", "edge_layers", "cut_bits", "cut_bytes", "edge_memory_bytes"]
+        table = table[[*wanted, "distortion", "optimality_gap"]]
+        for link in self.links:
+            seconds = {plan.name: plan.predictions[link].latency_s for plan in self.plans}
+            table[f"{link}, ms"] = [round(1e3 * seconds[name], 2) for name in table.index]
+        return f"<p>{self!r}</p>{table.to_html(float_format='{:.4g}'.format)}"
+
+
+def search(
+    problem: SearchProblem,
+    *,
+    methods: Sequence[str] = SearchOptions().methods,
+    front: int | None = SearchOptions().front,
+    pins: Sequence[str] = (),
+    max_weight_bits: float | None = None,
+    max_activation_bits: float | None = None,
+    max_bops: float | None = None,
+    max_latency_s: float | None = None,
+    max_distortion: float | None = None,
+    cuts: str = "prefixes",
+    progress: Progress = silent,
+) -> Front:
+    """Search cuts and widths.
+
+    Args:
+        problem: What ``autosplit.Problem`` gave.
+        methods: Methods that make plans, or ``("all",)``.
+        front: Plans of our front that are kept for each link, spread along it; None: all.
+        pins: Pinned widths, each as ``PATTERN:weight=8``.
+        max_weight_bits: Average width of the edge half's weights at most, bits; None: no limit, as
+            of all limits below.
+        max_activation_bits: Average width of the outputs of its layers at most, bits.
+        max_bops: Its bit operations at most.
+        max_latency_s: Seconds from input to answer at most, over at least one link.
+        max_distortion: Distortion at most.
+        cuts: Cuts that an answer to these limits may take: ``prefixes`` or ``useful``.
+        progress: Shows how far it is.
+
+    Raises:
+        PlanError: The problem is none, or a method, a pin or another option is unknown.
+        InfeasibleError: Nothing fits the memory, or no plan keeps the limits.
+    """
+    if not isinstance(problem, SearchProblem):
+        raise PlanError(f"problem: must be an autosplit.Problem, got {type(problem).__name__}")
+    options = SearchOptions(
+        methods=_listed(methods, "methods"),
+        front=front,
+        pins=_listed(pins, "pins"),
+        max_weight_bits=max_weight_bits,
+        max_activation_bits=max_activation_bits,
+        max_bops=max_bops,
+        max_latency_s=max_latency_s,
+        max_distortion=max_distortion,
+        cuts=cuts,
+    )
+    with progress("search: cuts and widths", 1) as advance:
+        planned = make_plans(problem, options)
+        advance(1)
+    return Front(
+        problem.graph,
+        planned.plans,
+        tuple(problem.links),
+        problem.limit_bytes,
+        (problem.edge.name, problem.cloud.name),
+        problem.stats,
+    )
+
+
+def _listed(words: Any, what: str) -> tuple[str, ...]:
+    if isinstance(words, str):
+        raise PlanError(f"{what}: must be a list of names, got the text {words!r}")
+    return tuple(words)
+
+
+def _points(max_drop: float | None) -> float:
+    """Points that may be lost; infinite for None.
+
+    Raises:
+        PlanError: They are no number.
+    """
+    if max_drop is None:
+        return float("inf")
+    if isinstance(max_drop, bool) or not isinstance(max_drop, int | float) or isnan(max_drop):
+        raise PlanError(f"max_drop: must be a number of points or None, got {max_drop!r}")
+    return float(max_drop)
+
+
+def _checked(scores: Scores) -> Scores:
+    from autosplit.api.scores import Scores
+
+    if not isinstance(scores, Scores):
+        raise DataError(
+            f"scores: must be what autosplit.evaluate gives, got {type(scores).__name__}"
+        )
+    return scores

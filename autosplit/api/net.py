@@ -1,0 +1,177 @@
+"""A captured network: what ``autosplit.capture`` gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from autosplit.errors import ModelError
+from autosplit.graph.graph import Graph
+from autosplit.graph.graphfile import LAYERS_HEADER, layer_rows
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from PIL.Image import Image
+    from torch import Tensor, nn
+    from torch.export import ExportedProgram
+
+    from autosplit.capture.program import Program
+    from autosplit.models.load import Model
+    from autosplit.models.networks.yolo_decode import YoloHead
+
+
+@dataclass(frozen=True, eq=False)
+class Net:
+    """A captured network.
+
+    Attributes:
+        program: Its operators, fused into layers; it runs.
+        preprocess: Makes an input of the network of a picture; used for data sets of pictures.
+        heads: Of a detector, how each of its outputs is read; else empty.
+        labels: Names of the classes, where they are known.
+    """
+
+    program: Program
+    preprocess: Callable[[Image], Tensor]
+    heads: tuple[YoloHead, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    @property
+    def graph(self) -> Graph:
+        """Its layers and the tensors between them."""
+        return self.program.graph
+
+    @property
+    def name(self) -> str:
+        """Name of the network."""
+        return self.graph.name
+
+    def to_pandas(self) -> DataFrame:
+        """One row per layer, as in ``layers.csv``."""
+        from pandas import DataFrame
+
+        return DataFrame(layer_rows(self.graph), columns=list(LAYERS_HEADER)).set_index("name")
+
+    def __repr__(self) -> str:
+        layers = self.graph.layers
+        macs = sum(layer.macs for layer in layers)
+        return f"Net({self.name}: {len(layers)} layers, {macs:,} multiply-accumulates)"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>{self.to_pandas().to_html()}"
+
+
+def capture(
+    model: nn.Module | ExportedProgram | Model | str,
+    example: Tensor | Sequence[Tensor] | None = None,
+    *,
+    name: str | None = None,
+    preprocess: Callable[[Image], Tensor] | None = None,
+    equalize: bool = False,
+) -> Net:
+    """Capture a network with torch.export and fuse its operators into layers.
+
+    The network is captured in eval mode and stays as it was.  What is captured is checked: its
+    output on the example equals the network's.
+
+    Args:
+        model: A module, a program of torch.export, what ``autosplit.load_model`` gives, or the name
+            or file of a network as ``--model`` takes it, such as ``fashion-resnet``.
+        example: One example input, (batch, ...), or a tuple with one for each argument; needed for
+            a module.
+        name: Name of the network; by default that of its class or file.
+        preprocess: Makes an input, float32 (C, H, W), of a picture; by default that of the loaded
+            network, or for a module the usual one for the shape of its example.
+        equalize: Whether weights of neighbouring layers are scaled to each other first.
+
+    Raises:
+        ModelError: The model is none of these, or the example is missing or of another type.
+        CaptureError: torch.export cannot trace the network, or an operator is not understood.
+        DataError: The example does not fit the network.
+    """
+    from torch import nn
+    from torch.export import ExportedProgram
+
+    from autosplit.models.load import Model, load_model
+
+    if isinstance(model, str):
+        model = load_model(model)
+    if isinstance(model, Model):
+        if example is not None:
+            raise ModelError(f"{model.name}: has an example input of its own, takes no other one")
+        return _captured(
+            model.program or model.module,
+            (model.example_input,),
+            name or model.name,
+            preprocess or model.preprocess,
+            equalize=equalize,
+            heads=model.heads,
+            labels=model.labels,
+        )
+    if not isinstance(model, nn.Module | ExportedProgram):
+        raise ModelError(
+            "model: must be a torch.nn.Module, a torch.export program, a loaded model, or the name "
+            f"of a network, got {type(model).__name__}"
+        )
+    inputs = _inputs(model, example)
+    return _captured(
+        model,
+        inputs,
+        name or re.sub(r"\W+", "_", type(model).__name__),
+        preprocess or _usual_preprocess(inputs[0]),
+        equalize=equalize,
+    )
+
+
+def _captured(
+    network: nn.Module | ExportedProgram,
+    example: tuple[Tensor, ...],
+    name: str,
+    preprocess: Callable[[Image], Tensor],
+    *,
+    equalize: bool,
+    **about: Any,
+) -> Net:
+    from autosplit.capture.capture import capture as capture_program
+    from autosplit.capture.equalize import equalize as equalized
+
+    program = capture_program(network, example, name)
+    return Net(equalized(program) if equalize else program, preprocess, **about)
+
+
+def _inputs(
+    model: nn.Module | ExportedProgram, example: Tensor | Sequence[Tensor] | None
+) -> tuple[Tensor, ...]:
+    """The example inputs, one for each argument.
+
+    Raises:
+        ModelError: They are missing or are no tensors.
+    """
+    from torch import Tensor
+    from torch.export import ExportedProgram
+
+    if example is None and isinstance(model, ExportedProgram) and model.example_inputs:
+        example = model.example_inputs[0]
+    if isinstance(example, Tensor):
+        return (example,)
+    if (
+        isinstance(example, tuple | list)
+        and example
+        and all(isinstance(x, Tensor) for x in example)
+    ):
+        return tuple(example)
+    found = "nothing" if example is None else type(example).__name__
+    if isinstance(example, tuple | list):
+        found = f"a {found} of {', '.join(type(x).__name__ for x in example) or 'nothing'}"
+    raise ModelError(
+        "example: must be an input of the network with its batch dimension, or a tuple with one "
+        f"tensor for each argument, got {found}"
+    )
+
+
+def _usual_preprocess(example: Tensor) -> Callable[[Image], Tensor]:
+    from autosplit.data.preprocess import preprocess_for
+
+    return preprocess_for(tuple(example.shape))

@@ -1,0 +1,188 @@
+"""A run folder as an object: what ``autosplit.run`` and ``autosplit.open_run`` give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from autosplit.api.front import Front
+from autosplit.api.scores import Scores
+from autosplit.errors import StageError
+from autosplit.evaluate.scorefile import read_scores
+from autosplit.files import read_json
+from autosplit.graph.graph import Graph
+from autosplit.plan.plan import Plan
+from autosplit.progress import Progress, silent
+from autosplit.report.pick import Pick
+from autosplit.runs.folder import default_folder, read_graph
+from autosplit.runs.hardware import limit_bytes
+from autosplit.runs.options import CollectOptions, StatsOptions
+from autosplit.runs.stages.run import run as run_stages
+from autosplit.runs.stamps import Stamp, read_stamp, resolve
+from autosplit.runs.summary import Summary, pick_all, summarize
+from autosplit.stats.stats import Stats
+from autosplit.stats.statsfile import read_stats
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, read when it is asked for.
+
+    Attributes:
+        folder: The run folder.
+    """
+
+    folder: Path
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The network's layers."""
+        self._stamp("stats")
+        return read_graph(self.folder)
+
+    @cached_property
+    def stats(self) -> Stats:
+        """What was measured of the network."""
+        self._stamp("stats")
+        return read_stats(self.folder)
+
+    @cached_property
+    def plans(self) -> Front:
+        """The plans, with the seconds of the stage ``latency``."""
+        summary = self._summary
+        found: dict[str, Plan] = {}
+        for one in summary.candidates:
+            known = found.get(one.plan.name, one.plan).predictions
+            found[one.plan.name] = replace(
+                one.plan, predictions={**known, one.link: one.prediction}
+            )
+        edge, _, cloud = summary.title.rpartition(": ")[2].partition(" + ")
+        hardware = edge, cloud
+        about = self.graph, tuple(found.values()), summary.links, summary.limit_bytes
+        return Front(*about, hardware, self.stats)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """What was measured of the plans."""
+        self._stamp("quantize")
+        task, rows = read_scores(self.folder / "scores.csv")
+        return Scores(task, tuple(_numbers(row) for row in rows.values()))
+
+    @cached_property
+    def picks(self) -> dict[str, Pick]:
+        """Link -> its pick, of the links that have one."""
+        options = resolve({}, self._stamp("collect"), CollectOptions())
+        most = float("inf") if options.max_drop is None else options.max_drop
+        return pick_all(self.graph, self._summary, most)
+
+    @property
+    def figure(self) -> Path:
+        """The Pareto figure, a PNG file."""
+        self._stamp("collect")
+        return self.folder / "pareto.png"
+
+    @property
+    def text(self) -> str:
+        """What ``autosplit collect`` prints."""
+        self._stamp("collect")
+        return str(read_json(self.folder / "stages" / "pick.json", "text")["text"])
+
+    @cached_property
+    def _summary(self) -> Summary:
+        searched = self._stamp("search")
+        for stage in ("latency", "quantize"):
+            self._stamp(stage)
+        return summarize(self.folder, self.graph, limit_bytes(searched))
+
+    def _stamp(self, stage: str) -> Stamp:
+        """What a stage left.
+
+        Raises:
+            StageError: The stage is not done.
+        """
+        stamp = read_stamp(self.folder, stage)
+        if stamp is None:
+            raise StageError(
+                f"{self.folder}: the stage {stage} must be done, run: autosplit {stage} --out "
+                f"{self.folder}"
+            )
+        return stamp
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    def _repr_html_(self) -> str:
+        return "".join(pick._repr_html_() for pick in self.picks.values())
+
+
+def run(
+    *,
+    out: str | Path | None = None,
+    force: bool = False,
+    progress: Progress = silent,
+    **options: Any,
+) -> Run:
+    """Do all five stages in a run folder, each only if there is something new to do.
+
+    Args:
+        out: Run folder; by default ``results/NAME`` after the model.
+        force: Do every stage again.
+        progress: Shows how far a stage is.
+        **options: Options of any stage, by the names of their records: ``model="fashion-resnet"``,
+            ``data="fashion-mnist"``, ``links=("3mbps",)``, ``memory_bytes="4MiB"``, ``max_drop=1``,
+            ...; those that are left out keep the value of the last time.
+
+    Returns:
+        The run folder as an object.
+
+    Raises:
+        StageError: An option is unknown, or the folder is that of another network.
+        AutoSplitError: What a stage refuses.
+    """
+    model = options.get("model", StatsOptions().model)
+    if not isinstance(model, str):
+        raise StageError(
+            "model: must be the name or file of a network, as --model takes it, got "
+            f"{type(model).__name__}; a module goes through autosplit.capture(model, example)"
+        )
+    data = options.get("data", StatsOptions().data)
+    if not isinstance(data, str):
+        raise StageError(
+            "data: must be the name of a data set or FILE.py:FUNCTION, as --data takes it, got "
+            f"{type(data).__name__}; batches go through autosplit.evaluate"
+        )
+    folder = default_folder(model) if out is None else Path(out)
+    for _ in run_stages(folder, options, force=force, progress=progress):
+        pass
+    return Run(folder)
+
+
+def open_run(folder: str | Path) -> Run:
+    """Read a run folder that ``autosplit run``, or its stages, left.
+
+    Raises:
+        StageError: There is no run folder.
+    """
+    path = Path(folder)
+    if read_stamp(path, "stats") is None:
+        raise StageError(
+            f"{path}: must be a run folder, it has no stages/stats.json; run: autosplit run --out "
+            f"{path}"
+        )
+    return Run(path)
+
+
+def _numbers(row: dict[str, str]) -> dict[str, Any]:
+    """A row of a file with numbers for texts, and None for what is empty."""
+    return {key: text if key == "name" else _number(text) for key, text in row.items()}
+
+
+def _number(text: str) -> float | int | None:
+    if not text:
+        return None
+    return int(text) if text.isdecimal() else float(text)

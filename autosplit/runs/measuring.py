@@ -1,0 +1,123 @@
+"""Measure every tensor of a captured network on calibration batches: what ``stats`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count as count_from
+from typing import TYPE_CHECKING, Any
+
+from autosplit.data import image_range
+from autosplit.errors import warn
+from autosplit.progress import Advance
+from autosplit.runs.options import StatsOptions
+from autosplit.stats.coding import InputMeter
+from autosplit.stats.stats import Stats
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from autosplit.capture.program import Program
+
+    Batch = Tensor | tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """A network to be measured, and on what.
+
+    Attributes:
+        program: The captured network.
+        batches: Gives the network's inputs, batch by batch, the same on each pass.
+        options: How: the metric, the clipping rule, the rounding that is counted, the seed.
+        meter: Measures the input as a JPEG file; None where the input is no picture.
+    """
+
+    program: Program
+    batches: Callable[[], Iterator[Batch]]
+    options: StatsOptions
+    meter: InputMeter | None = None
+
+    @property
+    def passes(self) -> int:
+        """How often the batches are gone through."""
+        return 2 if self.options.metric == "mse" else 3
+
+
+def measure_network(measuring: Measuring, advance: Advance) -> Stats:
+    """Measure ranges, moments, grids and distortions.
+
+    Args:
+        measuring: The network, and on what it is measured.
+        advance: Told of samples that are done, in each pass.
+
+    Raises:
+        DataError: There is no sample, or a tensor is not finite.
+        StageError: The metric is unknown.
+    """
+    from autosplit.distortion.measure import measure
+    from autosplit.distortion.metrics import check_metric, sensitivity
+
+    options, meter, passes = measuring.options, measuring.meter, count_from(1)
+    check_metric(options.metric)
+
+    def batches() -> Iterator[Batch]:
+        first = next(passes) == 1
+        for batch in measuring.batches():
+            if first and meter is not None:
+                meter.add(first_input(batch).numpy())
+            yield batch
+            advance(len(first_input(batch)))
+
+    stats = measure(measuring.program, batches, clipping=options.clipping)
+    stats = sensitivity(
+        measuring.program,
+        measuring.batches,
+        stats,
+        options.metric,
+        options.seed,
+        advance,
+        finished=options.rounding != "nearest",
+    )
+    return stats if meter is None else replace(stats, input_coding=meter.result)
+
+
+def first_input(batch: Batch) -> Tensor:
+    """The first of the inputs in a batch."""
+    return batch[0] if isinstance(batch, tuple) else batch
+
+
+def input_meter(preprocess: Any, shape: tuple[int, ...], quality: int) -> InputMeter | None:
+    """What measures a network's input as a JPEG file; None where the input is no picture.
+
+    Args:
+        preprocess: Makes an input of a picture.
+        shape: Of the input with its batch dimension.
+        quality: Of the JPEG file, 1..95.
+    """
+    from autosplit.data.preprocess import Letterbox, Preprocess
+
+    if not isinstance(preprocess, Preprocess | Letterbox):
+        return None
+    if len(shape) != 4 or shape[1] != len(preprocess.mean):
+        return None
+    return InputMeter(quality, preprocess.mean, preprocess.std)
+
+
+def warn_of_inputs(program: Program, stats: Stats, batch: Batch, expected: str = "") -> None:
+    """Warn where calibration inputs are probably not what the network takes.
+
+    Args:
+        program: The captured network.
+        stats: What was measured.
+        batch: The first batch.
+        expected: What is odd beside what the network prepares, in words; empty if nothing is.
+    """
+    if len(program.graph.inputs) > 1:
+        return
+    (name,) = program.graph.inputs
+    found = stats.tensors[name]
+    learned = program.deviations((first_input(batch),))
+    ends = found.min, found.max
+    warn(expected or image_range.warn_of_training_scale(learned, ends, program.graph.name))
+    warn(image_range.warn_of_one_value(name, found, stats.samples))

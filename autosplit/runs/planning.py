@@ -1,0 +1,79 @@
+"""Plans for a problem as the options of ``search`` ask: methods, pins, limits, a thin front."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from autosplit.plan.pins import parse_pin
+from autosplit.plan.plan import Plan
+from autosplit.runs.options import SearchOptions
+from autosplit.search.cuts.ideals import CutList, latency_floor, useful
+from autosplit.search.front.front import OURS
+from autosplit.search.limits import LIMIT_PREFIX, PlanLimits, limited
+from autosplit.search.methods import ALL, METHODS, search, search_pinned
+from autosplit.search.pins import pin
+from autosplit.search.problem import Problem
+from autosplit.search.questions.limits import WidthLimits
+from autosplit.search.thin import thin
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Plans that a search made.
+
+    Attributes:
+        plans: Plans within the limits first, then our front, then the baselines.
+        text: How many there are, and what is proven of cuts of any shape, in words.
+    """
+
+    plans: tuple[Plan, ...]
+    text: str
+
+
+def make_plans(problem: Problem, options: SearchOptions) -> Planned:
+    """Search, keep what the limits allow, and thin the front out.
+
+    Args:
+        problem: The network, the hardware and the memory.
+        options: Methods, pins, limits beside memory, and how many plans are kept; the hardware, the
+            memory and the widths are those of the problem.
+
+    Raises:
+        InfeasibleError: Nothing fits the memory, or no plan keeps the limits.
+        PlanError: A method or a pin is unknown.
+    """
+    pinned = pin(problem, tuple(map(parse_pin, options.pins)))
+    methods = tuple(METHODS) if options.methods == (ALL,) else options.methods
+    found = search_pinned(problem, pinned, methods) if options.pins else search(problem, methods)
+    cuts = useful(pinned) if options.cuts == "useful" else None
+    found = limited(pinned, found, _targets(options, cuts))
+    ours = [plan for plan in found if plan.method == OURS]
+    others = [plan for plan in found if plan.method != OURS]
+    within = [plan for plan in ours if plan.name.startswith(LIMIT_PREFIX)]
+    front = [plan for plan in ours if not plan.name.startswith(LIMIT_PREFIX)]
+    plans = (*within, *thin(front, others, options.front), *others)
+    kept = len(plans) - len(others)
+    of = "" if kept == len(ours) else f" of {len(ours)}"
+    text = f"{kept}{of} plans of ours and {len(others)} baselines"
+    return Planned(plans, text + _considered(problem, cuts))
+
+
+def _targets(options: SearchOptions, cuts: CutList | None) -> PlanLimits:
+    """Limits beside memory, as the search was asked."""
+    limits = WidthLimits(options.max_weight_bits, options.max_activation_bits, options.max_bops)
+    asked = options.max_latency_s, options.max_distortion
+    seconds, distortion = (math.inf if most is None else most for most in asked)
+    return PlanLimits(limits, seconds, distortion, None if cuts is None else cuts.cuts)
+
+
+def _considered(problem: Problem, cuts: CutList | None) -> str:
+    """Which cuts that are no prefixes were looked at, and what is left out at most, in words."""
+    if cuts is None:
+        return ""
+    if cuts.complete:
+        return f"; within limits over all {len(cuts.cuts)} cuts there are"
+    floors = ", ".join(
+        f"{latency_floor(problem, link) * 1e3:.3g} ms over {link}" for link in problem.links
+    )
+    return f"; within limits over {len(cuts.cuts)} cuts, none left out is faster than {floors}"
