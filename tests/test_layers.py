@@ -26,12 +26,12 @@ ORDER = {
     "plan": "plan checks grids codes formats crossing planfile distiller pins",
     "search": (
         "arrays rounding pareto problem cost knapsack.relaxation knapsack.states "
-        "knapsack.prefixes knapsack.allocate cuts.mincut cuts.ideals widths.activations "
-        "widths.weights widths.edge_seconds widths.division widths.pool front.lagrangian "
-        "front.enumerate front.front questions.milp questions.highs questions.limits "
-        "questions.orders questions.question questions.cutting questions.questions "
-        "baselines.plain baselines.literature baselines.original autosplit pins methods "
-        "limits thin"
+        "knapsack.prefixes knapsack.allocate widths.activations widths.weights "
+        "widths.edge_seconds widths.division widths.pool cuts.mincut cuts.ideals "
+        "front.lagrangian front.enumerate front.front questions.milp questions.highs "
+        "questions.limits questions.orders questions.question questions.cutting "
+        "questions.questions baselines.plain baselines.literature baselines.original "
+        "autosplit pins methods limits thin"
     ),
     "capture": (
         "operators constants batchnorm im2col layout export precision program trainable equalize "

@@ -61,7 +61,7 @@ def search_pinned(problem: Problem, pinned: Problem, methods: Sequence[str]) -> 
             plans += search(problem, (name,))
             continue
         kept = [plan for plan in search(pinned, (name,)) if keeps_pins(plan, problem, pinned)]
-        if not any(plan.edge for plan in kept):
+        if problem.limit_bytes != 0 and not any(plan.edge for plan in kept):
             raise InfeasibleError(
                 f"memory: no edge half with the pinned widths fits {problem.limit_bytes} bytes; "
                 "pin narrower ones, or allow more with --memory"

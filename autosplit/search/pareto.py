@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.plan.plan import Plan
+from autosplit.search.arrays import Floats, Indices
+from autosplit.search.rounding import ROUNDING
 
 
-def pareto(points: npt.ArrayLike) -> npt.NDArray[np.intp]:
+def pareto(points: npt.ArrayLike) -> Indices:
     """Find the points that no other point is at least as good as in both and better in one.
 
-    Less is better.  Of points that are equal in both, the first one stays.
+    Less is better.  Values that differ by rounding alone are equal: the same sum in another order
+    is not another point.  Of points that are equal in both, the first one stays.
 
     Args:
         points: Shape (N, 2), no NaN; a point with an infinite value is never in the set.
@@ -32,12 +35,23 @@ def pareto(points: npt.ArrayLike) -> npt.NDArray[np.intp]:
         raise ValueError(f"points: must have shape (N, 2), got {values.shape}")
     if np.isnan(values).any():
         raise ValueError("points: must not hold NaN")
-    order = np.lexsort((values[:, 1], values[:, 0]))  # stable: of equals the first comes first
-    order = order[np.isfinite(values[order]).all(axis=1)]
-    second = values[order, 1]
+    finite = np.flatnonzero(np.isfinite(values).all(axis=1))
+    places = [_places(values[finite, column]) for column in (0, 1)]
+    order = np.lexsort((places[1], places[0]))  # stable: of equals the first comes first
+    second = places[1][order]
     falling = np.ones(len(order), dtype=np.bool_)
     falling[1:] = second[1:] < np.minimum.accumulate(second)[:-1]
-    return order[falling]
+    return finite[order[falling]]
+
+
+def _places(values: Floats) -> Indices:
+    """Place of each value among all, from 0; values that differ by rounding alone share one."""
+    order = np.argsort(values, kind="stable")
+    rising = values[order]
+    apart = np.diff(rising) > ROUNDING * np.abs(rising[1:])
+    places = np.zeros(len(values), dtype=np.intp)
+    places[order] = np.concatenate([[0], np.cumsum(apart)])[: len(values)]
+    return places
 
 
 def unbeaten(plans: Sequence[Plan]) -> list[Plan]:
@@ -48,6 +62,11 @@ def unbeaten(plans: Sequence[Plan]) -> list[Plan]:
     """
     kept: set[int] = set()
     for link in plans[0].predictions if plans else ():
-        points = [(plan.predictions[link].latency_s, plan.distortion) for plan in plans]
-        kept |= set(pareto(points).tolist())
+        kept |= set(pareto(latency_and_distortion(plans, link)).tolist())
     return [plans[i] for i in sorted(kept)]
+
+
+def latency_and_distortion(plans: Sequence[Plan], link: str) -> Floats:
+    """Seconds over a link and distortion of N plans, shape (N, 2)."""
+    points = [(plan.predictions[link].latency_s, plan.distortion) for plan in plans]
+    return np.array(points, dtype=np.float64).reshape(-1, 2)

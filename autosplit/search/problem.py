@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autosplit.errors import DataError, InfeasibleError, PlanError
+from autosplit.errors import DataError, GraphError, InfeasibleError, PlanError
 from autosplit.graph.graph import Cut, Graph
+from autosplit.graph.layer import FIXED_BITS
 from autosplit.graph.memory import edge_memory_bytes, fits_memory, packed_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
 from autosplit.hardware.device import Device
@@ -16,6 +17,9 @@ from autosplit.hardware.link import Link
 from autosplit.search.arrays import Floats, Ints
 from autosplit.stats.coding import InputCoding
 from autosplit.stats.stats import Distortion, Role, Stats
+
+MOST_BYTES = 2**52
+"""Bytes that all tensors and weights may add up to, at 32 bits: beyond, float64 rounds them."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Problem:
 
     Raises:
         DataError: A distortion is missing, negative or not finite.
+        GraphError: The tensors are too large to be added up exactly.
         InfeasibleError: The edge device supports none of the widths, or the limit is no size.
         PlanError: The widths are not ascending ones that were measured, or there is no link.
     """
@@ -74,7 +79,20 @@ class Problem:
         object.__setattr__(self, "usable", usable)
         if self.memory_bytes is not None and self.memory_bytes < 0:
             raise InfeasibleError(f"memory_bytes: must be at least 0, got {self.memory_bytes}")
+        self._check_sizes()
         self._check_distortions()
+
+    def _check_sizes(self) -> None:
+        graph = self.graph
+        counts = [graph.elements(name) for name in graph.tensors]
+        counts += [layer.weight_elements + layer.fixed_elements for layer in graph.layers]
+        total = sum(packed_bytes(count, FIXED_BITS) for count in counts)
+        if total > MOST_BYTES:
+            largest = max(graph.tensors, key=graph.elements)
+            raise GraphError(
+                f"{graph.name}: tensors and weights must add up to at most 2**52 bytes, got "
+                f"{total:,}; the largest tensor is {largest}, {graph.elements(largest):,} elements"
+            )
 
     def _check_distortions(self) -> None:
         keys: list[tuple[str, Role, int]] = [
@@ -127,9 +145,13 @@ class Problem:
     def check_feasible(self) -> None:
         """Make sure that the edge device has room for at least one layer.
 
+        A limit of 0 asks for plans that run nothing on the edge, so it is kept.
+
         Raises:
-            InfeasibleError: It has none, even at 1 bit, or not at the widths that may be used.
+            InfeasibleError: There is no room, even at 1 bit, or not at the widths that may be used.
         """
+        if self.limit_bytes == 0:
+            return
         smallest = self.graph.prefix(1)  # memory never falls when layers are added
         for bits, remedy in ((1, ""), (self.usable[0], "; allow narrower widths")):
             need = edge_memory_bytes(smallest, *self.uniform(smallest, bits))

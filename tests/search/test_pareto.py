@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autosplit.search.pareto import pareto
+from autosplit.hardware.prediction import Prediction
+from autosplit.plan.plan import Plan
+from autosplit.search.pareto import latency_and_distortion, pareto, unbeaten
 
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=12)
 
@@ -33,3 +37,34 @@ def test_nothing_gives_nothing():
 def test_wrong_points_are_refused(points):
     with pytest.raises(ValueError, match=r"^points: must"):
         pareto(points)
+
+
+def test_points_one_rounding_apart_are_one_point():
+    """In seconds, in distortion, and in both; of them the best, else the first, stays."""
+    up = 1 + 2.0**-52
+    assert pareto([[1.0, 2.0], [up, 1.0], [3.0, 1 / up]]).tolist() == [1]
+    assert pareto([[1.0, 1.0], [up, 1 / up]]).tolist() == [0]
+    assert pareto([[up, 2.0], [1.0, 2.0], [2.0, 1.0]]).tolist() == [0, 2]
+
+
+def test_points_a_billionth_apart_are_two():
+    assert pareto([[1.0, 2.0], [1.0 + 1e-9, 1.0]]).tolist() == [0, 1]
+    assert pareto([[1.0, 1.0], [2.0, 1.0 - 1e-9]]).tolist() == [0, 1]
+
+
+def test_plans_unbeaten_over_one_link_are_kept_in_their_order():
+    plan = Plan("a", "m", (), {}, {}, 0.0, 0.0, 0, 0)
+
+    def made(name, distortion, slow_s, fast_s):
+        predictions = {"slow": Prediction(slow_s, 0, 0), "fast": Prediction(fast_s, 0, 0)}
+        return replace(plan, name=name, distortion=distortion, predictions=predictions)
+
+    plans = [
+        made("worse", 2.0, 3.0, 3.0),
+        made("fast", 2.0, 9.0, 1.0),
+        made("fine", 1.0, 2.0, 2.0),
+        made("slow", 3.0, 1.0, 9.0),
+    ]
+    assert [one.name for one in unbeaten(plans)] == ["fast", "fine", "slow"]
+    assert unbeaten([]) == []
+    assert latency_and_distortion(plans, "fast").tolist()[1] == [1.0, 2.0]

@@ -9,8 +9,9 @@ from builders import (
     chain_problem,
 )
 
-from autosplit.errors import DataError, InfeasibleError, PlanError
+from autosplit.errors import DataError, GraphError, InfeasibleError, PlanError
 from autosplit.search.methods import search
+from autosplit.search.problem import distortion_and_bytes
 from autosplit.stats.stats import Distortion
 
 
@@ -65,3 +66,42 @@ def test_a_missing_distortion_is_named():
     table = {key: one for key, one in problem.distortions.items() if key != ("c2", "activation", 7)}
     with pytest.raises(DataError, match="c2: its activation distortion at 7 bits must be measured"):
         replace(problem, distortions=table)
+
+
+@pytest.mark.parametrize("elements", [2**51, 2**60, 2**70])
+def test_tensors_too_large_to_be_added_up_exactly_are_one_clear_line(elements):
+    with pytest.raises(
+        GraphError, match=r"at most 2\*\*52 bytes, got .*largest tensor is c1"
+    ) as caught:
+        chain_problem(sizes=(8, 8, elements))
+    assert "\n" not in str(caught.value)
+
+
+def test_no_memory_at_all_leaves_what_runs_in_the_cloud():
+    plans = search(chain_problem(0), ["autosplit", "cloud16", "random"])
+    assert {plan.edge for plan in plans} == {()}
+    assert {plan.method for plan in plans} == {"autosplit", "cloud16", "random"}
+    with pytest.raises(InfeasibleError, match=r"needs 11 bytes, the limit is 1$"):
+        search(chain_problem(1))
+
+
+def test_floats_have_no_distortion_and_everything_else_adds_up():
+    problem = chain_problem()
+    table = {"x": 8, "c0": 4, "c1": 32}
+    assert problem.distortion_of({"c0": 2, "c1": 32}, table) == 4.0**-2 + 4.0**-8 + 4.0**-4
+
+
+def test_widths_alike_leave_the_inputs_at_their_own():
+    problem = chain_problem()
+    weights, tensors = problem.uniform(problem.graph.prefix(2), 3)
+    assert weights == {"c0": 3, "c1": 3}
+    assert tensors == {"x": 8, "c0": 3, "c1": 3}
+
+
+def test_distortion_and_bytes_are_tabulated_at_the_usable_widths():
+    """c0 has 16 weights and 8 outputs: 4, 8 and 16 bytes, and 2, 4 and 8."""
+    problem = chain_problem(widths=(2, 4, 8))
+    for role, sizes in (("weight", [4, 8, 16]), ("activation", [2, 4, 8])):
+        distortion, size = distortion_and_bytes(problem, ["c0", "c1"], role)
+        assert size.tolist() == [sizes, sizes]
+        assert distortion.tolist() == [[4.0**-2, 4.0**-4, 4.0**-8]] * 2

@@ -17,8 +17,9 @@ from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import packed_bytes
 from autosplit.grid.grid import WIDTHS
 from autosplit.hardware.seconds import layers_s
-from autosplit.search.cuts.mincut import Charges, min_cut
+from autosplit.search.cuts.mincut import min_cut
 from autosplit.search.problem import Problem
+from autosplit.search.widths.edge_seconds import EdgeSeconds
 
 MOST_CUTS = 4096
 """CutList that are listed; of a graph with more only some are."""
@@ -80,21 +81,21 @@ def useful(problem: Problem, most: int = MOST_CUTS) -> CutList:
     found = {cut.edge: cut for cut in graph.prefixes()}
     for bits in problem.usable:
         for rate in RATES_BPS:
-            cut = _least(problem, bits, rate, Charges())
+            cut = _least(problem, bits, rate)
             found.setdefault(cut.edge, cut)
     order = sorted(found.values(), key=lambda c: (len(c.edge), [graph.rank[n] for n in c.edge]))
     return CutList(tuple(order), complete=False)
 
 
 def latency_floor(problem: Problem, link: str) -> float:
-    """Bound the latency of every plan over every cut: all widths as narrow as they may be.
+    """Bound the latency of every plan in integers over every cut, seconds.
 
-    Layers and tensors are charged at the narrowest width, which is never slower, and a message and
-    a reply cost nothing but their bytes.
+    Each layer on the edge is charged its least seconds over all widths, each tensor its bytes at
+    the narrowest width, and a message and a reply cost nothing but their bytes.
     """
-    bits = problem.usable[0]
-    cut = _least(problem, bits, problem.links[link].uplink_bps, Charges())
-    here, there, up = _seconds(problem, bits, problem.links[link].uplink_bps)
+    _, there, up = _seconds(problem, problem.usable[0], problem.links[link].uplink_bps)
+    here: list[float] = EdgeSeconds(problem).floor_s.tolist()
+    cut = min_cut(problem.graph, here, there, up)
     rank = problem.graph.rank
     total = sum(here[rank[name]] for name in cut.edge)
     total += sum(there[rank[name]] for name in cut.cloud)
@@ -154,10 +155,10 @@ def _owning(graph: Graph, names: Sequence[str]) -> Graph:
     return replace(graph, layers=tuple(layers))
 
 
-def _least(problem: Problem, bits: int, rate_bps: float, charges: Charges) -> Cut:
+def _least(problem: Problem, bits: int, rate_bps: float) -> Cut:
     """The cut of least latency with everything on the edge at one width."""
     here, there, up = _seconds(problem, bits, rate_bps)
-    return min_cut(problem.graph, here, there, up, charges)
+    return min_cut(problem.graph, here, there, up)
 
 
 def _seconds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -53,11 +54,7 @@ class LayerOrder:
         sent = costs.memory.read[:length] >= length
         least_bytes = costs.memory.size[:length, 0][sent].sum()
         seconds = float(self.away_s[length] + self.byte_s * least_bytes)
-        rate = 8 * costs.problem.edge.bandwidth_bytes_per_s
-        for layer in costs.seconds.layers[:length]:
-            computes = float(layer.compute_s[layer.least_operand :].min())
-            seconds += costs.problem.edge.dispatch_s + max(computes, layer.fixed_bits / rate)
-        return distortion, seconds
+        return distortion, seconds + math.fsum(costs.seconds.floor_s[:length])
 
 
 def layer_orders(problem: Problem, link: Link, cuts: Sequence[Cut] | None) -> list[LayerOrder]:

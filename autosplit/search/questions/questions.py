@@ -20,6 +20,7 @@ from autosplit.plan.plan import Plan
 from autosplit.search.cost import make_plan
 from autosplit.search.cuts.ideals import orders, reordered
 from autosplit.search.front.front import OURS, integer_front
+from autosplit.search.pareto import latency_and_distortion, pareto
 from autosplit.search.problem import Problem
 from autosplit.search.questions.cutting import solve_cut
 from autosplit.search.questions.limits import WidthLimits
@@ -107,10 +108,7 @@ def front(problem: Problem, link: str, *, cuts: Sequence[Cut] | None = None) -> 
             bits = plan.weight_bits, plan.activation_bits
             every.append(_own_plan(problem, plan.edge, *bits, plan.name, plan.lower_bound))
     every.sort(key=lambda plan: (plan.predictions[link].latency_s, plan.distortion, plan.name))
-    kept: list[Plan] = []
-    for plan in every:
-        if not kept or plan.distortion < kept[-1].distortion:
-            kept.append(plan)
+    kept = [every[i] for i in pareto(latency_and_distortion(every, link))]
     return [ProvenPlan(p, p.distortion, p.lower_bound, p.optimality_gap) for p in kept]
 
 

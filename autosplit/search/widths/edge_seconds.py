@@ -60,6 +60,20 @@ class EdgeSeconds:
         compute_s = compute_table(graph, self.problem.edge, self.operands)
         return tuple(map(self._costs, graph.layers, compute_s))
 
+    @cached_property
+    def floor_s(self) -> Floats:
+        """Seconds of each layer that no choice of widths undercuts, shape (L,).
+
+        A narrower width may compute more slowly, so the least is taken over all of them; traffic
+        is least at the narrowest.
+        """
+        device = self.problem.edge
+        rate = 8 * device.bandwidth_bytes_per_s
+        computes = [costs.compute_s[costs.least_operand :].min() for costs in self.layers]
+        traffic = [costs.fixed_bits / rate for costs in self.layers]
+        floor_s: Floats = device.dispatch_s + np.maximum(computes, traffic)
+        return floor_s
+
     def _costs(self, layer: Layer, each_s: Floats) -> _LayerCosts:
         problem, graph = self.problem, self.problem.graph
         narrow = dict.fromkeys(graph.inputs, problem.input_bits)
