@@ -47,7 +47,10 @@ ORDER = {
         "networks.darknet_weights request program_file python_network torchvision detectors "
         "bundled load"
     ),
-    "quantize": "affine straight_through unit_scale gptq weight_grids",
+    "quantize": (
+        "affine straight_through unit_scale row_grids second_moment gptq coordinate_descent "
+        "moment_rounding weight_grids"
+    ),
     "distortion": "divergence finished_share measure metrics",
     "halves": "partition integer_kernels lowering quantized crossing deployed",
     "finish": "adaround effort joint_clips round_to_output walk finish",

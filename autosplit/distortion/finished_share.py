@@ -20,7 +20,9 @@ from autosplit.capture.operators import arguments
 from autosplit.capture.program import Program
 from autosplit.capture.replay import Run, Wiring
 from autosplit.grid.grid import Grid
-from autosplit.quantize.gptq import RowGrids, damped, output_error, round_by_moment
+from autosplit.quantize.moment_rounding import round_by_moment
+from autosplit.quantize.row_grids import RowGrids
+from autosplit.quantize.second_moment import damped_moment, output_error
 from autosplit.quantize.unit_scale import exponent_of, power_of_two, unit_factors
 from autosplit.stats.stats import TensorAtWidth
 
@@ -154,7 +156,7 @@ class Gains:
         fit, other = part.moment(0), part.moment(1)
         each = unit_factors(fit.diagonal(dim1=1, dim2=2).amax(1))[:, None, None]
         fit, other = (fit * each).float(), (other * unit_factors(other.max())).float()
-        fit = damped(fit, part.counts[0]).expand(len(widths), *fit.shape).contiguous()
+        fit = damped_moment(fit, part.counts[0]).expand(len(widths), *fit.shape).contiguous()
         levels, fitted = round_by_moment(flat, grid, fit)
         found = output_error(flat, levels * fitted.scale[..., None], other).sum((1, 2))
         nearest = output_error(flat, grid.nearest(flat) * grid.scale[..., None], other).sum((1, 2))

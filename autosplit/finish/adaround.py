@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from autosplit.quantize.gptq import RowGrids
+from autosplit.quantize.row_grids import RowGrids
 from autosplit.quantize.unit_scale import exponent_of, power_of_two
 
 STRETCH = 1.2
@@ -72,7 +72,7 @@ def learn_rounding(
     Args:
         example: The layer and its inputs.
         target: Weight that the levels stand for, shape (G, C, K).
-        grid: RowGrids of each row, shape (G, C).
+        grid: Grid of each row, shape (G, C).
         levels: Where to start, counted in steps from zero, shape (G, C, K).
         steps: Steps of gradient descent.
         seed: Of the choice of positions.

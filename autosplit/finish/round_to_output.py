@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from autosplit.quantize.gptq import (
-    RowGrids,
-    damped,
-    improve,
-    refit_scale,
-    round_by_feedback,
-    round_by_moment,
-)
+from autosplit.quantize.coordinate_descent import descend, scales_of_least_error
+from autosplit.quantize.gptq import gptq_round
+from autosplit.quantize.moment_rounding import round_by_moment
+from autosplit.quantize.row_grids import RowGrids
+from autosplit.quantize.second_moment import damped_moment
 from autosplit.quantize.unit_scale import unit_factors
 
 
@@ -90,7 +87,7 @@ def target_weight(weight: Tensor, exact: Tensor, rough: Tensor) -> tuple[Tensor,
         W', shape (..., C, K), and H, shape (..., K, K).
     """
     count = rough.shape[-2]
-    moment = damped(rough.mT @ rough / count, count)
+    moment = damped_moment(rough.mT @ rough / count, count)
     if 2 * weight.shape[-2] < weight.shape[-1]:  # fewer products through the outputs
         lacking = (weight @ (exact - rough).mT) @ rough / count
     else:
@@ -122,7 +119,7 @@ class _Columns:
         self._rough = rough
         moment = rough.mT @ rough / rough.shape[-2]
         # as much as if all columns were one problem
-        self._moment = damped(moment, rough.shape[-2] * weight.shape[-1] / columns)
+        self._moment = damped_moment(moment, rough.shape[-2] * weight.shape[-1] / columns)
         self.damping = (self._moment - moment).diagonal(dim1=-2, dim2=-1).mean(-1)
         self._root = torch.linalg.cholesky(self._moment)
 
@@ -137,9 +134,9 @@ class _Columns:
         slope = lacking.mT @ self._rough / lacking.shape[-2]
         self.target = self.weight + _solve(self._root, slope)
         if first:
-            self.levels = round_by_feedback(self.target, grid, self._moment)
+            self.levels = gptq_round(self.target, grid, self._moment)
         else:
-            self.levels = improve(self.target, grid, self._moment, self.levels, 1)
+            self.levels = descend(self.target, grid, self._moment, self.levels, 1)
         self.given = self.outputs(self.levels)
 
     def outputs(self, weight: Tensor) -> Tensor:
@@ -176,7 +173,7 @@ def _round_in_parts(
     levels = torch.where(worse[..., None], torch.cat(nearest, -1), levels)
     scale = torch.where(worse, grid.scale, fitted.scale)
     target = torch.cat([part.target for part in parts], -1)
-    return Matched(target, levels, RowGrids(scale, grid.zero_point, grid.bits))
+    return Matched(target, levels, replace(grid, scale=scale))
 
 
 def _refit(parts: Sequence[_Columns], wanted: Tensor, given: Tensor, grid: RowGrids) -> RowGrids:
@@ -194,7 +191,7 @@ def _refit(parts: Sequence[_Columns], wanted: Tensor, given: Tensor, grid: RowGr
         damping = part.damping[..., None]
         product = product + damping * (part.levels * part.weight).sum(-1)
         square = square + damping * part.levels.square().sum(-1)
-    return refit_scale(grid, product, square)
+    return scales_of_least_error(grid, product, square)
 
 
 def _error(

@@ -29,7 +29,7 @@ from autosplit.finish.round_to_output import round_to_match, toward
 from autosplit.grid.grid import Grid
 from autosplit.plan.planfile import PlanFile
 from autosplit.quantize.affine import fake_quantize, numbers_along, quantize_to_levels
-from autosplit.quantize.gptq import RowGrids
+from autosplit.quantize.row_grids import RowGrids
 from autosplit.quantize.unit_scale import group_factors
 
 Batch = Tensor | Sequence[Tensor]

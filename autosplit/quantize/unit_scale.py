@@ -16,8 +16,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-REACH = 30
-"""Two numbers that are multiplied may be as far apart as 2^REACH."""
+APART = 30
+"""Two numbers that are multiplied may be as far apart as 2^APART."""
 _LARGEST = 126
 """Powers of two from 2^-126 to 2^126 are normal numbers of float32."""
 _ROOM = 50
@@ -52,7 +52,7 @@ def group_factors(inputs: Tensor, *others: Tensor) -> Tensor:
     """Power of two for each group of a layer: its inputs are then large enough to be squared.
 
     All groups get the factor that brings the largest magnitude of all values to 1/2..1.  Only a
-    group whose inputs would then lie below 2^-REACH gets a larger one, which brings them there.
+    group whose inputs would then lie below 2^-APART gets a larger one, which brings them there.
 
     Args:
         inputs: What is squared, shape (G, n, K).
@@ -63,7 +63,7 @@ def group_factors(inputs: Tensor, *others: Tensor) -> Tensor:
     """
     largest = exponent_of(inputs, *others)
     peak = inputs.abs().amax((1, 2)) if inputs.numel() else inputs.new_zeros(len(inputs))
-    own = torch.where(peak > 0, torch.frexp(peak).exponent + REACH, largest)
+    own = torch.where(peak > 0, torch.frexp(peak).exponent + APART, largest)
     power = own.clamp_max(largest).clamp_(-_LARGEST, _LARGEST)
     return torch.ldexp(torch.ones_like(peak), -power)
 

@@ -17,7 +17,6 @@ from autosplit.graph.layer import MAX_BITS
 from autosplit.grid.grid import LEAST_STEP, WIDTHS, Grid, steps_of
 from autosplit.quantize.affine import BLOCK, clamp_
 
-_TILE = 1 << 17  # elements of a weight worked on at a time
 _CHANNEL_BINS = 255  # odd, so that zero is in the middle of a bin
 _SUBPOINTS = 8
 _REACHES = 14
@@ -213,7 +212,7 @@ def _exact(
 
 def _tiles(rows: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Blocks of whole rows of about the size of the cache, each with the place of its first."""
-    size = max(_TILE // rows.shape[1], 1)
+    size = max(BLOCK // rows.shape[1], 1)
     for first in range(0, len(rows), size):
         yield first, rows[first : first + size]
 

@@ -9,7 +9,9 @@ from autosplit.capture.capture import capture
 from autosplit.capture.replay import Run, Wiring
 from autosplit.distortion.finished_share import Gains
 from autosplit.distortion.measure import measure
-from autosplit.quantize.gptq import RowGrids, damped, output_error, round_by_moment
+from autosplit.quantize.moment_rounding import round_by_moment
+from autosplit.quantize.row_grids import RowGrids
+from autosplit.quantize.second_moment import damped_moment, output_error
 
 
 def correlated(count, size, seed=0):
@@ -42,7 +44,7 @@ def test_the_share_is_that_of_the_whole_layer_on_other_inputs(bits):
     weight = net.fc.weight.detach()
     x = images - images.mean(0)
     moment = x.mT @ x / len(x)
-    levels, fitted = round_by_moment(weight, grid, damped(moment, len(x)))
+    levels, fitted = round_by_moment(weight, grid, damped_moment(moment, len(x)))
     found = output_error(weight, levels * fitted.scale[:, None], moment).sum()
     nearest = output_error(weight, grid.nearest(weight) * grid.scale[:, None], moment).sum()
 

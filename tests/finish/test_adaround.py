@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autosplit.finish.adaround import Example, learn_rounding
-from autosplit.quantize.gptq import RowGrids
+from autosplit.quantize.row_grids import RowGrids
 
 
 def case(seed, groups=1, rows=4, columns=6, count=2000, rectified=True):

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from autosplit.finish.round_to_output import round_to_match, target_weight, toward
-from autosplit.quantize.gptq import RowGrids, damped
+from autosplit.quantize.row_grids import RowGrids
+from autosplit.quantize.second_moment import damped_moment
 
 
 def layer(seed, rows, columns, positions, noise=0.1, groups=1):
@@ -148,8 +149,8 @@ def test_a_share_of_the_inputs_error_is_made_up_for(share):
 def test_no_problem_is_larger_than_what_is_taken_together(monkeypatch):
     sizes = []
     monkeypatch.setattr(
-        "autosplit.finish.round_to_output.damped",
-        lambda moment, samples: sizes.append(moment.shape[-1]) or damped(moment, samples),
+        "autosplit.finish.round_to_output.damped_moment",
+        lambda moment, samples: sizes.append(moment.shape[-1]) or damped_moment(moment, samples),
     )
     round_to_match(*layer(7, 3, 30, 50), 2, 8)
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 
 from autosplit.quantize.unit_scale import (
-    REACH,
+    APART,
     exponent_of,
     group_factors,
     power_of_two,
@@ -52,7 +52,7 @@ def test_groups_share_a_factor_unless_one_lies_far_below():
     inputs = torch.tensor([4.0, 1.0, 2.0**-50, 0.0]).view(4, 1, 1)
     factors = group_factors(inputs, torch.tensor([7.0]))
 
-    assert factors.tolist() == [1 / 8, 1 / 8, 2.0 ** (49 - REACH), 1 / 8]
+    assert factors.tolist() == [1 / 8, 1 / 8, 2.0 ** (49 - APART), 1 / 8]
 
 
 @pytest.mark.parametrize("other", [0.0, 1.0, 1e30])
@@ -61,7 +61,7 @@ def test_squares_of_a_groups_inputs_are_normal_numbers_whatever_goes_with_them(s
     inputs = torch.tensor([scale, -scale]).view(2, 1, 1)
     squares = (inputs * group_factors(inputs, torch.tensor(other))[:, None, None]).square()
 
-    assert 2.0 ** (-2 * REACH - 2) <= float(squares.min()) <= float(squares.max()) <= 16
+    assert 2.0 ** (-2 * APART - 2) <= float(squares.min()) <= float(squares.max()) <= 16
 
 
 @pytest.mark.parametrize(
