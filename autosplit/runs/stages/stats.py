@@ -45,6 +45,8 @@ def _remembered(asked: Asked) -> Stamp | None:
 
 def _prepare(job: Job[StatsOptions]) -> Prepared:
     options = job.options
+    if options.parent is not None and Path(options.parent).resolve() == job.folder.resolve():
+        raise StageError(f"parent: must be another run folder than {job.folder}")
     return Prepared(hash_measured(options), partial(_measure, job))
 
 
