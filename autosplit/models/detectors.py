@@ -15,7 +15,7 @@ from autosplit.data.preprocess import Letterbox, photo_preprocess
 from autosplit.errors import ModelError, did_you_mean
 from autosplit.models.checkpoint import load_checkpoint
 from autosplit.models.networks.darknet import Darknet, build_darknet
-from autosplit.models.networks.darknet_cfg import read_text
+from autosplit.models.networks.darknet_cfg import read_darknet_text
 from autosplit.models.networks.darknet_weights import read_weights
 from autosplit.models.request import BuiltNetwork, ModelRequest, random_weights, safe_name
 from autosplit.models.torchvision import build_with_weights, named_weights
@@ -31,7 +31,7 @@ def build_yolo(request: ModelRequest) -> BuiltNetwork:
         ModelError: There is no such network, or the file or the weights are wrong.
     """
     path = _cfg_path(request.spec)
-    text = read_text(path)
+    text = read_darknet_text(path)
     with random_weights(request.seed):
         network = build_darknet(text, str(path), request.input_size)
     channels, *size = network.input_shape
@@ -143,7 +143,7 @@ def _labels(path: Path, network: Darknet) -> tuple[str, ...]:
     found = own if own.is_file() else coco if count == 80 else None
     if found is None:
         return tuple(map(str, range(count)))
-    labels = tuple(filter(None, map(str.strip, read_text(found).splitlines())))
+    labels = tuple(filter(None, map(str.strip, read_darknet_text(found).splitlines())))
     if network.heads and len(labels) != count:
         raise ModelError(f"{found}: must name the {count} classes, got {len(labels)} names")
     return labels

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from autosplit.graph.graphfile import by_x
-from autosplit.models.networks.darknet_cfg import Section, parse_cfg, read_text
+from autosplit.models.networks.darknet_cfg import Section, parse_cfg, read_darknet_text
 from autosplit.models.networks.darknet_layers import BUILDERS, Convolutional, FeatureShape
 from autosplit.models.networks.yolo_decode import YoloHead
 
@@ -119,7 +119,7 @@ def load_darknet(path: Path, input_size: int | None = None) -> Darknet:
     Raises:
         ModelError: The file cannot be read or carried out.
     """
-    return build_darknet(read_text(path), str(path), input_size)
+    return build_darknet(read_darknet_text(path), str(path), input_size)
 
 
 def build_darknet(text: str, name: str = "cfg", input_size: int | None = None) -> Darknet:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from autosplit.errors import ModelError, did_you_mean
+from autosplit.errors import FileError, ModelError, did_you_mean
+from autosplit.plainfile import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +82,16 @@ class Section:
         return [word for word in self.options[key].replace(" ", "").split(",") if word]
 
 
-def read_text(path: Path) -> str:
-    """Read a whole text file.
+def read_darknet_text(path: Path) -> str:
+    """Read a text file of Darknet: a ``.cfg`` file or a list of names.
 
     Raises:
-        ModelError: There is no such file, or it is no text.
+        ModelError: There is no such file, or it is no plain text file.
     """
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise ModelError(f"{path}: must be a Darknet text file, {reason}") from error
+        return read_text(path)
+    except FileError as error:
+        raise ModelError(str(error)) from error
 
 
 def parse_cfg(text: str, name: str) -> tuple[Section, ...]:

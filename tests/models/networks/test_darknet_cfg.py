@@ -3,7 +3,7 @@
 import pytest
 
 from autosplit.errors import ModelError
-from autosplit.models.networks.darknet_cfg import parse_cfg, read_text
+from autosplit.models.networks.darknet_cfg import parse_cfg, read_darknet_text
 
 NET = "[net]\nwidth=64\n"
 
@@ -83,8 +83,8 @@ def test_numbers_that_are_none_are_refused():
 
 
 def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="must be a Darknet text file, No such file"):
-        read_text(tmp_path / "none.cfg")
+    with pytest.raises(ModelError, match="must be a readable file, No such file"):
+        read_darknet_text(tmp_path / "none.cfg")
     (tmp_path / "a.cfg").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ModelError, match="must be a Darknet text file, it is no text"):
-        read_text(tmp_path / "a.cfg")
+    with pytest.raises(ModelError, match="must be UTF-8 text"):
+        read_darknet_text(tmp_path / "a.cfg")
