@@ -114,7 +114,7 @@ def test_names_beside_the_file_are_the_labels(cfg):
     ("spec", "options", "message"),
     [
         ("yolo:yolov3-tin", {}, "unknown network 'yolo:yolov3-tin', did you mean 'yolov3-tiny'?"),
-        ("yolo:none.cfg", {}, "none.cfg: must be a Darknet text file, No such file or directory"),
+        ("yolo:none.cfg", {}, "none.cfg: must be a readable file, No such file or directory"),
         ("yolo:yolov3", {"input_size": 100}, "input size must be a multiple of 32, got 100"),
         ("yolo:yolov3-tiny", {"weights": "a.onnx"}, "a.onnx: must be a .weights or .safetensors "),
         ("yolo:yolov3-tiny", {"weights": "a.weights"}, "a.weights: must be a Darknet weights file"),
