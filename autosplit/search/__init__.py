@@ -1,5 +1,18 @@
-"""The search: widths under a budget, useful cuts, methods to compare, Pareto front."""
+"""Where to cut and how many bits: plans within limits, with proven bounds.
 
-from autosplit.callable_package import make_callable
-
-make_callable(__name__, "autosplit.api.front")
+| method or formula | file |
+| --- | --- |
+| what is asked: graph, distortions, devices, links, limits | ``problem.py`` |
+| a plan's costs; floor of its distortion | ``cost.py`` |
+| every method by name | ``methods.py`` |
+| our method: the front in integers, floats, JPEG | ``autosplit.py`` |
+| Pareto set; few plans of a long front | ``pareto.py``, ``thin.py`` |
+| when a value keeps a limit: one rule of rounding | ``rounding.py`` |
+| pinned widths; limits beside memory | ``pins.py``, ``limits.py`` |
+| multiple-choice knapsack, proven optimal | ``knapsack/`` |
+| widths of weights and activations that share a memory | ``widths/`` |
+| front of latency and distortion: enumeration, Lagrangian bounds | ``front/`` |
+| least latency, least distortion: MILP with bound and gap | ``questions/`` |
+| minimum s-t cut; cuts that are no prefixes | ``cuts/`` |
+| Neurosurgeon, DADS, QDMP, the original Auto-Split, plain baselines | ``baselines/`` |
+"""
