@@ -9,7 +9,9 @@ from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
+from autosplit.capture.replay import Run, Wiring
 from autosplit.distortion import metrics as module
+from autosplit.distortion.finished_share import Gains
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import METRICS, sensitivity
 from autosplit.errors import StageError
@@ -244,6 +246,27 @@ def test_the_unit_of_everything_does_not_matter_to_a_relative_change(metric, pow
 @pytest.mark.parametrize("power", [-70, 0, 70])
 def test_products_of_any_size_are_squared(power, denormals):
     assert module._squared(torch.full((2, 3), 2.0**power)) == 6 * 4.0**power
+
+
+@pytest.mark.parametrize("replays", [0.0, 1e9])
+def test_what_finishing_gains_is_counted_once(replays, monkeypatch):
+    """The answer is linear in the weight, so its squared change falls by the share that is left."""
+    monkeypatch.setattr(module, "REPLAYS", replays)
+    monkeypatch.setattr(module, "_SURE", 0.0)
+    mixed = IMAGES @ torch.randn(6, 6, generator=torch.Generator().manual_seed(1))
+    program, stats = measured(linear(), lambda: iter([mixed]))
+    key = ("last", "weight", 2)
+    wiring = Wiring(program)
+    gains = Gains(program, wiring, 0)
+    gains.see(Run(wiring, (mixed,), []))
+    done, plain = (
+        sensitivity(program, lambda: iter([mixed]), stats, finished=finished).distortions[key]
+        for finished in (True, False)
+    )
+    share = gains.left(key, stats.weight_grids)
+
+    assert share < 0.9
+    assert done.distortion == pytest.approx(share * plain.distortion, rel=1e-3)
 
 
 def test_an_unknown_metric_is_refused():

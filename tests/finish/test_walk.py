@@ -105,6 +105,24 @@ def test_a_bias_takes_up_the_mean_of_the_weights_error():
     np.testing.assert_allclose(fast.biases["fc"], want.numpy(), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("effort", ["fast", "good"])
+def test_the_bias_of_a_convolution_takes_up_the_mean_error_of_each_channel(effort):
+    """As many rows and columns as channels: a mean over another axis would have the same shape."""
+    torch.manual_seed(0)
+    net = Net(lambda net, x: net.a(x), a=nn.Conv2d(2, 6, 3))
+    images = torch.rand(20, 2, 8, 8) * torch.linspace(0, 3, 8) + 1
+    program = capture(net, (images[:1],))
+    file = plan_for(program, images, 2)
+    done = recover(program, file, lambda: iter([images]), EFFORTS[effort])
+    (want,) = program.run((images,))
+    means = [
+        (deploy(program, each)(images)[0][0] - want).mean((0, 2, 3)).abs().max()
+        for each in (file, done)
+    ]
+
+    assert float(means[1]) < 0.1 * float(means[0])
+
+
 def test_layers_in_the_cloud_are_left_alone(captured):
     _, program = captured
     file = recover(
