@@ -6,6 +6,9 @@
 | ``console`` | each line ``$ autosplit ...`` is run; the lines after it are its stdout |
 | ``python`` | is run; blocks of a page share their names; a ``text`` block after it is its stdout |
 
+A ``text`` block behind the comment ``<!-- not compared -->`` may differ: what it shows depends on
+training, which every processor rounds in its own way.
+
 In shown output, ``...`` within a line stands for anything, and a line ``...`` for any lines.
 """
 
@@ -64,7 +67,8 @@ def examples(markdown: str) -> list[Example]:
                 command, _, output = part.partition("\n")
                 found.append(Example("console", command, output or None, mark=mark))
         elif block["kind"] == "python":
-            shown = next((b["text"] for b in following if b["kind"] == "text"), None)
+            texts = [b for b in following if b["kind"] == "text" and b["mark"] != "not compared"]
+            shown = next((b["text"] for b in texts), None)
             found.append(Example("python", block["text"], shown, mark=mark))
     return found
 
@@ -104,7 +108,7 @@ class Runner:
 
 def differences(expected: str, got: str) -> list[str]:
     """Lines that are not as shown, each with its number."""
-    shown, printed = expected.splitlines(), got.splitlines()
+    shown, printed = ([line.rstrip() for line in text.splitlines()] for text in (expected, got))
     if "..." in shown:
         place = shown.index("...")
         rest = len(shown) - place - 1

@@ -78,6 +78,12 @@ def test_blocks_are_found_with_what_they_must_print():
     ]
 
 
+def test_output_that_is_not_compared_is_no_expectation():
+    page = "```python\nprint(1)\n```\n\n<!-- not compared -->\n```text\n2\n```\n"
+
+    assert examples(page) == [Example("python", "print(1)\n")]
+
+
 def test_a_block_is_run():
     version, *_, python = examples(SAMPLE)
 
