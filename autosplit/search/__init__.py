@@ -16,3 +16,7 @@
 | minimum s-t cut; cuts that are no prefixes | ``cuts/`` |
 | Neurosurgeon, DADS, QDMP, the original Auto-Split, plain baselines | ``baselines/`` |
 """
+
+from autosplit.callable_package import make_callable
+
+make_callable(__name__, "autosplit.api.front")
