@@ -83,7 +83,9 @@ def test_the_range_is_that_of_black_and_of_primary_colours(prepare):
     assert high == pytest.approx(max(float(image.max()) for image in images), rel=1e-6)
 
 
-@pytest.mark.parametrize("size", [(500, 375), (375, 500), (300, 300), (231, 997)])
+@pytest.mark.parametrize(
+    "size", [(500, 375), (375, 500), (300, 300), (231, 997), (499, 333), (333, 499)]
+)
 @pytest.mark.parametrize("name", ["resnet50", "swin_t", "inception_v3"])
 def test_photos_are_prepared_as_torchvision_does(name, size):
     photo = noise(*size)

@@ -90,6 +90,15 @@ class TestTrials:
         assert not record.done
         assert record.plan_row(self.plan(60).plan, reference)["images"] == ran
 
+    def test_the_bound_allows_for_every_look_before_the_last_image(self, trials):
+        told = []
+        record = SimpleNamespace(lost=lambda *args: told.append(args))
+
+        trials.lost(record, "reference", 2.0)
+
+        # Looks after 16, 32, 64, 128, 256 and 512 of 1,000 images.
+        assert told == [("reference", 2.0, 6)]
+
     def test_it_goes_on_where_it_stopped(self, trials, images):
         reference = trials.reference()
         _, first = trials.run(self.plan(60), reference, max_drop=2.0)

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from boards import BOARD, graph
+from boards import BOARD, graph, one_layer
 
 from autosplit.errors import LatencyError
+from autosplit.graph.layer import Gemm
 from autosplit.hardware.seconds import MODELS
 
 
@@ -21,3 +22,12 @@ def test_operands_wider_than_every_peak_are_an_error():
     with pytest.raises(LatencyError, match=r"conv: needs 16-bit operands, board .* for 4, 8 only"):
         MODELS["roofline"](conv, board, 1, 16)
     assert MODELS["roofline"](relu, board, 1, 16) == 48 / 1.0  # no products, no peak needed
+
+
+def test_the_softmax_inside_an_attention_takes_its_time_beside_the_products():
+    # scores of 4 by 6, dot products of 5; then values of 5 under 6 scores each
+    products = (Gemm(4, 5, 6), Gemm(4, 6, 5))
+    _, layer = one_layer(kind="attention", gemms=products)
+    board = replace(BOARD, elementwise_ops_per_s=50.0)
+    expected = 5 * 4 * 6 / 50 + (4 * 5 * 6 + 4 * 6 * 5) / 200
+    assert MODELS["roofline"](layer, board, 0, 8) == pytest.approx(expected)

@@ -122,6 +122,14 @@ class TestScore:
         assert row["images"] == 4
         assert row["drop"] == pytest.approx(100 * (3 - 2) / 4)
 
+    @pytest.mark.parametrize(("max_drop", "lost"), [(24.9, True), (25.0, False)])
+    def test_only_images_that_float_gets_wrong_can_still_be_won(self, max_drop, lost):
+        # Of 8 images float gets 7 right.  The plan lost 3 of the first 4 and can win the last one.
+        reference = ClassRecord(total=8, classes=[0] * 8, hits=[1] * 7 + [0], hits5=[1] * 8)
+        plan = ClassRecord(total=8, classes=[0] * 4, hits=[0, 0, 0, 1], hits5=[1] * 4)
+
+        assert plan.lost(reference, max_drop, 10**9) == lost
+
     def test_a_plan_that_was_run_on_nothing_has_no_row(self, identity):
         assert ClassRecord(total=8).plan_row(halving(identity).plan, ClassRecord()) is None
 
