@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from autosplit.api.net import Net
@@ -51,7 +51,11 @@ def load_data(
 
     limits = {"calibration": calibration_images, "evaluation": evaluation_images}
     if isinstance(data, datasets.DataSet):
-        return data
+        return replace(
+            data,
+            calibration=_first(data.calibration, calibration_images),
+            evaluation=_first(data.evaluation, evaluation_images),
+        )
     if isinstance(data, str):
         return datasets.load_data(
             data, net.preprocess, **{f"{part}_images": limits[part] for part in PARTS}, seed=seed
@@ -72,6 +76,11 @@ def load_data(
         if not len(images[part]):
             raise DataError(f"{part}: must hold at least one image, got none")
     return datasets.DataSet("data", images["calibration"], images["evaluation"], None)
+
+
+def _first(images: Images, limit: int | None) -> Images:
+    """The first images, as many as the limit allows; all of them if it is None."""
+    return images if limit is None or limit >= len(images) else replace(images, limit=limit)
 
 
 @dataclass(frozen=True)

@@ -36,3 +36,12 @@ def test_a_data_set_is_found_by_name():
 def test_nothing_to_look_at_is_refused(data, expected):
     with pytest.raises(DataError, match=expected):
         autosplit.load_data(data, searched().net)
+
+
+def test_a_loaded_data_set_may_be_limited_again():
+    data = autosplit.load_data(batches(), searched().net)
+
+    fewer = autosplit.load_data(data, searched().net, evaluation_images=5)
+
+    assert (len(fewer.calibration), len(fewer.evaluation)) == (12, 5)
+    assert autosplit.load_data(data, searched().net, evaluation_images=50) == data
