@@ -22,7 +22,7 @@ from autosplit.capture.capture import capture
 from autosplit.capture.equalize import equalize
 from autosplit.capture.program import Program
 from autosplit.data.datasets import load_data
-from autosplit.distortion.divergence import change
+from autosplit.distortion.divergence import output_divergence
 from autosplit.distortion.measure import measure
 from autosplit.finish.finish import finish
 from autosplit.halves.deployed import deploy
@@ -100,7 +100,10 @@ def main() -> None:
             seconds = time.perf_counter() - start
             deployed = deploy(programs[key], file)
             logits = [deployed(images)[0][0] for images, _ in test]
-            moved = sum(change((a,), (b,)) for a, b in zip(exact, logits, strict=True)) / seen
+            moved = (
+                sum(output_divergence((a,), (b,)) for a, b in zip(exact, logits, strict=True))
+                / seen
+            )
             classes = torch.cat(logits).argmax(1)
             drop = 100 * (hits - float((classes == labels).double().mean()))
             same = 100 * float((classes == torch.cat(exact).argmax(1)).double().mean())

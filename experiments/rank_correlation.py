@@ -29,7 +29,7 @@ from torch import Tensor
 from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
 from autosplit.data.datasets import load_data
-from autosplit.distortion.divergence import change
+from autosplit.distortion.divergence import output_divergence
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import METRICS, sensitivity
 from autosplit.finish.effort import EFFORTS
@@ -99,7 +99,7 @@ def score(
     for logits, before, (_, labels) in zip(answers, exact, test, strict=True):
         loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
         hits += float((logits.argmax(1) == labels).sum())
-        moved += change((before,), (logits,))
+        moved += output_divergence((before,), (logits,))
         seen += len(labels)
     return loss / seen, hits / seen, moved / seen
 

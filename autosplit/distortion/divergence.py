@@ -1,4 +1,4 @@
-"""How far a network's answer moved, and the output vectors whose products measure it.
+"""KL divergence of a network's outputs, and the output vectors whose products measure it.
 
 For a classifier (one output of shape (batch, classes)) the metric is the Kullback-Leibler
 divergence of its softmax, to second order d^T (diag p - p p^T) d / 2, the Fisher information of
@@ -23,20 +23,36 @@ def is_classifier(outputs: Outputs) -> bool:
     return len(outputs) == 1 and outputs[0].dim() == 2 and outputs[0].shape[1] > 1
 
 
-def change(before: Outputs, after: Outputs) -> float:
-    """How far the answer moved, summed over the samples.
+def kl_divergence(before: Tensor, after: Tensor) -> float:
+    """Kullback-Leibler divergence of two softmax distributions, summed over the samples.
+
+    D(p || q) = sum_c p_c (log p_c - log q_c) with p = softmax(before) and q = softmax(after)
+    (Kullback and Leibler 1951, eq. 2.4).
+
+    Args:
+        before: Logits of the float network, (batch, classes).
+        after: Logits of the quantized network, (batch, classes).
+
+    Returns:
+        Nats, at least 0.
+    """
+    old = before.double().log_softmax(1)
+    new = after.double().log_softmax(1)
+    return max(float((old.exp() * (old - new)).sum()), 0.0)
+
+
+def output_divergence(before: Outputs, after: Outputs) -> float:
+    """Measure how far a network's outputs moved, summed over the samples.
 
     Args:
         before: Outputs of the float network, each (batch, ...).
-        after: The same, with something quantized.
+        after: The same outputs with something quantized.
 
     Returns:
-        Divergence in nats for a classifier, else half the relative squared change.
+        The KL divergence in nats for a classifier, else half the relative squared change.
     """
     if is_classifier(before):
-        old = before[0].double().log_softmax(1)
-        new = after[0].double().log_softmax(1)
-        return max(float((old.exp() * (old - new)).sum()), 0.0)
+        return kl_divergence(before[0], after[0])
     pairs = [(a, b) for a, b in zip(before, after, strict=True) if a.is_floating_point()]
     moved = [
         float((b - a).double().square().sum()) / _square(a) if _square(a) else 0.0 for a, b in pairs
@@ -45,7 +61,7 @@ def change(before: Outputs, after: Outputs) -> float:
 
 
 def probes(outputs: Outputs, count: int, random: torch.Generator) -> Iterator[list[Tensor]]:
-    """Vectors v whose squared products with an error d add up, on average, to twice ``change``.
+    """Vectors v whose squared products with an error d add up, on average, to twice the divergence.
 
     With a_c = sqrt(p_c) for one class and 0 for the others, v = a - p sum(a) gives (v . d)^2 =
     p_c (d_c - p . d)^2, and the sum over classes is d^T (diag p - p p^T) d.  The most probable

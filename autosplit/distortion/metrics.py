@@ -27,7 +27,7 @@ from torch import Tensor, fx
 from autosplit.capture.operators import kind_of
 from autosplit.capture.program import Program
 from autosplit.capture.replay import Run, Wiring
-from autosplit.distortion.divergence import change, label_loss, probes
+from autosplit.distortion.divergence import label_loss, output_divergence, probes
 from autosplit.distortion.finished_share import Gains, coarse_of
 from autosplit.errors import StageError, did_you_mean
 from autosplit.quantize.affine import fake_quantize
@@ -299,7 +299,7 @@ def _replayed(
                 outputs = run.replay(overrides, wiring.after(list(overrides)))
             # what finishing leaves is in the product already where one layer reads a weight
             share = errors.left(key) if len(wiring.readers[tensor]) > 1 else 1.0
-            found[key] += share * change(run.outputs, outputs)
+            found[key] += share * output_divergence(run.outputs, outputs)
         samples += len(inputs[0])
     return {key: harm / samples for key, harm in found.items()}
 

@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from autosplit.capture.program import Program
-from autosplit.distortion.divergence import change
+from autosplit.distortion.divergence import output_divergence
 from autosplit.distortion.measure import answers
 from autosplit.grid.grid import LEAST_STEP, ElementFormat, Grid, Unquantized
 from autosplit.halves.deployed import deploy
@@ -69,7 +69,7 @@ class _Loss:
         """Loss of a plan, per sample."""
         deployed = deploy(self.program, file)
         pairs = zip(self.wanted, self.samples, strict=True)
-        total = sum(change(wanted, deployed(*inputs)[0]) for wanted, inputs in pairs)
+        total = sum(output_divergence(wanted, deployed(*inputs)[0]) for wanted, inputs in pairs)
         return total / sum(len(inputs[0]) for inputs in self.samples)
 
     def __call__(self, logs: npt.NDArray[np.float64]) -> float:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from autosplit.distortion.divergence import change, is_classifier, label_loss, probes
+from autosplit.distortion.divergence import is_classifier, label_loss, output_divergence, probes
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0, 0.5], [0.1, 0.0, 3.0, -2.0]])
 
@@ -43,14 +43,14 @@ def test_fewer_vectors_than_classes_give_it_on_average():
 
 def test_for_small_errors_twice_the_divergence_is_the_fisher_metric():
     error = 1e-3 * torch.randn(LOGITS.shape, generator=torch.Generator().manual_seed(1))
-    got = change([LOGITS.double()], [(LOGITS + error).double()])
+    got = output_divergence([LOGITS.double()], [(LOGITS + error).double()])
     assert 2 * got == pytest.approx(fisher(LOGITS.double(), error.double()), rel=0.01)
 
 
 def test_divergence_of_two_classes_by_hand():
     """From (1/2, 1/2) to (3/4, 1/4): ln(1/2 / 3/4) / 2 + ln(1/2 / 1/4) / 2 = ln(4/3) / 2."""
     after = torch.tensor([[math.log(3.0), 0.0]])
-    assert change([torch.zeros(1, 2)], [after]) == pytest.approx(math.log(4 / 3) / 2)
+    assert output_divergence([torch.zeros(1, 2)], [after]) == pytest.approx(math.log(4 / 3) / 2)
 
 
 def test_other_networks_are_measured_by_relative_square_of_each_output():
@@ -58,15 +58,15 @@ def test_other_networks_are_measured_by_relative_square_of_each_output():
     before = [torch.tensor([[[2.0, 0.0]]]), torch.tensor([[10.0]])]
     after = [torch.tensor([[[2.0, 1.0]]]), torch.tensor([[12.0]])]
     assert not is_classifier(before)
-    assert change(before, after) == pytest.approx((1 / 4 + 4 / 100) / 2 / 2)
+    assert output_divergence(before, after) == pytest.approx((1 / 4 + 4 / 100) / 2 / 2)
     errors = [b - a for a, b in zip(before, after, strict=True)]
     mean = sum(squared(before, errors, 3, seed) for seed in range(300)) / 300
-    assert mean == pytest.approx(2 * change(before, after), rel=0.15)
+    assert mean == pytest.approx(2 * output_divergence(before, after), rel=0.15)
 
 
 def test_outputs_of_zeros_do_not_count():
     zeros = [torch.zeros(2, 1, 3), torch.zeros(2, 1)]
-    assert change(zeros, [torch.ones(2, 1, 3), torch.ones(2, 1)]) == 0
+    assert output_divergence(zeros, [torch.ones(2, 1, 3), torch.ones(2, 1)]) == 0
     assert squared(zeros, [torch.ones(2, 1, 3), torch.ones(2, 1)], 2) == 0
 
 
@@ -88,5 +88,5 @@ def test_probabilities_below_the_normal_numbers_count_as_zero_on_every_processor
 def test_outputs_below_the_normal_numbers_count_as_zeros_on_every_processor(denormals):
     tiny = [torch.full((1, 1, 3), 1e-39)]
 
-    assert change(tiny, [torch.ones(1, 1, 3)]) == 0
+    assert output_divergence(tiny, [torch.ones(1, 1, 3)]) == 0
     assert squared(tiny, [torch.ones(1, 1, 3)], 2) == 0

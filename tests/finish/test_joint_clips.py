@@ -11,7 +11,7 @@ from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
-from autosplit.distortion.divergence import change
+from autosplit.distortion.divergence import output_divergence
 from autosplit.finish.effort import EFFORTS, Finishing
 from autosplit.finish.finish import finish
 from autosplit.finish.joint_clips import REACH, _apart, _Loss, clip_jointly, scaled
@@ -41,7 +41,7 @@ def case():
 
 
 def loss(program, file):
-    return change(program.run((FRESH,)), deploy(program, file)(FRESH)[0]) / len(FRESH)
+    return output_divergence(program.run((FRESH,)), deploy(program, file)(FRESH)[0]) / len(FRESH)
 
 
 def test_ranges_that_are_too_long_are_made_shorter(case):
