@@ -120,6 +120,8 @@ def parse_yaml(path: Path) -> Any:
             return loader.construct_document(node)
         finally:
             loader.dispose()
+    except FileError:
+        raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # ValueError: a date such as 2024-13-01, or an integer of 5,000 digits
         line = str(error).replace("\n", " ")

@@ -24,8 +24,7 @@ from autosplit.models.networks.darknet import build_darknet
 from autosplit.models.networks.darknet_weights import write_weights
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.planfile import PlanFile
-from autosplit.runs.options import StatsOptions
-from autosplit.runs.stages import stats as stage
+from autosplit.runs.measuring import input_meter
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
 
@@ -150,7 +149,7 @@ def test_the_input_of_a_detector_is_measured_as_a_jpeg_file(cfg):
     model = load_model(f"yolo:{cfg}")
     photo = model.preprocess(Image.effect_noise((64, 32), 40))[None]
 
-    meter = stage._input_meter(model, StatsOptions(data="demo", jpeg_quality=90))
+    meter = input_meter(model.preprocess, tuple(model.example_input.shape), 90)
     meter.add(photo.numpy())
 
     assert 500 < meter.result.sent < 64 * 32 * 3

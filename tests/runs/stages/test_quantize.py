@@ -16,7 +16,7 @@ from autosplit.errors import (
     PlanError,
     StageError,
 )
-from autosplit.evaluate import trials as scoring
+from autosplit.evaluate import ledger as ledgers
 from autosplit.evaluate.outputs import float_outputs, plan_outputs
 from autosplit.evaluate.scorefile import read_scores
 from autosplit.evaluate.tasks.classification import ClassRecord, read_classes
@@ -76,7 +76,7 @@ class TestChoosing:
     def test_nothing_within_the_limit(self, tiny):
         self.fresh(tiny)
         step(tiny, "quantize", max_drop=-200.0)
-        with pytest.raises(InfeasibleError, match=r"max-drop: .* -200 points, .*allow more"):
+        with pytest.raises(InfeasibleError, match=r"max-drop: .* -200 points; .*allow more"):
             step(tiny, "collect", max_drop=-200.0)
 
 
@@ -172,7 +172,7 @@ class TestFinishedPlans:
         graph = read_graph(tiny.run)
         file = read_plan(place / "uniform4.yaml", graph)
         measured = resolve({}, read_stamp(tiny.run, "stats"), StatsOptions())
-        ledger = scoring.Ledger(place, {})
+        ledger = ledgers.Ledger(place, {})
         kept = Quantized(place, graph)
         trials = runs_scoring.trials_of(
             runs_scoring.Scoring(tiny.run, measured, QuantizeOptions(), {}, ledger, kept, None)
