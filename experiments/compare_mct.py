@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from autosplit.capture.capture import capture
 from autosplit.capture.operators import kind_of
 from autosplit.capture.program import Program
-from autosplit.capture.replay import Run, Wiring
+from autosplit.capture.replay import ReplayedRun, Wiring
 from autosplit.distortion.measure import measure_weights
 from autosplit.distortion.metrics import sensitivity
 from autosplit.graph.memory import packed_bytes
@@ -123,7 +123,7 @@ def answers(
         correct: Whether to measure ``shifts`` first, layer by layer, on the quantized network.
     """
     wiring = Wiring(program)
-    run = Run(wiring, (images,), [])
+    run = ReplayedRun(wiring, (images,), [])
     values = {}
     roots = {}
     for layer, bits in widths.items():

@@ -61,7 +61,7 @@ class Wiring:
         return following
 
 
-class Run(fx.Interpreter):
+class ReplayedRun(fx.Interpreter):
     """One run that keeps every value, with gradients if asked for."""
 
     def __init__(self, wiring: Wiring, inputs: Sequence[Tensor], leaves: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, fx
 from autosplit.capture.im2col import gather, is_plain, positions_wanted
 from autosplit.capture.operators import arguments
 from autosplit.capture.program import Program
-from autosplit.capture.replay import Run, Wiring
+from autosplit.capture.replay import ReplayedRun, Wiring
 from autosplit.grid.grid import Grid
 from autosplit.quantize.moment_rounding import round_by_moment
 from autosplit.quantize.row_grids import RowGrids
@@ -113,7 +113,7 @@ class Gains:
     def _some(self, count: int, most: int) -> Tensor:
         return torch.randperm(count, generator=self._random)[:most].sort().values
 
-    def see(self, run: Run) -> None:
+    def see(self, run: ReplayedRun) -> None:
         """Look at what the layers read in one run."""
         for part in self._parts.values():
             value = run.env[arguments(part.node)["input"]].detach()

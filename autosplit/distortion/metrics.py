@@ -26,7 +26,7 @@ from torch import Tensor, fx
 
 from autosplit.capture.operators import kind_of
 from autosplit.capture.program import Program
-from autosplit.capture.replay import Run, Wiring
+from autosplit.capture.replay import ReplayedRun, Wiring
 from autosplit.distortion.divergence import label_loss, output_divergence, probes
 from autosplit.distortion.finished_share import Gains, coarse_of
 from autosplit.errors import StageError, did_you_mean
@@ -127,7 +127,7 @@ class _Errors:
     wiring: Wiring
     gains: Gains | None
 
-    def see(self, run: Run) -> None:
+    def see(self, run: ReplayedRun) -> None:
         """Learn from a run what finishing will leave."""
         if self.gains is not None:
             self.gains.see(run)
@@ -190,7 +190,7 @@ def _fisher(
     squares: dict[str, Tensor] = {}
     samples = 0
     for inputs in _chunks(program, batches, 1):
-        run = Run(wiring, inputs, [*tensors, *sources])
+        run = ReplayedRun(wiring, inputs, [*tensors, *sources])
         errors.see(run)
         values = run.values([*tensors, *sources])
         loss = label_loss(run.outputs, random)
@@ -232,7 +232,7 @@ def _output(
     }
     samples = 0
     for inputs in _chunks(program, batches, PROBES):
-        run = Run(wiring, inputs, [node.name for node in wiring.written])
+        run = ReplayedRun(wiring, inputs, [node.name for node in wiring.written])
         errors.see(run)
         for tensor, gradients in _jacobian(run, wiring, random).items():
             value = run.env[wiring.nodes[program.nodes[tensor]]].detach()
@@ -257,7 +257,7 @@ def _output(
     return first | _replayed(errors, batches, first)
 
 
-def _jacobian(run: Run, wiring: Wiring, random: torch.Generator) -> dict[str, list[Tensor]]:
+def _jacobian(run: ReplayedRun, wiring: Wiring, random: torch.Generator) -> dict[str, list[Tensor]]:
     """Gradients of each tensor, one for each vector of ``probes``; none where there is no way."""
     values = run.values([node.name for node in wiring.written])
     tensors = [wiring.written[wiring.nodes[name]] for name in values]
@@ -291,7 +291,7 @@ def _replayed(
     found: dict[TensorAtWidth, float] = defaultdict(float)
     samples = 0
     for inputs in _chunks(program, batches, 1):
-        run = Run(wiring, inputs, [])
+        run = ReplayedRun(wiring, inputs, [])
         for key in chosen:
             tensor = key[0]
             with torch.no_grad():
@@ -304,7 +304,7 @@ def _replayed(
     return {key: harm / samples for key, harm in found.items()}
 
 
-def _overrides(run: Run, errors: _Errors, key: TensorAtWidth) -> dict[fx.Node, Tensor]:
+def _overrides(run: ReplayedRun, errors: _Errors, key: TensorAtWidth) -> dict[fx.Node, Tensor]:
     """What a run has instead of its values when one tensor is quantized."""
     (tensor, role, width), wiring = key, errors.wiring
     if role == "activation":
@@ -319,7 +319,7 @@ def _overrides(run: Run, errors: _Errors, key: TensorAtWidth) -> dict[fx.Node, T
 
 
 def _product(
-    run: Run, wiring: Wiring, layer: str, root: fx.Node, weight: Tensor, left: float = 1.0
+    run: ReplayedRun, wiring: Wiring, layer: str, root: fx.Node, weight: Tensor, left: float = 1.0
 ) -> Tensor:
     """What a layer's product is with another weight, its bias corrected.
 

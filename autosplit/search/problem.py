@@ -18,7 +18,7 @@ from autosplit.search.arrays import Floats, Ints
 from autosplit.stats.coding import InputCoding
 from autosplit.stats.stats import Distortion, Role, Stats
 
-MOST_BYTES = 2**52
+MOST_TENSOR_BYTES = 2**52
 """Bytes that all tensors and weights may add up to, at 32 bits: beyond, float64 rounds them."""
 
 
@@ -87,7 +87,7 @@ class Problem:
         counts = [graph.elements(name) for name in graph.tensors]
         counts += [layer.weight_elements + layer.fixed_elements for layer in graph.layers]
         total = sum(packed_bytes(count, FIXED_BITS) for count in counts)
-        if total > MOST_BYTES:
+        if total > MOST_TENSOR_BYTES:
             largest = max(graph.tensors, key=graph.elements)
             raise GraphError(
                 f"{graph.name}: tensors and weights must add up to at most 2**52 bytes, got "

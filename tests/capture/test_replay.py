@@ -6,7 +6,7 @@ from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
-from autosplit.capture.replay import Run, Wiring
+from autosplit.capture.replay import ReplayedRun, Wiring
 from autosplit.capture.trainable import trainable as trainable_copy
 
 IMAGES = torch.randn(3, 2, 6, 6, generator=torch.Generator().manual_seed(0))
@@ -26,7 +26,7 @@ def test_a_weight_replayed_is_the_network_with_that_weight():
     network = small()
     program = capture(network, (IMAGES[:1],))
     wiring = Wiring(program)
-    run = Run(wiring, (IMAGES,), [])
+    run = ReplayedRun(wiring, (IMAGES,), [])
     changed = program.weight("side") + 0.5
     overrides = dict.fromkeys(wiring.sources("side"), changed)
     with torch.no_grad():
@@ -41,7 +41,7 @@ def test_gradients_begin_at_the_nodes_that_are_asked_for_weights_too(trainable):
     program = capture(network, (IMAGES[:1],))
     wiring = Wiring(trainable_copy(program) if trainable else program)
     (source,) = wiring.sources("side")
-    run = Run(wiring, (IMAGES,), [source.name])
+    run = ReplayedRun(wiring, (IMAGES,), [source.name])
     (found,) = torch.autograd.grad(run.outputs[0].sum(), list(run.values([source.name]).values()))
     network(IMAGES).sum().backward()
 

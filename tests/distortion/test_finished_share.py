@@ -6,7 +6,7 @@ from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
-from autosplit.capture.replay import Run, Wiring
+from autosplit.capture.replay import ReplayedRun, Wiring
 from autosplit.distortion.finished_share import Gains
 from autosplit.distortion.measure import measure
 from autosplit.quantize.moment_rounding import round_by_moment
@@ -26,7 +26,7 @@ def gains_of(net, images):
     wiring = Wiring(program)
     gains = Gains(program, wiring)
     for batch in images.split(250):
-        gains.see(Run(wiring, (batch,), []))
+        gains.see(ReplayedRun(wiring, (batch,), []))
     return program, gains, measure(program, lambda: iter([images])).weight_grids
 
 
@@ -85,7 +85,7 @@ def test_inputs_of_any_size_give_a_share(unit):
     program = capture(net, (images[:1],))
     wiring = Wiring(program)
     gains = Gains(program, wiring)
-    gains.see(Run(wiring, (images / images.abs().max() * unit,), []))
+    gains.see(ReplayedRun(wiring, (images / images.abs().max() * unit,), []))
     grids = measure(program, lambda: iter([images])).weight_grids
 
     assert 0 <= gains.left(("fc", "weight", 3), grids) <= 1
@@ -103,7 +103,7 @@ def shares_of(images, batches):
     wiring = Wiring(program)
     gains = Gains(program, wiring)
     for batch in batches:
-        gains.see(Run(wiring, (batch,), []))
+        gains.see(ReplayedRun(wiring, (batch,), []))
     grids = measure(program, lambda: iter([images])).weight_grids
     return [gains.left(("fc", "weight", bits), grids) for bits in (2, 3, 4)]
 

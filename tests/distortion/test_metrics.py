@@ -9,7 +9,7 @@ from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
-from autosplit.capture.replay import Run, Wiring
+from autosplit.capture.replay import ReplayedRun, Wiring
 from autosplit.distortion import metrics as module
 from autosplit.distortion.finished_share import Gains
 from autosplit.distortion.measure import measure
@@ -258,7 +258,7 @@ def test_what_finishing_gains_is_counted_once(replays, monkeypatch):
     key = ("last", "weight", 2)
     wiring = Wiring(program)
     gains = Gains(program, wiring, 0)
-    gains.see(Run(wiring, (mixed,), []))
+    gains.see(ReplayedRun(wiring, (mixed,), []))
     done, plain = (
         sensitivity(program, lambda: iter([mixed]), stats, finished=finished).distortions[key]
         for finished in (True, False)
