@@ -12,7 +12,6 @@ from autosplit.errors import DataError, PlanError, did_you_mean
 from autosplit.evaluate.task import CLASSIFICATION
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import fits_memory
-from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Progress, silent
@@ -21,7 +20,7 @@ from autosplit.report.choice import no_pick
 from autosplit.report.pick import Pick, pick_from
 from autosplit.report.tables import PLANS_HEADER, plan_rows
 from autosplit.runs.options import SearchOptions
-from autosplit.runs.planning import make_plans
+from autosplit.runs.planning import make_plans, plan_files
 from autosplit.search.problem import Problem as SearchProblem
 from autosplit.stats.stats import Stats
 
@@ -173,18 +172,14 @@ class Front(Sequence[Plan]):
         return drawing
 
     def plan_files(self) -> list[PlanFile]:
-        """The plans with their grids: all that is needed to run them.
+        """The plans with their grids and the layout of what they send.
 
         Raises:
             PlanError: The statistics are not known.
         """
         if self.stats is None:
             raise PlanError("front: must come from a search on statistics, has none")
-        graph, grids = self.graph, [plan_grids(plan, self.stats) for plan in self.plans]
-        return [
-            PlanFile(plan, *both, graph.name, "", equalized=graph.equalized)
-            for plan, both in zip(self.plans, grids, strict=True)
-        ]
+        return list(plan_files(self.plans, self.graph, self.stats))
 
     def fastest_first(self, link: str) -> list[str]:
         """Names of the plans that fit the memory, the fastest over a link first."""

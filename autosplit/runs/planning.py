@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from autosplit.graph.graph import Graph
+from autosplit.plan.crossing import wire_layout
+from autosplit.plan.grids import plan_grids
 from autosplit.plan.pins import parse_pin
 from autosplit.plan.plan import Plan
+from autosplit.plan.planfile import PlanFile
 from autosplit.runs.options import SearchOptions
 from autosplit.search.cuts.ideals import CutList, latency_floor, useful
 from autosplit.search.front.front import OURS
@@ -16,6 +21,7 @@ from autosplit.search.pins import pin
 from autosplit.search.problem import Problem
 from autosplit.search.questions.limits import WidthLimits
 from autosplit.search.thin import thin
+from autosplit.stats.stats import Stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,30 @@ def make_plans(problem: Problem, options: SearchOptions) -> Planned:
     of = "" if kept == len(ours) else f" of {len(ours)}"
     text = f"{kept}{of} plans of ours and {len(others)} baselines"
     return Planned(plans, text + _considered(problem, cuts))
+
+
+def plan_files(
+    plans: Sequence[Plan], graph: Graph, stats: Stats, graph_sha256: str = ""
+) -> Iterator[PlanFile]:
+    """Give plans the grids that were measured and the layout of what they send.
+
+    Args:
+        plans: Plans of one search; the baseline that all are compared with is ``cloud16``.
+        graph: The network.
+        stats: What was measured of it.
+        graph_sha256: Of ``graph.json``; empty where there is no run folder.
+
+    Yields:
+        All that is needed to run each plan, in the order given.
+    """
+    baseline = next((plan for plan in plans if plan.method == "cloud16"), None)
+    predictions = {} if baseline is None else baseline.predictions
+    compared = {link: seconds.latency_s for link, seconds in predictions.items()}
+    about = graph.name, graph_sha256, "" if baseline is None else baseline.name, compared
+    for plan in plans:
+        weights, activations = plan_grids(plan, stats)
+        wire = wire_layout(graph.cut(plan.edge), activations, plan.input_coding)
+        yield PlanFile(plan, weights, activations, *about, equalized=graph.equalized, wire=wire)
 
 
 def _targets(options: SearchOptions, cuts: CutList | None) -> PlanLimits:

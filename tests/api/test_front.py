@@ -97,3 +97,14 @@ def test_notebooks_show_a_table_and_a_figure(tmp_path):
     assert "20kbps, ms" in front._repr_html_()
     front.plot(searched().scores, max_drop=10.0, path=tmp_path / "front.png")
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_plan_files_say_what_crosses_as_the_stage_does():
+    front = searched().front
+
+    for file in front.plan_files():
+        sent = front.graph.cut(file.plan.edge).crossing
+        assert file.wire.names == sent
+        assert sum(
+            tensor.sample_bytes for tensor in file.wire.tensors if tensor.quality is None
+        ) <= (file.plan.crossing_bytes)

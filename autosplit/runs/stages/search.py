@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 
 from autosplit.files import sha256_of_file, write_csv
-from autosplit.plan.crossing import wire_layout
-from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
-from autosplit.plan.planfile import PlanFile, write_plan
+from autosplit.plan.planfile import write_plan
 from autosplit.report.tables import PLANS_HEADER, plan_rows
 from autosplit.runs.folder import read_graph
 from autosplit.runs.hardware import Hardware, load_hardware
 from autosplit.runs.hashes import hash_files
 from autosplit.runs.options import SearchOptions
-from autosplit.runs.planning import make_plans
+from autosplit.runs.planning import make_plans, plan_files
 from autosplit.runs.stages.frame import Job, Made, Prepared, Stage
 from autosplit.search.problem import Problem
 from autosplit.stats.stats import Stats
@@ -58,20 +56,10 @@ def _write(
     job: Job[SearchOptions], problem: Problem, plans: Sequence[Plan], stats: Stats
 ) -> Sequence[str]:
     folder, graph = job.folder, problem.graph
-    baseline = next((plan for plan in plans if plan.method == "cloud16"), None)
-    predictions = {} if baseline is None else baseline.predictions
-    compared = {link: seconds.latency_s for link, seconds in predictions.items()}
-    name = "" if baseline is None else baseline.name
-    about = graph.name, sha256_of_file(folder / "graph.json"), name, compared
     outputs = ["plans.csv"]
     with job.progress("search: writing plans", len(plans)) as advance:
-        for plan in plans:
-            weights, activations = plan_grids(plan, stats)
-            wire = wire_layout(graph.cut(plan.edge), activations, plan.input_coding)
-            file = PlanFile(
-                plan, weights, activations, *about, equalized=graph.equalized, wire=wire
-            )
-            outputs.append(f"plans/{plan.name}.yaml")
+        for file in plan_files(plans, graph, stats, sha256_of_file(folder / "graph.json")):
+            outputs.append(f"plans/{file.plan.name}.yaml")
             write_plan(folder / outputs[-1], file)
             advance(1)
     for old in () if job.before is None else job.before.outputs:
