@@ -1,4 +1,4 @@
-"""Bits of a layer and of an edge half: operand width, mean width, bit operations."""
+"""Bits of a layer and of an edge half: input width, mean width, bit operations."""
 
 from __future__ import annotations
 
@@ -23,23 +23,6 @@ def input_bits(layer: Layer, activation_bits: Mapping[str, int]) -> int:
         activation_bits: Tensor -> width, for its inputs.
     """
     return max((activation_bits[tensor] for tensor in layer.inputs), default=1)
-
-
-def operand_bits(layer: Layer, weight_bits: int, activation_bits: Mapping[str, int]) -> int:
-    """Width at which a layer computes, bits: that of its widest operand, the weight or an input.
-
-    Args:
-        layer: The layer.
-        weight_bits: Width of its weight; ignored without one.
-        activation_bits: Tensor -> width, for its inputs.
-
-    >>> from autosplit.graph.layer import Layer
-    >>> add = Layer("add", "add", ("x", "y"), ((4,), (4,)), (4,))
-    >>> operand_bits(add, 0, {"x": 2, "y": 8})
-    8
-    """
-    widest = input_bits(layer, activation_bits)
-    return max(widest, weight_bits) if layer.weight_elements else widest
 
 
 def product_bits(weight_bits: Bits | None, input_bits: Bits) -> Bits:

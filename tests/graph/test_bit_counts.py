@@ -10,20 +10,16 @@ from autosplit.graph.bit_counts import (
     mean_activation_bits,
     mean_bits,
     mean_weight_bits,
-    operand_bits,
     product_bits,
 )
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm
 
 
-def test_a_layer_computes_at_the_width_of_its_widest_operand():
-    conv = part("c", "x", "y", elements=1, weight=9)
+def test_the_input_width_is_that_of_the_widest_tensor_read():
     widths = {"x": 2, "y": 5, "c": 8}  # its output is no operand
-    assert input_bits(conv, widths) == 5
-    assert [operand_bits(conv, bits, widths) for bits in (4, 6)] == [5, 6]
-    assert operand_bits(replace(conv, weight_elements=0), 6, widths) == 5
-    assert operand_bits(part("alone", elements=1), 6, {}) == 1
+    assert input_bits(part("c", "x", "y", elements=1, weight=9), widths) == 5
+    assert input_bits(part("alone", elements=1), {}) == 1
 
 
 @pytest.mark.parametrize(("weight", "reads", "bits"), [(4, 8, 32), (8, 4, 32), (None, 6, 36)])
