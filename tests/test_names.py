@@ -11,7 +11,6 @@ ALLOWED = {
     "BLOCK": "each algorithm has a block size of its own",
     "Batch": "the type of a batch, in each module that takes one",
     "HELD_OUT": "each search keeps a share of the samples of its own",
-    "Progress": "the type of a callback, where statistics are measured too",
     "REACH": "each is the reach of its own algorithm",
     "Tell": "the type of a callback, in each module that finishes plans",
 }

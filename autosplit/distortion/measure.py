@@ -30,8 +30,6 @@ from autosplit.stats.stats import Distortion, Stats, TensorAtWidth, TensorStats
 
 Array = npt.NDArray[Any]
 Batch = Tensor | Sequence[Tensor]
-Progress = Callable[[str, int], None]
-"""Told the name of a step and how much of it is done: samples, weights or tensors."""
 
 BINS = 8192
 """Bins of the histogram; at 8 bits there are some thirty per step of the grid."""
@@ -53,7 +51,6 @@ def measure(
     program: Program,
     batches: Callable[[], Iterator[Batch]],
     widths: Sequence[int] = WIDTHS,
-    progress: Progress | None = None,
     clipping: str = "mse",
 ) -> Stats:
     """Measure the network's inputs, every layer's output and every weight.
@@ -68,7 +65,6 @@ def measure(
         batches: Called once per pass; each time gives the same batches, each (n, ...) or one such
             per network input.
         widths: Widths at which distortion is measured, 1..16.
-        progress: Told of each finished batch, weight and tensor.
         clipping: Rule that says where activations are clipped, a name in ``CLIPPING``; the
             network's answers never are.
 
@@ -78,7 +74,6 @@ def measure(
             and the batch), or the second pass gives other samples than the first.
     """
     check_rule(clipping)
-    tell = progress or (lambda _step, _done: None)
     ranges: dict[str, _Range] = {}
     with _workers() as pool, torch.no_grad():
 
@@ -87,21 +82,21 @@ def measure(
                 ranges[name] = _Range.about(rows)
             return ranges[name].add(rows, pool)
 
-        samples = _pass(program, batches, first, "ranges", tell)
+        samples = _pass(program, batches, first)
         spreads = {name: _Spread.over(found) for name, found in ranges.items()}
 
         def second(name: str, rows: Tensor) -> None:
             spreads[name].add(rows, pool)
 
-        if samples != _pass(program, batches, second, "spreads", tell):
+        if samples != _pass(program, batches, second):
             raise DataError("calibration data: must give the same samples on each pass")
-        weights = _weights(program, widths, pool, tell)
+        weights = _weights(program, widths, pool)
         tensors = {
             name: _tensor_stats(program, name, ranges[name], spreads[name])
             for name in program.graph.tensors
         }
         rules = dict.fromkeys(spreads, clipping) | dict.fromkeys(answers(program), "minmax")
-        clips = _clips(tensors, spreads, rules, widths, pool, tell)
+        clips = _clips(tensors, spreads, rules, widths, pool)
     distortions, grids = _weight_records(weights)
     kept: dict[tuple[str, int], ClipRange] = {}
     for name in program.graph.tensors:
@@ -124,7 +119,7 @@ def measure_weights(program: Program, widths: Sequence[int] = WIDTHS) -> Stats:
         DataError: A weight is NaN or infinite.
     """
     with _workers() as pool:
-        weights = _weights(program, widths, pool, lambda _step, _done: None)
+        weights = _weights(program, widths, pool)
     distortions, grids = _weight_records(weights)
     return Stats(0, {}, distortions, {}, grids)
 
@@ -334,8 +329,6 @@ def _pass(
     program: Program,
     batches: Callable[[], Iterator[Batch]],
     look: Callable[[str, Tensor], bool | None],
-    step: str,
-    tell: Progress,
 ) -> int:
     """Show every tensor of every batch as rows (n, elements); the number of samples.
 
@@ -356,14 +349,13 @@ def _pass(
         if broken:
             raise DataError(f"{broken[0]}: must be finite, got NaN or infinity in batch {number}")
         samples += len(inputs[0])
-        tell(step, samples)
     if not samples:
         raise DataError("calibration data: must have at least one sample, got none")
     return samples
 
 
 def _weights(
-    program: Program, widths: Sequence[int], pool: ThreadPoolExecutor, tell: Progress
+    program: Program, widths: Sequence[int], pool: ThreadPoolExecutor
 ) -> dict[str, tuple[dict[int, MeasuredGrid], float]]:
     """Grids and mean square of every stored weight."""
 
@@ -375,11 +367,7 @@ def _weights(
             raise DataError(f"{name}: {error}") from error
         return grids, float(weight.double().square().mean())
 
-    found = {}
-    for name, grids in zip(program.weights, pool.map(search, program.weights), strict=True):
-        found[name] = grids
-        tell("weights", len(found))
-    return found
+    return dict(zip(program.weights, pool.map(search, program.weights), strict=True))
 
 
 def answers(program: Program) -> tuple[str, ...]:
@@ -415,7 +403,6 @@ def _clips(
     rules: Mapping[str, str],
     widths: Sequence[int],
     pool: ThreadPoolExecutor,
-    tell: Progress,
 ) -> dict[str, dict[int, Clip]]:
     """Clips of every activation tensor, each by its rule."""
 
@@ -425,11 +412,7 @@ def _clips(
         moments = found.mean, found.std, found.b
         return clip_ranges(Observed(*extremes, *moments, counts, edges), rules[name], widths)
 
-    found = {}
-    for name, clips in zip(spreads, pool.map(search, spreads), strict=True):
-        found[name] = clips
-        tell("clips", len(found))
-    return found
+    return dict(zip(spreads, pool.map(search, spreads), strict=True))
 
 
 def _tensor_stats(program: Program, name: str, found: _Range, spread: _Spread) -> TensorStats:
