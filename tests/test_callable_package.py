@@ -1,16 +1,43 @@
-"""Packages of the Python interface stay callable, whatever is imported before them."""
+"""A package that is called as a function."""
 
-import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
+from autosplit.callable_package import CallablePackage, make_callable
 
-@pytest.mark.parametrize("name", ["capture", "evaluate", "search"])
-@pytest.mark.parametrize("first", ["autosplit", "autosplit.search.methods, autosplit.cli.app"])
-def test_a_package_of_the_interface_can_be_called(name, first):
-    code = f"import {first}; import autosplit; print(callable(autosplit.{name}))"
 
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+@pytest.fixture
+def package(monkeypatch):
+    """A made-up package ``made.up`` whose function is in the module ``made.functions``."""
+    up, functions = ModuleType("made.up", "What the package is for."), ModuleType("made.functions")
 
-    assert run.stdout.strip() == "True"
+    def up_function(a, *, b=1):
+        """Add."""
+        return a + b
+
+    functions.up = up_function
+    monkeypatch.setitem(sys.modules, "made", ModuleType("made"))
+    monkeypatch.setitem(sys.modules, "made.up", up)
+    make_callable("made.up", "made.functions")
+    monkeypatch.setitem(sys.modules, "made.functions", functions)
+    return up
+
+
+def test_a_call_goes_to_the_function(package):
+    assert isinstance(package, CallablePackage)
+    assert package(2) == 3
+    assert package(2, b=5) == 7
+
+
+def test_the_function_is_imported_at_the_first_use_alone(package, monkeypatch):
+    monkeypatch.delitem(sys.modules, "made.functions")
+
+    assert package.__name__ == "made.up"
+    with pytest.raises(ModuleNotFoundError):
+        package(2)
+
+
+def test_it_is_documented_as_the_function_and_the_package(package):
+    assert package.__doc__ == "Add.\n\nThe package:\n\nWhat the package is for."

@@ -10,6 +10,6 @@ them.  Each function calls what the stage of its name calls.
 | ``measure`` -> ``Stats`` | stats | ``measurement.py`` |
 | ``Problem``: graph, stats, hardware by name, limits | search | ``problem.py`` |
 | ``search`` -> ``Front`` (plans, table, figure, pick) | search, latency, collect | ``front.py`` |
-| ``evaluate`` -> ``Scores`` | quantize | ``evaluation.py``, ``scores.py`` |
+| ``evaluate`` -> ``Scores`` (table) | quantize | ``evaluation.py``, ``scores.py`` |
 | ``run``, ``open_run`` -> ``Run`` | all, in a run folder | ``run.py`` |
 """

@@ -58,7 +58,10 @@ def load_data(
         )
     if isinstance(data, str):
         return datasets.load_data(
-            data, net.preprocess, **{f"{part}_images": limits[part] for part in PARTS}, seed=seed
+            data,
+            net.model.preprocess,
+            **{f"{part}_images": limits[part] for part in PARTS},
+            seed=seed,
         )
     if isinstance(data, Mapping):
         if set(data) != set(PARTS):
@@ -148,15 +151,12 @@ def input_batches(
     Raises:
         DataError: The batches are of another kind, or too few for one whole batch.
     """
-    from autosplit.data.datasets import DataSet
-    from autosplit.data.images import Images
     from autosplit.evaluate.batches import batches_of
 
-    if isinstance(batches, DataSet):
-        batches = batches.calibration
-    if isinstance(batches, Images):
-        found = batches_of(batches, net.program, batch_size)
-        return lambda: (images for images, _ in found())
+    images = images_in(batches)
+    if images is not None:
+        found = batches_of(images, net.program, batch_size)
+        return lambda: (batch for batch, _ in found())
     given, count = repeatable(batches, "batches"), len(net.graph.inputs)
     return lambda: (_inputs(batch, count, number) for number, batch in enumerate(given))
 
@@ -184,13 +184,17 @@ def _inputs(batch: Any, count: int, number: int) -> Tensor | tuple[Tensor, ...]:
     raise DataError(f"batches: batch {number} must be {shape}, got {type(batch).__name__}")
 
 
-def pictures_of(batches: Any) -> Images | None:
-    """The images, if they are made of picture files by the network's preparation."""
+def images_in(batches: Any) -> Images | None:
+    """The images to calibrate on, if they come from ``autosplit.load_data``; else None."""
     from autosplit.data.datasets import DataSet
     from autosplit.data.images import Images
+
+    found = batches.calibration if isinstance(batches, DataSet) else batches
+    return found if isinstance(found, Images) else None
+
+
+def are_pictures(images: Images | None) -> bool:
+    """Whether images are made of picture files by the network's preparation."""
     from autosplit.data.python_batches import FunctionBatches
 
-    if isinstance(batches, DataSet):
-        batches = batches.calibration
-    made_of_files = isinstance(batches, Images) and not isinstance(batches.source, FunctionBatches)
-    return batches if made_of_files else None
+    return images is not None and not isinstance(images.source, FunctionBatches)

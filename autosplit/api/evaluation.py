@@ -1,4 +1,4 @@
-"""The accuracy of plans: ``autosplit.evaluate``."""
+"""Plans run on evaluation data: ``autosplit.evaluate``."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from autosplit.api.data import load_data
 from autosplit.api.front import Front
 from autosplit.api.net import Net
 from autosplit.api.scores import Scores
+from autosplit.data import image_range
 from autosplit.errors import DataError, PlanError, warn
 from autosplit.grid.grid import FLOAT_BITS
+from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Advance, Progress, silent
 from autosplit.runs.finishing import finishing_of
 from autosplit.runs.options import QuantizeOptions
 
 if TYPE_CHECKING:
     from autosplit.evaluate.trials import Trials
-    from autosplit.plan.planfile import PlanFile
 
 
 def evaluate(
@@ -52,7 +53,8 @@ def evaluate(
 
     Raises:
         DataError: The data are of another kind, or do not fit the network or its task.
-        PlanError: The front is none, or of another network, or an option is unknown.
+        PlanError: The front is none, or of another network.
+        OptionError: An option cannot have its value.
     """
     from autosplit.evaluate.trials import choose, score_all, score_rows
 
@@ -98,7 +100,6 @@ def _trials(
     seed: int,
 ) -> Trials:
     """The network with its images, and what finishes plans before they are run."""
-    from autosplit.data import image_range
     from autosplit.evaluate.batches import batches_of, first_batches
     from autosplit.evaluate.ledger import MemoryLedger
     from autosplit.evaluate.looks import Looks
@@ -118,5 +119,5 @@ def _trials(
     def finish(file: PlanFile, tell: Advance) -> PlanFile:
         return finish_plan(program, file, calibration, finishing, tell)
 
-    trials = Trials(program, looks, MemoryLedger(), judge_of(net, found))
+    trials = Trials(program, looks, MemoryLedger(), judge_of(net.model, found))
     return replace(trials, finish=finish, steps=finishing.steps)

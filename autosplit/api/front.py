@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from math import isnan
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from autosplit.api.scores import Scores
 from autosplit.errors import DataError, PlanError, did_you_mean
 from autosplit.evaluate.task import CLASSIFICATION
 from autosplit.graph.graph import Graph
@@ -19,7 +20,7 @@ from autosplit.report.candidate import Candidate, candidate
 from autosplit.report.choice import no_pick
 from autosplit.report.pick import Pick, pick_from
 from autosplit.report.tables import PLANS_HEADER, plan_rows
-from autosplit.runs.options import SearchOptions
+from autosplit.runs.options import CollectOptions, SearchOptions
 from autosplit.runs.planning import make_plans, plan_files
 from autosplit.search.problem import Problem as SearchProblem
 from autosplit.stats.stats import Stats
@@ -27,7 +28,6 @@ from autosplit.stats.stats import Stats
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from autosplit.api.scores import Scores
     from autosplit.report.figure import Drawing
 
 
@@ -246,22 +246,15 @@ def search(
         progress: Shows how far it is.
 
     Raises:
-        PlanError: The problem is none, or a method, a pin or another option is unknown.
+        PlanError, OptionError: The problem is none, or an option cannot have its value.
         InfeasibleError: Nothing fits the memory, or no plan keeps the limits.
     """
     if not isinstance(problem, SearchProblem):
         raise PlanError(f"problem: must be an autosplit.Problem, got {type(problem).__name__}")
-    options = SearchOptions(
-        methods=_listed(methods, "methods"),
-        front=front,
-        pins=_listed(pins, "pins"),
-        max_weight_bits=max_weight_bits,
-        max_activation_bits=max_activation_bits,
-        max_bops=max_bops,
-        max_latency_s=max_latency_s,
-        max_distortion=max_distortion,
-        cuts=cuts,
-    )
+    given: dict[str, Any] = {"methods": methods, "front": front, "pins": pins, "cuts": cuts}
+    given |= {"max_weight_bits": max_weight_bits, "max_activation_bits": max_activation_bits}
+    given |= {"max_bops": max_bops, "max_latency_s": max_latency_s}
+    options = SearchOptions(max_distortion=max_distortion, **given)
     with progress("search: cuts and widths", 1) as advance:
         planned = make_plans(problem, options)
         advance(1)
@@ -275,28 +268,17 @@ def search(
     )
 
 
-def _listed(words: Any, what: str) -> tuple[str, ...]:
-    if isinstance(words, str):
-        raise PlanError(f"{what}: must be a list of names, got the text {words!r}")
-    return tuple(words)
-
-
 def _points(max_drop: float | None) -> float:
     """Points that may be lost; infinite for None.
 
     Raises:
-        PlanError: They are no number.
+        OptionError: They are no number.
     """
-    if max_drop is None:
-        return float("inf")
-    if isinstance(max_drop, bool) or not isinstance(max_drop, int | float) or isnan(max_drop):
-        raise PlanError(f"max_drop: must be a number of points or None, got {max_drop!r}")
-    return float(max_drop)
+    points = CollectOptions(max_drop=max_drop).max_drop
+    return inf if points is None else points
 
 
 def _checked(scores: Scores) -> Scores:
-    from autosplit.api.scores import Scores
-
     if not isinstance(scores, Scores):
         raise DataError(
             f"scores: must be what autosplit.evaluate gives, got {type(scores).__name__}"

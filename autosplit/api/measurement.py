@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autosplit.api.data import input_batches, pictures_of
+from autosplit.api.data import are_pictures, images_in, input_batches
 from autosplit.api.net import Net
 from autosplit.errors import DataError
 from autosplit.progress import Progress, silent
@@ -45,7 +45,7 @@ def measure(
 
     Raises:
         DataError: The batches are of another kind, or a value in the network is not finite.
-        PlanError, StageError: An option is unknown.
+        OptionError: An option cannot have its value.
     """
     if not isinstance(net, Net):
         raise DataError(f"net: must be what autosplit.capture gives, got {type(net).__name__}")
@@ -53,12 +53,12 @@ def measure(
         metric=metric, clipping=clipping, rounding=rounding, jpeg_quality=jpeg_quality, seed=seed
     )
     given = input_batches(net, batches, batch_size)
-    pictures, meter = pictures_of(batches), None
-    if pictures is not None:
+    images, meter = images_in(batches), None
+    if are_pictures(images):
         (shape,) = net.graph.inputs.values()
-        meter = input_meter(net.preprocess, (1, *shape), jpeg_quality)
+        meter = input_meter(net.model.preprocess, (1, *shape), jpeg_quality)
     measuring = Measuring(net.program, given, options, meter)
-    total = 0 if pictures is None else measuring.passes * len(pictures)
+    total = 0 if images is None else measuring.passes * len(images)
     with progress(f"stats: {net.name}", total) as advance:
         stats = measure_network(measuring, advance)
     warn_of_inputs(net.program, stats, next(iter(given())))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from autosplit.errors import ModelError
 from autosplit.graph.graph import Graph
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from autosplit.capture.program import Program
     from autosplit.models.load import Model
-    from autosplit.models.networks.yolo_decode import YoloHead
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +26,12 @@ class Net:
 
     Attributes:
         program: Its operators, fused into layers; it runs.
-        preprocess: Makes an input of the network of a picture; used for data sets of pictures.
-        heads: Of a detector, how each of its outputs is read; else empty.
-        labels: Names of the classes, where they are known.
+        model: The network as it was before, how its images are prepared, and how its answers are
+            read.
     """
 
     program: Program
-    preprocess: Callable[[Image], Tensor]
-    heads: tuple[YoloHead, ...] = ()
-    labels: tuple[str, ...] = ()
+    model: Model
 
     @property
     def graph(self) -> Graph:
@@ -95,50 +90,42 @@ def capture(
     from torch.export import ExportedProgram
 
     from autosplit.models.load import Model, load_model
+    from autosplit.runs.network import capture_network, warn_of_precision
 
     if isinstance(model, str):
         model = load_model(model)
     if isinstance(model, Model):
         if example is not None:
             raise ModelError(f"{model.name}: has an example input of its own, takes no other one")
-        return _captured(
-            model.program or model.module,
-            (model.example_input,),
-            name or model.name,
-            preprocess or model.preprocess,
-            equalize=equalize,
-            heads=model.heads,
-            labels=model.labels,
-        )
-    if not isinstance(model, nn.Module | ExportedProgram):
+        inputs: tuple[Tensor, ...] = (model.example_input,)
+        loaded = model
+    elif isinstance(model, nn.Module | ExportedProgram):
+        inputs = _inputs(model, example)
+        loaded = _model_of(model, inputs[0])
+    else:
         raise ModelError(
             "model: must be a torch.nn.Module, a torch.export program, a loaded model, or the name "
             f"of a network, got {type(model).__name__}"
         )
-    inputs = _inputs(model, example)
-    return _captured(
-        model,
-        inputs,
-        name or re.sub(r"\W+", "_", type(model).__name__),
-        preprocess or _usual_preprocess(inputs[0]),
-        equalize=equalize,
-    )
+    loaded = replace(loaded, name=name or loaded.name, preprocess=preprocess or loaded.preprocess)
+    program = capture_network(loaded, inputs, equalized=equalize)
+    warn_of_precision(program)
+    return Net(program, loaded)
 
 
-def _captured(
-    network: nn.Module | ExportedProgram,
-    example: tuple[Tensor, ...],
-    name: str,
-    preprocess: Callable[[Image], Tensor],
-    *,
-    equalize: bool,
-    **about: Any,
-) -> Net:
-    from autosplit.capture.capture import capture as capture_program
-    from autosplit.capture.equalize import equalize as equalized
+def _model_of(network: nn.Module | ExportedProgram, example: Tensor) -> Model:
+    """A network in memory, as if it had been loaded."""
+    from torch.export import ExportedProgram
 
-    program = capture_program(network, example, name)
-    return Net(equalized(program) if equalize else program, preprocess, **about)
+    from autosplit.data.preprocess import preprocess_for
+    from autosplit.models.load import Model
+    from autosplit.models.request import safe_name
+
+    program = network if isinstance(network, ExportedProgram) else None
+    module = network.module() if isinstance(network, ExportedProgram) else network
+    kind = "program" if program else type(network).__name__
+    prepare = preprocess_for(tuple(example.shape))
+    return Model(safe_name(kind), module, program, example, prepare, "in memory", "")
 
 
 def _inputs(
@@ -169,9 +156,3 @@ def _inputs(
         "example: must be an input of the network with its batch dimension, or a tuple with one "
         f"tensor for each argument, got {found}"
     )
-
-
-def _usual_preprocess(example: Tensor) -> Callable[[Image], Tensor]:
-    from autosplit.data.preprocess import preprocess_for
-
-    return preprocess_for(tuple(example.shape))

@@ -7,11 +7,11 @@ from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
-from autosplit.errors import DataError, PlanError, ProfileError
+from autosplit.errors import DataError, ProfileError
 from autosplit.graph.graph import Graph
 from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import Link, load_link
-from autosplit.runs.kinds import read_bytes
+from autosplit.runs.option import options_of
 from autosplit.runs.options import SearchOptions
 from autosplit.search import problem as record
 from autosplit.stats.stats import Stats
@@ -24,6 +24,7 @@ class Memory(Enum):
 
 
 USUAL = SearchOptions()
+_OPTIONS = {one.name: one for one in options_of(SearchOptions)}
 
 
 def Problem(  # noqa: N802 - it stands for the record of that name, which it makes
@@ -34,7 +35,7 @@ def Problem(  # noqa: N802 - it stands for the record of that name, which it mak
     cloud: str | Path | Device = USUAL.cloud,
     links: str | Link | Sequence[str | Link] = USUAL.links,
     memory: int | str | Memory | None = Memory.OF_DEVICE,
-    widths: Iterable[int] = USUAL.widths,
+    widths: Sequence[int] = USUAL.widths,
 ) -> record.Problem:
     """State what to search: a network, its statistics, two devices, the links, the memory.
 
@@ -53,7 +54,7 @@ def Problem(  # noqa: N802 - it stands for the record of that name, which it mak
 
     Raises:
         ProfileError: A device or link is unknown or wrong.
-        PlanError: The memory or the widths are no such thing.
+        OptionError: The memory or the widths are no such thing.
         DataError: The statistics are of another network.
         InfeasibleError: The edge device supports none of the widths.
     """
@@ -71,7 +72,7 @@ def Problem(  # noqa: N802 - it stands for the record of that name, which it mak
         _device(cloud, "cloud"),
         _links(links),
         _bytes(memory),
-        _widths(widths),
+        _OPTIONS["widths"].check(widths),
         input_coding=stats.input_coding,
         stats=stats,
     )
@@ -109,20 +110,8 @@ def _bytes(memory: int | str | Memory | None) -> int | None:
     """Bytes of a limit; None for what the device has, or for no limit."""
     if memory is None or isinstance(memory, Memory):
         return None
-    try:
-        size = read_bytes(memory) if isinstance(memory, str) else memory
-    except ValueError as error:
-        raise PlanError(f"memory: {error}, got {memory!r}") from error
-    return SearchOptions(memory_bytes=size).memory_bytes
-
-
-def _widths(widths: Iterable[int]) -> tuple[int, ...]:
-    if isinstance(widths, str) or not isinstance(widths, Iterable):
-        raise PlanError(f"widths: must be a list of bits such as (2, 4, 8), got {widths!r}")
-    found = tuple(widths)
-    if not all(type(width) is int for width in found):
-        raise PlanError(f"widths: must be whole numbers of bits, got {found!r}")
-    return tuple(sorted(set(found)))
+    bytes_: int = _OPTIONS["memory_bytes"].check(memory, "memory")
+    return bytes_
 
 
 def _kind(value: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from autosplit.api.front import Front
 from autosplit.api.scores import Scores
-from autosplit.errors import StageError
+from autosplit.errors import OptionError, StageError
 from autosplit.evaluate.scorefile import read_scores
 from autosplit.files import read_json
 from autosplit.graph.graph import Graph
@@ -18,7 +18,8 @@ from autosplit.progress import Progress, silent
 from autosplit.report.pick import Pick
 from autosplit.runs.folder import default_folder, read_graph
 from autosplit.runs.hardware import limit_bytes
-from autosplit.runs.options import CollectOptions, StatsOptions
+from autosplit.runs.option import read_given
+from autosplit.runs.options import CollectOptions, StatsOptions, options_of_run
 from autosplit.runs.stages.run import run as run_stages
 from autosplit.runs.stamps import Stamp, read_stamp, resolve
 from autosplit.runs.summary import Summary, pick_all, summarize
@@ -94,7 +95,12 @@ class Run:
         searched = self._stamp("search")
         for stage in ("latency", "quantize"):
             self._stamp(stage)
-        return summarize(self.folder, self.graph, limit_bytes(searched))
+        collected = read_stamp(self.folder, "collect")
+        if collected is None:
+            return summarize(self.folder, self.graph, limit_bytes(searched))
+        # as it was then: the device may be a file that is not found from here
+        known = collected.inputs["memory_bytes"]
+        return summarize(self.folder, self.graph, None if known == "None" else int(known))
 
     def _stamp(self, stage: str) -> Stamp:
         """What a stage left.
@@ -133,31 +139,28 @@ def run(
         out: Run folder; by default ``results/NAME`` after the model.
         force: Do every stage again.
         progress: Shows how far a stage is.
-        **options: Options of any stage, by the names of their records: ``model="fashion-resnet"``,
-            ``data="fashion-mnist"``, ``links=("3mbps",)``, ``memory_bytes="4MiB"``, ``max_drop=1``,
-            ...; those that are left out keep the value of the last time.
+        **options: Options of ``autosplit run`` by their names there, such as
+            ``model="fashion-resnet"``, ``data="fashion-mnist"``, ``links="3mbps,lte"``,
+            ``memory="4MiB"``, ``max_drop=1``; those that are left out keep the value of the last
+            time.  None is what ``none`` is on the command line.
 
     Returns:
         The run folder as an object.
 
     Raises:
-        StageError: An option is unknown, or the folder is that of another network.
+        OptionError: An option is unknown or cannot have its value.
+        StageError: The folder is that of another network.
         AutoSplitError: What a stage refuses.
     """
-    model = options.get("model", StatsOptions().model)
-    if not isinstance(model, str):
-        raise StageError(
-            "model: must be the name or file of a network, as --model takes it, got "
-            f"{type(model).__name__}; a module goes through autosplit.capture(model, example)"
-        )
-    data = options.get("data", StatsOptions().data)
-    if not isinstance(data, str):
-        raise StageError(
-            "data: must be the name of a data set or FILE.py:FUNCTION, as --data takes it, got "
-            f"{type(data).__name__}; batches go through autosplit.evaluate"
-        )
-    folder = default_folder(model) if out is None else Path(out)
-    for _ in run_stages(folder, options, force=force, progress=progress):
+    for name, other in (("model", "capture(model, example)"), ("data", "evaluate")):
+        if not isinstance(options.get(name, ""), str):
+            raise OptionError(
+                f"{name}: must be a name or a file, as the command line takes it, got "
+                f"{type(options[name]).__name__}; objects go through autosplit.{other}"
+            )
+    given = read_given(options, options_of_run())
+    folder = default_folder(given.get("model", StatsOptions().model)) if out is None else Path(out)
+    for _ in run_stages(folder, given, force=force, progress=progress):
         pass
     return Run(folder)
 

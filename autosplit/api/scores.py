@@ -1,4 +1,4 @@
-"""What was measured of plans: what ``autosplit.evaluate`` gives."""
+"""Scores of plans: what ``autosplit.evaluate`` gives."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ class Scores:
         """One row per plan, as in ``scores.csv``, the float network first."""
         from pandas import DataFrame
 
-        return DataFrame(list(self.rows), columns=list(self.task.scores_header)).set_index("name")
+        table = DataFrame(list(self.rows), columns=list(self.task.scores_header))
+        return table.set_index("name").astype({"cut_bytes": "Int64"})
 
     def __repr__(self) -> str:
         score = self.float_score

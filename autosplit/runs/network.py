@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autosplit.errors import warn
 from autosplit.runs.options import StatsOptions
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from autosplit.capture.program import Program
     from autosplit.data.datasets import DataSet
     from autosplit.models.load import Model
@@ -26,13 +30,27 @@ def load_network(options: StatsOptions) -> Model:
     )
 
 
-def capture_network(model: Model, *, equalized: bool) -> Program:
-    """Operators of a loaded network, with neighbouring weights scaled to each other if asked."""
+def capture_network(model: Model, example: Sequence[Tensor] = (), *, equalized: bool) -> Program:
+    """Operators of a loaded network, with neighbouring weights scaled to each other if asked.
+
+    Args:
+        model: The network.
+        example: One input for each of its arguments; by default its own one.
+        equalized: Whether weights of neighbouring layers are scaled to each other.
+    """
     from autosplit.capture.capture import capture
     from autosplit.capture.equalize import equalize
 
-    program = capture(model.program or model.module, (model.example_input,), model.name)
+    network = model.program or model.module
+    program = capture(network, tuple(example) or (model.example_input,), model.name)
     return equalize(program) if equalized else program
+
+
+def warn_of_precision(program: Program) -> None:
+    """Warn where a network computes in half or double precision, which plans never do."""
+    if program.cast_from:
+        used = " and ".join(program.cast_from)
+        warn(f"{program.graph.name}: computes in {used}, is measured and quantized in float32")
 
 
 def load_images(options: StatsOptions, model: Model, most: int | None = None) -> DataSet:

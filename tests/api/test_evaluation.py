@@ -1,44 +1,99 @@
-"""``autosplit.evaluate``: accuracy as the float network and the plan are counted by hand."""
+"""``evaluate`` is what the stage ``quantize`` does."""
 
 import pytest
 import torch
-from small_net import IMAGES, LABELS, batches, module, searched
+from nets import TwoInputs
 
 import autosplit
-from autosplit.errors import AutoSplitError
+from autosplit.errors import AutoSplitWarning, DataError, OptionError, PlanError
+from autosplit.evaluate.scorefile import read_scores
+
+IMAGES = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
-def test_the_float_network_is_counted_by_hand():
-    with torch.no_grad():
-        right = int((module()(IMAGES).argmax(1) == LABELS).sum())
+def test_it_measures_what_the_stage_measured(objects, finished):
+    _, rows = read_scores(finished.place / "run" / "scores.csv")
 
-    assert searched().scores["float"]["top1"] == right / 12
-
-
-def test_every_plan_is_measured_on_all_images():
-    scores = searched().scores
-
-    assert {row["name"] for row in scores} == {"float", *(p.name for p in searched().front)}
-    assert {row["images"] for row in scores} == {12}
-
-
-def test_a_plan_in_the_cloud_agrees_with_the_float_network_on_every_image():
-    assert searched().scores["cloud16"]["agreement"] == 1.0
+    assert len(rows) > 3
+    for name, row in rows.items():
+        found = objects.scores[name]
+        assert {key: found.get(key) for key in ("images", "top1", "drop")} == {
+            "images": int(row["images"]),
+            "top1": float(row["top1"]),
+            "drop": float(row["drop"]),
+        }
 
 
-def test_a_limit_measures_no_more_than_it_takes():
-    found = autosplit.evaluate(searched().net, searched().front, batches(), max_drop=100.0)
+def test_the_float_network_is_counted_by_hand(objects):
+    images, labels = next(iter(objects.data.evaluation.batches(12)))
+    (answers,) = objects.net.program.run((images,))
 
-    assert len(found) <= 1 + len(searched().front.links)
+    top1 = (answers.argmax(1) == labels).float().mean()
+    assert objects.scores["float"]["top1"] == pytest.approx(float(top1))
 
 
-def test_data_of_another_kind_or_network_is_one_clear_line():
-    net, front = searched().net, searched().front
-    with pytest.raises(AutoSplitError, match=r"net: must be what autosplit.capture gives"):
-        autosplit.evaluate(module(), front, batches())
-    with pytest.raises(AutoSplitError, match=r"front: must be what autosplit.search gives"):
-        autosplit.evaluate(net, [], batches())
-    with pytest.raises(AutoSplitError, match="the keys calibration and evaluation, got train"):
-        autosplit.evaluate(net, front, {"train": batches()})
-    with pytest.raises(AutoSplitError, match=r"effort.*gut"):
-        autosplit.evaluate(net, front, batches(), effort="gut")
+def test_a_plan_in_the_cloud_agrees_with_the_float_network_on_every_image(objects):
+    assert objects.scores["cloud16"]["agreement"] == 1.0
+
+
+def test_with_a_drop_plans_are_run_only_as_far_as_it_takes(objects):
+    scores = autosplit.evaluate(objects.net, objects.front, objects.data, max_drop=10.0)
+
+    assert 0 < len(scores) - 1 < len(objects.front)
+    for link in objects.front.links:
+        few = objects.front.pick(link, scores, 10.0)
+        assert few.latency_s == objects.front.pick(link, objects.scores, 10.0).latency_s
+
+
+def test_batches_without_labels_are_scored_by_agreement(objects):
+    scores = autosplit.evaluate(objects.net, objects.front[["uniform8"]], [IMAGES], effort="none")
+
+    assert scores.float_score.metric == "agreement with the float network"
+    assert scores["uniform8"]["top1"] is None
+    assert 0 <= scores["uniform8"]["agreement"] <= 1
+
+
+def test_images_can_be_fewer(objects):
+    front, data = objects.front[["cloud16"]], {"calibration": IMAGES, "evaluation": IMAGES}
+
+    assert autosplit.evaluate(objects.net, front, data, images=3)["cloud16"]["images"] == 3
+
+
+def test_images_of_another_scale_are_warned_of(objects):
+    with pytest.warns(AutoSplitWarning, match="evaluation data: images must be of the scale"):
+        autosplit.evaluate(objects.net, objects.front[["cloud16"]], [1000 * IMAGES])
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("about", "error", "words"),
+        [
+            ({"net": "net"}, DataError, "net: must be what autosplit.capture gives, got str"),
+            ({"front": []}, PlanError, "front: must be what autosplit.search gives, got list"),
+            ({"data": iter([])}, DataError, "data: must be batches of tensors .* once"),
+            ({"data": [torch.randn(2, 1, 9, 9)]}, DataError, "must have the shape 1x8x8"),
+            ({"effort": "god"}, OptionError, "effort: must be none, fast, good or best"),
+            ({"images": 0}, OptionError, "images: must be a whole number of at least 1, got 0"),
+            ({"jobs": 0}, OptionError, "jobs: must be a whole number of at least 1, got 0"),
+        ],
+    )
+    def test_what_is_wrong_is_told_early(self, objects, about, error, words):
+        given = {"net": objects.net, "front": objects.front, "data": [IMAGES]} | about
+
+        with pytest.raises(error, match=words):
+            autosplit.evaluate(**given)
+
+    def test_a_front_of_another_network(self, objects):
+        net = autosplit.capture("fashion-resnet")
+
+        with pytest.raises(PlanError, match="front: must be of the network fashion_resnet, is of"):
+            autosplit.evaluate(net, objects.front, [IMAGES])
+
+    def test_a_network_of_two_inputs(self):
+        x = torch.rand(8, 3, generator=torch.Generator().manual_seed(2))
+        net = autosplit.capture(TwoInputs(lambda _, x, y: x * 2 + y), (x, x))
+        stats = autosplit.measure(net, (x, x), metric="mse")
+        front = autosplit.search(autosplit.Problem(net.graph, stats))
+
+        with pytest.raises(DataError, match="TwoInputs: must take one input to be evaluated"):
+            autosplit.evaluate(net, front, [(x, x)])

@@ -1,51 +1,81 @@
-"""``autosplit.measure``: statistics of a person's own batches."""
+"""``measure`` is what the stage ``stats`` does."""
+
+from contextlib import contextmanager
 
 import pytest
 import torch
-from small_net import IMAGES, LABELS, searched
-from torch.utils.data import DataLoader, TensorDataset
 
 import autosplit
-from autosplit.errors import AutoSplitError
+from autosplit.errors import AutoSplitWarning, DataError, OptionError
+from autosplit.stats.statsfile import read_stats
 
 
-def test_statistics_are_those_of_the_images():
-    stats = searched().stats
-    (name,) = searched().net.graph.inputs
+def test_it_measures_what_the_stage_measured(objects, finished):
+    stage = read_stats(finished.place / "run")
 
-    assert stats.samples == 8
-    assert stats.tensors[name].min == pytest.approx(float(IMAGES[:8].min()))
-    assert stats.tensors[name].max == pytest.approx(float(IMAGES[:8].max()))
+    assert objects.stats.samples == stage.samples
+    assert objects.stats.tensors == stage.tensors
+    assert objects.stats.distortions == stage.distortions
 
 
-def test_batches_may_come_in_many_forms():
-    loader = DataLoader(TensorDataset(IMAGES[:8], LABELS[:8]), batch_size=8)
-    whole = searched().stats.distortions
-    for batches in (IMAGES[:8], [(IMAGES[:8], LABELS[:8])], loader, lambda: iter([IMAGES[:8]])):
-        found = autosplit.measure(searched().net, batches).distortions
-        assert {key: one.distortion for key, one in found.items()} == pytest.approx(
-            {key: one.distortion for key, one in whole.items()}
-        )
+def test_options_are_those_of_the_stage(objects):
+    one = autosplit.measure(objects.net, objects.data.calibration, metric="mse", rounding="nearest")
+
+    assert one.tensors == objects.stats.tensors
+    assert one.distortions != objects.stats.distortions
+
+
+def test_pictures_are_measured_as_jpeg_files_too():
+    net = autosplit.capture("fashion-resnet")
+    data = autosplit.load_data("fashion-mnist", net, calibration_images=2, evaluation_images=2)
+    stats = autosplit.measure(net, data.calibration, metric="mse", jpeg_quality=50)
+
+    assert stats.input_coding.quality == 50
+    assert 100 < stats.input_coding.bytes < 784
+
+
+def test_a_person_s_own_tensors_have_no_jpeg_file(objects):
+    assert objects.stats.input_coding is None
+
+
+def test_progress_is_told_of_each_sample_of_each_pass(objects):
+    told = []
+
+    @contextmanager
+    def progress(what, total):
+        told.append((what, total))
+        yield told.append
+
+    autosplit.measure(objects.net, objects.data, metric="mse", progress=progress)
+
+    assert told[0] == ("stats: net", 2 * 8)
+    assert sum(told[1:]) == 2 * 8
+
+
+def test_images_of_one_outlier_are_warned_of(objects):
+    images = torch.zeros(20, 1, 8, 8)
+    images[0, 0, 0, 0] = 1e6
+
+    with pytest.warns(AutoSplitWarning, match="no value must outweigh all others"):
+        autosplit.measure(objects.net, [images], metric="mse")
 
 
 @pytest.mark.parametrize(
-    ("batches", "expected"),
+    ("about", "error", "problem"),
     [
-        ("fashion-mnist", "got the text 'fashion-mnist'"),
-        ((image for image in IMAGES), "can be gone through once"),
-        (TensorDataset(IMAGES), "got single samples in a TensorDataset"),
-        (7, "must be batches of tensors .* got int"),
-        ([{"x": IMAGES}], "batch 0 must be a tensor, or a tuple of it and labels, got dict"),
-        ([torch.full((2, 1, 8, 8), float("nan"))], "must be finite"),
-        ([IMAGES[:2, :, :4]], "small"),
-        ([], "at least one"),
+        ({"batches": "fashion-mnist"}, DataError, "batches: must be batches of tensors"),
+        ({"batches": [torch.zeros(2, 1, 9, 9)]}, DataError, "a sample must have the shape 1x8x8"),
+        ({"batches": [torch.zeros(2, 1, 8, 8).double()]}, DataError, "of the type float32"),
+        ({"batches": [torch.full((2, 1, 8, 8), torch.nan)]}, DataError, "must be finite, got NaN"),
+        ({"metric": "outptu"}, OptionError, "metric: "),
+        ({"clipping": "max"}, OptionError, "clipping: unknown name 'max'"),
+        ({"jpeg_quality": 96}, OptionError, "jpeg_quality: "),
+        ({"net": "net.py:net"}, DataError, "net: must be what autosplit.capture gives, got str"),
     ],
 )
-def test_what_is_no_batches_is_one_clear_line(batches, expected):
-    with pytest.raises(AutoSplitError, match=expected):
-        autosplit.measure(searched().net, batches)
+def test_what_is_wrong_is_told_in_one_line(objects, about, error, problem):
+    given = {"net": objects.net, "batches": [torch.zeros(2, 1, 8, 8)]} | about
 
-
-def test_an_unknown_metric_is_answered_with_the_names():
-    with pytest.raises(AutoSplitError, match=r"metric.*outputt"):
-        autosplit.measure(searched().net, [IMAGES[:8]], metric="outputt")
+    with pytest.raises(error, match=problem) as found:
+        autosplit.measure(**given)
+    assert "\n" not in str(found.value)

@@ -1,106 +1,120 @@
-"""``autosplit.capture``: what it takes, and what it refuses in one line."""
-
-import subprocess
-import sys
+"""Networks in memory, loaded ones and named ones become a ``Net``."""
 
 import pytest
 import torch
-from small_net import IMAGES, module, searched
+from nets import TwoInputs
 from torch import nn
 
 import autosplit
-from autosplit.errors import AutoSplitError
+from autosplit.capture.capture import capture as capture_program
+from autosplit.data.preprocess import Preprocess
+from autosplit.errors import AutoSplitWarning, CaptureError, ModelError
+from autosplit.models.load import load_model
 
 
-def test_a_captured_network_answers_as_its_module():
-    with torch.no_grad():
-        want = module()(IMAGES)
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 3)
+        self.drop = nn.Dropout()
 
-    (got,) = searched().net.program.run((IMAGES,))
-
-    assert torch.allclose(got, want, atol=1e-5)
-
-
-def test_layers_are_a_table_whose_macs_are_counted_by_hand():
-    table = searched().net.to_pandas()
-
-    # 8x8 pixels x 9 x 4 filters, 4x4 x 36 x 6, 96 x 5
-    assert table["macs"].sum() == 64 * 9 * 4 + 16 * 36 * 6 + 96 * 5
-    assert "3 layers, 6,240 multiply-accumulates" in repr(searched().net)
+    def forward(self, x):
+        return self.drop(self.conv(x)).flatten(1)
 
 
-def test_a_bundled_network_is_captured_by_its_name():
-    net = autosplit.capture("fashion-resnet")
-
-    assert (net.name, len(net.graph.layers)) == ("fashion_resnet", 20)
+X = torch.randn(1, 1, 6, 6, generator=torch.Generator().manual_seed(0))
 
 
-def test_a_network_of_several_inputs_is_captured():
-    class Sum(nn.Module):
-        def forward(self, a, b):
-            return torch.relu(a) + b
+class TestCapture:
+    def test_a_module_is_captured_in_eval_mode_and_stays_as_it_was(self):
+        model = Small().train()
+        net = autosplit.capture(model, X)
 
-    net = autosplit.capture(Sum(), (torch.randn(2, 3), torch.randn(2, 3)))
+        assert model.training
+        model.eval()
+        torch.testing.assert_close(net.program.run((X,))[0], model(X))
 
-    assert len(net.graph.inputs) == 2
+    def test_the_name_is_that_of_the_class_or_as_given(self):
+        assert autosplit.capture(Small(), X).name == "Small"
+        assert autosplit.capture(Small(), X, name="mine").name == "mine"
+
+    def test_a_list_of_inputs_is_one_for_each_argument(self):
+        network = TwoInputs(lambda _, x, y: x * 2 + y)
+        net = autosplit.capture(network, [X, X + 1])
+
+        assert list(net.graph.inputs) == ["x", "y"]
+
+    def test_an_exported_program_brings_its_example(self):
+        exported = torch.export.export(Small().eval(), (X,))
+
+        assert "conv" in [one.kind for one in autosplit.capture(exported).graph.layers]
+
+    def test_a_named_network_is_that_of_the_command_line(self, tiny):
+        net = autosplit.capture("net.py:net")
+        loaded = load_model("net.py:net")
+        program = capture_program(loaded.module, (loaded.example_input,), loaded.name)
+
+        assert net.graph == program.graph
+        assert net.program.weights_sha256 == program.weights_sha256
+
+    def test_a_loaded_network_keeps_how_its_images_are_prepared(self, tiny):
+        loaded = autosplit.load_model("net.py:net")
+
+        assert autosplit.capture(loaded).model.preprocess == loaded.preprocess
+
+    def test_a_preparation_of_one_s_own_takes_its_place(self, tiny):
+        mine = Preprocess((8, 8), (8, 8), (0.1,), (0.2,))
+
+        assert autosplit.capture("net.py:net", preprocess=mine).model.preprocess is mine
+
+    def test_neighbouring_weights_are_scaled_to_each_other_if_asked(self, tiny):
+        assert autosplit.capture("net.py:net", equalize=True).graph.equalized
+        assert not autosplit.capture("net.py:net").graph.equalized
+
+    def test_double_precision_is_warned_of(self):
+        with pytest.warns(AutoSplitWarning, match="Small: computes in float64"):
+            autosplit.capture(Small().double(), X.double())
 
 
-@pytest.mark.parametrize(
-    ("model", "example", "expected"),
-    [
-        (module(), None, "example: must be an input of the network .* got nothing"),
-        (module(), "text", "example: must be an input of the network .* got str"),
-        (module(), [1.0, 2.0], "got a list of float, float"),
-        (3, IMAGES, "model: must be a torch.nn.Module.* got int"),
-        ("no-such-network", None, "no-such-network"),
-    ],
-)
-def test_what_is_no_network_or_no_example_is_one_clear_line(model, example, expected):
-    with pytest.raises(AutoSplitError, match=expected) as caught:
-        autosplit.capture(model, example)
-
-    assert len(str(caught.value).splitlines()) == 1
-
-
-ORDERS = [
-    "import autosplit; f = autosplit.capture",
-    "import autosplit.capture.program; import autosplit; f = autosplit.capture",
-    "from autosplit.capture.capture import capture; import autosplit; f = autosplit.capture",
-    "import autosplit; f = autosplit.capture; import autosplit.capture.layers",
-    "from autosplit import capture as f",
-]
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_a_package_is_called_as_a_function_in_any_order_of_imports(order):
-    code = (
-        f"{order}\n"
-        "import torch\n"
-        "print(f(torch.nn.Linear(3, 2), torch.zeros(1, 3)))\n"
-        "print((f.__doc__ or '').splitlines()[0])\n"
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("example", "got"),
+        [
+            (None, "got nothing"),
+            ("x", "got str"),
+            ([], "got a list of nothing"),
+            ((X, 3), "got a tuple of Tensor, int"),
+            ({"x": X}, "got dict"),
+        ],
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    def test_an_example_that_is_no_tensor(self, example, got):
+        with pytest.raises(ModelError, match=f"example: must be an input of the network.*{got}$"):
+            autosplit.capture(Small(), example)
 
-    assert run.stdout.splitlines() == [
-        "Net(Linear: 1 layers, 6 multiply-accumulates)",
-        "Capture a network with torch.export and fuse its operators into layers.",
-    ]
+    def test_a_model_that_is_none(self):
+        with pytest.raises(ModelError, match=r"model: must be a torch.nn.Module.*got function$"):
+            autosplit.capture(lambda x: x, X)
+
+    def test_a_loaded_model_takes_no_other_example(self, tiny):
+        with pytest.raises(ModelError, match="net: has an example input of its own"):
+            autosplit.capture("net.py:net", X)
+
+    def test_a_network_that_cannot_be_traced_says_where(self):
+        class Branches(nn.Module):
+            def forward(self, x):
+                return x + 1 if x.sum() > 0 else x - 1
+
+        with pytest.raises(CaptureError, match=r"test_net\.py"):
+            autosplit.capture(Branches(), X)
 
 
-def test_the_import_is_light():
-    code = (
-        "import sys, time; s = time.perf_counter(); import autosplit; "
-        "assert not {'torch', 'pandas', 'numpy'} & set(sys.modules); "
-        "assert autosplit.Problem and autosplit.search and autosplit.Front; "
-        "print('torch' in sys.modules)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+class TestNet:
+    def test_a_table_has_a_row_per_layer(self, objects):
+        table = objects.net.to_pandas()
 
-    assert run.stdout.strip() == "False"
+        assert list(table.index) == list(objects.net.graph.by_name)
+        assert table["macs"].sum() == sum(one.macs for one in objects.net.graph.layers)
 
-
-def test_every_public_name_is_there_and_an_unknown_one_is_no_attribute():
-    for name in autosplit.__all__:
-        assert getattr(autosplit, name) is not None
-    with pytest.raises(AttributeError, match="has no attribute 'serch'"):
-        autosplit.serch
+    def test_it_says_what_it_is(self, objects):
+        assert repr(objects.net).startswith(f"Net(net: {len(objects.net.graph.layers)} layers, ")
+        assert "<table" in objects.net._repr_html_()

@@ -6,7 +6,7 @@ import pytest
 from numbered import SOURCE
 
 from autosplit.errors import FileError
-from autosplit.evaluate.ledger import Ledger
+from autosplit.evaluate.ledger import Ledger, MemoryLedger
 from autosplit.evaluate.tasks.classification import ClassRecord
 
 
@@ -55,3 +55,13 @@ class TestLedger:
 
         with pytest.raises(FileError, match=r"11\.json: must be a record of answers.*delete the"):
             ledger.find("11")
+
+
+class TestMemoryLedger:
+    def test_a_record_is_found_as_long_as_the_ledger_lives(self):
+        ledger, record = MemoryLedger(), ClassRecord(total=1, classes=[4])
+        assert ledger.find("11") is None
+
+        ledger.keep("11", record)
+        assert ledger.find("11") is record
+        assert MemoryLedger().find("11") is None

@@ -12,8 +12,9 @@ from autosplit.evaluate import trials as trials_module
 from autosplit.evaluate.judge import Judge
 from autosplit.evaluate.ledger import Ledger
 from autosplit.evaluate.looks import Looks
+from autosplit.evaluate.task import CLASSIFICATION
 from autosplit.evaluate.tasks.classification import ClassRecord, read_classes
-from autosplit.evaluate.trials import Trials, choose, score_all
+from autosplit.evaluate.trials import Trials, choose, score_all, score_rows
 from autosplit.progress import silent
 
 
@@ -78,6 +79,15 @@ class TestTrials:
         assert (row["images"], row["top1"], row["agreement"]) == (self.COUNT, 0.74, 0.8)
         assert row["drop"] == pytest.approx(16.0)
         assert score_all(trials, [self.plan(0), self.plan(20)], 1, silent) == (0, 0)
+
+    def test_rows_begin_with_the_float_network_and_leave_out_plans_that_never_ran(self, trials):
+        trials.reference()
+        score_all(trials, [self.plan(20)], 1, silent)
+        task, rows = score_rows(trials.ledger, [self.plan(0), self.plan(20)])
+
+        assert task is CLASSIFICATION
+        assert [row["name"] for row in rows] == ["float", "p20"]
+        assert rows[1]["drop"] == pytest.approx(16.0)
 
     def test_plans_with_the_same_half_are_run_once_and_both_counted(self, trials):
         assert score_all(trials, [self.plan(5), self.plan(5)], 1, silent) == (2, self.COUNT)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autosplit.data import image_range
-from autosplit.errors import StageError, warn
+from autosplit.errors import StageError
 from autosplit.files import write_csv, write_json
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
 from autosplit.runs.hashes import hash_measured
 from autosplit.runs.measuring import Measuring, input_meter, measure_network, warn_of_inputs
-from autosplit.runs.network import capture_network, load_images, load_network
+from autosplit.runs.network import capture_network, load_images, load_network, warn_of_precision
 from autosplit.runs.options import StatsOptions
 from autosplit.runs.stages.frame import Asked, Job, Made, Prepared, Stage
 from autosplit.runs.stamps import Stamp
@@ -59,9 +59,7 @@ def _measure(job: Job[StatsOptions]) -> Made:
     options = job.options
     model = load_network(options)
     program = capture_network(model, equalized=options.equalize)
-    if program.cast_from:
-        used = " and ".join(program.cast_from)
-        warn(f"{model.name}: computes in {used}, is measured and quantized in float32")
+    warn_of_precision(program)
     data = load_images(options, model)
     judge_of(model, data)
     count = len(data.calibration)
