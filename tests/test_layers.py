@@ -66,7 +66,7 @@ ORDER = {
     ),
     "api": "net data measurement problem scores front evaluation run",
     "sweep": "file job backends figure run",
-    "detect": "drawing run",
+    "detect": "drawing matching detector run",
     "cli": "talk help options stages detect emit profiles sweep app",
 }
 TORCH = "capture models quantize distortion finish evaluate detect".split()

@@ -43,7 +43,8 @@ def detect_command(
     **given: Any,
 ) -> None:
     """Draw the boxes of a detector: float network, plan, and the two compared."""
-    from autosplit.detect.run import detect_pictures, list_pictures, make_detector
+    from autosplit.detect.detector import make_detector
+    from autosplit.detect.run import detect_pictures, list_pictures
     from autosplit.runs.plans import network_and_plan
 
     shown = {name: given.pop(name) for name in ("confidence", "iou") if name in given}

@@ -1,1 +1,12 @@
-"""autosplit.detect."""
+"""What a detector finds in pictures: the float network, a plan of it, and where they differ.
+
+| formula or method | file |
+| --- | --- |
+| boxes with labels that stay readable, pictures side by side | ``drawing.py`` |
+| greedy matching of boxes by overlap (IoU) | ``matching.py`` |
+| the float network, and the two halves of a plan | ``detector.py`` |
+| pictures one after the other, ``detections.csv`` | ``run.py`` |
+
+Decoding and non-maximum suppression are in ``models/networks/yolo_decode.py``, average precision in
+``evaluate/average_precision.py``.  Import from the modules themselves; all need torch.
+"""

@@ -42,7 +42,7 @@ def test_a_command_line_is_one_detector_on_some_pictures(monkeypatch, capsys, li
 
     monkeypatch.setattr("autosplit.runs.plans.network_and_plan", network_and_plan)
     monkeypatch.setattr("autosplit.detect.run.list_pictures", lambda source: [f"{source}/1.png"])
-    monkeypatch.setattr("autosplit.detect.run.make_detector", make_detector)
+    monkeypatch.setattr("autosplit.detect.detector.make_detector", make_detector)
     monkeypatch.setattr("autosplit.detect.run.detect_pictures", detect_pictures)
 
     assert main(["detect", "--source", "s", "--out", "o", *line.split()]) == 0

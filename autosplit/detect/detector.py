@@ -1,0 +1,104 @@
+"""A detector that runs: the float network and, if there is a plan, its edge and cloud half."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from autosplit.capture.capture import capture
+from autosplit.capture.equalize import equalize
+from autosplit.capture.program import Program
+from autosplit.data.preprocess import Letterbox
+from autosplit.errors import DataError, ModelError
+from autosplit.halves.deployed import Deployed, deploy
+from autosplit.models.load import Model
+from autosplit.models.networks.yolo_decode import (
+    IOU,
+    SHOWN_CONFIDENCE,
+    Detections,
+    YoloHead,
+    detect_objects,
+)
+from autosplit.plan.planfile import PlanFile, read_plan
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A detection network, and the halves of a plan of it if there is one.
+
+    Attributes:
+        program: The captured network.
+        heads: How each output of the network is read.
+        labels: Names of the classes.
+        letterbox: Makes an input of the network of a picture.
+        plan: Name of the plan; empty without one.
+        deployed: The two halves of the plan; None without one.
+        confidence: Least score of a box that is kept, 0..1.
+        iou: Overlap from which two boxes of a class are one object, 0..1 (non-maximum suppression).
+
+    Raises:
+        DataError: The confidence or the overlap is out of range.
+    """
+
+    program: Program
+    heads: tuple[YoloHead, ...]
+    labels: tuple[str, ...]
+    letterbox: Letterbox
+    plan: str = ""
+    deployed: Deployed | None = None
+    confidence: float = SHOWN_CONFIDENCE
+    iou: float = IOU
+
+    def __post_init__(self) -> None:
+        for name in ("confidence", "iou"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise DataError(f"detect: {name} must be 0 to 1, got {value}")
+
+    def boxes(self, outputs: Sequence[Tensor], size: tuple[int, int]) -> Detections:
+        """Decode the outputs of the network for one picture into boxes, in pixels of the picture.
+
+        Args:
+            outputs: Feature map of each head, each (1, C, H, W).
+            size: Width and height of the picture, pixels.
+        """
+        (found,) = detect_objects(
+            outputs, self.heads, self.letterbox.size, self.confidence, self.iou
+        )
+        return Detections(self.letterbox.back(found.boxes, *size), found.scores, found.classes)
+
+
+def make_detector(
+    model: Model,
+    plan: Path | PlanFile | None = None,
+    confidence: float = SHOWN_CONFIDENCE,
+    iou: float = IOU,
+) -> Detector:
+    """Capture a detection network, and build the halves of a plan of it if there is one.
+
+    Args:
+        model: The network.
+        plan: The plan, or its file; None: the float network alone.
+        confidence: Least score of a box that is kept, 0..1.
+        iou: Overlap from which two boxes of a class are one object, 0..1.
+
+    Raises:
+        ModelError: The network is no detector.
+        FileError, PlanError: The plan cannot be read, or is of another network.
+    """
+    if not model.heads or not isinstance(model.preprocess, Letterbox):
+        raise ModelError(
+            f"{model.name}: must be a detector with yolo sections, such as yolo:yolov3-tiny"
+        )
+    program = capture(model.program or model.module, (model.example_input,), model.name)
+    if isinstance(plan, Path):
+        plan = read_plan(plan, program.graph)
+    if plan is not None and plan.equalized:
+        program = equalize(program)
+    name = "" if plan is None else plan.plan.name
+    halves = None if plan is None else deploy(program, plan)
+    about = (model.heads, model.labels, model.preprocess)
+    return Detector(program, *about, name, halves, confidence, iou)
