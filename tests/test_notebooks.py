@@ -1,5 +1,6 @@
 """The notebooks run from top to bottom on tiny run folders, and are kept without outputs."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -9,7 +10,7 @@ from nbclient import NotebookClient
 from autosplit.cli.app import main
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
-NAMES = ("compare_methods", "pareto")
+NAMES = ("compare_methods", "own_network", "pareto")
 SWEEP = """\
 schema: autosplit/sweep/1
 models:
@@ -62,8 +63,8 @@ def test_pareto_shows_the_front_and_what_the_cut_carries(tiny):
     notebook = execute("pareto", tiny.place, 'RUN = "run"')
 
     assert "bytes cross; the input at 8 bits is 64" in printed(notebook)
-    assert len(outputs(notebook, "image/png")) == 1
-    assert len(outputs(notebook, "text/html")) == 3
+    assert len(outputs(notebook, "image/png")) == 2
+    assert len(outputs(notebook, "text/html")) == 4
 
 
 def test_compare_methods_shows_the_tables_of_two_sweeps(tiny):
@@ -74,8 +75,19 @@ def test_compare_methods_shows_the_tables_of_two_sweeps(tiny):
     notebook = execute(
         "compare_methods",
         tiny.place,
-        'PAPER = ("paper.yaml", "paper.csv")\nCROSSOVER = ("crossover.yaml", "crossover.csv")',
+        'MODEL, DATA = "net.py:net", "data.py:data"\n'
+        'PAPER = ("paper.yaml", "paper/paper.csv")\n'
+        'CROSSOVER = ("crossover.yaml", "crossover/crossover.csv")',
     )
 
-    assert len(outputs(notebook, "image/png")) == 2
-    assert len(outputs(notebook, "text/html")) == 3
+    assert len(outputs(notebook, "image/png")) == 3
+    assert len(outputs(notebook, "text/html")) == 4
+
+
+def test_own_network_goes_from_data_to_a_pick(tmp_path):
+    notebook = execute("own_network", tmp_path, "IMAGES = 128\nSTEPS = 2")
+
+    assert re.search(r"Of \d+ measured plans, \S+ is the fastest", printed(notebook))
+    assert len(outputs(notebook, "image/png")) == 1
+    # layers, front, scores, and the pick
+    assert len(outputs(notebook, "text/html")) == 4
