@@ -1,1 +1,15 @@
-"""autosplit.report."""
+"""What is told of plans: the pick, the table beside it, the figure, and the rows of CSV files.
+
+| formula or method | file |
+| --- | --- |
+| a plan over a link, with what was measured of it | ``candidate.py`` (``Candidate``) |
+| the rule of the pick; the best all-edge, all-cloud and JPEG plans | ``choice.py`` |
+| the pick with its table and the sentence on why | ``pick.py`` (``Pick``) |
+| aligned tables of text, and the same as HTML | ``aligned.py`` |
+| rows of ``plans.csv``, ``latency.csv`` | ``tables.py`` |
+| the Pareto figure | ``figure.py`` |
+| names in a figure that lie over nothing | ``labels.py`` |
+
+Import from the modules themselves.  None needs torch; ``figure.py`` and ``labels.py`` need
+matplotlib, which is slow to import.
+"""
