@@ -1,6 +1,7 @@
 """Imports point down: which module may know which, and that the search needs no torch."""
 
 import ast
+import configparser
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +109,19 @@ def imports(path):
 
 def test_every_module_has_a_place():
     assert set(FILES) == set(MODULES)
+
+
+def test_setup_cfg_lists_every_package():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT.parent / "setup.cfg")
+    folders = {path.parent.relative_to(ROOT.parent) for path in ROOT.rglob("*.py")}
+
+    listed = set(setup["options"]["packages"].split())
+
+    assert listed == {".".join(folder.parts) for folder in folders} | {
+        "autosplit.bundled",
+        "autosplit.hw_profiles",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
