@@ -5,10 +5,13 @@ if it takes more than a few seconds.  The blocks share one folder and are run in
 bundled files are found in it as in a clone.  ``examples.py`` says how blocks are compared.
 """
 
+import re
 from pathlib import Path
 
 import pytest
 from examples import Example, Runner, alike, differences, examples
+
+from autosplit.cli.app import COMMANDS
 
 README = Path(__file__).parents[1] / "README.md"
 MARKS = {False: "test", True: "test slow"}
@@ -25,6 +28,12 @@ def test_the_readme_shows_what_happens(tmp_path, monkeypatch, slow):
     wrong = [(e.source, lines) for e in found if (lines := runner.differences(e))]
 
     assert wrong == []
+
+
+def test_the_table_of_commands_names_each_command_once():
+    text = README.read_text(encoding="utf-8").partition("## Commands")[2].partition("\n- ")[0]
+
+    assert sorted(re.findall(r"^\| `autosplit (\w+)`", text, re.MULTILINE)) == sorted(COMMANDS)
 
 
 SAMPLE = """\
