@@ -52,7 +52,10 @@ ORDER = {
         "affine straight_through unit_scale row_grids second_moment gptq coordinate_descent "
         "moment_rounding weight_grids"
     ),
-    "distortion": "divergence finished_share measure metrics",
+    "distortion": (
+        "divergence logits tiles ranges spreads measure finished_share quantization_errors fisher "
+        "replayed output metrics"
+    ),
     "halves": "partition integer_kernels lowering quantized crossing deployed",
     "finish": "adaround effort joint_clips round_to_output walk finish",
     "evaluate": (
@@ -83,6 +86,7 @@ FILES = {
 }
 TORCH_FREE = [
     *("evaluate.task", "evaluate.scorefile", "evaluate.early_stop", "finish.effort"),
+    "distortion.logits",
     *("data.bundled", "data.coco", "data.darknet_lists", "data.image_folder"),
     *("data.image_range", "models.networks.darknet_cfg"),
 ]

@@ -7,12 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent / "autosplit"
 ALLOWED = {
     # name -> why more than one module has it
-    "Advance": "the type of a callback, where a metric is computed too",
     "BLOCK": "each algorithm has a block size of its own",
-    "Batch": "the type of a batch, in each module that takes one",
     "HELD_OUT": "each search keeps a share of the samples of its own",
     "REACH": "each is the reach of its own algorithm",
-    "Tell": "the type of a callback, in each module that finishes plans",
 }
 
 

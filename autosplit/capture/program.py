@@ -17,6 +17,10 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import by_x
 
 Watch = Callable[[str, Tensor], None]
+Batch = Tensor | Sequence[Tensor]
+"""Samples: the only input of a network, (n, ...), or all of its inputs."""
+Batches = Callable[[], Iterator[Batch]]
+"""Gives the same batches each time it is called."""
 STEP_ELEMENTS = 5_000_000
 """Most elements of the largest tensor of one step: 20 MB.  glibc's malloc gives blocks above 32 MB
 back to the system at once, and writing to fresh pages then takes as long as computing."""
@@ -83,9 +87,7 @@ class Program:
         largest = max(map(graph.elements, (*graph.inputs, *graph.by_name)))
         return self.batch_size or max(1, STEP_ELEMENTS // largest)
 
-    def steps(
-        self, batch: Tensor | Sequence[Tensor], most: int | None = None
-    ) -> Iterator[tuple[Tensor, ...]]:
+    def steps(self, batch: Batch, most: int | None = None) -> Iterator[tuple[Tensor, ...]]:
         """A batch of the network's inputs, ``step`` samples at a time.
 
         Args:

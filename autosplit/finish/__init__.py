@@ -1,1 +1,15 @@
-"""autosplit.finish."""
+"""Finishing a plan without training: integers of its weights, its biases, perhaps its clips.
+
+| formula or method | file |
+| --- | --- |
+| the steps of each effort (``none`` to ``best``), and options for single steps | ``effort.py`` |
+| all steps of a plan in order | ``finish.py`` (``finish``) |
+| both networks side by side, layer by layer | ``walk.py`` (``recover``) |
+| bias correction (Nagel et al. 2019, section 4.2) | ``walk.py`` |
+| integers of least error of a layer's outputs, from its quantized inputs (QEP) | ``round_to_output.py`` |
+| AdaRound (Nagel et al. 2020) | ``adaround.py`` |
+| clips of all activations moved together by Powell's method (LAPQ) | ``joint_clips.py`` |
+
+GPTQ and coordinate descent are in `autosplit.quantize`.  Import from the modules themselves; all
+but ``effort.py`` need torch.
+"""  # noqa: E501 - a table

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from autosplit.capture.program import Program
+from autosplit.capture.program import Batches, Program
 from autosplit.finish.effort import Finishing
 from autosplit.finish.joint_clips import clip_jointly
-from autosplit.finish.walk import Batch, recover
+from autosplit.finish.walk import recover
 from autosplit.plan.planfile import PlanFile
-
-Tell = Callable[[int], None]
+from autosplit.progress import Advance
 
 
 def finish(
     program: Program,
     file: PlanFile,
-    batches: Callable[[], Iterator[Batch]],
+    batches: Batches,
     finishing: Finishing,
-    tell: Tell | None = None,
+    tell: Advance | None = None,
 ) -> PlanFile:
     """Finish a plan.
 

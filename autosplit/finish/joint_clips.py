@@ -8,7 +8,7 @@ labels.  All ranges are first scaled alike; then Powell's directions move each b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -18,15 +18,14 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-from autosplit.capture.program import Program
+from autosplit.capture.program import Batch, Batches, Program
 from autosplit.distortion.divergence import output_divergence
-from autosplit.distortion.measure import answers
+from autosplit.distortion.logits import logit_tensors
 from autosplit.grid.grid import LEAST_STEP, ElementFormat, Grid, Unquantized
 from autosplit.halves.deployed import deploy
 from autosplit.plan.planfile import PlanFile
+from autosplit.progress import Advance
 
-Batch = Tensor | Sequence[Tensor]
-Tell = Callable[[int], None]
 REACH = 2.0
 """A range is at most so many times as long as it was, or so many times as short."""
 HELD_OUT = 4
@@ -49,7 +48,7 @@ class _Loss:
     tensors: Sequence[str]
     samples: Sequence[tuple[Tensor, ...]]
     left: int
-    tell: Tell
+    tell: Advance
     wanted: list[tuple[Tensor, ...]] = field(default_factory=list)
     best: tuple[float, npt.NDArray[np.float64]] | None = None
 
@@ -94,9 +93,9 @@ def scaled(stored: ElementFormat, factor: float) -> ElementFormat:
 def clip_jointly(
     program: Program,
     file: PlanFile,
-    batches: Callable[[], Iterator[Batch]],
+    batches: Batches,
     evaluations: int,
-    tell: Tell | None = None,
+    tell: Advance | None = None,
 ) -> PlanFile:
     """Move the clips of a plan's activations to where the network loses least.
 
@@ -114,7 +113,7 @@ def clip_jointly(
         whole batches.  The network's inputs and its answers are left alone.
     """
     graph = program.graph
-    fixed = {*graph.inputs, *graph.outputs, *answers(program)}
+    fixed = {*graph.inputs, *graph.outputs, *logit_tensors(program.graph)}
     tensors = [n for n, q in file.activations.items() if isinstance(q, Grid) and n not in fixed]
     searched, kept = _apart(batches(), program.batch_size)
     if not tensors or not kept:

@@ -9,7 +9,7 @@ mean of what is left.  Nothing later has been decided then, so errors do not add
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from torch import Tensor, fx
 
 from autosplit.capture.im2col import gather, is_plain, positions_wanted
 from autosplit.capture.operators import arguments, is_call, weight_argument
-from autosplit.capture.program import Program
+from autosplit.capture.program import Batches, Program
 from autosplit.capture.replay import Wiring
 from autosplit.errors import DataError, PlanError
 from autosplit.finish.adaround import Example, learn_rounding
@@ -28,12 +28,11 @@ from autosplit.finish.effort import EFFORTS, Recovery
 from autosplit.finish.round_to_output import round_to_match, toward
 from autosplit.grid.grid import Grid
 from autosplit.plan.planfile import PlanFile
+from autosplit.progress import Advance
 from autosplit.quantize.affine import fake_quantize, numbers_along, quantize_to_levels
 from autosplit.quantize.row_grids import RowGrids
 from autosplit.quantize.unit_scale import group_factors
 
-Batch = Tensor | Sequence[Tensor]
-Tell = Callable[[int], None]
 _FAR = 2.0**40
 """Largest magnitude of what a layer multiplies or adds, when its quantized inputs are near one."""
 
@@ -41,9 +40,9 @@ _FAR = 2.0**40
 def recover(
     program: Program,
     file: PlanFile,
-    batches: Callable[[], Iterator[Batch]],
+    batches: Batches,
     recovery: Recovery,
-    tell: Tell | None = None,
+    tell: Advance | None = None,
 ) -> PlanFile:
     """Finish a plan: choose the integers of its weights and correct its biases.
 
@@ -79,7 +78,7 @@ class _Walk:
     program: Program
     file: PlanFile
     recovery: Recovery
-    tell: Tell
+    tell: Advance
     exact: dict[fx.Node, list[Any]] = field(default_factory=dict)
     rough: dict[fx.Node, list[Any]] = field(default_factory=dict)
     weights: dict[str, Tensor] = field(default_factory=dict)

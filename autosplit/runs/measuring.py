@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count as count_from
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,7 @@ from autosplit.stats.stats import Stats
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from autosplit.capture.program import Program
-
-    Batch = Tensor | tuple[Tensor, ...]
+    from autosplit.capture.program import Batch, Batches, Program
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Measuring:
     """
 
     program: Program
-    batches: Callable[[], Iterator[Batch]]
+    batches: Batches
     options: StatsOptions
     meter: InputMeter | None = None
 
@@ -84,7 +82,9 @@ def measure_network(measuring: Measuring, advance: Advance) -> Stats:
 
 def first_input(batch: Batch) -> Tensor:
     """The first of the inputs in a batch."""
-    return batch[0] if isinstance(batch, tuple) else batch
+    from torch import Tensor
+
+    return batch if isinstance(batch, Tensor) else batch[0]
 
 
 def input_meter(preprocess: Any, shape: tuple[int, ...], quality: int) -> InputMeter | None:
