@@ -57,7 +57,10 @@ ORDER = {
         "replayed output metrics"
     ),
     "halves": "partition integer_kernels lowering quantized crossing deployed",
-    "finish": "adaround effort joint_clips round_to_output walk finish",
+    "finish": (
+        "adaround effort joint_clips round_to_output bias_correction layer_rounding side_by_side "
+        "walk finish"
+    ),
     "evaluate": (
         "early_stop task scorefile average_precision record judge tasks.classification "
         "tasks.detection tasks.tasks ledger outputs batches looks trials"

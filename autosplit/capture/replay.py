@@ -97,7 +97,7 @@ class ReplayedRun(fx.Interpreter):
 
         Args:
             overrides: Node -> its value.
-            nodes: To compute again, in order; without any, the first override is the answer.
+            nodes: To compute again, in order; without any, the value is the first override.
         """
         values: dict[fx.Node, Any] = {**overrides}
 

@@ -138,7 +138,7 @@ class Gains:
         return found[min(bits, max(found))]
 
     def _measure(
-        self, layer: str, given: Sequence[Grid], widths: Sequence[int]
+        self, layer: str, grids: Sequence[Grid], widths: Sequence[int]
     ) -> dict[int, float]:
         """Shares of one layer at some widths, all of them rounded at once."""
         part = self._parts[layer]
@@ -147,7 +147,7 @@ class Gains:
         weight = self._program.weight(layer)
         groups = int(arguments(part.node).get("groups", 1))
         rows = part.groups[:, None] * (len(weight) // groups) + part.rows
-        taken = [each.take(rows.flatten().numpy()) for each in given]
+        taken = [each.take(rows.flatten().numpy()) for each in grids]
         grid = RowGrids.stack(taken, len(part.groups))
         flat = weight.flatten(1)[rows][..., part.columns]
         unit = power_of_two(-exponent_of(flat, grid.scale))

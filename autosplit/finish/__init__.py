@@ -4,8 +4,10 @@
 | --- | --- |
 | the steps of each effort (``none`` to ``best``), and options for single steps | ``effort.py`` |
 | all steps of a plan in order | ``finish.py`` (``finish``) |
-| both networks side by side, layer by layer | ``walk.py`` (``recover``) |
-| bias correction (Nagel et al. 2019, section 4.2) | ``walk.py`` |
+| weights and biases, layer by layer | ``walk.py`` (``recover``) |
+| the float and the quantized network run side by side | ``side_by_side.py`` |
+| bias correction (Nagel et al. 2019, section 4.2) | ``bias_correction.py`` |
+| one layer: its inputs gathered, its integers chosen | ``layer_rounding.py`` |
 | integers of least error of a layer's outputs, from its quantized inputs (QEP) | ``round_to_output.py`` |
 | AdaRound (Nagel et al. 2020) | ``adaround.py`` |
 | clips of all activations moved together by Powell's method (LAPQ) | ``joint_clips.py`` |

@@ -7,7 +7,7 @@ gradient descent on the error of the layer's outputs behind its rectifier, eq. 2
 
 with h a stretched sigmoid (eq. 23) and beta falling, so that h ends at 0 or 1 (eq. 24).
 Beside the paper, x is what the float layer reads and y what the quantized one does; the two levels
-are the one that is given and its neighbour on the side of the float weight; and a channel keeps
+are the one that it began at and its neighbour on the side of the float weight; and a channel keeps
 what it had where other positions say that it was better.
 """
 
@@ -33,7 +33,7 @@ RATE = 0.03
 BATCH = 256
 """Positions of one step."""
 HELD_OUT = 4
-"""One position of so many is kept to compare what was learned with what was given."""
+"""One position of so many is kept to compare what was learned with the levels before."""
 _REACH = 20
 """A weight whose coarsest step is outside 2^-20..2^20 is learned in a unit near that step."""
 _FAR = 2.0**60
@@ -67,7 +67,7 @@ class Example:
 def learn_rounding(
     example: Example, target: Tensor, grid: RowGrids, levels: Tensor, steps: int, seed: int = 0
 ) -> Tensor:
-    """Levels of less output error than those given, by gradient descent.
+    """Levels of less output error than the levels so far, by gradient descent.
 
     Args:
         example: The layer and its inputs.
@@ -78,7 +78,7 @@ def learn_rounding(
         seed: Of the choice of positions.
 
     Returns:
-        Levels, shape (G, C, K); a row is as given unless it is better on positions kept aside.
+        Levels, shape (G, C, K); a row is as it was unless it is better on positions kept aside.
     """
     count = example.exact.shape[1]
     random = torch.Generator().manual_seed(seed)

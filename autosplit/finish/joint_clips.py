@@ -154,15 +154,15 @@ def _apart(
         batches: All samples.
         bound: The only batch size that can be run, or None if any will do.
     """
-    given = [(one,) if isinstance(one, Tensor) else tuple(one) for one in batches]
-    total, unit = sum(len(inputs[0]) for inputs in given), bound or 1
+    all_inputs = [(one,) if isinstance(one, Tensor) else tuple(one) for one in batches]
+    total, unit = sum(len(inputs[0]) for inputs in all_inputs), bound or 1
     if total < 2 * unit:
         return [], []
-    size = bound or len(given[0][0])
+    size = bound or len(all_inputs[0][0])
     count = max(total // unit // HELD_OUT, 1) * unit
     aside = torch.zeros(total, dtype=torch.bool)
     aside[:: total // count][:count] = True  # spread, for samples may come class by class
-    whole = [torch.cat(values) for values in zip(*given, strict=True)]
+    whole = [torch.cat(values) for values in zip(*all_inputs, strict=True)]
     searched, kept = ([value[chosen] for value in whole] for chosen in (~aside, aside))
     return _batched(searched, size, unit), _batched(kept, size, unit)
 

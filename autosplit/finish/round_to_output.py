@@ -109,13 +109,13 @@ class _Columns:
         target: The float weight that they stand for.
         damping: Cost of one unit of squared error of a weight, shape (...).
         wanted: Outputs of the float weight on the quantized inputs, shape (..., n, C).
-        given: Outputs of the levels on those, in steps.
+        achieved: Outputs of the levels on those, in steps.
     """
 
     def __init__(self, weight: Tensor, rough: Tensor, columns: int) -> None:
         self.weight, self.target, self.levels = weight, weight, torch.zeros_like(weight)
         self.wanted = rough @ weight.mT
-        self.given = torch.zeros_like(self.wanted)
+        self.achieved = torch.zeros_like(self.wanted)
         self._rough = rough
         moment = rough.mT @ rough / rough.shape[-2]
         # as much as if all columns were one problem
@@ -137,7 +137,7 @@ class _Columns:
             self.levels = gptq_round(self.target, grid, self._moment)
         else:
             self.levels = descend(self.target, grid, self._moment, self.levels, 1)
-        self.given = self.outputs(self.levels)
+        self.achieved = self.outputs(self.levels)
 
     def outputs(self, weight: Tensor) -> Tensor:
         """What another weight in these columns gives, shape (..., n, C)."""
@@ -157,13 +157,13 @@ def _round_in_parts(
     fitted = grid
     for sweep in range(sweeps + 1):
         if sweep:
-            given = torch.stack([part.given for part in parts]).sum(0)
-            fitted = _refit(parts, wanted, given, fitted)
-            lacking = wanted - given * fitted.scale[..., None, :]
+            achieved = torch.stack([part.achieved for part in parts]).sum(0)
+            fitted = _refit(parts, wanted, achieved, fitted)
+            lacking = wanted - achieved * fitted.scale[..., None, :]
         for part in parts:
-            before = part.given * fitted.scale[..., None, :] if sweep else part.wanted
+            before = part.achieved * fitted.scale[..., None, :] if sweep else part.wanted
             part.round(lacking + before - part.wanted, fitted, first=not sweep)
-            lacking = lacking + before - part.given * fitted.scale[..., None, :]
+            lacking = lacking + before - part.achieved * fitted.scale[..., None, :]
     nearest = [grid.nearest(part.weight) for part in parts]
     outputs = [part.outputs(each) for part, each in zip(parts, nearest, strict=True)]
     plain = wanted - torch.stack(outputs).sum(0) * grid.scale[..., None, :]
@@ -176,17 +176,17 @@ def _round_in_parts(
     return Matched(target, levels, replace(grid, scale=scale))
 
 
-def _refit(parts: Sequence[_Columns], wanted: Tensor, given: Tensor, grid: RowGrids) -> RowGrids:
+def _refit(parts: Sequence[_Columns], wanted: Tensor, achieved: Tensor, grid: RowGrids) -> RowGrids:
     """The grid with the scale of least error for the levels of all parts.
 
     Args:
         parts: All columns.
         wanted: Outputs of the float layer, shape (..., n, C).
-        given: Outputs of the levels, in steps, shape (..., n, C).
+        achieved: Outputs of the levels, in steps, shape (..., n, C).
         grid: Grid of each row.
     """
-    count = given.shape[-2]
-    product, square = (given * wanted).sum(-2) / count, given.square().sum(-2) / count
+    count = achieved.shape[-2]
+    product, square = (achieved * wanted).sum(-2) / count, achieved.square().sum(-2) / count
     for part in parts:
         damping = part.damping[..., None]
         product = product + damping * (part.levels * part.weight).sum(-1)

@@ -86,10 +86,10 @@ def test_no_row_is_worse_on_positions_kept_aside_and_no_step_changes_nothing():
     example, grid, nearest = case(1, rows=8)
 
     assert torch.equal(learn_rounding(example, example.weight, grid, nearest, 0), nearest)
-    # so short a descent learns noise: where it does harm the rows are as they were
+    # so short a descent learns noise: where the output is worse for it, the rows are as they were
     learned = learn_rounding(example, example.weight, grid, nearest, 3)
-    harm = error(example, grid, learned) / error(example, grid, nearest)
-    assert harm.max() < 1.1
+    ratio = error(example, grid, learned) / error(example, grid, nearest)
+    assert ratio.max() < 1.1
 
 
 def test_a_seed_gives_the_same_levels():
