@@ -97,9 +97,9 @@ def choose(program: Program, stats: Stats, widths: tuple[int, ...]) -> dict[str,
     """Choose the widths of least distortion within half of the memory at 8 bits."""
     layers = list(program.weights)
     elements = [program.graph.by_name[name].weight_elements for name in layers]
-    harm = [[stats.distortions[n, "weight", b].distortion for b in widths] for n in layers]
+    distortion = [[stats.distortions[n, "weight", b].distortion for b in widths] for n in layers]
     cost = [[packed_bytes(count, b) for b in widths] for count in elements]
-    found = allocate(harm, cost, sum(elements) // 2)
+    found = allocate(distortion, cost, sum(elements) // 2)
     return {name: widths[i] for name, i in zip(layers, found.choice, strict=True)}
 
 

@@ -40,7 +40,7 @@ def digest(network: Mapping[str, Any]) -> str:
 
 
 def cells(asked: Mapping[str, Any], folder: Path) -> Iterator[tuple[Row, Row]]:
-    """Yield the identity of each cell and the request for its process."""
+    """Yield the identity of each cell and the arguments of its process."""
     for name, network in asked["networks"].items():
         for row in asked["rows"]:
             for weight_bits, activation_bits in asked["columns"]:
@@ -92,17 +92,17 @@ def figure(rows: list[Row]) -> Figure:
         lines: dict[str, list[tuple[float, float, int]]] = {}
         for row in rows:
             if row["network"] == name:
-                harm = 100 * (1 - row["agreement"]) if few else row["drop"]
+                lost = 100 * (1 - row["agreement"]) if few else row["drop"]
                 lines.setdefault(label_of(row), []).append(
-                    (row["weight_bits"], harm, row["activation_bits"])
+                    (row["weight_bits"], lost, row["activation_bits"])
                 )
         for label, points in lines.items():
             colour = f"C{every.index(label)}"
-            wide = sorted((bits, harm) for bits, harm, other in points if other == 8)
+            wide = sorted((bits, lost) for bits, lost, other in points if other == 8)
             axes.plot(*zip(*wide, strict=True), "o-", color=colour, ms=4, label=label)
-            for bits, harm, other in points:
+            for bits, lost, other in points:
                 if other != 8:
-                    axes.plot([bits], [harm], "x", color=colour)
+                    axes.plot([bits], [lost], "x", color=colour)
         axes.set_yscale("symlog", linthresh=1.0)
         low, high = axes.get_ylim()
         ticks = [tick for tick in (0, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= tick <= high]

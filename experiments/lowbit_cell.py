@@ -1,8 +1,8 @@
 """Measure one cell of the table of accuracy against bits.
 
-``lowbit.py`` starts one process per cell and gives it the request.
+``lowbit.py`` starts one process for each cell, with its description in JSON.
 
-python experiments/lowbit_cell.py REQUEST   (a JSON object)
+python experiments/lowbit_cell.py CELL   (a JSON object)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from lowbit_tools import TOOLS, Logits, Task, WidthError
+from lowbit_tools import TOOLS, Logits, ToolJob, WidthError
 from peak import peak_bytes
 from PIL import Image
 from torch import Tensor
@@ -97,14 +97,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("cell", type=json.loads, metavar="REQUEST", help="what to measure, JSON")
+    parser.add_argument("cell", type=json.loads, metavar="CELL", help="what to measure, JSON")
     cell = parser.parse_args().cell
     torch.set_num_threads(1)
     network = cell["network"]
     model = load_model(network["model"])
     given = load_data(network["calibration"], model.preprocess).calibration
     calibration = [images for images, _ in given.batches(64)]
-    task = Task(
+    job = ToolJob(
         model.module,
         calibration[0][:1],
         calibration,
@@ -113,7 +113,7 @@ def main() -> None:
         cell.get("effort", ""),
     )
     try:
-        made = TOOLS[cell["tool"]](task)
+        made = TOOLS[cell["tool"]](job)
     except (WidthError, ImportError) as error:
         Path(cell["out"]).write_text(json.dumps({"left_out": str(error)}))
         return

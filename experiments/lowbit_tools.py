@@ -29,8 +29,8 @@ class WidthError(Exception):
 
 
 @dataclass(frozen=True)
-class Task:
-    """A request to a tool.
+class ToolJob:
+    """What a tool is to quantize, and how coarsely.
 
     Attributes:
         module: The float network.
@@ -70,29 +70,29 @@ class Made:
     total_s: float
 
 
-def mixed(task: Task) -> Made:
+def mixed(job: ToolJob) -> Made:
     """Quantize with autosplit: widths of least distortion within both averages."""
-    return _ours(task, "mixed")
+    return _ours(job, "mixed")
 
 
-def uniform(task: Task) -> Made:
+def uniform(job: ToolJob) -> Made:
     """Quantize with autosplit: all weights at one width."""
-    task.width()
-    return _ours(task, "uniform")
+    job.width()
+    return _ours(job, "uniform")
 
 
-def _ours(task: Task, kind: str) -> Made:
+def _ours(job: ToolJob, kind: str) -> Made:
     start = time.perf_counter()
-    program: Program = capture(task.module, (task.example,), "network")
-    stats = measure(program, lambda: iter(task.calibration))
+    program: Program = capture(job.module, (job.example,), "network")
+    stats = measure(program, lambda: iter(job.calibration))
     if kind == "mixed":
-        finished = EFFORTS[task.effort].rounding != "nearest"
-        stats = sensitivity(program, lambda: iter(task.calibration), stats, finished=finished)
-    bits = task.weight_bits if kind == "mixed" else task.width()
+        finished = EFFORTS[job.effort].rounding != "nearest"
+        stats = sensitivity(program, lambda: iter(job.calibration), stats, finished=finished)
+    bits = job.weight_bits if kind == "mixed" else job.width()
     widths = weight_widths(program, stats, kind, bits)
     searched = time.perf_counter() - start
-    file = make_plan(program, stats, "lowbit", widths, task.activation_bits, kind)
-    file = recover(program, file, lambda: iter(task.calibration), EFFORTS[task.effort])
+    file = make_plan(program, stats, "lowbit", widths, job.activation_bits, kind)
+    file = recover(program, file, lambda: iter(job.calibration), EFFORTS[job.effort])
     deployed = deploy(program, file)
     total = time.perf_counter() - start
     return Made(lambda images: plan_outputs(deployed, images)[0], searched, total)
@@ -139,7 +139,7 @@ def _plain(layer: nn.Conv2d) -> nn.Module:
     return conv if even else nn.Sequential(nn.ZeroPad2d(sides), conv)
 
 
-def torchao(task: Task) -> Made:
+def torchao(job: ToolJob) -> Made:
     """Quantize with torchao: pt2e, x86 Inductor quantizer, its observers, narrower integers."""
     from torchao.quantization.pt2e import quantize_pt2e  # noqa: PLC0415 - not always there
     from torchao.quantization.pt2e.quantizer import (  # noqa: PLC0415
@@ -147,50 +147,50 @@ def torchao(task: Task) -> Made:
     )
 
     given = x86.get_default_x86_inductor_quantization_config()
-    bits = task.width()
+    bits = job.width()
     weight = replace(given.weight, quant_min=-(2 ** (bits - 1)), quant_max=2 ** (bits - 1) - 1)
-    activation = replace(given.input_activation, quant_max=2**task.activation_bits - 1)
+    activation = replace(given.input_activation, quant_max=2**job.activation_bits - 1)
     config = replace(
         given, input_activation=activation, output_activation=activation, weight=weight
     )
-    module = plain(task.module, task.example)
+    module = plain(job.module, job.example)
     start = time.perf_counter()
-    batch = task.calibration[0][:2]
+    batch = job.calibration[0][:2]
     dynamic = ({0: torch.export.Dim("n", min=1, max=4096)},)
     # strict: otherwise a rectifier that a module calls twice counts as one layer of two outputs
     exported = torch.export.export(module, (batch,), dynamic_shapes=dynamic, strict=True).module()
     quantizer = x86.X86InductorQuantizer().set_global(config)
     prepared = quantize_pt2e.prepare_pt2e(exported, quantizer)
     with torch.no_grad():
-        for images in task.calibration:
+        for images in job.calibration:
             prepared(images)
     converted = quantize_pt2e.convert_pt2e(prepared)
     total = time.perf_counter() - start
-    layers = sum(isinstance(layer, nn.Conv2d | nn.Linear) for layer in task.module.modules())
+    layers = sum(isinstance(layer, nn.Conv2d | nn.Linear) for layer in job.module.modules())
     done = sum("dequantize_per_channel" in str(node.target) for node in converted.graph.nodes)
     if done < layers:  # it knows convolutions by their class, and says nothing of others
         raise WidthError(f"it quantized {done} of {layers} layers")
     return Made(converted, 0.0, total)
 
 
-def mct(task: Task) -> Made:
+def mct(job: ToolJob) -> Made:
     """Quantize with Sony's toolkit: all weights at one width."""
-    return _mct(task, (task.width(),))
+    return _mct(job, (job.width(),))
 
 
-def mct_mixed(task: Task) -> Made:
+def mct_mixed(job: ToolJob) -> Made:
     """Quantize with Sony's toolkit: widths 2, 4 and 8 of its platform within the memory."""
-    if task.weight_bits == 8:
+    if job.weight_bits == 8:
         raise WidthError("mixed precision at 8 bits is its uniform width")
-    return _mct(task, (8, 4, 2))
+    return _mct(job, (8, 4, 2))
 
 
-def mct_affine(task: Task) -> Made:
+def mct_affine(job: ToolJob) -> Made:
     """Quantize with Sony's toolkit: any step of activations instead of powers of two."""
-    return _mct(task, (task.width(),), "UNIFORM")
+    return _mct(job, (job.width(),), "UNIFORM")
 
 
-def _mct(task: Task, widths: tuple[int, ...], method: str = "POWER_OF_TWO") -> Made:
+def _mct(job: ToolJob, widths: tuple[int, ...], method: str = "POWER_OF_TWO") -> Made:
     import model_compression_toolkit as toolkit  # noqa: PLC0415 - slow, and not always there
     from model_compression_toolkit.target_platform_capabilities.tpc_models.imx500_tpc.v1_0 import (  # noqa: PLC0415
         tpc,
@@ -199,8 +199,8 @@ def _mct(task: Task, widths: tuple[int, ...], method: str = "POWER_OF_TWO") -> M
     base, _, other = tpc.get_op_quantization_configs()
     bits: dict[str, Any] = {
         "activation_quantization_method": tpc.QuantizationMethod[method],
-        "activation_n_bits": task.activation_bits,
-        "supported_input_activation_n_bits": (task.activation_bits,),
+        "activation_n_bits": job.activation_bits,
+        "supported_input_activation_n_bits": (job.activation_bits,),
     }
     kernel = tpc.KERNEL_ATTR
     each = [
@@ -210,20 +210,20 @@ def _mct(task: Task, widths: tuple[int, ...], method: str = "POWER_OF_TWO") -> M
     platform = tpc.generate_tpc(other.clone_and_edit(**bits), each[0], each, "lowbit")
     weights = sum(
         layer.weight.numel()
-        for layer in task.module.modules()
+        for layer in job.module.modules()
         if isinstance(layer, nn.Conv2d | nn.Linear)
     )
-    memory = toolkit.core.ResourceUtilization(weights_memory=weights * task.weight_bits / 8)
+    memory = toolkit.core.ResourceUtilization(weights_memory=weights * job.weight_bits / 8)
     config = toolkit.core.CoreConfig(
         mixed_precision_config=toolkit.core.MixedPrecisionQuantizationConfig(
-            num_of_images=min(32, sum(map(len, task.calibration)))
+            num_of_images=min(32, sum(map(len, job.calibration)))
         )
     )
-    module = plain(task.module, task.example)
+    module = plain(job.module, job.example)
     start = time.perf_counter()
     quantized, _ = toolkit.ptq.pytorch_post_training_quantization(
         module,
-        lambda: ([images] for images in task.calibration),
+        lambda: ([images] for images in job.calibration),
         target_resource_utilization=memory if len(widths) > 1 else None,
         core_config=config,
         target_platform_capabilities=platform,
@@ -231,7 +231,7 @@ def _mct(task: Task, widths: tuple[int, ...], method: str = "POWER_OF_TWO") -> M
     return Made(quantized.cpu().eval(), None, time.perf_counter() - start)
 
 
-TOOLS: dict[str, Callable[[Task], Made]] = {
+TOOLS: dict[str, Callable[[ToolJob], Made]] = {
     "ours mixed": mixed,
     "ours uniform": uniform,
     "torchao": torchao,

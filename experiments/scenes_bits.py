@@ -63,12 +63,12 @@ def weight_widths(program: Program, stats: Stats, kind: str, bits: float) -> dic
     layers = [layer for layer in program.graph.layers if layer.owns_weight]
     if kind == "uniform":
         return dict.fromkeys((layer.name for layer in layers), int(bits))
-    harm = [
+    distortion = [
         [stats.distortions[layer.name, "weight", width].distortion for width in DEFAULT_WIDTHS]
         for layer in layers
     ]
     cost = [[layer.weight_elements * width for width in DEFAULT_WIDTHS] for layer in layers]
-    found = allocate(harm, cost, int(bits * sum(layer.weight_elements for layer in layers)))
+    found = allocate(distortion, cost, int(bits * sum(layer.weight_elements for layer in layers)))
     pairs = zip(layers, found.choice.tolist(), strict=True)
     return {layer.name: DEFAULT_WIDTHS[place] for layer, place in pairs}
 
@@ -81,13 +81,13 @@ def activation_widths(program: Program, stats: Stats, kind: str, bits: int) -> d
     layers = program.graph.layers
     if kind == "uniform" or bits >= max(DEFAULT_WIDTHS):
         return dict.fromkeys((layer.name for layer in layers), bits)
-    harm = [
+    distortion = [
         [stats.distortions[layer.name, "activation", width].distortion for width in DEFAULT_WIDTHS]
         for layer in layers
     ]
     elements = [program.graph.elements(layer.name) for layer in layers]
     cost = [[count * width for width in DEFAULT_WIDTHS] for count in elements]
-    found = allocate(harm, cost, bits * sum(elements))
+    found = allocate(distortion, cost, bits * sum(elements))
     pairs = zip(layers, found.choice.tolist(), strict=True)
     return {layer.name: DEFAULT_WIDTHS[place] for layer, place in pairs}
 
