@@ -45,8 +45,8 @@ ORDER = {
     "models": (
         "checkpoint networks.darknet_activations networks.darknet_cfg networks.darknet_layers "
         "networks.fashion_resnet networks.yolo_decode networks.darknet "
-        "networks.darknet_weights request program_file python_network torchvision detectors "
-        "bundled load"
+        "networks.darknet_weights request program_text program_archive program_file "
+        "python_network torchvision detectors bundled load"
     ),
     "quantize": (
         "affine straight_through unit_scale row_grids second_moment gptq coordinate_descent "
@@ -92,6 +92,7 @@ TORCH_FREE = [
     "distortion.logits",
     *("data.bundled", "data.coco", "data.darknet_lists", "data.image_folder"),
     *("data.image_range", "models.networks.darknet_cfg"),
+    *("models.program_text", "models.program_archive"),
 ]
 WITHOUT_TORCH = [
     name

@@ -8,9 +8,12 @@
 | ``efficientnet-lite0``, ``fashion-resnet``, ``scenes-yolo`` | ``bundled.py`` |
 | ``FILE.py:FUNCTION`` | ``python_network.py`` |
 | ``FILE.pt2``, saved by ``torch.export`` | ``program_file.py`` |
+| its archive, checked before torch loads it | ``program_archive.py`` |
+| texts in it that torch would turn into code | ``program_text.py`` |
 | state dicts; objects are never unpickled | ``checkpoint.py`` |
 | what a caller asks for and what each kind of name gives | ``request.py`` |
 | Darknet's ``.cfg`` and ``.weights``, YOLO's boxes, FashionResNet | ``networks/`` |
 
-Import from the modules themselves; all but ``networks/darknet_cfg.py`` need torch.
+Import from the modules themselves; all need torch but ``networks/darknet_cfg.py``,
+``program_archive.py`` and ``program_text.py``.
 """

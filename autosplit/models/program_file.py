@@ -1,8 +1,11 @@
 """``file.pt2``, which ``torch.export.save`` wrote -> the network in it."""
 
+import io
+import logging
 import os
 import warnings
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -11,6 +14,7 @@ from torch.export import ExportedProgram
 
 from autosplit.data.preprocess import preprocess_for
 from autosplit.errors import ModelError
+from autosplit.models.program_archive import read_archive
 from autosplit.models.request import (
     BuiltNetwork,
     ModelRequest,
@@ -45,25 +49,32 @@ def build_saved_program(request: ModelRequest) -> BuiltNetwork:
 
 
 def read_program(path: Path) -> ExportedProgram:
-    """Read a saved ``torch.export`` program; objects other than tensors are never unpickled.
+    """Read a saved ``torch.export`` program, checked first so that loading it runs nothing in it.
 
     Raises:
-        ModelError: The file is no such program, or holds more than tensors.
+        ModelError: The file is no such program, or holds more than tensors and operators.
     """
-    if not zipfile.is_zipfile(path):  # torch would log a traceback of its own
-        raise ModelError(f"{path}: must be a saved torch.export program, got no whole zip file")
+    data = read_archive(path)
+    try:
+        with _nothing_unpickled(), warnings.catch_warnings(action="ignore"):
+            return torch.export.load(io.BytesIO(data))
+    except Exception as error:
+        text = " ".join(str(error).split())[:400]
+        raise ModelError(f"{path}: must be a saved torch.export program, got {text}") from error
+
+
+@contextmanager
+def _nothing_unpickled() -> Iterator[None]:
+    """Torch reads tensors alone inside the block, and logs no traceback of what it cannot read."""
     variable = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    before = os.environ.get(variable)
+    before, silent = os.environ.get(variable), logging.root.manager.disable
     # torch.export.load unpickles what is not a plain tensor, unless torch is told never to.
     os.environ[variable] = "1"
+    logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(action="ignore"):
-            return torch.export.load(path)
-    except Exception as error:
-        raise ModelError(
-            f"{path}: must be a saved torch.export program, got {' '.join(str(error).split())}"
-        ) from error
+        yield
     finally:
+        logging.disable(silent)
         if before is None:
             del os.environ[variable]
         else:

@@ -17,6 +17,18 @@ if TYPE_CHECKING:
     from autosplit.models.load import Model
 
 
+def check_network(options: StatsOptions) -> None:
+    """Refuse a file that could run code, before torch is imported.
+
+    Raises:
+        ModelError: The network is a ``.pt2`` file that ``torch.export.save`` would not write.
+    """
+    from autosplit.models.program_archive import read_archive
+
+    if options.model.endswith(".pt2"):
+        read_archive(Path(options.model))
+
+
 def load_network(options: StatsOptions) -> Model:
     """The network that options name."""
     from autosplit.models.load import load_model

@@ -14,7 +14,13 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
 from autosplit.runs.hashes import hash_measured
 from autosplit.runs.measuring import Measuring, input_meter, measure_network, warn_of_inputs
-from autosplit.runs.network import capture_network, load_images, load_network, warn_of_precision
+from autosplit.runs.network import (
+    capture_network,
+    check_network,
+    load_images,
+    load_network,
+    warn_of_precision,
+)
 from autosplit.runs.options import StatsOptions
 from autosplit.runs.stages.frame import Asked, Job, Made, Prepared, Stage
 from autosplit.runs.stamps import Stamp
@@ -52,6 +58,7 @@ def _prepare(job: Job[StatsOptions]) -> Prepared:
 
 def _measure(job: Job[StatsOptions]) -> Made:
     """Load, capture and measure the network."""
+    check_network(job.options)
     from autosplit.data.python_file import is_python_spec
     from autosplit.evaluate.batches import batches_of
     from autosplit.evaluate.tasks.tasks import judge_of
