@@ -50,7 +50,7 @@ def plan_of(program: Program, stats: Stats, weight_bits: int, activation_bits: i
     return make_plan(program, stats, "steps", widths, activation_bits)
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -59,7 +59,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000, help="test images")
     parser.add_argument("--calibration", type=int, default=256, help="calibration images")
     parser.add_argument("--widths", default="2/8,3/8,4/4,8/4", help="weights/activations")
-    asked = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    asked = arguments()
     model = load_model(asked.model)
     data = load_data(
         asked.data,

@@ -1,47 +1,23 @@
 """Clips that are moved together: never worse on samples kept aside, and few evaluations."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from clips import IMAGES, loss, too_wide
 from measured import plan_for
 from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
-from autosplit.distortion.divergence import output_divergence
-from autosplit.finish.effort import EFFORTS, Finishing
-from autosplit.finish.finish import finish
 from autosplit.finish.joint_clips import REACH, _apart, _Loss, clip_jointly, scaled
 from autosplit.grid.grid import LEAST_STEP, Grid
-from autosplit.halves.deployed import deploy
-
-IMAGES = torch.randn(64, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-FRESH = torch.randn(200, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.fixture(scope="module")
 def case():
-    """A network whose activations are clipped at three times what suits them."""
-    torch.manual_seed(0)
-    net = Net(
-        lambda net, x: net.fc(net.b(net.a(x).relu()).relu().flatten(1)),
-        a=nn.Conv2d(3, 8, 3),
-        b=nn.Conv2d(8, 8, 3),
-        fc=nn.Linear(128, 10),
-    )
-    program = capture(net, (IMAGES[:1],))
-    file, fine = plan_for(program, IMAGES, 8, 3), plan_for(program, IMAGES, 8)
-    exact = {name: fine.activations[name] for name in ("x", "fc")}
-    file = replace(file, activations={**file.activations, **exact})
-    wide = {n: scaled(q, 1.9) if n in ("a", "b") else q for n, q in file.activations.items()}
-    return program, replace(file, activations=wide)
-
-
-def loss(program, file):
-    return output_divergence(program.run((FRESH,)), deploy(program, file)(FRESH)[0]) / len(FRESH)
+    return too_wide()
 
 
 def test_ranges_that_are_too_long_are_made_shorter(case):
@@ -176,25 +152,3 @@ def test_the_least_step_there_is_gets_no_shorter():
     least = Grid.of(4, LEAST_STEP, 3)
 
     assert scaled(least, 0.6) == least
-
-
-class TestFinishing:
-    def test_clips_that_moved_are_followed_by_another_finish_of_the_weights(self, case):
-        program, file = case
-        told = []
-        finishing = Finishing(EFFORTS["fast"], 40)
-        done = finish(program, file, lambda: iter([IMAGES]), finishing, told.append)
-
-        assert sum(told) <= finishing.steps(file) == 2 * 3 + 40
-        assert done.activations != file.activations
-        assert set(done.codes) == {"a", "b", "fc"}
-        assert loss(program, done) < loss(program, file)
-
-    @pytest.mark.parametrize("evaluations", [0, 20])
-    def test_a_finished_plan_names_the_weights(self, case, evaluations):
-        program, file = case
-        done = finish(
-            program, file, lambda: iter([IMAGES]), Finishing(EFFORTS["fast"], evaluations)
-        )
-
-        assert done.weights_sha256 == program.weights_sha256

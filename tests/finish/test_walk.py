@@ -8,11 +8,8 @@ import torch
 from measured import plan_for
 from nets import Net
 from torch import nn
-from torch.nn.functional import unfold
 
 from autosplit.capture.capture import capture
-from autosplit.capture.im2col import gather
-from autosplit.capture.operators import is_call
 from autosplit.errors import DataError
 from autosplit.finish.effort import EFFORTS, Recovery
 from autosplit.finish.side_by_side import SideBySide
@@ -132,29 +129,6 @@ def test_layers_in_the_cloud_are_left_alone(captured):
     )
 
     assert set(file.codes) == {"a"}
-
-
-def test_the_gathered_inputs_times_the_weight_are_the_layers_output(captured):
-    net, program = captured
-    node = [n for n in program.module.graph.nodes if is_call(n, "conv2d")][1]
-    x = torch.randn(5, 8, 8, 8)
-    (columns,) = gather(node, [x], 10**9, torch.Generator())
-    weight = net.b.weight.detach().flatten(1).unflatten(0, (2, 4))
-    product = torch.einsum("gnk,gok->ngo", columns, weight).flatten(1)
-    with torch.no_grad():
-        want = net.b(x) - net.b.bias.view(-1, 1, 1)
-
-    assert columns.shape == (2, 45, 36)
-    assert torch.allclose(product, want.permute(0, 2, 3, 1).flatten(0, 2), atol=1e-5)
-
-
-def test_the_gathered_inputs_are_those_of_unfold(captured):
-    _, program = captured
-    node = next(n for n in program.module.graph.nodes if is_call(n, "conv2d"))
-    x = torch.randn(4, 3, 8, 8)
-    (columns,) = gather(node, [x], 10**9, torch.Generator())
-
-    assert torch.equal(columns[0], unfold(x, 3, padding=1).transpose(1, 2).flatten(0, 1))
 
 
 @pytest.mark.parametrize("effort", ["fast", "good", "best"])

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from autosplit.search.arrays import Booleans, Floats
+from autosplit.search.arrays import Booleans, Floats, Indices
 from autosplit.search.questions.milp import Inequality, MilpModel
 from autosplit.search.widths.pool import Picked
 
@@ -74,16 +74,13 @@ def solve_milp(
     matrix = matrix[:, kept]
     unit = _units(matrix, most, len(kept) - model.count + model.choices)
     matrix, most = _scaled(matrix, most, unit)
-    tensor = np.flatnonzero(~banned) // model.widths
-    one_each = coo_array(
-        (np.ones(len(tensor)), (tensor, np.arange(len(tensor)))), shape=(len(left), len(kept))
-    ).tocsr()
+    one_each = _one_each(np.flatnonzero(~banned) // model.widths, (len(left), len(kept)))
     value = np.zeros(model.count)
     value[list(objective)] = list(objective.values())
     value = value[kept] * unit
     size = known if np.isfinite(known) and known > 0 else float(value.max(initial=0.0))
     scale = _SCALE / size if size > 0 else 1.0
-    whole = np.arange(len(kept)) < len(tensor)
+    whole = kept < model.choices
     with _silenced():
         result = milp(
             scale * value,
@@ -105,6 +102,17 @@ def solve_milp(
     values[kept] = result.x
     chosen = np.where(left, values[: model.choices].reshape(left.shape), -1.0).argmax(axis=1)
     return MilpSolution(model.picked(chosen), lower)
+
+
+def _one_each(tensor: Indices, shape: tuple[int, int]) -> csr_array[np.float64, tuple[int, int]]:
+    """Rows that say that each tensor has one of its choices.
+
+    Args:
+        tensor: Index of the tensor of each choice that is not ruled out, shape (columns,).
+        shape: Number of tensors, and of variables, of which the choices come first.
+    """
+    places = (tensor, np.arange(len(tensor)))
+    return coo_array((np.ones(len(tensor)), places), shape=shape).tocsr()
 
 
 def _matrix(

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from brute import (
-    small_problem,
-)
+from brute import everything, small_problem
 
+from autosplit.search.questions import cutting as module
 from autosplit.search.questions import milp as programs
-from autosplit.search.questions.cutting import cover
+from autosplit.search.questions.cutting import cover, solve_cut
+from autosplit.search.questions.orders import layer_orders
+from autosplit.search.questions.question import Question
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.pool import Picked, PoolCosts
 
@@ -41,3 +42,45 @@ def test_what_cuts_off_a_choice_with_too_much_distortion_cuts_off_nothing_that_k
         assert left[bad] > right
         assert (left[total <= most] <= right).all()
         assert (left[total <= most] == right).any() or len(terms) == 1
+
+
+@pytest.fixture(scope="module")
+def asked():
+    """A small problem without a memory limit, its only order, and all that all on the edge cost."""
+    problem = replace(small_problem(4, 6), memory_bytes=None)
+    order = layer_orders(problem, problem.links["slow"], None)[0]
+    length = len(problem.graph.layers)
+    latency, distortion, *_ = everything(problem, problem.graph.prefix(length), "slow")
+    return problem, order, length, np.unique(latency.round(12)), np.unique(distortion)
+
+
+def programs_of(monkeypatch):
+    """The rows of each program that is solved."""
+    solved = []
+
+    def solve(model, objective, rows, known, banned):
+        solved.append(list(rows))
+        return solve_milp(model, objective, rows, known, banned)
+
+    solve_milp = module.solve_milp
+    monkeypatch.setattr(module, "solve_milp", solve)
+    return solved
+
+
+@pytest.mark.parametrize("name", ["max_latency_s", "max_distortion"])
+@pytest.mark.parametrize("rank", [0, 3, 6])
+def test_the_row_of_a_limit_is_as_tight_as_the_limit(asked, monkeypatch, name, rank):
+    """To a billionth: what passes a limit by a thousandth is no solution that must be cut off."""
+    problem, order, length, latency, distortion = asked
+    limit = float((latency if name == "max_latency_s" else distortion)[rank])
+    question = Question(problem, "slow", by_distortion=name == "max_latency_s", **{name: limit})
+    solved = programs_of(monkeypatch)
+    solve_cut(question, order, length, np.inf)
+    model = programs.build_milp(order.costs, length, order.byte_s)
+    terms = model.seconds if name == "max_latency_s" else model.distortion
+    (right,) = (right for row, right in solved[0] if row == terms)
+    constant = order.costs.input_distortion
+    if name == "max_latency_s":
+        constant = float(order.away_s[length]) + length * problem.edge.dispatch_s
+
+    assert limit <= right + constant <= limit * (1 + 2e-9)
