@@ -9,6 +9,7 @@ from clips import IMAGES, loss, too_wide
 from autosplit.finish import finish as module
 from autosplit.finish.effort import EFFORTS, Finishing
 from autosplit.finish.finish import finish
+from autosplit.finish.joint_clips import scaled
 from autosplit.finish.walk import recover
 
 
@@ -21,22 +22,36 @@ def batches():
     return iter([IMAGES])
 
 
-def test_clips_that_moved_are_followed_by_another_finish_of_the_weights(case):
-    """The codes are those of the plan with the moved clips, not of the plan as it was."""
+def test_clips_are_moved_within_the_steps_that_are_told(case):
     program, file = case
     told = []
-    finishing = Finishing(EFFORTS["good"], 40)
+    finishing = Finishing(EFFORTS["fast"], 40)
     done = finish(program, file, batches, finishing, told.append)
-    clipped = replace(file, activations=done.activations)
-    want = recover(program, clipped, batches, EFFORTS["good"])
-    before = recover(program, file, batches, EFFORTS["good"])
 
     assert sum(told) <= finishing.steps(file) == 2 * 3 + 40
     assert done.activations != file.activations
-    assert set(done.codes) == {"a", "b", "fc"}
+    assert loss(program, done) < loss(program, file)
+
+
+def test_clips_that_moved_are_followed_by_another_finish_of_the_weights(case, monkeypatch):
+    """The codes are those of the plan with the moved clips, not of the plan as it was."""
+    program, file = case
+    shorter = {**file.activations, "a": scaled(file.activations["a"], 0.55)}
+    seen = []
+
+    def move(program, plan, *rest):
+        seen.append(plan)
+        return replace(plan, activations=shorter)
+
+    monkeypatch.setattr(module, "clip_jointly", move)
+    done = finish(program, file, batches, Finishing(EFFORTS["good"], 40))
+    plans = [replace(file, activations=each) for each in (file.activations, shorter)]
+    before, want = (recover(program, plan, batches, EFFORTS["good"]) for plan in plans)
+
+    assert done.activations == shorter
+    assert all(np.array_equal(seen[0].codes[name], before.codes[name]) for name in want.codes)
     assert all(np.array_equal(done.codes[name], want.codes[name]) for name in want.codes)
     assert any(not np.array_equal(done.codes[name], before.codes[name]) for name in want.codes)
-    assert loss(program, done) < loss(program, file)
 
 
 def test_without_runs_for_the_clips_a_plan_is_recovered_once(case, monkeypatch):
