@@ -40,7 +40,7 @@ ORDER = {
     ),
     "data": (
         "bundled coco darknet_lists image_folder image_range preprocess python_file images idx "
-        "photos python_batches datasets"
+        "photos python_batches batch_ends datasets"
     ),
     "models": (
         "checkpoint networks.darknet_activations networks.darknet_cfg networks.darknet_layers "
@@ -67,7 +67,7 @@ ORDER = {
     ),
     "report": "aligned candidate choice pick tables labels figure",
     "runs": (
-        "kinds option options stamps hashes hardware needs finishing folder finished network "
+        "kinds option options stamps reads hashes hardware needs finishing folder finished network "
         "summary measuring planning scoring plans stages.frame stages.stats stages.search "
         "stages.latency stages.quantize stages.collect stages.run"
     ),

@@ -11,6 +11,7 @@
 | COCO's annotations; ``Truth`` | ``coco.py`` |
 | Darknet's lists of pictures | ``darknet_lists.py`` |
 | batches of the user's function | ``python_batches.py`` |
+| digest of the first and the last batch of a function | ``batch_ends.py`` |
 | running a function of the user's Python file | ``python_file.py`` |
 | warnings of images that are not of the scale that a network takes | ``image_range.py`` |
 | where the files are that autosplit brings | ``bundled.py`` |

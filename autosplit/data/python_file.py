@@ -1,5 +1,6 @@
 """``path/to/file.py:function`` -> what that function returns."""
 
+import importlib
 import importlib.util
 import re
 import sys
@@ -57,7 +58,10 @@ def call_function(spec: str, error: type[AutoSplitError], seed: int) -> Any:
     path, name = split_python_spec(spec, error)
     folder = path.resolve().parent
     _forget_namesakes(folder)
+    _forget_changed()
     sys.path.insert(0, str(folder))
+    known, compiled = set(sys.modules), sys.dont_write_bytecode
+    sys.dont_write_bytecode = True  # Python takes a compiled file for new for a whole second
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -69,7 +73,9 @@ def call_function(spec: str, error: type[AutoSplitError], seed: int) -> Any:
         text = " ".join(f"{type(problem).__name__}: {problem}".split())
         raise error(f"{_place(problem, path)}: must run without an error, got {text}") from problem
     finally:
+        sys.dont_write_bytecode = compiled
         sys.path.remove(str(folder))
+        _remember_beside(folder, known)
     choices = (key for key, value in vars(module).items() if _defined_in(value, module))
     raise error(f"{path}: has no function {name!r}{did_you_mean(name, choices)}")
 
@@ -100,6 +106,38 @@ def _forget_namesakes(folder: Path) -> None:
         places = [other / place for other in others for place in (top, f"{top}.py")]
         if any(Path(file).resolve().is_relative_to(place) for place in places):
             del sys.modules[name]
+
+
+def _remember_beside(folder: Path, known: set[str]) -> None:
+    """Keep which modules a file newly imported from beside it, and how their files are."""
+    for name, module in _modules(""):
+        file = getattr(module, "__file__", None)
+        inside = file is not None and Path(file).resolve().is_relative_to(folder)
+        if inside and name not in known and not name.startswith(_PREFIX):
+            _beside[name] = (str(file), _state_of(str(file)))
+
+
+def _forget_changed() -> None:
+    """Forget all modules that were imported from beside a file, if one of them has changed."""
+    importlib.invalidate_caches()
+    if all(_state_of(file) == state for file, state in _beside.values()):
+        return
+    for name in _beside:
+        sys.modules.pop(name, None)
+    _beside.clear()
+
+
+def _state_of(file: str) -> tuple[int, int]:
+    """Size and time of a file, zeros if it is gone."""
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
+_beside: dict[str, tuple[str, tuple[int, int]]] = {}
+"""Module that a person's file imported from beside it -> its file, with size and time."""
 
 
 def _modules(prefix: str) -> list[tuple[str, ModuleType]]:

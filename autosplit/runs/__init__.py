@@ -7,6 +7,7 @@
 | the options of every stage | ``options.py`` |
 | what a finished stage leaves, and whether it is done | ``stamps.py`` |
 | SHA-256 of everything that a stage reads | ``hashes.py`` |
+| files that a person's code read, known from an audit hook | ``reads.py`` |
 | profiles of the devices and links asked for, the memory limit | ``hardware.py`` |
 | stages that must be done before another one | ``needs.py`` |
 | where a run folder is; its graph and its plans | ``folder.py`` |

@@ -50,6 +50,13 @@ def hash_measured(options: StatsOptions) -> dict[str, str]:
     return found if options.parent is None else {**found, "parent": hash_parent(options.parent)}
 
 
+def named_files(options: StatsOptions) -> tuple[Path, ...]:
+    """Files and folders that options name, whose contents ``hash_measured`` covers."""
+    specs = [options.model, options.weights or "", options.checkpoint or "", options.data]
+    ends = [spec.partition(":")[2] for spec in specs] + [spec.rpartition(":")[0] for spec in specs]
+    return tuple(Path(name) for name in (*specs, *ends) if name and Path(name).exists())
+
+
 def hash_parent(folder: str) -> str:
     """SHA-256 of the network of another run folder, as it was measured there.
 

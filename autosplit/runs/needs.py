@@ -9,6 +9,7 @@ from autosplit.errors import StageError
 from autosplit.runs.hardware import load_hardware
 from autosplit.runs.hashes import hash_files, hash_measured
 from autosplit.runs.options import StatsOptions
+from autosplit.runs.reads import changed_reads
 from autosplit.runs.stamps import Stamp, read_stamp, resolve
 
 
@@ -27,6 +28,7 @@ def require(folder: Path, stage: str, asked: str) -> Stamp:
         )
     now = hash_files(folder, tuple(stamp.inputs)) | _hash_outside(stage, stamp)
     changed = [name for name, sha in stamp.inputs.items() if now.get(name, sha) != sha]
+    changed += changed_reads(stamp.inputs, (folder,))
     if changed:
         raise StageError(
             f"{folder}: 'autosplit {asked}' needs 'autosplit {stage}' to be done again, "

@@ -43,6 +43,7 @@ class Scoring:
         ledger: Answers of plans that were run.
         quantized: Finished plans.
         limit_bytes: Memory that an edge half may use, None if it is not limited.
+        state: SHA-256 of the network as it was measured; empty: unknown.
     """
 
     folder: Path
@@ -52,6 +53,7 @@ class Scoring:
     ledger: Ledger
     quantized: Quantized
     limit_bytes: int | None
+    state: str = ""
 
 
 def score_plans(scoring: Scoring, progress: Progress) -> str:
@@ -117,6 +119,13 @@ def _captured(scoring: Scoring, model: Model) -> Program:
     Raises:
         StageError: The network is another one than was measured.
     """
+    state = scoring.state
+    if state and state != model.sha256:
+        raise StageError(
+            f"{scoring.folder}: the network must be the one that was measured, its weights differ "
+            "(a function must build the same network each time), "
+            f"run: autosplit stats --force --out {scoring.folder}"
+        )
     program = capture_network(model, equalized=scoring.measured.equalize)
     if graph_to_dict(program.graph) != graph_to_dict(scoring.quantized.graph):
         raise StageError(

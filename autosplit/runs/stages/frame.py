@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
 
@@ -56,10 +56,12 @@ class Made:
     Attributes:
         text: What to tell the person.
         write: Writes the files and gives their names, relative to the run folder.
+        read: What the work read beside what was prepared -> SHA-256; kept in the stamp.
     """
 
     text: str
     write: Callable[[], Sequence[str]]
+    read: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,12 @@ class Prepared:
     Attributes:
         inputs: Name of everything that the stage reads -> SHA-256.
         work: Does the work.
+        seen: What the work of the last time read beside it -> SHA-256, now.
     """
 
     inputs: Mapping[str, str]
     work: Callable[[], Made]
+    seen: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +144,16 @@ class Stage(Generic[Options]):
         options = self.resolved(folder, given, force=force)
         before = read_stamp(folder, self.name)
         prepared = self.prepare(Job(folder, options, before, needed, force, progress))
-        if not force and is_done(folder, self.name, options, prepared.inputs):
+        now = {**prepared.inputs, **prepared.seen}
+        if not force and is_done(folder, self.name, options, now):
             done = self.done_text
             text = f"{self.name}: nothing new to do in {folder}" if done is None else done(folder)
             return Outcome(self.name, True, text)
         made = prepared.work()
         clear_stamp(folder, self.name)
         outputs = tuple(made.write())
-        write_stamp(folder, self.name, Stamp(plain(options), prepared.inputs, outputs))
+        inputs = {**prepared.inputs, **made.read}
+        write_stamp(folder, self.name, Stamp(plain(options), inputs, outputs))
         return Outcome(self.name, False, made.text)
 
     def resolved(self, folder: Path, given: Mapping[str, Any], *, force: bool) -> Options:

@@ -15,8 +15,9 @@ from autosplit.runs.finished import Quantized, finished_names, finished_plan, fo
 from autosplit.runs.finishing import finishing_of
 from autosplit.runs.folder import plan_names, read_graph, read_plans
 from autosplit.runs.hardware import limit_bytes
-from autosplit.runs.hashes import hash_data, hash_files, hash_model
+from autosplit.runs.hashes import hash_data, hash_files, hash_model, named_files
 from autosplit.runs.options import QuantizeOptions, StatsOptions
+from autosplit.runs.reads import STATE, changed_reads, hash_of_code, hash_reads, recording
 from autosplit.runs.scoring import Scoring, score_plans
 from autosplit.runs.stages.frame import Asked, Job, Made, Prepared, Stage
 from autosplit.runs.stamps import Stamp, resolve
@@ -45,8 +46,10 @@ def _prepare(job: Job[QuantizeOptions]) -> Prepared:
     if options.finished:
         names = finished_names(quantized, names, options.plans)
     finishing = finishing_of(options, measured.clipping)
+    code = hash_of_code(stats.inputs)
+    network = hash_model(measured)
     source = {
-        "model": hash_model(measured),
+        "model": sha256_of(network + code) if code else network,
         "data": hash_data(measured.data, options.images, measured.seed),
         "finishing": "as it is" if options.finished else hash_finishing(finishing, stats),
     }
@@ -59,7 +62,11 @@ def _prepare(job: Job[QuantizeOptions]) -> Prepared:
         quantized = replace(quantized, finishing=sha256_of(source["model"] + source["finishing"]))
     if options.max_drop is not None:
         inputs |= hash_files(folder, ("latency.csv",))
-    return Prepared(inputs, partial(_score, job, names, quantized, source))
+    before = {} if job.before is None else job.before.inputs
+    if changed_reads(before, (folder,)):  # a picture, so that no answer of before holds
+        job = replace(job, force=True)
+    seen = hash_reads(before, (folder,))
+    return Prepared(inputs, partial(_score, job, names, quantized, source, seen), seen)
 
 
 def hash_finishing(finishing: Finishing, stats: Stamp) -> str:
@@ -68,7 +75,11 @@ def hash_finishing(finishing: Finishing, stats: Stamp) -> str:
 
 
 def _score(
-    job: Job[QuantizeOptions], names: Sequence[str], quantized: Quantized, source: Mapping[str, str]
+    job: Job[QuantizeOptions],
+    names: Sequence[str],
+    quantized: Quantized,
+    source: Mapping[str, str],
+    seen: Mapping[str, str],
 ) -> Made:
     """Run plans; those that were run before keep their score.
 
@@ -95,9 +106,11 @@ def _score(
             quantized.forget(name)
     measured = resolve({}, job.needed["stats"], StatsOptions())
     limit = limit_bytes(job.needed["search"])
-    scoring = Scoring(folder, measured, options, files, ledger, quantized, limit)
-    text = score_plans(scoring, job.progress)
-    return Made(text, partial(_write, scoring))
+    state = job.needed["stats"].inputs.get(STATE, "")
+    scoring = Scoring(folder, measured, options, files, ledger, quantized, limit, state)
+    with recording((folder, *named_files(measured))) as found:
+        text = score_plans(scoring, job.progress)
+        return Made(text, partial(_write, scoring), found() or seen)
 
 
 def _write(scoring: Scoring) -> Sequence[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from autosplit.errors import StageError
 from autosplit.files import write_csv, write_json
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
-from autosplit.runs.hashes import hash_measured
+from autosplit.runs.hashes import hash_measured, named_files
 from autosplit.runs.measuring import Measuring, input_meter, measure_network, warn_of_inputs
 from autosplit.runs.network import (
     capture_network,
@@ -22,8 +23,9 @@ from autosplit.runs.network import (
     warn_of_precision,
 )
 from autosplit.runs.options import StatsOptions
+from autosplit.runs.reads import BATCHES, STATE, hash_reads, is_code, recording
 from autosplit.runs.stages.frame import Asked, Job, Made, Prepared, Stage
-from autosplit.runs.stamps import Stamp
+from autosplit.runs.stamps import Stamp, is_done
 from autosplit.stats.stats import Stats
 from autosplit.stats.statsfile import STATS_FILES, write_stats
 
@@ -53,12 +55,40 @@ def _prepare(job: Job[StatsOptions]) -> Prepared:
     options = job.options
     if options.parent is not None and Path(options.parent).resolve() == job.folder.resolve():
         raise StageError(f"parent: must be another run folder than {job.folder}")
-    return Prepared(hash_measured(options), partial(_measure, job))
+    inputs = hash_measured(options)
+    return Prepared(inputs, partial(_measure_recorded, job), _seen(job, inputs))
+
+
+def _seen(job: Job[StatsOptions], inputs: Mapping[str, str]) -> dict[str, str]:
+    """What the person's code read the last time, and what it gives, as they are now."""
+    before = {} if job.before is None else dict(job.before.inputs)
+    kept = {name: before[name] for name in (STATE, BATCHES) if name in before}
+    seen = kept | hash_reads(before, (job.folder,))
+    same = is_done(job.folder, "stats", job.options, {**inputs, **seen})
+    if not job.force and same and kept.get(BATCHES):
+        seen |= _batches(job.options)  # calls the person's function, so only if all else is equal
+    return seen
+
+
+def _batches(options: StatsOptions) -> dict[str, str]:
+    """Digest of the ends of what a function gives; none where the data are no function's."""
+    if not is_code(options.data):
+        return {}
+    from autosplit.data.batch_ends import batch_ends
+
+    return {BATCHES: batch_ends(options.data, options.seed)}
+
+
+def _measure_recorded(job: Job[StatsOptions]) -> Made:
+    """Measure the network, and keep what the person's code read and gave."""
+    check_network(job.options)
+    with recording((job.folder, *named_files(job.options))) as found:
+        made = _measure(job)
+        return replace(made, read={**found(), **made.read, **_batches(job.options)})
 
 
 def _measure(job: Job[StatsOptions]) -> Made:
     """Load, capture and measure the network."""
-    check_network(job.options)
     from autosplit.data.python_file import is_python_spec
     from autosplit.evaluate.batches import batches_of
     from autosplit.evaluate.tasks.tasks import judge_of
@@ -86,7 +116,8 @@ def _measure(job: Job[StatsOptions]) -> Made:
         f"stats: {len(program.graph.layers)} layers, {macs:,} multiply-accumulates, measured on "
         f"{stats.samples} images, into {job.folder}"
     )
-    return Made(text, partial(_write, job.folder, program.graph, stats))
+    write = partial(_write, job.folder, program.graph, stats)
+    return Made(text, write, {STATE: model.sha256})
 
 
 def _write(folder: Path, graph: Graph, stats: Stats) -> Sequence[str]:
