@@ -60,7 +60,7 @@ def layer(name, reads, shapes, elements, weight=0, owner=None, fixed=0):
     )
 
 
-def part(name, *inputs, elements, weight=0, owner="", fixed=0):
+def part(name, *inputs, elements, weight=0, owner="", fixed=0, gemms=()):
     """A layer of a hand-counted graph: what it reads, its elements, and what it stores."""
     return Layer(
         name,
@@ -71,6 +71,7 @@ def part(name, *inputs, elements, weight=0, owner="", fixed=0):
         weight_elements=weight,
         weight_owner=owner,
         fixed_elements=fixed,
+        gemms=gemms,
     )
 
 

@@ -14,4 +14,4 @@ def plan_for(program, images, weight_bits, activation_bits=8, count=None, stats=
     activations = dict.fromkeys(cut.edge_tensors, activation_bits)
     plan = Plan("p", "test", cut.edge, weights, activations, 0.0, 0.0, 0, 0)
     stats = stats or measure(program, lambda: iter([images]))
-    return PlanFile(plan, *plan_grids(plan, stats), graph.name, "")
+    return PlanFile(plan, *plan_grids(plan, stats, graph.integers), graph.name, "")

@@ -39,6 +39,12 @@ class Tape:
     def samples(self, _tensor, value):
         return value
 
+    def flatten(self, batch):
+        return (batch,)
+
+    def count(self, inputs):
+        return len(inputs[0])
+
     def run(self, inputs, watch=None):
         watch("input", inputs[0])
         for name, function in self.functions.items():

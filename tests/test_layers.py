@@ -16,7 +16,7 @@ ORDER = {
     "callable_package": "",
     "files": "",
     "progress": "",
-    "graph": "layer graph graphfile memory bit_counts",
+    "graph": "integers layer graph graphfile memory bit_counts",
     "halves.wire": "pack jpeg layout message",  # here, for a plan file says what crosses
     "grid": "grid histogram clipping",
     "hardware": (
@@ -35,8 +35,8 @@ ORDER = {
         "autosplit pins methods limits thin"
     ),
     "capture": (
-        "operators constants batchnorm im2col layout export precision program trainable equalize "
-        "replay rewrites layers capture"
+        "operators constants batchnorm im2col inputs layout integers export precision program "
+        "trainable equalize replay rewrites layers capture"
     ),
     "data": (
         "bundled coco darknet_lists image_folder image_range preprocess python_file images idx "

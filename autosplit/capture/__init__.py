@@ -12,7 +12,9 @@ rewrites it, groups its operators into layers, and checks that the answers stay 
 | batch norm folding (Jacob et al. 2018, section 3.2) | ``batchnorm.py`` |
 | constant folding | ``constants.py`` |
 | half and double precision to float32 | ``precision.py`` |
+| how the inputs of a network nest, and where their batch is | ``inputs.py`` |
 | where the batch is in each tensor | ``layout.py`` |
+| masks, indices and counts: tensors that keep their values | ``integers.py`` |
 | operators to named, counted layers | ``layers.py`` |
 | a program: running it, its inputs, its digest | ``program.py`` (``Program``) |
 | a program whose weights take gradients | ``trainable.py`` (``trainable``) |

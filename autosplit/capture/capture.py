@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,6 +19,8 @@ from torch.export.graph_signature import OutputKind, TensorArgument
 
 from autosplit.capture.constants import LEARNED, Attributes
 from autosplit.capture.export import bound_batch, export
+from autosplit.capture.inputs import Axes, batch_axes, structure_of
+from autosplit.capture.integers import integer_tensors
 from autosplit.capture.layers import Group, TensorFacts, describe_layers, group
 from autosplit.capture.layout import batched, find_layouts
 from autosplit.capture.operators import arguments, base_of, output_axis, weight_argument
@@ -33,7 +36,10 @@ LARGEST_ERROR = 1e-4
 
 
 def capture(
-    network: nn.Module | ExportedProgram, example: Sequence[Tensor], name: str = "network"
+    network: nn.Module | ExportedProgram,
+    example: Any,
+    name: str = "network",
+    batch_axis: int | Sequence[int | None] = 0,
 ) -> Program:
     """Capture a network with torch.export and fuse its operators into layers.
 
@@ -43,9 +49,11 @@ def capture(
 
     Args:
         network: A module (captured in eval mode), or a saved torch.export program.
-        example: One example input per argument, each (batch, ...), float32 or of the type that
-            the network takes.
+        example: An example input: one tensor, a tuple with one entry for each argument, or a
+            mapping of arguments by name; entries may nest.  Floats become float32, integers stay.
         name: Name of the network.
+        batch_axis: Axis of the batch in all tensors of the example, or in each, in order; None
+            for a tensor that is the same for any batch.
 
     Raises:
         CaptureError: torch.export cannot trace it (says where), an operator has several outputs
@@ -54,21 +62,30 @@ def capture(
     """
     if isinstance(network, nn.Module) and any(module.training for module in network.modules()):
         network = copy.deepcopy(network).eval()
+    structure, tensors = structure_of(network, example)
+    axes = batch_axes(tensors, batch_axis)
     with torch.no_grad():
         exported = (
-            network if isinstance(network, ExportedProgram) else export(network, example, name)
+            network
+            if isinstance(network, ExportedProgram)
+            else export(network, tensors, structure, axes, name)
         )
-        example = tuple(x.float() if x.is_floating_point() else x for x in example)
-        program, unfused = _build(exported, example, name)
-        inputs = batched(example, program.batch_size)
-        module = unfused or (network if isinstance(network, nn.Module) else network.module())
-        expected = module(*(tensor.clone() for tensor in inputs))
+        tensors = tuple(x.float() if x.is_floating_point() else x for x in tensors)
+        program, unfused = _build(exported, tensors, axes, name)
+        program = replace(program, structure=structure)
+        inputs = batched(tensors, program.batch_size, axes)
+        copies = tuple(tensor.clone() for tensor in inputs)
+        if unfused is not None:
+            expected = unfused(*copies)
+        else:
+            module = network if isinstance(network, nn.Module) else network.module()
+            expected = structure.call(module, copies)
     _check(program, inputs, expected)
     return program
 
 
 def _build(
-    exported: ExportedProgram, example: tuple[Tensor, ...], name: str
+    exported: ExportedProgram, example: tuple[Tensor, ...], axes: Axes, name: str
 ) -> tuple[Program, fx.GraphModule | None]:
     """Rewrite the exported operators, group them and describe_layers each group.
 
@@ -87,8 +104,8 @@ def _build(
     used = {str(node.target) for node in operators.nodes if node.op == "get_attr"}
     kept = {target: attributes[target].contiguous() for target in sorted(used)}
     module = fx.GraphModule(kept, operators)
-    batch_size = bound_batch(operators)
-    layouts, sizes = find_layouts(module, example, batch_size)
+    batch_size = bound_batch(operators, axes)
+    layouts, sizes, values = find_layouts(module, example, axes, batch_size)
     groups = group(operators)
     if not groups:
         raise CaptureError(f"{name}: must have at least one layer, got none")
@@ -107,6 +124,7 @@ def _build(
         inputs={tensor: sizes[node] for node, tensor in inputs.items()},
         layers=tuple(describe_layers(groups, TensorFacts(tensor_of, sizes, owners))),
         outputs=tuple(dict.fromkeys(outputs)),
+        integers=integer_tensors(tensor_of, values),
     )
     program = Program(
         graph=graph,

@@ -14,16 +14,29 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
 
+from autosplit.capture.inputs import Axes, Structure
 from autosplit.capture.layout import batched
 from autosplit.errors import CaptureError
 
 MAX_BATCH = 65_536
 
 
-def export(network: nn.Module, example: Sequence[Tensor], name: str) -> ExportedProgram:
+def export(
+    network: nn.Module, example: Sequence[Tensor], structure: Structure, axes: Axes, name: str
+) -> ExportedProgram:
     """Export with any batch size, or, where the network forbids that, with one sample.
 
     A network in another precision that does not cast its inputs itself gets them cast.
+
+    Args:
+        network: In eval mode.
+        example: The tensors that it takes.
+        structure: How they nest.
+        axes: Axis of the batch in each of them.
+        name: Of the network.
+
+    Raises:
+        CaptureError: torch.export cannot trace it; says where.
     """
     examples = [example]
     first = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
@@ -32,13 +45,15 @@ def export(network: nn.Module, example: Sequence[Tensor], name: str) -> Exported
     any_size = Dim("batch", min=1, max=MAX_BATCH)
     with _quiet():
         for one, batch in [(one, batch) for batch in (any_size, None) for one in examples]:
-            inputs = batched(one, 2 if batch else 1)
+            inputs = batched(one, 2 if batch else 1, axes)
             shapes = torch.export.ShapesCollection()
-            for tensor in inputs if batch else ():
-                shapes[tensor] = {0: batch}
+            for tensor, axis in zip(inputs, axes, strict=True) if batch else ():
+                if axis is not None:
+                    shapes[tensor] = {axis: batch}
+            args, kwargs = structure.arguments(inputs)
             try:
                 return torch.export.export(
-                    network, inputs, dynamic_shapes=shapes if batch else None, strict=False
+                    network, args, kwargs, dynamic_shapes=shapes if batch else None, strict=False
                 )
             except Exception as error:  # noqa: BLE001 - whatever forbids this, another way may do
                 problem = error
@@ -82,8 +97,10 @@ def _inside(file: str, folders: Iterable[str]) -> bool:
     )
 
 
-def bound_batch(operators: fx.Graph) -> int | None:
-    """Batch size that the first input is bound to, None where it is symbolic."""
-    first = next(node for node in operators.nodes if node.op == "placeholder")
-    size = first.meta["val"].shape[0]
+def bound_batch(operators: fx.Graph, axes: Axes) -> int | None:
+    """Batch size that the inputs are bound to, None where it is symbolic."""
+    inputs = (node for node in operators.nodes if node.op == "placeholder")
+    with_batch = ((node, axis) for node, axis in zip(inputs, axes, strict=True) if axis is not None)
+    node, axis = next(with_batch)
+    size = node.meta["val"].shape[axis]
     return size if isinstance(size, int) else None

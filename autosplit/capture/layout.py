@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from autosplit.capture.inputs import Axes
 from autosplit.capture.operators import operator_name, source_line
 from autosplit.errors import CaptureError
 from autosplit.graph.layer import Shape
@@ -68,40 +69,57 @@ class BatchLayout:
         return (*shape[: self.axis], *own, *shape[self.axis + 1 :])
 
 
-def batched(example: Sequence[Tensor], batch: int | None) -> Inputs:
-    """The example with this many samples, repeated or cut; None leaves it alone."""
+def batched(example: Sequence[Tensor], batch: int | None, axes: Axes) -> Inputs:
+    """The example with this many samples, repeated or cut; None leaves it alone.
+
+    Each tensor has memory of its own, for torch.export must tell them apart.
+    """
     if batch is None:
         return tuple(example)
     return tuple(
-        torch.cat([tensor] * math.ceil(batch / len(tensor)))[:batch].contiguous()
-        for tensor in example
+        tensor.clone() if axis is None else _resized(tensor, batch, axis)
+        for tensor, axis in zip(example, axes, strict=True)
     )
 
 
+def _resized(tensor: Tensor, batch: int, axis: int) -> Tensor:
+    """A tensor with this many samples along an axis."""
+    copies = math.ceil(batch / tensor.shape[axis])
+    return torch.cat([tensor] * copies, axis).narrow(axis, 0, batch).contiguous()
+
+
 def find_layouts(
-    module: fx.GraphModule, example: Inputs, batch_size: int | None
-) -> tuple[dict[fx.Node, BatchLayout], dict[fx.Node, Any]]:
+    module: fx.GraphModule, example: Inputs, axes: Axes, batch_size: int | None
+) -> tuple[dict[fx.Node, BatchLayout], dict[fx.Node, Any], dict[fx.Node, Any]]:
     """Run a program twice to learn where the batch is in every value.
 
     Args:
         module: The program.
-        example: Its inputs, each (batch, ...).
+        example: Its inputs.
+        axes: Axis of the batch in each of them.
         batch_size: The only batch size it can run, or None if any will do.
 
     Returns:
         The layout of every tensor, and of every node its shape for one sample (a tensor) or its
-        value for one sample (a number that grows with the batch).
+        value for one sample (a number that grows with the batch); and all values of the longer
+        run.
 
     Raises:
         CaptureError: A tensor grows with the batch in a way that is no batch axis.
     """
     if batch_size is None:
-        one = batched(example, 1)
-        both = tuple(torch.cat([x, _other(x)]) for x in one)
+        one = batched(example, 1, axes)
+        both = tuple(
+            x if a is None else torch.cat([x, _other(x, a)], a)
+            for x, a in zip(one, axes, strict=True)
+        )
         first, second = _record(module, one), _record(module, both)
     else:
-        whole = batched(example, batch_size)
-        changed = tuple(torch.cat([x[:1], _other(x)[1:]]) for x in whole)
+        whole = batched(example, batch_size, axes)
+        changed = tuple(
+            x if a is None else torch.cat([x.narrow(a, 0, 1), _rest(_other(x, a), a)], a)
+            for x, a in zip(whole, axes, strict=True)
+        )
         first = _record(module, whole)
         second = _record(module, changed) if batch_size > 1 else first
     layouts: dict[fx.Node, BatchLayout] = {}
@@ -115,17 +133,24 @@ def find_layouts(
             sizes[node] = layouts[node].sample_shape(tuple(value.shape))
         elif type(value) is int and second[node] == 2 * value != value:
             sizes[node] = value
-    return layouts, sizes
+    return layouts, sizes, second
 
 
-def _other(samples: Tensor) -> Tensor:
+def _rest(samples: Tensor, axis: int) -> Tensor:
+    """All samples but the first."""
+    return samples.narrow(axis, 1, samples.shape[axis] - 1)
+
+
+def _other(tensor: Tensor, axis: int) -> Tensor:
     """Other samples of the same kind: shuffled, so that they stay valid, and floats disturbed."""
     generator = torch.Generator().manual_seed(0)
+    samples = tensor.movedim(axis, 0)
     order = torch.randperm(samples[:1].numel(), generator=generator)
     shuffled = samples.flatten(1)[:, order].view(samples.shape) if samples.dim() > 1 else samples
-    if not samples.is_floating_point():
+    shuffled = shuffled.movedim(0, axis)
+    if not tensor.is_floating_point():
         return shuffled
-    return shuffled + torch.randn(samples.shape, generator=generator).to(samples.dtype)
+    return shuffled + torch.randn(tensor.shape, generator=generator).to(tensor.dtype)
 
 
 def _record(module: fx.GraphModule, inputs: Inputs) -> dict[fx.Node, Any]:

@@ -59,14 +59,37 @@ def is_movement(node: fx.Node) -> bool:
     """Whether a node only moves the elements of one tensor: a view, a reshape, a slice, a roll.
 
     An operator that returns a view of its argument is always a movement, because the tensor of a
-    layer must have memory of its own.
+    layer must have memory of its own.  A function of one tensor of integers, element by element, is
+    one too: its readers compute it from the integers, such as floats from pixels, or minus infinity
+    from a mask.  A cast from floats to integers is none, for it must see the exact floats.
     """
-    if node.op != "call_function" or len(tensor_arguments(node)) != 1:
+    if node.op != "call_function" or not tensor_arguments(node):
         return False
+    if is_integer_map(node):
+        return True
+    if len(tensor_arguments(node)) != 1:
+        return False
+    if is_integers(node) and operator_name(node) in CASTS:
+        return is_integers(tensor_arguments(node)[0])
     schema = getattr(node.target, "_schema", None)
     aliases = [result.alias_info for result in schema.returns] if schema is not None else []
     viewed = any(alias is not None and not alias.is_write for alias in aliases)
     return viewed or operator_name(node) in MOVEMENT
+
+
+def is_integers(node: fx.Node) -> bool:
+    """Whether a node's value is a tensor of integers or of booleans."""
+    value = node.meta.get("val")
+    return isinstance(value, Tensor) and not (value.is_floating_point() or value.is_complex())
+
+
+def is_integer_map(node: fx.Node) -> bool:
+    """Whether a node computes each element from one of a tensor of integers and from constants."""
+    if not isinstance(node.meta.get("val"), Tensor) or operator_name(node) not in INTEGER_MAPS:
+        return False
+    bases = {base_of(arg) for arg in tensor_arguments(node)}
+    computed = [base for base in bases if base.op != "get_attr"]
+    return len(computed) == 1 and is_integers(computed[0])
 
 
 def is_activation(node: fx.Node) -> bool:
@@ -82,7 +105,11 @@ def is_activation(node: fx.Node) -> bool:
 def base_of(node: fx.Node) -> fx.Node:
     """The node that wrote a tensor's elements: back through views, slices and their indexing."""
     while is_movement(node):
-        (source,) = tensor_arguments(node)
+        sources = tensor_arguments(node)
+        computed = [source for source in sources if source.op != "get_attr"]
+        (source, *_) = computed or sources
+        if len(computed) > 1:  # all of one tensor of integers
+            return next(base for base in map(base_of, sources) if base.op != "get_attr")
         if node.target is getitem and not is_movement(source):
             break
         node = source
@@ -180,6 +207,17 @@ ACTIVATION_OPERATORS = frozenset(
     "reciprocal square log log1p erf sin cos pow floor ceil round".split()
 )
 SCALAR_WHEN_UNARY = frozenset("add sub rsub mul div".split())
+CASTS = frozenset("to type_as _to_copy".split())
+INTEGER_MAPS = (
+    ACTIVATION_OPERATORS
+    | SCALAR_WHEN_UNARY
+    | frozenset(
+        "where masked_fill eq ne lt le gt ge logical_and logical_or logical_not logical_xor "
+        "bitwise_and bitwise_or bitwise_not bitwise_xor __and__ __or__ __xor__ remainder fmod "
+        "floor_divide maximum minimum isin to type_as _to_copy".split()
+    )
+)
+"""Operators that compute each element of one tensor of integers, and of constants, on its own."""
 
 _WORDS = {
     "conv": "conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d conv_transpose3d",

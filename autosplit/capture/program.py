@@ -11,14 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from autosplit.capture.inputs import Structure
 from autosplit.capture.layout import BatchLayout
 from autosplit.errors import DataError
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import by_x
 
 Watch = Callable[[str, Tensor], None]
-Batch = Tensor | Sequence[Tensor]
-"""Samples: the only input of a network, (n, ...), or all of its inputs."""
+Batch = Any
+"""Samples: the only input of a network, (n, ...), or all inputs, nested as the example was."""
 Batches = Callable[[], Iterator[Batch]]
 """Gives the same batches each time it is called."""
 STEP_ELEMENTS = 5_000_000
@@ -69,6 +70,7 @@ class Program:
         cast_from: Types other than float32 that the network computes in; the program computes in
             float32.
         trained: What the first batch norm with trained statistics learned; None without one.
+        structure: How the inputs nest; None: one tensor for each, in order.
     """
 
     graph: Graph
@@ -79,6 +81,31 @@ class Program:
     batch_size: int | None = None
     cast_from: tuple[str, ...] = ()
     trained: Trained | None = None
+    structure: Structure | None = None
+
+    def flatten(self, batch: Batch) -> tuple[Tensor, ...]:
+        """The network's inputs as ``run`` takes them.
+
+        Args:
+            batch: Inputs that nest as the example did, or a flat sequence of them.
+
+        Raises:
+            DataError: They nest in another way.
+        """
+        if isinstance(batch, Tensor):
+            return (batch,)
+        if self.structure is None:
+            return tuple(batch)
+        return self.structure.flatten(batch)
+
+    def count(self, inputs: Sequence[Tensor]) -> int:
+        """Number of samples in some inputs."""
+        pairs = zip(self.graph.inputs, inputs, strict=False)
+        return next(
+            self.layouts[name].batch(value)
+            for name, value in pairs
+            if self.layouts[name].axis is not None
+        )
 
     @property
     def step(self) -> int:
@@ -97,8 +124,14 @@ class Program:
         size = self.step
         if most is not None and self.batch_size is None:
             size = max(min(size, most), 1)
-        inputs = (batch,) if isinstance(batch, Tensor) else batch
-        return zip(*(value.split(size) for value in inputs), strict=True)
+        inputs = self.flatten(batch)
+        steps = -(-self.count(inputs) // size)
+        axes = [self.layouts[name].axis for name in self.graph.inputs]
+        parts = [
+            [value] * steps if axis is None else value.split(size, axis)
+            for value, axis in zip(inputs, axes, strict=True)
+        ]
+        return zip(*parts, strict=True)
 
     @property
     def is_trainable(self) -> bool:

@@ -61,8 +61,8 @@ def fisher(
         for layer, gradient in summed.items():
             (gradient,) = wide_enough(gradient)  # noqa: PLW2901
             squares[layer] = squares.get(layer, 0) + gradient.square()
-        samples += len(inputs[0])
-        tell(len(inputs[0]))
+        samples += program.count(inputs)
+        tell(program.count(inputs))
     for layer, square in squares.items():
         for width in errors.widths(layer, "weight"):
             (error,) = wide_enough(errors.weight(layer, width) - program.weight(layer))

@@ -65,7 +65,7 @@ def measure(
     at_widths = [(name, bits) for name in program.graph.tensors for bits in clips[name]]
     for name, bits in at_widths:
         square = tensors[name].mean ** 2 + tensors[name].std ** 2
-        mse = clips[name][bits].mse
+        mse = 0.0 if name in program.graph.integers else clips[name][bits].mse
         distortions[name, "activation", bits] = Distortion(mse, mse / square if square else 0.0)
     kept = {at: (clips[at[0]][at[1]].low, clips[at[0]][at[1]].high) for at in at_widths}
     return Stats(samples, tensors, distortions, kept, grids)
@@ -136,7 +136,7 @@ def _pass(
     samples = 0
     broken: list[str] = []
     for number, batch in enumerate(batches()):
-        inputs = (batch,) if isinstance(batch, Tensor) else tuple(batch)
+        inputs = program.flatten(batch)
 
         def watch(name: str, value: Tensor) -> None:
             # An error raised here would be rewritten by the interpreter that calls this.
@@ -146,7 +146,7 @@ def _pass(
         program.run(inputs, watch)
         if broken:
             raise DataError(f"{broken[0]}: must be finite, got NaN or infinity in batch {number}")
-        samples += len(inputs[0])
+        samples += program.count(inputs)
     if not samples:
         raise DataError("calibration data: must have at least one sample, got none")
     return samples

@@ -58,8 +58,8 @@ def output_change(
                         error = run.replay({chain[0]: written}, chain[1:]) - value
                     rows, *parts = wide_enough(rows_of_tensor(program, tensor, error), *projections)
                     found[layer, "weight", width] += _squared(_dots(rows, parts)) / 2
-        samples += len(inputs[0])
-        tell(len(inputs[0]))
+        samples += program.count(inputs)
+        tell(program.count(inputs))
     first = {
         key: errors.scaled(key, found) / samples * errors.left(key)
         for key in errors.stats.distortions

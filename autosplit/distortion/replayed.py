@@ -46,7 +46,7 @@ def replayed_change(
             # what finishing leaves is in the product already where one layer reads a weight
             share = errors.left(key) if len(wiring.readers[tensor]) > 1 else 1.0
             found[key] += share * output_divergence(run.outputs, outputs)
-        samples += len(inputs[0])
+        samples += program.count(inputs)
     return {key: moved / samples for key, moved in found.items()}
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from autosplit.capture.program import Batch, Batches, Program
 from autosplit.distortion.divergence import output_divergence
 from autosplit.distortion.logits import logit_tensors
-from autosplit.grid.grid import LEAST_STEP, ElementFormat, Grid, Unquantized
+from autosplit.grid.grid import LEAST_STEP, ElementFormat, Grid
 from autosplit.halves.deployed import deploy
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Advance
@@ -83,8 +83,8 @@ class _Loss:
 
 
 def scaled(stored: ElementFormat, factor: float) -> ElementFormat:
-    """A grid over a range that is longer by a factor, zero where it was; floats as they are."""
-    if isinstance(stored, Unquantized):
+    """A grid over a range that is longer by a factor, zero where it was; no other format."""
+    if not isinstance(stored, Grid):
         return stored
     scale = np.multiply(stored.scale, factor, dtype=np.float64).clip(LEAST_STEP)
     return Grid(stored.bits, scale, stored.zero_point)

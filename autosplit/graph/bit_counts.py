@@ -8,21 +8,33 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from autosplit.graph.graph import Cut
+from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.layer import Layer
 
 Bits = TypeVar("Bits", int, npt.NDArray[np.int64])
 """One width, or many widths at once."""
+INTEGER_OPERAND = 8
+"""Bits of the widest product with integers that are no numbers of a grid."""
 
 
-def input_bits(layer: Layer, activation_bits: Mapping[str, int]) -> int:
-    """Width of the widest tensor that a layer reads, bits; 1 for a layer that reads nothing.
+def input_bits(graph: Graph, layer: Layer, activation_bits: Mapping[str, int]) -> int:
+    """Width of the widest operand that a layer reads, bits; 1 for a layer that reads nothing.
+
+    Integers that a product takes, as pixels are, are operands of at most ``INTEGER_OPERAND`` bits.
 
     Args:
+        graph: The graph that it belongs to.
         layer: The layer.
         activation_bits: Tensor -> width, for its inputs.
     """
-    return max((activation_bits[tensor] for tensor in layer.inputs), default=1)
+    numbers = (activation_bits[name] for name in layer.inputs if name not in graph.integers)
+    return max(integer_operand(graph, layer), *numbers, 1)
+
+
+def integer_operand(graph: Graph, layer: Layer) -> int:
+    """Width of the widest operand of integers that a layer's products take, bits; 1 without any."""
+    kept = [graph.integers[name].bits for name in layer.inputs if name in graph.integers]
+    return min(max(kept, default=1), INTEGER_OPERAND) if layer.gemms else 1
 
 
 def product_bits(weight_bits: Bits | None, input_bits: Bits) -> Bits:
@@ -50,7 +62,7 @@ def bit_operations(
     for name in cut.edge:
         layer = cut.graph.by_name[name]
         weight = weight_bits[layer.weight_owner or name] if layer.weight_elements else None
-        total += layer.macs * product_bits(weight, input_bits(layer, activation_bits))
+        total += layer.macs * product_bits(weight, input_bits(cut.graph, layer, activation_bits))
     return total
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from autosplit.errors import GraphError, did_you_mean
+from autosplit.graph.integers import Integers
 from autosplit.graph.layer import FIXED_BITS, Layer, Shape
 
 
@@ -26,10 +27,11 @@ class Graph:
         layers: In topological order; the place in it is the rank.
         outputs: Tensors that are the network's answer, in order.
         equalized: Whether the weights of neighbouring layers were scaled to each other.
+        integers: Tensors that keep their values, as masks and indices do -> the values they take.
 
     Raises:
-        GraphError: A name is used twice, a layer reads what no earlier layer wrote, an output does
-            not exist, or there is no layer at all.
+        GraphError: A name is used twice, a layer reads what no earlier layer wrote, an output or a
+            tensor of integers does not exist, or there is no layer at all.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Graph:
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...]
     equalized: bool = False
+    integers: Mapping[str, Integers] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -57,6 +60,9 @@ class Graph:
         for tensor in self.outputs:
             if tensor not in seen:
                 raise GraphError(f"{self.name}: output {tensor!r} must be an input or a layer")
+        for tensor in self.integers:
+            if tensor not in seen:
+                raise GraphError(f"{self.name}: integers {tensor!r} must be an input or a layer")
 
     @cached_property
     def by_name(self) -> dict[str, Layer]:
@@ -89,6 +95,15 @@ class Graph:
     def elements(self, tensor: str) -> int:
         """Elements of a tensor for one sample."""
         return math.prod(self.shape(tensor))
+
+    def width(self, tensor: str, bits: int) -> int:
+        """Bits of an element of a tensor in a plan that gives it ``bits``; integers keep theirs."""
+        kept = self.integers.get(tensor)
+        return bits if kept is None else kept.bits
+
+    def widths(self, bits: Mapping[str, int]) -> dict[str, int]:
+        """Bits of an element of some tensors in a plan that gives them ``bits``."""
+        return {tensor: self.width(tensor, width) for tensor, width in bits.items()}
 
     def cut(self, edge: Iterable[str]) -> Cut:
         """The cut with these layers on the edge.

@@ -8,6 +8,7 @@ from typing import Any
 
 from autosplit.errors import FileError, GraphError
 from autosplit.graph.graph import Graph
+from autosplit.graph.integers import Integers
 from autosplit.graph.layer import Gemm, Layer, Shape
 
 LAYERS_HEADER = (
@@ -49,13 +50,16 @@ def by_x(shape: Shape) -> str:
 
 def graph_to_dict(graph: Graph) -> dict[str, Any]:
     """Plain data for ``graph.json``."""
-    return {
+    data: dict[str, Any] = {
         "name": graph.name,
         "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
         "layers": [asdict(layer) for layer in graph.layers],
         "outputs": list(graph.outputs),
         "equalized": graph.equalized,
     }
+    if graph.integers:
+        data["integers"] = {name: asdict(kept) for name, kept in graph.integers.items()}
+    return data
 
 
 def graph_from_dict(data: Mapping[str, Any], where: str = "graph") -> Graph:
@@ -71,6 +75,7 @@ def graph_from_dict(data: Mapping[str, Any], where: str = "graph") -> Graph:
             layers=tuple(_layer_from_dict(layer) for layer in data["layers"]),
             outputs=tuple(data["outputs"]),
             equalized=bool(data["equalized"]),
+            integers={name: Integers(**kept) for name, kept in data.get("integers", {}).items()},
         )
     except (KeyError, TypeError, AttributeError, GraphError) as error:
         raise FileError(f"{where}: must describe a graph, {error}") from error

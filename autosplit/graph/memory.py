@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autosplit.graph.graph import Cut
+from autosplit.graph.graph import Cut, Graph
 
 
 def packed_bytes(elements: int, bits: int) -> int:
@@ -18,9 +18,14 @@ def packed_bytes(elements: int, bits: int) -> int:
     return (elements * bits + 7) // 8
 
 
+def tensor_bytes(graph: Graph, tensor: str, bits: int) -> int:
+    """Packed bytes of a tensor of one sample in a plan that gives it ``bits``."""
+    return packed_bytes(graph.elements(tensor), graph.width(tensor, bits))
+
+
 def crossing_bytes(cut: Cut, activation_bits: Mapping[str, int]) -> int:
     """Bytes that cross to the cloud for one sample, at the given widths."""
-    return sum(packed_bytes(cut.graph.elements(t), activation_bits[t]) for t in cut.crossing)
+    return sum(tensor_bytes(cut.graph, t, activation_bits[t]) for t in cut.crossing)
 
 
 def weight_bytes(cut: Cut, weight_bits: Mapping[str, int]) -> int:
@@ -37,7 +42,7 @@ def peak_bytes(cut: Cut, activation_bits: Mapping[str, int]) -> int:
     """
     if not cut.edge:
         return 0
-    size = {t: packed_bytes(cut.graph.elements(t), activation_bits[t]) for t in cut.edge_tensors}
+    size = {t: tensor_bytes(cut.graph, t, activation_bits[t]) for t in cut.edge_tensors}
     return max(sum(size[tensor] for tensor in live) for live in cut.live)
 
 

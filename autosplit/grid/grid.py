@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import PlanError
+from autosplit.graph.integers import Integers
 from autosplit.graph.layer import MAX_BITS
 
 WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8)
@@ -177,8 +178,9 @@ class Unquantized:
             raise PlanError(f"width: a float must have 16 or 32 bits, got {self.bits!r}")
 
 
-ElementFormat = Grid | Unquantized
-"""How the elements of a tensor are stored and sent: as integers of a grid, or as floats."""
+ElementFormat = Grid | Unquantized | Integers
+"""How the elements of a tensor are stored and sent: as integers of a grid, as floats, or, where
+they are integers that mean what they are, unchanged."""
 
 
 def steps_of(bits: int) -> int:

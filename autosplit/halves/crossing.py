@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from autosplit.capture.layout import BatchLayout
+from autosplit.errors import DataError
+from autosplit.graph.integers import Integers
 from autosplit.grid.grid import ElementFormat, Grid
 from autosplit.halves.wire.jpeg import from_pixels, to_pixels
 from autosplit.halves.wire.layout import WireLayout, WireTensor
@@ -56,7 +58,10 @@ class Crossing:
         return {wire.name: self._value(wire, message) for wire in self.layout.tensors}
 
     def _numbers(self, wire: WireTensor, value: Tensor, batch: int) -> npt.NDArray[np.generic]:
-        if wire.coding == "packed":
+        grid = self.formats[wire.name]
+        if isinstance(grid, Integers):
+            value = self._integers(wire.name, value, grid)
+        elif wire.coding == "packed":
             value = quantize(value, self._grid(wire))
         elif wire.coding == "none":
             kind = torch.float16 if wire.bits == 16 else torch.float32
@@ -72,12 +77,31 @@ class Crossing:
         numbers, dtype = message.tensors[wire.name], self.dtypes[wire.name]
         if self.coding is not None:
             numbers = from_pixels(numbers, self.coding.mean, self.coding.std)
-        elif numbers.dtype == np.uint16:
-            numbers = numbers.astype(np.int32)
+        elif numbers.dtype in (np.uint16, np.uint32):
+            numbers = numbers.astype(np.int64)
         samples = torch.from_numpy(np.ascontiguousarray(numbers))
-        if wire.coding == "packed":
+        kept = self.formats[wire.name]
+        if isinstance(kept, Integers):
+            samples = samples.long() + kept.low
+        elif wire.coding == "packed":
             samples = dequantize(samples, self._grid(wire))
         return self.batches[wire.name].from_samples(samples).to(dtype)
+
+    @staticmethod
+    def _integers(name: str, value: Tensor, kept: Integers) -> Tensor:
+        """Integers of a tensor that keeps its values, from 0 on.
+
+        Raises:
+            DataError: A value is not among those that the tensor can hold.
+        """
+        whole = value.long()
+        low, high = int(whole.min()), int(whole.max())
+        if low < kept.low or high > kept.high:
+            raise DataError(
+                f"{name}: integers must be {kept.low}..{kept.high} of {kept.bits} bits, got "
+                f"{low}..{high}; capture the network with an example that has such values"
+            )
+        return whole - kept.low
 
     def _grid(self, wire: WireTensor) -> Grid:
         """The grid of a tensor that is sent as integers."""

@@ -31,12 +31,12 @@ class EdgeSide:
     Attributes:
         half: From the network's inputs to the crossing tensors and the edge's own answers.
         crossing: How the crossing tensors become a message.
-        batch: Where the batch dimension of the first input is.
+        batch: Place of an input that grows with the batch, and where its batch dimension is.
     """
 
     half: Half
     crossing: Crossing
-    batch: BatchLayout
+    batch: tuple[int, BatchLayout]
 
     def __call__(self, inputs: Sequence[Tensor]) -> tuple[Message, dict[str, Tensor]]:
         """The message of a batch, and those of the network's outputs that are computed here.
@@ -46,7 +46,8 @@ class EdgeSide:
         """
         written = self.half(dict(zip(self.half.reads, inputs, strict=True)))
         sent = {name: written.pop(name) for name in self.crossing.layout.names}
-        return self.crossing.to_message(sent, self.batch.batch(inputs[0])), written
+        place, layout = self.batch
+        return self.crossing.to_message(sent, layout.batch(inputs[place])), written
 
 
 @dataclass(frozen=True)
@@ -127,5 +128,6 @@ def deploy(program: Program, file: PlanFile) -> Deployed:
         layout = with_orders(layout, file.wire)
     dtypes = dict(zip(cloud.reads, cloud.dtypes, strict=True))
     crossing = Crossing(layout, file.activations, program.layouts, dtypes, coding)
-    batch = program.layouts[next(iter(program.graph.inputs))]
+    layouts = enumerate(program.layouts[name] for name in program.graph.inputs)
+    batch = next(pair for pair in layouts if pair[1].axis is not None)
     return Deployed(EdgeSide(edge, crossing, batch), CloudSide(cloud, crossing))

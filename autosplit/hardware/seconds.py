@@ -49,7 +49,7 @@ def layer_s(
     """
     moved_bytes = traffic_bits(layer, graph, weight_bits, activation_bits) / 8
     weight = weight_bits if layer.weight_elements else 0
-    compute_s = _model(device)(layer, device, weight, input_bits(layer, activation_bits))
+    compute_s = _model(device)(layer, device, weight, input_bits(graph, layer, activation_bits))
     return device.dispatch_s + max(compute_s, moved_bytes / device.bandwidth_bytes_per_s)
 
 

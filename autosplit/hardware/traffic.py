@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from autosplit.errors import LatencyError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import FIXED_BITS, Layer
-from autosplit.graph.memory import packed_bytes
+from autosplit.graph.memory import packed_bytes, tensor_bytes
 
 
 def traffic_bits(
@@ -35,8 +35,8 @@ def traffic_bits(
     moved = packed_bytes(weights, weight_bits) + packed_bytes(fixed, FIXED_BITS)
     for tensor, shape in zip(layer.inputs, layer.input_shapes, strict=True):
         read = min(math.prod(shape), graph.elements(tensor))
-        moved += packed_bytes(read, _width(layer, tensor, activation_bits))
-    written = packed_bytes(layer.output_elements, _width(layer, layer.name, activation_bits))
+        moved += packed_bytes(read, graph.width(tensor, _width(layer, tensor, activation_bits)))
+    written = tensor_bytes(graph, layer.name, _width(layer, layer.name, activation_bits))
     return 8 * (moved + written)
 
 

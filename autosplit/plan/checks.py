@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autosplit.files import check_keys
+from autosplit.graph.integers import NO_INTEGERS, Integers
 from autosplit.grid.grid import FLOAT_BITS, WIDTHS, steps_of
 
 ORIGIN_KEYS = {
@@ -94,13 +95,19 @@ def _origin_problems(data: Any, where: str) -> list[str]:
     ]
 
 
-def grid_problems(data: Any, channels: Mapping[str, int], where: str) -> list[str]:
+def grid_problems(
+    data: Any,
+    channels: Mapping[str, int],
+    where: str,
+    integers: Mapping[str, Integers] = NO_INTEGERS,
+) -> list[str]:
     """What is wrong with the widths and grids of the weights, or of the activations.
 
     Args:
         data: Name -> bits, scale and zero point, as the file has them.
         channels: Name of every tensor that must be there -> how many scales it must have.
         where: Which part of which file, for the messages.
+        integers: Tensors that keep their values, and must be as the network's graph has them.
 
     Returns:
         One line for each problem.
@@ -111,9 +118,19 @@ def grid_problems(data: Any, channels: Mapping[str, int], where: str) -> list[st
     for name, count in channels.items():
         place = f"{where}: {name}"
         problems += check_keys(data[name], ("bits", "scale", "zero_point"), where=place) or (
-            _entry_problems(data[name], count, place)
+            _integer_problems(data[name], integers[name], place)
+            if name in integers
+            else _entry_problems(data[name], count, place)
         )
     return problems
+
+
+def _integer_problems(entry: Mapping[str, Any], kept: Integers, where: str) -> list[str]:
+    """What is wrong with a tensor that keeps its values: it cannot have any other form."""
+    expected = {"bits": kept.bits, "scale": [], "zero_point": [-kept.low]}
+    if dict(entry) == expected:
+        return []
+    return [f"{where}: keeps its values, so it must be {expected}, got {dict(entry)!r:.80}"]
 
 
 def _entry_problems(entry: Mapping[str, Any], count: int, where: str) -> list[str]:

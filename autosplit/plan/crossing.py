@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from autosplit.errors import DataError
 from autosplit.graph.graph import Cut
-from autosplit.grid.grid import ElementFormat, Grid
+from autosplit.grid.grid import ElementFormat, Unquantized
 from autosplit.halves.wire.layout import WireLayout, WireTensor
 from autosplit.stats.coding import InputCoding
 
@@ -34,7 +34,7 @@ def wire_layout(
         if coding is not None:
             tensors.append(WireTensor(name, graph.shape(name), 8, "jpeg", quality=coding.quality))
         else:
-            kind = "packed" if isinstance(grid, Grid) else "none"
+            kind = "none" if isinstance(grid, Unquantized) else "packed"
             tensors.append(WireTensor(name, graph.shape(name), grid.bits, kind))
     return WireLayout(tuple(tensors))
 

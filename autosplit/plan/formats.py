@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autosplit.graph.integers import Integers
 from autosplit.grid.grid import ElementFormat, Grid, Unquantized
 
 Decimal = Callable[[np.float32], float]
@@ -26,7 +27,8 @@ def formats_to_dict(formats: Mapping[str, ElementFormat], decimal: Decimal) -> d
     """Element formats by name as a plan file holds them: bits, scales and zero points.
 
     Args:
-        formats: Name -> grid, or the width of floats, which have neither scale nor zero point.
+        formats: Name -> grid; or the width of floats, which have neither scale nor zero point; or
+            integers that are kept, which have no scale.
         decimal: How a scale is written.
     """
     found = {}
@@ -38,6 +40,8 @@ def formats_to_dict(formats: Mapping[str, ElementFormat], decimal: Decimal) -> d
 
 def format_from_dict(data: Mapping[str, Any]) -> ElementFormat:
     """The element format of one entry of a plan file, which ``grid_problems`` found nothing in."""
+    if not data["scale"] and data["zero_point"]:
+        return Integers(data["bits"], -data["zero_point"][0])
     if not data["scale"]:
         return Unquantized(data["bits"])
     return Grid.of(data["bits"], data["scale"], data["zero_point"])
@@ -61,7 +65,9 @@ def digest_text(formats: Mapping[str, ElementFormat], decimal: Decimal) -> str:
 def _numbers(
     stored: ElementFormat, decimal: Decimal
 ) -> tuple[int, tuple[float, ...], tuple[int, ...]]:
-    """Width, scales and zero points; of floats, the width alone."""
+    """Width, scales and zero points; of floats the width alone, of integers no scale."""
     if isinstance(stored, Unquantized):
         return stored.bits, (), ()
+    if isinstance(stored, Integers):
+        return stored.bits, (), (-stored.low,)
     return stored.bits, tuple(map(decimal, stored.scale)), tuple(map(int, stored.zero_point))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
+from autosplit.graph.integers import NO_INTEGERS, Integers
 from autosplit.grid.grid import LEAST_STEP, WIDTHS, ElementFormat, Grid, Unquantized
 from autosplit.plan.plan import Plan
 from autosplit.stats.stats import Stats
@@ -14,13 +17,14 @@ DEAD = 2.0**-12
 
 
 def plan_grids(
-    plan: Plan, stats: Stats
+    plan: Plan, stats: Stats, integers: Mapping[str, Integers] = NO_INTEGERS
 ) -> tuple[dict[str, ElementFormat], dict[str, ElementFormat]]:
     """How a plan stores its weights and activations: each at its width, as it was measured.
 
     Args:
         plan: A plan; a width above 8 bits leaves a tensor as floats.
         stats: With the grid of every weight and activation at its width.
+        integers: Tensors that keep their values, as the network's graph has them.
 
     Returns:
         Layer that stores a weight -> its grid per output channel, and tensor -> its grid.
@@ -34,6 +38,9 @@ def plan_grids(
         weights[layer] = Grid(bits, raise_dead(grid.scale), grid.zero_point)
     activations: dict[str, ElementFormat] = {}
     for tensor, bits in plan.activation_bits.items():
+        if tensor in integers:
+            activations[tensor] = integers[tensor]
+            continue
         if bits > WIDTHS[-1]:
             activations[tensor] = Unquantized(bits)
             continue

@@ -189,7 +189,7 @@ def _grids(
     channels = {name: cut.graph.by_name[name].weight_channels for name in cut.weights}
     ones = dict.fromkeys(cut.edge_tensors, 1)
     problems = grid_problems(data["weights"], channels, f"{path}: weights")
-    problems += grid_problems(data["activations"], ones, f"{path}: activations")
+    problems += grid_problems(data["activations"], ones, f"{path}: activations", cut.graph.integers)
     if problems:
         raise PlanError("; ".join(problems))
     weights = {name: format_from_dict(data["weights"][name]) for name in channels}

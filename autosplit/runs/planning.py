@@ -84,7 +84,7 @@ def plan_files(
     compared = {link: seconds.latency_s for link, seconds in predictions.items()}
     about = graph.name, graph_sha256, "" if baseline is None else baseline.name, compared
     for plan in plans:
-        weights, activations = plan_grids(plan, stats)
+        weights, activations = plan_grids(plan, stats, graph.integers)
         wire = wire_layout(graph.cut(plan.edge), activations, plan.input_coding)
         yield PlanFile(plan, weights, activations, *about, equalized=graph.equalized, wire=wire)
 

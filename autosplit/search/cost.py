@@ -38,6 +38,7 @@ def make_plan(
         cloud_bits: Width of the cloud half; the cloud device's floats if None.
         sent_bytes: What is sent for one sample; None: the crossing tensors packed to their widths.
     """
+    activation_bits = cut.graph.widths(activation_bits)
     packed = crossing_bytes(cut, activation_bits)
     widths = PlanWidths(weight_bits, activation_bits, cloud_bits, sent_bytes)
     distortion = problem.distortion_of(weight_bits, activation_bits)

@@ -10,7 +10,7 @@ import numpy as np
 from autosplit.errors import DataError, GraphError, InfeasibleError, PlanError
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.layer import FIXED_BITS
-from autosplit.graph.memory import edge_memory_bytes, fits_memory, packed_bytes
+from autosplit.graph.memory import edge_memory_bytes, fits_memory, packed_bytes, tensor_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
@@ -125,7 +125,9 @@ class Problem:
     def distortion_of(
         self, weight_bits: Mapping[str, int], activation_bits: Mapping[str, int]
     ) -> float:
-        """Sum of the distortions of some weights and activations at their widths; floats have none.
+        """Sum of the distortions of some weights and activations at their widths.
+
+        Floats and integers have none.
 
         A width above all that are measured is that of a float.
         """
@@ -133,7 +135,12 @@ class Problem:
         roles: tuple[tuple[Role, Mapping[str, int]], ...]
         roles = (("weight", weight_bits), ("activation", activation_bits))
         for role, widths in roles:
-            quantized = ((name, bits) for name, bits in widths.items() if bits <= WIDTHS[-1])
+            kept = self.graph.integers if role == "activation" else {}
+            quantized = (
+                (name, bits)
+                for name, bits in widths.items()
+                if bits <= WIDTHS[-1] and name not in kept
+            )
             total += sum((self.distortions[n, role, b].distortion for n, b in quantized), 0.0)
         return total
 
@@ -175,10 +182,15 @@ def distortion_and_bytes(problem: Problem, names: Sequence[str], role: Role) -> 
         Distortion and bytes, both of shape (L, B).
     """
     layers = [problem.graph.by_name[name] for name in names]
-    elements = [n.weight_elements if role == "weight" else n.output_elements for n in layers]
-    shape = (len(names), len(problem.usable))
+    graph, shape = problem.graph, (len(names), len(problem.usable))
     distortion = [problem.distortions[n, role, b].distortion for n in names for b in problem.usable]
-    size = [packed_bytes(count, b) for count in elements for b in problem.usable]
+    size = [
+        packed_bytes(layer.weight_elements, b)
+        if role == "weight"
+        else tensor_bytes(graph, layer.name, b)
+        for layer in layers
+        for b in problem.usable
+    ]
     return np.array(distortion).reshape(shape), np.array(size, dtype=np.int64).reshape(shape)
 
 

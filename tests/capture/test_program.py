@@ -18,11 +18,11 @@ from autosplit.errors import DataError
 def test_a_batch_goes_in_steps_whose_largest_tensor_is_twenty_megabytes():
     program = program_of(Net(lambda net, x: net.a(x), a=conv()))
     largest = max(map(program.graph.elements, program.graph.tensors))
-    batch = [torch.arange(3.0), torch.arange(3.0) + 10]
+    batch = torch.arange(3.0) + 10
 
     assert program.step == 5_000_000 // largest
-    assert [len(x) for x, _ in replace(program, batch_size=2).steps(batch)] == [2, 1]
-    assert [y.tolist() for _, y in program.steps(batch)] == [[10, 11, 12]]
+    assert [len(x) for (x,) in replace(program, batch_size=2).steps(batch)] == [2, 1]
+    assert [x.tolist() for (x,) in program.steps([batch])] == [[10, 11, 12]]
 
 
 X = torch.zeros(2, 3, 8, 8)

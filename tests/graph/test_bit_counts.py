@@ -5,6 +5,7 @@ import pytest
 from builders import chain, diamond, part
 
 from autosplit.graph.bit_counts import (
+    INTEGER_OPERAND,
     bit_operations,
     input_bits,
     mean_activation_bits,
@@ -13,13 +14,26 @@ from autosplit.graph.bit_counts import (
     product_bits,
 )
 from autosplit.graph.graph import Graph
+from autosplit.graph.integers import Integers
 from autosplit.graph.layer import Gemm
 
 
 def test_the_input_width_is_that_of_the_widest_tensor_read():
     widths = {"x": 2, "y": 5, "c": 8}  # its output is no operand
-    assert input_bits(part("c", "x", "y", elements=1, weight=9), widths) == 5
-    assert input_bits(part("alone", elements=1), {}) == 1
+    both = part("c", "x", "y", elements=1, weight=9)
+    graph = Graph("g", {"x": (1,), "y": (1,)}, (both,), ("c",))
+    assert input_bits(graph, both, widths) == 5
+    assert input_bits(graph, part("alone", elements=1), {}) == 1
+
+
+@pytest.mark.parametrize(("bits", "operand"), [(1, 2), (7, 7), (20, INTEGER_OPERAND)])
+def test_integers_are_operands_of_products_alone(bits, operand):
+    product = part("c", "x", "y", elements=1, gemms=(Gemm(1, 1, 1),))
+    lookup = part("d", "x", "y", elements=1)
+    kept = {"y": Integers(bits)}
+    graph = Graph("g", {"x": (1,), "y": (1,)}, (product, lookup), ("c",), integers=kept)
+    assert input_bits(graph, product, {"x": 2, "y": 8}) == operand
+    assert input_bits(graph, lookup, {"x": 2, "y": 8}) == 2
 
 
 @pytest.mark.parametrize(("weight", "reads", "bits"), [(4, 8, 32), (8, 4, 32), (None, 6, 36)])

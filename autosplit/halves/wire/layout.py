@@ -14,10 +14,11 @@ from functools import cached_property
 from typing import Any
 
 from autosplit.errors import DataError
-from autosplit.graph.layer import MAX_BITS, Shape
+from autosplit.graph.integers import MAX_INTEGER_BITS
+from autosplit.graph.layer import Shape
 from autosplit.graph.memory import packed_bytes
 
-WIDTHS_OF = {"none": (16, 32), "packed": tuple(range(1, MAX_BITS + 1)), "jpeg": (8,)}
+WIDTHS_OF = {"none": (16, 32), "packed": tuple(range(1, MAX_INTEGER_BITS + 1)), "jpeg": (8,)}
 """Coding -> the widths it sends.  ``none``: IEEE floats.  ``packed``: unsigned integers without
 gaps.  ``jpeg``: each sample is a picture, sent as a JPEG file."""
 _KEYS = {"name", "shape", "bits", "order", "coding"}

@@ -1,4 +1,4 @@
-"""Pack unsigned integers of 1 to 16 bits without gaps, as a low-width tensor is stored and sent.
+"""Pack unsigned integers of 1 to 32 bits without gaps, as a low-width tensor is stored and sent.
 
 The stream is little-endian in bits: element ``i`` is at stream bits ``i * bits`` to
 ``(i + 1) * bits - 1``, its lowest bit first, and stream bit ``k`` is bit ``k % 8`` of byte
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import DataError
-from autosplit.graph.layer import MAX_BITS
+from autosplit.graph.integers import MAX_INTEGER_BITS
 from autosplit.graph.memory import packed_bytes
 
 _LANE = 8
@@ -31,13 +31,13 @@ def pack(integers: npt.ArrayLike, bits: int) -> bytes:
 
     Args:
         integers: Any shape, read in C order; integer dtype, each in 0..2^bits - 1.
-        bits: Width of an element, 1..16.
+        bits: Width of an element, 1..32.
 
     Returns:
         ``packed_bytes(count, bits)`` bytes.
 
     Raises:
-        DataError: The width is not 1..16, or a value is no integer or does not fit it.
+        DataError: The width is not 1..32, or a value is no integer or does not fit it.
 
     >>> pack([1, 2, 3], 4).hex()
     '2103'
@@ -51,7 +51,7 @@ def pack_rows(integers: npt.NDArray[Any], bits: int) -> npt.NDArray[np.uint8]:
 
     Args:
         integers: Shape (rows, count), integer dtype, each in 0..2^bits - 1.
-        bits: Width of an element, 1..16.
+        bits: Width of an element, 1..32.
 
     Returns:
         Shape (rows, ``packed_bytes(count, bits)``).
@@ -67,14 +67,14 @@ def unpack(data: bytes | bytearray | memoryview, bits: int, count: int) -> npt.N
 
     Args:
         data: Exactly ``packed_bytes(count, bits)`` bytes.
-        bits: Width of an element, 1..16.
+        bits: Width of an element, 1..32.
         count: Number of elements.
 
     Returns:
-        The integers, shape (count,), uint8 up to 8 bits and uint16 above.
+        The integers, shape (count,), uint8 up to 8 bits, uint16 up to 16, uint32 above.
 
     Raises:
-        DataError: The width is not 1..16, the count is negative, or the length is not right.
+        DataError: The width is not 1..32, the count is negative, or the length is not right.
 
     >>> unpack(bytes.fromhex("2103"), 4, 3).tolist()
     [1, 2, 3]
@@ -89,11 +89,11 @@ def unpack_rows(data: npt.NDArray[np.uint8], bits: int, count: int) -> npt.NDArr
 
     Args:
         data: Shape (rows, ``packed_bytes(count, bits)``).
-        bits: Width of an element, 1..16.
+        bits: Width of an element, 1..32.
         count: Number of elements of a row.
 
     Returns:
-        The integers, shape (rows, count), uint8 up to 8 bits and uint16 above.
+        The integers, shape (rows, count), uint8 up to 8 bits, uint16 up to 16, uint32 above.
 
     Raises:
         DataError: As ``unpack``.
@@ -107,8 +107,10 @@ def unpack_rows(data: npt.NDArray[np.uint8], bits: int, count: int) -> npt.NDArr
         raise DataError(
             f"unpack: {count} elements of {bits} bits must be {expected} bytes, got {found}"
         )
-    if bits in (8, 16):
+    if bits in (8, 16, 32):
         return np.ascontiguousarray(data).view(dtype).astype(dtype.newbyteorder("="))
+    if bits > 16:
+        return _open_bits(np.ascontiguousarray(data), bits, count).astype(dtype.newbyteorder("="))
     lanes = -(-count // _LANE)
     stream = np.ascontiguousarray(data)
     if found != lanes * bits:
@@ -125,13 +127,15 @@ def _packed(values: npt.NDArray[Any], bits: int) -> npt.NDArray[np.uint8]:
     dtype = _dtype(bits)
     rows, count = values.shape
     lanes = -(-count // _LANE)
-    if bits in (8, 16) or count == lanes * _LANE:
+    if bits == 8 or bits >= 16 or count == lanes * _LANE:
         padded = np.ascontiguousarray(values, dtype)
     else:
         padded = np.zeros((rows, lanes * _LANE), dtype)
         padded[:, :count] = values
-    if bits in (8, 16):
+    if bits in (8, 16, 32):
         return padded.view(np.uint8)
+    if bits > 16:
+        return _close_bits(padded, bits)
     flat = padded.reshape(-1)
     stream = _close_bytes(flat, bits) if bits < 8 else _close_halves(flat, bits)
     return stream.reshape(rows, lanes * bits)[:, : packed_bytes(count, bits)]
@@ -139,9 +143,9 @@ def _packed(values: npt.NDArray[Any], bits: int) -> npt.NDArray[np.uint8]:
 
 def _dtype(bits: int) -> np.dtype[Any]:
     """Element type that holds a width, little-endian."""
-    if not isinstance(bits, (int, np.integer)) or not 1 <= bits <= MAX_BITS:
-        raise DataError(f"pack: width must be 1..{MAX_BITS} bits, got {bits!r}")
-    return np.dtype(np.uint8) if bits <= 8 else np.dtype("<u2")
+    if not isinstance(bits, (int, np.integer)) or not 1 <= bits <= MAX_INTEGER_BITS:
+        raise DataError(f"pack: width must be 1..{MAX_INTEGER_BITS} bits, got {bits!r}")
+    return np.dtype(np.uint8) if bits <= 8 else np.dtype("<u2" if bits <= 16 else "<u4")
 
 
 def _checked(integers: npt.ArrayLike, bits: int) -> npt.NDArray[Any]:
@@ -160,6 +164,22 @@ def _checked(integers: npt.ArrayLike, bits: int) -> npt.NDArray[Any]:
             f"pack: {bits}-bit values must be 0..{(1 << bits) - 1}, got {least}..{most}"
         )
     return values
+
+
+def _close_bits(values: npt.NDArray[Any], bits: int) -> npt.NDArray[np.uint8]:
+    """Rows of elements of 17..31 bits as streams, bit by bit."""
+    rows, count = values.shape
+    single = np.unpackbits(values.view(np.uint8), axis=1, bitorder="little")
+    kept = single.reshape(rows, count, 32)[:, :, :bits].reshape(rows, count * bits)
+    return np.packbits(kept, axis=1, bitorder="little")
+
+
+def _open_bits(data: npt.NDArray[np.uint8], bits: int, count: int) -> npt.NDArray[Any]:
+    """Undo ``_close_bits``."""
+    single = np.unpackbits(data, axis=1, count=count * bits, bitorder="little")
+    wide = np.zeros((len(data), count, 32), np.uint8)
+    wide[:, :, :bits] = single.reshape(len(data), count, bits)
+    return np.packbits(wide, axis=2, bitorder="little").reshape(len(data), -1).view("<u4")
 
 
 def _repeated(low: int, period: int) -> np.uint64:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from autosplit.graph.graph import Cut, Graph
-from autosplit.graph.memory import packed_bytes
+from autosplit.graph.memory import tensor_bytes
 from autosplit.hardware.link import Link
 from autosplit.hardware.prediction import ANSWER_BITS
 from autosplit.hardware.seconds import layers_s
@@ -32,9 +32,9 @@ def neurosurgeon(problem: Problem) -> list[Plan]:
     """
     graph = problem.graph
     here, there = _float_seconds(problem)
-    sent = sum(packed_bytes(graph.elements(name), problem.input_bits) for name in graph.inputs)
+    sent = sum(tensor_bytes(graph, name, problem.input_bits) for name in graph.inputs)
     bits = problem.edge.float_bits
-    sizes = [sent, *(packed_bytes(layer.output_elements, bits) for layer in graph.layers)]
+    sizes = [sent, *(tensor_bytes(graph, layer.name, bits) for layer in graph.layers)]
     plans = []
     for name in sorted(problem.links):
         own = [problem.links[name].transfer_s(8 * size) for size in sizes[:-1]] + [0.0]
@@ -81,7 +81,7 @@ def _per_link(problem: Problem, method: str, cutter: Cutter) -> list[Plan]:
     plans = []
     for name in sorted(problem.links):
         link = problem.links[name]
-        up = {t: 8 * packed_bytes(graph.elements(t), bits[t]) / link.uplink_bps for t in bits}
+        up = {t: 8 * tensor_bytes(graph, t, bits[t]) / link.uplink_bps for t in bits}
         cut = cutter(graph, *seconds, up, link_charges(graph, link))
         plans.append(float_plan(problem, cut, f"{method}-{name}", method))
     return plans

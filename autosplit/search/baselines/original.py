@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from autosplit.graph.graph import Cut
-from autosplit.graph.memory import crossing_bytes, packed_bytes, peak_bytes
+from autosplit.graph.memory import crossing_bytes, peak_bytes, tensor_bytes
 from autosplit.plan.plan import Plan
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.cost import distortion_floor, make_plan
@@ -63,9 +63,7 @@ def candidate_cuts(problem: Problem) -> list[Cut]:
     Of those that send the same, the one with the fewest edge layers.
     """
     graph = problem.graph
-    input_bytes = sum(
-        packed_bytes(graph.elements(name), problem.input_bits) for name in graph.inputs
-    )
+    input_bytes = sum(tensor_bytes(graph, name, problem.input_bits) for name in graph.inputs)
     inputs = dict.fromkeys(graph.inputs, problem.input_bits)
     widths = {**inputs, **dict.fromkeys(graph.by_name, problem.usable[0])}
     cuts: dict[int, Cut] = {}
@@ -146,7 +144,7 @@ def _raised(problem: Problem, cut: Cut, choice: Indices, size: Ints) -> Indices:
                 live[step, place[tensor]] = True
                 loads[step] += size[place[tensor], choice[place[tensor]]]
             else:
-                loads[step] += packed_bytes(graph.elements(tensor), problem.input_bits)
+                loads[step] += tensor_bytes(graph, tensor, problem.input_bits)
     peak, raised = loads.max(), choice.copy()
     for name, i in place.items():
         if name in cut.crossing:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from autosplit.graph.graph import Cut, Graph
-from autosplit.graph.memory import packed_bytes
+from autosplit.graph.memory import tensor_bytes
 from autosplit.grid.grid import WIDTHS
 from autosplit.hardware.seconds import layers_s
 from autosplit.search.cuts.mincut import min_cut
@@ -169,5 +169,5 @@ def _seconds(
     here = layers_s(graph, problem.edge, bits, problem.input_bits)
     there = layers_s(graph, problem.cloud, problem.cloud.float_bits)
     _, widths = problem.uniform(graph.prefix(len(graph.layers)), bits)
-    up = {t: 8 * packed_bytes(graph.elements(t), widths[t]) / rate_bps for t in graph.tensors}
+    up = {t: 8 * tensor_bytes(graph, t, widths[t]) / rate_bps for t in graph.tensors}
     return here, there, up

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.graph.graph import Cut
-from autosplit.graph.memory import packed_bytes
+from autosplit.graph.memory import tensor_bytes
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.problem import Problem, distortion_and_bytes
 
@@ -69,7 +69,7 @@ def live_outputs(problem: Problem) -> LiveOutputs:
     cut: Cut = graph.prefix(len(graph.layers))
     distortion, size = distortion_and_bytes(problem, cut.edge, "activation")
     last = {tensor: step for step, tensors in enumerate(cut.live) for tensor in tensors}
-    inputs = {name: packed_bytes(graph.elements(name), problem.input_bits) for name in graph.inputs}
+    inputs = {name: tensor_bytes(graph, name, problem.input_bits) for name in graph.inputs}
     input_bytes = [sum(inputs.get(name, 0) for name in tensors) for tensors in cut.live[:-1]]
     read = [max((graph.rank[r] for r in graph.readers[name]), default=-1) for name in cut.edge]
     return LiveOutputs(

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from autosplit.graph.bit_counts import integer_operand
 from autosplit.graph.layer import Layer
 from autosplit.hardware.seconds import compute_table
 from autosplit.hardware.traffic import traffic_bits
@@ -51,7 +52,9 @@ class EdgeSeconds:
     @cached_property
     def operands(self) -> tuple[int, ...]:
         """Operand widths that can occur, ascending; 1 stands for a layer that reads nothing."""
-        return tuple(sorted({1, self.problem.input_bits, *self.problem.usable}))
+        graph = self.problem.graph
+        kept = {integer_operand(graph, layer) for layer in graph.layers}
+        return tuple(sorted({1, self.problem.input_bits, *self.problem.usable, *kept}))
 
     @cached_property
     def layers(self) -> tuple[_LayerCosts, ...]:
@@ -95,7 +98,8 @@ class EdgeSeconds:
                 ]
             )
 
-        reads_input = any(tensor in graph.inputs for tensor in layer.inputs)
+        given = [t for t in layer.inputs if t in graph.inputs and t not in graph.integers]
+        operand = max(problem.input_bits if given else 1, integer_operand(graph, layer))
         owner = layer.weight_owner or layer.name
         compute_s = _by_widest(each_s) if layer.weight_elements else each_s[0]
         places = np.arange(len(compute_s))
@@ -107,8 +111,12 @@ class EdgeSeconds:
             None if known else each_s,
             least,
             (graph.rank[owner], more(weight=True, tensor=None)) if layer.weight_elements else None,
-            tuple((graph.rank[t], more(weight=False, tensor=t)) for t in tensors),
-            self.operands.index(problem.input_bits if reads_input else 1),
+            tuple(
+                (graph.rank[t], more(weight=False, tensor=t))
+                for t in tensors
+                if t not in graph.integers
+            ),
+            self.operands.index(operand),
         )
 
     def of(self, weights: Indices, outputs: Indices, lengths: Indices) -> Floats:

@@ -97,7 +97,7 @@ def test_any_change_changes_the_digest():
 
 WRONG = {
     "bits must be one of 1, 2, .* for coding packed, got 0": {"bits": 0},
-    "bits must be one of .*, 16 for coding packed, got 17": {"bits": 17},
+    "bits must be one of .*, 32 for coding packed, got 33": {"bits": 33},
     "bits must be one of 16, 32 for coding none, got 8": {"coding": "none", "bits": 8},
     "coding must be one of none, packed, jpeg, got 'zip'": {"coding": "zip"},
     r"order must name each of 3 axes once, got \[0, 0, 1\]": {"order": (0, 0, 1)},

@@ -9,7 +9,7 @@ from autosplit.errors import AutoSplitError, DataError
 from autosplit.graph.memory import packed_bytes
 from autosplit.halves.wire.pack import pack, pack_rows, unpack, unpack_rows
 
-WIDTHS = range(1, 17)
+WIDTHS = range(1, 33)
 
 
 def oracle(values, bits):
@@ -88,11 +88,11 @@ def test_value_out_of_range_is_named(bad, bits):
         pack(np.array([0, bad]), bits)
 
 
-@pytest.mark.parametrize("bits", [0, 17, -3, 2.0])
+@pytest.mark.parametrize("bits", [0, 33, -3, 2.0])
 def test_width_out_of_range_is_named(bits):
-    with pytest.raises(DataError, match=r"1\.\.16"):
+    with pytest.raises(DataError, match=r"1\.\.32"):
         pack([0], bits)
-    with pytest.raises(AutoSplitError, match=r"1\.\.16"):
+    with pytest.raises(AutoSplitError, match=r"1\.\.32"):
         unpack(b"", bits, 0)
 
 
