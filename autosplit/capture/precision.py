@@ -15,10 +15,8 @@ from torch import Tensor, fx
 from torch.fx.node import map_aggregate
 
 from autosplit.capture.constants import Attributes
-from autosplit.capture.operators import arguments, is_call, source_line, tensor_arguments
+from autosplit.capture.operators import CASTS, arguments, is_call, source_line, tensor_arguments
 from autosplit.errors import CaptureError
-
-CASTS = ("to", "_to_copy", "type_as")
 
 
 def to_float32(graph: fx.Graph, attributes: Attributes) -> tuple[str, ...]:
