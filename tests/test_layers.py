@@ -35,12 +35,12 @@ ORDER = {
         "autosplit pins methods limits thin"
     ),
     "capture": (
-        "operators constants batchnorm im2col inputs layout integers export precision program "
-        "trainable equalize replay rewrites layers capture"
+        "answers operators constants batchnorm im2col inputs layout integers export precision "
+        "program trainable equalize replay rewrites layers capture"
     ),
     "data": (
-        "bundled coco darknet_lists image_folder image_range preprocess python_file images idx "
-        "photos python_batches batch_ends datasets"
+        "bundled coco darknet_lists image_folder image_range preprocess asked_preprocess "
+        "python_file images inputs idx photos python_batches batch_ends datasets"
     ),
     "models": (
         "checkpoint networks.darknet_activations networks.darknet_cfg networks.darknet_layers "
@@ -62,13 +62,15 @@ ORDER = {
         "walk finish"
     ),
     "evaluate": (
-        "early_stop task scorefile average_precision record judge tasks.classification "
-        "tasks.detection tasks.tasks ledger outputs batches looks trials"
+        "early_stop task scorefile average_precision record judge tasks.samples tasks.binary "
+        "tasks.regression tasks.segmentation tasks.embedding tasks.tokens tasks.own_score "
+        "tasks.classification tasks.detection tasks.several tasks.tasks ledger outputs batches "
+        "looks clear_task choice chance trials"
     ),
     "report": "aligned candidate choice pick tables labels figure",
     "runs": (
         "kinds option options stamps reads hashes hardware needs finishing folder finished network "
-        "summary measuring planning scoring plans stages.frame stages.stats stages.search "
+        "inputs summary measuring planning scoring plans stages.frame stages.stats stages.search "
         "stages.latency stages.quantize stages.collect stages.run"
     ),
     "api": "net data measurement problem scores front evaluation run",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from autosplit.data.datasets import DataSet
     from autosplit.data.images import Images
+    from autosplit.data.inputs import InputSpec
 
 PARTS = ("calibration", "evaluation")
 """Parts of a data set: what is measured on, and what accuracy is measured on."""
@@ -46,10 +47,8 @@ def load_data(
         DataError: The name is unknown, or the batches are not as said above.
     """
     from autosplit.data import datasets
-    from autosplit.data.images import Images
-    from autosplit.data.python_batches import FunctionBatches
+    from autosplit.runs.network import input_spec
 
-    limits = {"calibration": calibration_images, "evaluation": evaluation_images}
     if isinstance(data, datasets.DataSet):
         return replace(
             data,
@@ -60,10 +59,22 @@ def load_data(
         return datasets.load_data(
             data,
             net.model.preprocess,
-            **{f"{part}_images": limits[part] for part in PARTS},
+            calibration_images=calibration_images,
+            evaluation_images=evaluation_images,
             seed=seed,
+            inputs=input_spec(net.program),
         )
-    if isinstance(data, Mapping):
+    limits = {"calibration": calibration_images, "evaluation": evaluation_images}
+    return _own_data(data, input_spec(net.program), limits, seed)
+
+
+def _own_data(data: Any, spec: InputSpec, limits: Mapping[str, int | None], seed: int) -> DataSet:
+    """A data set of a person's own batches."""
+    from autosplit.data.datasets import DataSet
+    from autosplit.data.images import Images
+    from autosplit.data.python_batches import FunctionBatches
+
+    if isinstance(data, Mapping) and not is_one_batch(data):
         if set(data) != set(PARTS):
             raise DataError(
                 "data: a dictionary must have the keys calibration and evaluation, got "
@@ -73,12 +84,14 @@ def load_data(
     else:
         given = dict.fromkeys(PARTS, repeatable(data, "data"))
     images = {
-        part: Images(FunctionBatches(part, part, seed, given[part]), limits[part]) for part in PARTS
+        part: Images(FunctionBatches(part, part, seed, given[part], spec), limits[part], spec.axes)
+        for part in PARTS
     }
     for part in PARTS:
         if not len(images[part]):
             raise DataError(f"{part}: must hold at least one image, got none")
-    return datasets.DataSet("data", images["calibration"], images["evaluation"], None)
+    same = not isinstance(data, Mapping) or is_one_batch(data)
+    return DataSet("data", images["calibration"], images["evaluation"], None, shared=same)
 
 
 def _first(images: Images, limit: int | None) -> Images:
@@ -96,6 +109,21 @@ class _Made:
         return iter(self.make())
 
 
+def is_one_batch(value: Any) -> bool:
+    """Whether a value is one batch of inputs: a tensor, or a tuple or dictionary of nothing else.
+
+    A tuple that begins so may have labels behind.
+    """
+    from torch import Tensor
+
+    if isinstance(value, Mapping):
+        named = bool(value) and not set(PARTS) & value.keys()
+        return named and all(map(is_one_batch, value.values()))
+    if isinstance(value, tuple):
+        return bool(value) and all(map(is_one_batch, value))
+    return isinstance(value, Tensor)
+
+
 def repeatable(batches: Any, what: str) -> Iterable[Any]:
     """Batches that can be gone through any number of times.
 
@@ -107,15 +135,12 @@ def repeatable(batches: Any, what: str) -> Iterable[Any]:
     Raises:
         DataError: They are something else; a generator is, for it is empty after the first pass.
     """
-    from torch import Tensor
     from torch.utils.data import Dataset
 
     must = (
         f"{what}: must be batches of tensors (a list, a DataLoader or a function that makes them)"
     )
-    if isinstance(batches, Tensor) or (
-        isinstance(batches, tuple) and batches and isinstance(batches[0], Tensor)
-    ):
+    if is_one_batch(batches) or (isinstance(batches, tuple) and is_one_batch(batches[:1])):
         return [batches]
     if isinstance(batches, str | bytes):
         raise DataError(
@@ -152,36 +177,26 @@ def input_batches(
         DataError: The batches are of another kind, or too few for one whole batch.
     """
     from autosplit.evaluate.batches import batches_of
+    from autosplit.runs.network import input_spec
 
     images = images_in(batches)
     if images is not None:
         found = batches_of(images, net.program, batch_size)
         return lambda: (batch for batch, _ in found())
-    given, count = repeatable(batches, "batches"), len(net.graph.inputs)
-    return lambda: (_inputs(batch, count, number) for number, batch in enumerate(given))
+    given, spec = repeatable(batches, "batches"), input_spec(net.program)
+    return lambda: (_inputs(batch, spec, number) for number, batch in enumerate(given))
 
 
-def _inputs(batch: Any, count: int, number: int) -> Tensor | tuple[Tensor, ...]:
+def _inputs(batch: Any, spec: InputSpec, number: int) -> Tensor | tuple[Tensor, ...]:
     """The inputs in one batch, which may have labels behind them.
 
     Raises:
         DataError: They are not there.
     """
-    from torch import Tensor
+    from autosplit.data.inputs import split_batch
 
-    if isinstance(batch, Tensor) and count == 1:
-        return batch
-    if isinstance(batch, tuple | list) and batch:
-        first = batch[0]
-        if count == 1 and isinstance(first, Tensor):
-            return first
-        inputs = first if isinstance(first, tuple | list) else batch
-        if len(inputs) == count and all(isinstance(value, Tensor) for value in inputs):
-            return tuple(inputs)
-    shape = "a tensor, or a tuple of it and labels"
-    if count > 1:
-        shape = f"a tuple of {count} tensors, or a tuple of that and labels"
-    raise DataError(f"batches: batch {number} must be {shape}, got {type(batch).__name__}")
+    inputs, _ = split_batch(batch, spec, f"batches: batch {number}")
+    return inputs[0] if len(inputs) == 1 else inputs
 
 
 def images_in(batches: Any) -> Images | None:

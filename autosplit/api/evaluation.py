@@ -15,9 +15,11 @@ from autosplit.grid.grid import FLOAT_BITS
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Advance, Progress, silent
 from autosplit.runs.finishing import finishing_of
+from autosplit.runs.inputs import chance_text
 from autosplit.runs.options import QuantizeOptions
 
 if TYPE_CHECKING:
+    from autosplit.evaluate.choice import AskedTask
     from autosplit.evaluate.trials import Trials
 
 
@@ -32,6 +34,8 @@ def evaluate(
     jobs: int = 1,
     batch_size: int | None = None,
     seed: int = 0,
+    task: str | None = None,
+    output: str | None = None,
     progress: Progress = silent,
 ) -> Scores:
     """Measure the accuracy of plans by running their two halves, bytes and all.
@@ -49,6 +53,8 @@ def evaluate(
         jobs: Plans run at the same time; it changes no result.
         batch_size: Images per step; None is what suits their size.
         seed: Of the order in which images are run, and of the choice of pictures of a folder.
+        task: What the network is for, as ``--task``; None: found out from outputs and labels.
+        output: Name or number of the output that is scored, or ``all``, as ``--output``.
         progress: Shows how far it is.
 
     Raises:
@@ -56,11 +62,13 @@ def evaluate(
         PlanError: The front is none, or of another network.
         OptionError: An option cannot have its value.
     """
+    from autosplit.evaluate.choice import AskedTask
     from autosplit.evaluate.trials import choose, score_all, score_rows
 
     _check(net, front)
     options = QuantizeOptions(images=images, effort=effort, max_drop=max_drop, jobs=jobs)
-    trials = _trials(net, front, data, options, batch_size, seed)
+    asked = AskedTask(task, output, seed)
+    trials = _trials(net, front, data, options, batch_size, asked)
     files = {
         file.plan.name: file for file in front.plan_files() if file.plan.cloud_bits >= FLOAT_BITS[0]
     }
@@ -69,8 +77,8 @@ def evaluate(
     else:
         orders = [[n for n in front.fastest_first(link) if n in files] for link in front.links]
         choose(trials, files, orders, options.max_drop, progress)
-    task, rows = score_rows(trials.ledger, files.values())
-    return Scores(task, tuple(rows))
+    scored, rows = score_rows(trials.ledger, files.values())
+    return Scores(scored, tuple(rows))
 
 
 def _check(net: Net, front: Front) -> None:
@@ -85,10 +93,6 @@ def _check(net: Net, front: Front) -> None:
         raise PlanError(f"front: must be what autosplit.search gives, got {type(front).__name__}")
     if front.graph != net.graph:
         raise PlanError(f"front: must be of the network {net.name}, is of {front.graph.name}")
-    if len(net.graph.inputs) != 1:
-        raise DataError(
-            f"{net.name}: must take one input to be evaluated, takes {len(net.graph.inputs)}"
-        )
 
 
 def _trials(
@@ -97,19 +101,21 @@ def _trials(
     data: Any,
     options: QuantizeOptions,
     batch_size: int | None,
-    seed: int,
+    asked: AskedTask,
 ) -> Trials:
     """The network with its images, and what finishes plans before they are run."""
     from autosplit.evaluate.batches import batches_of, first_batches
+    from autosplit.evaluate.chance import guessing
+    from autosplit.evaluate.choice import judge_of
     from autosplit.evaluate.ledger import MemoryLedger
     from autosplit.evaluate.looks import Looks
-    from autosplit.evaluate.tasks.tasks import judge_of
     from autosplit.evaluate.trials import Trials
     from autosplit.finish.finish import finish as finish_plan
 
     program = net.program
-    found = load_data(data, net, evaluation_images=options.images, seed=seed)
-    looks = Looks.of(found.evaluation, program, batch_size, seed)
+    found = load_data(data, net, evaluation_images=options.images, seed=asked.seed)
+    choice, judge = judge_of(program, net.model, found, asked)
+    looks = Looks.of(found.evaluation, program, batch_size, asked.seed)
     calibration = first_batches(batches_of(found.calibration, program, batch_size), program)
     if front.stats is not None:
         seen = front.stats.tensors[next(iter(net.graph.inputs))]
@@ -119,5 +125,7 @@ def _trials(
     def finish(file: PlanFile, tell: Advance) -> PlanFile:
         return finish_plan(program, file, calibration, finishing, tell)
 
-    trials = Trials(program, looks, MemoryLedger(), judge_of(net.model, found))
+    trials = Trials(program, looks, MemoryLedger(), judge)
+    guess = guessing(trials.reference(), choice.classes)
+    warn(guess and chance_text(guess))
     return replace(trials, finish=finish, steps=finishing.steps)

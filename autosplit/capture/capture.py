@@ -17,6 +17,7 @@ from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind, TensorArgument
 
+from autosplit.capture.answers import answer_names
 from autosplit.capture.constants import LEARNED, Attributes
 from autosplit.capture.export import bound_batch, export
 from autosplit.capture.inputs import Axes, batch_axes, structure_of
@@ -135,6 +136,7 @@ def _build(
         batch_size=batch_size,
         cast_from=cast_from,
         trained=_trained(operators),
+        answers=answer_names(exported),
     )
     return program, unfused
 

@@ -9,16 +9,20 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
 
+from autosplit.capture.answers import register_answers
 from autosplit.capture.inputs import Axes, Structure
 from autosplit.capture.layout import batched
 from autosplit.errors import CaptureError
 
 MAX_BATCH = 65_536
+_UNKNOWN_TYPE = "not a known type"
+"""What torch says of an answer in a dataclass that it was not told of."""
 
 
 def export(
@@ -52,12 +56,26 @@ def export(
                     shapes[tensor] = {axis: batch}
             args, kwargs = structure.arguments(inputs)
             try:
-                return torch.export.export(
-                    network, args, kwargs, dynamic_shapes=shapes if batch else None, strict=False
-                )
+                return _export_any_answer(network, args, kwargs, shapes if batch else None)
             except Exception as error:  # noqa: BLE001 - whatever forbids this, another way may do
                 problem = error
     raise CaptureError(_explain(problem, name)) from problem
+
+
+def _export_any_answer(
+    network: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    shapes: torch.export.ShapesCollection | None,
+) -> ExportedProgram:
+    """Export; a dataclass in the network's answer is made known to torch first."""
+    try:
+        return torch.export.export(network, args, kwargs, dynamic_shapes=shapes, strict=False)
+    except Exception as error:
+        if _UNKNOWN_TYPE not in str(error):
+            raise
+        register_answers(network(*args, **kwargs))
+    return torch.export.export(network, args, kwargs, dynamic_shapes=shapes, strict=False)
 
 
 @contextmanager

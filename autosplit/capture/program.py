@@ -71,6 +71,7 @@ class Program:
             float32.
         trained: What the first batch norm with trained statistics learned; None without one.
         structure: How the inputs nest; None: one tensor for each, in order.
+        answers: Names of the outputs, from ``answers.answer_names``.
     """
 
     graph: Graph
@@ -82,6 +83,7 @@ class Program:
     cast_from: tuple[str, ...] = ()
     trained: Trained | None = None
     structure: Structure | None = None
+    answers: tuple[str, ...] = ()
 
     def flatten(self, batch: Batch) -> tuple[Tensor, ...]:
         """The network's inputs as ``run`` takes them.

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from autosplit.errors import AutoSplitWarning
+from autosplit.progress import NOTE
 
 
 def say(text: str) -> None:
@@ -47,7 +48,11 @@ def saying_warnings() -> Iterator[None]:
 
 @contextmanager
 def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar; nothing where stderr is no terminal."""
+    """A progress bar; nothing where stderr is no terminal.  A note is a line of talk."""
+    if total == NOTE:
+        say(what)
+        yield lambda _: None
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -3,7 +3,7 @@
 import importlib.util
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autosplit.data.bundled import FASHION_MNIST, SCENES
@@ -12,6 +12,7 @@ from autosplit.data.darknet_lists import read_darknet_splits
 from autosplit.data.idx import IdxPair
 from autosplit.data.image_folder import read_image_folder
 from autosplit.data.images import Images, Label
+from autosplit.data.inputs import ONE_FLOAT, InputSpec
 from autosplit.data.photos import Photos
 from autosplit.data.preprocess import ImageToInput
 from autosplit.data.python_batches import function_batches
@@ -32,6 +33,7 @@ class DataSet:
         evaluation: Images that accuracy is measured on.
         classes: Number of classes of the labels; None when it is not known.
         labels: Names of the classes of pictures with boxes; empty for other data.
+        shared: Whether calibration and evaluation take the same images.
     """
 
     name: str
@@ -39,6 +41,7 @@ class DataSet:
     evaluation: Images
     classes: int | None
     labels: tuple[str, ...] = ()
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class _DataRequest:
     calibration_images: int | None
     evaluation_images: int | None
     seed: int
+    inputs: InputSpec
 
 
 def load_data(
@@ -60,6 +64,8 @@ def load_data(
     calibration_images: int | None = None,
     evaluation_images: int | None = None,
     seed: int = 0,
+    inputs: InputSpec = ONE_FLOAT,
+    calibration: str | None = None,
 ) -> DataSet:
     """Find a data set by name.
 
@@ -79,13 +85,16 @@ def load_data(
               are there, else validation pictures;
             - ``scenes``: a bundled sample of such, scenes of garments;
             - ``path/to/file.py:function``: a function without arguments that returns batches,
-              ``(images, labels)`` or images alone, or ``(calibration, evaluation)`` of them as a
-              tuple or a dictionary.  Its images go into the network as they are.
+              ``(inputs, labels)`` or inputs alone, or ``(calibration, evaluation)`` of them as a
+              tuple or a dictionary.  Inputs are any nesting of tensors and go into the network
+              as they are.
         preprocess: Makes a network input, float32 (C, H, W), of an image.
         calibration_images: How many images to calibrate on at most; when None, 256 images, or all
             images that a function gives.
         evaluation_images: How many images to evaluate on at most; when None, all.
         seed: Decides which photos of a folder are taken when fewer are asked for than there are.
+        inputs: What the network takes, where a function gives the batches.
+        calibration: Name of other data to calibrate on; None: the calibration part of ``spec``.
 
     Raises:
         DataError: The name is unknown, or there are no images, or they cannot be read.
@@ -94,24 +103,38 @@ def load_data(
     for what, number in (("calibration", calibration_images), ("evaluation", evaluation_images)):
         if number is not None and number < 1:
             raise DataError(f"{spec}: must have at least 1 {what} image, got {number}")
+    limits = calibration_images, evaluation_images
+    request = _DataRequest(spec, spec.partition(":")[2], preprocess, *limits, seed, inputs)
+    data = _builder(spec)(request)
+    _check_parts(data, spec)
+    if calibration is None or calibration == spec:
+        return data
+    other = load_data(
+        calibration, preprocess, calibration_images=calibration_images, seed=seed, inputs=inputs
+    )
+    return replace(data, calibration=other.calibration, shared=False)
+
+
+def _builder(spec: str) -> Callable[[_DataRequest], DataSet]:
+    """The function that makes data sets of a name's kind."""
     name, _, argument = spec.partition(":")
-    request = _DataRequest(spec, argument, preprocess, calibration_images, evaluation_images, seed)
     if is_python_spec(spec):
-        data = _python_file(request)
-    elif name in _KINDS and bool(argument) in _KINDS[name][1]:
-        data = _KINDS[name][0](request)
-    else:
-        kinds = [
-            f"{kind}:DIR" if folder else kind
-            for kind, (_, allowed) in _KINDS.items()
-            for folder in sorted(allowed)
-        ]
-        kinds.append("FILE.py:FUNCTION")
-        raise DataError(f"data: unknown name {spec!r}{did_you_mean(spec, kinds)}")
+        return _python_file
+    if name in _KINDS and bool(argument) in _KINDS[name][1]:
+        return _KINDS[name][0]
+    kinds = [
+        f"{kind}:DIR" if folder else kind
+        for kind, (_, allowed) in _KINDS.items()
+        for folder in sorted(allowed)
+    ]
+    kinds.append("FILE.py:FUNCTION")
+    raise DataError(f"data: unknown name {spec!r}{did_you_mean(spec, kinds)}")
+
+
+def _check_parts(data: DataSet, spec: str) -> None:
     for what, images in (("calibration", data.calibration), ("evaluation", data.evaluation)):
         if not len(images):
             raise DataError(f"{spec}: must hold images for {what}, there are none")
-    return data
 
 
 def _demo(request: _DataRequest) -> DataSet:
@@ -128,6 +151,7 @@ def _demo(request: _DataRequest) -> DataSet:
         _sample(photos, request.calibration_images, request),
         _sample(photos, request.evaluation_images, request),
         1000,
+        shared=True,
     )
 
 
@@ -165,6 +189,7 @@ def _image_folder(request: _DataRequest) -> DataSet:
         _sample(found.calibration, calibration_images, request),
         _sample(found.evaluation, request.evaluation_images, request),
         len(found.classes) or None,
+        shared=found.calibration == found.evaluation,
     )
 
 
@@ -187,6 +212,7 @@ def _coco(request: _DataRequest) -> DataSet:
         _sample(val.files, request.evaluation_images, request),
         len(val.classes),
         labels=val.classes,
+        shared=train is None,
     )
 
 
@@ -202,12 +228,14 @@ def _sample(
 
 
 def _python_file(request: _DataRequest) -> DataSet:
-    calibration, evaluation = function_batches(request.spec, request.seed)
+    calibration, evaluation = function_batches(request.spec, request.seed, request.inputs)
+    axes = request.inputs.axes
     return DataSet(
         request.spec.rpartition(":")[2],
-        Images(calibration, request.calibration_images),
-        Images(evaluation, request.evaluation_images),
+        Images(calibration, request.calibration_images, axes),
+        Images(evaluation, request.evaluation_images, axes),
         None,
+        shared=calibration.same_parts,
     )
 
 

@@ -33,6 +33,7 @@ class Preprocess:
             make it RGB.
         std: Standard deviation of each channel, likewise.
         interpolation: Method of resizing.
+        bgr: Whether channels are blue, green, red, and not red, green, blue.
     """
 
     resize: tuple[int, int]
@@ -40,6 +41,7 @@ class Preprocess:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: Image.Resampling = Image.Resampling.BILINEAR
+    bgr: bool = False
 
     def __call__(self, image: Image.Image) -> Tensor:
         """Return the network input, float32 of shape (C, H, W)."""
@@ -52,6 +54,8 @@ class Preprocess:
         if size != (width, height):
             image = image.crop((left, top, left + width, top + height))
         pixels = np.array(image, np.float32).reshape(height, width, len(self.mean)) / 255
+        if self.bgr:
+            pixels = pixels[:, :, ::-1]
         normalized = (pixels - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return torch.from_numpy(np.ascontiguousarray(normalized.transpose(2, 0, 1)))
 
@@ -150,11 +154,15 @@ def value_range(prepare: Preprocess | Letterbox) -> tuple[float, float]:
 
 
 def preprocess_for(shape: tuple[int, ...]) -> ImageToInput:
-    """Return the preparation for a network of which only the shape of the input is known."""
+    """Return the preparation for a network of which only the shape of the input is known.
+
+    Pixels stay in 0..1: what a network was trained on is known to its author alone.
+    """
     if len(shape) != 4 or shape[1] not in {1, 3}:
         return NoImages(shape)
     size = (shape[2], shape[3])
-    return photo_preprocess(size) if shape[1] == 3 else Preprocess(size, size, (0.5,), (0.5,))
+    resize = photo_preprocess(size).resize if shape[1] == 3 else size
+    return Preprocess(resize, size, (0.0,) * shape[1], (1.0,) * shape[1])
 
 
 def photo_preprocess(size: tuple[int, int]) -> Preprocess:

@@ -5,6 +5,7 @@ import importlib.util
 import re
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,6 +56,28 @@ def call_function(spec: str, error: type[AutoSplitError], seed: int) -> Any:
     Raises:
         AutoSplitError: As ``error``, when there is no such file or function, or when it raises.
     """
+    return _with_function(spec, error, seed, lambda function: function())
+
+
+def load_function(spec: str, error: type[AutoSplitError], seed: int) -> Callable[..., Any]:
+    """Run a Python file and return one of its functions, which is not called.
+
+    Args:
+        spec: ``path/to/file.py:function``.
+        error: Type of the error to raise.
+        seed: Seed of torch's random generator while the file runs.
+
+    Raises:
+        AutoSplitError: As ``error``, when there is no such file or function, or the file raises.
+    """
+    function: Callable[..., Any] = _with_function(spec, error, seed, lambda function: function)
+    return function
+
+
+def _with_function(
+    spec: str, error: type[AutoSplitError], seed: int, use: Callable[[Callable[..., Any]], Any]
+) -> Any:
+    """Run a file, and use one of its functions while the file's neighbours can be imported."""
     path, name = split_python_spec(spec, error)
     folder = path.resolve().parent
     _forget_namesakes(folder)
@@ -68,7 +91,7 @@ def call_function(spec: str, error: type[AutoSplitError], seed: int) -> Any:
             module = _run(path)
             function = getattr(module, name, None)
             if callable(function):
-                return function()
+                return use(function)
     except Exception as problem:
         text = " ".join(f"{type(problem).__name__}: {problem}".split())
         raise error(f"{_place(problem, path)}: must run without an error, got {text}") from problem

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from torch import Tensor
-
 from autosplit.capture.program import Program
-from autosplit.data.images import Images, Labels
+from autosplit.data.images import BatchInputs, Images, Labels, count_of
 from autosplit.errors import DataError
 
-LabelledBatches = Callable[[], Iterable[tuple[Tensor, Labels | None]]]
+LabelledBatches = Callable[[], Iterable[tuple[BatchInputs, Labels | None]]]
 """Gives the same batches, (images, labels), each time it is called; labels may be None."""
 BATCH_ELEMENTS = 4_000_000
 """Input elements of a batch: enough to keep the cores busy, and few enough to fit in memory."""
@@ -66,7 +64,7 @@ def batches_of(images: Images, program: Program, asked: int | None) -> LabelledB
         return lambda: images.batches(size)
     if len(images) < size:
         raise too_few(len(images), size)
-    return lambda: (batch for batch in images.batches(size) if len(batch[0]) == size)
+    return lambda: (batch for batch in images.batches(size) if count_of(batch[0]) == size)
 
 
 def too_few(count: int, size: int) -> DataError:
@@ -77,19 +75,21 @@ def too_few(count: int, size: int) -> DataError:
     )
 
 
-def first_batches(batches: LabelledBatches, program: Program) -> Callable[[], Iterator[Tensor]]:
+def first_batches(
+    batches: LabelledBatches, program: Program
+) -> Callable[[], Iterator[BatchInputs]]:
     """Take the first batches, as many as leave the network's live tensors in ``LIVE_BYTES``."""
     graph = program.graph
     everything = graph.prefix(len(graph.layers))
     live = max(sum(map(graph.elements, tensors)) for tensors in everything.live)
     most = max(LIVE_BYTES // (8 * live), 1)  # two copies of four bytes
 
-    def first() -> Iterator[Tensor]:
+    def first() -> Iterator[BatchInputs]:
         seen = 0
         for images, _ in batches():
-            if seen and seen + len(images) > most:
+            if seen and seen + count_of(images) > most:
                 return
-            seen += len(images)
+            seen += count_of(images)
             yield images
 
     return first

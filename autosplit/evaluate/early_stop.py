@@ -82,3 +82,44 @@ class Standing:
         if self.won < self.seen:
             high = beta.ppf(1 - error, self.won + 1, self.seen - self.won)
         return 100 * max(certain, float(low) - float(high))
+
+
+@dataclass(frozen=True, slots=True)
+class MeanStanding:
+    """How a plan stands beside the float network where scores of samples are numbers.
+
+    The accuracy is the sum of what the samples score, over the sum of what they can score at most.
+
+    Attributes:
+        lost: What the float network scores more than the plan, of each sample seen; may be < 0.
+        most: The most that any one sample can score.
+        whole: The sum of what all samples can score at most.
+        hopeful: What the float network misses in the samples not yet run, which the plan could win.
+        total: Number of samples of the evaluation.
+    """
+
+    lost: tuple[float, ...]
+    most: float
+    whole: float
+    hopeful: float
+    total: int
+
+    def least_drop(self, tests: int) -> float:
+        """Bound from below the drop that all samples would show, in points.
+
+        The bound is the larger of two.  One is certain, as in ``Standing``.  The other is the lower
+        end of a one-sided interval for the mean of what a sample loses, drawn without replacement
+        (Serfling 1974, corollary 1.1); its error is divided by the number of looks (Bonferroni).
+
+        Args:
+            tests: How often a plan is looked at before the last sample, at least 1.
+        """
+        seen = len(self.lost)
+        certain = (sum(self.lost) - self.hopeful) / self.whole
+        if not seen:
+            return 100 * certain
+        error = (1 - CONFIDENCE) / tests
+        left = 1 - (seen - 1) / self.total
+        radius = 2 * self.most * (left * -np.log(error) / (2 * seen)) ** 0.5
+        likely = (sum(self.lost) / seen - float(radius)) * self.total / self.whole
+        return 100 * max(certain, likely)

@@ -40,9 +40,12 @@ class Judge:
 
     Attributes:
         read: Makes answers of the network's outputs for a batch, the labels of the batch or None,
-            and the number of images; ``Record.add`` takes the answers.
+            the number of samples, and the float network's outputs for the same batch;
+            ``Record.add`` takes the answers.
         empty: Makes an empty record.
+        compares: Whether ``read`` looks at the float network's outputs.
     """
 
-    read: Callable[[tuple[Tensor, ...], Labels | None, int], Any]
+    read: Callable[[tuple[Tensor, ...], Labels | None, int, tuple[Tensor, ...] | None], Any]
     empty: Callable[[], Record]
+    compares: bool = True

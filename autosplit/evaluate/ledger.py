@@ -44,7 +44,7 @@ class Ledger:
         if data.get("source") != self._source(half):
             return None
         try:
-            return SCORERS[data["task"]].record.of(data["record"])
+            return SCORERS[data["task"]].of(data["record"])
         except (KeyError, TypeError, ValueError) as error:
             raise FileError(
                 f"{path}: must be a record of answers, got {type(error).__name__}: {error}; delete "

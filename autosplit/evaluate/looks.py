@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from torch import Tensor
-
 from autosplit.capture.program import Program
-from autosplit.data.images import Images, Labels
+from autosplit.data.images import BatchInputs, Images, Labels, bytes_of, count_of, leading_input
 from autosplit.errors import DataError
 from autosplit.evaluate.batches import step_size, too_few
 from autosplit.evaluate.early_stop import Places, divide_into_looks
@@ -30,7 +28,7 @@ class Looks:
     images: Images
     size: int
     parts: tuple[Places, ...]
-    _kept: dict[int, list[tuple[Tensor, Labels | None]]] = field(default_factory=dict)
+    _kept: dict[int, list[tuple[BatchInputs, Labels]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, images: Images, program: Program, asked: int | None, seed: int) -> Looks:
@@ -52,6 +50,10 @@ class Looks:
             raise too_few(len(images), whole)
         return cls(images, step_size(program, asked), divide_into_looks(count, seed, whole))
 
+    def count_of(self, inputs: BatchInputs) -> int:
+        """Number of images in a batch."""
+        return count_of(inputs, getattr(self.images, "axes", ()))
+
     @property
     def total(self) -> int:
         """Number of images."""
@@ -59,11 +61,11 @@ class Looks:
 
     @property
     def extremes(self) -> tuple[float, float]:
-        """Least and greatest value of the images in the first group."""
-        ends = [images.aminmax() for images, _ in self._batches(0, self.parts[0])]
+        """Least and greatest value of the first input in the first group."""
+        ends = [leading_input(inputs).aminmax() for inputs, _ in self._batches(0, self.parts[0])]
         return min(float(end.min) for end in ends), max(float(end.max) for end in ends)
 
-    def after(self, seen: int) -> Iterator[Iterable[tuple[Tensor, Labels | None]]]:
+    def after(self, seen: int) -> Iterator[Iterable[tuple[BatchInputs, Labels]]]:
         """Yield the batches of each group after those that were run already.
 
         Args:
@@ -77,16 +79,16 @@ class Looks:
                 yield self._batches(number, part)
             seen -= len(part)
 
-    def _batches(self, number: int, part: Places) -> Iterator[tuple[Tensor, Labels | None]]:
+    def _batches(self, number: int, part: Places) -> Iterator[tuple[BatchInputs, Labels]]:
         if number in self._kept:
             yield from self._kept[number]
             return
-        kept: list[tuple[Tensor, Labels | None]] = []
-        room = CACHE_BYTES - sum(b[0].nbytes for group in self._kept.values() for b in group)
+        kept: list[tuple[BatchInputs, Labels]] = []
+        room = CACHE_BYTES - sum(bytes_of(b[0]) for group in self._kept.values() for b in group)
         count = 0
         for batch in self.images.batches(self.size, part.tolist()):
-            count += len(batch[0])
-            room -= batch[0].nbytes
+            count += self.count_of(batch[0])
+            room -= bytes_of(batch[0])
             if room >= 0:
                 kept.append(batch)
             yield batch

@@ -11,10 +11,12 @@ from autosplit.files import read_csv, read_header, write_csv
 
 CLASS_SCORES_HEADER = ("name", "class", "ap")
 """Columns of ``class_scores.csv``."""
+OUTPUT_SCORES_HEADER = ("name", "output", "column", "value")
+"""Columns of ``output_scores.csv``, where several outputs are scored."""
 
 
 def write_scores(folder: Path, task: Task, scores: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Write ``scores.csv``, and ``class_scores.csv`` where scores are known by class.
+    """Write ``scores.csv``, and a file by class or by output where scores are known so.
 
     Args:
         folder: Run folder.
@@ -32,10 +34,20 @@ def write_scores(folder: Path, task: Task, scores: Sequence[Mapping[str, Any]]) 
         for score in scores
         for label, value in score.get("per_class", {}).items()
     ]
-    if not classes:
-        return ("scores.csv",)
-    write_csv(folder / "class_scores.csv", CLASS_SCORES_HEADER, classes)
-    return ("scores.csv", "class_scores.csv")
+    names = ["scores.csv"]
+    if classes:
+        write_csv(folder / "class_scores.csv", CLASS_SCORES_HEADER, classes)
+        names.append("class_scores.csv")
+    outputs = [
+        {"name": score["name"], "output": output, "column": column, "value": value}
+        for score in scores
+        for output, row in score.get("per_output", {}).items()
+        for column, value in row.items()
+    ]
+    if outputs:
+        write_csv(folder / "output_scores.csv", OUTPUT_SCORES_HEADER, outputs)
+        names.append("output_scores.csv")
+    return tuple(names)
 
 
 def read_scores(path: Path) -> tuple[Task, dict[str, dict[str, str]]]:

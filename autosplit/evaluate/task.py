@@ -39,6 +39,8 @@ class Task:
         columns: All columns that are measured of a plan except its drop, in order; shares are 0..1.
         bounds: Columns of the lower and upper end of the accuracy's 95 % confidence interval;
             empty where no interval is known.
+        no_bound: Why a drop has no bound before all samples were run, so that no plan is stopped
+            early; empty where it has one.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Task:
     agreement_name: str
     columns: tuple[str, ...]
     bounds: tuple[str, ...] = ()
+    no_bound: str = ""
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -72,14 +75,77 @@ class Task:
         return (known[0], known[1]) if len(known) == 2 else None
 
 
+AGREEMENT = "agreement with the float network"
+_RATIO = "it is no mean over samples"
+
 CLASSIFICATION = Task(
     "classification",
     "top1",
     "top-1",
     "agreement",
-    "agreement with the float network",
-    ("top1", "top5", "agreement", "top1_low", "top1_high"),
+    AGREEMENT,
+    ("top1", "top5", "agreement", "kl", "top1_low", "top1_high"),
     ("top1_low", "top1_high"),
+)
+BINARY = Task(
+    "binary",
+    "accuracy",
+    "accuracy",
+    "agreement",
+    AGREEMENT,
+    ("accuracy", "f1", "auroc", "agreement", "kl", "accuracy_low", "accuracy_high"),
+    ("accuracy_low", "accuracy_high"),
+)
+MULTI_LABEL = Task(
+    "multi-label",
+    "label_accuracy",
+    "accuracy of labels",
+    "label_agreement",
+    AGREEMENT,
+    ("label_accuracy", "f1", "auroc", "label_agreement", "kl"),
+)
+REGRESSION = Task(
+    "regression",
+    "r2",
+    "R2",
+    "r2_vs_float",
+    "R2 against the float network's answers",
+    ("r2", "mae", "r2_vs_float", "sqnr_db"),
+    no_bound=_RATIO,
+)
+SEGMENTATION = Task(
+    "segmentation",
+    "miou",
+    "mIoU",
+    "pixel_agreement",
+    "pixels that agree with the float network",
+    ("miou", "pixel_accuracy", "pixel_agreement", "sqnr_db"),
+    no_bound=_RATIO,
+)
+EMBEDDING = Task(
+    "embedding",
+    "recall_at_1",
+    "recall@1",
+    "cosine",
+    "cosine with the float network's embeddings",
+    ("recall_at_1", "cosine", "same_neighbour", "sqnr_db"),
+    no_bound="a neighbour is looked for among all samples",
+)
+SEQUENCE_LABELLING = Task(
+    "sequence-labelling",
+    "token_accuracy",
+    "accuracy of tokens",
+    "token_agreement",
+    "tokens that agree with the float network",
+    ("token_accuracy", "token_agreement", "kl"),
+)
+LANGUAGE_MODELLING = Task(
+    "language-modelling",
+    "next_token_accuracy",
+    "accuracy of next tokens",
+    "token_agreement",
+    "tokens that agree with the float network",
+    ("next_token_accuracy", "perplexity", "token_agreement", "kl"),
 )
 DETECTION = Task(
     "detection",
@@ -88,6 +154,38 @@ DETECTION = Task(
     "ap_vs_float",
     "AP against the float network's detections",
     (*COCO_NUMBERS, "ap_vs_float", "ap50_vs_float"),
+    no_bound=_RATIO,
 )
-TASKS = (CLASSIFICATION, DETECTION)
+OWN_SCORE = Task(
+    "own-score",
+    "score",
+    "score",
+    "r2_vs_float",
+    "R2 against the float network's answers",
+    ("score", "r2_vs_float", "sqnr_db"),
+)
+SEVERAL = Task(
+    "several",
+    "mean_accuracy",
+    "mean accuracy of the outputs",
+    "mean_agreement",
+    "mean agreement of the outputs with the float network",
+    ("mean_accuracy", "mean_agreement"),
+    no_bound=_RATIO,
+)
+TASKS = (
+    CLASSIFICATION,
+    BINARY,
+    MULTI_LABEL,
+    REGRESSION,
+    SEGMENTATION,
+    EMBEDDING,
+    SEQUENCE_LABELLING,
+    LANGUAGE_MODELLING,
+    DETECTION,
+    OWN_SCORE,
+    SEVERAL,
+)
 """Every task; ``tasks.tasks.SCORERS`` has what scores each of them."""
+ASKED_TASKS = tuple(task.name for task in TASKS if task not in (OWN_SCORE, SEVERAL))
+"""Names that ``--task`` takes; a person's own score is asked for as ``FILE.py:FUNCTION``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from joblib import Parallel, delayed
@@ -12,9 +12,10 @@ from autosplit.capture.program import Program
 from autosplit.evaluate.judge import Judge
 from autosplit.evaluate.ledger import AnyLedger
 from autosplit.evaluate.looks import Looks
-from autosplit.evaluate.outputs import float_outputs, plan_outputs
+from autosplit.evaluate.outputs import FloatAnswers, float_outputs, plan_outputs
 from autosplit.evaluate.record import Record
-from autosplit.evaluate.task import FLOAT, Task
+from autosplit.evaluate.task import CLASSIFICATION, FLOAT, Task
+from autosplit.evaluate.tasks.tasks import TaskChoice
 from autosplit.halves.deployed import deploy
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Advance, Progress
@@ -31,6 +32,8 @@ class Trials:
         judge: Reads the answers.
         finish: Finishes a plan; the finished plan is run in its place.  It is told of each step.
         steps: Most steps that finishing a plan takes.
+        answers: Outputs of the float network, with which those of plans are compared.
+        choice: The network's task.
     """
 
     program: Program
@@ -39,14 +42,21 @@ class Trials:
     judge: Judge
     finish: Callable[[PlanFile, Advance], PlanFile] = lambda file, _: file
     steps: Callable[[PlanFile], int] = lambda _: 0
+    answers: FloatAnswers = field(default_factory=FloatAnswers)
+    choice: TaskChoice = field(default_factory=lambda: TaskChoice(CLASSIFICATION))
 
     def reference(self) -> Record:
         """Run the float network on all images, unless that was done before."""
         record = self._find(FLOAT)
+        number = record.seen
         for group in self.looks.after(record.seen):
-            for images, labels in group:
-                outputs = float_outputs(self.program, images)
-                record.add(self.judge.read(outputs, labels, len(images)))
+            for inputs, labels in group:
+                outputs = float_outputs(self.program, inputs)
+                count = self.looks.count_of(inputs)
+                record.add(self.judge.read(outputs, labels, count, outputs))
+                if self.judge.compares:
+                    self.answers.keep(number, outputs)
+                number += count
             self.ledger.keep(FLOAT, record)
         record.check()
         return record
@@ -78,8 +88,13 @@ class Trials:
             if max_drop is not None and self.lost(record, reference, max_drop):
                 break
             deployed = deployed or deploy(self.program, self.finish(file, advance))
-            for images, labels in group:
-                record.add(self.judge.read(plan_outputs(deployed, images), labels, len(images)))
+            for inputs, labels in group:
+                answers = None
+                if self.judge.compares:
+                    answers = self.answers.find(record.seen, self.program, inputs)
+                count = self.looks.count_of(inputs)
+                outputs = plan_outputs(deployed, inputs, count)
+                record.add(self.judge.read(outputs, labels, count, answers))
             self.ledger.keep(half, record)
         return record, record.seen - before
 

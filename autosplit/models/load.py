@@ -42,6 +42,7 @@ class Model:
         sha256: Hash of all that defines the network and its input.
         heads: How each output of a detector is read; empty for other networks.
         labels: Names of the classes, where they are known.
+        assumed: Whether nothing but a guess says how its images are prepared.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Model:
     sha256: str
     heads: tuple[YoloHead, ...] = ()
     labels: tuple[str, ...] = ()
+    assumed: bool = False
 
 
 def load_model(
@@ -103,6 +105,7 @@ def load_model(
         _sha256(built, module),
         built.heads,
         built.labels,
+        built.assumed,
     )
 
 

@@ -45,6 +45,7 @@ def build_saved_program(request: ModelRequest) -> BuiltNetwork:
         preprocess_for(tuple(example.shape)),
         path.read_bytes(),
         program,
+        assumed=True,
     )
 
 

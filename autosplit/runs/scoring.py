@@ -8,24 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autosplit.data import image_range
-from autosplit.errors import StageError, warn
+from autosplit.errors import DataError, StageError, warn
 from autosplit.evaluate.task import FLOAT
 from autosplit.finish.effort import Finishing
 from autosplit.graph.graphfile import graph_to_dict
 from autosplit.plan.planfile import PlanFile
-from autosplit.progress import Advance, Progress
+from autosplit.progress import Advance, Progress, note
 from autosplit.runs.finished import Quantized
 from autosplit.runs.finishing import finishing_of
-from autosplit.runs.network import capture_network, load_images, load_network
+from autosplit.runs.inputs import chance_text
+from autosplit.runs.network import asked_task, capture_network, load_images, load_network
 from autosplit.runs.options import QuantizeOptions, StatsOptions
 from autosplit.runs.stamps import clear_stamp
 from autosplit.runs.summary import fastest_first
 from autosplit.stats.statsfile import read_stats
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from autosplit.capture.program import Program
+    from autosplit.data.images import BatchInputs
     from autosplit.evaluate.ledger import Ledger
     from autosplit.evaluate.trials import Trials
     from autosplit.models.load import Model
@@ -44,6 +44,7 @@ class Scoring:
         quantized: Finished plans.
         limit_bytes: Memory that an edge half may use, None if it is not limited.
         state: SHA-256 of the network as it was measured; empty: unknown.
+        force: Whether to go on with a float network that does no better than guessing.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class Scoring:
     quantized: Quantized
     limit_bytes: int | None
     state: str = ""
+    force: bool = False
 
 
 def score_plans(scoring: Scoring, progress: Progress) -> str:
@@ -68,6 +70,7 @@ def score_plans(scoring: Scoring, progress: Progress) -> str:
         if all(record and record.done for record in map(ledger.find, halves)):
             return f"quantize: {len(files)} plans, 0 measured anew"
     trials = trials_of(scoring)
+    score_float(trials, force=scoring.force, progress=progress)
     for file in left:
         trials.finish(file, lambda _: None)
     if options.max_drop is None:
@@ -77,10 +80,38 @@ def score_plans(scoring: Scoring, progress: Progress) -> str:
     plans, images = choose(trials, files, orders, options.max_drop, progress)
     candidates = {name for order in orders for name in order}
     whole = len(candidates) * trials.looks.total
+    bound = trials.choice.task.no_bound
+    early = (
+        f"; none is stopped early: {trials.choice.task.metric_name} has no bound, {bound}"
+        if bound
+        else ""
+    )
     return (
         f"quantize: {plans} of {len(candidates)} plans run for picks within {options.max_drop:g} "
-        f"points, {images:,} images of {whole:,}"
+        f"points, {images:,} images of {whole:,}{early}"
     )
+
+
+def score_float(trials: Trials, *, force: bool, progress: Progress) -> None:
+    """Run the float network and tell what it scores, before any plan is finished or run.
+
+    Raises:
+        DataError: It does no better than guessing, and nobody says that this is meant.
+    """
+    from autosplit.evaluate.chance import guessing
+
+    with progress("quantize: float network", 1) as advance:
+        record = trials.reference()
+        advance(1)
+    row, task = record.float_row(), record.task
+    if row.get(task.metric) is not None:
+        accuracy = 100 * (task.accuracy(row) or 0.0)
+        told = f"float network: {task.metric_name} {accuracy:.2f} % on {record.seen:,} samples"
+        note(progress, told)
+    guess = guessing(record, trials.choice.classes)
+    if guess and not force:
+        raise DataError(f"{chance_text(guess)}; to go on all the same: --force")
+    warn(guess and chance_text(guess))
 
 
 def trials_of(scoring: Scoring) -> Trials:
@@ -92,20 +123,21 @@ def trials_of(scoring: Scoring) -> Trials:
         StageError: The network is another one than was measured.
     """
     from autosplit.evaluate.batches import batches_of, first_batches
+    from autosplit.evaluate.choice import judge_of
     from autosplit.evaluate.looks import Looks
-    from autosplit.evaluate.tasks.tasks import judge_of
     from autosplit.evaluate.trials import Trials
 
     measured, options = scoring.measured, scoring.options
     model = load_network(measured)
     program = _captured(scoring, model)
-    data = load_images(measured, model, options.images)
+    data = load_images(measured, model, program, options.images)
+    choice, judge = judge_of(program, model, data, asked_task(measured, model))
     looks = Looks.of(data.evaluation, program, measured.batch_size, measured.seed)
     batches = batches_of(data.calibration, program, measured.batch_size)
     calibration = first_batches(batches, program)
     seen = read_stats(scoring.folder).tensors[next(iter(program.graph.inputs))]
     warn(image_range.warn_of_evaluation(looks.extremes, (seen.min, seen.max)))
-    trials = Trials(program, looks, scoring.ledger, judge_of(model, data))
+    trials = Trials(program, looks, scoring.ledger, judge, choice=choice)
     if options.finished:
         return trials
     finishing = finishing_of(options, measured.clipping)
@@ -148,7 +180,7 @@ class _Finisher:
 
     scoring: Scoring
     program: Program
-    calibration: Callable[[], Iterator[Tensor]]
+    calibration: Callable[[], Iterator[BatchInputs]]
     finishing: Finishing
 
     def __call__(self, file: PlanFile, tell: Advance) -> PlanFile:

@@ -89,11 +89,15 @@ class TestErrors:
         with pytest.raises(PlanError, match="front: must be of the network fashion_resnet, is of"):
             autosplit.evaluate(net, objects.front, [IMAGES])
 
-    def test_a_network_of_two_inputs(self):
+    def test_a_network_of_two_inputs_is_run_on_both(self):
         x = torch.rand(8, 3, generator=torch.Generator().manual_seed(2))
         net = autosplit.capture(TwoInputs(lambda _, x, y: x * 2 + y), (x, x))
         stats = autosplit.measure(net, (x, x), metric="mse")
-        front = autosplit.search(autosplit.Problem(net.graph, stats))
+        front = autosplit.search(autosplit.Problem(net.graph, stats), methods=["cloud16"])
+        labels = (3 * x).argmax(1)
 
-        with pytest.raises(DataError, match="TwoInputs: must take one input to be evaluated"):
-            autosplit.evaluate(net, front, [(x, x)])
+        scores = autosplit.evaluate(net, front, [((x, x), labels)])
+
+        assert scores["float"]["top1"] == 1.0
+        assert scores["cloud16"]["top1"] >= 7 / 8
+        assert scores["cloud16"]["cut_bytes"] == 6

@@ -106,7 +106,7 @@ def test_what_a_function_draws_depends_on_the_seed_alone(loaders):
         ("lits", "has no function 'lits', did you mean 'lists'?"),
         ("half_a_dictionary", "must return calibration and evaluation, lacks evaluation"),
         ("number", "must return batches of images, got int"),
-        ("strings", "must give batches of image tensors (n, C, H, W), got str"),
+        ("strings", "must give batches of tensors, got str"),
         ("short_labels", "must give a label for each of 10 images"),
         ("empty", "must hold images for calibration, there are none"),
         ("uneven", "images must all have one shape, got (3, 1, 2) and (3, 2, 2)"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from autosplit.evaluate.scorefile import CLASS_SCORES_HEADER
-from autosplit.evaluate.task import CLASSIFICATION, DETECTION
+from autosplit.evaluate.task import CLASSIFICATION, DETECTION, TASKS
 from autosplit.graph.graphfile import LAYERS_HEADER
 from autosplit.hardware.device import MODEL_KEYS
 from autosplit.report.tables import LATENCY_HEADER, LAYER_LATENCY_HEADER, PLANS_HEADER
@@ -40,6 +40,13 @@ def test_a_table_lists_the_columns_of_its_file_in_their_order(head, columns):
 
 def test_the_scores_of_a_detector_are_all_there():
     assert set(first_column("column of `scores.csv`, detection")) == set(DETECTION.scores_header)
+
+
+@pytest.mark.parametrize("task", [t for t in TASKS if t not in (CLASSIFICATION, DETECTION)])
+def test_the_columns_of_every_other_task_are_there(task):
+    row = re.search(rf"\| {task.name} \| (.*) \|", PAGE)[1]
+
+    assert re.findall(r"`([^`]+)`", row) == list(task.columns)
 
 
 def test_every_key_of_a_device_profile_is_there():

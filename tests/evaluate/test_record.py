@@ -3,8 +3,7 @@
 import json
 
 import pytest
-import torch
-from answers import JUDGES, PLAN, outputs
+from answers import JUDGES, PLAN, outputs, wrong_outputs
 
 from autosplit.evaluate.task import FLOAT, TASKS
 
@@ -15,7 +14,8 @@ def filled(name, seed, batches=2, total=4):
     judge, record = JUDGES[name], JUDGES[name].empty()
     record.total = total
     for number in range(batches):
-        record.add(judge.read(outputs(name, seed + number), None, 2))
+        answers = outputs(name, seed + number)
+        record.add(judge.read(answers, None, 2, answers))
     return record
 
 
@@ -46,7 +46,7 @@ def test_rows_have_columns_of_the_task_alone(name):
 
     assert [row["name"] for row in rows] == [FLOAT, "p"]
     assert [row["images"] for row in rows] == [4, 2]
-    assert all(set(row) <= {*task.scores_header, "per_class"} for row in rows)
+    assert all(set(row) <= {*task.scores_header, "per_class", "per_output"} for row in rows)
     assert JUDGES[name].empty().plan_row(PLAN, reference) is None
 
 
@@ -64,8 +64,8 @@ def test_answers_that_are_all_wrong_lose_more_than_is_allowed(name):
     reference, wrong = filled(name, 5), JUDGES[name].empty()
     wrong.total = 4
     for number in range(2):
-        turned = tuple(torch.roll(output, 1, 1) for output in outputs(name, 5 + number))
-        wrong.add(JUDGES[name].read(turned, None, 2))
+        turned, right = wrong_outputs(name, 5 + number), outputs(name, 5 + number)
+        wrong.add(JUDGES[name].read(turned, None, 2, right))
 
     assert wrong.plan_row(PLAN, reference)["drop"] > 50
     assert wrong.lost(reference, 50.0, 1)

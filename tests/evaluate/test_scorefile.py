@@ -4,7 +4,7 @@ import pytest
 
 from autosplit.errors import FileError
 from autosplit.evaluate.scorefile import read_scores, write_scores
-from autosplit.evaluate.task import CLASSIFICATION, DETECTION, TASKS
+from autosplit.evaluate.task import CLASSIFICATION, DETECTION, SEVERAL, TASKS
 
 SCORES = {
     CLASSIFICATION: [{"name": "float", "images": 4, "top1": 0.5, "agreement": 1.0, "drop": 0.0}],
@@ -12,6 +12,11 @@ SCORES = {
         {"name": "float", "images": 4, "ap": 0.5, "drop": 0.0, "per_class": {"a": 0.5, "b": None}},
         {"name": "p", "images": 4, "ap": 0.25, "drop": 25.0, "per_class": {"a": 0.25, "b": None}},
     ],
+}
+SCORES |= {
+    task: [{"name": "float", "images": 4, task.metric: 0.5, "drop": 0.0}]
+    for task in TASKS
+    if task not in SCORES
 }
 
 
@@ -33,6 +38,13 @@ class TestFiles:
         assert files == ("scores.csv", "class_scores.csv")
         text = (tmp_path / "class_scores.csv").read_text()
         assert text == "name,class,ap\nfloat,a,0.5\nfloat,b,\np,a,0.25\np,b,\n"
+
+    def test_scores_by_output_have_a_file_of_their_own(self, tmp_path):
+        row = {"name": "float", "images": 4, "per_output": {"age": {"r2": 0.5, "mae": None}}}
+
+        assert write_scores(tmp_path, SEVERAL, [row]) == ("scores.csv", "output_scores.csv")
+        text = (tmp_path / "output_scores.csv").read_text()
+        assert text == "name,output,column,value\nfloat,age,r2,0.5\nfloat,age,mae,\n"
 
     @pytest.mark.parametrize("text", ["", "name,images\n", "name,ap\n"])
     def test_a_foreign_file_is_refused(self, tmp_path, text):

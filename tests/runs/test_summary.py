@@ -76,8 +76,8 @@ class TestSummarize:
         summary = summarize(tiny.run, read_graph(tiny.run), None)
 
         assert all(tuple(line) == summary.header for line in summary.table)
-        assert summary.header[-7:] == (
-            *"images top1 top5 agreement top1_low top1_high".split(),
+        assert summary.header[-8:] == (
+            *"images top1 top5 agreement kl top1_low top1_high".split(),
             "drop",
         )
 

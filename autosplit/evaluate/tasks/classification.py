@@ -9,12 +9,11 @@ from typing import Any, ClassVar, Self
 from scipy.stats import binomtest
 from torch import Tensor
 
-from autosplit.data.datasets import DataSet
 from autosplit.data.images import Labels
 from autosplit.errors import DataError
 from autosplit.evaluate.early_stop import Standing
-from autosplit.evaluate.judge import Answering, Judge
 from autosplit.evaluate.task import CLASSIFICATION, FLOAT, Task
+from autosplit.evaluate.tasks.samples import kl_per_sample, tensor_labels
 from autosplit.plan.plan import Plan
 
 INTERVAL_CONFIDENCE = 0.95
@@ -31,20 +30,28 @@ class ClassAnswers:
         classes: Most probable class per image, -1 where a score is NaN, shape (images,), int64.
         hits: Whether that class is the label, shape (images,), bool; None without labels.
         hits5: Whether the label is among the five most probable; None without labels.
+        kl: KL divergence from the float network's answer, nats, shape (images,); None if unknown.
     """
 
     classes: Tensor
     hits: Tensor | None
     hits5: Tensor | None
+    kl: Tensor | None = None
 
 
-def read_classes(outputs: tuple[Tensor, ...], labels: Labels | None, batch: int) -> ClassAnswers:
+def read_classes(
+    outputs: tuple[Tensor, ...],
+    labels: Labels | None,
+    batch: int,
+    reference: tuple[Tensor, ...] | None = None,
+) -> ClassAnswers:
     """Read the answers from a network's outputs.
 
     Args:
         outputs: The first are class scores, (batch, classes).
         labels: One per image, (batch,), or None.
         batch: Number of images.
+        reference: The same outputs of the float network; None: these are its own.
 
     Raises:
         DataError: The network does not give (batch, classes), or a label is not one of its classes.
@@ -52,12 +59,13 @@ def read_classes(outputs: tuple[Tensor, ...], labels: Labels | None, batch: int)
     logits = _logits(outputs, batch)
     broken = logits.isnan().any(1)
     classes = logits.argmax(1).masked_fill(broken, -1)
+    kl = None if reference is None else kl_per_sample(logits, _logits(reference, batch))
     if labels is None:
-        return ClassAnswers(classes, None, None)
-    if isinstance(labels, tuple):
-        raise DataError("evaluation data: must have classes for a classifier, has boxes")
-    _check_labels(labels, logits)
-    return ClassAnswers(classes, classes == labels, _in_top(logits, labels) & ~broken)
+        return ClassAnswers(classes, None, None, kl)
+    truth = tensor_labels(labels, "a classifier")
+    assert truth is not None
+    truth = _check_labels(truth, logits)
+    return ClassAnswers(classes, classes == truth, _in_top(logits, truth) & ~broken, kl)
 
 
 def _logits(outputs: tuple[Tensor, ...], batch: int) -> Tensor:
@@ -70,13 +78,22 @@ def _logits(outputs: tuple[Tensor, ...], batch: int) -> Tensor:
     return logits
 
 
-def _check_labels(labels: Tensor, logits: Tensor) -> None:
+def _check_labels(labels: Tensor, logits: Tensor) -> Tensor:
+    """One class for each image, shape (batch,)."""
+    if labels.numel() != len(logits) or labels.is_floating_point():
+        kind = "numbers with decimals" if labels.is_floating_point() else "labels"
+        raise DataError(
+            "evaluation data: must have the number of a class for each image, got "
+            f"{kind} of shape {tuple(labels.shape)}"
+        )
+    labels = labels.reshape(-1).long()
     least, most = int(labels.min()), int(labels.max())
     if most >= logits.shape[1] or least < 0:
         raise DataError(
             f"evaluation data: labels must be 0..{logits.shape[1] - 1}, the network's classes, "
             f"got {least if least < 0 else most}"
         )
+    return labels
 
 
 def _in_top(logits: Tensor, labels: Tensor) -> Tensor:
@@ -93,6 +110,7 @@ class ClassRecord:
         classes: Class answered for each image run so far.
         hits: For each image 1 if the class answered is its label, else 0; None without labels.
         hits5: For each image 1 if its label is among the five most probable classes, else 0.
+        kl: KL divergence of each answer from the float network's, nats; None if unknown.
     """
 
     task: ClassVar[Task] = CLASSIFICATION
@@ -100,6 +118,7 @@ class ClassRecord:
     classes: list[int] = field(default_factory=list)
     hits: list[int] | None = None
     hits5: list[int] | None = None
+    kl: list[float] | None = None
 
     @property
     def seen(self) -> int:
@@ -114,6 +133,8 @@ class ClassRecord:
     def add(self, answers: ClassAnswers) -> None:
         """Add the answers to the next images."""
         self.classes += answers.classes.tolist()
+        if answers.kl is not None:
+            self.kl = (self.kl or []) + answers.kl.tolist()
         if answers.hits is not None and answers.hits5 is not None:
             self.hits = (self.hits or []) + answers.hits.int().tolist()
             self.hits5 = (self.hits5 or []) + answers.hits5.int().tolist()
@@ -142,6 +163,7 @@ class ClassRecord:
             "top1": None if self.hits is None else sum(self.hits) / seen,
             "top5": None if self.hits5 is None else sum(self.hits5) / seen,
             "agreement": 1.0,
+            "kl": 0.0,
             "drop": 0.0,
         }
 
@@ -167,6 +189,7 @@ class ClassRecord:
             "top1": None if self.hits is None else sum(self.hits) / seen,
             "top5": None if self.hits5 is None else sum(self.hits5) / seen,
             "agreement": same / seen,
+            "kl": None if self.kl is None else sum(self.kl) / seen,
             "top1_low": float(interval.low),
             "top1_high": float(interval.high),
             "drop": 100 * (full - counted) / seen,
@@ -181,8 +204,3 @@ class ClassRecord:
     def of(cls, data: Mapping[str, Any]) -> Self:
         """Make the record of what ``data`` returned."""
         return cls(**data)
-
-
-def classification_judge(model: Answering, data: DataSet) -> Judge:  # noqa: ARG001 - one signature
-    """Return the judge of a classifier; labels are checked when answers are read."""
-    return Judge(read_classes, ClassRecord)

@@ -66,7 +66,13 @@ class BoxReader:
     back: Callable[[Tensor, int, int], Tensor]
     labels: tuple[str, ...]
 
-    def read(self, outputs: tuple[Tensor, ...], labels: Labels | None, batch: int) -> BoxAnswers:
+    def read(
+        self,
+        outputs: tuple[Tensor, ...],
+        labels: Labels | None,
+        batch: int,
+        reference: tuple[Tensor, ...] | None = None,  # noqa: ARG002 - one signature
+    ) -> BoxAnswers:
         """Find the boxes in each image of a batch.
 
         Args:
@@ -74,6 +80,7 @@ class BoxReader:
             labels: Annotations of the batch.  With annotations the boxes are in pixels of the
                 pictures, without in pixels of the network's input.
             batch: Number of images.
+            reference: Outputs of the float network; boxes are compared when all are known.
         """
         found = detect_objects(outputs, self.heads, self.input_size, LEAST_SCORE)
         truths = labels if isinstance(labels, tuple) else None
@@ -232,7 +239,7 @@ def detection_judge(model: Answering, data: DataSet) -> Judge:
     if not isinstance(place, Letterbox):
         raise DataError(f"{model.name}: a detector must take letterboxed images")
     reader = BoxReader(model.heads, place.size, place.back, model.labels)
-    return Judge(reader.read, lambda: BoxRecord(labels=model.labels))
+    return Judge(reader.read, lambda: BoxRecord(labels=model.labels), compares=False)
 
 
 def _check_classes(network: tuple[str, ...], data: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ from autosplit.runs.finished import Quantized, finished_names, finished_plan, fo
 from autosplit.runs.finishing import finishing_of
 from autosplit.runs.folder import plan_names, read_graph, read_plans
 from autosplit.runs.hardware import limit_bytes
-from autosplit.runs.hashes import hash_data, hash_files, hash_model, named_files
+from autosplit.runs.hashes import hash_data, hash_files, hash_model, hash_spec, named_files
 from autosplit.runs.options import QuantizeOptions, StatsOptions
 from autosplit.runs.reads import STATE, changed_reads, hash_of_code, hash_reads, recording
 from autosplit.runs.scoring import Scoring, score_plans
@@ -51,6 +51,7 @@ def _prepare(job: Job[QuantizeOptions]) -> Prepared:
     source = {
         "model": sha256_of(network + code) if code else network,
         "data": hash_data(measured.data, options.images, measured.seed),
+        "task": sha256_of(f"{measured.task} {measured.output}" + hash_spec(measured.task or "")),
         "finishing": "as it is" if options.finished else hash_finishing(finishing, stats),
     }
     inputs = source | hash_files(folder, [f"plans/{name}.yaml" for name in names])
@@ -107,7 +108,8 @@ def _score(
     measured = resolve({}, job.needed["stats"], StatsOptions())
     limit = limit_bytes(job.needed["search"])
     state = job.needed["stats"].inputs.get(STATE, "")
-    scoring = Scoring(folder, measured, options, files, ledger, quantized, limit, state)
+    about = (folder, measured, options, files, ledger, quantized, limit, state)
+    scoring = Scoring(*about, force=job.force)
     with recording((folder, *named_files(measured))) as found:
         text = score_plans(scoring, job.progress)
         return Made(text, partial(_write, scoring), found() or seen)

@@ -13,9 +13,12 @@ from autosplit.errors import StageError
 from autosplit.files import write_csv, write_json
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
+from autosplit.progress import note
 from autosplit.runs.hashes import hash_measured, named_files
+from autosplit.runs.inputs import KnownInputs, float_text, inputs_text, known_inputs
 from autosplit.runs.measuring import Measuring, input_meter, measure_network, warn_of_inputs
 from autosplit.runs.network import (
+    asked_task,
     capture_network,
     check_network,
     load_images,
@@ -91,14 +94,18 @@ def _measure(job: Job[StatsOptions]) -> Made:
     """Load, capture and measure the network."""
     from autosplit.data.python_file import is_python_spec
     from autosplit.evaluate.batches import batches_of
-    from autosplit.evaluate.tasks.tasks import judge_of
+    from autosplit.evaluate.choice import judge_of
 
     options = job.options
     model = load_network(options)
     program = capture_network(model, equalized=options.equalize)
     warn_of_precision(program)
-    data = load_images(options, model)
-    judge_of(model, data)
+    data = load_images(options, model, program)
+    choice, judge = judge_of(program, model, data, asked_task(options, model))
+    known = known_inputs(options, model, program, data, choice)
+    about = "; ".join(filter(None, (choice.text, float_text(program, data, choice, judge))))
+    head = f"{inputs_text(options, known, model, program)}\ntask: {about}"
+    note(job.progress, head)
     count = len(data.calibration)
     batches = batches_of(data.calibration, program, options.batch_size)
     meter = None
@@ -116,15 +123,15 @@ def _measure(job: Job[StatsOptions]) -> Made:
         f"stats: {len(program.graph.layers)} layers, {macs:,} multiply-accumulates, measured on "
         f"{stats.samples} images, into {job.folder}"
     )
-    write = partial(_write, job.folder, program.graph, stats)
+    write = partial(_write, job.folder, program.graph, stats, known)
     return Made(text, write, {STATE: model.sha256})
 
 
-def _write(folder: Path, graph: Graph, stats: Stats) -> Sequence[str]:
+def _write(folder: Path, graph: Graph, stats: Stats, known: KnownInputs) -> Sequence[str]:
     write_json(folder / "graph.json", "graph", graph_to_dict(graph))
     write_csv(folder / "layers.csv", LAYERS_HEADER, layer_rows(graph))
     write_stats(folder, stats)
-    return ("graph.json", "layers.csv", *STATS_FILES)
+    return ("graph.json", "layers.csv", known.write(folder), *STATS_FILES)
 
 
 def _odd_preparation(model: Model, program: Program, options: StatsOptions, stats: Stats) -> str:
@@ -140,8 +147,7 @@ def _odd_preparation(model: Model, program: Program, options: StatsOptions, stat
     from autosplit.data.python_file import is_python_spec
 
     prepare = model.preprocess
-    guessed = is_python_spec(options.model) or options.model.endswith(".pt2")
-    if guessed or not is_python_spec(options.data):
+    if model.assumed or not is_python_spec(options.data):
         return ""
     if not isinstance(prepare, Preprocess | Letterbox):
         return ""

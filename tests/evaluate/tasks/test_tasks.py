@@ -10,10 +10,10 @@ from autosplit.data.coco import Truth
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
 from autosplit.evaluate.ledger import Ledger
-from autosplit.evaluate.task import TASKS
+from autosplit.evaluate.task import CLASSIFICATION, DETECTION, TASKS
 from autosplit.evaluate.tasks.classification import ClassRecord
 from autosplit.evaluate.tasks.detection import BoxRecord
-from autosplit.evaluate.tasks.tasks import SCORERS, judge_of
+from autosplit.evaluate.tasks.tasks import READERS, SCORERS, ScoredOutput, TaskChoice
 from autosplit.models.networks.yolo_decode import YoloHead
 
 
@@ -31,12 +31,20 @@ class TestJudge:
 
     @pytest.mark.parametrize("labels", [(), ("house", "tree"), ("0", "1"), ("hut", "tree")])
     def test_a_detector_is_measured_by_boxes(self, labels):
-        record = judge_of(self.model(), self.data(*labels)).empty()
+        record = TaskChoice(DETECTION).judge(self.model(), self.data(*labels)).empty()
         assert record.task.name == "detection"
         assert record.labels == ("house", "tree")
 
-    def test_a_network_without_heads_is_measured_by_classes(self):
-        assert judge_of(self.model(heads=()), self.data("a")).empty() == ClassRecord()
+    def classes(self):
+        choice = TaskChoice(CLASSIFICATION, (ScoredOutput("logits", 1, CLASSIFICATION),))
+        return choice.judge(self.model(heads=()), self.data("a"))
+
+    def test_a_classifier_is_measured_by_the_classes_of_its_output(self):
+        judge = self.classes()
+        outputs = torch.zeros(2, 9), torch.eye(2)
+
+        assert judge.empty() == ClassRecord()
+        assert judge.read(outputs, None, 2, outputs).classes.tolist() == [0, 1]
 
     @pytest.mark.parametrize(
         ("labels", "expected"),
@@ -48,13 +56,11 @@ class TestJudge:
     )
     def test_boxes_of_other_classes_are_refused(self, labels, expected):
         with pytest.raises(DataError, match=expected):
-            judge_of(self.model(), self.data(*labels))
+            TaskChoice(DETECTION).judge(self.model(), self.data(*labels))
 
     def test_a_classifier_cannot_be_measured_on_boxes(self):
-        with pytest.raises(DataError, match="must have classes for a classifier, has boxes"):
-            judge_of(self.model(heads=()), self.data("a")).read(
-                (torch.zeros(1, 2),), (Truth(3, 3),), 1
-            )
+        with pytest.raises(DataError, match="one tensor of labels for a classifier, has boxes"):
+            self.classes().read((torch.zeros(1, 2),) * 2, (Truth(3, 3),), 1, None)
 
     def test_records_of_both_kinds_are_kept(self, tmp_path):
         ledger = Ledger(tmp_path, SOURCE)
@@ -65,4 +71,5 @@ class TestJudge:
 
     def test_every_task_has_a_scorer_whose_records_are_of_that_task(self):
         assert set(SCORERS) == {task.name for task in TASKS}
-        assert all(scorer.record.task.name == name for name, scorer in SCORERS.items())
+        assert all(record.task.name == name for name, record in SCORERS.items())
+        assert set(SCORERS) - set(READERS) == {"detection", "own-score", "several"}

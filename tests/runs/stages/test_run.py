@@ -16,6 +16,7 @@ from autosplit.errors import (
     ProfileError,
     StageError,
 )
+from autosplit.progress import NOTE
 from autosplit.runs.folder import plan_names, read_graph, read_plans
 from autosplit.runs.stages import run as stages
 from autosplit.runs.stamps import Stamp, read_stamp, write_stamp
@@ -48,7 +49,7 @@ class TestRun:
         assert set(files_of(tiny.run)) == plans | scores | finished | beside | {
             *(f"stages/{name}.json" for name in (*NAMES, "pick")),
             "stages/scores/float.json",
-            *("graph.json", "layers.csv", "stats.yaml", "distortion.csv"),
+            *("graph.json", "layers.csv", "inputs.json", "stats.yaml", "distortion.csv"),
             *("weight_grids.safetensors", "plans.csv", "latency.csv", "layer_latency.csv"),
             *("scores.csv", "summary.csv", "pareto.png", "pick.yaml"),
         }
@@ -169,11 +170,15 @@ class TestRun:
 
         list(stages.run(tiny.run, {}, force=True, progress=Bar))
 
+        notes = [what for what, total, _ in told if total == NOTE]
+        told = [line for line in told if line[1] != NOTE]
+        assert [note.split(":")[0] for note in notes] == ["input", "float network"]
         assert [what.split(":")[0] for what, _, _ in told] == [
             "stats",
             "search",
             "search",
             "latency",
+            "quantize",
             "quantize",
             "collect",
         ]

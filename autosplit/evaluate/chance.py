@@ -1,0 +1,144 @@
+"""Whether the float network does no better than guessing, so that no plan of it says anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from autosplit.evaluate.record import Record
+from autosplit.evaluate.task import (
+    BINARY,
+    CLASSIFICATION,
+    DETECTION,
+    EMBEDDING,
+    LANGUAGE_MODELLING,
+    MULTI_LABEL,
+    REGRESSION,
+    SEGMENTATION,
+    SEQUENCE_LABELLING,
+)
+
+ERROR = 0.05
+"""Guessing scores as much as the network with at least this probability."""
+_SOME = 16
+"""Fewer samples say nothing."""
+
+
+def guessing(record: Record, classes: int | None) -> str:
+    """Tell why the float network's accuracy is that of guessing; empty if it is better.
+
+    Few samples say nothing: it must also be known that the accuracy is in the lower half between
+    guessing and certainty.
+
+    Args:
+        record: The float network's record.
+        classes: Number of classes that answers are chosen from; None where there are none.
+    """
+    found = _GUESSING.get(record.task.name)
+    return "" if found is None or record.seen < _SOME else found(record, classes)
+
+
+def is_guess(hits: int, count: int, chance: float) -> bool:
+    """Whether guessing is right as often, and a network is hardly ever so bad.
+
+    Args:
+        hits: Right answers.
+        count: Answers.
+        chance: Share of right answers when guessing, 0..1.
+    """
+    if not 0 < chance < 1 or not count:
+        return False
+    test = binomtest(hits, count, chance, alternative="greater")
+    high = binomtest(hits, count).proportion_ci(1 - ERROR, method="exact").high
+    return bool(test.pvalue > ERROR and high < (1 + chance) / 2)
+
+
+def _classes(record: Any, classes: int | None) -> str:
+    if record.hits is None:
+        return ""
+    hits, count = sum(record.hits), record.seen
+    if len(set(record.classes)) == 1 and hits < count:
+        return f"every one of {count:,} images gets the class {record.classes[0]}"
+    if classes and is_guess(hits, count, 1 / classes):
+        return f"{hits:,} of {count:,} images are right, guessing is right 1 time in {classes:,}"
+    return ""
+
+
+def _yes_no(record: Any, classes: int | None) -> str:  # noqa: ARG001 - one signature
+    if not record.has_labels:
+        return ""
+    area = record.scores()["auroc"]
+    if area is None:
+        return ""
+    yes = record.array("label").sum(0)
+    no = record.seen - yes
+    known = (yes > 0) & (no > 0)
+    # variance of the area under the curve of guesses (Mann and Whitney 1947), mean over labels
+    variance = ((record.seen + 1) / (12 * yes[known] * no[known])).mean() / known.sum()
+    half = 2 * float(np.sqrt(variance))
+    if area - half <= 0.5 and area + half < 0.75:
+        return f"the area under the ROC curve is {area:.3f}, that of guesses is 0.5"
+    return ""
+
+
+def _numbers(record: Any, classes: int | None) -> str:  # noqa: ARG001 - one signature
+    r2 = record.scores()["r2"]
+    if r2 is None or r2 > 0:
+        return ""
+    return f"R2 is {r2:.3g}, answering the mean for every sample has 0"
+
+
+def _pixels(record: Any, classes: int | None) -> str:
+    if "both" not in record.values:
+        return ""
+    own, true = (record.array(name).sum(0) for name in ("found", "there"))
+    if (own > 0).sum() == 1 and (true > 0).sum() > 1:
+        return f"every pixel gets the class {int(own.argmax())}"
+    accuracy = record.scores()["pixel_accuracy"]
+    if classes and classes > 1 and accuracy <= 1 / classes:
+        return f"{100 * accuracy:.2f} % of the pixels are right, guessing is 1 in {classes}"
+    return ""
+
+
+def _vectors(record: Any, classes: int | None) -> str:  # noqa: ARG001 - one signature
+    recall = record.scores()["recall_at_1"]
+    if recall is None:
+        return ""
+    count = record.seen
+    sizes = np.unique(record.values["label"], return_counts=True)[1]
+    chance = float((sizes * (sizes - 1)).sum() / (count * (count - 1)))
+    if is_guess(round(recall * count), count, chance):
+        return f"recall@1 is {recall:.3f}, that of guesses is {chance:.3f}"
+    return ""
+
+
+def _tokens(record: Any, classes: int | None) -> str:
+    if "hits" not in record.values or not classes:
+        return ""
+    hits, count = int(record.array("hits").sum()), int(record.array("tokens").sum())
+    if is_guess(hits, count, 1 / classes):
+        return f"{hits:,} of {count:,} tokens are right, guessing is 1 in {classes:,}"
+    return ""
+
+
+def _boxes(record: Any, classes: int | None) -> str:  # noqa: ARG001 - one signature
+    if record.truths is None or record.precision(record.truths).numbers["ap50"]:
+        return ""
+    return f"no annotated box is found in {record.seen:,} images"
+
+
+_GUESSING: dict[str, Callable[[Any, int | None], str]] = {
+    CLASSIFICATION.name: _classes,
+    BINARY.name: _yes_no,
+    MULTI_LABEL.name: _yes_no,
+    REGRESSION.name: _numbers,
+    SEGMENTATION.name: _pixels,
+    EMBEDDING.name: _vectors,
+    SEQUENCE_LABELLING.name: _tokens,
+    LANGUAGE_MODELLING.name: _tokens,
+    DETECTION.name: _boxes,
+}
+"""Name of a task -> what tells that a network guesses; a person's own score has no such level."""

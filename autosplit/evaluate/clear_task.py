@@ -1,0 +1,86 @@
+"""The task that the shape of an output, its name and its labels make clear."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from autosplit.evaluate.task import (
+    BINARY,
+    CLASSIFICATION,
+    MULTI_LABEL,
+    REGRESSION,
+    SEGMENTATION,
+    SEQUENCE_LABELLING,
+    Task,
+)
+
+SCORE_NAMES = ("logits", "out", "scores", "prediction", "predictions")
+"""Names that people give to class scores."""
+
+
+def about_labels(labels: Any) -> str:
+    """Say what labels are."""
+    if labels is None:
+        return "no labels"
+    if isinstance(labels, Tensor):
+        kind = "numbers" if labels.is_floating_point() else "whole numbers"
+        return f"labels that are {kind} of shape {tuple(labels.shape)}"
+    return f"labels that are a {type(labels).__name__}"
+
+
+def suggested_tasks(value: Tensor) -> list[str]:
+    """Name the tasks that an output of this shape may have."""
+    names = {
+        1: ("binary", "regression"),
+        2: ("classification", "multi-label", "regression", "embedding"),
+        3: ("sequence-labelling", "language-modelling", "regression", "embedding"),
+        4: ("segmentation", "regression", "embedding"),
+    }
+    if value.dim() == 2 and value.shape[1] == 1:
+        return ["binary", "regression"]
+    return list(names.get(value.dim(), ("regression", "embedding")))
+
+
+def clear_task(name: str, value: Tensor, labels: Any, bounded: bool) -> tuple[Task | None, str]:
+    """The task that an output and its labels make clear, and why; None where they do not."""
+    if isinstance(labels, Tensor):
+        return _labelled_task(value, labels)
+    if labels is not None:
+        return None, ""
+    if value.dim() == 2 and value.shape[1] > 1:
+        return CLASSIFICATION, "assumed of an output (batch, classes) without labels"
+    if value.dim() <= 2:
+        one = value.numel() == len(value)
+        return (BINARY, "the answers are probabilities") if one and bounded else (None, "")
+    if name in SCORE_NAMES and value.dim() == 3:
+        return SEQUENCE_LABELLING, f"the output is called {name}"
+    if name in SCORE_NAMES and value.dim() == 4:
+        return SEGMENTATION, f"the output is called {name}"
+    return None, ""
+
+
+def _labelled_task(value: Tensor, labels: Tensor) -> tuple[Task | None, str]:
+    whole = not labels.is_floating_point()
+    binary = bool(((labels == 0) | (labels == 1)).all())
+    single = labels.numel() == len(labels)
+    if value.dim() <= 2 and value.numel() == len(value) and single:
+        if binary and (whole or len(labels) > 1):
+            return BINARY, "one answer a sample, and labels of 0 and 1"
+        return (
+            (None, "") if whole else (REGRESSION, "one answer a sample, and labels with decimals")
+        )
+    if value.dim() == 2 and single and whole:
+        return CLASSIFICATION, "labels are numbers of classes"
+    if value.dim() == 2 and labels.shape == value.shape:
+        if binary:
+            return MULTI_LABEL, "a label of 0 or 1 for each answer"
+        return (None, "") if whole else (REGRESSION, "a label with decimals for each answer")
+    if value.dim() == 3 and whole and labels.shape == value.shape[:2]:
+        return SEQUENCE_LABELLING, "a class for each token"
+    if value.dim() == 4 and whole and labels.numel() == value[:, 0].numel():
+        return SEGMENTATION, "a class for each pixel"
+    if value.dim() > 2 and not whole and labels.shape == value.shape:
+        return REGRESSION, "a number for each answer"
+    return None, ""

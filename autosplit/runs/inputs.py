@@ -1,0 +1,162 @@
+"""How samples become a network's input, and what it is for: told by ``stats``, kept in the folder.
+
+``inputs.json`` says how pictures are prepared, what the network takes, which task it has, and
+whether calibration and evaluation share their samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autosplit.errors import warn
+from autosplit.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from autosplit.capture.program import Program
+    from autosplit.data.datasets import DataSet
+    from autosplit.evaluate.judge import Judge
+    from autosplit.evaluate.tasks.tasks import TaskChoice
+    from autosplit.models.load import Model
+    from autosplit.runs.options import StatsOptions
+
+INPUTS_FILE = "inputs.json"
+FLOAT_SAMPLES = 64
+"""Evaluation samples on which ``stats`` runs the float network, to say what it scores."""
+
+
+@dataclass(frozen=True)
+class KnownInputs:
+    """What a run folder knows of its network's inputs and task.
+
+    Attributes:
+        inputs: Name of each input -> its type.
+        preprocess: How pictures are prepared, in words; empty where a function gives the inputs.
+        task: Name of the task.
+        outputs: Names of the outputs that are scored.
+        shared: Whether calibration and evaluation take the same samples.
+        prepared: The preparation's numbers: sizes, mean, deviation, interpolation, channels.
+        classes: Names of the classes, where they are known.
+    """
+
+    inputs: Mapping[str, str]
+    preprocess: str
+    task: str
+    outputs: tuple[str, ...]
+    shared: bool
+    prepared: Mapping[str, Any]
+    classes: tuple[str, ...] = ()
+
+    def write(self, folder: Path) -> str:
+        """Write ``inputs.json`` into a run folder, and return its name."""
+        data = {
+            "inputs": dict(self.inputs),
+            "preprocess": self.preprocess,
+            "prepared": dict(self.prepared),
+            "task": self.task,
+            "outputs": list(self.outputs),
+            "shared": self.shared,
+            "classes": list(self.classes),
+        }
+        write_json(folder / INPUTS_FILE, "inputs", data)
+        return INPUTS_FILE
+
+
+def shares_samples(folder: Path) -> bool:
+    """Whether a run folder's calibration and evaluation take the same samples."""
+    path = folder / INPUTS_FILE
+    return path.exists() and bool(read_json(path, "inputs").get("shared"))
+
+
+def known_inputs(
+    options: StatsOptions, model: Model, program: Program, data: DataSet, choice: TaskChoice
+) -> KnownInputs:
+    """Gather what is known of a network's inputs and task.
+
+    Args:
+        options: Options of ``stats``.
+        model: The network.
+        program: The same, captured.
+        data: Its data.
+        choice: Its task.
+    """
+    from autosplit.data.asked_preprocess import described, prepared_numbers
+    from autosplit.data.python_file import is_python_spec
+    from autosplit.runs.network import input_spec
+
+    spec = input_spec(program)
+    dtypes = [str(dtype).removeprefix("torch.") for dtype in spec.dtypes]
+    own = is_python_spec(options.data)
+    return KnownInputs(
+        dict(zip(spec.names, dtypes, strict=True)),
+        "" if own else described(model.preprocess),
+        choice.task.name,
+        tuple(one.name for one in choice.scored),
+        data.shared,
+        {} if own else prepared_numbers(model.preprocess),
+        tuple(model.labels),
+    )
+
+
+def inputs_text(options: StatsOptions, known: KnownInputs, model: Model, program: Program) -> str:
+    """The first line of ``stats``: what goes into the network."""
+    from autosplit.graph.graphfile import by_x
+
+    if known.preprocess:
+        guess = (
+            "; assumed, see --mean and --std" if model.assumed and not _is_asked(options) else ""
+        )
+        return f"input: {known.preprocess}{guess}"
+    parts = [
+        f"{name} {by_x(shape) or 'a number'} {known.inputs[name]}"
+        for name, shape in program.graph.inputs.items()
+    ]
+    return f"input: {', '.join(parts)}, as {options.data} gives it"
+
+
+def _is_asked(options: StatsOptions) -> bool:
+    return options.mean is not None or options.std is not None
+
+
+def float_text(program: Program, data: DataSet, choice: TaskChoice, judge: Judge) -> str:
+    """What the float network scores on the first evaluation samples; a warning if it guesses.
+
+    Args:
+        program: The captured network.
+        data: Its data.
+        choice: Its task.
+        judge: What reads its answers.
+    """
+    from autosplit.data.images import count_of
+    from autosplit.evaluate.chance import guessing
+    from autosplit.evaluate.outputs import float_outputs
+
+    record = judge.empty()
+    size = program.batch_size or min(FLOAT_SAMPLES, program.step)
+    axes = data.evaluation.axes
+    for inputs, labels in data.evaluation.batches(size):
+        count = count_of(inputs, axes)
+        if program.batch_size not in (None, count) or record.seen >= FLOAT_SAMPLES:
+            break
+        outputs = float_outputs(program, inputs)
+        record.add(judge.read(outputs, labels, count, outputs))
+    record.total = record.seen
+    if not record.seen:
+        return ""
+    row = record.float_row()
+    if row.get(choice.task.metric) is None:
+        return "no labels: plans are compared with the float network"
+    guess = guessing(record, choice.classes)
+    warn(guess and chance_text(guess))
+    accuracy = 100 * (choice.task.accuracy(row) or 0.0)
+    return f"float network: {choice.task.metric_name} {accuracy:.1f} % on {record.seen} samples"
+
+
+def chance_text(guess: str) -> str:
+    """What to say of a float network that does no better than guessing."""
+    return (
+        f"float network: must do better than guessing, {guess}; look at how inputs are prepared "
+        "(--mean, --std, --channels), at the order of the classes, and at the weights"
+    )

@@ -1,0 +1,104 @@
+"""A float network that guesses is told; one that is right is not."""
+
+import pytest
+import torch
+from torch.nn.functional import one_hot
+
+from autosplit.evaluate.chance import guessing, is_guess
+from autosplit.evaluate.task import TASKS
+from autosplit.evaluate.tasks.tasks import READERS, SCORERS
+
+DRAWN = torch.Generator().manual_seed(0)
+CLASSES = torch.randint(5, (200,), generator=DRAWN)
+TOKENS = torch.randint(5, (20, 10), generator=DRAWN)
+PIXELS = torch.randint(5, (4, 10, 10), generator=DRAWN)
+YES = CLASSES % 2
+NUMBERS = torch.randn(200, generator=DRAWN)
+
+
+def record(task, outputs, labels):
+    found = SCORERS[task]()
+    found.add(READERS[task]((outputs,), labels, len(outputs), (outputs,)))
+    return found
+
+
+def random(*shape):
+    return torch.randn(shape, generator=DRAWN)
+
+
+RIGHT = {
+    "classification": (one_hot(CLASSES, 5).float(), CLASSES),
+    "binary": (YES.float() - 0.5, YES),
+    "multi-label": (one_hot(CLASSES, 5) - 0.5, one_hot(CLASSES, 5)),
+    "regression": (NUMBERS + 0.1, NUMBERS),
+    "segmentation": (
+        one_hot(PIXELS, 5).permute(0, 3, 1, 2).float().repeat(4, 1, 1, 1),
+        PIXELS.repeat(4, 1, 1),
+    ),
+    "embedding": (one_hot(CLASSES, 5).float() + 0.1 * random(200, 5), CLASSES),
+    "sequence-labelling": (one_hot(TOKENS, 5).float(), TOKENS),
+    "language-modelling": (one_hot(TOKENS.roll(-1, 1), 5).float(), TOKENS),
+}
+GUESSED = {
+    "classification": (random(200, 5), CLASSES),
+    "binary": (random(200, 1), YES),
+    "multi-label": (random(200, 5), one_hot(CLASSES, 5)),
+    "regression": (random(200), NUMBERS),
+    "segmentation": (
+        one_hot(PIXELS * 0, 5).permute(0, 3, 1, 2).float().repeat(4, 1, 1, 1),
+        PIXELS.repeat(4, 1, 1),
+    ),
+    "embedding": (random(200, 5), CLASSES),
+    "sequence-labelling": (random(20, 10, 5), TOKENS),
+    "language-modelling": (random(20, 10, 5), TOKENS),
+}
+
+
+@pytest.mark.parametrize("task", RIGHT)
+def test_a_network_that_is_right_is_no_guess(task):
+    assert guessing(record(task, *RIGHT[task]), 5) == ""
+
+
+@pytest.mark.parametrize("task", GUESSED)
+def test_a_network_that_guesses_is_told(task):
+    assert guessing(record(task, *GUESSED[task]), 5) != ""
+
+
+@pytest.mark.parametrize("task", GUESSED)
+def test_without_labels_nothing_is_known(task):
+    assert guessing(record(task, GUESSED[task][0], None), 5) == ""
+
+
+def test_every_task_but_a_persons_own_has_a_level():
+    others = {"detection", "own-score", "several"}
+
+    assert set(RIGHT) == set(GUESSED) == {task.name for task in TASKS} - others
+
+
+def test_one_answer_to_all_is_a_guess_however_often_it_is_right():
+    outputs = torch.tensor([[1.0, 0.0]]).repeat(100, 1)
+    labels = torch.tensor([0] * 95 + [1] * 5)
+
+    assert guessing(record("classification", outputs, labels), 2) == (
+        "every one of 100 images gets the class 0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hits", "count", "chance", "guess"),
+    [
+        (0, 5, 0.1, True),  # 0 of 5 rules out more than 0.52, which is below 0.55
+        (0, 4, 0.1, False),  # and 0 of 4 no more than 0.60
+        (2, 4, 0.5, False),  # too few to rule out 0.75
+        (10, 20, 0.5, True),
+        (20, 20, 0.5, False),
+        (300, 1000, 0.1, False),  # bad, and better than guessing
+        (5, 5, 1.0, False),
+    ],
+)
+def test_a_guess_is_a_statement_of_probability(hits, count, chance, guess):
+    assert is_guess(hits, count, chance) == guess
+
+
+def test_few_images_say_nothing():
+    assert guessing(record("classification", random(8, 5), CLASSES[:8]), 5) == ""

@@ -1,0 +1,126 @@
+"""What ``stats`` says of inputs and task, and keeps."""
+
+import json
+from contextlib import nullcontext
+
+import pytest
+
+from autosplit.errors import AutoSplitWarning, DataError, OptionError
+from autosplit.runs.inputs import INPUTS_FILE, chance_text, shares_samples
+from autosplit.runs.stages.run import run
+
+FILE = """
+import torch
+from torch import nn
+
+
+def net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear({size}, 4)), torch.zeros(1, *{shape})
+
+
+def data():
+    inputs = torch.randn(40, *{shape})
+    return [(inputs, {labels})]
+"""
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """Write a network with data of its own; gives what runs its stages and what is told."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(labels, shape=(1, 2, 2), **more):
+        (tmp_path / "own.py").write_text(FILE.format(size=4, shape=shape, labels=labels))
+        given = {"model": "own.py:net", "data": "own.py:data", "links": ("3mbps",)} | more
+        given |= {"effort": "none", "memory_bytes": 10**6, "max_drop": None}
+
+        def stages(count, **again):
+            told = []
+
+            def progress(what, total):
+                told.append((what, total))
+                return nullcontext(lambda _: None)
+
+            outcomes = run(tmp_path / "run", given, progress=progress, **again)
+            for _ in range(count):
+                next(outcomes)
+            return told
+
+        return stages
+
+    return write
+
+
+LEARNED = "net()[0](inputs).argmax(1)"
+
+
+def test_the_first_line_says_what_goes_in_and_the_second_what_is_scored(asked, tmp_path):
+    told = asked(LEARNED)(1)
+
+    assert told[0] == (
+        (
+            "input: input_1 1x2x2 float32, as own.py:data gives it\ntask: classification (labels "
+            "are numbers of classes); float network: top-1 100.0 % on 40 samples"
+        ),
+        -1,
+    )
+    kept = json.loads((tmp_path / "run" / INPUTS_FILE).read_text())
+    assert kept["inputs"] == {"input_1": "float32"}
+    assert (kept["task"], kept["outputs"], kept["shared"]) == ("classification", ["output"], True)
+    assert shares_samples(tmp_path / "run")
+    assert not shares_samples(tmp_path)
+
+
+def test_pictures_are_prepared_as_asked_and_the_run_folder_says_so(asked, tmp_path):
+    told = asked(LEARNED, data="fashion-mnist", mean=(0.5,), shape=(1, 28, 28))
+    (tmp_path / "own.py").write_text(
+        FILE.format(size=784, shape=(1, 28, 28), labels=LEARNED).replace("4)), ", "10)), ")
+    )
+    with pytest.warns(AutoSplitWarning, match="must do better than guessing"):
+        line = told(1)[0][0]
+
+    assert line.startswith(
+        "input: gray pictures resized to 28x28 (bilinear), cropped to 28x28, mean 0.5, std 1\n"
+    )
+    kept = json.loads((tmp_path / "run" / INPUTS_FILE).read_text())
+    assert (kept["prepared"]["mean"], kept["shared"]) == ([0.5], False)
+
+
+def test_a_network_that_guesses_ends_the_run_before_a_plan_is_run(asked, tmp_path):
+    stages = asked("torch.arange(40) % 4", seed=3)
+    with (
+        pytest.warns(AutoSplitWarning, match="float network: must do better than guessing"),
+        pytest.raises(DataError, match=r"right 1 time in 4; .*--mean.*; to go on .*: --force"),
+    ):
+        stages(5)
+    assert sorted(path.name for path in (tmp_path / "run/stages/scores").iterdir()) == [
+        "float.json"
+    ]
+
+    with pytest.warns(AutoSplitWarning, match="float network: must do better than guessing"):
+        stages(5, force=True)
+    assert (tmp_path / "run" / "pick.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "problem"),
+    [
+        ({"task": "regression"}, DataError, "labels of shape"),
+        ({"task": "clasification"}, OptionError, "--task: unknown task"),
+        ({"output": "head"}, OptionError, "--output: unknown output 'head'"),
+        ({"mean": (1.0, 2.0)}, OptionError, "--mean: must be 1 or 1 numbers, got 2"),
+    ],
+)
+def test_what_does_not_suit_is_told_before_anything_is_measured(
+    asked, tmp_path, given, error, problem
+):
+    stages = asked(LEARNED, **given)
+    with pytest.raises(error, match=problem):
+        stages(1)
+
+    assert not (tmp_path / "run" / "graph.json").exists()
+
+
+def test_a_guess_is_told_with_what_to_look_at():
+    assert "--mean, --std, --channels" in chance_text("0 of 9 are right")
