@@ -14,6 +14,32 @@ From Python::
 
 ``autosplit.run(model=..., data=...)`` does all of it in a run folder, as the command line does.
 Nothing below is imported before it is used, so ``import autosplit`` is fast and needs no torch.
+
+The packages, low to high: a package imports only from packages above it in this table.  The
+``__init__.py`` of each is its map: it names the file of each formula and method.
+
+| package | holds |
+| --- | --- |
+| ``graph`` | layers, cuts; live memory, bytes on the wire, mean widths, bit operations |
+| ``halves.wire`` | messages: the tensors of a cut as bytes, packed integers, JPEG files |
+| ``grid`` | the integer grid, histograms, clipping rules |
+| ``hardware`` | profiles of devices and links; roofline, systolic cycles, measured tables |
+| ``stats`` | what was measured of each tensor |
+| ``plan`` | plans, their files, checks, pins |
+| ``search`` | knapsack, Lagrangian bounds, MILP, min-cut, baselines |
+| ``capture`` | ``torch.export``, batch norm folding, fusion into layers, im2col |
+| ``data``, ``models`` | data sets and networks by name |
+| ``quantize`` | affine quantizer, GPTQ, coordinate descent, straight-through estimator |
+| ``distortion`` | KL divergence, Fisher information, moments, distortion metrics |
+| ``halves`` | edge half, cloud half, exact integers |
+| ``finish`` | AdaRound, bias correction, joint clipping |
+| ``evaluate`` | tasks, accuracy, average precision, early stopping |
+| ``report`` | the pick, tables, the Pareto figure |
+| ``runs`` | run folders, options, the five stages |
+| ``api`` | the functions and objects of ``import autosplit`` |
+| ``sweep`` | many networks, devices and links in one table |
+| ``detect`` | drawings of a detector's boxes |
+| ``cli`` | the command line |
 """
 
 from importlib import import_module
@@ -92,4 +118,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return list(__all__)

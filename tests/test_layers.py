@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,15 @@ def test_setup_cfg_lists_every_package():
         "autosplit.bundled",
         "autosplit.hw_profiles",
     }
+
+
+@pytest.mark.parametrize("page", ["autosplit/__init__.py", "docs/explanation/design.md"])
+def test_tables_of_packages_have_their_order(page):
+    text = (ROOT.parent / page).read_text()
+    rows = re.findall(r"^\| (`.*`) \|", text.partition("| package |")[2], re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`+(?:autosplit\.)?([\w.]+)`+", row)]
+
+    assert named == [package for package, modules in ORDER.items() if modules]
 
 
 @pytest.mark.parametrize("name", sorted(FILES))

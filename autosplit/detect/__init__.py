@@ -8,5 +8,6 @@
 | pictures one after the other, ``detections.csv`` | ``run.py`` |
 
 Decoding and non-maximum suppression are in ``models/networks/yolo_decode.py``, average precision in
-``evaluate/average_precision.py``.  Import from the modules themselves; all need torch.
+``evaluate/average_precision.py``.  The command line alone imports this package, because no stage
+draws boxes.  Import from the modules themselves; all need torch.
 """

@@ -2,7 +2,7 @@
 
 | formula or method | file |
 | --- | --- |
-| the early stopping rule (Clopper-Pearson bounds at a few looks) | ``early_stop.py`` |
+| the early stopping rule (``must_stop``): Clopper-Pearson bounds | ``early_stop.py`` |
 | plans run look by look; the first plan that keeps the accuracy | ``trials.py`` |
 | images in random order, in the groups between looks | ``looks.py`` |
 | the answers so far, kept so that no image is run twice | ``record.py``, ``ledger.py`` |
@@ -16,7 +16,9 @@
 | sizes of batches | ``batches.py`` |
 | ``scores.csv`` and ``class_scores.csv``; without torch | ``scorefile.py`` |
 
-Import from the modules themselves; this file is light.
+``autosplit.evaluate(net, front, data)`` calls ``autosplit.api.evaluation.evaluate``:
+this package is also the function of its name (``callable_package.py``).  Import from the
+modules themselves; this file is light.
 """
 
 from autosplit.callable_package import make_callable

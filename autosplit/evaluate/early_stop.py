@@ -2,7 +2,8 @@
 
 The images are run in random order.  The answers are looked at a few times, each time at about
 twice as many as before.  At each look ``Standing.least_drop`` bounds the drop in accuracy from
-below.  Once the bound passes the drop that is allowed, the remaining images are not run.
+below.  Once the bound passes the drop that is allowed (``must_stop``), the remaining images are not
+run; ``trials.py`` has the loop.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
+
+from autosplit.search.rounding import keeps_drop
 
 Places = npt.NDArray[np.int64]
 """Numbers of images, from 0, shape (images,)."""
@@ -41,6 +44,16 @@ def divide_into_looks(count: int, seed: int, whole: int = 1) -> tuple[Places, ..
         ends.append(int(end))
         end *= 2
     return tuple(np.sort(part) for part in np.split(order, ends) if len(part))
+
+
+def must_stop(least_drop: float | None, max_drop: float) -> bool:
+    """Whether the rule stops a plan: the least that it can lose is more than is allowed.
+
+    Args:
+        least_drop: Bound from below of the drop over all images, points; None: no bound is known.
+        max_drop: Accuracy points that a plan may lose at most.
+    """
+    return least_drop is not None and not keeps_drop(least_drop, max_drop)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,5 +10,5 @@
 | both sides with bytes between them, as an evaluation runs them | ``deployed.py`` (``deploy``), ``crossing.py`` |
 | wire layout, message, bit packing, JPEG files; without torch | ``wire/`` |
 
-Import from the modules themselves; this file is light, so that ``wire`` stays without torch.
+``quantized_half`` is for exports; no stage calls it yet.  Import from the modules themselves; this file is light, so that ``wire`` stays without torch.
 """  # noqa: E501 - a table

@@ -8,10 +8,11 @@
 | second moment H = E[x x^T] of inputs, damping, output error tr e H e^T | `second_moment.py` |
 | GPTQ: error feedback through the inverse of H | `gptq.py` |
 | coordinate descent on levels; scales of least output error | `coordinate_descent.py` |
-| GPTQ, then refits and descent in turn (rounding `moment`) | `moment_rounding.py` |
+| the option `--rounding moment`: GPTQ, then refits and descent in turn | `moment_rounding.py` |
 | grids of a weight's rows as tensors | `row_grids.py` |
 | powers of two that keep products inside float32 | `unit_scale.py` |
 
-The record of a grid is `autosplit.grid.grid.Grid`.  AdaRound is in `autosplit.finish.adaround`,
-because it learns from a layer's inputs.
+The straight-through estimator is for training with quantized weights (QAT), which autosplit does
+not do yet; tests alone use it.  The record of a grid is `autosplit.grid.grid.Grid`.  AdaRound is in
+`autosplit.finish.adaround`, because it learns from a layer's inputs.
 """

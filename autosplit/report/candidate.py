@@ -9,6 +9,7 @@ from autosplit.evaluate.task import FLOAT, Task
 from autosplit.graph.memory import fits_memory
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
+from autosplit.search.rounding import keeps_drop
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Candidate:
 
     def keeps(self, max_drop: float) -> bool:
         """Whether it keeps the memory limit, and loses at most ``max_drop`` points for certain."""
-        return self.fits and self.measured and (self.drop or 0.0) <= max_drop + 1e-9
+        return self.fits and self.measured and keeps_drop(self.drop or 0.0, max_drop)
 
 
 def candidate(

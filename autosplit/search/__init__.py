@@ -15,6 +15,9 @@
 | least latency, least distortion: MILP with bound and gap | ``questions/`` |
 | minimum s-t cut; cuts that are no prefixes | ``cuts/`` |
 | Neurosurgeon, DADS, QDMP, the original Auto-Split, plain baselines | ``baselines/`` |
+
+``autosplit.search(problem)`` calls ``autosplit.api.front.search``:
+this package is also the function of its name (``callable_package.py``).
 """
 
 from autosplit.callable_package import make_callable

@@ -30,7 +30,7 @@ class PlanLimits:
 
     Attributes:
         limits: Average bits and bit operations of the edge half.
-        max_latency_s: Most seconds from the input to the proven, over at least one link.
+        max_latency_s: Most seconds from the input to the answer, over at least one link.
         max_distortion: Most distortion.
         cuts: Cuts that the plans may take; None: prefixes of the layers' order.
     """

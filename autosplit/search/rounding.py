@@ -1,8 +1,9 @@
-"""How far sums of float64 are trusted, and when a value keeps a limit: one rule for everything.
+"""How far sums of float64 are trusted, and when a value keeps a limit: one rule for every limit.
 
 The same sum in another order differs in its last digits, so a limit that was taken from an answer
 must be kept by that answer however it is added up.  Every comparison of seconds, distortion, mean
-widths or bit operations with a limit goes through ``keeps``; bytes are whole and compared as such.
+widths or bit operations with a limit goes through ``keeps``, and every comparison of an accuracy
+drop with a limit through ``keeps_drop``; bytes are whole and compared as such.
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ def keeps(values: float | Floats, limit: float) -> bool | Booleans:
     (True, False)
     """
     return values <= loosened(limit)
+
+
+def keeps_drop(drop: float, max_drop: float) -> bool:
+    """Whether an accuracy drop keeps a limit, both in points; points are counted from 0 to 100.
+
+    >>> keeps_drop(100 * (0.95 - 0.94), 1.0), keeps_drop(1.001, 1.0), keeps_drop(0.0, -1.0)
+    (True, False, False)
+    """
+    return drop <= max_drop + LIMIT_ROUNDING
 
 
 def told_apart(first: float, second: float) -> tuple[str, str]:

@@ -9,8 +9,7 @@ import numpy as np
 from autosplit.plan.plan import Plan
 from autosplit.search.arrays import Floats
 from autosplit.search.pareto import pareto
-
-_ROUNDING = 1e-9
+from autosplit.search.rounding import LIMIT_ROUNDING, keeps
 
 
 def thin(ours: Sequence[Plan], others: Sequence[Plan], most: int | None) -> list[Plan]:
@@ -37,7 +36,7 @@ def thin(ours: Sequence[Plan], others: Sequence[Plan], most: int | None) -> list
         front = pareto(np.stack([seconds, distortion], axis=1))
         kept |= {int(front[i]) for i in _spread(seconds[front], distortion[front], most)}
         for plan in others:
-            rivals = front[distortion[front] <= plan.distortion * (1 + _ROUNDING)]
+            rivals = front[keeps(distortion[front], plan.distortion)]
             if len(rivals):
                 kept.add(int(rivals[np.argmin(seconds[rivals])]))
     return [ours[i] for i in sorted(kept)]
@@ -48,7 +47,7 @@ def _spread(seconds: Floats, distortion: Floats, most: int) -> set[int]:
     steps = np.zeros(len(seconds))
     for values in (seconds, distortion):
         logs = np.log(np.maximum(values, np.finfo(float).tiny))
-        steps[1:] += np.abs(np.diff(logs)) / max(float(np.ptp(logs)), _ROUNDING)
+        steps[1:] += np.abs(np.diff(logs)) / max(float(np.ptp(logs)), LIMIT_ROUNDING)
     along = np.cumsum(steps)
     wanted = np.linspace(0, along[-1], most)
     return {int(i) for i in np.abs(along[:, None] - wanted).argmin(axis=0)}

@@ -15,6 +15,7 @@ from autosplit.hardware.link import Link
 from autosplit.plan.plan import Plan
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
+from autosplit.search.rounding import keeps
 from autosplit.stats.coding import InputCoding
 from autosplit.stats.stats import Distortion, Role
 from autosplit.sweep.file import REFERENCE
@@ -168,7 +169,7 @@ def pick_of(
 
 def keeps_distortion(distortion: float, most: float | None) -> bool:
     """Whether a distortion is at most ``most``, but for what the order of a sum can change."""
-    return most is None or distortion <= most * (1 + 1e-9)
+    return most is None or keeps(distortion, most)
 
 
 def _row(

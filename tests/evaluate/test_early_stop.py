@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from autosplit.evaluate.early_stop import CONFIDENCE, Standing, divide_into_looks
+from autosplit.evaluate.early_stop import CONFIDENCE, Standing, divide_into_looks, must_stop
 
 
 @pytest.mark.parametrize(("count", "whole"), [(1, 1), (20, 1), (1000, 1), (9984, 32), (64, 64)])
@@ -65,3 +65,11 @@ def test_a_good_plan_is_hardly_ever_stopped():
         stopped += lost
         trials += 1
     assert stopped / trials <= 1 - CONFIDENCE
+
+
+@pytest.mark.parametrize(("max_drop", "stops"), [(14.9, True), (15.0, False), (15.1, False)])
+def test_a_plan_is_stopped_once_its_least_drop_is_beyond_the_limit(max_drop, stops):
+    standing = Standing(lost=5, won=0, seen=16, total=20, hopeful=2)  # 15 points for certain
+
+    assert must_stop(standing.least_drop(1), max_drop) is stops
+    assert not must_stop(None, max_drop)

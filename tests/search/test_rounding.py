@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from autosplit.search.rounding import keeps, loosened, told_apart
+from autosplit.search.rounding import keeps, keeps_drop, loosened, told_apart
 
 
 @pytest.mark.parametrize("limit", [3e-9, 1.0, 7e12])
@@ -57,3 +57,9 @@ def test_an_infinite_limit_stays_infinite():
 )
 def test_numbers_are_written_with_as_many_digits_as_tell_them_apart(first, second, texts):
     assert told_apart(first, second) == texts
+
+
+@pytest.mark.parametrize(("drop", "kept"), [(1.0, True), (1 + 9e-10, True), (1 + 2e-9, False)])
+def test_a_drop_keeps_a_limit_of_points_up_to_rounding(drop, kept):
+    assert keeps_drop(drop, 1.0) is kept
+    assert keeps_drop(drop - 1, 0.0) is kept  # a limit of no points has the same rounding

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autosplit.data.images import Labels
 from autosplit.errors import DataError
-from autosplit.evaluate.early_stop import Standing
+from autosplit.evaluate.early_stop import Standing, must_stop
 from autosplit.evaluate.task import CLASSIFICATION, FLOAT, Task
 from autosplit.evaluate.tasks.samples import kl_per_sample, tensor_labels
 from autosplit.plan.plan import Plan
@@ -152,7 +152,7 @@ class ClassRecord:
             pairs = list(zip(self.hits or [], reference.hits, strict=False))
             hopeful = total - seen - sum(reference.hits[seen:])
             standing = Standing(pairs.count((0, 1)), pairs.count((1, 0)), seen, total, hopeful)
-        return standing.least_drop(tests) > max_drop + 1e-9
+        return must_stop(standing.least_drop(tests), max_drop)
 
     def float_row(self) -> dict[str, Any]:
         """Make the float network's row of ``scores.csv``."""

@@ -30,6 +30,7 @@ from autosplit.models.networks.yolo_decode import (
     detect_objects,
 )
 from autosplit.plan.plan import Plan
+from autosplit.search.rounding import keeps_drop
 
 LEAST_SCORE = 0.005
 """Boxes below this score are left out, as in Darknet's own validation."""
@@ -165,7 +166,7 @@ class BoxRecord:
         if not self.done:
             return False
         truths = reference.own() if reference.truths is None else reference.truths
-        return self._drop(reference, self.precision(truths)) > max_drop + 1e-9
+        return not keeps_drop(self._drop(reference, self.precision(truths)), max_drop)
 
     def float_row(self) -> dict[str, Any]:
         """Make the float network's row of ``scores.csv``, with its AP by class."""

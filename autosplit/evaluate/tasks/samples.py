@@ -19,9 +19,10 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from autosplit.errors import DataError
-from autosplit.evaluate.early_stop import MeanStanding, Standing
+from autosplit.evaluate.early_stop import MeanStanding, Standing, must_stop
 from autosplit.evaluate.task import FLOAT, Task
 from autosplit.plan.plan import Plan
+from autosplit.search.rounding import keeps_drop
 
 Statistics = Mapping[str, Tensor]
 """Name of a statistic -> its value for each sample, shape (samples,) or (samples, ...)."""
@@ -118,9 +119,8 @@ class SampleRecord(ABC):
         Without a bound the answer is False until all samples were run.
         """
         if self.done:
-            return self.drop(reference) > max_drop + 1e-9
-        least = self.least_drop(reference, tests)
-        return least is not None and least > max_drop + 1e-9
+            return not keeps_drop(self.drop(reference), max_drop)
+        return must_stop(self.least_drop(reference, tests), max_drop)
 
     def least_drop(self, reference: SampleRecord, tests: int) -> float | None:
         """Bound from below the drop that all samples would show, in points; None without a bound.

@@ -21,6 +21,7 @@ from autosplit.evaluate.tasks.samples import mean_of
 from autosplit.evaluate.tasks.segmentation import PixelRecord
 from autosplit.evaluate.tasks.tokens import NextTokenRecord, TokenRecord
 from autosplit.plan.plan import Plan
+from autosplit.search.rounding import keeps_drop
 
 RECORDS: dict[str, type[Record]] = {
     record.task.name: record
@@ -82,7 +83,7 @@ class SeveralRecord:
         if not self.done:
             return False
         rows = self._rows(None, reference)
-        return bool((mean_of(row["drop"] for row in rows.values()) or 0.0) > max_drop + 1e-9)
+        return not keeps_drop(mean_of(row["drop"] for row in rows.values()) or 0.0, max_drop)
 
     def float_row(self) -> dict[str, Any]:
         """Make the float network's row of ``scores.csv``, with the rows of its outputs."""

@@ -1,8 +1,8 @@
 """The front of latency and distortion in integers, with widths that buy seconds.
 
-Of a small problem every plan worth having is enumerated (``joint_labels``).  Of a larger one
+Of a small problem every plan worth having is enumerated (``enumerate_prefixes``).  Of a larger one
 three searches are put together: the least distortion within memory (``division``), the same with a
-price on a second (``joint_priced``), and edge halves of one width.  The last make sure that no plan
+price on a second (``solve_priced``), and edge halves of one width.  The last make sure that no plan
 of one width beats what is returned.
 """
 

@@ -1,4 +1,4 @@
-"""Edge halves that give up distortion for seconds: phase 1 again, with a price on a second.
+"""Lagrangian bounds: edge halves that give up distortion for seconds, at a price on a second.
 
 A layer takes the longer of computing and moving its tensors.  Any mean of the two is no more than
 that, and it is a sum over tensors: the traffic of each at its width, and the seconds of computing

@@ -1,1 +1,0 @@
-"""Networks defined here, whose trained weights ship with the package."""
