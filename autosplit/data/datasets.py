@@ -19,7 +19,6 @@ from autosplit.data.python_batches import function_batches
 from autosplit.data.python_file import is_python_spec
 from autosplit.errors import DataError, MissingExtraError, did_you_mean
 
-DEFAULT_DATA = "demo"
 DEFAULT_CALIBRATION_IMAGES = 256
 
 

@@ -23,7 +23,6 @@ from autosplit.models.program_file import build_saved_program
 from autosplit.models.python_network import build_python_network
 from autosplit.models.request import BuiltNetwork, ModelRequest
 
-DEFAULT_MODEL = "efficientnet-lite0"
 Builder = Callable[[ModelRequest], BuiltNetwork]
 """A function for one kind of name; it raises ``ModelError`` where the request is wrong."""
 
