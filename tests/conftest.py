@@ -1,6 +1,7 @@
 """A tiny network with its data, and a finished run folder of it."""
 
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,21 @@ import torch
 from tiny import DATA, EDGE, GIVEN, NETWORK
 
 from autosplit.runs.stages import run as stages
+
+TORCHVISION = (
+    "capture/test_capture.py capture/test_export.py capture/test_layers.py capture/test_layout.py "
+    "capture/test_trainable.py halves/test_partition.py"
+).split()
+"""Files that capture the networks of ``nets.REQUIRED``, which takes a minute."""
+
+
+def pytest_collection_modifyitems(config, items):
+    """Run the tests of a file in one process, and those of ``TORCHVISION`` all in the same one."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            place = item.path.relative_to(Path(__file__).parent).as_posix()
+            group = "torchvision" if place in TORCHVISION else place
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
