@@ -50,10 +50,14 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name[:100]}.{os.getpid()}.", suffix=".tmp"
+        )
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # else a power cut may leave the name and no bytes
             Path(temporary).chmod(0o644)
             Path(temporary).replace(path)
         except BaseException:
@@ -73,7 +77,11 @@ def write_text(path: Path, text: str) -> None:
 def write_yaml(path: Path, kind: str, data: Mapping[str, Any], version: int = 1) -> None:
     """Write ``data`` as a YAML file of one kind, ``schema`` first and the other keys sorted."""
     head = f"schema: autosplit/{kind}/{version}\n"
-    body = yaml.dump(dict(data), Dumper=_DUMPER, sort_keys=True, default_flow_style=None, width=100)
+    # a mapping of plain values alone would be put into braces, and the schema stands before it
+    style = None if any(isinstance(value, (dict, list)) for value in data.values()) else False
+    body = yaml.dump(
+        dict(data), Dumper=_DUMPER, sort_keys=True, default_flow_style=style, width=100
+    )
     write_text(path, head + body)
 
 

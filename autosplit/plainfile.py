@@ -4,13 +4,67 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 from pathlib import Path
+from typing import Any
 
 from autosplit.errors import FileError
 
 MOST_BYTES = 1 << 26
 """Bytes of the largest text file that is read; a plan of a large network takes a few million."""
+
+
+_PLAIN = re.compile(r"[\w+][\w .+()=@-]{0,119}")
+
+
+def is_plain_name(name: Any) -> bool:
+    """Whether a name may be that of a file in a run folder, or stand in a table.
+
+    It has no slash, comma, quote or line break, does not begin with a dot, and is not too long.
+
+    >>> is_plain_name("cut003-00"), is_plain_name("../x"), is_plain_name("a,b")
+    (True, False, False)
+    """
+    return isinstance(name, str) and bool(_PLAIN.fullmatch(name)) and name == name.strip()
+
+
+def is_inside(name: Any, folder: Path) -> bool:
+    """Whether a file name of plain parts stays in the folder that it is relative to.
+
+    A link in the folder that leads out of it is no way either.
+    """
+    if not isinstance(name, str) or not all(map(is_plain_name, name.split("/"))):
+        return False
+    try:
+        return (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a name that is too long; links in a circle
+        return False
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything of this name.
+
+    Raises:
+        FileError: Its name is too long or otherwise no name.
+    """
+    try:
+        return path.exists()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{str(path)[:200]}: must be a name of a file, {reason}") from error
+
+
+def delete(path: Path) -> None:
+    """Delete a file, if there is one.
+
+    Raises:
+        FileError: It cannot be deleted.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileError(f"{path}: must be a file to delete, {error.strerror or error}") from error
 
 
 def open_plain(path: Path) -> io.BufferedReader:

@@ -9,6 +9,15 @@ import torch
 from tiny import DATA, EDGE, GIVEN, NETWORK
 
 from autosplit.runs.stages import run as stages
+from autosplit.runs.trust import trusted_code
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state(tmp_path_factory):
+    """Code that tests trust is remembered nowhere else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
 
 TORCHVISION = (
     "capture/test_capture.py capture/test_export.py capture/test_layers.py capture/test_layout.py "
@@ -49,6 +58,7 @@ def tiny(finished, tmp_path, monkeypatch):
     place = tmp_path / "tiny"
     shutil.copytree(finished.place, place)
     monkeypatch.chdir(place)
+    trusted_code(None, GIVEN)
     return SimpleNamespace(place=place, run=place / "run", given=dict(GIVEN))
 
 

@@ -39,6 +39,11 @@ class TestWriting:
 
         assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == b"gr\xc3\xbcn\n"
 
+    def test_plain_values_alone_are_read_back(self, tmp_path):
+        write_yaml(tmp_path / "a.yaml", "thing", {"b": 1, "a": "x"})
+
+        assert read_yaml(tmp_path / "a.yaml", "thing") == {"b": 1, "a": "x"}
+
     def test_a_failure_half_way_leaves_the_old_file_and_nothing_else(self, tmp_path):
         path = tmp_path / "plan.yaml"
         path.write_text("old")

@@ -70,9 +70,9 @@ ORDER = {
     ),
     "report": "aligned candidate choice pick tables labels figure",
     "runs": (
-        "kinds option options stamps reads hashes hardware needs finishing folder finished network "
-        "inputs summary measuring planning scoring plans stages.frame stages.stats stages.search "
-        "stages.latency stages.quantize stages.collect stages.run"
+        "kinds option options stamps reads hashes lock trust hardware needs finishing "
+        "folder finished network inputs summary measuring planning scoring plans stages.frame "
+        "stages.stats stages.search stages.latency stages.quantize stages.collect stages.run"
     ),
     "api": "net data measurement problem scores front evaluation run",
     "sweep": "file job backends figure run",

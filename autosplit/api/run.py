@@ -21,7 +21,7 @@ from autosplit.runs.hardware import limit_bytes
 from autosplit.runs.option import read_given
 from autosplit.runs.options import CollectOptions, StatsOptions, options_of_run
 from autosplit.runs.stages.run import run as run_stages
-from autosplit.runs.stamps import Stamp, read_stamp, resolve
+from autosplit.runs.stamps import Stamp, changed_outputs, read_stamp, resolve
 from autosplit.runs.summary import Summary, pick_all, summarize
 from autosplit.stats.stats import Stats
 from autosplit.stats.statsfile import read_stats
@@ -97,7 +97,7 @@ class Run:
             self._stamp(stage)
         collected = read_stamp(self.folder, "collect")
         if collected is None:
-            return summarize(self.folder, self.graph, limit_bytes(searched))
+            return summarize(self.folder, self.graph, limit_bytes(searched, self.folder))
         # as it was then: the device may be a file that is not found from here
         known = collected.inputs["memory_bytes"]
         return summarize(self.folder, self.graph, None if known == "None" else int(known))
@@ -106,13 +106,19 @@ class Run:
         """What a stage left.
 
         Raises:
-            StageError: The stage is not done.
+            StageError: The stage is not done, or what it wrote has changed since.
         """
         stamp = read_stamp(self.folder, stage)
         if stamp is None:
             raise StageError(
                 f"{self.folder}: the stage {stage} must be done, run: autosplit {stage} --out "
                 f"{self.folder}"
+            )
+        changed = changed_outputs(self.folder, stamp)
+        if changed:
+            raise StageError(
+                f"{self.folder}: {changed[0]} must be as 'autosplit {stage}' wrote it, has changed "
+                f"since, run: autosplit {stage} --out {self.folder}"
             )
         return stamp
 

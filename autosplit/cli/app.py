@@ -6,8 +6,10 @@ wrong command line, 130 interrupted.  An error or a warning of ours is one line.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +18,14 @@ from autosplit import __version__
 from autosplit.cli.detect import detect_command
 from autosplit.cli.emit import FORMAT, emit_command
 from autosplit.cli.help import PanelCommand, PanelGroup
-from autosplit.cli.options import DETECT, FORCE, network_options, stage_options, with_options
+from autosplit.cli.options import (
+    DETECT,
+    FORCE,
+    TRUST,
+    network_options,
+    stage_options,
+    with_options,
+)
 from autosplit.cli.profiles import profiles_command
 from autosplit.cli.stages import stage_command
 from autosplit.cli.sweep import SWEEP_OUT, WHERE, sweep_command
@@ -42,7 +51,7 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, tuple[Option, ...]] = {
     **{stage: stage_options(stage) for stage in ("run", *OPTIONS)},
-    "detect": (*network_options(), *DETECT),
+    "detect": (*network_options(), TRUST, *DETECT),
     "emit": (FORMAT,),
     "profiles": (),
     "sweep": (*WHERE, SWEEP_OUT, FORCE),
@@ -88,6 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with saying_warnings():
             result = command.main(args=argv, prog_name="autosplit", standalone_mode=False)
+        sys.stdout.flush()
     except OptionError as error:
         say_error(str(error))
         return 2
@@ -96,6 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
+    except (OSError, MemoryError, UnicodeError) as error:
+        return _system_error(error)
     except UsageError as error:
         path = error.ctx.command_path if error.ctx else "autosplit"
         say_error(f"{error.format_message()} See: {path} --help")
@@ -103,6 +115,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     if result == INTERRUPTED:  # some versions of typer give it back instead of raising
         say("autosplit: interrupted; what is finished is kept, the same command goes on from there")
     return result if isinstance(result, int) else 0
+
+
+def _system_error(error: OSError | MemoryError | UnicodeError) -> int:
+    """Say what the system refused: a full disk or pipe, a name, memory; the exit status."""
+    if isinstance(error, BrokenPipeError):  # whoever read the output has seen enough
+        _forget_output()
+        return 1
+    what = getattr(error, "strerror", None) or str(error) or "no memory is left"
+    place = getattr(error, "filename", None)
+    if place is None and isinstance(error, OSError):
+        place = "stdout"
+        _forget_output()
+    say_error(f"{place}: {what}" if place else what)
+    return 1
+
+
+def _forget_output() -> None:
+    """Let Python not try once more, at its end, to write what could not be written."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def entry() -> None:

@@ -40,15 +40,18 @@ def detect_command(
             rich_help_panel="Network",
         ),
     ] = None,
+    trust: bool = False,
     **given: Any,
 ) -> None:
     """Draw the boxes of a detector: float network, plan, and the two compared."""
     from autosplit.detect.detector import make_detector
     from autosplit.detect.run import detect_pictures, list_pictures
     from autosplit.runs.plans import network_and_plan
+    from autosplit.runs.trust import trusted_code
 
     shown = {name: given.pop(name) for name in ("confidence", "iou") if name in given}
     pictures = list_pictures(source)
+    trusted_code(run, given, trust=trust)
     model, chosen = network_and_plan(run, given, plan)
     detector = make_detector(model, chosen, **shown)
     with bar(f"detect: {model.name}", len(pictures)) as advance:

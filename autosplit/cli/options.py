@@ -31,6 +31,15 @@ FORCE = Option(
     flag="--force",
     first=True,
 )
+TRUST = Option(
+    "trust",
+    "Run the Python code that the run folder names though it was never given on this machine: for "
+    "a run folder that you received, after you looked at the code.",
+    "network",
+    kinds.flag(),
+    default=False,
+    flag="--trust",
+)
 PINS_FILE = Option(
     "pins_file",
     "YAML file with pinned widths: {pins: {PATTERN: {weight: 8}}}. --pin is applied after it.",
@@ -66,7 +75,8 @@ def stage_options(stage: str) -> tuple[Option, ...]:
     """Options of the command of a stage, or of ``run``."""
     own = options_of_run() if stage == "run" else options_of(OPTIONS[stage])
     file = (PINS_FILE,) if stage in {"run", "search"} else ()
-    return (*own, *file, OUT, FORCE)
+    trust = (TRUST,) if stage in {"run", "stats", "quantize"} else ()
+    return (*own, *file, *trust, OUT, FORCE)
 
 
 def network_options() -> tuple[Option, ...]:

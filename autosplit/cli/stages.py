@@ -16,7 +16,9 @@ def stage_command(stage: str) -> Callable[..., None]:
     return own.get(stage) or _other(stage)
 
 
-def run_command(out: str | None = None, force: bool = False, **given: Any) -> None:
+def run_command(
+    out: str | None = None, force: bool = False, trust: bool = False, **given: Any
+) -> None:
     """Do all five stages: from a network to the picked plan of each link and the figure.
 
     Example: autosplit run --model fashion-resnet --data fashion-mnist --memory 115KB --link lte
@@ -25,6 +27,7 @@ def run_command(out: str | None = None, force: bool = False, **given: Any) -> No
     from autosplit.runs.stages.run import run as run_stages
 
     folder = _named_after_model(out, given)
+    _check_code("run", folder, given, trust)
     text = ""
     for outcome in run_stages(folder, given, force=force, progress=bar):
         text = outcome.text
@@ -33,9 +36,13 @@ def run_command(out: str | None = None, force: bool = False, **given: Any) -> No
     _finish(folder, text)
 
 
-def stats_command(out: str | None = None, force: bool = False, **given: Any) -> None:
+def stats_command(
+    out: str | None = None, force: bool = False, trust: bool = False, **given: Any
+) -> None:
     """Capture the network and measure each of its tensors."""
-    print(_do("stats", _named_after_model(out, given), given, force))
+    folder = _named_after_model(out, given)
+    _check_code("stats", folder, given, trust)
+    print(_do("stats", folder, given, force))
 
 
 def collect_command(out: str | None = None, force: bool = False, **given: Any) -> None:
@@ -57,14 +64,31 @@ def _other(stage: str) -> Callable[..., None]:
     def call(out: str | None = None, force: bool = False, **given: Any) -> None:
         print(_do(stage, _found(out), _with_pins(given), force))
 
-    call.__doc__ = _ABOUT[stage]
-    return call
+    def call_code(
+        out: str | None = None, force: bool = False, trust: bool = False, **given: Any
+    ) -> None:
+        folder = _found(out)
+        _check_code(stage, folder, given, trust)
+        print(_do(stage, folder, given, force))
+
+    found: Callable[..., None] = call_code if stage == "quantize" else call
+    found.__doc__ = _ABOUT[stage]
+    return found
 
 
 def _do(stage: str, folder: Path, given: dict[str, Any], force: bool) -> str:
     from autosplit.runs.stages.run import STAGES
 
     return STAGES[stage].run(folder, given, force=force, progress=bar).text
+
+
+def _check_code(stage: str, folder: Path, given: dict[str, Any], trust: bool) -> None:
+    """Refuse code that only the run folder names; where it is trusted, say which code runs."""
+    from autosplit.runs.trust import trusted_code
+
+    files = trusted_code(folder, given, trust=trust)
+    if files and trust:
+        say(f"{stage}: runs the Python code of {' and '.join(map(str, files))}")
 
 
 def _finish(folder: Path, text: str) -> None:

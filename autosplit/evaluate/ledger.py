@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from autosplit.errors import FileError
 from autosplit.evaluate.record import Record
 from autosplit.evaluate.task import FLOAT
 from autosplit.evaluate.tasks.tasks import SCORERS
-from autosplit.files import read_json, write_json
+from autosplit.files import read_json, sha256_of, write_json
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Ledger:
             half: SHA-256 of the edge half, or ``FLOAT``.
 
         Returns:
-            None if the half was never run on the same network and images.
+            None if the half was never run on the same network and images, or its file was changed.
 
         Raises:
             FileError: The file cannot be read, or holds no record.
@@ -41,7 +43,7 @@ class Ledger:
         if not path.exists():
             return None
         data = read_json(path, "record")
-        if data.get("source") != self._source(half):
+        if data.get("source") != self._source(half) or data.get("sha256") != _sha256(data):
             return None
         try:
             return SCORERS[data["task"]].of(data["record"])
@@ -54,7 +56,7 @@ class Ledger:
     def keep(self, half: str, record: Record) -> None:
         """Write the record of an edge half."""
         data = {"source": self._source(half), "task": record.task.name, "record": record.data()}
-        write_json(self._path(half), "record", data)
+        write_json(self._path(half), "record", {**data, "sha256": _sha256(data)})
 
     def forget(self, half: str) -> None:
         """Delete the record of an edge half, if there is one."""
@@ -65,6 +67,12 @@ class Ledger:
 
     def _path(self, half: str) -> Path:
         return self.folder / f"{half if half == FLOAT else half[:16]}.json"
+
+
+def _sha256(data: Mapping[str, Any]) -> str:
+    """SHA-256 of a record's file, but for the SHA-256 itself."""
+    parts = {key: data.get(key) for key in ("source", "task", "record")}
+    return sha256_of(json.dumps(parts, sort_keys=True))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from autosplit.errors import ProfileError, did_you_mean
+from autosplit.plainfile import is_plain_name
 
 DATAFLOWS = ("is", "os", "ws")
 """What stays in a systolic array: inputs, outputs or weights."""
@@ -53,6 +54,14 @@ def refuse(problems: Iterable[str]) -> None:
 
 def _text(value: Any) -> list[str]:
     return [] if isinstance(value, str) and value.strip() else [f"must be text, got {value!r}"]
+
+
+def _name(value: Any) -> list[str]:
+    """What is wrong with a name, which stands in tables and in the names of files."""
+    if is_plain_name(value):
+        return []
+    must = "must be letters, digits, spaces and any of _.+()=@-, at most 120"
+    return [f"{must}, got {value!r:.60}"]
 
 
 def _dataflow(value: Any) -> list[str]:
@@ -131,7 +140,7 @@ def _number(value: Any) -> list[str]:
 
 
 CHECKS: dict[str, Callable[[Any], list[str]]] = {
-    "name": _text,
+    "name": _name,
     "source": _text,
     "float_bits": _float_bits,
     "memory_bytes": _count,

@@ -12,6 +12,7 @@ import numpy as np
 from autosplit.files import check_keys
 from autosplit.graph.integers import NO_INTEGERS, Integers
 from autosplit.grid.grid import FLOAT_BITS, WIDTHS, steps_of
+from autosplit.plainfile import is_plain_name
 
 ORIGIN_KEYS = {
     "request": "searched_sha256",
@@ -45,6 +46,8 @@ def plan_problems(data: Mapping[str, Any], path: Path) -> list[str]:
         for key in ("distortion", "lower_bound")
         if not _is_number(data[key])
     ]
+    if isinstance(data["name"], str) and not is_plain_name(data["name"]):
+        problems.append(f"{path}: name: must be a plain name of a file, got {data['name']!r:.60}")
     edge, cloud_bits = data["edge"], data["cloud_bits"]
     if not (isinstance(edge, list) and all(isinstance(name, str) for name in edge)):
         problems.append(f"{path}: edge: must be a list of layers, got {edge!r:.60}")

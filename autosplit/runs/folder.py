@@ -10,6 +10,7 @@ from autosplit.errors import PlanError, StageError, did_you_mean
 from autosplit.files import read_csv, read_json, sha256_of_file
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import graph_from_dict
+from autosplit.plainfile import is_plain_name
 from autosplit.plan.planfile import PlanFile, read_plan
 from autosplit.report.tables import PLANS_HEADER
 from autosplit.runs.options import StatsOptions
@@ -92,6 +93,10 @@ def plan_names(folder: Path, plans: str = "all") -> list[str]:
     """
     rows = read_csv(folder / "plans.csv", PLANS_HEADER)
     names = list(dict.fromkeys(row["name"] for row in rows))
+    for name in names:
+        if not is_plain_name(name):
+            where = folder / "plans.csv"
+            raise PlanError(f"{where}: name: must be a plain name of a file, got {name!r:.60}")
     if plans == "all":
         return names
     if plans == "pareto":

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
+from autosplit.files import parse_yaml, sha256_of, write_text, write_yaml
 from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import Link, load_link
+from autosplit.plainfile import exists, read_text
 from autosplit.runs.hashes import hash_profile
 from autosplit.runs.options import SearchOptions
 from autosplit.runs.stamps import Stamp, resolve
+
+Profile = TypeVar("Profile", Device, Link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +37,73 @@ class Hardware:
         return found | {f"link {name}": hash_profile(link) for name, link in self.links.items()}
 
 
-def load_hardware(edge: str, cloud: str, links: Iterable[str]) -> Hardware:
+def load_hardware(
+    edge: str, cloud: str, links: Iterable[str], folder: Path | None = None
+) -> Hardware:
     """Profiles by name or file.
+
+    Args:
+        edge: Edge device.
+        cloud: Cloud machine.
+        links: Links.
+        folder: Run folder, whose copy of a file is taken where the file is not found.
 
     Raises:
         ProfileError: One is unknown or wrong.
     """
-    profiles = [load_link(name) for name in links]
+    profiles = [_load(load_link, name, folder) for name in links]
     by_name = {profile.name: profile for profile in profiles}
-    return Hardware(load_device(edge), load_device(cloud), by_name)
+    return Hardware(_load(load_device, edge, folder), _load(load_device, cloud, folder), by_name)
 
 
-def limit_bytes(searched: Stamp) -> int | None:
+def keep_profiles(folder: Path, names: Iterable[str]) -> list[str]:
+    """Copy profiles that are a person's files into a run folder, which may be moved.
+
+    Args:
+        folder: Run folder.
+        names: Names or files of profiles.
+
+    Returns:
+        Names of the copies, relative to the run folder.
+    """
+    kept = []
+    for name in names:
+        source = Path(name)
+        if not source.is_file():
+            kept += [copy for copy in _copies(name) if (folder / copy).is_file()]
+            continue
+        copy, table = _copies(name)
+        data = parse_yaml(source)
+        if isinstance(data.get("table"), str):
+            write_text(folder / table, read_text(source.parent / data["table"]))
+            data["table"] = Path(table).name
+            kept.append(table)
+        schema = data.pop("schema").split("/")
+        write_yaml(folder / copy, schema[1], data, int(schema[2]))
+        kept.append(copy)
+    return kept
+
+
+def _copies(name: str) -> tuple[str, str]:
+    """Names, in a run folder, of the copy of a profile and of its table."""
+    stem = f"profiles/{sha256_of(name)[:16]}"
+    return f"{stem}.yaml", f"{stem}.csv"
+
+
+def _load(load: Callable[[str | Path], Profile], name: str, folder: Path | None) -> Profile:
+    """A profile, or the copy of it in a run folder that was moved away from it."""
+    copy = None if folder is None else folder / _copies(name)[0]
+    moved = copy is not None and not exists(Path(name)) and copy.is_file()
+    return load(copy if moved and copy is not None else name)
+
+
+def limit_bytes(searched: Stamp, folder: Path | None = None) -> int | None:
     """Memory that an edge half may use as the search was asked; None: it is not limited.
 
     Args:
         searched: Stamp of ``search``.
+        folder: Run folder, as of ``load_hardware``.
     """
     options = resolve({}, searched, SearchOptions())
     asked = options.memory_bytes
-    return load_device(options.edge).memory_bytes if asked is None else asked
+    return _load(load_device, options.edge, folder).memory_bytes if asked is None else asked

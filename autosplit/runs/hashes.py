@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from autosplit import __version__
 from autosplit.errors import StageError
@@ -12,7 +13,10 @@ from autosplit.files import sha256_of, sha256_of_file
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
 from autosplit.runs.options import StatsOptions
+from autosplit.runs.reads import is_code
 from autosplit.runs.stamps import read_stamp
+
+_IN_FOLDERS = ("imagefolder", "coco", "fashion-mnist")
 
 
 def hash_files(folder: Path, names: Sequence[str]) -> dict[str, str]:
@@ -54,6 +58,17 @@ def hash_measured(options: StatsOptions) -> dict[str, str]:
     if options.task is not None:
         found["task"] = hash_spec(options.task)
     return found if options.parent is None else {**found, "parent": hash_parent(options.parent)}
+
+
+def is_found(spec: Any) -> bool:
+    """Whether the file or folder that a network or data set names, if it names any, is there."""
+    if not isinstance(spec, str):
+        return True
+    named = spec.rpartition(":")[0] if is_code(spec) and ":" in spec else spec
+    if is_code(spec) or spec.endswith((".pt2", ".onnx", ".cfg")):
+        return Path(named.removeprefix("yolo:")).exists()
+    kind, _, place = spec.partition(":")
+    return kind not in _IN_FOLDERS or not place or Path(place).exists()
 
 
 def named_files(options: StatsOptions) -> tuple[Path, ...]:

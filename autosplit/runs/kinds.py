@@ -291,6 +291,8 @@ def _is_list(value: Any) -> bool:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be text")
+    if "\0" in value or any("\ud800" <= one <= "\udfff" for one in value):
+        raise ValueError("must be UTF-8 text")
     return value
 
 

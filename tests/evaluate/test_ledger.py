@@ -6,7 +6,7 @@ import pytest
 from numbered import SOURCE
 
 from autosplit.errors import FileError
-from autosplit.evaluate.ledger import Ledger, MemoryLedger
+from autosplit.evaluate.ledger import Ledger, MemoryLedger, _sha256
 from autosplit.evaluate.tasks.classification import ClassRecord
 
 
@@ -46,13 +46,16 @@ class TestLedger:
         ids=["unknown task", "unknown field", "no record"],
     )
     def test_a_file_without_a_record_is_one_line_that_says_what_to_do(self, tmp_path, spoil):
+        """A file of another version, say: a changed one has no longer its own SHA-256."""
         ledger = Ledger(tmp_path, SOURCE)
         ledger.keep("11", self.RECORD)
         path = tmp_path / "11.json"
         data = json.loads(path.read_text())
         spoil(data)
         path.write_text(json.dumps(data))
+        assert ledger.find("11") is None
 
+        path.write_text(json.dumps({**data, "sha256": _sha256(data)}))
         with pytest.raises(FileError, match=r"11\.json: must be a record of answers.*delete the"):
             ledger.find("11")
 

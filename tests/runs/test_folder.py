@@ -34,7 +34,7 @@ class TestFolders:
 
         def make(*names):
             for name in names:
-                write_stamp(Path("results") / name, "stats", Stamp({}, {}, ()))
+                write_stamp(Path("results") / name, "stats", Stamp({}, {}, {}))
 
         return make
 

@@ -41,4 +41,4 @@ def test_an_unknown_profile_is_refused():
     ],
 )
 def test_the_limit_is_what_was_asked_for_else_what_the_device_has(options, limit):
-    assert limit_bytes(Stamp(options, {}, ())) == limit
+    assert limit_bytes(Stamp(options, {}, {})) == limit

@@ -25,7 +25,7 @@ class TestRequire:
 
     def test_a_stage_that_read_another_file_is_told_to_be_done_again(self, tmp_path):
         (tmp_path / "graph.json").write_text("1")
-        stamp = Stamp({}, {"edge": "xx", **hash_files(tmp_path, ["graph.json"])}, ())
+        stamp = Stamp({}, {"edge": "xx", **hash_files(tmp_path, ["graph.json"])}, {})
         write_stamp(tmp_path, "latency", stamp)
         assert require(tmp_path, "latency", "collect") == stamp
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from autosplit.errors import FileError, OptionError
+from autosplit.files import sha256_of
 from autosplit.runs.options import (
     LatencyOptions,
     QuantizeOptions,
@@ -12,11 +13,20 @@ from autosplit.runs.options import (
     StatsOptions,
     plain,
 )
-from autosplit.runs.stamps import Stamp, clear_stamp, is_done, read_stamp, resolve, write_stamp
+from autosplit.runs.stamps import (
+    Stamp,
+    changed_outputs,
+    clear_stamp,
+    edited_plans,
+    is_done,
+    read_stamp,
+    resolve,
+    write_stamp,
+)
 
 
 class TestResolve:
-    RECORDED = Stamp({"edge": "jetson_nano", "widths": [2, 4], "links": ["lte"]}, {}, ())
+    RECORDED = Stamp({"edge": "jetson_nano", "widths": [2, 4], "links": ["lte"]}, {}, {})
 
     def test_what_is_given_comes_before_what_is_recorded_before_the_default(self):
         found = resolve({"edge": "toy.yaml"}, self.RECORDED, SearchOptions())
@@ -28,7 +38,7 @@ class TestResolve:
         assert resolve({}, None, SearchOptions()) == SearchOptions()
 
     def test_none_takes_a_limit_off_and_zero_is_a_limit(self):
-        recorded = Stamp({"edge": "lte", "images": 9, "memory_bytes": 5}, {}, ())
+        recorded = Stamp({"edge": "lte", "images": 9, "memory_bytes": 5}, {}, {})
 
         assert resolve({}, recorded, SearchOptions()).memory_bytes == 5
         assert resolve({"memory_bytes": None}, recorded, SearchOptions()).memory_bytes is None
@@ -44,7 +54,7 @@ class TestResolve:
         assert resolve({"links": ["a", "b"]}, None, SearchOptions()).links == ("a", "b")
 
     def test_a_recorded_option_of_another_version_is_left_out(self):
-        recorded = Stamp({"jobs": 3, "colour": "red"}, {}, ())
+        recorded = Stamp({"jobs": 3, "colour": "red"}, {}, {})
 
         assert resolve({}, recorded, QuantizeOptions()) == QuantizeOptions(jobs=3)
 
@@ -60,8 +70,12 @@ class TestResolve:
         }
 
 
-EMPTY = '{"schema": "autosplit/stage/2", "options": {}, "inputs": {}, "outputs": []}'
+EMPTY = (
+    '{"schema": "autosplit/stage/3", "made_by": "", "sha256": "", '
+    '"options": {}, "inputs": {}, "outputs": {}}'
+)
 INPUTS = {"model": "aa", "data": "bb"}
+WROTE = {"graph.json": sha256_of("{}")}
 
 
 class TestStamp:
@@ -70,11 +84,11 @@ class TestStamp:
     @pytest.fixture
     def folder(self, tmp_path):
         (tmp_path / "graph.json").write_text("{}")
-        write_stamp(tmp_path, "stats", Stamp(plain(self.OPTIONS), INPUTS, ("graph.json",)))
+        write_stamp(tmp_path, "stats", Stamp(plain(self.OPTIONS), INPUTS, WROTE))
         return tmp_path
 
     def test_it_is_read_back(self, folder):
-        assert read_stamp(folder, "stats") == Stamp(plain(self.OPTIONS), INPUTS, ("graph.json",))
+        assert read_stamp(folder, "stats") == Stamp(plain(self.OPTIONS), INPUTS, WROTE)
         assert read_stamp(folder, "search") is None
 
     def test_a_finished_stage_is_done(self, folder):
@@ -107,13 +121,25 @@ class TestStamp:
 
         assert not is_done(folder, "stats", self.OPTIONS, INPUTS)
 
-    def test_an_edited_output_is_kept(self, folder):
-        (folder / "graph.json").write_text("edited")
+    def test_an_output_that_was_cut_or_changed_makes_it_due(self, folder):
+        (folder / "graph.json").write_text("{")
+
+        assert not is_done(folder, "stats", self.OPTIONS, INPUTS)
+
+    def test_an_edited_plan_is_kept(self, folder):
+        (folder / "plans").mkdir()
+        (folder / "plans" / "a.yaml").write_text("edited")
+        stamp = Stamp(plain(self.OPTIONS), INPUTS, {"plans/a.yaml": sha256_of("as searched")})
+        write_stamp(folder, "stats", stamp)
 
         assert is_done(folder, "stats", self.OPTIONS, INPUTS)
+        assert edited_plans(folder, [stamp]) == ["plans/a.yaml"]
+
+        (folder / "plans" / "a.yaml").unlink()
+        assert changed_outputs(folder, stamp) == ["plans/a.yaml"]
 
     def test_the_number_of_jobs_changes_nothing(self, tmp_path):
-        write_stamp(tmp_path, "quantize", Stamp(plain(QuantizeOptions()), {}, ()))
+        write_stamp(tmp_path, "quantize", Stamp(plain(QuantizeOptions()), {}, {}))
 
         assert is_done(tmp_path, "quantize", QuantizeOptions(jobs=7), {})
         assert not is_done(tmp_path, "quantize", QuantizeOptions(images=7), {})
@@ -122,7 +148,7 @@ class TestStamp:
     def test_an_option_that_an_older_version_did_not_record_makes_it_due(self, tmp_path):
         options = plain(QuantizeOptions())
         del options["images"]
-        write_stamp(tmp_path, "quantize", Stamp(options, {}, ()))
+        write_stamp(tmp_path, "quantize", Stamp(options, {}, {}))
 
         assert not is_done(tmp_path, "quantize", QuantizeOptions(), {})
 
@@ -135,21 +161,21 @@ class TestStamp:
     @pytest.mark.parametrize(
         ("text", "problem"),
         [
-            ('{"schema": "autosplit/stage/2"}', "missing key 'inputs'"),
+            ('{"schema": "autosplit/stage/3"}', "missing key 'inputs'"),
             (
-                '{"schema": "autosplit/stage/2", "options": [], "inputs": {}, "outputs": {}}',
-                "options: must be a mapping, .*outputs: must be a list",
+                EMPTY.replace('options": {}', 'options": []').replace('puts": {}', 'puts": []'),
+                "options: must be a mapping, .*inputs: must be a mapping, .*outputs: must be a map",
             ),
             (
-                EMPTY.replace("[]", '["a/../x"]'),
+                EMPTY.replace('outputs": {}', 'outputs": {"a/../x": ""}'),
                 r"outputs: must be inside the run folder, got 'a/\.\./x'",
             ),
             (
-                EMPTY.replace("[]", '["/x"]'),
+                EMPTY.replace('outputs": {}', 'outputs": {"/x": ""}'),
                 "outputs: must be inside the run folder, got '/x'",
             ),
-            ("[]", "must begin with 'schema: autosplit/stage/2'"),
-            ('{"schema": "autosplit/stage/1"}', "another version of autosplit: make it again"),
+            ("[]", "must begin with 'schema: autosplit/stage/3'"),
+            ('{"schema": "autosplit/stage/2"}', "another version of autosplit: make it again"),
         ],
     )
     def test_a_foreign_stamp_is_refused(self, folder, text, problem):

@@ -20,7 +20,7 @@ from autosplit.runs.summary import Summary, headline, pick_all, pick_file, summa
 
 def _prepare(job: Job[CollectOptions]) -> Prepared:
     searched = job.needed["search"]
-    limit = limit_bytes(searched)
+    limit = limit_bytes(searched, job.folder)
     read = ("graph.json", "latency.csv", "scores.csv", *searched.outputs)
     inputs = hash_files(job.folder, read) | {"memory_bytes": str(limit)}
     return Prepared(inputs, partial(_collect, job, limit))

@@ -7,10 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
 
+from autosplit.errors import warn
 from autosplit.progress import Progress, silent
+from autosplit.runs.hashes import hash_files
+from autosplit.runs.lock import locked
 from autosplit.runs.needs import require
 from autosplit.runs.options import Options, plain
-from autosplit.runs.stamps import Stamp, clear_stamp, is_done, read_stamp, resolve, write_stamp
+from autosplit.runs.stamps import (
+    Stamp,
+    clear_stamp,
+    edited_plans,
+    is_done,
+    read_stamp,
+    resolve,
+    write_stamp,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,19 @@ class Asked:
     force: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready(Generic[Options]):
+    """A stage with its options resolved and its inputs hashed."""
+
+    options: Options
+    prepared: Prepared
+    needed: Mapping[str, Stamp]
+
+
+def _stamps(folder: Path, stages: Sequence[str]) -> tuple[Stamp | None, ...]:
+    return tuple(read_stamp(folder, stage) for stage in stages)
+
+
 def _all_of_it(asked: Asked) -> Stamp | None:
     return asked.before
 
@@ -140,20 +164,40 @@ class Stage(Generic[Options]):
             StageError: A stage that must be done before is not, or an option is unknown.
             AutoSplitError: What the stage itself refuses.
         """
+        done, prepared = self._look(folder, given, force, progress)
+        if done:
+            return done
+        stamps = _stamps(folder, (self.name, *self.needs))
+        with locked(folder):
+            if _stamps(folder, (self.name, *self.needs)) != stamps:  # another process was here
+                done, prepared = self._look(folder, given, force, progress)
+            return done or self._work(folder, prepared)
+
+    def _look(
+        self, folder: Path, given: Mapping[str, Any], force: bool, progress: Progress
+    ) -> tuple[Outcome | None, _Ready[Options]]:
+        """What to say if the stage is done already; else None, and the work that is ready."""
         needed = {name: require(folder, name, self.name) for name in self.needs}
         options = self.resolved(folder, given, force=force)
         before = read_stamp(folder, self.name)
         prepared = self.prepare(Job(folder, options, before, needed, force, progress))
         now = {**prepared.inputs, **prepared.seen}
-        if not force and is_done(folder, self.name, options, now):
-            done = self.done_text
-            text = f"{self.name}: nothing new to do in {folder}" if done is None else done(folder)
-            return Outcome(self.name, True, text)
-        made = prepared.work()
+        ready = _Ready(options, prepared, needed)
+        if force or not is_done(folder, self.name, options, now):
+            return None, ready
+        done = self.done_text
+        text = f"{self.name}: nothing new to do in {folder}" if done is None else done(folder)
+        return Outcome(self.name, True, text), ready
+
+    def _work(self, folder: Path, ready: _Ready[Options]) -> Outcome:
+        """Work, clear the stamp, write the files, write the stamp."""
+        made = ready.prepared.work()
         clear_stamp(folder, self.name)
-        outputs = tuple(made.write())
-        inputs = {**prepared.inputs, **made.read}
-        write_stamp(folder, self.name, Stamp(plain(options), inputs, outputs))
+        outputs = hash_files(folder, tuple(made.write()))
+        inputs = {**ready.prepared.inputs, **made.read}
+        write_stamp(folder, self.name, Stamp(plain(ready.options), inputs, outputs))
+        for name in edited_plans(folder, ready.needed.values()):
+            warn(f"{self.name}: {name} was edited by hand, and is taken as it is now")
         return Outcome(self.name, False, made.text)
 
     def resolved(self, folder: Path, given: Mapping[str, Any], *, force: bool) -> Options:

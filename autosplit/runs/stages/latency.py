@@ -17,7 +17,7 @@ from autosplit.hardware.seconds import layer_s
 from autosplit.plan.plan import Plan
 from autosplit.report import tables
 from autosplit.runs.folder import plan_names, read_graph, read_plans
-from autosplit.runs.hardware import Hardware, load_hardware
+from autosplit.runs.hardware import Hardware, keep_profiles, load_hardware
 from autosplit.runs.hashes import hash_files
 from autosplit.runs.options import LatencyOptions
 from autosplit.runs.stages.frame import Job, Made, Prepared, Stage
@@ -25,16 +25,17 @@ from autosplit.runs.stages.frame import Job, Made, Prepared, Stage
 
 def _prepare(job: Job[LatencyOptions]) -> Prepared:
     asked, searched = job.options, job.needed["search"]
-    hardware = load_hardware(
+    names = (
         searched.options["edge"] if asked.edge is None else asked.edge,
         searched.options["cloud"] if asked.cloud is None else asked.cloud,
         searched.options["links"] if asked.links is None else asked.links,
     )
+    hardware = load_hardware(*names, job.folder)
     inputs = hash_files(job.folder, ("graph.json", *searched.outputs)) | hardware.hashes()
-    return Prepared(inputs, partial(_time, job, hardware))
+    return Prepared(inputs, partial(_time, job, hardware, (*names[:2], *names[2])))
 
 
-def _time(job: Job[LatencyOptions], hardware: Hardware) -> Made:
+def _time(job: Job[LatencyOptions], hardware: Hardware, names: Sequence[str]) -> Made:
     """Predict the seconds of every plan."""
     edge, cloud = hardware.edge, hardware.cloud
     graph = read_graph(job.folder)
@@ -54,15 +55,18 @@ def _time(job: Job[LatencyOptions], hardware: Hardware) -> Made:
             advance(1)
     links = ", ".join(hardware.links)
     text = f"latency: {len(files)} plans on {edge.name} and {cloud.name} over {links}"
-    return Made(text, partial(_write, job.folder, rows, layers))
+    return Made(text, partial(_write, job.folder, rows, layers, names))
 
 
 def _write(
-    folder: Path, rows: Sequence[Mapping[str, Any]], layers: Sequence[Mapping[str, Any]]
+    folder: Path,
+    rows: Sequence[Mapping[str, Any]],
+    layers: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
 ) -> Sequence[str]:
     write_csv(folder / "latency.csv", tables.LATENCY_HEADER, rows)
     write_csv(folder / "layer_latency.csv", tables.LAYER_LATENCY_HEADER, layers)
-    return "latency.csv", "layer_latency.csv"
+    return "latency.csv", "layer_latency.csv", *keep_profiles(folder, names)
 
 
 def _predict(graph: Graph, plan: Plan, edge: Device, cloud: Device, link: Link) -> Prediction:

@@ -106,7 +106,7 @@ def _score(
         for name in () if options.finished else files:
             quantized.forget(name)
     measured = resolve({}, job.needed["stats"], StatsOptions())
-    limit = limit_bytes(job.needed["search"])
+    limit = limit_bytes(job.needed["search"], folder)
     state = job.needed["stats"].inputs.get(STATE, "")
     about = (folder, measured, options, files, ledger, quantized, limit, state)
     scoring = Scoring(*about, force=job.force)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from autosplit.files import sha256_of_file, write_csv
+from autosplit.plainfile import delete
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import write_plan
 from autosplit.report.tables import PLANS_HEADER, plan_rows
 from autosplit.runs.folder import read_graph
-from autosplit.runs.hardware import Hardware, load_hardware
+from autosplit.runs.hardware import Hardware, keep_profiles, load_hardware
 from autosplit.runs.hashes import hash_files
 from autosplit.runs.options import SearchOptions
 from autosplit.runs.planning import make_plans, plan_files
@@ -22,7 +23,7 @@ from autosplit.stats.statsfile import STATS_FILES, read_stats
 
 def _prepare(job: Job[SearchOptions]) -> Prepared:
     options = job.options
-    hardware = load_hardware(options.edge, options.cloud, options.links)
+    hardware = load_hardware(options.edge, options.cloud, options.links, job.folder)
     inputs = hash_files(job.folder, ("graph.json", *STATS_FILES)) | hardware.hashes()
     return Prepared(inputs, partial(_search, job, hardware))
 
@@ -62,9 +63,11 @@ def _write(
             outputs.append(f"plans/{file.plan.name}.yaml")
             write_plan(folder / outputs[-1], file)
             advance(1)
+    named = job.options.edge, job.options.cloud, *job.options.links
+    outputs += keep_profiles(folder, named)
     for old in () if job.before is None else job.before.outputs:
         if old not in outputs:
-            (folder / old).unlink(missing_ok=True)
+            delete(folder / old)
     rows = plan_rows(graph, plans, tuple(problem.links), problem.limit_bytes)
     write_csv(folder / "plans.csv", PLANS_HEADER, rows)
     return outputs

@@ -8,6 +8,7 @@ from run_folders import files_of, step, table
 
 from autosplit.errors import PlanError, StageError
 from autosplit.evaluate import trials as scoring
+from autosplit.files import sha256_of
 from autosplit.runs.folder import plan_names
 from autosplit.runs.options import CollectOptions
 from autosplit.runs.stages import search
@@ -42,7 +43,8 @@ class TestFrame:
     def test_it_is_done_once_and_remembers_how(self, toy):
         assert toy.stage.run(toy.folder, {"max_drop": 3}) == Outcome("toy", False, "done")
         assert toy.done == [("prepare", 3.0, False, False), ("work", "not stamped")]
-        expected = Stamp({"max_drop": 3.0, "link": None}, {"graph.json": "aa"}, ("out.csv",))
+        wrote = {"out.csv": sha256_of("1")}
+        expected = Stamp({"max_drop": 3.0, "link": None}, {"graph.json": "aa"}, wrote)
         assert read_stamp(toy.folder, "toy") == expected
 
         again = toy.stage.run(toy.folder, {})

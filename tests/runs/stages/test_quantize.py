@@ -80,6 +80,7 @@ class TestChoosing:
             step(tiny, "collect", max_drop=-200.0)
 
 
+@pytest.mark.filterwarnings("ignore:.* was edited by hand")
 class TestEditedPlans:
     def test_a_width_out_of_range_stops_quantize_before_anything_is_written(self, tiny):
         path = edit_plan(tiny, "uniform8", lambda data: data["weights"]["0"].update(bits=33))
@@ -313,7 +314,7 @@ class TestFinishedPlans:
     )
     def test_what_finishing_follows_from_is_all_that_counts(self, asked, measured, same):
         def found(options, stats, images="ab12"):
-            stamp = Stamp(plain(stats), {"data": images}, ())
+            stamp = Stamp(plain(stats), {"data": images}, {})
             return quantize.hash_finishing(finishing_of(options, stats.clipping), stamp)
 
         usual = found(QuantizeOptions(), StatsOptions())

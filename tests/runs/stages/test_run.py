@@ -16,6 +16,7 @@ from autosplit.errors import (
     ProfileError,
     StageError,
 )
+from autosplit.files import sha256_of
 from autosplit.progress import NOTE
 from autosplit.runs.folder import plan_names, read_graph, read_plans
 from autosplit.runs.stages import run as stages
@@ -48,6 +49,7 @@ class TestRun:
 
         assert set(files_of(tiny.run)) == plans | scores | finished | beside | {
             *(f"stages/{name}.json" for name in (*NAMES, "pick")),
+            f"profiles/{sha256_of('toy.yaml')[:16]}.yaml",
             "stages/scores/float.json",
             *("graph.json", "layers.csv", "inputs.json", "stats.yaml", "distortion.csv"),
             *("weight_grids.safetensors", "plans.csv", "latency.csv", "layer_latency.csv"),
@@ -116,7 +118,7 @@ class TestRun:
     def test_distortion_is_counted_as_plans_are_finished(self, tmp_path, given, before, counted):
         """Efforts none and fast round to the nearest; not told, it stays as it was."""
         if before is not None:
-            write_stamp(tmp_path, "quantize", Stamp(before, {}, ()))
+            write_stamp(tmp_path, "quantize", Stamp(before, {}, {}))
 
         expected = {} if counted is None else {"rounding": counted}
         assert stages._rounding_counted(tmp_path, given) == expected
