@@ -8,7 +8,9 @@
 | what a finished stage leaves, and whether it is done | ``stamps.py`` |
 | SHA-256 of everything that a stage reads | ``hashes.py`` |
 | files that a person's code read, known from an audit hook | ``reads.py`` |
-| profiles of the devices and links asked for, the memory limit | ``hardware.py`` |
+| one writer per run folder; what dead ones left | ``lock.py`` |
+| code that a run folder names, and whether it may run | ``trust.py`` |
+| profiles of the devices and links asked for and their copies; the memory limit | ``hardware.py`` |
 | stages that must be done before another one | ``needs.py`` |
 | where a run folder is; its graph and its plans | ``folder.py`` |
 | the network that is asked for, loaded and captured | ``network.py`` |

@@ -15,7 +15,7 @@ from autosplit.runs.hashes import hash_profile
 from autosplit.runs.options import SearchOptions
 from autosplit.runs.stamps import Stamp, resolve
 
-Profile = TypeVar("Profile", Device, Link)
+Known = TypeVar("Known", Device, Link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _copies(name: str) -> tuple[str, str]:
     return f"{stem}.yaml", f"{stem}.csv"
 
 
-def _load(load: Callable[[str | Path], Profile], name: str, folder: Path | None) -> Profile:
+def _load(load: Callable[[str | Path], Known], name: str, folder: Path | None) -> Known:
     """A profile, or the copy of it in a run folder that was moved away from it."""
     copy = None if folder is None else folder / _copies(name)[0]
     moved = copy is not None and not exists(Path(name)) and copy.is_file()
