@@ -19,6 +19,7 @@ def _state(tmp_path_factory):
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
 
+
 TORCHVISION = (
     "capture/test_capture.py capture/test_export.py capture/test_layers.py capture/test_layout.py "
     "capture/test_trainable.py halves/test_partition.py"
