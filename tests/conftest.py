@@ -77,3 +77,4 @@ def denormals(request):
     """Both ways of a processor with numbers below float32's normal ones."""
     if request.param == "denormals flushed":
         request.getfixturevalue("flushed")
+    return request.param

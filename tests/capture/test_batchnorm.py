@@ -63,6 +63,15 @@ def test_a_norm_of_the_batch_itself_stays_a_layer():
     assert fused(capture(network, (torch.randn(IMAGE),))) == ["conv=conv2d", "bn=batch_norm"]
 
 
+def test_a_norm_of_a_convolution_that_something_else_reads_too_stays_a_layer():
+    """Folded, it would change what the other reader gets."""
+    network = then(
+        lambda net, x: net.norm(x) + F.max_pool2d(x, 1), norm=batch_norm(nn.BatchNorm2d, 4)
+    )
+
+    assert "norm" in checked(network).graph.by_name
+
+
 def test_two_norms_of_one_convolution_make_two_weights():
     network = Net(
         lambda net, x: net.a(net.conv(x)) + net.b(net.conv(x)),

@@ -1,5 +1,6 @@
 """Metrics against a network whose Jacobian is known, and against running it again in full."""
 
+import functools
 import math
 from dataclasses import replace
 
@@ -44,27 +45,56 @@ def test_zeros_constants_and_dead_ends_give_finite_numbers(metric):
     assert found["last", "weight", 2].distortion > found["zero", "weight", 2].distortion == 0
 
 
-def scaled(network, inputs, first):
-    """A network whose first layer takes inputs of another unit, and writes what it wrote before."""
+@functools.cache
+def in_units(inputs, first, _denormals):
+    """A network whose first layer takes and writes other units, measured, and its images."""
+    network, images = classifier(), IMAGES * inputs
     with torch.no_grad():
         network.first.weight /= inputs
         network.first.weight *= first
         network.first.bias *= first
         network.middle.weight /= first
-    return network
+    return *measured(network, lambda: iter(images.split(16))), images
+
+
+@functools.cache
+def branched(weight, after, _denormals):
+    """A network with a branch whose two layers are scaled by powers of two, measured."""
+    torch.manual_seed(0)
+    network = Net(
+        lambda net, x: net.fc(x) + net.out(net.side(x)),
+        fc=nn.Linear(6, 4),
+        side=nn.Linear(6, 4),
+        out=nn.Linear(4, 4, bias=False),
+    )
+    with torch.no_grad():
+        network.side.weight *= 2.0**weight
+        network.side.bias *= 2.0**weight
+        network.out.weight *= 2.0**after
+    return *measured(network), IMAGES
+
+
+@functools.cache
+def all_in_unit(unit, _denormals):
+    """A network whose inputs and outputs are in another unit, measured, and its images."""
+    network, images = linear(), IMAGES * unit
+    with torch.no_grad():
+        network.first.bias *= unit
+        network.last.bias *= unit
+    return *measured(network, lambda: iter(images.split(16))), images
+
+
+def distortions_of(case, metric):
+    program, stats, images = case
+    return sensitivity(program, lambda: iter(images.split(16)), stats, metric).distortions
 
 
 @pytest.mark.parametrize("metric", sorted(METRICS))
 @pytest.mark.parametrize(("inputs", "first"), [(1e-22, 1), (1e18, 1), (1, 1e-22), (1, 1e18)])
 def test_the_units_of_inputs_and_activations_do_not_matter(metric, inputs, first, denormals):
     """The same network in other units has the same distortions, but for rounding."""
-    found = []
-    for units in ((1.0, 1.0), (inputs, first)):
-        network = scaled(classifier(), *units)
-        images = IMAGES * units[0]
-        program, stats = measured(network, lambda x=images: iter(x.split(16)))
-        found.append(sensitivity(program, lambda x=images: iter(x.split(16)), stats, metric))
-    one, two = (stats.distortions for stats in found)
+    one = distortions_of(in_units(1, 1, denormals), metric)
+    two = distortions_of(in_units(inputs, first, denormals), metric)
 
     for key in one:
         assert two[key].distortion == pytest.approx(one[key].distortion, rel=0.02), key
@@ -78,19 +108,7 @@ def test_a_branch_that_hardly_counts_has_a_distortion_all_the_same(
     """A branch that adds 2^-80 of itself to the answer has 2^-160 of its distortion."""
     found = []
     for powers in ((-5, -5), (weight, after)):
-        torch.manual_seed(0)
-        network = Net(
-            lambda net, x: net.fc(x) + net.out(net.side(x)),
-            fc=nn.Linear(6, 4),
-            side=nn.Linear(6, 4),
-            out=nn.Linear(4, 4, bias=False),
-        )
-        with torch.no_grad():
-            network.side.weight *= 2.0 ** powers[0]
-            network.side.bias *= 2.0 ** powers[0]
-            network.out.weight *= 2.0 ** powers[1]
-        program, stats = measured(network)
-        distortions = sensitivity(program, batches, stats, metric).distortions
+        distortions = distortions_of(branched(*powers, denormals), metric)
         roles = [("side", "weight", 2), ("side", "activation", 4), ("side", "weight", 8)]
         found.append([distortions[key].distortion / 4.0 ** sum(powers) for key in roles])
 
@@ -101,15 +119,8 @@ def test_a_branch_that_hardly_counts_has_a_distortion_all_the_same(
 @pytest.mark.parametrize("power", [-73, 60])
 def test_the_unit_of_everything_does_not_matter_to_a_relative_change(metric, power, denormals):
     """Powers of two: but for the bins that ranges are counted in, nothing is rounded otherwise."""
-    found = []
-    for unit in (1.0, 2.0**power):
-        network, images = linear(), IMAGES * unit
-        with torch.no_grad():
-            network.first.bias *= unit
-            network.last.bias *= unit
-        program, stats = measured(network, lambda x=images: iter(x.split(16)))
-        found.append(sensitivity(program, lambda x=images: iter(x.split(16)), stats, metric))
-    one, two = (stats.distortions for stats in found)
+    one = distortions_of(all_in_unit(1.0, denormals), metric)
+    two = distortions_of(all_in_unit(2.0**power, denormals), metric)
 
     for key in one:
         assert two[key].distortion == pytest.approx(one[key].distortion, rel=0.02), key
