@@ -7,6 +7,7 @@ from nets import TwoInputs
 import autosplit
 from autosplit.errors import AutoSplitWarning, DataError, OptionError, PlanError
 from autosplit.evaluate.scorefile import read_scores
+from autosplit.finish.effort import EFFORTS
 
 IMAGES = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(1))
 
@@ -43,6 +44,25 @@ def test_with_a_drop_plans_are_run_only_as_far_as_it_takes(objects):
     for link in objects.front.links:
         few = objects.front.pick(link, scores, 10.0)
         assert few.latency_s == objects.front.pick(link, objects.scores, 10.0).latency_s
+
+
+def test_plans_are_finished_at_the_effort_that_is_asked_for(objects, monkeypatch):
+    asked = []
+
+    def finish(program, file, batches, finishing, tell):
+        asked.append((file.plan.name, finishing.recovery, len(next(iter(batches())))))
+        return file
+
+    monkeypatch.setattr("autosplit.finish.finish.finish", finish)
+    front = objects.front[["uniform8"]]
+    for effort in ("none", "good"):
+        autosplit.evaluate(objects.net, front, objects.data, effort=effort)
+
+    calibration = len(next(iter(objects.data.calibration.batches(1000)))[0])
+    assert asked == [
+        ("uniform8", EFFORTS["none"], calibration),
+        ("uniform8", EFFORTS["good"], calibration),
+    ]
 
 
 def test_batches_without_labels_are_scored_by_agreement(objects):
