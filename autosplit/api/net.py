@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autosplit.errors import ModelError
 from autosplit.graph.graph import Graph
@@ -60,8 +60,9 @@ class Net:
 
 def capture(
     model: nn.Module | ExportedProgram | Model | str,
-    example: Tensor | Sequence[Tensor] | None = None,
+    example: Any = None,
     *,
+    batch_axis: int | Sequence[int | None] = 0,
     name: str | None = None,
     preprocess: Callable[[Image], Tensor] | None = None,
     equalize: bool = False,
@@ -74,8 +75,10 @@ def capture(
     Args:
         model: A module, a program of torch.export, what ``autosplit.load_model`` gives, or the name
             or file of a network as ``--model`` takes it, such as ``fashion-resnet``.
-        example: One example input, (batch, ...), or a tuple with one for each argument; needed for
-            a module.
+        example: One example input, (batch, ...); a tuple with one entry for each argument, or a
+            dictionary of arguments by name, each any nesting of tensors.  Needed for a module.
+        batch_axis: Axis of the batch in all tensors of the example, or in each; None for a tensor
+            that is the same for any batch.
         name: Name of the network; by default that of its class or file.
         preprocess: Makes an input, float32 (C, H, W), of a picture; by default that of the loaded
             network, or for a module the usual one for the shape of its example.
@@ -97,11 +100,10 @@ def capture(
     if isinstance(model, Model):
         if example is not None:
             raise ModelError(f"{model.name}: has an example input of its own, takes no other one")
-        inputs: tuple[Tensor, ...] = (model.example_input,)
-        loaded = model
+        inputs, loaded = model.example_input, model
     elif isinstance(model, nn.Module | ExportedProgram):
         inputs = _inputs(model, example)
-        loaded = _model_of(model, inputs[0])
+        loaded = replace(_model_of(model, inputs), batch_axis=batch_axis)
     else:
         raise ModelError(
             "model: must be a torch.nn.Module, a torch.export program, a loaded model, or the name "
@@ -113,46 +115,39 @@ def capture(
     return Net(program, loaded)
 
 
-def _model_of(network: nn.Module | ExportedProgram, example: Tensor) -> Model:
+def _model_of(network: nn.Module | ExportedProgram, example: Any) -> Model:
     """A network in memory, as if it had been loaded."""
     from torch.export import ExportedProgram
 
-    from autosplit.data.preprocess import preprocess_for
     from autosplit.models.load import Model
-    from autosplit.models.request import safe_name
+    from autosplit.models.request import example_preprocess, safe_name
 
     program = network if isinstance(network, ExportedProgram) else None
     module = network.module() if isinstance(network, ExportedProgram) else network
     kind = "program" if program else type(network).__name__
-    prepare = preprocess_for(tuple(example.shape))
+    prepare = example_preprocess(example)
     return Model(safe_name(kind), module, program, example, prepare, "in memory", "")
 
 
-def _inputs(
-    model: nn.Module | ExportedProgram, example: Tensor | Sequence[Tensor] | None
-) -> tuple[Tensor, ...]:
-    """The example inputs, one for each argument.
+def _inputs(model: nn.Module | ExportedProgram, example: Any) -> Any:
+    """The example input.
 
     Raises:
-        ModelError: They are missing or are no tensors.
+        ModelError: It is missing, or something in it is no tensor.
     """
-    from torch import Tensor
     from torch.export import ExportedProgram
 
+    from autosplit.models.request import example_tensors
+
     if example is None and isinstance(model, ExportedProgram) and model.example_inputs:
-        example = model.example_inputs[0]
-    if isinstance(example, Tensor):
-        return (example,)
-    if (
-        isinstance(example, tuple | list)
-        and example
-        and all(isinstance(x, Tensor) for x in example)
-    ):
-        return tuple(example)
+        args, kwargs = model.example_inputs
+        example = args or kwargs
+    if example_tensors(example):
+        return tuple(example) if isinstance(example, list) else example
     found = "nothing" if example is None else type(example).__name__
     if isinstance(example, tuple | list):
         found = f"a {found} of {', '.join(type(x).__name__ for x in example) or 'nothing'}"
     raise ModelError(
-        "example: must be an input of the network with its batch dimension, or a tuple with one "
-        f"tensor for each argument, got {found}"
+        "example: must be an input of the network with its batch dimension, or a tuple or a "
+        f"dictionary of its arguments, got {found}"
     )

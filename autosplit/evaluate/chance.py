@@ -23,6 +23,8 @@ from autosplit.evaluate.task import (
 
 ERROR = 0.05
 """Guessing scores as much as the network with at least this probability."""
+ENOUGH = 50
+"""Of so many samples a network that guesses is refused; of fewer it is told of."""
 _SOME = 16
 """Fewer samples say nothing."""
 

@@ -1,12 +1,13 @@
 """Name of a network -> ``Model``; every kind of name has its function in a table at the foot."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.export import ExportedProgram
 
 from autosplit.data.preprocess import ImageToInput
@@ -21,7 +22,7 @@ from autosplit.models.checkpoint import load_checkpoint
 from autosplit.models.networks.yolo_decode import YoloHead
 from autosplit.models.program_file import build_saved_program
 from autosplit.models.python_network import build_python_network
-from autosplit.models.request import BuiltNetwork, ModelRequest
+from autosplit.models.request import BuiltNetwork, ModelRequest, example_tensors
 
 Builder = Callable[[ModelRequest], BuiltNetwork]
 """A function for one kind of name; it raises ``ModelError`` where the request is wrong."""
@@ -35,25 +36,28 @@ class Model:
         name: Short name, safe as the name of a file.
         module: The network in eval mode.
         program: The exported program when the source was a ``.pt2`` file.
-        example_input: One input, shape (1, C, H, W) or another one that the network takes.
+        example_input: One input, shape (1, C, H, W) or another one that the network takes: any
+            nesting of tensors.
         preprocess: Makes a network input, float32 (C, H, W), of an image.
         source: Name, weights and checkpoint as asked for, for the record.
         sha256: Hash of all that defines the network and its input.
         heads: How each output of a detector is read; empty for other networks.
         labels: Names of the classes, where they are known.
         assumed: Whether nothing but a guess says how its images are prepared.
+        batch_axis: Axis of the batch in all inputs, or in each; None for an input without one.
     """
 
     name: str
     module: nn.Module
     program: ExportedProgram | None
-    example_input: Tensor
+    example_input: Any
     preprocess: ImageToInput
     source: str
     sha256: str
     heads: tuple[YoloHead, ...] = ()
     labels: tuple[str, ...] = ()
     assumed: bool = False
+    batch_axis: int | Sequence[int | None] = 0
 
 
 def load_model(
@@ -105,6 +109,7 @@ def load_model(
         built.heads,
         built.labels,
         built.assumed,
+        built.batch_axis,
     )
 
 
@@ -147,7 +152,10 @@ def _source(request: ModelRequest) -> str:
 def _sha256(built: BuiltNetwork, module: nn.Module) -> str:
     """Hash the network: its definition, structure, input, and every parameter and buffer."""
     digest = hashlib.sha256(built.definition)
-    about = (built.name, tuple(built.example_input.shape), repr(built.preprocess), repr(module))
+    shapes = [tuple(tensor.shape) for tensor in example_tensors(built.example_input)]
+    single = len(shapes) == 1 and built.batch_axis == 0
+    taken = shapes[0] if single else (shapes, built.batch_axis)
+    about = (built.name, taken, repr(built.preprocess), repr(module))
     digest.update("\n".join(map(str, about)).encode())
     tensors = [*module.named_parameters(remove_duplicate=False)]
     tensors += [*module.named_buffers(remove_duplicate=False)]  # type: ignore[list-item]

@@ -7,18 +7,20 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from autosplit.data.preprocess import preprocess_for
 from autosplit.errors import ModelError
 from autosplit.models.program_archive import read_archive
 from autosplit.models.request import (
     BuiltNetwork,
     ModelRequest,
     check_example_size,
+    example_preprocess,
+    example_tensors,
     safe_name,
 )
 
@@ -42,7 +44,7 @@ def build_saved_program(request: ModelRequest) -> BuiltNetwork:
         safe_name(path.stem),
         program.module(),
         example,
-        preprocess_for(tuple(example.shape)),
+        example_preprocess(example),
         path.read_bytes(),
         program,
         assumed=True,
@@ -82,21 +84,41 @@ def _nothing_unpickled() -> Iterator[None]:
             os.environ[variable] = before
 
 
-def program_input(path: Path, program: ExportedProgram) -> Tensor:
-    """Return an example of the program's one input, taken from what was saved with it.
+def program_input(path: Path, program: ExportedProgram) -> Any:
+    """Return an example of the program's inputs, taken from what was saved with it.
 
     Raises:
-        ModelError: The program takes more than one tensor.
+        ModelError: An input is no tensor.
     """
     names = program.graph_signature.user_inputs
     nodes = [node for node in program.graph.nodes if node.op == "placeholder"]
     values = [node.meta.get("val") for node in nodes if node.name in names]
-    if len(values) != 1 or not isinstance(values[0], Tensor):
-        raise ModelError(f"{path}: must take one tensor, takes {len(names)} inputs")
+    if not values or not all(isinstance(value, Tensor) for value in values):
+        raise ModelError(f"{path}: must take tensors alone, takes {len(names)} inputs")
+    if len(values) > 1:
+        return _several_inputs(path, program, values)
     batch, *rest = values[0].shape
     # A batch that the program leaves open is one image here, one that it fixes stays as it is.
     shape = [batch if isinstance(batch, int) else 1]
     shape += [size if isinstance(size, int) else size.node.hint for size in rest]
-    if program.example_inputs and isinstance(program.example_inputs[0][0], Tensor):
-        return program.example_inputs[0][0][: shape[0]].detach()
+    if program.example_inputs and example_tensors(program.example_inputs):
+        return example_tensors(program.example_inputs)[0][: shape[0]].detach()
     return torch.zeros(shape, dtype=values[0].dtype)
+
+
+def _several_inputs(path: Path, program: ExportedProgram, values: list[Any]) -> Any:
+    """An example of several inputs, as it was saved; made of shapes where none was."""
+    if program.example_inputs and example_tensors(program.example_inputs):
+        args, kwargs = program.example_inputs
+        if args and kwargs:
+            raise ModelError(
+                f"{path}: must take its inputs in order or all of them by name, takes both"
+            )
+        return kwargs or tuple(args)
+    shapes = [
+        [size if isinstance(size, int) else size.node.hint for size in value.shape]
+        for value in values
+    ]
+    return tuple(
+        torch.zeros(shape, dtype=value.dtype) for shape, value in zip(shapes, values, strict=True)
+    )

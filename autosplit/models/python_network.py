@@ -1,15 +1,19 @@
 """``path/to/file.py:function`` -> the network that the user's function builds."""
 
-import torch
-from torch import Tensor, nn
+from collections.abc import Sequence
+from typing import Any
 
-from autosplit.data.preprocess import preprocess_for
+import torch
+from torch import nn
+
 from autosplit.data.python_file import call_function, split_python_spec
 from autosplit.errors import ModelError
 from autosplit.models.request import (
     BuiltNetwork,
     ModelRequest,
     check_example_size,
+    example_preprocess,
+    example_tensors,
     safe_name,
 )
 
@@ -22,11 +26,13 @@ def build_python_network(request: ModelRequest) -> BuiltNetwork:
 
     Raises:
         ModelError: The file or the function cannot be used, the function returns something other
-            than a module, or a module and one tensor, or the input size contradicts that tensor.
+            than a module, a module and an example input, or these and the axis of the batch, or
+            the input size contradicts the example.
     """
     path, function = split_python_spec(request.spec, ModelError)
     result = call_function(request.spec, ModelError, request.seed)
-    module, example = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
+    parts = result if isinstance(result, tuple) and 1 <= len(result) <= 3 else (result,)
+    module, example, axis = (*parts, None, None)[:3]
     if not isinstance(module, nn.Module):
         raise ModelError(
             f"{request.spec}: must return a torch.nn.Module, or one and an example input, "
@@ -35,12 +41,32 @@ def build_python_network(request: ModelRequest) -> BuiltNetwork:
     if example is None:
         size = request.input_size or DEFAULT_SIDE
         example = torch.zeros(1, 3, size, size)
-    if not isinstance(example, Tensor):
+    if not example_tensors(example):
         raise ModelError(
-            f"{request.spec}: example input must be one tensor, got {type(example).__name__}"
+            f"{request.spec}: example input must be a tensor, or a tuple or a dictionary of "
+            f"tensors, got {type(example).__name__}"
         )
     check_example_size(request, example)
-    preprocess = preprocess_for(tuple(example.shape))
+    preprocess = example_preprocess(example)
     definition = function.encode() + b"\n" + path.read_bytes()
     name = safe_name(function)
-    return BuiltNetwork(name, module, example, preprocess, definition, assumed=True)
+    return BuiltNetwork(
+        name, module, example, preprocess, definition, assumed=True, batch_axis=_axis(request, axis)
+    )
+
+
+def _axis(request: ModelRequest, axis: Any) -> int | Sequence[int | None]:
+    """Axis of the batch, as the function says it behind the example input.
+
+    Raises:
+        ModelError: It is none.
+    """
+    axes = axis if isinstance(axis, list | tuple) else [axis]
+    if axis is None:
+        return 0
+    if not axes or not all(one is None or type(one) is int for one in axes):
+        raise ModelError(
+            f"{request.spec}: the batch axis must be a whole number, or one for each input, got "
+            f"{axis!r:.60}"
+        )
+    return tuple(axes) if isinstance(axis, list | tuple) else axes[0]

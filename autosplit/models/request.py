@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from autosplit.data.preprocess import ImageToInput
+from autosplit.data.preprocess import ImageToInput, NoImages, preprocess_for
 from autosplit.errors import ModelError
 from autosplit.models.networks.yolo_decode import YoloHead
 
@@ -43,7 +44,8 @@ class BuiltNetwork:
     Attributes:
         name: Short name, safe as the name of a file.
         module: The network.
-        example_input: One input of the network.
+        example_input: One input of the network: a tensor, or any nesting of tensors as
+            ``capture`` takes it.
         preprocess: Makes a network input, float32 (C, H, W), of an image.
         definition: What defines the network beside its weights; it is hashed.
         program: The exported program, where the name is that of a ``.pt2`` file.
@@ -51,11 +53,12 @@ class BuiltNetwork:
         heads: How each output of a detector is read; empty for other networks.
         labels: Names of the classes, where they are known.
         assumed: Whether nothing but a guess says how its images are prepared.
+        batch_axis: Axis of the batch in all inputs, or in each; None for an input without one.
     """
 
     name: str
     module: nn.Module
-    example_input: Tensor
+    example_input: Any
     preprocess: ImageToInput
     definition: bytes
     program: ExportedProgram | None = None
@@ -63,6 +66,7 @@ class BuiltNetwork:
     heads: tuple[YoloHead, ...] = ()
     labels: tuple[str, ...] = ()
     assumed: bool = False
+    batch_axis: int | Sequence[int | None] = 0
 
 
 @contextmanager
@@ -83,16 +87,35 @@ def check_fixed_size(request: ModelRequest, size: int) -> None:
         raise ModelError(f"{request.spec}: input size must be {size}, got {request.input_size}")
 
 
-def check_example_size(request: ModelRequest, example: Tensor) -> None:
+def example_tensors(example: Any) -> tuple[Tensor, ...]:
+    """Return the tensors of an example input, in order."""
+    if isinstance(example, Mapping):
+        example = tuple(example.values())
+    if isinstance(example, tuple | list):
+        return tuple(tensor for one in example for tensor in example_tensors(one))
+    return (example,) if isinstance(example, Tensor) else ()
+
+
+def example_preprocess(example: Any) -> ImageToInput:
+    """Return the preparation of pictures for an example input; several inputs take no pictures."""
+    tensors = example_tensors(example)
+    if len(tensors) != 1 or not tensors[0].is_floating_point():
+        return NoImages(tuple(tensors[0].shape))
+    return preprocess_for(tuple(tensors[0].shape))
+
+
+def check_example_size(request: ModelRequest, example: Any) -> None:
     """Make sure that the input size asked for, if any, is a side of the example input.
 
     Raises:
         ModelError: The example input has other sides.
     """
-    if request.input_size is not None and request.input_size not in example.shape[2:]:
+    tensors = example_tensors(example)
+    sides = {size for tensor in tensors for size in tensor.shape[2:]}
+    if request.input_size is not None and request.input_size not in sides:
+        shapes = " and ".join(str(tuple(tensor.shape)) for tensor in tensors)
         raise ModelError(
-            f"{request.spec}: takes inputs of shape {tuple(example.shape)}, "
-            f"got input size {request.input_size}"
+            f"{request.spec}: takes inputs of shape {shapes}, got input size {request.input_size}"
         )
 
 

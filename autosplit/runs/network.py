@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autosplit.errors import warn
 from autosplit.runs.options import StatsOptions
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from autosplit.capture.program import Program
     from autosplit.data.datasets import DataSet
     from autosplit.data.inputs import InputSpec
@@ -49,19 +46,20 @@ def load_network(options: StatsOptions) -> Model:
     return replace(model, preprocess=adjusted(model.preprocess, asked, model.name))
 
 
-def capture_network(model: Model, example: Sequence[Tensor] = (), *, equalized: bool) -> Program:
+def capture_network(model: Model, example: Any = None, *, equalized: bool) -> Program:
     """Operators of a loaded network, with neighbouring weights scaled to each other if asked.
 
     Args:
         model: The network.
-        example: One input for each of its arguments; by default its own one.
+        example: An input, any nesting of tensors; by default its own one.
         equalized: Whether weights of neighbouring layers are scaled to each other.
     """
     from autosplit.capture.capture import capture
     from autosplit.capture.equalize import equalize
 
     network = model.program or model.module
-    program = capture(network, tuple(example) or (model.example_input,), model.name)
+    given = model.example_input if example is None else example
+    program = capture(network, given, model.name, model.batch_axis)
     return equalize(program) if equalized else program
 
 

@@ -98,7 +98,7 @@ def score_float(trials: Trials, *, force: bool, progress: Progress) -> None:
     Raises:
         DataError: It does no better than guessing, and nobody says that this is meant.
     """
-    from autosplit.evaluate.chance import guessing
+    from autosplit.evaluate.chance import ENOUGH, guessing
 
     with progress("quantize: float network", 1) as advance:
         record = trials.reference()
@@ -109,7 +109,7 @@ def score_float(trials: Trials, *, force: bool, progress: Progress) -> None:
         told = f"float network: {task.metric_name} {accuracy:.2f} % on {record.seen:,} samples"
         note(progress, told)
     guess = guessing(record, trials.choice.classes)
-    if guess and not force:
+    if guess and record.seen >= ENOUGH and not force:
         raise DataError(f"{chance_text(guess)}; to go on all the same: --force")
     warn(guess and chance_text(guess))
 

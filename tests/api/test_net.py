@@ -83,8 +83,8 @@ class TestErrors:
             (None, "got nothing"),
             ("x", "got str"),
             ([], "got a list of nothing"),
-            ((X, 3), "got a tuple of Tensor, int"),
-            ({"x": X}, "got dict"),
+            ((3, "x"), "got a tuple of int, str"),
+            ({"x": 3}, "got dict"),
         ],
     )
     def test_an_example_that_is_no_tensor(self, example, got):

@@ -48,15 +48,24 @@ def test_a_saved_program_takes_no_checkpoint(program):
     )
 
 
-def test_a_program_of_two_inputs_is_refused(tmp_path):
-    class Sum(nn.Module):
-        def forward(self, a, b):
-            return a + b
+class Sum(nn.Module):
+    def forward(self, a, b):
+        return a + 2 * b
 
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_program_of_two_inputs_has_both_as_they_were_saved(tmp_path, by_name):
     path = tmp_path / "sum.pt2"
-    torch.export.save(torch.export.export(Sum(), (torch.zeros(2), torch.zeros(2))), path)
+    given = torch.zeros(1, 2), torch.ones(1, 2)
+    named = {"a": given[0], "b": given[1]}
+    exported = torch.export.export(Sum(), () if by_name else given, named if by_name else None)
+    torch.export.save(exported, path)
 
-    assert model_error(str(path)) == f"{path}: must take one tensor, takes 2 inputs"
+    model = load_model(str(path))
+    program = capture(model.program, model.example_input)
+
+    assert list(program.graph.inputs) == ["a", "b"]
+    assert program.run(given)[0].tolist() == [[2.0, 2.0]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

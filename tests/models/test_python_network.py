@@ -7,6 +7,7 @@ from loaded import model_error, noise
 from autosplit.data.preprocess import NoImages
 from autosplit.errors import ModelError
 from autosplit.models.load import load_model
+from autosplit.runs.network import capture_network, input_spec
 
 NETS = """
 import torch
@@ -99,3 +100,75 @@ def test_an_input_size_against_the_example_is_refused(nets):
     assert model_error(f"{nets}:build_gray", input_size=32).endswith(
         "takes inputs of shape (1, 1, 28, 28), got input size 32"
     )
+
+
+NESTED = """
+import torch
+from torch import nn
+
+
+class Two(nn.Module):
+    def forward(self, ids, mask=None, scale=1.0):
+        return ids.float() * mask * scale
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, steps):
+        return self.layer(steps).sum(0)
+
+
+def by_name():
+    return Two(), {"ids": torch.arange(6).reshape(2, 3), "mask": torch.ones(2, 3)}
+
+
+def in_order():
+    return Two(), [torch.arange(6).reshape(2, 3), torch.ones(2, 3)]
+
+
+def second():
+    return Recurrent(), torch.randn(5, 2, 3), 1
+
+
+def odd_axis():
+    return Recurrent(), torch.randn(5, 2, 3), "first"
+
+
+def nothing():
+    return Recurrent(), {"steps": 3}
+"""
+
+
+@pytest.mark.parametrize("function", ["by_name", "in_order"])
+def test_an_example_may_nest(tmp_path, function):
+    (tmp_path / "nested.py").write_text(NESTED)
+    model = load_model(f"{tmp_path}/nested.py:{function}")
+    program = capture_network(model, equalized=False)
+
+    assert list(program.graph.inputs) == ["ids", "mask"]
+    assert isinstance(model.preprocess, NoImages)
+
+
+def test_the_axis_of_the_batch_stands_behind_the_example(tmp_path):
+    (tmp_path / "nested.py").write_text(NESTED)
+    program = capture_network(load_model(f"{tmp_path}/nested.py:second"), equalized=False)
+
+    assert program.graph.inputs == {"steps": (5, 3)}
+    assert input_spec(program).axes == (1,)
+    assert program.run((torch.zeros(5, 7, 3),))[0].shape == (7, 2)
+
+
+@pytest.mark.parametrize(
+    ("function", "problem"),
+    [
+        ("odd_axis", "the batch axis must be a whole number, or one for each input, got 'first'"),
+        ("nothing", "must be a tensor, or a tuple or a dictionary of tensors, got dict"),
+    ],
+)
+def test_an_example_that_is_none_is_told(tmp_path, function, problem):
+    (tmp_path / "nested.py").write_text(NESTED)
+    with pytest.raises(ModelError, match=problem):
+        load_model(f"{tmp_path}/nested.py:{function}")

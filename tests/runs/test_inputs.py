@@ -20,7 +20,7 @@ def net():
 
 
 def data():
-    inputs = torch.randn(40, *{shape})
+    inputs = torch.randn({count}, *{shape})
     return [(inputs, {labels})]
 """
 
@@ -30,8 +30,10 @@ def asked(tmp_path, monkeypatch):
     """Write a network with data of its own; gives what runs its stages and what is told."""
     monkeypatch.chdir(tmp_path)
 
-    def write(labels, shape=(1, 2, 2), **more):
-        (tmp_path / "own.py").write_text(FILE.format(size=4, shape=shape, labels=labels))
+    def write(labels, shape=(1, 2, 2), count=40, **more):
+        (tmp_path / "own.py").write_text(
+            FILE.format(size=4, shape=shape, labels=labels, count=count)
+        )
         given = {"model": "own.py:net", "data": "own.py:data", "links": ("3mbps",)} | more
         given |= {"effort": "none", "memory_bytes": 10**6, "max_drop": None}
 
@@ -75,7 +77,9 @@ def test_the_first_line_says_what_goes_in_and_the_second_what_is_scored(asked, t
 def test_pictures_are_prepared_as_asked_and_the_run_folder_says_so(asked, tmp_path):
     told = asked(LEARNED, data="fashion-mnist", mean=(0.5,), shape=(1, 28, 28))
     (tmp_path / "own.py").write_text(
-        FILE.format(size=784, shape=(1, 28, 28), labels=LEARNED).replace("4)), ", "10)), ")
+        FILE.format(size=784, shape=(1, 28, 28), labels=LEARNED, count=40).replace(
+            "4)), ", "10)), "
+        )
     )
     with pytest.warns(AutoSplitWarning, match="must do better than guessing"):
         line = told(1)[0][0]
@@ -88,7 +92,7 @@ def test_pictures_are_prepared_as_asked_and_the_run_folder_says_so(asked, tmp_pa
 
 
 def test_a_network_that_guesses_ends_the_run_before_a_plan_is_run(asked, tmp_path):
-    stages = asked("torch.arange(40) % 4", seed=3)
+    stages = asked("torch.arange(60) % 4", seed=3, count=60)
     with (
         pytest.warns(AutoSplitWarning, match="float network: must do better than guessing"),
         pytest.raises(DataError, match=r"right 1 time in 4; .*--mean.*; to go on .*: --force"),
@@ -100,6 +104,14 @@ def test_a_network_that_guesses_ends_the_run_before_a_plan_is_run(asked, tmp_pat
 
     with pytest.warns(AutoSplitWarning, match="float network: must do better than guessing"):
         stages(5, force=True)
+    assert (tmp_path / "run" / "pick.yaml").exists()
+
+
+def test_of_few_samples_a_guess_is_told_and_no_more(asked, tmp_path):
+    stages = asked("torch.arange(40) % 4", seed=3)
+    with pytest.warns(AutoSplitWarning, match="float network: must do better than guessing"):
+        stages(5)
+
     assert (tmp_path / "run" / "pick.yaml").exists()
 
 

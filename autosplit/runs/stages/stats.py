@@ -110,8 +110,8 @@ def _measure(job: Job[StatsOptions]) -> Made:
     batches = batches_of(data.calibration, program, options.batch_size)
     meter = None
     if not is_python_spec(options.data):
-        shape = tuple(model.example_input.shape)
-        meter = input_meter(model.preprocess, shape, options.jpeg_quality)
+        shape = next(iter(program.graph.inputs.values()))
+        meter = input_meter(model.preprocess, (1, *shape), options.jpeg_quality)
     measuring = Measuring(program, lambda: (batch for batch, _ in batches()), options, meter)
     title = f"stats: {model.name} on {count} images"
     with job.progress(title, measuring.passes * count) as advance:
