@@ -46,8 +46,9 @@ ORDER = {
     "models": (
         "checkpoint networks.darknet_activations networks.darknet_cfg networks.darknet_layers "
         "networks.fashion_resnet networks.yolo_decode networks.darknet "
-        "networks.darknet_weights request program_text program_archive program_file "
-        "python_network torchvision detectors bundled load"
+        "networks.darknet_weights request sidecar program_text program_archive program_file "
+        "python_network torchvision torchvision_dense timm_network transformers_network detectors "
+        "bundled load"
     ),
     "quantize": (
         "affine straight_through unit_scale row_grids second_moment gptq coordinate_descent "

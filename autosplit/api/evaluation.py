@@ -67,7 +67,8 @@ def evaluate(
 
     _check(net, front)
     options = QuantizeOptions(images=images, effort=effort, max_drop=max_drop, jobs=jobs)
-    asked = AskedTask(task, output, seed)
+    output = output or (net.model.output if task is None else None)
+    asked = AskedTask(task or net.model.task, output, seed)
     trials = _trials(net, front, data, options, batch_size, asked)
     files = {
         file.plan.name: file for file in front.plan_files() if file.plan.cloud_bits >= FLOAT_BITS[0]

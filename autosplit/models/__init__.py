@@ -6,10 +6,14 @@
 | ``torchvision:NAME`` | ``torchvision.py`` |
 | ``yolo:NAME``, ``yolo:FILE.cfg``, ``torchvision-backbone:NAME`` | ``detectors.py`` |
 | ``efficientnet-lite0``, ``fashion-resnet``, ``scenes-yolo`` | ``bundled.py`` |
+| ``torchvision:NAME`` of segmentation, video, quantizable | ``torchvision_dense.py`` |
+| ``timm:NAME`` | ``timm_network.py`` |
+| ``transformers:FOLDER`` | ``transformers_network.py`` |
 | ``FILE.py:FUNCTION`` | ``python_network.py`` |
 | ``FILE.pt2``, saved by ``torch.export`` | ``program_file.py`` |
 | its archive, checked before torch loads it | ``program_archive.py`` |
 | texts in it that torch would turn into code | ``program_text.py`` |
+| what stands beside a file: preparation, task, classes | ``sidecar.py`` |
 | state dicts; objects are never unpickled | ``checkpoint.py`` |
 | what a caller asks for and what each kind of name gives | ``request.py`` |
 | Darknet's ``.cfg`` and ``.weights``, YOLO's boxes, FashionResNet | ``networks/`` |

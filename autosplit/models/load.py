@@ -23,6 +23,7 @@ from autosplit.models.networks.yolo_decode import YoloHead
 from autosplit.models.program_file import build_saved_program
 from autosplit.models.python_network import build_python_network
 from autosplit.models.request import BuiltNetwork, ModelRequest, example_tensors
+from autosplit.models.sidecar import with_sidecar
 
 Builder = Callable[[ModelRequest], BuiltNetwork]
 """A function for one kind of name; it raises ``ModelError`` where the request is wrong."""
@@ -45,6 +46,8 @@ class Model:
         labels: Names of the classes, where they are known.
         assumed: Whether nothing but a guess says how its images are prepared.
         batch_axis: Axis of the batch in all inputs, or in each; None for an input without one.
+        task: Name of the task that the network is for, where it is known.
+        output: Name of the output that is scored, where it is known.
     """
 
     name: str
@@ -58,6 +61,8 @@ class Model:
     labels: tuple[str, ...] = ()
     assumed: bool = False
     batch_axis: int | Sequence[int | None] = 0
+    task: str | None = None
+    output: str | None = None
 
 
 def load_model(
@@ -74,9 +79,9 @@ def load_model(
         spec: ``efficientnet-lite0`` (ImageNet weights), ``fashion-resnet`` (bundled),
             ``scenes-yolo`` (bundled, a detector of garments), ``torchvision:NAME``,
             ``yolo:NAME`` or ``yolo:FILE.cfg`` (Darknet),
-            ``torchvision-backbone:NAME`` (of a detector), ``path/to/file.py:function`` (a
-            function without arguments that returns a module, or a module and an example input)
-            or ``file.pt2`` (a saved ``torch.export`` program).
+            ``torchvision-backbone:NAME`` (of a detector), ``timm:NAME``, ``transformers:FOLDER``,
+            ``path/to/file.py:function`` (a function without arguments that returns a module, or
+            a module and an example input) or ``file.pt2`` (a saved ``torch.export`` program).
         weights: For torchvision, ``DEFAULT`` or the name of one of the network's weights; for
             ``yolo``, a ``.weights`` or ``.safetensors`` file.
         checkpoint: A state dict, ``.safetensors`` or what ``torch.save`` wrote.
@@ -92,7 +97,7 @@ def load_model(
     """
     request = ModelRequest(spec, weights, checkpoint, input_size, seed)
     _check_request(request)
-    built = _builder(spec)(request)
+    built = with_sidecar(_builder(spec)(request), spec)
     module = built.module
     if checkpoint is not None:
         load_checkpoint(module, checkpoint, built.ignored_keys)
@@ -110,6 +115,8 @@ def load_model(
         built.labels,
         built.assumed,
         built.batch_axis,
+        built.task,
+        built.output,
     )
 
 
@@ -134,6 +141,12 @@ def _builder(spec: str) -> Builder:
         return build_python_network
     if spec.endswith(".pt2"):
         return build_saved_program
+    if spec.endswith(".onnx"):
+        raise ModelError(
+            f"{spec}: ONNX files cannot be read: no converter to torch is kept up (the last one of "
+            "onnx2torch, of 2024, lacks the operator set 18, which torch exports); save the "
+            "network with torch.export.save to FILE.pt2"
+        )
     from autosplit.models.torchvision import classifier_names  # noqa: PLC0415 - slow to import
 
     if spec in classifier_names():
@@ -167,9 +180,29 @@ def _sha256(built: BuiltNetwork, module: nn.Module) -> str:
 
 
 def _build_classifier(request: ModelRequest) -> BuiltNetwork:
-    from autosplit.models.torchvision import build_classifier  # noqa: PLC0415 - slow to import
+    from autosplit.models import torchvision_dense as dense  # noqa: PLC0415 - slow to import
+    from autosplit.models.torchvision import build_classifier  # noqa: PLC0415
 
-    return build_classifier(request)
+    name = request.spec.partition(":")[2]
+    others = (
+        (dense.segmentation_names, dense.build_segmentation),
+        (dense.video_names, dense.build_video),
+        (dense.quantizable_names, dense.build_quantizable),
+    )
+    found = next((build for names, build in others if name in names()), build_classifier)
+    return found(request)
+
+
+def _build_timm(request: ModelRequest) -> BuiltNetwork:
+    from autosplit.models.timm_network import build_timm  # noqa: PLC0415 - an extra
+
+    return build_timm(request)
+
+
+def _build_transformers(request: ModelRequest) -> BuiltNetwork:
+    from autosplit.models.transformers_network import build_transformers  # noqa: PLC0415
+
+    return build_transformers(request)
 
 
 def _build_detector(request: ModelRequest) -> BuiltNetwork:
@@ -189,5 +222,7 @@ _KINDS: dict[str, Builder] = {
     "torchvision": _build_classifier,
     "yolo": _build_detector,
     "torchvision-backbone": _build_detector,
+    "timm": _build_timm,
+    "transformers": _build_transformers,
 }
 """What stands before the colon of a name -> its function; these kinds take weights."""

@@ -54,6 +54,8 @@ class BuiltNetwork:
         labels: Names of the classes, where they are known.
         assumed: Whether nothing but a guess says how its images are prepared.
         batch_axis: Axis of the batch in all inputs, or in each; None for an input without one.
+        task: Name of the task that the network is for, where it is known.
+        output: Name of the output that is scored, where it is known.
     """
 
     name: str
@@ -67,6 +69,8 @@ class BuiltNetwork:
     labels: tuple[str, ...] = ()
     assumed: bool = False
     batch_axis: int | Sequence[int | None] = 0
+    task: str | None = None
+    output: str | None = None
 
 
 @contextmanager

@@ -38,7 +38,9 @@ def build_classifier(request: ModelRequest) -> BuiltNetwork:
         # Off, or the networks answer with a tuple in training and warn about their random weights.
         options = {"aux_logits": False, "init_weights": False}
     module = build_with_weights(request, name, weights, options)
-    preprocess = _preprocess(weights or models.get_model_weights(name).DEFAULT, request.input_size)
+    preprocess = torchvision_preprocess(
+        weights or models.get_model_weights(name).DEFAULT, request.input_size
+    )
     return BuiltNetwork(
         name,
         module,
@@ -99,7 +101,7 @@ def build_with_weights(
     return module
 
 
-def _preprocess(weights: Any, input_size: int | None) -> Preprocess:
+def torchvision_preprocess(weights: Any, input_size: int | None) -> Preprocess:
     """Return the preparation that belongs to the weights, at another size if one is asked for."""
     found = weights.transforms()
     crop, resize = found.crop_size[0], found.resize_size[0]

@@ -104,8 +104,10 @@ def input_spec(program: Program) -> InputSpec:
     return InputSpec(names, dtypes, tuple(program.layouts[name].axis for name in names))
 
 
-def asked_task(options: StatsOptions, model: Model) -> AskedTask:  # noqa: ARG001
+def asked_task(options: StatsOptions, model: Model) -> AskedTask:
     """What a person says of the task: on the command line, else beside the network's file."""
     from autosplit.evaluate.choice import AskedTask
 
-    return AskedTask(options.task, options.output, options.seed)
+    known = options.task is None
+    output = options.output or (model.output if known else None)
+    return AskedTask(options.task or model.task, output, options.seed)

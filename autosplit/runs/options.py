@@ -80,7 +80,8 @@ class StatsOptions:
         kinds.text("NETWORK"),
         "network",
         "The network: efficientnet-lite0, fashion-resnet, scenes-yolo, torchvision:NAME, "
-        "yolo:NAME, yolo:FILE.cfg, torchvision-backbone:NAME, FILE.py:FUNCTION or FILE.pt2.",
+        "yolo:NAME, yolo:FILE.cfg, torchvision-backbone:NAME, timm:NAME, transformers:FOLDER, "
+        "FILE.py:FUNCTION or FILE.pt2.",
         first=True,
     )
     weights: str | None = option(
