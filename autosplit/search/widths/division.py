@@ -77,6 +77,39 @@ class _Best:
     lower: Floats
 
 
+class _Hopes:
+    """Peaks near which a division might save most; the tables that they come from are not kept.
+
+    Args:
+        shares: Shares tried, ascending, shape (K,).
+    """
+
+    def __init__(self, shares: Ints) -> None:
+        self._shares = shares
+        self._peaks = np.zeros(0, dtype=np.int64)
+        self._parts = np.zeros(0)
+
+    def add(self, part: Floats, peak: Ints) -> None:
+        """Note what part of the distortion divisions near some peaks might save, of one shape."""
+        worth = part > _HOPE
+        peaks, parts = peak[worth], part[worth]
+        near = peaks[:, None] - np.arange(2)
+        new = ((near >= self._shares[0]) & ~np.isin(near, self._shares)).any(axis=1)
+        peaks = np.concatenate([self._peaks, peaks[new]])
+        parts = np.concatenate([self._parts, parts[new]])
+        order = np.lexsort((peaks, -parts))
+        first = np.sort(np.unique(peaks[order], return_index=True)[1])[:MORE_SHARES]
+        self._peaks, self._parts = peaks[order][first], parts[order][first]
+
+    def nearest(self) -> Ints:
+        """The peaks of most hope, and one byte below each; none that is a share."""
+        near = (self._peaks[:, None] - np.arange(2)).ravel()
+        near = near[(near >= self._shares[0]) & ~np.isin(near, self._shares)]
+        first = np.sort(np.unique(near, return_index=True)[1])
+        chosen: Ints = near[first[:MORE_SHARES]]
+        return chosen
+
+
 def divide(problem: Problem) -> EdgeHalves:
     """Find the best edge halves of every length.
 
@@ -90,8 +123,9 @@ def divide(problem: Problem) -> EdgeHalves:
     for final in (*[False] * (MOST_ROUNDS - 1), True):
         weights = best_weights(parameters, limit - shares)
         elimination = BucketElimination(memory, shares, "tie")
-        found, hopes = _best(elimination, weights)
-        peaks = _hopeful(hopes, shares)
+        hopes = _Hopes(shares)
+        found = _best(elimination, weights, hopes)
+        peaks = hopes.nearest()
         if final or not len(peaks):
             break
         shares = np.union1d(shares, peaks)
@@ -106,16 +140,18 @@ def _first_shares(memory: LiveOutputs, limit: int) -> Ints:
     return np.unique(np.minimum(shares[shares >= narrow[0]], max(limit, int(narrow[0]))))
 
 
-def _best(
-    elimination: BucketElimination, weights: BestWeights
-) -> tuple[list[_Best], list[tuple[Floats, Ints]]]:
+def _best(elimination: BucketElimination, weights: BestWeights, hopes: _Hopes) -> list[_Best]:
     """Combine activations and weights of every cut with an edge half.
 
+    Args:
+        elimination: Activations by share.
+        weights: Weights beside each share.
+        hopes: Where what a division near some peaks might save is noted.
+
     Returns:
-        The best of each cut, by its length from 1, and for each cut what part of the distortion
-        a division near some peaks might save: (part, peak), both of one shape.
+        The best of each cut, by its length from 1.
     """
-    found, hopes, crowded = [], [], False
+    found, crowded = [], False
     for length, one in enumerate(elimination.tables(), start=1):
         total = weights.distortion[length][:, None] + one.least
         share = total.argmin(axis=0)
@@ -127,7 +163,7 @@ def _best(
         rival = least_within(one.sent, distortion, one.sent)
         known = np.isfinite(rival) & (rival > 0) & one.exact
         hope = np.where(known, 1 - below / np.where(known, rival, 1.0), 0.0)
-        hopes.append((hope, one.peak))
+        hopes.add(hope, one.peak)
         crowded = not one.exact  # and stays so
     if crowded:
         relaxed = BucketElimination(elimination.live, elimination.shares, "relax").tables()
@@ -136,7 +172,7 @@ def _best(
             tied = found[length - 1]
             bound = least_within(one.sent, below.min(axis=0), tied.sent)
             found[length - 1] = replace(tied, lower=bound)
-    return found, hopes
+    return found
 
 
 def bounds_below(one: ActivationTable, weights: Floats, shares: Ints) -> Floats:
@@ -164,19 +200,6 @@ def least_within(sent: Ints, values: Floats, most: Ints) -> Floats:
     falling = np.minimum.accumulate(values[order])
     least: Floats = falling[np.searchsorted(sent[order], most, side="right") - 1]
     return least
-
-
-def _hopeful(hopes: list[tuple[Floats, Ints]], shares: Ints) -> Ints:
-    """Peaks at which a division might save most, and one byte below; none that is a share."""
-    part = np.concatenate([hope.ravel() for hope, _ in hopes])
-    peak = np.concatenate([peaks.ravel() for _, peaks in hopes])
-    worth = part > _HOPE
-    order = np.lexsort((peak[worth], -part[worth]))
-    near = np.stack([peak[worth][order], peak[worth][order] - 1], axis=1).ravel()
-    near = near[(near >= shares[0]) & ~np.isin(near, shares)]
-    first = np.sort(np.unique(near, return_index=True)[1])
-    chosen: Ints = near[first[:MORE_SHARES]]
-    return chosen
 
 
 def _assembled(
