@@ -24,7 +24,7 @@ from autosplit.search.widths.activations import (
     LiveOutputs,
     live_outputs,
 )
-from autosplit.search.widths.division import bounds_below, least_within
+from autosplit.search.widths.division import bounds_below
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.weights import best_weights, parameters_of
 
@@ -42,7 +42,8 @@ class PricedHalves:
         lengths: Layers on the edge, at least 1, shape (M,).
         weights: Index of the width of the weight that layer l stores, 0 where none is, (M, L).
         outputs: Index of the width of the output of layer l, 0 in the cloud, (M, L).
-        sent: By length, bytes of outputs that cross, ascending; empty where nothing is proven.
+        sent: By length, bytes of outputs that cross at which ``lower`` falls, ascending; empty
+            where nothing is proven.
         lower: By length, least ``distortion + price * seconds`` of what sends no more, without
             the constant seconds and the distortion of the network's inputs.
     """
@@ -159,9 +160,10 @@ def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: in
         best = pareto(np.stack([one.sent, distortion], axis=1))
         found.append((length, share[best], best))
         below = bounds_below(one, weights.lower[length], shares).min(axis=0)
-        reach = np.unique(one.sent) if one.exact else one.sent[:0]
-        sent.append(reach)
-        lower.append(least_within(one.sent, below, reach))
+        # Where sending more proves nothing else the last bytes that did stand for all.
+        fewer = pareto(np.stack([one.sent, below], axis=1)) if one.exact else best[:0]
+        sent.append(one.sent[fewer])
+        lower.append(below[fewer])
     for length, share, combination in found:
         widths = elimination.widths(length, share, combination)
         lengths += [length] * len(share)

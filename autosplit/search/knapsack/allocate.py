@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from autosplit.errors import InfeasibleError
 from autosplit.search.arrays import Floats, Indices, Ints
-from autosplit.search.knapsack.prefixes import solve_prefixes
+from autosplit.search.knapsack.prefixes import PrefixSolutions, solve_prefixes
 from autosplit.search.knapsack.relaxation import Instance, bound, checked, relax
 from autosplit.search.knapsack.states import States, extended, share, start, traced
 from autosplit.search.rounding import ROUNDING
@@ -101,17 +101,30 @@ def allocate_all(
     [[0.0, 0.0], [9.0, 4.0], [None, 9.0]]
     """
     distortions, costs = checked(distortion, cost)
+    found_all = best_prefixes(distortions, costs, budgets)
+    choices = found_all.choices()
+    solved = []
+    for layers, fits in enumerate(np.isfinite(found_all.distortion).tolist()):
+        chosen, lower = choices[layers, :, :layers], found_all.lower[layers]
+        found = _allocations(distortions[:layers], costs[:layers], chosen, lower)
+        solved.append([one if good else None for one, good in zip(found, fits, strict=True)])
+    return solved
+
+
+def best_prefixes(
+    distortion: npt.ArrayLike, cost: npt.ArrayLike, budgets: Sequence[int]
+) -> PrefixSolutions:
+    """Solve as ``allocate_all``, with a choice traced when it is asked for: it takes less memory.
+
+    Raises:
+        ValueError: The arrays are not as said above.
+    """
+    distortions, costs = checked(distortion, cost)
     wanted = np.array([operator.index(budget) for budget in budgets], dtype=np.int64)
     instance = relax(distortions, costs)
     needs = np.concatenate([[0], np.cumsum(instance.base)])
     limits = (wanted[None, :] - needs[:, None]) // instance.unit  # (L + 1, K)
-    choices, lower = solve_prefixes(instance, limits)
-    solved = []
-    for layers, fits in enumerate((limits >= 0).tolist()):
-        chosen = choices[layers, :, :layers]
-        found = _allocations(distortions[:layers], costs[:layers], chosen, lower[layers])
-        solved.append([one if good else None for one, good in zip(found, fits, strict=True)])
-    return solved
+    return solve_prefixes(instance, limits)
 
 
 def _allocations(

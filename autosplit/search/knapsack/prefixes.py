@@ -13,7 +13,7 @@ import numpy as np
 
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.knapsack.relaxation import Instance, bound
-from autosplit.search.knapsack.states import MOST_STATES, States, extended, start
+from autosplit.search.knapsack.states import MOST_STATES, States, extended, start, traced
 from autosplit.search.rounding import ROUNDING
 
 _FIRST_STATES = 400
@@ -56,28 +56,54 @@ class _Sweep:
     history: list[States]
 
 
-def solve_prefixes(instance: Instance, limits: Ints) -> tuple[Indices, Floats]:
-    """Best choices of every prefix at every limit, and proven bounds; infinite where optimal.
+@dataclass(frozen=True, slots=True)
+class PrefixSolutions:
+    """Best choices of every prefix at every limit; a choice is traced when it is asked for.
+
+    Attributes:
+        distortion: Distortion, infinite where nothing fits, shape (L + 1, K).
+        lower: Proven bound of ``distortion``, infinite where the choice is optimal, shape
+            (L + 1, K).
+        pointer: Index of the solution among the states of its prefix, shape (L + 1, K).
+        history: States after each layer.
+    """
+
+    distortion: Floats
+    lower: Floats
+    pointer: Indices
+    history: list[States]
+
+    def choice(self, layers: int, limit: int) -> Indices:
+        """Choice of each of the first layers at one limit, by its index, shape (layers,)."""
+        last = self.pointer[layers, limit : limit + 1]
+        return traced(self.history[:layers], last)[0]
+
+    def choices(self) -> Indices:
+        """All choices, shape (L + 1, K, L); those of a prefix's own layers mean something."""
+        count = len(self.history)
+        choices = np.zeros((*self.pointer.shape, count), dtype=np.intp)
+        pointer = self.pointer.copy()
+        for layer in range(count, 0, -1):
+            states = self.history[layer - 1]
+            here = pointer[layer:]
+            choices[layer:, :, layer - 1] = states.option[here]
+            pointer[layer:] = states.parent[here]
+        return choices
+
+
+def solve_prefixes(instance: Instance, limits: Ints) -> PrefixSolutions:
+    """Solve every prefix at every limit in one pass.
 
     Args:
         instance: Of L layers.
         limits: Of each prefix, shape (L + 1, K); negative where nothing fits.
-
-    Returns:
-        Indices, shape (L + 1, K, L), of which those of the prefix's own layers mean something, and
-        lower bounds, shape (L + 1, K).
     """
     queries, upper = _queries(instance, limits)
     first = _sweep(instance, queries, upper, _FIRST_STATES)
     final = _sweep(instance, queries, np.minimum(upper, first.upper), MOST_STATES)
-    choices = np.zeros((*limits.shape, len(limits) - 1), dtype=np.intp)
-    pointer = final.pointer.copy()
-    for layer in range(len(limits) - 1, 0, -1):
-        states = final.history[layer - 1]
-        here = pointer[layer:]
-        choices[layer:, :, layer - 1] = states.option[here]
-        pointer[layer:] = states.parent[here]
-    return choices, queries.lower + _missing(queries, final)
+    distortion = np.where(limits >= 0, final.upper, np.inf)
+    lower = queries.lower + _missing(queries, final)
+    return PrefixSolutions(distortion, lower, final.pointer, final.history)
 
 
 def _queries(instance: Instance, limits: Ints) -> tuple[_Queries, Floats]:

@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from autosplit.graph.layer import FIXED_BITS
-from autosplit.search.arrays import Floats, Indices, Ints
-from autosplit.search.knapsack.allocate import Allocation, allocate_all
+from autosplit.search.arrays import Booleans, Floats, Indices, Ints
+from autosplit.search.knapsack.allocate import best_prefixes
+from autosplit.search.knapsack.prefixes import PrefixSolutions
 from autosplit.search.problem import Problem, distortion_and_bytes
 
 
@@ -40,35 +41,38 @@ class BestWeights:
     """Best weights of every prefix within every budget.
 
     Attributes:
-        stored: What is stored where.
-        found: As ``allocate_all`` returns it: R + 1 lists of K.
+        parameters: What is stored where.
+        found: Of the R layers that store something; None if there are none.
+        fits: Whether a budget is one at all, shape (K,).
     """
 
     parameters: Parameters
-    found: list[list[Allocation | None]]
+    found: PrefixSolutions | None
+    fits: Booleans
 
     @cached_property
     def distortion(self) -> Floats:
         """Distortion by length and budget, infinite where nothing fits, shape (L + 1, K)."""
-        return self._by_length("distortion")
+        if self.found is None:
+            return np.tile(np.where(self.fits, 0.0, np.inf), (len(self.parameters.rows), 1))
+        return self.found.distortion[self.parameters.rows]
 
     @cached_property
     def lower(self) -> Floats:
         """Proven bound of ``distortion``, shape (L + 1, K)."""
-        return self._by_length("lower_bound")
+        if self.found is None:
+            return self.distortion
+        least = np.minimum(self.found.lower, self.found.distortion)
+        least[~np.isfinite(self.found.distortion)] = np.inf
+        return least[self.parameters.rows]
 
     def widths(self, length: int, budget: int) -> Indices:
         """Index of the width of each layer's weight in a prefix, shape (L,); 0 where none is."""
         chosen = np.zeros(len(self.parameters.rows) - 1, dtype=np.intp)
         rows = self.parameters.rows[length]
-        found = self.found[rows][budget]
-        assert found is not None, (length, budget)
-        chosen[self.parameters.rank[:rows]] = found.choice
+        if self.found is not None:
+            chosen[self.parameters.rank[:rows]] = self.found.choice(int(rows), budget)
         return chosen
-
-    def _by_length(self, name: str) -> Floats:
-        values = [[getattr(one, name) if one else np.inf for one in row] for row in self.found]
-        return np.array(values, dtype=np.float64)[self.parameters.rows]
 
 
 def parameters_of(problem: Problem) -> Parameters:
@@ -90,9 +94,8 @@ def parameters_of(problem: Problem) -> Parameters:
 
 def best_weights(parameters: Parameters, budgets: Ints) -> BestWeights:
     """Solve the weights of every prefix within each budget, bytes, shape (K,)."""
+    fits = budgets >= 0
     if not len(parameters.rank):
-        nothing = Allocation(np.zeros(0, dtype=np.intp), 0.0, 0, 0.0, 0.0)
-        return BestWeights(parameters, [[nothing if budget >= 0 else None for budget in budgets]])
-    return BestWeights(
-        parameters, allocate_all(parameters.distortion, parameters.size, budgets.tolist())
-    )
+        return BestWeights(parameters, None, fits)
+    found = best_prefixes(parameters.distortion, parameters.size, budgets.tolist())
+    return BestWeights(parameters, found, fits)

@@ -45,12 +45,15 @@ def each_query(one, limits):
 def test_every_prefix_at_every_limit_has_the_least_distortion(seed):
     one = instance(seed)
     limits = limits_of(one)
-    choices, lower = solve_prefixes(one, limits)
+    found = solve_prefixes(one, limits)
+    choices, lower = found.choices(), found.lower
 
     for layers, k, limit, want in each_query(one, limits):
         rows, choice = np.arange(layers), choices[layers, k, :layers]
         assert one.cost[rows, choice].sum() <= limit
         assert one.distortion[rows, choice].sum() == pytest.approx(want, rel=1e-12)
+        assert found.choice(layers, k).tolist() == choice.tolist()
+        assert found.distortion[layers, k] == pytest.approx(want, rel=1e-12)
         assert lower[layers, k] == np.inf  # nothing was dropped: proven
 
 
@@ -61,18 +64,19 @@ def test_where_states_are_dropped_the_bound_is_below_the_optimum(monkeypatch, se
     monkeypatch.setattr(module, "_FIRST_STATES", 2)
     one = instance(seed, layers=7)
     limits = limits_of(one)
-    choices, lower = solve_prefixes(one, limits)
+    found = solve_prefixes(one, limits)
+    choices, lower = found.choices(), found.lower
     bounded = 0
     for layers, k, limit, want in each_query(one, limits):
         rows, choice = np.arange(layers), choices[layers, k, :layers]
-        found = one.distortion[rows, choice].sum()
+        reached = one.distortion[rows, choice].sum()
         assert one.cost[rows, choice].sum() <= limit
-        assert found >= want - 1e-12
-        if lower[layers, k] < found:
+        assert reached >= want - 1e-12
+        if lower[layers, k] < reached:
             bounded += 1
             assert lower[layers, k] <= want + 1e-12
         else:
-            assert found == pytest.approx(want, rel=1e-12)
+            assert reached == pytest.approx(want, rel=1e-12)
 
     assert bounded  # two states are too few for some
 
@@ -81,7 +85,7 @@ def test_a_limit_of_one_prefix_says_nothing_of_another():
     """Each prefix has a limit of its own: what its layers cost at their best."""
     one = instance(1)
     best = np.array([0, *np.cumsum(one.cost.max(axis=1))])
-    choices, _ = solve_prefixes(one, best[:, None])
+    choices = solve_prefixes(one, best[:, None]).choices()
 
     for layers in range(1, len(best)):
         rows = np.arange(layers)
