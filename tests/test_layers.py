@@ -30,7 +30,7 @@ ORDER = {
         "arrays rounding pareto problem cost knapsack.relaxation knapsack.states "
         "knapsack.prefixes knapsack.allocate widths.activations widths.weights "
         "widths.edge_seconds widths.division widths.pool cuts.mincut cuts.ideals "
-        "front.lagrangian front.enumerate front.front questions.milp questions.highs "
+        "questions.milp questions.highs front.lagrangian front.enumerate front.boxes front.prove front.front "
         "questions.limits questions.orders questions.question questions.cutting "
         "questions.questions baselines.plain baselines.literature baselines.original "
         "autosplit pins methods limits thin"

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from autosplit.plan.plan import Plan
-from autosplit.search.arrays import Indices, Ints
+from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.cost import make_plan
 from autosplit.search.front.enumerate import enumerate_prefixes
 from autosplit.search.front.lagrangian import PricedHalves, price_ladder, solve_priced
+from autosplit.search.front.prove import prove
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.widths.division import EdgeHalves, divide
@@ -45,8 +46,15 @@ def integer_front(problem: Problem, lengths: Sequence[int] | None = None) -> lis
     pool, proofs = candidates(costs)
     if lengths is not None:
         pool = pool.take(np.flatnonzero(np.isin(pool.lengths, lengths)))
-    every = sorted(set(np.concatenate([*_kept(costs, pool).values()]).tolist()))
-    return _plans(problem, pool, every, proofs)
+
+    def kept_of(some: Pool) -> Indices:
+        return np.unique(np.concatenate([*_kept(costs, some).values()]))
+
+    pool = pool.take(kept_of(pool))
+    lower = np.array([proofs.bound(pool, m) for m in range(len(pool.lengths))])
+    if proofs.halves is not None:
+        pool, lower = prove(costs, pool, lower, kept_of)
+    return _plans(problem, pool, lower)
 
 
 def candidates(costs: PoolCosts) -> tuple[Pool, Proofs]:
@@ -110,13 +118,13 @@ class Proofs:
         )
 
 
-def _plans(problem: Problem, pool: Pool, kept: Sequence[int], proofs: Proofs) -> list[Plan]:
-    """Price the candidates kept, and make sure that they cost what was added up."""
+def _plans(problem: Problem, pool: Pool, lower: Floats) -> list[Plan]:
+    """Price candidates, whose bounds are given, and make sure that they cost what was added up."""
     rank, usable = problem.graph.rank, problem.usable
     inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
     plans: list[Plan] = []
     places: dict[int, int] = {}
-    for m in sorted(kept, key=lambda m: (pool.lengths[m], pool.distortion[m], m)):
+    for m in sorted(range(len(lower)), key=lambda m: (pool.lengths[m], pool.distortion[m], m)):
         length = int(pool.lengths[m])
         cut = problem.graph.prefix(length)
         place = places[length] = places.get(length, -1) + 1
@@ -129,7 +137,7 @@ def _plans(problem: Problem, pool: Pool, kept: Sequence[int], proofs: Proofs) ->
             {**inputs, **outputs},
             name=f"cut{length:03d}-{place:02d}",
             method=OURS,
-            lower_bound=proofs.bound(pool, m),
+            lower_bound=float(lower[m]),
         )
         assert not cut.edge or problem.fits(plan.edge_memory_bytes), plan
         assert np.isclose(plan.distortion, pool.distortion[m], rtol=1e-9), plan

@@ -70,10 +70,10 @@ def solve_milp(
     every = [*model.rows, *rows]
     if np.isfinite(known):
         every.append((objective, known))
-    matrix, most = _matrix(every, model.count)
+    matrix, most = matrix_of(every, model.count)
     matrix = matrix[:, kept]
-    unit = _units(matrix, most, len(kept) - model.count + model.choices)
-    matrix, most = _scaled(matrix, most, unit)
+    unit = units_of(matrix, most, len(kept) - model.count + model.choices)
+    matrix, most = scaled(matrix, most, unit)
     one_each = _one_each(np.flatnonzero(~banned) // model.widths, (len(left), len(kept)))
     value = np.zeros(model.count)
     value[list(objective)] = list(objective.values())
@@ -81,7 +81,7 @@ def solve_milp(
     size = known if np.isfinite(known) and known > 0 else float(value.max(initial=0.0))
     scale = _SCALE / size if size > 0 else 1.0
     whole = kept < model.choices
-    with _silenced():
+    with silenced():
         result = milp(
             scale * value,
             integrality=whole.astype(np.int64),
@@ -115,7 +115,7 @@ def _one_each(tensor: Indices, shape: tuple[int, int]) -> csr_array[np.float64, 
     return coo_array((np.ones(len(tensor)), places), shape=shape).tocsr()
 
 
-def _matrix(
+def matrix_of(
     rows: Sequence[Inequality], count: int
 ) -> tuple[csr_array[np.float64, tuple[int, int]], Floats]:
     """Coefficients and right-hand sides of some rows."""
@@ -130,7 +130,7 @@ def _matrix(
     return matrix, np.array([most for _, most in rows])
 
 
-def _units(matrix: csr_array[np.float64, tuple[int, int]], most: Floats, choices: int) -> Floats:
+def units_of(matrix: csr_array[np.float64, tuple[int, int]], most: Floats, choices: int) -> Floats:
     """Units of the columns, so that what is not 0 or 1 has values of about that size too.
 
     A variable such as a layer's seconds stands with a negative coefficient in the rows that say
@@ -149,7 +149,7 @@ def _units(matrix: csr_array[np.float64, tuple[int, int]], most: Floats, choices
     return unit
 
 
-def _scaled(
+def scaled(
     matrix: csr_array[np.float64, tuple[int, int]], most: Floats, unit: Floats
 ) -> tuple[csr_array[np.float64, tuple[int, int]], Floats]:
     """Columns in their units, and rows brought to a largest number of ``_SCALE``."""
@@ -165,7 +165,7 @@ def _scaled(
 
 
 @contextmanager
-def _silenced() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """Keep what HiGHS writes to the process's stdout, whatever it is asked, away from results."""
     sys.stdout.flush()
     kept = os.dup(1)

@@ -101,7 +101,7 @@ def test_a_bound_without_a_solution_is_kept_in_the_objective_s_own_unit(monkeypa
 
 
 def test_the_solver_s_own_talk_never_reaches_stdout(capfd):
-    with highs._silenced():
+    with highs.silenced():
         os.write(1, b"talk of the solver")
     os.write(1, b"result")
     assert capfd.readouterr().out == "result"

@@ -1,0 +1,53 @@
+"""The least distortion of a box, against trying everything in it."""
+
+import numpy as np
+import pytest
+from brute import every_plan, small_problem
+
+from autosplit.graph.memory import packed_bytes
+from autosplit.hardware.prediction import PlanWidths, predict
+from autosplit.search.front.boxes import BoxProgram
+from autosplit.search.widths.edge_seconds import EdgeSeconds
+from autosplit.search.widths.pool import PoolCosts
+
+
+def plans_of(problem, length):
+    """Bytes of outputs sent, edge seconds and distortion of all plans of one cut that fit."""
+    found = []
+    for cut, weights, tensors in every_plan(problem):
+        if len(cut.edge) == length:
+            link = problem.links["fast"]
+            widths = PlanWidths(weights, tensors)
+            edge_s = predict(cut, widths, problem.edge, problem.cloud, link).edge_s
+            sent = sum(
+                packed_bytes(problem.graph.elements(name), tensors[name])
+                for name in cut.crossing
+                if name not in problem.graph.inputs
+            )
+            found.append((sent, edge_s, problem.distortion_of(weights, tensors)))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("seed", range(7000, 7012))
+def test_nothing_in_a_box_has_less_and_what_is_found_has_that(seed):
+    problem = small_problem(seed, 5)
+    costs = PoolCosts(problem, EdgeSeconds(problem))
+    length = 1 + seed % len(problem.graph.layers)
+    every = plans_of(problem, length)
+    if not len(every):
+        return
+    program = BoxProgram(costs, length, int(every[:, 0].max()), float(every[:, 1].max()))
+    rng = np.random.default_rng(seed)
+    for sent, edge_s, distortion in every[rng.choice(len(every), min(8, len(every)), False)]:
+        inside = (every[:, 0] <= sent) & (every[:, 1] <= edge_s * (1 + 1e-12))
+        least = every[inside, 2].min()
+        chosen, lower = program.solve(int(sent), edge_s, distortion - costs.input_distortion)
+
+        assert lower + costs.input_distortion == pytest.approx(least, rel=1e-8)
+        if chosen is not None:
+            pool = costs.pool([program.model.picked(chosen)])
+            assert pool.distortion[0] == pytest.approx(least, rel=1e-8)
+            assert pool.sent[0] <= sent
+            assert pool.edge_s[0] <= edge_s * (1 + 1e-8)
+        else:
+            assert distortion == pytest.approx(least, rel=1e-8)
