@@ -30,8 +30,8 @@ ORDER = {
         "arrays rounding pareto problem cost knapsack.relaxation knapsack.states "
         "knapsack.prefixes knapsack.allocate widths.activations widths.weights "
         "widths.edge_seconds widths.division widths.pool cuts.mincut cuts.ideals "
-        "questions.milp questions.highs front.lagrangian front.enumerate front.boxes front.prove front.front "
-        "questions.limits questions.orders questions.question questions.cutting "
+        "questions.milp questions.highs front.lagrangian front.enumerate front.boxes front.prove "
+        "front.front questions.limits questions.orders questions.question questions.cutting "
         "questions.questions baselines.plain baselines.literature baselines.original "
         "autosplit pins methods limits thin"
     ),

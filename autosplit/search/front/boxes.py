@@ -19,16 +19,14 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from autosplit.search.arrays import Booleans, Floats, Indices
-from autosplit.search.questions.highs import NODES, matrix_of, scaled, silenced, units_of
+from autosplit.search.questions.highs import NODES, matrix_of, scaled_rows, silenced, units_of
 from autosplit.search.questions.milp import build_milp, place_of
 from autosplit.search.rounding import LIMIT_ROUNDING, loosened
-from autosplit.search.widths.pool import Pool, PoolCosts
+from autosplit.search.widths.pool import PoolCosts
 
 _SCALE = 1e3
 _INFINITE = 1e19
-"""Distortions of this size and more are those of choices ruled out; HiGHS takes them as infinite."""
-_SLACK = 3.0
-"""A relaxation is solved anew where a bound leaves more room than so many times the new one's."""
+"""Distortions of this size are those of choices ruled out; HiGHS takes them as infinite."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class BoxProgram:
         rows = [*self.model.rows, (self.model.seconds, edge_s), (crossing, self._sent)]
         matrix, most = matrix_of(rows, self.model.count)
         self._unit = units_of(matrix, most, self.model.choices)
-        self._matrix, self._most = scaled(matrix, most, self._unit)
+        self._matrix, self._most = scaled_rows(matrix, most, self._unit)
         self._value = np.zeros(self.model.count)
         self._value[: self.model.choices] = self.model.by_tensor().ravel()
         self._duals: list[_Duals] = []
@@ -154,21 +152,21 @@ class BoxProgram:
         return csr_array((np.ones(len(tensor)), places), shape=shape)
 
     def _relaxed(self, sent: int, edge_s: float, known: float) -> tuple[float, Booleans]:
-        """Bound a box by known duals or new ones, and rule out choices that are in nothing better.
+        """Bound a box by known duals and new ones, and rule out choices that are in nothing better.
 
         Returns:
             The bound, and whether each choice is ruled out, shape (choices,).
         """
         banned = self._value[: self.model.choices] >= _INFINITE
-        best = max((one.bound(sent, edge_s) for one in self._duals), default=-np.inf)
         fresh = self._relaxation(sent, edge_s, known, banned)
         if fresh is not None:
             self._duals.append(fresh)
-            best = max(best, fresh.bound(sent, edge_s))
+        best = 0.0
         for one in self._duals:
-            room = known * (1 + LIMIT_ROUNDING) - one.bound(sent, edge_s)
-            banned = banned | (one.reduced > room)
-        return max(best, 0.0), banned
+            lower = one.bound(sent, edge_s)
+            best = max(best, lower)
+            banned = banned | (one.reduced > known * (1 + LIMIT_ROUNDING) - lower)
+        return best, banned
 
     def _relaxation(
         self, sent: int, edge_s: float, known: float, banned: Booleans
@@ -182,7 +180,7 @@ class BoxProgram:
         upper[:choices] = np.where(banned, 0.0, 1.0)
         rights, one_each = self._rights(sent, edge_s), self._one_each
         with silenced():
-            result = linprog(
+            result = linprog(  # type: ignore[call-overload]  # its stubs lack sparse matrices
                 value,
                 A_ub=self._matrix,
                 b_ub=rights,

@@ -75,7 +75,7 @@ def _widest_gap(pool: Pool, lower: Floats, tried: set[tuple[int, int, float]]) -
     """The candidate furthest from its bound whose box was not solved yet."""
     gap = (pool.distortion - lower) / np.where(pool.distortion > 0, pool.distortion, 1.0)
     gap[pool.distortion >= _INFINITE] = 0.0
-    for m in np.argsort(-gap, kind="stable").tolist():
+    for m in map(int, np.argsort(-gap, kind="stable")):
         if gap[m] <= _NEAR:
             return None
         if (int(pool.lengths[m]), int(pool.sent[m]), float(pool.edge_s[m])) not in tried:
@@ -104,9 +104,7 @@ def _snapped(distortion: Floats, lower: Floats) -> Floats:
     return np.where(lower >= distortion * (1 - _NEAR), distortion, lower)
 
 
-def _joined(
-    pool: Pool, lower: Floats, better: Pool, proofs: list[BoxProof]
-) -> tuple[Pool, Floats]:
+def _joined(pool: Pool, lower: Floats, better: Pool, proofs: list[BoxProof]) -> tuple[Pool, Floats]:
     """The candidates and one more, with what the solved boxes prove of it."""
     bound = max((one.lower for one in proofs if _holds(one, better)), default=0.0)
     sharp = _snapped(better.distortion, np.array([bound]))

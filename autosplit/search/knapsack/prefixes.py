@@ -76,7 +76,8 @@ class PrefixSolutions:
     def choice(self, layers: int, limit: int) -> Indices:
         """Choice of each of the first layers at one limit, by its index, shape (layers,)."""
         last = self.pointer[layers, limit : limit + 1]
-        return traced(self.history[:layers], last)[0]
+        found: Indices = traced(self.history[:layers], last)[0]
+        return found
 
     def choices(self) -> Indices:
         """All choices, shape (L + 1, K, L); those of a prefix's own layers mean something."""

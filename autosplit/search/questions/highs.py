@@ -73,7 +73,7 @@ def solve_milp(
     matrix, most = matrix_of(every, model.count)
     matrix = matrix[:, kept]
     unit = units_of(matrix, most, len(kept) - model.count + model.choices)
-    matrix, most = scaled(matrix, most, unit)
+    matrix, most = scaled_rows(matrix, most, unit)
     one_each = _one_each(np.flatnonzero(~banned) // model.widths, (len(left), len(kept)))
     value = np.zeros(model.count)
     value[list(objective)] = list(objective.values())
@@ -149,7 +149,7 @@ def units_of(matrix: csr_array[np.float64, tuple[int, int]], most: Floats, choic
     return unit
 
 
-def scaled(
+def scaled_rows(
     matrix: csr_array[np.float64, tuple[int, int]], most: Floats, unit: Floats
 ) -> tuple[csr_array[np.float64, tuple[int, int]], Floats]:
     """Columns in their units, and rows brought to a largest number of ``_SCALE``."""

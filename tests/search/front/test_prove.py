@@ -63,7 +63,7 @@ def test_without_work_nothing_is_proven():
 
 
 def test_a_solved_box_bounds_the_boxes_inside_it_alone():
-    costs, pool, _ = start()
+    _, pool, _ = start()
     length, sent, edge_s = int(pool.lengths[0]), int(pool.sent[0]), float(pool.edge_s[0])
     half = float(pool.distortion[0]) / 2
 
