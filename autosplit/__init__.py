@@ -37,6 +37,7 @@ The packages, low to high: a package imports only from packages above it in this
 | ``report`` | the pick, tables, the Pareto figure |
 | ``runs`` | run folders, options, the five stages |
 | ``api`` | the functions and objects of ``import autosplit`` |
+| ``deploy`` | bundles of both halves as ONNX files, the server, the client of a device |
 | ``sweep`` | many networks, devices and links in one table |
 | ``detect`` | drawings of a detector's boxes |
 | ``cli`` | the command line |

@@ -76,11 +76,16 @@ ORDER = {
         "stages.stats stages.search stages.latency stages.quantize stages.collect stages.run"
     ),
     "api": "net data measurement problem scores front evaluation run",
+    "deploy": (
+        "extras bundle_names manifest oip sessions onnx_unpack quantize_operators onnx_export "
+        "edge_onnx cloud_onnx triton bundle check run batcher repository http_server server "
+        "pictures sources client infer"
+    ),
     "sweep": "file job backends figure run",
     "detect": "drawing matching detector run",
-    "cli": "talk help options stages detect emit profiles sweep app",
+    "cli": "talk help options stages detect emit export infer serve profiles sweep app",
 }
-TORCH = "capture models quantize distortion finish evaluate detect".split()
+TORCH = "capture models quantize distortion finish evaluate detect deploy".split()
 """Packages that need torch; of ``halves`` the wire, and what is named below, need none."""
 MODULES = [
     f"{package}.{name}" if name else package
@@ -97,6 +102,8 @@ TORCH_FREE = [
     *("data.bundled", "data.coco", "data.darknet_lists", "data.image_folder"),
     *("data.image_range", "models.networks.darknet_cfg"),
     *("models.program_text", "models.program_archive"),
+    *("deploy.extras", "deploy.manifest", "deploy.oip", "deploy.sessions", "deploy.repository"),
+    *("deploy.http_server", "deploy.server", "deploy.client", "deploy.infer"),
 ]
 WITHOUT_TORCH = [
     name

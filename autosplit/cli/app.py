@@ -17,7 +17,9 @@ import typer
 from autosplit import __version__
 from autosplit.cli.detect import detect_command
 from autosplit.cli.emit import FORMAT, emit_command
+from autosplit.cli.export import EXPORT, export_command
 from autosplit.cli.help import PanelCommand, PanelGroup
+from autosplit.cli.infer import INFER, infer_command
 from autosplit.cli.options import (
     DETECT,
     FORCE,
@@ -27,6 +29,7 @@ from autosplit.cli.options import (
     with_options,
 )
 from autosplit.cli.profiles import profiles_command
+from autosplit.cli.serve import SERVE, serve_command
 from autosplit.cli.stages import stage_command
 from autosplit.cli.sweep import SWEEP_OUT, WHERE, sweep_command
 from autosplit.cli.talk import say, say_error, saying_warnings
@@ -53,14 +56,20 @@ COMMANDS: dict[str, tuple[Option, ...]] = {
     **{stage: stage_options(stage) for stage in ("run", *OPTIONS)},
     "detect": (*network_options(), TRUST, *DETECT),
     "emit": (FORMAT,),
+    "export": (*EXPORT, TRUST),
+    "infer": INFER,
     "profiles": (),
+    "serve": SERVE,
     "sweep": (*WHERE, SWEEP_OUT, FORCE),
 }
 """Command -> its declared options, in the order of ``--help``."""
 _CALLS: dict[str, Callable[..., None]] = {
     "detect": detect_command,
     "emit": emit_command,
+    "export": export_command,
+    "infer": infer_command,
     "profiles": profiles_command,
+    "serve": serve_command,
     "sweep": sweep_command,
 }
 

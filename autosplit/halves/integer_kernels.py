@@ -74,6 +74,19 @@ class IntegerWeight:
         return self.levels * scale
 
 
+@dataclass(frozen=True)
+class BiasSteps:
+    """A bias in steps of the accumulator.
+
+    Attributes:
+        steps: Whole numbers inside 32 bits, shape (C,), float64.
+        scale: Real value of one step of each channel, shape (C,), float64.
+    """
+
+    steps: Tensor
+    scale: Tensor
+
+
 def integer_bias(bias: Tensor, scale: Tensor) -> Tensor:
     """Bias in steps of the accumulator, rounded half to even, kept inside 32 bits.
 

@@ -14,7 +14,8 @@ are, and then round(x m) with m = s_x / s_y.
 Every other operator computes on the float32 values x s_x, and its result is divided by s_y,
 rounded and clamped.
 
-The arithmetic is in ``integer_kernels``.
+The arithmetic is in ``integer_kernels``.  This file is long because the rules of the one pass over
+the graph decide together what each node becomes.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from autosplit.capture.operators import (
 )
 from autosplit.halves.integer_kernels import (
     AccumulatedSum,
+    BiasSteps,
     IntegerLayer,
     IntegerWeight,
     integer_bias,
@@ -116,6 +118,19 @@ def biases_on_grids(half: Half, weights: Mapping[str, IntegerWeight]) -> dict[st
     return lowering.added
 
 
+def bias_steps(half: Half, weights: Mapping[str, IntegerWeight]) -> dict[str, BiasSteps]:
+    """The biases that the layers on integers add.
+
+    Takes what ``lower`` takes.
+
+    Returns:
+        Name of a layer's node -> its bias.
+    """
+    lowering = _Lowering(half, weights)
+    lowering.run()
+    return lowering.steps
+
+
 @dataclass
 class _Lowering:
     half: Half
@@ -123,6 +138,7 @@ class _Lowering:
     graph: fx.Graph = field(default_factory=fx.Graph)
     biases: dict[str, Tensor] = field(default_factory=dict)
     added: dict[str, Tensor] = field(default_factory=dict)
+    steps: dict[str, BiasSteps] = field(default_factory=dict)
     values: dict[fx.Node, _Value] = field(default_factory=dict)
     reals: dict[fx.Node, fx.Node] = field(default_factory=dict)
 
@@ -244,6 +260,7 @@ class _Lowering:
         steps = None if bias is None else integer_bias(bias, scale)
         if steps is not None:
             self.added[node.name] = steps * scale
+            self.steps[node.name] = BiasSteps(steps, scale)
         layer = IntegerLayer.of(
             node.target, call, weight.levels, steps, (value.low, value.high), operator_name(node)
         )

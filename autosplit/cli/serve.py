@@ -1,0 +1,40 @@
+"""The command ``serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autosplit.cli.talk import say
+from autosplit.runs import kinds
+from autosplit.runs.option import Option
+
+SERVE = (
+    Option(
+        "host",
+        "Address to listen on; a loopback address.",
+        "output",
+        kinds.text("ADDRESS"),
+        "127.0.0.1",
+        flag="--host",
+    ),
+    Option("port", "Port to listen on.", "output", kinds.count(1, 65535), 8000, flag="--port"),
+)
+
+
+def serve_command(
+    bundle: Annotated[
+        Path, typer.Argument(help="Bundle that autosplit export made.", show_default=False)
+    ],
+    host: str = "127.0.0.1",
+    port: int = 8000,
+) -> None:
+    """Answer as the cloud half of a bundle, over the Open Inference Protocol."""
+    from autosplit.deploy.server import serve
+
+    def ready(names: tuple[str, ...]) -> None:
+        say(f"serve: {', '.join(names)} on http://{host}:{port}; stop with Ctrl-C")
+
+    serve(bundle, host, port, ready)

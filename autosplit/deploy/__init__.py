@@ -1,0 +1,24 @@
+"""Plans made real: files of both halves, a server, a client, and the protocol between them.
+
+| method | file |
+| --- | --- |
+| edge half in ONNX, QuantizeLinear and DequantizeLinear around layers (QDQ) | ``edge_onnx.py`` |
+| what an operator of quantization becomes in ONNX | ``quantize_operators.py`` |
+| weights stored at their widths and unpacked by standard operators | ``onnx_unpack.py`` |
+| cloud half in ONNX, which takes the packed bytes | ``cloud_onnx.py`` |
+| export by torch.onnx, packing of constants | ``onnx_export.py`` |
+| bundle: all files of a plan with their hashes | ``bundle.py``, ``manifest.py`` |
+| configuration for Triton | ``triton.py`` |
+| the halves as onnxruntime runs them, without torch | ``sessions.py`` |
+| integers of the files against the exact reference | ``check.py`` |
+| plans of a run folder | ``run.py`` |
+| Open Inference Protocol v2: requests and answers as bytes | ``oip.py`` |
+| dynamic batching, bounded queue | ``batcher.py`` |
+| models by name and version | ``repository.py`` |
+| HTTP server | ``http_server.py``, ``server.py`` |
+| the device's side: edge half, message, answer, times | ``client.py``, ``infer.py`` |
+| pictures and arrays as inputs, without torch | ``pictures.py``, ``sources.py`` |
+| optional libraries | ``extras.py`` |
+
+Import from the modules themselves; this file is light, so that a device needs no torch.
+"""

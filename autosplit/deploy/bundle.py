@@ -1,0 +1,171 @@
+"""Export plans as a bundle: ONNX files of both halves, a manifest, and the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autosplit import __version__
+from autosplit.capture.program import Program
+from autosplit.deploy.bundle_names import cloud_name
+from autosplit.deploy.cloud_onnx import cloud_onnx
+from autosplit.deploy.edge_onnx import edge_onnx
+from autosplit.deploy.manifest import BundledPlan, Manifest, TensorOf, write_manifest
+from autosplit.deploy.triton import triton_config
+from autosplit.files import sha256_of_file, write_bytes, write_text
+from autosplit.halves.deployed import deploy
+from autosplit.plan.planfile import PlanFile
+from autosplit.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from autosplit.models.load import Model
+
+_README = """\
+# {network}, split by autosplit {version}
+
+Plans: {plans}.  `manifest.yaml` says what each half takes and gives, and has every file's SHA-256.
+
+On the cloud machine:
+
+    autosplit serve {name}
+
+On the device, which needs numpy, onnxruntime, httpx and pillow, but neither torch nor a compiler:
+
+    autosplit infer {name} --server http://CLOUD:8000 --source PICTURES
+
+`cloud/model_repository` is what Triton takes as `--model-repository`.
+"""
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """Writes bundles of one network.
+
+    Attributes:
+        program: The captured network.
+        model: How its pictures are prepared, and its labels.
+        task: How its answers are scored.
+    """
+
+    program: Program
+    model: Model
+    task: str
+
+    def export(
+        self, files: Sequence[PlanFile], folder: Path, progress: Progress = silent
+    ) -> Manifest:
+        """Write a bundle.
+
+        Args:
+            files: The plans with their grids, the best first.
+            folder: The bundle; made, or filled anew.
+            progress: Shows how far it is.
+
+        Raises:
+            PlanError: A plan is for a network with other layers or weights.
+            ModelError: ONNX has no form of an operator.
+        """
+        written: list[str] = []
+        plans = []
+        with progress("export: halves", len(files)) as advance:
+            for file in files:
+                plans.append(self._plan(file, folder, written))
+                advance(1)
+        name = self.program.graph.name
+        readme = _README.format(
+            network=name,
+            version=__version__,
+            plans=", ".join(plan.name for plan in plans),
+            name=folder.name,
+        )
+        write_text(folder / "README.md", readme)
+        written.append("README.md")
+        manifest = Manifest(
+            made_by=f"autosplit {__version__}",
+            network=name,
+            task=self.task,
+            labels=tuple(self.model.labels),
+            preprocess=preprocess_record(self.model.preprocess),
+            inputs=tuple(self._inputs()),
+            plans=tuple(plans),
+            files={one: sha256_of_file(folder / one) for one in sorted(written)},
+        )
+        write_manifest(folder, manifest)
+        return manifest
+
+    def _inputs(self) -> Iterable[TensorOf]:
+        places = self.program.module.graph.find_nodes(op="placeholder")
+        for name, node in zip(self.program.graph.inputs, places, strict=True):
+            kind = str(node.meta["val"].dtype).removeprefix("torch.")
+            yield TensorOf(name, tuple(self.program.graph.shape(name)), kind)
+
+    def _plan(self, file: PlanFile, folder: Path, written: list[str]) -> BundledPlan:
+        plan = file.plan
+        both = deploy(self.program, file)
+        on_edge = [name for name in both.edge.half.writes if name.startswith("output:")]
+        on_cloud = list(both.cloud.half.writes)
+        edge = cloud = None
+        if plan.input_coding is None:
+            edge = f"edge/{plan.name}.onnx"
+            _write(folder, edge, edge_onnx(self.program, file), written)
+        if on_cloud:
+            name = cloud_name(self.program.graph.name, plan.name)
+            cloud = f"cloud/model_repository/{name}/1/model.onnx"
+            model = cloud_onnx(self.program, file)
+            _write(folder, cloud, model, written)
+            config = f"cloud/model_repository/{name}/config.pbtxt"
+            write_text(folder / config, triton_config(name, model))
+            written.append(config)
+        return BundledPlan(
+            name=plan.name,
+            edge=edge,
+            cloud=cloud,
+            wire=both.layout,
+            outputs={
+                **dict.fromkeys(on_edge, "edge"),
+                **dict.fromkeys(on_cloud, "cloud"),
+            },
+            predicted=_promised(file, both.crossing_bytes),
+        )
+
+
+def preprocess_record(preprocess: Callable[..., Any]) -> dict[str, Any] | None:
+    """How a picture becomes an input, as plain data; None of a preparation of one's own."""
+    kinds = {"Preprocess": "crop", "Letterbox": "letterbox"}
+    kind = kinds.get(type(preprocess).__name__)
+    if kind is None or not is_dataclass(preprocess):
+        return None
+    values = {one.name: getattr(preprocess, one.name) for one in fields(preprocess)}
+    return {"kind": kind} | {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return value.name.lower() if hasattr(value, "name") else value
+
+
+def _promised(file: PlanFile, sent: float) -> dict[str, Any]:
+    """What the search promised of a plan."""
+    plan = file.plan
+    links: Mapping[str, Any] = {
+        link: {
+            "edge_ms": 1e3 * one.edge_s,
+            "link_ms": 1e3 * one.transfer_s,
+            "cloud_ms": 1e3 * one.cloud_s,
+        }
+        for link, one in plan.predictions.items()
+    }
+    size = float(np.round(sent, 1)) if isinstance(sent, float) else sent
+    return {"edge_memory_bytes": plan.edge_memory_bytes, "sent_bytes": size, "links": links}
+
+
+def _write(folder: Path, name: str, model: ModelProto, written: list[str]) -> None:
+    write_bytes(folder / name, model.SerializeToString(deterministic=True))
+    written.append(name)

@@ -1,0 +1,154 @@
+"""The cloud half of a plan as an ONNX model that takes the bytes of a message.
+
+Every tensor that is sent packed is an input (batch, bytes of a sample), uint8, unpacked and
+dequantized by standard operators inside the graph, so that a server needs no code of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import autosplit.deploy.quantize_operators  # noqa: F401 - registers the operators
+from autosplit.capture.layout import BatchLayout
+from autosplit.capture.program import Program
+from autosplit.deploy.onnx_export import export_onnx
+from autosplit.grid.grid import Grid
+from autosplit.halves.deployed import deploy
+from autosplit.halves.wire.layout import WireTensor
+from autosplit.plan.planfile import PlanFile
+from autosplit.stats.coding import InputCoding
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+def cloud_onnx(program: Program, file: PlanFile) -> ModelProto:
+    """The cloud half of a plan, in float32.
+
+    Args:
+        program: The captured network.
+        file: The plan with its grids.
+
+    Returns:
+        A model that takes a tensor of bytes, or of floats or pixels, for each tensor of the wire
+        layout by its name, and gives the answers ``output:<place>``.
+
+    Raises:
+        PlanError: The plan is for a network with other layers, or was finished for one with other
+            weights.
+        ModelError: ONNX has no form of an operator.
+    """
+    side = deploy(program, file).cloud
+    crossing = side.crossing
+    parts = []
+    for wire in crossing.layout.tensors:
+        grid = crossing.formats[wire.name]
+        parts.append(
+            _Received(
+                wire,
+                grid if isinstance(grid, Grid) else None,
+                crossing.batches[wire.name],
+                crossing.dtypes[wire.name],
+                crossing.coding,
+            )
+        )
+    module = _Cloud(side.half.module(), parts, side.half.reads)
+    return export_onnx(
+        module,
+        [part.example() for part in parts],
+        [0] * len(parts),
+        [part.wire.name for part in parts],
+        side.half.writes,
+    )
+
+
+@dataclass(frozen=True)
+class _Received:
+    """One tensor of a message, and how it becomes the network's again.
+
+    Attributes:
+        wire: What is sent.
+        grid: Its grid, where it is sent as integers.
+        batch: Where the batch is.
+        dtype: Its type in the network.
+        coding: How the network's input crosses if it is sent as a picture.
+    """
+
+    wire: WireTensor
+    grid: Grid | None
+    batch: BatchLayout
+    dtype: torch.dtype
+    coding: InputCoding | None
+
+    def example(self) -> Tensor:
+        """Two samples of zeros."""
+        if self.wire.coding == "packed":
+            return torch.zeros((2, self.wire.sample_bytes or 0), dtype=torch.uint8)
+        kind = {8: torch.uint8, 16: torch.float16, 32: torch.float32}[self.wire.bits]
+        return torch.zeros((2, *self.wire.shape), dtype=kind)
+
+    def value(self, data: Tensor) -> Tensor:
+        """The tensor of the network from what was sent, (batch, ...)."""
+        wire = self.wire
+        if wire.coding == "packed":
+            numbers = unpacked(data, wire.bits, wire.elements)
+            ordered = numbers.reshape(-1, *(wire.shape[axis] for axis in wire.order))
+            back = np.argsort(wire.order)
+            samples = ordered.permute(0, *(int(axis) + 1 for axis in back))
+            assert self.grid is not None
+            scale, zero = self.grid.per_tensor
+            samples = (samples - zero) * scale
+        elif self.coding is not None:
+            shape = (1, -1, 1, 1)
+            mean, std = (
+                torch.tensor(numbers, dtype=torch.float32).reshape(shape)
+                for numbers in (self.coding.mean, self.coding.std)
+            )
+            samples = (data.float() / 255 - mean) / std
+        else:
+            samples = data.float()
+        return self.batch.from_samples(samples).to(self.dtype)
+
+
+def unpacked(data: Tensor, bits: int, count: int) -> Tensor:
+    """Integers from the stream of ``halves/wire/pack.py``, as operators that export.
+
+    Args:
+        data: uint8, shape (rows, ``packed_bytes(count, bits)``).
+        bits: Width of an element, 1..16.
+        count: Elements of a row.
+
+    Returns:
+        float32, shape (rows, count).
+    """
+    if bits == 8:
+        return data.float()
+    step = bits if 8 % bits == 0 else 1
+    fields: Tensor = torch.ops.autosplit.fields(data, step).flatten(1).float()
+    if step == bits:
+        return fields[:, :count]
+    grouped = fields[:, : count * bits].reshape(-1, count, bits)
+    return grouped @ (2.0 ** torch.arange(bits))
+
+
+class _Cloud(nn.Module):
+    """The cloud half behind what unpacks a message."""
+
+    def __init__(self, half: nn.Module, parts: Sequence[_Received], reads: Sequence[str]) -> None:
+        super().__init__()
+        self.inner = half
+        self.parts = list(parts)
+        self.reads = tuple(reads)
+
+    def forward(self, *data: Tensor) -> tuple[Tensor, ...]:
+        values: Mapping[str, Tensor] = {
+            part.wire.name: part.value(one) for part, one in zip(self.parts, data, strict=True)
+        }
+        answers: tuple[Tensor, ...] = self.inner(*(values[name] for name in self.reads))
+        return answers

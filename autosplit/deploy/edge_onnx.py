@@ -1,0 +1,235 @@
+"""The edge half of a plan as an ONNX model: QuantizeLinear and DequantizeLinear around its layers.
+
+The model takes the network's inputs and gives the integers of the crossing tensors, as uint8 or
+uint16 (batch, ...), and the answers that the edge computes, in float32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, fx, nn
+
+import autosplit.deploy.quantize_operators  # noqa: F401 - registers the operators
+from autosplit.capture.operators import arguments, clamp_window, weight_argument
+from autosplit.capture.program import Program
+from autosplit.deploy.onnx_export import export_onnx, pack_constants
+from autosplit.grid.grid import steps_of
+from autosplit.halves.integer_kernels import BiasSteps, IntegerWeight
+from autosplit.halves.lowering import bias_steps
+from autosplit.halves.partition import Half
+from autosplit.halves.quantized import check_plan, integer_weights, marked_half
+from autosplit.plan.crossing import wire_layout
+from autosplit.plan.planfile import PlanFile
+from autosplit.quantize.affine import fake_quantize_
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+def edge_onnx(program: Program, file: PlanFile) -> ModelProto:
+    """The edge half of a plan.
+
+    Args:
+        program: The captured network.
+        file: The plan with its grids.
+
+    Returns:
+        A model whose weights are packed at their widths.  Its inputs have the names of the half's
+        ``reads``, its outputs those of its ``writes`` after ``sent:`` or ``output:``.
+
+    Raises:
+        PlanError: The plan is for a network with other layers, or was finished for one with other
+            weights.
+        ModelError: ONNX has no form of an operator.
+    """
+    cut = check_plan(program, file)
+    half = marked_half(program, file, cut)
+    weights = integer_weights(program, file, cut)
+    made = _EdgeGraph(half, weights, bias_steps(half, weights))
+    marked = made.run()
+    layouts = [program.layouts[name] for name in marked.reads]
+    model = export_onnx(
+        _Edge(marked.module()),
+        example_inputs(program, marked),
+        [layout.axis for layout in layouts],
+        marked.reads,
+        output_names(marked.writes),
+    )
+    pack_constants(model, made.packed)
+    sent = wire_layout(cut, file.activations, file.plan.input_coding)
+    packed = [one.name for one in sent.tensors if one.coding == "packed"]
+    _give_integers(model, output_names(packed))
+    return model
+
+
+def output_names(writes: Sequence[str]) -> list[str]:
+    """Names of a model's outputs: an input that is sent as it came has another name there."""
+    return [name if name.startswith("output:") else f"sent:{name}" for name in writes]
+
+
+def example_inputs(program: Program, half: Half) -> tuple[Tensor, ...]:
+    """Zeros of the shapes that a half reads, for two samples."""
+    tensors = []
+    for name, dtype in zip(half.reads, half.dtypes, strict=True):
+        layout, shape = program.layouts[name], program.graph.shape(name)
+        samples = torch.zeros((1 if layout.axis is None else 2, *shape), dtype=dtype)
+        tensors.append(layout.from_samples(samples))
+    return tuple(tensors)
+
+
+def _give_integers(model: ModelProto, names: Sequence[str]) -> None:
+    """Let outputs be the integers before their last DequantizeLinear."""
+    graph = model.graph
+    writers = {node.output[0]: node for node in graph.node}
+    for output in graph.output:
+        if output.name not in names:
+            continue
+        real = writers[output.name]
+        assert real.op_type == "DequantizeLinear", real.op_type
+        integers = real.input[0]
+        inner = f"{output.name}/real"
+        for node in graph.node:
+            node.input[:] = [inner if name == output.name else name for name in node.input]
+        real.output[0] = inner
+        for node in graph.node:
+            node.input[:] = [output.name if name == integers else name for name in node.input]
+        writers[integers].output[0] = output.name
+        output.type.tensor_type.elem_type = _integer_type(model, real.input[2])
+
+
+def _integer_type(model: ModelProto, name: str) -> int:
+    """Element type of a constant."""
+    for one in model.graph.initializer:
+        if one.name == name:
+            return int(one.data_type)
+    for node in model.graph.node:
+        if node.output[0] == name:
+            return int(node.attribute[0].t.data_type)
+    raise AssertionError(name)
+
+
+class _Edge(nn.Module):
+    """The edge half as a module of any number of inputs."""
+
+    def __init__(self, half: nn.Module) -> None:
+        super().__init__()
+        self.inner = half
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        written: tuple[Tensor, ...] = self.inner(*inputs)
+        return written
+
+
+@dataclass
+class _EdgeGraph:
+    """The half with quantization as operators that have a form in ONNX.
+
+    Attributes:
+        half: With ``fake_quantize_`` after every quantized tensor; its graph is changed in place.
+        weights: ``get_attr`` target of a weight -> its integers.
+        biases: Name of a layer's node -> its bias in steps of the accumulator.
+        constants: Value of each ``get_attr`` target.
+        packed: Constant -> the width at which it is stored.
+    """
+
+    half: Half
+    weights: Mapping[str, IntegerWeight]
+    biases: Mapping[str, BiasSteps]
+    constants: dict[str, Tensor] = field(default_factory=dict)
+    packed: dict[str, int] = field(default_factory=dict)
+
+    def run(self) -> Half:
+        graph = self.half.operators
+        self.constants = dict(self.half.constants)
+        for node in list(graph.nodes):
+            if node.target is fake_quantize_:
+                self._quantize(node)
+            elif node.op == "call_function":
+                weight = weight_argument(node)
+                if weight is not None and str(weight.target) in self.weights:
+                    self._store(node, self.weights[str(weight.target)])
+        graph.eliminate_dead_code()
+        used = {str(node.target) for node in graph.find_nodes(op="get_attr")}
+        kept = {name: value for name, value in self.constants.items() if name in used}
+        return Half(graph, kept, self.half.reads, self.half.writes)
+
+    def _quantize(self, node: fx.Node) -> None:
+        """``on_grid`` in place of one ``fake_quantize_`` and of the clamps right before it."""
+        numbers: tuple[Any, ...] = node.args
+        source, step, zero, bits = numbers
+        window = -math.inf, math.inf
+        while len(source.users) == 1:
+            found = clamp_window(source)
+            if found is not None:  # the later clamp decides where two have nothing in common
+                least, most = found
+                window = (
+                    min(max(window[0], least), window[1]),
+                    max(min(window[1], most), window[0]),
+                )
+            elif source.target is not torch.clone:  # nothing is overwritten here
+                break
+            source = source.all_input_nodes[0]
+        ends = (min(max(end / step, -zero), steps_of(bits) - zero) for end in window)
+        low, high = (round(end) + zero for end in ends)
+        graph = self.half.operators
+        with graph.inserting_before(node):
+            new = graph.call_function(
+                torch.ops.autosplit.on_grid.default, (source, step, zero, low, high, bits)
+            )
+        new.meta = {**node.meta}
+        node.replace_all_uses_with(new)
+        graph.erase_node(node)
+
+    def _store(self, node: fx.Node, weight: IntegerWeight) -> None:
+        """A layer that reads its weight, and its bias, from their integers."""
+        dims, grid = weight.levels.dim(), weight.grid
+        zero = torch.tensor(grid.zero_point)
+        shape = [1] * dims
+        shape[weight.axis] = -1
+        kind = torch.uint8 if grid.bits <= 8 else torch.int32
+        codes = (weight.levels.to(torch.int32) + zero.view(shape)).to(kind)
+        name = f"{node.name}.weight"
+        read = weight_argument(node)
+        assert read is not None
+        real = self._stored(node, name, codes, torch.tensor(grid.scale), zero.to(kind), weight.axis)
+        node.replace_input_with(read, real)
+        self.packed[_target(f"{name}.codes")] = grid.bits
+        call = {**arguments(node)}
+        bias = self.biases.get(node.name)
+        if bias is not None:
+            none = torch.zeros(len(bias.steps), dtype=torch.int32)
+            steps = bias.steps.to(torch.int32)
+            call["bias"] = self._stored(node, f"{node.name}.bias", steps, bias.scale.float(), none)
+        elif weight.bias is not None:
+            call["bias"] = self._constant(node, f"{node.name}.bias", weight.bias)
+        else:
+            return
+        node.args, node.kwargs = (), call
+
+    def _stored(
+        self, node: fx.Node, name: str, codes: Tensor, scale: Tensor, zero: Tensor, axis: int = 0
+    ) -> fx.Node:
+        parts = [
+            self._constant(node, f"{name}.{word}", value)
+            for word, value in (("codes", codes), ("scale", scale), ("zero", zero))
+        ]
+        graph = self.half.operators
+        with graph.inserting_before(node):
+            return graph.call_function(torch.ops.autosplit.stored.default, (*parts, axis))
+
+    def _constant(self, node: fx.Node, name: str, value: Tensor) -> fx.Node:
+        target = _target(name)
+        self.constants[target] = value
+        graph = self.half.operators
+        with graph.inserting_before(node):
+            return graph.create_node("get_attr", target)
+
+
+def _target(name: str) -> str:
+    """Name of a constant, which has no dots."""
+    return name.replace(".", "__")

@@ -1,0 +1,117 @@
+"""The Open Inference Protocol over HTTP: an ASGI application on starlette."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from autosplit.deploy.batcher import QueueFullError
+from autosplit.deploy.oip import LENGTH_HEADER, decode_request, encode_response
+from autosplit.deploy.repository import Repository, UnknownModelError
+from autosplit.errors import AutoSplitError, DataError
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+_STATUS = {UnknownModelError: 404, QueueFullError: 429, DataError: 400}
+
+
+def make_app(repository: Repository) -> Starlette:
+    """The application of a repository.
+
+    Args:
+        repository: The cloud halves to offer.
+    """
+    api = _Api(repository)
+    routes = [
+        Route("/v2", api.server),
+        Route("/v2/", api.server),
+        Route("/v2/health/live", api.live),
+        Route("/v2/health/ready", api.live),
+    ]
+    for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
+        routes += [
+            Route(path, _told(api.metadata)),
+            Route(f"{path}/ready", _told(api.ready)),
+            Route(f"{path}/infer", _told(api.infer), methods=["POST"]),
+        ]
+    return Starlette(routes=routes)
+
+
+class _Api:
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+
+    async def server(self, _: Request) -> Response:
+        return JSONResponse(self.repository.server())
+
+    async def live(self, _: Request) -> Response:
+        return Response()
+
+    async def metadata(self, request: Request) -> Response:
+        return JSONResponse(self.repository.metadata(*_named(request)))
+
+    async def ready(self, request: Request) -> Response:
+        self.repository.find(*_named(request))
+        return Response()
+
+    async def infer(self, request: Request) -> Response:
+        model, version = _named(request)
+        served = self.repository.find(model, version)
+        body = await _body(request, served.most_bytes)
+        asked = decode_request(body, _header_length(request))
+        answers = await served.infer(asked.inputs)
+        if asked.outputs:
+            unknown = [name for name in asked.outputs if name not in answers]
+            if unknown:
+                raise DataError(f"outputs: must be of {', '.join(answers)}, got {unknown[0]!r:.80}")
+            answers = {name: answers[name] for name in asked.outputs}
+        data, length = encode_response(model, served.plan.name, answers, asked)
+        if length is None:
+            return Response(data, media_type="application/json")
+        headers = {LENGTH_HEADER: str(length)}
+        return Response(data, headers=headers, media_type="application/octet-stream")
+
+
+def _told(endpoint: Endpoint) -> Endpoint:
+    """An endpoint whose errors are the protocol's: a status, and one line."""
+
+    async def call(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except AutoSplitError as error:
+            return JSONResponse({"error": str(error)}, _STATUS.get(type(error), 400))
+
+    return call
+
+
+def _named(request: Request) -> tuple[str, str]:
+    found: dict[str, Any] = request.path_params
+    return found["model"], found.get("version", "")
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The body, of at most so many bytes.
+
+    Raises:
+        DataError: It is longer.
+    """
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise DataError(f"body: must be at most {most} bytes, is longer")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _header_length(request: Request) -> int | None:
+    text = request.headers.get(LENGTH_HEADER)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise DataError(f"{LENGTH_HEADER}: must be a whole number, got {text!r:.40}")
+    return int(text)

@@ -1,0 +1,95 @@
+"""What ``autosplit infer`` does: every input of a source through both halves, with its times."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autosplit.deploy.client import Answer, EdgeClient
+from autosplit.deploy.extras import need
+from autosplit.deploy.sources import list_sources, read_source
+from autosplit.files import write_csv
+
+_HEADER = (
+    "source",
+    "plan",
+    "answer",
+    "edge_ms",
+    "coding_ms",
+    "sent_bytes",
+    "server_ms",
+    "total_ms",
+)
+
+
+def infer_sources(
+    bundle: Path, source: Path, server: str, plan: str | None, out: Path | None
+) -> Iterator[str]:
+    """Run every input of a source.
+
+    Args:
+        bundle: The bundle.
+        source: A picture, an array, or a folder of such.
+        server: Address of the server.
+        plan: Name of the plan; None: the first one.
+        out: Where the table is written; None: nowhere.
+
+    Yields:
+        A line for each input, then the medians.
+
+    Raises:
+        FileError: The bundle is not as it was exported, or has no such plan.
+        DataError: An input cannot be used.
+        ServerError: The server cannot be reached, or refuses.
+        StageError: A library that is needed is missing.
+    """
+    need("edge", "httpx", "onnxruntime")
+    paths = list_sources(source)
+    rows: list[dict[str, Any]] = []
+    with EdgeClient(bundle, server, plan) as client:
+        (taken,) = client.manifest.inputs
+        for path in paths:
+            for value in read_source(path, client.manifest, client.chosen):
+                answer = client.infer({taken.name: value})
+                rows.append(_row(path, answer, client.manifest.labels))
+                yield _line(rows[-1])
+    if out is not None:
+        write_csv(out, _HEADER, rows)
+    yield _summary(rows)
+
+
+def _row(path: Path, answer: Answer, labels: tuple[str, ...]) -> dict[str, Any]:
+    best = int(np.argmax(answer.outputs["output:0"].reshape(-1)))
+    return {
+        "source": str(path),
+        "plan": answer.plan,
+        "answer": labels[best] if best < len(labels) else best,
+        "edge_ms": 1e3 * answer.edge_s,
+        "coding_ms": 1e3 * answer.coding_s,
+        "sent_bytes": answer.sent_bytes,
+        "server_ms": 1e3 * answer.server_s,
+        "total_ms": 1e3 * answer.total_s,
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    return (
+        f"{row['source']}: {row['answer']}  edge {row['edge_ms']:.2f} ms, coding "
+        f"{row['coding_ms']:.2f} ms, {row['sent_bytes']:,} bytes, link and cloud "
+        f"{row['server_ms']:.2f} ms, total {row['total_ms']:.2f} ms"
+    )
+
+
+def _summary(rows: list[dict[str, Any]]) -> str:
+    middle = {
+        key: statistics.median(row[key] for row in rows) for key in _HEADER if key.endswith("_ms")
+    }
+    return (
+        f"{len(rows)} answers of {rows[0]['plan']}, medians: edge {middle['edge_ms']:.2f} ms, "
+        f"coding {middle['coding_ms']:.2f} ms, link and cloud {middle['server_ms']:.2f} ms, total "
+        f"{middle['total_ms']:.2f} ms"
+    )

@@ -1,0 +1,178 @@
+"""The manifest of a bundle: what the halves take and give, what was promised, hashes of all files.
+
+A bundle is a folder:
+
+    manifest.yaml                                  this
+    edge/PLAN.onnx                                 edge half of each plan that has one
+    cloud/model_repository/NETWORK--PLAN/1/model.onnx, ../config.pbtxt
+                                                   cloud half of each plan that has one
+    README.md                                      the commands
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from autosplit.errors import FileError
+from autosplit.files import check_keys, read_yaml, sha256_of_file, write_yaml
+from autosplit.halves.wire.layout import WireLayout, layout_from_list, layout_to_list
+
+MANIFEST = "manifest.yaml"
+_KEYS = "made_by network task labels preprocess inputs plans files".split()
+_PLAN_KEYS = "name edge cloud wire outputs predicted".split()
+
+
+@dataclass(frozen=True)
+class TensorOf:
+    """An input or an output of a half.
+
+    Attributes:
+        name: Name of the tensor in the network: an input, or ``output:<place>``.
+        shape: Of one sample, without the batch.
+        dtype: numpy's name of its type.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class BundledPlan:
+    """One plan of a bundle.
+
+    Attributes:
+        name: Name of the plan.
+        edge: File of the edge half in the bundle; None where nothing is computed on the edge.
+        cloud: File of the cloud half; None where nothing is computed in the cloud.
+        wire: What a message holds.
+        outputs: The network's answers -> ``edge`` or ``cloud``, where each is computed.
+        predicted: What the search promised: ``edge_memory_bytes``, ``sent_bytes``, and for each
+            link ``edge_ms``, ``link_ms``, ``cloud_ms``.
+    """
+
+    name: str
+    edge: str | None
+    cloud: str | None
+    wire: WireLayout
+    outputs: Mapping[str, str]
+    predicted: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle holds.
+
+    Attributes:
+        made_by: Version of autosplit that made it.
+        network: Name of the network.
+        task: How answers are scored.
+        labels: Names of the classes, where they are known.
+        preprocess: How a picture becomes an input; None: inputs come as arrays.
+        inputs: What the network takes.
+        plans: The plans, the best first.
+        files: File -> its SHA-256, of all files but the manifest.
+    """
+
+    made_by: str
+    network: str
+    task: str
+    labels: tuple[str, ...]
+    preprocess: Mapping[str, Any] | None
+    inputs: tuple[TensorOf, ...]
+    plans: tuple[BundledPlan, ...]
+    files: Mapping[str, str]
+
+    def plan(self, name: str | None = None) -> BundledPlan:
+        """A plan by name; the first one by default.
+
+        Raises:
+            FileError: There is none of that name.
+        """
+        for plan in self.plans:
+            if name in (None, plan.name):
+                return plan
+        known = ", ".join(plan.name for plan in self.plans)
+        raise FileError(f"{MANIFEST}: has no plan {name!r}, has {known}")
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of a bundle."""
+    data = {
+        "made_by": manifest.made_by,
+        "network": manifest.network,
+        "task": manifest.task,
+        "labels": list(manifest.labels),
+        "preprocess": None if manifest.preprocess is None else dict(manifest.preprocess),
+        "inputs": [
+            {"name": one.name, "shape": list(one.shape), "dtype": one.dtype}
+            for one in manifest.inputs
+        ],
+        "plans": [
+            {
+                "name": plan.name,
+                "edge": plan.edge,
+                "cloud": plan.cloud,
+                "wire": layout_to_list(plan.wire),
+                "outputs": dict(plan.outputs),
+                "predicted": dict(plan.predicted),
+            }
+            for plan in manifest.plans
+        ],
+        "files": dict(manifest.files),
+    }
+    write_yaml(folder / MANIFEST, "bundle", data)
+
+
+def read_manifest(folder: Path, *, check: bool = True) -> Manifest:
+    """Read the manifest of a bundle.
+
+    Args:
+        folder: The bundle.
+        check: Whether every file is compared with its hash.
+
+    Raises:
+        FileError: The manifest is wrong, or a file is missing or was changed.
+    """
+    path = folder / MANIFEST
+    data = read_yaml(path, "bundle")
+    problems = check_keys(data, _KEYS, where=str(path))
+    for place, entry in enumerate([] if problems else data["plans"]):
+        problems += check_keys(entry, _PLAN_KEYS, where=f"{path}: plans[{place}]")
+    if problems:
+        raise FileError("; ".join(problems))
+    manifest = Manifest(
+        made_by=data["made_by"],
+        network=data["network"],
+        task=data["task"],
+        labels=tuple(data["labels"]),
+        preprocess=data["preprocess"],
+        inputs=tuple(TensorOf(i["name"], tuple(i["shape"]), i["dtype"]) for i in data["inputs"]),
+        plans=tuple(
+            BundledPlan(**{**entry, "wire": layout_from_list(entry["wire"])})
+            for entry in data["plans"]
+        ),
+        files=data["files"],
+    )
+    for name, digest in manifest.files.items():
+        _check_file(folder, name, digest if check else None)
+    return manifest
+
+
+def _check_file(folder: Path, name: str, digest: str | None) -> None:
+    """See that a file of a bundle is inside it and is what it was.
+
+    Raises:
+        FileError: It is not.
+    """
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts:
+        raise FileError(f"{folder / MANIFEST}: files must lie in the bundle, got {name!r}")
+    path = folder / pure
+    if not path.is_file():
+        raise FileError(f"{path}: must be in the bundle, is missing; export the plan again")
+    if digest is not None and sha256_of_file(path) != digest:
+        raise FileError(f"{path}: must be as it was exported, was changed; export the plan again")

@@ -1,0 +1,115 @@
+"""A module as an ONNX model: the export itself, and constants that are stored packed."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from autosplit.deploy.onnx_unpack import UnpackNodes
+from autosplit.deploy.quantize_operators import OPSET, onnx_translations
+from autosplit.errors import ModelError
+from autosplit.halves.wire.pack import pack_rows
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+SMALL = 64
+"""Constants of up to this many elements stay as they are: the nodes that unpack cost more."""
+
+
+def export_onnx(
+    module: nn.Module,
+    example: Sequence[Tensor],
+    axes: Sequence[int | None],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> ModelProto:
+    """A module as an ONNX model with a batch of any size.
+
+    Args:
+        module: Takes any number of tensors, ``*tensors``, and gives a tuple; quantization in it by
+            the operators of ``quantize_operators``.
+        example: One tensor for each input, with at least two samples.
+        axes: Axis of the batch of each input; None: it has none.
+        inputs: Names of the inputs.
+        outputs: Names of the outputs.
+
+    Raises:
+        ModelError: ONNX has no form of an operator.
+    """
+    dynamic = [{} if axis is None else {axis: torch.export.Dim.DYNAMIC} for axis in axes]
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            exported = torch.onnx.export(
+                module,
+                tuple(example),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_shapes=(tuple(dynamic),),
+                custom_translation_table=onnx_translations(),
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise ModelError(f"export: ONNX has no form of {_reason(error)}") from error
+    assert exported is not None
+    return _without_traces(exported.model_proto)
+
+
+def _reason(error: BaseException) -> str:
+    """The operator that an error names, or what it says first."""
+    causes: list[BaseException] = []
+    found: BaseException | None = error
+    while found is not None:
+        causes.append(found)
+        found = found.__cause__
+    for cause in reversed(causes):
+        operator = re.search(r"op='([^']+)'", str(cause))
+        if operator is not None:
+            return f"{operator[1]}, an operator of the network"
+    first = str(causes[-1]).strip().splitlines()
+    return f"the network, {first[0] if first else type(causes[-1]).__name__}"
+
+
+def _without_traces(model: ModelProto) -> ModelProto:
+    """The model without what the exporter notes of the code that it came from."""
+    graph = model.graph
+    del model.metadata_props[:], graph.metadata_props[:], graph.value_info[:]
+    model.producer_name, model.producer_version, graph.name = "autosplit", "", "half"
+    for part in (*graph.node, *graph.initializer, *graph.input, *graph.output, graph, model):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    return model
+
+
+def pack_constants(model: ModelProto, widths: Mapping[str, int]) -> None:
+    """Store integers of a model at their widths, with nodes that unpack them.
+
+    Args:
+        model: Changed in place.
+        widths: Last part of a constant's name -> its width; one of 8 bits or more stays as it is.
+    """
+    from onnx import numpy_helper
+
+    graph = model.graph
+    made = UnpackNodes("unpack")
+    for place, stored in reversed(list(enumerate(graph.initializer))):
+        bits = widths.get(stored.name.rpartition(".")[2], 8)
+        codes = numpy_helper.to_array(stored)
+        if bits >= 8 or codes.size <= SMALL:
+            continue
+        packed = pack_rows(codes.reshape(1, -1), bits)
+        del graph.initializer[place]
+        name = f"{stored.name}/packed"
+        made.constants.append(numpy_helper.from_array(packed, name))
+        made.unpack(name, bits, codes.size, codes.shape, stored.name)
+    made.add_to(graph)

@@ -1,0 +1,132 @@
+"""The halves of a bundle as onnxruntime runs them; numpy in, numpy out, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autosplit.deploy.manifest import BundledPlan
+from autosplit.errors import FileError
+from autosplit.halves.wire.layout import WireLayout
+from autosplit.halves.wire.message import Message
+
+Arrays = dict[str, npt.NDArray[Any]]
+SENT = "sent:"
+"""What stands before the name of an edge half's output that crosses."""
+
+
+def open_session(path: Path, threads: int = 1) -> Any:
+    """An onnxruntime session of a file.
+
+    Args:
+        path: The model.
+        threads: Threads that it computes with.
+
+    Raises:
+        FileError: onnxruntime does not take the file.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # int8 products of two neighbours saturate on processors without VNNI; this keeps them exact
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no common class
+        raise FileError(f"{path}: onnxruntime must take it, {error}") from error
+
+
+@dataclass(frozen=True)
+class EdgeModel:
+    """The edge half of a plan.
+
+    Attributes:
+        session: onnxruntime's; None where the inputs are sent as pictures.
+        layout: What a message holds.
+    """
+
+    session: Any
+    layout: WireLayout
+
+    @classmethod
+    def load(cls, folder: Path, plan: BundledPlan, threads: int = 1) -> EdgeModel:
+        """The edge half of a plan of a bundle."""
+        if plan.edge is None:
+            return cls(None, plan.wire)
+        return cls(open_session(folder / plan.edge, threads), plan.wire)
+
+    def __call__(self, inputs: Mapping[str, npt.NDArray[Any]]) -> tuple[Message, Arrays]:
+        """The message of a batch, and the answers that are computed here.
+
+        Args:
+            inputs: Input -> its value, (batch, ...); pixels, uint8, where pictures are sent.
+        """
+        if self.session is None:
+            return Message(self.layout, {name: inputs[name] for name in self.layout.names}), {}
+        wanted = [one.name for one in self.session.get_inputs()]
+        names = [one.name for one in self.session.get_outputs()]
+        values = self.session.run(names, {name: inputs[name] for name in wanted})
+        found = dict(zip(names, values, strict=True))
+        sent = {}
+        for wire in self.layout.tensors:
+            value = found[SENT + wire.name]
+            if wire.coding == "none":
+                value = value.astype(np.float16 if wire.bits == 16 else np.float32)
+            sent[wire.name] = value
+        answers = {name: value for name, value in found.items() if not name.startswith(SENT)}
+        return Message(self.layout, sent), answers
+
+
+@dataclass(frozen=True)
+class CloudModel:
+    """The cloud half of a plan.
+
+    Attributes:
+        session: onnxruntime's.
+        layout: What a message holds.
+    """
+
+    session: Any
+    layout: WireLayout
+
+    @classmethod
+    def load(cls, folder: Path, plan: BundledPlan, threads: int = 1) -> CloudModel:
+        """The cloud half of a plan of a bundle.
+
+        Raises:
+            FileError: Nothing of the plan is computed in the cloud.
+        """
+        if plan.cloud is None:
+            raise FileError(f"{plan.name}: must compute something in the cloud, does not")
+        return cls(open_session(folder / plan.cloud, threads), plan.wire)
+
+    def __call__(self, message: Message) -> Arrays:
+        """The answers that are computed in the cloud, by ``output:<place>``."""
+        return self.run(server_inputs(message))
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
+        """The answers of inputs as a server takes them."""
+        names = [one.name for one in self.session.get_outputs()]
+        return dict(zip(names, self.session.run(names, dict(inputs)), strict=True))
+
+
+def server_inputs(message: Message) -> Arrays:
+    """Tensors of a message as the cloud half takes them: bytes where they are packed.
+
+    Returns:
+        Tensor -> uint8 (batch, bytes of a sample) for coding ``packed``, else the numbers.
+    """
+    return {
+        wire.name: message.rows(wire.name)
+        if wire.coding == "packed"
+        else message.tensors[wire.name]
+        for wire in message.layout.tensors
+    }

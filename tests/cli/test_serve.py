@@ -1,0 +1,22 @@
+"""The command ``serve`` is one library call, and says what it serves."""
+
+import autosplit.deploy.server
+from autosplit.cli.app import main
+
+
+def test_it_says_what_it_serves(monkeypatch, capsys):
+    def serve(bundle, host, port, ready):
+        ready((str(bundle), "second"))
+        assert (host, port) == ("127.0.0.1", 9000)
+
+    monkeypatch.setattr(autosplit.deploy.server, "serve", serve)
+
+    assert main("serve b --port 9000".split()) == 0
+
+    assert "serve: b, second on http://127.0.0.1:9000" in capsys.readouterr().err
+
+
+def test_an_open_address_is_refused_with_status_1(tmp_path, capsys):
+    assert main(["serve", str(tmp_path), "--host", "0.0.0.0"]) == 1
+
+    assert "--host: must be a loopback address" in capsys.readouterr().err

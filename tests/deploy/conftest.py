@@ -1,0 +1,84 @@
+"""A small residual network as a bundle of three plans, and the network itself."""
+
+import socket
+import threading
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+import uvicorn
+from measured import plan_for
+from nets import Net
+from PIL import Image
+from torch import nn
+
+from autosplit.capture.capture import capture
+from autosplit.data.preprocess import Preprocess
+from autosplit.deploy.bundle import Exporter
+from autosplit.deploy.http_server import make_app
+from autosplit.deploy.repository import Repository
+from autosplit.distortion.measure import measure
+
+PREPARE = Preprocess((8, 8), (8, 8), (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), Image.Resampling.BILINEAR)
+
+
+def forward(net, x):
+    a = nn.functional.relu6(net.a(x))
+    total = torch.relu(a + net.b(a))
+    pooled = nn.functional.max_pool2d(torch.cat([total, a], 1), 2)
+    return net.c(pooled.mean((2, 3)))
+
+
+@pytest.fixture(scope="session")
+def small():
+    """A captured network with images, and a bundle with an all-edge, a split and a raw plan."""
+    torch.manual_seed(0)
+    modules = {
+        "a": nn.Conv2d(3, 6, 3, padding=1),
+        "b": nn.Conv2d(6, 6, 3, padding=1, groups=6),
+        "c": nn.Linear(12, 5),
+    }
+    network = Net(forward, **modules)
+    images = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    program = capture(network, (images[:1],), "small")
+    stats = measure(program, lambda: iter([images]))
+    files = {}
+    for name, weights, activations, count in (
+        ("split", 3, 5, 2),
+        ("edge", 4, 8, None),
+        ("raw", 8, 8, 0),
+    ):
+        file = plan_for(program, images, weights, activations, count, stats)
+        files[name] = replace(file, plan=replace(file.plan, name=name))
+    model = SimpleNamespace(preprocess=PREPARE, labels=("a", "b", "c", "d", "e"))
+    return SimpleNamespace(
+        network=network, program=program, images=images, files=files, model=model, stats=stats
+    )
+
+
+@pytest.fixture(scope="session")
+def bundle(small, tmp_path_factory):
+    """The folder of the bundle; a test that changes it makes a copy."""
+    folder = tmp_path_factory.mktemp("bundle") / "small"
+    exporter = Exporter(small.program, small.model, "classification")
+    exporter.export(list(small.files.values()), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(bundle):
+    """Address of a server of the bundle: host and port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = uvicorn.Config(make_app(Repository.load(bundle)), port=port, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()

@@ -1,0 +1,113 @@
+"""The server of a bundle, called by an unmodified tritonclient and by wrong requests."""
+
+import numpy as np
+import pytest
+import tritonclient.http as triton
+from starlette.testclient import TestClient
+
+from autosplit.deploy.http_server import make_app
+from autosplit.deploy.manifest import read_manifest
+from autosplit.deploy.repository import Repository
+from autosplit.deploy.sessions import CloudModel, EdgeModel, server_inputs
+
+
+@pytest.fixture(scope="module")
+def client(bundle):
+    with TestClient(make_app(Repository.load(bundle, most_rows=4))) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def sent(small, bundle):
+    """What crosses for one sample of the split plan, and the right answer."""
+    plan = read_manifest(bundle).plan("split")
+    message, _ = EdgeModel.load(bundle, plan)({"x": small.images.numpy()[:1]})
+    return server_inputs(message), CloudModel.load(bundle, plan)(message)["output:0"]
+
+
+def test_tritonclient_gets_the_right_answer(address, sent):
+    inputs, expected = sent
+    with triton.InferenceServerClient(address) as client:
+        assert client.is_server_live()
+        assert client.is_server_ready()
+        assert client.is_model_ready("small", "split")
+        assert client.get_server_metadata()["extensions"] == ["binary_tensor_data"]
+        described = client.get_model_metadata("small", "split")
+        assert [one["name"] for one in described["inputs"]] == list(inputs)
+        for binary in (True, False):
+            asked = []
+            for name, value in inputs.items():
+                one = triton.InferInput(name, list(value.shape), "UINT8")
+                one.set_data_from_numpy(value, binary_data=binary)
+                asked.append(one)
+            wanted = [triton.InferRequestedOutput("output:0", binary_data=binary)]
+            result = client.infer("small", asked, "split", outputs=wanted)
+            np.testing.assert_allclose(result.as_numpy("output:0"), expected, rtol=1e-6)
+
+
+def test_a_request_without_outputs_gets_all(client, sent):
+    inputs, expected = sent
+    body = {
+        "inputs": [
+            {"name": name, "shape": list(v.shape), "datatype": "UINT8", "data": v.ravel().tolist()}
+            for name, v in inputs.items()
+        ]
+    }
+
+    answer = client.post("/v2/models/small--split/infer", json=body).json()
+
+    (output,) = answer["outputs"]
+    assert (output["name"], output["datatype"], output["shape"]) == ("output:0", "FP32", [1, 5])
+    np.testing.assert_allclose(output["data"], expected[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "words"),
+    [
+        ("/v2/models/none/infer", b"{}", 404, "model: must be small"),
+        ("/v2/models/small/versions/edge/infer", b"{}", 404, "model: must be small"),
+        ("/v2/models/small/infer", b"nonsense", 400, "body: must begin with a JSON object"),
+        ("/v2/models/small/infer", b'{"inputs": []}', 400, "inputs: must be"),
+        ("/v2/models/small/infer", b" " * 200_000, 400, "body: must be at most"),
+    ],
+)
+def test_wrong_requests_get_one_clear_line(client, path, body, status, words):
+    answer = client.post(path, content=body)
+
+    assert answer.status_code == status
+    assert words in answer.json()["error"]
+
+
+def test_an_unknown_output_is_named(client, sent):
+    inputs, _ = sent
+    entries = [
+        {"name": name, "shape": list(v.shape), "datatype": "UINT8", "data": v.ravel().tolist()}
+        for name, v in inputs.items()
+    ]
+
+    answer = client.post(
+        "/v2/models/small/infer", json={"inputs": entries, "outputs": [{"name": "z"}]}
+    )
+
+    assert answer.status_code == 400
+    assert "outputs: must be of output:0, got 'z'" in answer.json()["error"]
+
+
+def test_a_length_that_is_no_number_is_refused(client):
+    answer = client.post(
+        "/v2/models/small/infer",
+        content=b"{}",
+        headers={"Inference-Header-Content-Length": "two"},
+    )
+
+    assert answer.status_code == 400
+    assert "must be a whole number, got 'two'" in answer.json()["error"]
+
+
+def test_health_and_metadata(client):
+    assert client.get("/v2/health/live").status_code == 200
+    assert client.get("/v2").json()["name"] == "autosplit"
+    assert client.get("/v2/models/small/versions/raw").json()["inputs"] == [
+        {"name": "x", "datatype": "UINT8", "shape": [-1, 192]}
+    ]
+    assert client.get("/v2/models/none/ready").status_code == 404

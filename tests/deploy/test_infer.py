@@ -1,0 +1,22 @@
+"""Every input of a source goes through both halves, and the table has a row for each."""
+
+import csv
+
+import numpy as np
+
+from autosplit.deploy.infer import infer_sources
+
+
+def test_each_input_has_a_line_and_a_row(small, bundle, address, tmp_path):
+    np.save(tmp_path / "x.npy", small.images.numpy()[:3])
+    out = tmp_path / "answers.csv"
+
+    lines = list(infer_sources(bundle, tmp_path / "x.npy", f"http://{address}", "split", out))
+
+    assert len(lines) == 4
+    assert lines[-1].startswith("3 answers of split, medians: edge ")
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [row["plan"] for row in rows] == ["split"] * 3
+    assert {row["answer"] for row in rows} <= set("abcde")
+    total = sum(float(rows[0][key]) for key in ("edge_ms", "coding_ms", "server_ms"))
+    assert abs(total - float(rows[0]["total_ms"])) < 1e-6
