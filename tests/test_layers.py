@@ -36,8 +36,9 @@ ORDER = {
         "autosplit pins methods limits thin"
     ),
     "capture": (
-        "answers operators constants batchnorm im2col inputs layout integers export precision "
-        "program trainable equalize replay rewrites layers capture"
+        "answers operators constants recurrent refusals masks batchnorm im2col inputs layout "
+        "integers export precision program trainable equalize check replay rewrites groups layers "
+        "capture"
     ),
     "data": (
         "bundled coco darknet_lists image_folder image_range preprocess asked_preprocess "

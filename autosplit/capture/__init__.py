@@ -5,7 +5,9 @@ rewrites it, groups its operators into layers, and checks that the answers stay 
 
 | method | file |
 | --- | --- |
-| all steps in order, and the check of the answers | ``capture.py`` (``capture``) |
+| all steps in order | ``capture.py`` (``capture``) |
+| the check of the answers, in float64 where float32 is too coarse | ``check.py`` |
+| what is refused: state, random numbers, control flow | ``refusals.py`` |
 | ``torch.export`` with a free batch, and its errors in one line | ``export.py`` |
 | what each ATen operator is: its kind, what joins which layer | ``operators.py`` |
 | rewrites of the program: functionalization, dropped checks and identities | ``rewrites.py`` |
@@ -15,7 +17,10 @@ rewrites it, groups its operators into layers, and checks that the answers stay 
 | how the inputs of a network nest, and where their batch is | ``inputs.py`` |
 | where the batch is in each tensor | ``layout.py`` |
 | masks, indices and counts: tensors that keep their values | ``integers.py`` |
-| operators to named, counted layers | ``layers.py`` |
+| scores that a mask hides | ``masks.py`` |
+| recurrent operators, one for each layer and direction | ``recurrent.py`` |
+| operators in named groups | ``groups.py`` |
+| groups to counted layers | ``layers.py`` |
 | a program: running it, its inputs, its digest | ``program.py`` (``Program``) |
 | a program whose weights take gradients | ``trainable.py`` (``trainable``) |
 | cross-layer equalization (Nagel et al. 2019, eq. 11) | ``equalize.py`` |

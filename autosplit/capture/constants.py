@@ -8,12 +8,24 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from autosplit.capture.operators import CREATORS, holds_tensor, is_call, tensor_arguments
+from autosplit.capture.operators import (
+    CREATORS,
+    FILLED,
+    arguments,
+    holds_tensor,
+    is_call,
+    operator_name,
+    tensor_arguments,
+)
 
 Attributes = dict[str, Tensor]
 """Constants and parameters of a program: ``get_attr`` target -> value."""
 LEARNED = "learned"
 """Key in the ``meta`` of a ``get_attr`` node: whether its value is a parameter, or made of some."""
+
+
+FILLING = "filling"
+"""Key in the ``meta`` of a ``get_attr`` node: whether it is the number that fills a tensor."""
 
 
 def is_learned(nodes: Iterable[fx.Node | None]) -> bool:
@@ -43,6 +55,55 @@ def fold_constants(graph: fx.Graph, attributes: Attributes) -> None:
             node.replace_all_uses_with(fixed)
             constant[fixed] = value
     graph.eliminate_dead_code()
+
+
+def fold_filled(graph: fx.Graph, attributes: Attributes) -> None:
+    """Store one element of a tensor of equal numbers whose size grows with the batch.
+
+    Such are the zeros that a recurrent layer begins with.  They are a view of that element then,
+    and no layer.
+    """
+    for node in list(graph.nodes):
+        value = node.meta.get("val")
+        if not is_call(node, *FILLED) or not isinstance(value, Tensor):
+            continue
+        filler = _filler(node)
+        if filler is None:
+            continue
+        fixed = torch.full((1,) * value.dim(), filler, dtype=value.dtype)
+        with graph.inserting_before(node):
+            constant = graph.get_attr(add_attribute(attributes, f"_constant_{node.name}", fixed))
+            constant.meta = {"val": fixed, LEARNED: False, FILLING: True}
+            sizes = [_length(graph, node, axis) for axis in range(value.dim())]
+            whole = graph.call_function(torch.ops.aten.expand.default, (constant, sizes))
+        whole.meta = {**node.meta}
+        node.replace_all_uses_with(whole)
+    graph.eliminate_dead_code()
+
+
+def _filler(node: fx.Node) -> float | int | bool | None:
+    """The number that fills a tensor; None where it is computed."""
+    name = operator_name(node)
+    if "zeros" in name:
+        return 0
+    if "ones" in name:
+        return 1
+    found = arguments(node)["fill_value"]
+    return found if isinstance(found, int | float) else None
+
+
+def _length(graph: fx.Graph, node: fx.Node, axis: int) -> Any:
+    """Length of an axis, or the node that computes it."""
+    length = node.meta["val"].shape[axis]
+    if isinstance(length, int):
+        return length
+    call = arguments(node)
+    if "size" in call:
+        return call["size"][axis]
+    like = call["self"]
+    found = graph.call_function(torch.ops.aten.sym_size.int, (like, axis))
+    found.meta["val"] = length
+    return found
 
 
 def _compute(node: fx.Node, constant: Mapping[fx.Node, Any]) -> Any:

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
@@ -56,9 +57,14 @@ def export(
                     shapes[tensor] = {axis: batch}
             args, kwargs = structure.arguments(inputs)
             try:
-                return _export_any_answer(network, args, kwargs, shapes if batch else None)
+                with warnings.catch_warnings(record=True) as said:
+                    warnings.simplefilter("always")
+                    exported = _export_any_answer(network, args, kwargs, shapes if batch else None)
             except Exception as error:  # noqa: BLE001 - whatever forbids this, another way may do
                 problem = error
+                continue
+            _refuse_assigned(said, name)
+            return exported
     raise CaptureError(_explain(problem, name)) from problem
 
 
@@ -76,6 +82,28 @@ def _export_any_answer(
             raise
         register_answers(network(*args, **kwargs))
     return torch.export.export(network, args, kwargs, dynamic_shapes=shapes, strict=False)
+
+
+def _refuse_assigned(said: Iterable[warnings.WarningMessage], name: str) -> None:
+    """Refuse a network that keeps tensors in its attributes; pass on what else torch warned of.
+
+    Raises:
+        CaptureError: Names the attributes.
+    """
+    for warning in said:
+        found = re.match(r"The tensor attributes? (.*) (?:were|was) assigned", str(warning.message))
+        if found is None:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+            continue
+        kept = [a for a in found[1].split(", ") if "._flat_weights[" not in a]  # an RNN's own
+        if kept:
+            raise CaptureError(
+                f"{name}: {', '.join(kept).replace('self.', '')}: a network must not keep state "
+                "between calls, it assigns tensors to attributes; pass the state as an input and "
+                "return it as an output"
+            )
 
 
 @contextmanager

@@ -1,15 +1,8 @@
-"""Operators of a fused program -> layers: grouped, named after their modules, and counted.
-
-Views and other movements belong to whoever wrote the tensor: they are repeated by its readers, so
-the tensor of a layer is always what its last computing operator wrote.
-"""
+"""Groups of operators -> layers: what each of them reads, stores, multiplies and writes."""
 
 from __future__ import annotations
 
-import itertools
 import math
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import getitem
@@ -17,49 +10,20 @@ from typing import Any
 
 from torch import fx
 
+from autosplit.capture.constants import FILLING
+from autosplit.capture.groups import Group
 from autosplit.capture.operators import (
     arguments,
     base_of,
-    holds_tensor,
     is_call,
-    is_movement,
     kind_of,
     operator_name,
     output_axis,
     tensor_arguments,
     weight_argument,
 )
-from autosplit.capture.rewrites import producer_of
+from autosplit.capture.recurrent import recurrent_products
 from autosplit.graph.layer import Gemm, Layer, Shape
-
-
-@dataclass
-class Group:
-    """Operators that become one layer.
-
-    Attributes:
-        nodes: In order; the first is the layer's root, the last writes its tensor.
-        name: The layer's name.
-    """
-
-    nodes: list[fx.Node]
-    name: str = ""
-
-    @property
-    def root(self) -> fx.Node:
-        """The operator that says what the layer computes."""
-        return self.nodes[0]
-
-    @property
-    def output(self) -> fx.Node:
-        """The operator that writes the layer's tensor."""
-        return self.nodes[-1]
-
-    @property
-    def kind(self) -> str:
-        """What the layer computes; a product by a stored matrix is a linear layer."""
-        kind = kind_of(self.root)
-        return "linear" if kind == "matmul" and weight_argument(self.root) is not None else kind
 
 
 @dataclass(frozen=True)
@@ -77,69 +41,6 @@ class TensorFacts:
     owners: Mapping[str, str]
 
 
-def group(operators: fx.Graph) -> list[Group]:
-    """Layers of a program, named, ordered by the node that writes their tensor."""
-    groups: dict[fx.Node, Group] = {}
-    for node in operators.nodes:
-        if node.op != "call_function" or not holds_tensor(node):
-            continue
-        source = node.args[0] if node.target is getitem else producer_of(node)
-        if isinstance(source, fx.Node) and source in groups:
-            joined = groups.pop(source)
-            joined.nodes.append(node)
-            groups[node] = joined
-        elif not is_movement(node):
-            groups[node] = Group([node])
-    order = {node: i for i, node in enumerate(operators.nodes)}
-    ordered = sorted(groups.values(), key=lambda found: order[found.output])
-    _name(ordered, {node.name for node in operators.nodes if node.op == "placeholder"})
-    return ordered
-
-
-def _name(groups: list[Group], taken: set[str]) -> None:
-    """Name every layer after the module it came from, and make the names unique.
-
-    A layer with a weight is named after the module that holds the weight.  Another is named after
-    its module if that module has no other layer and no submodule, else with its kind appended.
-    """
-    paths = [_module_path(found) for found in groups]
-    count = Counter(paths)
-    inner = {path.rpartition(".")[0] for path in paths}
-    for found, path in zip(groups, paths, strict=True):
-        weight = weight_argument(found.root)
-        if weight is not None and not str(weight.target).startswith("_constant"):
-            name = _weight_path(str(weight.target))
-        elif path and count[path] == 1 and path not in inner:
-            name = path
-        else:
-            kind = found.kind.removeprefix("aten.")
-            name = f"{path}.{kind}" if path else kind
-        found.name = name
-        for place in itertools.count(2):
-            if found.name not in taken:
-                break
-            found.name = f"{name}_{place}"
-        taken.add(found.name)
-
-
-def _module_path(found: Group) -> str:
-    """Path of the module that called a layer's root, empty for the network itself."""
-    stack = found.root.meta.get("nn_module_stack") or {}
-    path = next(reversed(list(stack.values())), ("",))[0]
-    return re.sub(r"^L__self__\.?|@\d+", "", str(path))
-
-
-def _weight_path(target: str) -> str:
-    """Layer name from a weight's target.
-
-    >>> _weight_path("layer1/0/conv1/weight_folded"), _weight_path("attention/in_proj_weight")
-    ('layer1.0.conv1', 'attention.in_proj')
-    """
-    *module, leaf = target.rstrip("_").split("/")
-    leaf = leaf.removesuffix("_folded").removesuffix("weight").removesuffix("_")
-    return ".".join([*module, leaf] if leaf else module) or "weight"
-
-
 def describe_layers(groups: Iterable[Group], found: TensorFacts) -> Iterator[Layer]:
     """The records of all layers; a parameter that is no weight counts for its first reader."""
     counted = set(found.owners)
@@ -150,7 +51,7 @@ def describe_layers(groups: Iterable[Group], found: TensorFacts) -> Iterator[Lay
             target = str(base.target)
             if base in found.tensor_of:
                 read.setdefault(found.tensor_of[base], []).append(found.sizes[argument])
-            elif base.op == "get_attr" and target not in counted:
+            elif base.op == "get_attr" and target not in counted and FILLING not in base.meta:
                 counted.add(target)
                 fixed += math.prod(base.meta["val"].shape)
         yield _layer(layer, found, read, fixed)
@@ -169,7 +70,8 @@ def _layer(
 ) -> Layer:
     """Describe one layer."""
     root, sizes = layer.root, found.sizes
-    written = next(node for node in layer.nodes if node in sizes)
+    start = layer.nodes.index(root)
+    written = next(node for node in layer.nodes[start:] if node in sizes)
     whole = {tensor: sizes[node] for node, tensor in found.tensor_of.items() if tensor in read}
     weight = weight_argument(root)
     shape = tuple(weight.meta["val"].shape) if weight is not None else (0,)
@@ -185,10 +87,18 @@ def _layer(
         weight_channels=shape[output_axis(root)] if weight is not None else 0,
         weight_owner=found.owners[str(weight.target)] if weight is not None else "",
         fixed_elements=fixed_elements,
-        gemms=_gemms(root, sizes[written], sizes),
+        gemms=() if layer.is_again else _products(layer, sizes),
         operators=tuple(operator_name(node) for node in layer.nodes if node.target is not getitem),
         **_window(root, sizes[written], sizes),
     )
+
+
+def _products(layer: Group, sizes: Mapping[fx.Node, Any]) -> tuple[Gemm, ...]:
+    """Matrix multiplications of all operators of a layer."""
+    written = (layer.nodes[i:] for i in range(len(layer.nodes)))
+    outputs = (next(node for node in after if node in sizes) for after in written)
+    pairs = zip(layer.nodes, outputs, strict=True)
+    return tuple(gemm for node, output in pairs for gemm in _gemms(node, sizes[output], sizes))
 
 
 def _gemms(root: fx.Node, output: Shape, sizes: Mapping[fx.Node, Any]) -> tuple[Gemm, ...]:
@@ -202,6 +112,11 @@ def _gemms(root: fx.Node, output: Shape, sizes: Mapping[fx.Node, Any]) -> tuple[
             pixels = math.prod(sizes[call["input"]]) // shape[0]
             return (Gemm(pixels, shape[0] // groups, math.prod(shape[1:]), groups),)
         return (Gemm(elements // shape[0], math.prod(shape[1:]), shape[0] // groups, groups),)
+    if kind == "deform_conv":
+        shape = tuple(root.args[1].meta["val"].shape)  # type: ignore[union-attr]
+        return (Gemm(elements // shape[0], math.prod(shape[1:]), shape[0]),)
+    if kind == "recurrent":
+        return recurrent_products(root, sizes)
     if weight is not None:
         shape = tuple(weight.meta["val"].shape)
         filters = shape[output_axis(root)]

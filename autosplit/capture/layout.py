@@ -163,7 +163,10 @@ def _record(module: fx.GraphModule, inputs: Inputs) -> dict[fx.Node, Any]:
 
 def _layout(one: Tensor, two: Tensor, node: fx.Node) -> BatchLayout:
     """Layout of a tensor from its value for one sample, and for that sample and another."""
-    axes = [i for i, (a, b) in enumerate(zip(one.shape, two.shape, strict=True)) if a != b]
+    pairs = zip(one.shape, two.shape, strict=False)
+    axes = [i for i, (a, b) in enumerate(pairs) if a != b]
+    if one.dim() != two.dim():
+        axes = list(range(max(one.dim(), two.dim(), 2)))
     if not axes:
         return BatchLayout(None)
     if len(axes) > 1 or two.shape[axes[0]] != 2 * one.shape[axes[0]]:

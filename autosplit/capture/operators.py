@@ -2,7 +2,8 @@
 
 Existing tools match module types, so a functional ``relu`` or a shared module escapes them.  Here
 the operators of an exported program are sorted by the tables at the foot of this file.  An
-operator that no table knows becomes a layer whose kind is its own name.
+operator that no table knows becomes a layer whose kind is its own name.  The module is long because
+it has all of these tables.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def operator_name(node: fx.Node) -> str:
 def kind_of(node: fx.Node) -> str:
     """Kind of the layer whose root is this node; an unknown operator's kind is its own name."""
     name = operator_name(node)
-    return KINDS.get(name, f"aten.{name}" if "." not in name else name)
+    known = KINDS.get(name) or _VISION.get(name)
+    if known is None and name in CASTS:  # from floats to integers: any other moves elements
+        known = "elementwise"
+    return known or (f"aten.{name}" if "." not in name else name)
 
 
 def arguments(node: fx.Node) -> dict[str, Any]:
@@ -69,8 +73,11 @@ def is_movement(node: fx.Node) -> bool:
         return True
     if len(tensor_arguments(node)) != 1:
         return False
+    (source,) = tensor_arguments(node)
     if is_integers(node) and operator_name(node) in CASTS:
-        return is_integers(tensor_arguments(node)[0])
+        return is_integers(source)
+    if _is_complex(source) != _is_complex(node):
+        return False
     schema = getattr(node.target, "_schema", None)
     aliases = [result.alias_info for result in schema.returns] if schema is not None else []
     viewed = any(alias is not None and not alias.is_write for alias in aliases)
@@ -81,6 +88,11 @@ def is_integers(node: fx.Node) -> bool:
     """Whether a node's value is a tensor of integers or of booleans."""
     value = node.meta.get("val")
     return isinstance(value, Tensor) and not (value.is_floating_point() or value.is_complex())
+
+
+def _is_complex(node: fx.Node) -> bool:
+    value = node.meta.get("val")
+    return isinstance(value, Tensor) and value.is_complex()
 
 
 def is_integer_map(node: fx.Node) -> bool:
@@ -128,6 +140,11 @@ def output_axis(node: fx.Node) -> int:
 def weight_argument(node: fx.Node) -> fx.Node | None:
     """The constant that a conv or linear layer multiplies by, if it is one."""
     name = operator_name(node)
+    if name in RECURRENT:
+        weight = next(iter(arguments(node).get("params") or [None]))
+        return _stored_whole(weight)
+    if name in RECURRENT_CELLS:
+        return _stored_whole(arguments(node)["w_ih"])
     if name in FOLDABLE:
         weight = arguments(node)["weight"]
     elif name in PRODUCTS:
@@ -138,6 +155,14 @@ def weight_argument(node: fx.Node) -> fx.Node | None:
         return None
     matrix = name == "linear" or name in PRODUCTS
     return None if matrix and weight.meta["val"].dim() != 2 else weight
+
+
+def _stored_whole(view: Any) -> fx.Node | None:
+    """The constant that a recurrent operator reads a part of, if it reads one so."""
+    if not isinstance(view, fx.Node) or not is_call(view, "narrow"):
+        return None
+    base = base_of(view)
+    return base if base.op == "get_attr" else None
 
 
 def clamp_window(node: fx.Node) -> tuple[float, float] | None:
@@ -173,6 +198,8 @@ def source_line(node: fx.Node) -> str:
 BATCH_NORMS = ("batch_norm", "_native_batch_norm_legit_no_training", "native_batch_norm")
 TRANSPOSED = ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 FOLDABLE = ("conv1d", "conv2d", "conv3d", "convolution", "linear", *TRANSPOSED)
+RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+RECURRENT_CELLS = ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
 PRODUCTS = {"matmul": 1, "mm": 1, "addmm": 2}
 """Operators that are a linear layer when this argument is a constant matrix."""
 ASSERTION_OPERATORS = frozenset(
@@ -193,6 +220,15 @@ CREATORS = frozenset(
     "eye".split()
 )
 """Operators whose value depends on sizes and numbers alone; a tensor argument gives the type."""
+RANDOM = frozenset(
+    "rand rand_like randn randn_like randint randint_like randperm bernoulli normal "
+    "normal_functional multinomial uniform exponential poisson rrelu_with_noise gumbel".split()
+)
+"""Operators that draw random numbers."""
+FILLED = frozenset(
+    "zeros ones full new_zeros new_ones new_full zeros_like ones_like full_like".split()
+)
+"""Operators that fill a tensor with one number."""
 MOVEMENT = frozenset(
     "getitem reshape _unsafe_view clone contiguous to type_as _to_copy unsafe_split "
     "unsafe_split_with_sizes unsafe_chunk pad constant_pad_nd reflection_pad1d reflection_pad2d "
@@ -219,33 +255,61 @@ INTEGER_MAPS = (
 )
 """Operators that compute each element of one tensor of integers, and of constants, on its own."""
 
+_VISION = {
+    "torchvision.roi_align": "sample",
+    "torchvision.ps_roi_align": "sample",
+    "torchvision.roi_pool": "sample",
+    "torchvision.ps_roi_pool": "sample",
+    "torchvision.deform_conv2d": "deform_conv",
+    "torchvision.nms": "sort",
+}
 _WORDS = {
     "conv": "conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d conv_transpose3d",
     "linear": "linear",
-    "matmul": "matmul mm bmm addmm baddbmm",
-    "attention": "scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu",
+    "matmul": "matmul mm bmm addmm baddbmm mv dot vdot linalg_vecdot",
+    "attention": "scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu "
+    "_scaled_dot_product_efficient_attention",
     "add": "add",
     "sub": "sub rsub",
     "mul": "mul",
     "div": "div",
     "cat": "cat concat concatenate stack hstack vstack dstack column_stack",
     "elementwise": "maximum minimum where masked_fill eq ne lt le gt ge logical_and logical_or "
-    "logical_not bitwise_and bitwise_or bitwise_not atan2 glu",
+    "logical_not logical_xor bitwise_and bitwise_or bitwise_not bitwise_xor __and__ __or__ __xor__ "
+    "remainder fmod floor_divide fmax fmin isnan isinf isfinite isin nan_to_num atan2 hypot glu "
+    "lerp addcmul addcdiv outer ger cross",
     "max_pool": "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices adaptive_max_pool1d "
     "adaptive_max_pool2d adaptive_max_pool3d",
     "avg_pool": "avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
     "adaptive_avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d",
-    "reduce": "mean sum prod amax amin max min argmax argmin var std norm linalg_vector_norm",
+    "reduce": "mean sum nansum prod amax amin aminmax max min argmax argmin var std "
+    "var_mean std_mean norm linalg_vector_norm logsumexp any all count_nonzero "
+    "cosine_similarity pairwise_distance col2im trace",
+    "scan": "cumsum cumprod cummax cummin logcumsumexp diff",
+    "sort": "sort topk argsort msort kthvalue median nanmedian mode quantile bucketize "
+    "searchsorted",
+    "fft": "stft istft fft_fft fft_ifft fft_rfft fft_irfft fft_hfft fft_ihfft fft_fft2 fft_ifft2 "
+    "fft_rfft2 fft_irfft2 fft_fftn fft_ifftn fft_rfftn fft_irfftn _fft_r2c _fft_c2c _fft_c2r",
+    "distance": "cdist _cdist_forward",
+    "recurrent": " ".join((*RECURRENT, *RECURRENT_CELLS)),
     "norm": "batch_norm _native_batch_norm_legit_no_training _native_batch_norm_legit "
     "native_batch_norm layer_norm native_layer_norm group_norm native_group_norm instance_norm "
     "rms_norm",
     "softmax": "softmax _softmax log_softmax _log_softmax",
     "upsample": "upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d "
-    "upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d",
+    "upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d _upsample_nearest_exact1d "
+    "_upsample_nearest_exact2d _upsample_nearest_exact3d _upsample_bilinear2d_aa "
+    "_upsample_bicubic2d_aa",
+    "sample": "grid_sampler grid_sampler_2d grid_sampler_3d affine_grid_generator",
     "embedding": "embedding",
-    "move": "index gather index_select index_put scatter slice_scatter select_scatter copy fill "
-    "zero zeros_like ones_like full_like empty_like " + " ".join(sorted(CREATORS)),
+    "embedding_bag": "embedding_bag _embedding_bag",
+    "move": "index gather index_select index_put _unsafe_index take take_along_dim scatter "
+    "masked_scatter index_fill index_copy slice_scatter select_scatter diagonal_scatter copy fill "
+    "zero zeros_like ones_like full_like empty_like one_hot im2col unfold_copy max_unpool2d "
+    "max_unpool3d tril triu diag diag_embed block_diag tril_indices triu_indices meshgrid "
+    + " ".join(sorted(CREATORS)),
+    "add_at": "scatter_add scatter_reduce index_add index_reduce",
     "activation": " ".join(sorted(ACTIVATION_OPERATORS)),
 }
 KINDS = {name: kind for kind, names in _WORDS.items() for name in names.split()}
-"""Operator -> kind of the layer it is the root of."""
+"""ATen operator -> kind of the layer it is the root of."""

@@ -7,13 +7,13 @@ gives their order.  Which operators an activation joins is said by ``producer_of
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import getitem
 
 import torch
 from torch import Tensor, fx
 
 from autosplit.capture.batchnorm import fold_batch_norm, mark_batch_norms
-from autosplit.capture.constants import Attributes, fold_constants
+from autosplit.capture.constants import Attributes, fold_constants, fold_filled
+from autosplit.capture.masks import mark_masks
 from autosplit.capture.operators import (
     ASSERTION_OPERATORS,
     DROPOUTS,
@@ -24,10 +24,10 @@ from autosplit.capture.operators import (
     is_call,
     is_movement,
     operator_name,
-    source_line,
     tensor_arguments,
 )
-from autosplit.errors import CaptureError
+from autosplit.capture.recurrent import split_recurrent
+from autosplit.capture.refusals import refuse_unknown_calls
 
 
 def functionalize(graph: fx.Graph) -> bool:
@@ -84,26 +84,6 @@ def drop_checks(graph: fx.Graph, _: Attributes) -> None:
             graph.erase_node(node)
 
 
-def refuse_unknown_calls(graph: fx.Graph, _: Attributes) -> None:
-    """Refuse control flow, dropout in training, and numbers that are read out of a tensor.
-
-    Raises:
-        CaptureError: Names the operator and the line it comes from.
-    """
-    for node in graph.nodes:
-        if node.op not in ("call_function", "call_module"):
-            continue
-        name, where = operator_name(node), source_line(node)
-        if node.op == "call_module" or isinstance(node.target, torch._ops.HigherOrderOperator):  # noqa: SLF001
-            raise CaptureError(
-                f"{name}{where}: a network must be plain operators, no control flow or contexts"
-            )
-        if name in ("item", "_local_scalar_dense"):
-            raise CaptureError(f"{name}{where}: a number must not be read out of a tensor")
-        if name in DROPOUTS and arguments(node)["train"] is not False:
-            raise CaptureError(f"{name}{where}: must be exported in eval mode, it is in training")
-
-
 def drop_identities(graph: fx.Graph, _: Attributes) -> None:
     """Drop dropout out of training, aliases and detached copies: they change no element."""
     for node in list(graph.nodes):
@@ -118,21 +98,38 @@ def drop_identities(graph: fx.Graph, _: Attributes) -> None:
             graph.erase_node(node)
 
 
-def take_first_output(graph: fx.Graph, _: Attributes) -> None:
-    """Let an operator with several outputs of which only the first is read stand for that one.
+def keep_batch_axis(graph: fx.Graph, _: Attributes) -> None:
+    """Name the axes that ``squeeze`` removes: those that were of length 1, and never the batch.
 
-    Raises:
-        CaptureError: Another output is read; names the operator and the line it comes from.
+    Without a dimension, or at one that was not of length 1, ``squeeze`` would remove the batch axis
+    of one sample too.
     """
-    for node in graph.nodes:
-        if node.op != "call_function" or not isinstance(node.meta.get("val"), list | tuple):
+    for node in list(graph.nodes):
+        if not is_call(node, "squeeze"):
             continue
-        read = {user.args[1] for user in node.users if user.target is getitem}
-        if not is_movement(node) and read != {0}:
-            raise CaptureError(
-                f"{operator_name(node)}{source_line(node)}: a layer must have one output tensor, "
-                f"outputs {', '.join(map(str, sorted(read)))} of this operator are read"
-            )
+        source, call = node.args[0], arguments(node)
+        shape = source.meta["val"].shape
+        asked = call.get("dim", range(len(shape)))
+        axes = {axis % len(shape) for axis in ([asked] if isinstance(asked, int) else asked)}
+        axes = {axis for axis in axes if isinstance(shape[axis], int) and shape[axis] == 1}
+        if axes:
+            node.target = torch.ops.aten.squeeze.dims
+            node.args, node.kwargs = (source, sorted(axes)), {}
+        else:
+            node.replace_all_uses_with(source)
+            graph.erase_node(node)
+
+
+def copy_complex(graph: fx.Graph, _: Attributes) -> None:
+    """Compute complex numbers once for each of their readers, each of which they join."""
+    for node in reversed(list(graph.nodes)):
+        value = node.meta.get("val")
+        if node.op != "call_function" or not isinstance(value, Tensor) or not value.is_complex():
+            continue
+        for user in list(node.users)[1:]:
+            with graph.inserting_before(node):
+                copied = graph.node_copy(node, lambda arg: arg)
+            user.replace_input_with(node, copied)
 
 
 def producer_of(node: fx.Node) -> fx.Node | None:
@@ -151,9 +148,13 @@ REWRITES: tuple[Rewrite, ...] = (
     drop_checks,
     refuse_unknown_calls,
     drop_identities,
+    keep_batch_axis,
     fold_constants,
+    fold_filled,
     mark_batch_norms,
     fold_batch_norm,
-    take_first_output,
+    split_recurrent,
+    copy_complex,
+    mark_masks,
 )
 """The rewrites in the order in which they are applied."""

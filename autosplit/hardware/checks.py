@@ -10,6 +10,8 @@ from typing import Any
 from autosplit.errors import ProfileError, did_you_mean
 from autosplit.plainfile import is_plain_name
 
+UNKNOWN_OPERATORS = ("refuse", "traffic")
+"""What a device does with a layer of a kind whose cost no rule knows."""
 DATAFLOWS = ("is", "os", "ws")
 """What stays in a systolic array: inputs, outputs or weights."""
 
@@ -76,6 +78,13 @@ def _positive(value: Any) -> list[str]:
 
 def _not_negative(value: Any) -> list[str]:
     return _number(value) or ([] if value >= 0 else [f"must be >= 0, got {value!r}"])
+
+
+def _unknown_operators(value: Any) -> list[str]:
+    if isinstance(value, str) and value in UNKNOWN_OPERATORS:
+        return []
+    hint = did_you_mean(str(value), UNKNOWN_OPERATORS)
+    return [f"must be {' or '.join(UNKNOWN_OPERATORS)}, got {value!r}{hint}"]
 
 
 def _count(value: Any) -> list[str]:
@@ -155,6 +164,7 @@ CHECKS: dict[str, Callable[[Any], list[str]]] = {
     "vector_lanes": _count,
     "peak_macs_per_s": _peaks,
     "elementwise_ops_per_s": _positive,
+    "unknown_operators": _unknown_operators,
     "table": _seconds,
     "uplink_bps": _positive,
     "downlink_bps": _positive,

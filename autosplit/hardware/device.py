@@ -18,7 +18,7 @@ SCHEMAS = (1, 2)
 """Versions of a device profile that are read; the newest adds tables with a row per width."""
 _GONE = "on_chip_bytes"  # a key of version 1 that no formula uses
 _ALWAYS = {"name", "source", "model", "float_bits"}
-_MAYBE = {"memory_bytes", "widths"}
+_MAYBE = {"memory_bytes", "widths", "unknown_operators"}
 MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
     "systolic": (
         {"bandwidth_bytes_per_s", "clock_hz", "rows", "cols", "dataflow"},
@@ -59,6 +59,8 @@ class Device:
         vector_lanes: Systolic: elements per cycle of layers without products; 0: as ``cols``.
         peak_macs_per_s: Roofline: operand width, bits -> multiply-accumulates per second.
         elementwise_ops_per_s: Roofline: rate of layers without products; 0: as the slowest peak.
+        unknown_operators: ``traffic``: a layer of a kind that no rule knows costs its dispatch and
+            traffic alone; ``refuse``: the search names it and stops.
         table: Table: layer name -> seconds at every width, or -> {(weight bits, activation bits):
             seconds}; weight bits are 0 for a layer without a weight.
 
@@ -82,6 +84,7 @@ class Device:
     vector_lanes: int = 0
     peak_macs_per_s: Mapping[int, float] = field(default_factory=dict, hash=False)
     elementwise_ops_per_s: float = 0.0
+    unknown_operators: str = "refuse"
     table: Mapping[str, LayerSeconds] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:

@@ -30,8 +30,10 @@ def traffic_bits(
         LatencyError: A tensor has no width.
     """
     weights, fixed = layer.weight_elements, layer.fixed_elements
-    if layer.kind == "embedding":
-        weights, fixed = min(weights, layer.output_elements), min(fixed, layer.output_elements)
+    if layer.kind in ("embedding", "embedding_bag"):
+        rows = max(1, sum(map(math.prod, layer.input_shapes))) if layer.kind != "embedding" else 1
+        read = layer.output_elements * rows
+        weights, fixed = min(weights, read), min(fixed, read)
     moved = packed_bytes(weights, weight_bits) + packed_bytes(fixed, FIXED_BITS)
     for tensor, shape in zip(layer.inputs, layer.input_shapes, strict=True):
         read = min(math.prod(shape), graph.elements(tensor))

@@ -253,14 +253,6 @@ def test_two_inputs_are_not_fused_into_each_other():
 
 
 REFUSED = {
-    "several outputs": (
-        lambda net, x: torch.add(*x.sort(1)),
-        r"sort at {forward}: a layer must have one output tensor, outputs 0, 1 of this operator",
-    ),
-    "the second output": (
-        lambda net, x: x.max(1)[1] + x.mean(),
-        r"max at {forward}: a layer must have one output tensor, outputs 1 of this operator",
-    ),
     "control flow as an operator": (
         lambda net, x: torch.cond(x.sum() > 0, torch.sin, torch.cos, (x,)),
         r"cond at {forward}: a network must be plain operators",
@@ -283,3 +275,18 @@ def test_is_refused(case):
         captures.program_of(Net(function))
     assert re.match(text.format(forward=captures.FORWARD), str(refusal.value))
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("squeeze", [torch.squeeze, lambda x: x.squeeze(0).squeeze()])
+def test_squeeze_keeps_the_batch_axis_of_one_sample(squeeze):
+    """m03: .squeeze() after pooling, with an example of one sample."""
+    network = then(
+        lambda net, x: net.head(squeeze(x.mean((2, 3), keepdim=True))), head=nn.Linear(4, 5)
+    )
+    program = captures.program_of(network, IMAGE)
+
+    assert program.graph.shape("head") == (5,)
+    images = torch.randn(2, *IMAGE[1:])
+    (alone,), (pair,) = program.run((images[:1],)), program.run((images,))
+    assert alone.shape == (1, 5)
+    assert torch.allclose(alone[0], pair[0], atol=1e-6)

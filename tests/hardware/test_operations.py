@@ -8,8 +8,9 @@ from boards import ARRAY, BOARD, one_layer, uniform
 
 from autosplit.errors import LatencyError
 from autosplit.graph.layer import Gemm
-from autosplit.hardware.operations import VECTOR_KINDS
+from autosplit.hardware.operations import VECTOR_KINDS, unknown_layers
 from autosplit.hardware.seconds import MODELS, layer_s
+from autosplit.hardware.traffic import traffic_bits
 
 
 def test_an_attention_pays_for_its_softmax():
@@ -36,6 +37,14 @@ def test_an_attention_pays_for_its_softmax():
         ({"kind": "norm"}, 5 * 48),
         ({"kind": "softmax"}, 5 * 48),
         ({"kind": "upsample", "output_shape": (3, 8, 8)}, 4 * 192),
+        ({"kind": "scan"}, 48),
+        ({"kind": "add_at"}, 48),
+        ({"kind": "sort"}, 48 * 6),  # 2^6 is the next power above 48
+        ({"kind": "fft"}, 5 * 48 * 6),
+        ({"kind": "distance", "output_shape": (12, 12)}, 3 * 144 * 4),
+        ({"kind": "sample"}, 4 * 48),
+        ({"kind": "embedding_bag", "input_shapes": ((6,),), "output_shape": (5,)}, 30),
+        ({"kind": "recurrent"}, 0),
         ({"kind": "embedding"}, 0),
         ({"kind": "cat"}, 0),
         ({"kind": "move"}, 0),
@@ -59,13 +68,25 @@ def test_layers_without_products_run_on_the_lanes(changes, operations):
 def test_the_known_kinds_are_what_the_capture_writes():
     arithmetic = {"add", "sub", "mul", "div", "activation", "elementwise", "reduce", "upsample"}
     others = {"cat", "move", "embedding", "max_pool", "avg_pool", "norm", "softmax"}
+    others |= {"scan", "add_at", "sort", "fft", "distance", "sample", "embedding_bag", "recurrent"}
     assert arithmetic | others == VECTOR_KINDS
 
 
 @pytest.mark.parametrize("device", [ARRAY, BOARD])
+def test_a_device_may_price_unknown_kinds_by_their_traffic(device):
+    everything, layer = one_layer(kind="linalg_inv")
+    stated = replace(device, unknown_operators="traffic")
+    widths = uniform(everything.tensors, 8)
+
+    moved = traffic_bits(layer, everything, 8, widths) / 8 / device.bandwidth_bytes_per_s
+    assert layer_s(layer, everything, stated, 8, widths) == device.dispatch_s + moved > 0
+    assert unknown_layers(everything, stated) == {"it": "linalg_inv"}
+
+
+@pytest.mark.parametrize("device", [ARRAY, BOARD])
 def test_an_unknown_kind_is_named_and_never_free(device):
-    everything, layer = one_layer(kind="fft")
+    everything, layer = one_layer(kind="linalg_inv")
     with pytest.raises(LatencyError) as caught:
         layer_s(layer, everything, device, 8, uniform(everything.tensors, 8))
-    for word in ("it: ", "'fft'", device.name, device.model, "model table"):
+    for word in ("it: ", "'linalg_inv'", device.name, device.model, "model table"):
         assert word in str(caught.value)
