@@ -19,7 +19,7 @@ from autosplit.errors import CaptureError, warn
 
 LARGEST_ERROR = 1e-4
 """Largest error of the fused program against the network, relative to the largest output."""
-APART = 30.0
+_FARTHER = 30.0
 """Network and program may be at most so many times as far from the float64 answer as the other."""
 
 
@@ -57,7 +57,7 @@ def check_answers(
     truth = [leaf for leaf in exact.run(*inputs) if isinstance(leaf, Tensor)]
     ours = max(relative_error(*pair) for pair in zip(got, truth, strict=True))
     theirs = max(relative_error(*pair) for pair in zip(wanted, truth, strict=True))
-    if max(ours, theirs) <= APART * min(ours, theirs):
+    if max(ours, theirs) <= _FARTHER * min(ours, theirs):
         warn(
             f"{name}: amplifies the rounding of float32: its output is {theirs:.2g} of its largest "
             f"off the output in float64, the captured program's {ours:.2g}"
