@@ -95,14 +95,36 @@ def read_text(path: Path) -> str:
     Raises:
         FileError: It is missing, no plain file, too large, or no UTF-8.
     """
-    with open_plain(path) as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise FileError(f"{path}: must have at most {MOST_BYTES:,} bytes, has more")
+    data = _read(path)
     try:
         return data.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: must be UTF-8 text, {error}") from error
+
+
+def read_latin_text(path: Path) -> str:
+    """Text of a plain file in UTF-8, with or without a byte order mark, or else in Latin-1.
+
+    Raises:
+        FileError: It is missing, no plain file, too large, or no text: it holds null bytes.
+    """
+    data = _read(path)
+    if b"\0" in data:
+        raise FileError(f"{path}: must be a text file in UTF-8 or Latin-1, holds null bytes")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _read(path: Path) -> bytes:
+    """Bytes of a plain file of at most ``MOST_BYTES``."""
+    with open_plain(path) as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise FileError(f"{path}: must have at most {MOST_BYTES:,} bytes, has more")
+    return data
 
 
 def _kind_of(mode: int) -> str:

@@ -41,12 +41,15 @@ ORDER = {
         "capture"
     ),
     "data": (
-        "bundled coco darknet_lists image_folder image_range preprocess asked_preprocess "
+        "bundled coco darknet_lists image_folder image_range bilinear preprocess asked_preprocess "
         "python_file images inputs idx photos python_batches batch_ends datasets"
     ),
     "models": (
-        "checkpoint networks.darknet_activations networks.darknet_cfg networks.darknet_layers "
-        "networks.fashion_resnet networks.yolo_decode networks.darknet "
+        "checkpoint networks.darknet_options networks.darknet_cfg networks.darknet_activations "
+        "networks.darknet_shape networks.darknet_shortcut networks.darknet_gates "
+        "networks.darknet_reorg networks.darknet_dense networks.darknet_layers "
+        "networks.fashion_resnet networks.yolo_heads networks.yolo_boxes networks.suppression "
+        "networks.yolo_decode networks.darknet_heads networks.darknet "
         "networks.darknet_weights request sidecar program_text program_archive program_file "
         "python_network torchvision torchvision_dense timm_network transformers_network detectors "
         "bundled load"
@@ -101,7 +104,8 @@ TORCH_FREE = [
     *("evaluate.task", "evaluate.scorefile", "evaluate.early_stop", "finish.effort"),
     "distortion.logits",
     *("data.bundled", "data.coco", "data.darknet_lists", "data.image_folder"),
-    *("data.image_range", "models.networks.darknet_cfg"),
+    *("data.image_range", "data.bilinear", "models.networks.darknet_cfg"),
+    *("models.networks.darknet_options", "models.networks.yolo_heads"),
     *("models.program_text", "models.program_archive"),
     *("deploy.extras", "deploy.manifest", "deploy.oip", "deploy.sessions", "deploy.repository"),
     *("deploy.http_server", "deploy.server", "deploy.client", "deploy.infer"),

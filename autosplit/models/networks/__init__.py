@@ -3,11 +3,21 @@
 | method | file |
 | --- | --- |
 | ``.cfg`` text -> checked sections; without torch | ``darknet_cfg.py`` |
+| which sections and options there are; without torch | ``darknet_options.py`` |
 | sections -> a module whose submodules are named by layer number | ``darknet.py`` |
-| what each section computes, and its output's shape | ``darknet_layers.py`` |
+| convolution, max pool, route, upsample; the table of all kinds | ``darknet_layers.py`` |
+| sums: shortcut, with weights or not | ``darknet_shortcut.py`` |
+| products: ``scale_channels``, ``sam``, ``se`` | ``darknet_gates.py`` |
+| YOLOv2's ``reorg``, ``reorg3d`` | ``darknet_reorg.py`` |
+| ``connected``, ``local``, ``batchnorm``, ``crop`` | ``darknet_dense.py`` |
+| shapes of outputs, strides | ``darknet_shape.py`` |
 | Darknet's activations | ``darknet_activations.py`` |
+| ``yolo``, ``Gaussian_yolo``, ``region``, ``detection`` -> heads | ``darknet_heads.py`` |
 | ``.weights`` files | ``darknet_weights.py`` |
-| raw maps of YOLO heads -> boxes; non-maximum suppression | ``yolo_decode.py`` |
+| what a head of boxes is; without torch | ``yolo_heads.py`` |
+| the formula of a box and of its scores, one a coding | ``yolo_boxes.py`` |
+| outputs of heads -> boxes of each image | ``yolo_decode.py`` |
+| non-maximum suppression: greedy, DIoU | ``suppression.py`` |
 | the small residual network of the bundled sample | ``fashion_resnet.py`` |
 
 Import from the modules themselves.

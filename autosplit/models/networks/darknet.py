@@ -13,16 +13,22 @@ import torch
 from torch import Tensor, nn
 
 from autosplit.graph.graphfile import by_x
-from autosplit.models.networks.darknet_cfg import Section, parse_cfg, read_darknet_text
-from autosplit.models.networks.darknet_layers import BUILDERS, Convolutional, FeatureShape
-from autosplit.models.networks.yolo_decode import YoloHead
+from autosplit.models.networks.darknet_activations import activation_of
+from autosplit.models.networks.darknet_cfg import Problems, Section, parse_cfg, read_darknet_text
+from autosplit.models.networks.darknet_heads import build_head
+from autosplit.models.networks.darknet_layers import BUILDERS, Convolutional
+from autosplit.models.networks.darknet_options import HEADS
+from autosplit.models.networks.darknet_shape import FeatureShape, strides_of
+from autosplit.models.networks.yolo_heads import YoloHead
 
 
 class Darknet(nn.Module):
     """A network of a ``.cfg`` file with random weights.
 
     Attributes:
-        heads: The yolo sections, in order, one for each output; empty without yolo sections.
+        heads: How each output is read as boxes, in order; empty where no section says so.
+        input_shape: Channels, height and width of the input.
+        letter_box: Whether the file says that pictures keep their shape in the input.
         shapes: Channels, height and width of every layer's output at the input size given.
         stride: Height and width of the input must be multiples of it.
 
@@ -31,31 +37,48 @@ class Darknet(nn.Module):
         input_size: Height and width of the input, pixels; those of the file when None.
 
     Raises:
-        ModelError: A section cannot be carried out; says which and why.
+        ModelError: Sections cannot be carried out; says which and why, of all of them.
     """
 
     def __init__(self, sections: Sequence[Section], input_size: int | None = None) -> None:
         super().__init__()
         net, *layers = sections
-        sides = [input_size or net.integer(key, None, 1) for key in ("height", "width")]
-        self._reads: list[tuple[int, ...]] = [_reads(section) for section in layers]
-        self.stride = _total_stride(layers, self._reads)
-        if any(section.kind == "yolo" for section in layers):
-            for side in sides:
-                if side % self.stride:
-                    raise net.error(f"input size must be a multiple of {self.stride}, got {side}")
-        self.input_shape: FeatureShape = (net.integer("channels", 3, 1), sides[0], sides[1])
-        self.shapes: list[FeatureShape] = []
+        problems = Problems(net.where.partition(":")[0])
+        with problems.collecting():
+            self.input_shape, self.letter_box = _input(net, input_size)
+        self._reads: list[tuple[int, ...]] = []
         for section in layers:
-            self._add(section)
-        self.heads: tuple[YoloHead, ...] = tuple(
-            _head(section, self.shapes[section.number])
-            for section in layers
-            if section.kind == "yolo"
-        )
+            self._reads.append(())
+            with problems.collecting():
+                self._reads[-1] = _reads(section)
+        problems.check()
+        self.stride = _total_stride(layers, self._reads)
+        _check_multiple(net, layers, self.input_shape, self.stride)
+        self._build(layers, problems)
         self._outputs: list[int] = [head.layer for head in self.heads] or [len(layers) - 1]
         self._last_reads = self._count_reads()
         self._calm(layers)
+
+    def _build(self, layers: Sequence[Section], problems: Problems) -> None:
+        """Make every layer, and tell all problems at once.
+
+        A layer that reads the output of a wrong layer is left out, but its activation is checked.
+        """
+        shapes: list[FeatureShape | None] = []
+        heads: list[YoloHead] = []
+        for section in layers:
+            shapes.append(None)
+            inputs = [self.input_shape if i < 0 else shapes[i] for i in self._reads[section.number]]
+            known = [shape for shape in inputs if shape is not None]
+            with problems.collecting():
+                activation_of(section, "linear")
+                if len(known) == len(inputs):
+                    shapes[-1] = self._add(section, known)
+                    if section.kind in HEADS:
+                        heads.append(build_head(section, known[0], self.input_shape))
+        problems.check()
+        self.shapes = [shape for shape in shapes if shape is not None]
+        self.heads: tuple[YoloHead, ...] = tuple(heads)
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Map images (N, C, H, W), RGB in 0..1, to the maps that the yolo sections read.
@@ -74,14 +97,13 @@ class Darknet(nn.Module):
             return outputs
         return outputs[0].flatten(1) if self.shapes[-1][1:] == (1, 1) else outputs[0]
 
-    def _add(self, section: Section) -> None:
-        """Add a layer: its module and its shape."""
-        inputs = [self._shape(i) for i in self._reads[section.number]]
+    def _add(self, section: Section, inputs: Sequence[FeatureShape]) -> FeatureShape:
+        """Add the module of a layer, and return the shape of its output."""
         module, shape = BUILDERS[section.kind](section, inputs)
         if min(shape) < 1:
             raise section.error(f"must leave at least one pixel, got {by_x(shape)}")
         self.add_module(str(section.number), module)
-        self.shapes.append(shape)
+        return shape
 
     @torch.no_grad()
     def _calm(self, layers: Sequence[Section]) -> None:
@@ -97,9 +119,6 @@ class Darknet(nn.Module):
             before = getattr(self, str(section.number - 1), None)
             if section.kind == "shortcut" and isinstance(before, Convolutional) and before.norm:
                 before.norm.weight.fill_(0.25)
-
-    def _shape(self, layer: int) -> FeatureShape:
-        return self.input_shape if layer < 0 else self.shapes[layer]
 
     def _count_reads(self) -> dict[int, list[int]]:
         """Map each layer to the layers whose output no later layer reads."""
@@ -131,12 +150,30 @@ def build_darknet(text: str, name: str = "cfg", input_size: int | None = None) -
     return Darknet(parse_cfg(text, name), input_size)
 
 
+def _input(net: Section, input_size: int | None) -> tuple[FeatureShape, bool]:
+    """Shape of the input, and whether the file asks for a letterbox."""
+    sides = [input_size or net.integer(key, None, 1) for key in ("height", "width")]
+    channels = net.integer("channels", 3, 1)
+    return (channels, sides[0], sides[1]), bool(net.integer("letter_box", 0))
+
+
+def _check_multiple(
+    net: Section, layers: Sequence[Section], shape: FeatureShape, stride: int
+) -> None:
+    if any(section.kind == "yolo" for section in layers):
+        for side in shape[1:]:
+            if side % stride:
+                raise net.error(f"input size must be a multiple of {stride}, got {side}")
+
+
 def _reads(section: Section) -> tuple[int, ...]:
     """Numbers of the layers that a layer reads, -1 for the network's input."""
     before = section.number - 1
     if section.kind == "route":
         return _earlier(section, "layers")
     if section.kind == "shortcut":
+        return (before, *_earlier(section, "from"))
+    if section.kind in ("scale_channels", "sam"):
         found = _earlier(section, "from")
         if len(found) > 1:
             raise section.error(f"from must name one layer, got {len(found)}")
@@ -164,31 +201,9 @@ def _total_stride(layers: Sequence[Section], reads: Sequence[tuple[int, ...]]) -
     strides: dict[int, int] = {-1: 1}
     for section in layers:
         stride = max(strides[i] for i in reads[section.number])
-        if section.kind in ("convolutional", "maxpool"):
-            stride *= section.integer("stride", 1, 1)
+        if section.kind in ("convolutional", "depthwise", "maxpool", "reorg", "reorg3d"):
+            stride *= max(strides_of(section))
         elif section.kind == "upsample":
             stride = max(1, stride // section.integer("stride", 2, 1))
         strides[section.number] = stride
     return max(strides.values())
-
-
-def _head(section: Section, shape: FeatureShape) -> YoloHead:
-    """Anchors and classes of a yolo section that reads ``shape``."""
-    sides = section.numbers("anchors")
-    if len(sides) % 2 or len(sides) < 2 or min(sides) <= 0:
-        raise section.error(f"anchors must be pairs of pixels, got {len(sides)} numbers")
-    pairs = list(zip(sides[::2], sides[1::2], strict=True))
-    mask = section.integers("mask", tuple(range(len(pairs))))
-    if not mask or not all(0 <= i < len(pairs) for i in mask):
-        raise section.error(f"mask must be anchors 0 to {len(pairs) - 1}, got {mask}")
-    (stretch,) = section.numbers("scale_x_y", (1.0,))[:1] or (0.0,)
-    if not stretch > 0:
-        raise section.error(f"scale_x_y must be above 0, got {stretch}")
-    classes = section.integer("classes", 20, 1)
-    head = YoloHead(section.number, tuple(pairs[i] for i in mask), classes, stretch)
-    if shape[0] != head.channels:
-        raise section.error(
-            f"must read {head.channels} channels, {len(mask)} anchors of 5 + {classes}, "
-            f"got {shape[0]} from layer {section.number - 1}"
-        )
-    return head

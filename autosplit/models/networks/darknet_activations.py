@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from autosplit.errors import did_you_mean
+from autosplit.models.networks.darknet_cfg import Section
+
 Activation = Callable[[Tensor], Tensor]
 
 
@@ -31,6 +34,25 @@ def _hard_mish(x: Tensor) -> Tensor:
     return torch.where(x > 0, x, (x.clamp(-2, 0) + 2) * x.clamp(-2, 0) / 2)
 
 
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """relu6(x + 3) / 6 (Howard et al. 2019, arXiv 1905.02244, section 5.2)."""
+    return functional.relu6(x + 3) / 6
+
+
+def _share_of_channels(x: Tensor) -> Tensor:
+    """Positive part over the sum of the positive parts of all channels of the pixel."""
+    positive = functional.relu(x)
+    return positive / (positive.sum(1, keepdim=True) + _CHANNELS_EPS)
+
+
+def _softmax_of_channels(x: Tensor, *, shifted: bool) -> Tensor:
+    """Softmax over the channels of each pixel, with Darknet's small number in the divisor."""
+    powers = (x - x.amax(1, keepdim=True) if shifted else x).exp()
+    return powers / (powers.sum(1, keepdim=True) + _CHANNELS_EPS)
+
+
+_CHANNELS_EPS = 1e-4
+"""What Darknet adds to a sum over channels before it divides."""
 DARKNET_ACTIVATIONS: dict[str, Activation] = {
     "linear": lambda x: x,
     "logistic": torch.sigmoid,
@@ -47,9 +69,26 @@ DARKNET_ACTIVATIONS: dict[str, Activation] = {
     "lhtan": lambda x: _bent(x, 0.001),
     "plse": lambda x: _bent(x / 8 + 0.5, 0.08),
     "stair": _stair,
+    "revleaky": lambda x: functional.leaky_relu(x, 0.1),
     "swish": functional.silu,
+    "h_swish": lambda x: x * hard_sigmoid(x),
     "mish": functional.mish,
     "hard_mish": _hard_mish,
     "gelu": lambda x: functional.gelu(x, approximate="tanh"),
+    "normalize_channels": _share_of_channels,
+    "normalize_channels_softmax": lambda x: _softmax_of_channels(x, shifted=False),
+    "normalize_channels_softmax_maxval": lambda x: _softmax_of_channels(x, shifted=True),
 }
 """Name in a ``.cfg`` file -> function."""
+
+
+def activation_of(section: Section, default: str) -> Activation:
+    """Return the activation that a section names.
+
+    Raises:
+        ModelError: There is none of that name.
+    """
+    name = section.options.get("activation", default)
+    if name not in DARKNET_ACTIVATIONS:
+        raise section.error(f"unknown activation {name!r}{did_you_mean(name, DARKNET_ACTIVATIONS)}")
+    return DARKNET_ACTIVATIONS[name]

@@ -1,17 +1,33 @@
 """Darknet's ``.cfg`` files -> checked sections.
 
 A file is a list of sections, ``[net]`` first; every later section is one layer, numbered from 0.
-An unknown option is an error: a misspelt one would silently have its default.
+An option that resembles a known one is an error, because a misspelt option would silently have its
+default; an option that resembles none is warned of and ignored, as Darknet does.  All problems of
+a file are told in one error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from autosplit.errors import FileError, ModelError, did_you_mean
-from autosplit.plainfile import read_text
+from autosplit.errors import FileError, ModelError, did_you_mean, warn
+from autosplit.models.networks.darknet_options import (
+    COUNTS,
+    NEVER,
+    OFF,
+    OPTIONS,
+    REFUSED,
+    SHORT,
+    TRAINING,
+)
+from autosplit.plainfile import read_latin_text
+
+MOST_PROBLEMS = 20
+"""Problems of a file that are told; of further ones only the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +47,7 @@ class Section:
     options: Mapping[str, str]
 
     def integer(self, key: str, default: int | None = None, least: int = 0) -> int:
-        """Read a whole number of at least ``least``.
+        """Read a whole number of at least ``least``; ``3.0`` is one too.
 
         Raises:
             ModelError: The option is missing and has no default, or is no such number.
@@ -48,9 +64,20 @@ class Section:
             return default
         words = self._words(key)
         try:
-            return tuple(int(word) for word in words)
+            return tuple(map(_whole, words))
         except ValueError as error:
             raise self.error(f"{key} must be whole numbers, got {self.options[key]!r}") from error
+
+    def number_of(self, key: str, default: float) -> float:
+        """Read one number.
+
+        Raises:
+            ModelError: The option holds other text.
+        """
+        values = self.numbers(key, (default,))
+        if len(values) != 1:
+            raise self.error(f"{key} must be one number, got {self.options[key]!r}")
+        return values[0]
 
     def numbers(self, key: str, default: tuple[float, ...] | None = None) -> tuple[float, ...]:
         """Read numbers separated by commas.
@@ -66,6 +93,17 @@ class Section:
         except ValueError as error:
             raise self.error(f"{key} must be numbers, got {self.options[key]!r}") from error
 
+    def choice(self, key: str, choices: Sequence[str], default: str) -> str:
+        """Read one of several words.
+
+        Raises:
+            ModelError: The option is another word.
+        """
+        word = self.options.get(key, default)
+        if word not in choices:
+            raise self.error(f"{key} is unknown, {word!r}{did_you_mean(word, choices)}")
+        return word
+
     def error(self, text: str) -> ModelError:
         """Make an error that names this section."""
         return ModelError(f"{self.where}: {text}")
@@ -79,17 +117,56 @@ class Section:
     def _words(self, key: str) -> list[str]:
         if key not in self.options:
             raise self.error(f"must have the option {key!r}")
-        return [word for word in self.options[key].replace(" ", "").split(",") if word]
+        text = self.options[key].rstrip(", \t")  # Darknet takes "1,2," too
+        return [word.strip() for word in text.split(",")] if text else []
+
+
+@dataclass(slots=True)
+class Problems:
+    """What is the matter with a file, collected.
+
+    Attributes:
+        name: Name of the file.
+        found: Text of each problem; each begins with the name and the line.
+    """
+
+    name: str
+    found: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Add the error that the block raises, if any, and go on."""
+        try:
+            yield
+        except ModelError as error:
+            if str(error) not in self.found:
+                self.found.append(str(error))
+
+    def check(self) -> None:
+        """Tell all problems at once, in the order of their lines.
+
+        Raises:
+            ModelError: There are any.
+        """
+        if len(self.found) == 1:
+            raise ModelError(self.found[0])
+        if self.found:
+            texts = [text.removeprefix(f"{self.name}:").strip() for text in self.found]
+            texts = sorted(texts, key=_line)[:MOST_PROBLEMS]
+            more = len(self.found) - len(texts)
+            tail = f"; and {more} more" if more else ""
+            listed = "; ".join(f"line {text}" for text in texts)
+            raise ModelError(f"{self.name}: {len(self.found)} problems: {listed}{tail}")
 
 
 def read_darknet_text(path: Path) -> str:
-    """Read a text file of Darknet: a ``.cfg`` file or a list of names.
+    """Read a text file of Darknet: a ``.cfg`` file or a list of names, in UTF-8 or Latin-1.
 
     Raises:
         ModelError: There is no such file, or it is no plain text file.
     """
     try:
-        return read_text(path)
+        return read_latin_text(path)
     except FileError as error:
         raise ModelError(str(error)) from error
 
@@ -105,73 +182,100 @@ def parse_cfg(text: str, name: str) -> tuple[Section, ...]:
         ``[net]``, then the layers in order.
 
     Raises:
-        ModelError: A line is no section, option or comment; a section or an option is unknown.
+        ModelError: A line is no section, option or comment; a section or an option is unknown or
+            has a wrong value.  All such problems are in the text of the one error.
     """
+    problems = Problems(name)
     sections: list[Section] = []
     options: dict[str, str] = {}
-    for place, raw in enumerate(text.splitlines(), 1):
+    ignored: list[str] = []
+    for place, raw in enumerate(text.split("\n"), 1):
         line = raw.partition("#")[0].partition(";")[0].strip()
-        if line.startswith("["):
-            options = {}
-            sections.append(_section(line, len(sections) - 1, f"{name}:{place}", options))
-        elif line:
-            key, equals, value = (part.strip() for part in line.partition("="))
-            if not sections or not equals or not key or not value:
-                raise ModelError(f"{name}:{place}: must be [section] or option=value, got {line!r}")
-            _check_option(sections[-1], key, f"{name}:{place}")
-            options[key] = value
-    if not sections or sections[0].kind != "net":
-        found = f"[{sections[0].kind}]" if sections else "no section"
-        raise ModelError(f"{name}: must begin with the section [net], got {found}")
-    if len(sections) == 1:
-        raise ModelError(f"{name}: must have layers after [net], has none")
+        with problems.collecting():
+            if line.startswith("["):
+                options = {}
+                sections.append(_section(line, len(sections) - 1, f"{name}:{place}", options))
+                _check_section(sections[-1], f"{name}:{place}")
+            elif line:
+                key, equals, value = (part.strip() for part in line.partition("="))
+                if not sections or not equals or not key or not (value or key in TRAINING):
+                    raise ModelError(
+                        f"{name}:{place}: must be [section] or option=value, got {line!r}"
+                    )
+                ignored += _check_option(sections[-1], key, value, f"{name}:{place}")
+                options.setdefault(key, value)  # Darknet reads the first of two
+    if not sections and not problems.found:
+        problems.found.append(f"{name}: must begin with the section [net], got no section")
+    elif len(sections) == 1 and not problems.found:
+        problems.found.append(f"{name}: must have layers after [net], has none")
+    for section in sections:
+        with problems.collecting():
+            _check_values(section)
+    problems.check()
+    if ignored:
+        warn(f"{name}: ignores what it does not know, {'; '.join(ignored[:5])}")
     return tuple(sections)
 
 
 def _section(line: str, number: int, where: str, options: dict[str, str]) -> Section:
-    word = line.strip("[]").strip()
-    kind = _SHORT.get(word, word)
-    if kind not in _OPTIONS or (kind == "net") != (number == -1):
-        known = {"net"} if number == -1 else _OPTIONS.keys() - {"net"}
-        raise ModelError(f"{where}: unknown section {line!r}{did_you_mean(kind, known)}")
+    word = line.partition("]")[0].strip("[] \t")
+    kind = SHORT.get(word, word)
     layer = "" if number < 0 else f" of layer {number}"
     return Section(kind, number, f"{where}: [{kind}]{layer}", options)
 
 
-def _check_option(section: Section, key: str, where: str) -> None:
-    known = _OPTIONS[section.kind]
-    if section.kind != "net" and key not in known | _TRAINING:
+def _check_section(section: Section, where: str) -> None:
+    kind, first = section.kind, section.number == -1
+    if kind in REFUSED and not first:
+        raise ModelError(f"{where}: section '[{kind}]' cannot be carried out, {REFUSED[kind]}")
+    if kind not in OPTIONS or (kind == "net") != first:
+        known = {"net"} if first else OPTIONS.keys() - {"net"}
+        raise ModelError(f"{where}: unknown section '[{kind}]'{did_you_mean(kind, known)}")
+
+
+def _check_option(section: Section, key: str, value: str, where: str) -> list[str]:
+    """Make sure that an option is known, or resembles no known one; then say it is ignored."""
+    known = OPTIONS.get(section.kind)
+    if section.kind == "net" or known is None or key in known | TRAINING:
+        return []
+    about = f"{where}: [{section.kind}]"
+    if key in NEVER:
+        raise ModelError(f"{about} {key} cannot be carried out, it asks for {NEVER[key]}")
+    if key == "from" and section.kind in ("yolo", "convolutional"):
+        raise ModelError(f"{about} from cannot be carried out, it asks for the fusion of ASFF")
+    if key in OFF:
+        if _is_zero(value):
+            return []
         raise ModelError(
-            f"{where}: [{section.kind}] unknown option {key!r}{did_you_mean(key, known)}"
+            f"{about} {key} cannot be carried out, must be {OFF[key]} or left out, got {value!r}"
         )
+    if difflib.get_close_matches(key, known, 1, 0.7):
+        raise ModelError(f"{about} unknown option {key!r}{did_you_mean(key, known)}")
+    return [f"line {where.rpartition(':')[2]}: {key} of [{section.kind}]"]
 
 
-_SHORT = {
-    "network": "net",
-    "conv": "convolutional",
-    "max": "maxpool",
-    "avg": "avgpool",
-    "soft": "softmax",
-}
-_OPTIONS: dict[str, frozenset[str]] = {
-    "net": frozenset(),  # mostly options of training; only the size of the input is read
-    "convolutional": frozenset(
-        "batch_normalize filters size stride pad padding groups activation dilation".split()
-    ),
-    "maxpool": frozenset("size stride padding".split()),
-    "avgpool": frozenset(),
-    "upsample": frozenset(["stride"]),
-    "route": frozenset("layers groups group_id".split()),
-    "shortcut": frozenset("from activation".split()),
-    "yolo": frozenset("mask anchors classes num scale_x_y".split()),
-    "dropout": frozenset(["probability"]),
-    "softmax": frozenset("groups temperature".split()),
-}
-"""Section -> the options that decide what it computes."""
-_TRAINING = frozenset(
-    "jitter ignore_thresh truth_thresh random cls_normalizer iou_normalizer obj_normalizer "
-    "delta_normalizer iou_loss iou_thresh iou_thresh_kind nms_kind beta_nms max max_delta resize "
-    "map label_smooth_eps objectness_smooth counters_per_class focal_loss max_batches "
-    "stopbackward dontload dontloadscales learning_rate burnin_update train_only_bn".split()
-)
-"""Options of any layer that only training or Darknet's own loader reads; they are ignored."""
+def _check_values(section: Section) -> None:
+    """Make sure that each option that is a whole number is one."""
+    for key in section.options:
+        if key in COUNTS and key in OPTIONS.get(section.kind, ()):
+            section.integer(key, None, COUNTS[key])
+
+
+def _whole(word: str) -> int:
+    number = float(word)
+    if number != int(number):
+        raise ValueError(word)
+    return int(number)
+
+
+def _is_zero(value: str) -> bool:
+    try:
+        return float(value) == 0
+    except ValueError:
+        return False
+
+
+def _line(text: str) -> int:
+    """Line of a problem, which its text begins with; 0 where there is none."""
+    number = text.partition(":")[0]
+    return int(number) if number.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""The module of each kind of Darknet section, and the shape of its output."""
+"""Modules of Darknet's commonest sections, shapes of their outputs, and the table of all kinds."""
 
 from __future__ import annotations
 
@@ -9,36 +9,55 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from autosplit.errors import did_you_mean
 from autosplit.graph.graphfile import by_x
-from autosplit.models.networks.darknet_activations import DARKNET_ACTIVATIONS, Activation
+from autosplit.models.networks.darknet_activations import activation_of
 from autosplit.models.networks.darknet_cfg import Section
-
-FeatureShape = tuple[int, int, int]
-"""Channels, height and width of a layer's output."""
-BATCH_NORM_EPS = 1e-5
-"""Darknet adds this to a variance on a GPU; on a CPU it adds 1e-6 to the standard deviation."""
+from autosplit.models.networks.darknet_dense import (
+    build_batchnorm,
+    build_connected,
+    build_crop,
+    build_local,
+)
+from autosplit.models.networks.darknet_gates import (
+    build_channel_scale,
+    build_sam,
+    build_squeeze_excitation,
+)
+from autosplit.models.networks.darknet_reorg import build_reorg, build_reorg3d
+from autosplit.models.networks.darknet_shape import (
+    BATCH_NORM_EPS,
+    BuiltLayer,
+    FeatureShape,
+    build_same,
+    strides_of,
+)
+from autosplit.models.networks.darknet_shortcut import build_shortcut
 
 
 class Convolutional(nn.Conv2d):
-    """Convolution, then batch normalization if the section asks for it, then the activation."""
+    """Convolution, then batch normalization if the section asks for it, then the activation.
+
+    ``pad=1`` keeps the size of the input whatever the dilation is, as in Darknet.  A depthwise
+    section is a convolution of as many groups as there are channels.
+    """
 
     def __init__(self, channels: int, section: Section) -> None:
         filters, size = section.integer("filters", 1, 1), section.integer("size", 1, 1)
-        padding = section.integer("padding", 0)
         normalized = bool(section.integer("batch_normalize", 0))
+        dilation = section.integer("dilation", 1, 1) if size > 1 else 1
+        same = size // 2 * dilation
         super().__init__(
             channels,
             filters,
             size,
-            section.integer("stride", 1, 1),
-            size // 2 if section.integer("pad", 0) else padding,
-            section.integer("dilation", 1, 1),
-            section.integer("groups", 1, 1),
+            strides_of(section),
+            same if section.integer("pad", 0) else section.integer("padding", 0),
+            dilation,
+            channels if section.kind == "depthwise" else section.integer("groups", 1, 1),
             bias=not normalized,
         )
         self.norm = nn.BatchNorm2d(filters, BATCH_NORM_EPS) if normalized else None
-        self.activation = _activation(section, "logistic")
+        self.activation = activation_of(section, "logistic")
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, filters, H', W')."""
@@ -57,27 +76,27 @@ class MaxPool(nn.Module):
 
     def __init__(self, section: Section) -> None:
         super().__init__()
-        self.stride = section.integer("stride", 1, 1)
-        self.size = section.integer("size", self.stride, 1)
+        self.strides = strides_of(section)
+        self.size = section.integer("size", section.integer("stride", 1, 1), 1)
         self.padding = section.integer("padding", self.size - 1)
 
-    def out(self, pixels: int) -> int:
-        """Height or width of the output."""
-        return (pixels + self.padding - self.size) // self.stride + 1
+    def out(self, pixels: int, axis: int) -> int:
+        """Height (axis 0) or width (axis 1) of the output."""
+        return (pixels + self.padding - self.size) // self.strides[axis] + 1
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map (N, C, H, W) to (N, C, out(H), out(W))."""
+        """Map (N, C, H, W) to (N, C, out(H, 0), out(W, 1))."""
         before = self.padding // 2
         after = [
-            max(0, (self.out(pixels) - 1) * self.stride + self.size - before - pixels)
-            for pixels in features.shape[2:]
+            max(0, (self.out(pixels, axis) - 1) * self.strides[axis] + self.size - before - pixels)
+            for axis, pixels in enumerate(features.shape[2:])
         ]
         if after == [before, before] and before <= self.size // 2:
-            return functional.max_pool2d(features, self.size, self.stride, before)
+            return functional.max_pool2d(features, self.size, self.strides, before)
         if before or any(after):
             border = (before, after[1], before, after[0])
             features = functional.pad(features, border, value=-torch.inf)
-        return functional.max_pool2d(features, self.size, self.stride)
+        return functional.max_pool2d(features, self.size, self.strides)
 
 
 class Route(nn.Module):
@@ -97,32 +116,23 @@ class Route(nn.Module):
         return features[0] if len(features) == 1 else torch.cat(features, 1)
 
 
-class Shortcut(nn.Module):
-    """Sum of two outputs, then an activation."""
+class Upsample(nn.Upsample):
+    """Each pixel repeated, times a number."""
 
     def __init__(self, section: Section) -> None:
-        super().__init__()
-        self.activation = _activation(section, "linear")
+        super().__init__(scale_factor=section.integer("stride", 2, 1))
+        self.scale = section.number_of("scale", 1)
 
-    def forward(self, features: Tensor, earlier: Tensor) -> Tensor:
-        """Map two tensors of one shape to their sum."""
-        return self.activation(features + earlier)
-
-
-def _activation(section: Section, default: str) -> Activation:
-    name = section.options.get("activation", default)
-    if name not in DARKNET_ACTIVATIONS:
-        raise section.error(f"unknown activation {name!r}{did_you_mean(name, DARKNET_ACTIVATIONS)}")
-    return DARKNET_ACTIVATIONS[name]
-
-
-BuiltLayer = tuple[nn.Module, FeatureShape]
-"""A layer's module and the shape of its output."""
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C, stride * H, stride * W)."""
+        repeated = super().forward(features)
+        return repeated if self.scale == 1 else repeated * self.scale
 
 
 def _convolutional(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
     channels, height, width = inputs[0]
     groups, filters = section.integer("groups", 1, 1), section.integer("filters", 1, 1)
+    groups = channels if section.kind == "depthwise" else groups
     if channels % groups or filters % groups:
         raise section.error(
             f"channels and filters must be multiples of groups={groups}, got {channels} channels "
@@ -139,7 +149,7 @@ def _convolutional(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLay
 def _maxpool(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
     channels, height, width = inputs[0]
     module = MaxPool(section)
-    return module, (channels, module.out(height), module.out(width))
+    return module, (channels, module.out(height, 0), module.out(width, 1))
 
 
 def _avgpool(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:  # noqa: ARG001 - one signature
@@ -149,7 +159,7 @@ def _avgpool(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:  #
 def _upsample(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
     channels, height, width = inputs[0]
     factor = section.integer("stride", 2, 1)
-    return nn.Upsample(scale_factor=factor), (channels, factor * height, factor * width)
+    return Upsample(section), (channels, factor * height, factor * width)
 
 
 def _route(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
@@ -167,28 +177,29 @@ def _route(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
     return module, (sum(shape[0] for shape in inputs) // module.groups, *inputs[0][1:])
 
 
-def _shortcut(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
-    if inputs[0] != inputs[1]:
-        raise section.error(
-            f"must add layers of one shape, got {by_x(inputs[0])} and {by_x(inputs[1])}"
-        )
-    return Shortcut(section), inputs[0]
-
-
-def _same(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:  # noqa: ARG001 - one signature
-    """Dropout, softmax and yolo sections hand on the tensor that they read."""
-    return nn.Identity(), inputs[0]
-
-
 BUILDERS: dict[str, Callable[[Section, Sequence[FeatureShape]], BuiltLayer]] = {
     "convolutional": _convolutional,
+    "depthwise": _convolutional,
+    "connected": build_connected,
+    "local": build_local,
+    "batchnorm": build_batchnorm,
     "maxpool": _maxpool,
     "avgpool": _avgpool,
     "upsample": _upsample,
     "route": _route,
-    "shortcut": _shortcut,
-    "yolo": _same,
-    "dropout": _same,
-    "softmax": _same,
+    "reorg": build_reorg,
+    "reorg3d": build_reorg3d,
+    "shortcut": build_shortcut,
+    "scale_channels": build_channel_scale,
+    "sam": build_sam,
+    "se": build_squeeze_excitation,
+    "crop": build_crop,
+    "yolo": build_same,
+    "Gaussian_yolo": build_same,
+    "region": build_same,
+    "detection": build_same,
+    "dropout": build_same,
+    "softmax": build_same,
+    "cost": build_same,
 }
 """Kind of section -> the function that makes its module."""

@@ -1,12 +1,15 @@
 """Darknet's ``.weights`` files: read into a network, and written from one.
 
 A header of three int32 (major, minor, revision) and the number of images seen in training (int32
-before version 0.2, int64 since), then little-endian float32, layer by layer: the bias, or with
-batch normalization its shift, scale, mean and variance; then the convolution's weight.
+before version 0.2, int64 since), then little-endian float32, layer by layer.  A convolution has its
+bias, or with batch normalization its shift, scale, mean and variance; then its weight.  A connected
+layer has its weight before the scale, mean and variance.  A file of a backbone, ``NAME.conv.NN``,
+holds the first NN layers alone.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from itertools import accumulate
@@ -14,20 +17,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from autosplit.errors import ModelError
 from autosplit.models.networks.darknet import Darknet
+from autosplit.models.networks.darknet_dense import Connected, Local
+from autosplit.models.networks.darknet_gates import SqueezeExcitation
 from autosplit.models.networks.darknet_layers import Convolutional
+from autosplit.models.networks.darknet_shortcut import Shortcut
 
 VERSION = (0, 2, 0)
 """Version that is written."""
-READABLE = ((0, 1), (0, 2))
+READABLE = ((0, 0), (0, 1), (0, 2))
 """Versions, major and minor, that can be read."""
+BACKBONE = re.compile(r"\.conv\.(\d+)$")
+"""End of the name of a file that holds the first layers of a network, and how many."""
 
 
 def read_weights(network: Darknet, path: Path) -> int:
-    """Fill a network with the weights of a file, all of them.
+    """Fill a network with the weights of a file, or its first layers with a file of a backbone.
 
     Args:
         network: The network; its parameters and running statistics are overwritten.
@@ -46,7 +54,8 @@ def read_weights(network: Darknet, path: Path) -> int:
         raise ModelError(f"{path}: must be a Darknet weights file, {error.strerror}") from error
     seen, start = _header(content, path)
     body = len(content) - start
-    places = list(_places(network))
+    backbone = BACKBONE.search(path.name)
+    places = list(_places(network, int(backbone[1]) if backbone else None))
     needed = sum(tensor.numel() for _, tensor in places)
     if body % 4 or body // 4 != needed:
         raise ModelError(f"{path}: {_difference(places, body, needed)}")
@@ -98,20 +107,46 @@ def _header(content: bytes, path: Path) -> tuple[int, int]:
     return struct.unpack_from(form, content, 12)[0], end
 
 
-def _places(network: Darknet) -> Iterator[tuple[str, Tensor]]:
-    """Yield layer number and tensor of everything that a file holds, in the file's order."""
+def _places(network: Darknet, layers: int | None = None) -> Iterator[tuple[str, Tensor]]:
+    """Yield layer number and tensor of everything that a file holds, in the file's order.
+
+    Args:
+        network: The network.
+        layers: Number of layers that the file holds; None: all.
+    """
     for number, layer in network.named_children():
-        if not isinstance(layer, Convolutional):
-            continue
-        norm = layer.norm
-        if norm is None:
-            assert layer.bias is not None
-            yield number, layer.bias
-        else:
-            for tensor in (norm.bias, norm.weight, norm.running_mean, norm.running_var):
-                assert tensor is not None
+        if layers is None or int(number) < layers:
+            for tensor in _tensors(layer):
                 yield number, tensor
-        yield number, layer.weight
+
+
+def _tensors(layer: nn.Module) -> Iterator[Tensor]:
+    """Tensors of one layer in the order of Darknet's functions ``load_..._weights``."""
+    if isinstance(layer, Convolutional):
+        yield from _affine(layer) if layer.norm is None else _norm(layer.norm)
+        yield layer.weight
+    elif isinstance(layer, Connected):
+        first, *rest = _affine(layer) if layer.norm is None else _norm(layer.norm)
+        yield from (first, layer.weight, *rest)
+    elif isinstance(layer, Local):
+        yield from (layer.bias, layer.weight)
+    elif isinstance(layer, Shortcut) and layer.weights is not None:
+        yield layer.weights
+    elif isinstance(layer, SqueezeExcitation):
+        yield from (layer.squeeze.weight, layer.excite.weight)
+    elif isinstance(layer, nn.BatchNorm2d):
+        yield from _norm(layer)
+
+
+def _affine(layer: nn.Conv2d | nn.Linear) -> tuple[Tensor, ...]:
+    assert layer.bias is not None
+    return (layer.bias,)
+
+
+def _norm(norm: nn.BatchNorm2d | nn.BatchNorm1d) -> tuple[Tensor, ...]:
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    return norm.bias, norm.weight, norm.running_mean, norm.running_var
 
 
 def _difference(places: list[tuple[str, Tensor]], body: int, needed: int) -> str:

@@ -144,10 +144,10 @@ def test_the_first_anchors_are_the_largest(size):
         (CONV + "[shortcut]\nfrom=7\n", "from must name earlier layers, 0 to 0, got 7"),
         (CONV + "[route]\n", "[route] of layer 1: must have the option 'layers'"),
         (CONV + "[route]\nlayers=,\n", "layers must name a layer, names none"),
-        (CONV + CONV + "[shortcut]\nfrom=0,1\n", "from must name one layer, got 2"),
+        (CONV + CONV + "[sam]\nfrom=0,1\n", "from must name one layer, got 2"),
         (
-            CONV + SEVEN + "[shortcut]\nfrom=-2\nactivation=linear\n",
-            "must add layers of one shape, got 7x64x64 and 4x64x64",
+            CONV + "[maxpool]\nstride=2\n[upsample]\nstride=4\n[shortcut]\nfrom=0\n",
+            "must add layers of one height and width, got 4x128x128 and 4x64x64",
         ),
         (
             CONV + "[maxpool]\nstride=2\nsize=2\n[route]\nlayers=0,1\n",
@@ -177,3 +177,25 @@ def test_an_input_size_that_the_strides_do_not_divide_is_refused(size):
         load_darknet(DARKNET / "yolov3-tiny.cfg", size)
 
     assert str(error.value).endswith(f"[net]: input size must be a multiple of 32, got {size}")
+
+
+def test_all_problems_of_a_file_are_told_at_once():
+    """What reads a wrong layer is not told of, but an activation that is unknown is."""
+    layers = CONV.replace("linear", "leeky") + CONV + "[se]\nfilters=3\n" + CONV
+    layers += "[conv]\nactivation=reloo\n[route]\nlayers=-9\n"
+
+    with pytest.raises(ModelError) as error:
+        build(layers.replace("[route]\nlayers=-9\n", ""))
+
+    told = str(error.value)
+    assert told.count("; line ") == 1
+    assert "unknown activation 'leeky'" in told
+    assert "unknown activation 'reloo'" in told
+    assert "\n" not in told
+
+
+def test_a_file_may_ask_for_a_letterbox_and_for_one_channel():
+    network = build_darknet("[net]\nwidth=8\nheight=8\nchannels=1\nletter_box=1\n[conv]\n")
+
+    assert network.letter_box
+    assert network.input_shape == (1, 8, 8)

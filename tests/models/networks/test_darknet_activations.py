@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
-from autosplit.models.networks.darknet_activations import DARKNET_ACTIVATIONS
+from autosplit.errors import ModelError
+from autosplit.models.networks.darknet_activations import DARKNET_ACTIVATIONS, activation_of
+from autosplit.models.networks.darknet_cfg import Section
 
 
 def stair(x):
@@ -57,6 +59,14 @@ EXPECTED = {
     "mish": lambda x: x * math.tanh(math.log1p(math.exp(x))),
     "hard_mish": lambda x: x if x > 0 else x * x / 2 + x if x > -2 else 0,
     "gelu": gelu,
+    "revleaky": lambda x: x if x > 0 else 0.1 * x,
+    "h_swish": lambda x: x * min(max(x + 3, 0), 6) / 6,
+}
+OF_CHANNELS = {
+    # of the channels of one pixel, with Darknet's 0.0001 in the divisor
+    "normalize_channels": lambda xs: [max(x, 0) for x in xs],
+    "normalize_channels_softmax": lambda xs: [math.exp(x) for x in xs],
+    "normalize_channels_softmax_maxval": lambda xs: [math.exp(x - max(xs)) for x in xs],
 }
 
 
@@ -72,4 +82,23 @@ def test_an_activation_is_what_darknet_computes(name):
 
 
 def test_every_activation_is_tested():
-    assert set(DARKNET_ACTIVATIONS) == set(EXPECTED)
+    assert set(DARKNET_ACTIVATIONS) == {*EXPECTED, *OF_CHANNELS}
+
+
+@pytest.mark.parametrize("name", sorted(OF_CHANNELS))
+def test_activations_over_channels_divide_by_the_sum_of_the_pixel(name):
+    xs = [-9.0, -8.5, -1.0, 0.5, 2.0]
+    parts = OF_CHANNELS[name](xs)
+    image = torch.tensor(xs)[None, :, None, None].expand(1, 5, 2, 3)
+
+    found = DARKNET_ACTIVATIONS[name](image)
+
+    expected = torch.tensor([part / (sum(parts) + 1e-4) for part in parts])
+    torch.testing.assert_close(found[0, :, 1, 2], expected)
+
+
+def test_a_layer_of_an_unknown_activation_is_refused():
+    section = Section("convolutional", 0, "a.cfg:3: [convolutional]", {"activation": "leeky"})
+
+    with pytest.raises(ModelError, match="unknown activation 'leeky', did you mean 'leaky'"):
+        activation_of(section, "linear")

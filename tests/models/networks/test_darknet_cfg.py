@@ -2,7 +2,7 @@
 
 import pytest
 
-from autosplit.errors import ModelError
+from autosplit.errors import AutoSplitWarning, ModelError
 from autosplit.models.networks.darknet_cfg import parse_cfg, read_darknet_text
 
 NET = "[net]\nwidth=64\n"
@@ -36,13 +36,14 @@ def test_options_are_numbers_with_defaults():
     [
         ("", "a.cfg: must begin with the section [net], got no section"),
         ("width=3", "a.cfg:1: must be [section] or option=value, got 'width=3'"),
-        ("[conv]\n", "a.cfg:1: unknown section '[conv]', choose from: net"),
+        ("[conv]\n", "a.cfg:1: unknown section '[convolutional]', choose from: net"),
         ("[net]\n", "a.cfg: must have layers after [net], has none"),
         (NET + "[yollo]", "a.cfg:3: unknown section '[yollo]', did you mean 'yolo'?"),
         (
             NET + "[lstm]",
-            "a.cfg:3: unknown section '[lstm]', choose from: avgpool, convolutional, ",
+            "a.cfg:3: section '[lstm]' cannot be carried out, it keeps a state from picture to ",
         ),
+        (NET + "[zzz]", "a.cfg:3: unknown section '[zzz]', choose from: Gaussian_yolo, avgpool, "),
         (NET + "[net]", "a.cfg:3: unknown section '[net]', choose from: "),
         (NET + "[conv]\nfliters=3", "a.cfg:4: [convolutional] unknown option 'fliters', did you "),
         (NET + "[conv]\nfilters", "a.cfg:4: must be [section] or option=value, got 'filters'"),
@@ -66,11 +67,9 @@ def test_what_is_no_cfg_is_refused_with_its_line(text, message):
         ("stride=1", "must have the option 'size'"),
     ],
 )
-def test_a_wrong_option_is_refused_when_it_is_read(options, message):
-    _, section = parse_cfg(NET + "[conv]\n" + options, "a.cfg")
-
+def test_a_wrong_option_is_refused(options, message):
     with pytest.raises(ModelError) as error:
-        section.integer("size", None, 1)
+        parse_cfg(NET + "[conv]\n" + options, "a.cfg")[1].integer("size", None, 1)
 
     assert str(error.value) == f"a.cfg:3: [convolutional] of layer 0: {message}"
 
@@ -86,5 +85,78 @@ def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path):
     with pytest.raises(ModelError, match="must be a readable file, No such file"):
         read_darknet_text(tmp_path / "none.cfg")
     (tmp_path / "a.cfg").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ModelError, match="must be UTF-8 text"):
+    with pytest.raises(ModelError, match="must be a text file in UTF-8 or Latin-1, holds null"):
         read_darknet_text(tmp_path / "a.cfg")
+
+
+def test_a_comment_in_latin_1_is_read(tmp_path):
+    (tmp_path / "a.cfg").write_bytes(b"[net] # gr\xf6\xdfe \x85 \nwidth=64\r\n[conv]\n")
+
+    net, _ = parse_cfg(read_darknet_text(tmp_path / "a.cfg"), "a.cfg")
+
+    assert net.options == {"width": "64"}
+
+
+def test_all_problems_of_a_file_are_told_with_their_lines():
+    text = NET + "[conv]\nsize=x\n[wat]\n[conv]\nfliters=1\nfilters\n"
+
+    with pytest.raises(ModelError) as error:
+        parse_cfg(text, "a.cfg")
+
+    told = str(error.value)
+    places = [told.index(part) for part in ("line 3: ", "line 5: ", "line 7: ", "line 8: ")]
+    assert told.startswith("a.cfg: 4 problems: line 3: [convolutional] of layer 0: size must be ")
+    assert places == sorted(places)
+    assert "\n" not in told
+
+
+def test_whole_numbers_may_be_written_with_a_point_and_lists_end_in_a_comma():
+    _, conv, yolo = parse_cfg(NET + "[conv]\nsize=3.0\n[yolo]\nmask=1,2,\n", "a.cfg")
+
+    assert conv.integer("size") == 3
+    assert yolo.integers("mask") == (1, 2)
+    with pytest.raises(ModelError, match=r"size must be whole numbers, got '3\.5'"):
+        parse_cfg(NET + "[conv]\nsize=3.5\n", "a.cfg")
+
+
+def test_of_two_options_of_one_name_the_first_counts():
+    _, conv = parse_cfg(NET + "[conv]\nfilters=4\nfilters=8\n", "a.cfg")
+
+    assert conv.integer("filters") == 4
+
+
+@pytest.mark.parametrize("key", ["antialiasing", "xnor", "flipped", "assisted_excitation"])
+def test_options_that_are_off_are_read_and_options_that_are_on_refused(key):
+    assert len(parse_cfg(NET + f"[conv]\n{key}=0\n", "a.cfg")) == 2
+    with pytest.raises(ModelError, match=f"{key} cannot be carried out, must be 0 or left out"):
+        parse_cfg(NET + f"[conv]\n{key}=1\n", "a.cfg")
+
+
+@pytest.mark.parametrize(
+    "option",
+    "iou_thresh=.2 counters_per_class=1,2 random=1 resize=1.5 jitter= max=9 map=a.map".split(),
+)
+def test_options_of_training_are_ignored_by_name(option):
+    *_, yolo = parse_cfg(NET + f"[conv]\n[yolo]\n{option}\n", "a.cfg")
+
+    assert yolo.kind == "yolo"
+
+
+def test_an_option_that_resembles_none_is_ignored_with_a_warning():
+    with pytest.warns(AutoSplitWarning, match="ignores what it does not know, line 4: zebra of "):
+        parse_cfg(NET + "[conv]\nzebra=1\n", "a.cfg")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[region]\ntree=9k.tree\n", "tree cannot be carried out, it asks for a tree of classes"),
+        ("[yolo]\nfrom=1\n", "from cannot be carried out, it asks for the fusion of ASFF"),
+        ("[crnn]\n", "section '[crnn]' cannot be carried out, it keeps a state"),
+    ],
+)
+def test_what_darknet_knows_and_we_do_not_is_refused_by_name(text, message):
+    with pytest.raises(ModelError) as error:
+        parse_cfg(NET + text, "a.cfg")
+
+    assert message in str(error.value)

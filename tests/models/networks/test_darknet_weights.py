@@ -112,7 +112,7 @@ def test_another_number_of_numbers_is_refused_with_the_difference(network, tmp_p
     [
         (b"", "has 0 bytes, fewer than its header"),
         (struct.pack("<iii", 0, 2, 0) + b"\0" * 5, "ends inside its header of 20 bytes"),
-        (struct.pack("<iiiq", 0, 3, 1, 0), "version 0.1 or 0.2, its header says 0.3.1"),
+        (struct.pack("<iiiq", 0, 3, 1, 0), "version 0.0 or 0.1 or 0.2, its header says 0.3.1"),
         (b"PK\x03\x04" * 9, "must be a Darknet weights file of version"),
         (struct.pack("<iiiq", 0, 2, 0, 0) + b"\0" * (4 * NUMBERS + 2), "2 bytes are left over"),
         (struct.pack("<iiiq", 0, 2, 0, 0) + b"\xff" * (4 * NUMBERS), "finite numbers, 44 are not"),
@@ -128,3 +128,73 @@ def test_what_is_no_whole_weights_file_is_refused(network, tmp_path, content, te
 def test_a_missing_file_is_refused(network, tmp_path):
     with pytest.raises(ModelError, match="must be a Darknet weights file, No such file"):
         read_weights(network, tmp_path / "none.weights")
+
+
+EVERY_KIND = """
+[net]
+width=4
+height=4
+channels=4
+[depthwise]
+filters=4
+size=1
+activation=linear
+[se]
+[shortcut]
+from=-2
+weights_type=per_channel
+weights_normalization=relu
+[batchnorm]
+[local]
+filters=1
+size=2
+stride=2
+activation=linear
+[connected]
+output=2
+batch_normalize=1
+"""
+
+
+def test_every_kind_of_layer_has_its_numbers_in_darknets_order(tmp_path):
+    network = build_darknet(EVERY_KIND).eval()
+    sizes = [4 + 4, 4 + 4, 8, 16, 4 + 4 * 16, 2 + 8 + 6]  # of each layer, by hand
+
+    read_weights(network, write(tmp_path / "a.weights", range(sum(sizes))))
+
+    layers = list(network.children())
+    starts = [sum(sizes[:place]) for place in range(len(sizes))]
+    assert layers[0].bias.tolist() == [0, 1, 2, 3]
+    assert layers[1].squeeze.weight.flatten()[0] == starts[1]
+    assert layers[1].excite.weight.flatten().tolist() == list(range(12, 16))
+    assert layers[2].weights[1].tolist() == list(range(20, 24))
+    assert layers[3].running_var.tolist() == list(range(starts[3] + 12, starts[3] + 16))
+    assert layers[4].bias.flatten().tolist() == list(range(starts[4], starts[4] + 4))
+    assert layers[4].weight[1, 0].tolist() == list(range(starts[4] + 20, starts[4] + 36))
+    connected = layers[5]  # bias, weight, scale, mean, variance
+    assert connected.norm.bias.tolist() == [starts[5], starts[5] + 1]
+    assert connected.weight.flatten().tolist() == list(range(starts[5] + 2, starts[5] + 10))
+    assert connected.norm.weight.tolist() == [starts[5] + 10, starts[5] + 11]
+
+
+def test_every_kind_of_layer_is_read_back(tmp_path):
+    first, second = (build_darknet(EVERY_KIND).eval() for _ in range(2))
+    write_weights(first, tmp_path / "a.weights")
+
+    read_weights(second, tmp_path / "a.weights")
+
+    for name, tensor in first.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            assert torch.equal(tensor, second.state_dict()[name])
+
+
+def test_a_file_of_a_backbone_fills_the_first_layers(network, tmp_path):
+    last = getattr(network, "2").weight.clone()
+    first = 4 * 3 + 6  # layer 0 has all the numbers of the first 2 layers
+
+    read_weights(network, write(tmp_path / "net.conv.2", range(first)))
+
+    assert getattr(network, "0").norm.bias.tolist() == [0, 1, 2]
+    assert torch.equal(getattr(network, "2").weight, last)
+    with pytest.raises(ModelError, match="must hold the 18 numbers of this network, 26 numbers "):
+        read_weights(network, write(tmp_path / "net.conv.2", range(NUMBERS)))

@@ -102,3 +102,39 @@ def test_a_map_of_another_head_is_refused():
 
     with pytest.raises(ValueError, match=r"yolo 3: must read \(N, 16, H, W\), got \(2, 8, 4, 6\)"):
         decode(maps[::-1], HEADS, (64, 96))
+
+
+def test_a_head_of_new_coords_finds_boxes_of_the_size_that_darknet_finds():
+    """64 boxes of 10 x 14 pixels and score 1, one a cell, as AlexeyAB's Darknet finds them."""
+    head = YoloHead(3, ((10.0, 14.0), (23.0, 27.0)), 1, 2.0, "new_coords")
+    output = torch.full((1, 12, 8, 8), 0.5)
+    output[:, 4:6] = 1  # objectness and class of the first anchor
+    output[:, 10] = 0
+
+    (found,) = detect_objects([output], [head], (64, 64))
+
+    assert len(found) == 64
+    assert found.scores.tolist() == [1] * 64
+    sizes = found.boxes[:, 2:] - found.boxes[:, :2]
+    torch.testing.assert_close(sizes, torch.tensor([[10.0, 14.0]]).expand(64, 2))
+    centres = (found.boxes[:, 2:] + found.boxes[:, :2]) / 2
+    assert sorted(set(centres[:, 0].tolist())) == [4, 12, 20, 28, 36, 44, 52, 60]
+
+
+def test_the_last_head_says_how_boxes_suppress_each_other():
+    """Two boxes of IoU 1 / 3: kept at .3 where the distance of their centres counts."""
+    output = torch.full((1, 6, 1, 2), -20.0)
+    output[0, :2], output[0, 2:4], output[0, 4:] = 0, 0, 9
+    for kind, count in (("default", 1), ("greedynms", 2), ("diounms", 2)):
+        head = YoloHead(0, ((64.0, 32.0),), 1, nms_kind=kind)
+        (found,) = detect_objects([output], [head], (32, 64), 0.5, 0.3)
+        assert len(found) == count
+
+
+def test_yolov1_is_read_too():
+    head = YoloHead(0, ((0.0, 0.0),), 1, coding="yolov1", cells=1)
+
+    (found,) = detect_objects([torch.tensor([[0.5, 0.8, 0.5, 0.5, 0.5, 1.0]])], [head], (10, 20))
+
+    assert found.boxes.tolist() == [[5, 0, 15, 10]]
+    assert found.scores.tolist() == pytest.approx([0.4])

@@ -1,0 +1,118 @@
+"""Which sections and options a Darknet file may have: tables, without torch.
+
+The options are those of AlexeyAB's and pjreddie's Darknet; ``depthwise`` and ``se`` are sections of
+SpursLipu's YOLOv3v4-ModelCompression.
+"""
+
+from __future__ import annotations
+
+SHORT = {
+    "network": "net",
+    "conv": "convolutional",
+    "max": "maxpool",
+    "avg": "avgpool",
+    "soft": "softmax",
+    "conn": "connected",
+    "gaussian_yolo": "Gaussian_yolo",
+}
+"""Another name of a section -> its name here."""
+HEADS = ("yolo", "region", "Gaussian_yolo", "detection")
+"""Sections that say how boxes are read from the output of the layer before."""
+_YOLO = "mask anchors classes num scale_x_y new_coords nms_kind beta_nms"
+OPTIONS: dict[str, frozenset[str]] = {
+    "net": frozenset(),  # mostly options of training; only the input and letter_box are read
+    "convolutional": frozenset(
+        "batch_normalize filters size stride stride_x stride_y pad padding groups activation "
+        "dilation".split()
+    ),
+    "depthwise": frozenset("batch_normalize filters size stride pad padding activation".split()),
+    "connected": frozenset("output activation batch_normalize".split()),
+    "local": frozenset("filters size stride pad activation".split()),
+    "batchnorm": frozenset(),
+    "maxpool": frozenset("size stride stride_x stride_y padding".split()),
+    "avgpool": frozenset(),
+    "upsample": frozenset(["stride", "scale"]),
+    "route": frozenset("layers groups group_id".split()),
+    "reorg": frozenset(["stride"]),
+    "reorg3d": frozenset(["stride"]),
+    "shortcut": frozenset("from activation weights_type weights_normalization".split()),
+    "scale_channels": frozenset("from activation scale_wh".split()),
+    "sam": frozenset("from activation".split()),
+    "se": frozenset("filters reduction".split()),
+    "crop": frozenset("crop_height crop_width noadjust".split()),
+    "yolo": frozenset(_YOLO.split()),
+    "Gaussian_yolo": frozenset(_YOLO.split()) - {"new_coords"} | {"yolo_point"},
+    "region": frozenset("anchors classes coords num softmax background".split()),
+    "detection": frozenset("classes coords side num softmax sqrt".split()),
+    "dropout": frozenset(["probability"]),
+    "softmax": frozenset("groups temperature".split()),
+    "cost": frozenset(),
+}
+"""Section -> the options that decide what it computes."""
+REFUSED = {
+    "crnn": "it keeps a state from picture to picture",
+    "rnn": "it keeps a state from picture to picture",
+    "gru": "it keeps a state from picture to picture",
+    "lstm": "it keeps a state from picture to picture",
+    "conv_lstm": "it keeps a state from picture to picture",
+    "history": "it keeps a state from picture to picture",
+    "deconvolutional": "it belongs to segmentation",
+    "local_avgpool": "it averages over uneven borders",
+    "normalization": "it normalizes over neighbouring channels",
+    "lrn": "it normalizes over neighbouring channels",
+    "contrastive": "it gives embeddings, which belong to tracking",
+    "iseg": "it belongs to segmentation",
+    "implicit": "it belongs to YOLOR",
+    "implicit_add": "it belongs to YOLOR",
+    "implicit_mul": "it belongs to YOLOR",
+    "shift_channels": "it belongs to YOLOR",
+    "control_channels": "it belongs to YOLOR",
+}
+"""Sections that are known and cannot be carried out -> why."""
+OFF: dict[str, str] = {
+    "antialiasing": "0",
+    "assisted_excitation": "0",
+    "binary": "0",
+    "xnor": "0",
+    "flipped": "0",
+    "dot": "0",
+    "deform": "0",
+    "sway": "0",
+    "rotate": "0",
+    "stretch": "0",
+    "stretch_sway": "0",
+    "coordconv": "0",
+    "maxpool_depth": "0",
+    "maxpool_zero_nonmax": "0",
+    "reverse": "0",
+    "dontload": "0",
+    "dontloadscales": "0",
+    "spatial": "0",
+    "log": "0",
+    "reorg": "0",
+}
+"""Options of Darknet that change what a layer computes and cannot be carried out -> the value that
+leaves each of them off."""
+NEVER = {
+    "tree": "a tree of classes, as YOLO9000 has it",
+    "share_index": "a layer that shares the weights of another one",
+    "embedding_layer": "a layer of embeddings for tracking",
+}
+"""Options that cannot be carried out whatever their value -> what they ask for."""
+TRAINING = frozenset(
+    "jitter ignore_thresh truth_thresh random cls_normalizer iou_normalizer obj_normalizer "
+    "delta_normalizer uc_normalizer iou_loss iou_thresh iou_thresh_kind max max_delta resize map "
+    "label_smooth_eps objectness_smooth counters_per_class focal_loss max_batches bin_output "
+    "stopbackward learning_rate burnin_update train_only_bn onlyforward dont_update clip cbn "
+    "grad_centr angle stream wait_stream out_channels show_details track_history_size sim_thresh "
+    "dets_for_track dets_for_show track_ciou_norm beta1 absolute bias_match class_scale "
+    "coord_scale noobject_scale object_scale mask_scale rescore thresh classfix forced dropblock "
+    "dropblock_size_rel dropblock_size_abs noloss type ratio flip exposure saturation hue shift "
+    "init drop probability atoms mean std".split()
+)
+"""Options of any layer that only training, tracking or Darknet's own loader reads; ignored."""
+_COUNTS = dict.fromkeys("filters size stride groups dilation output reduction".split(), 1)
+_COUNTS |= dict.fromkeys("stride_x stride_y num side crop_height crop_width".split(), 1)
+_COUNTS |= dict.fromkeys("pad padding batch_normalize group_id new_coords sqrt".split(), 0)
+COUNTS: dict[str, int] = _COUNTS | {"softmax": 0, "background": 0, "scale_wh": 0, "classes": 1}
+"""Option of any layer that is a whole number -> its least value."""
