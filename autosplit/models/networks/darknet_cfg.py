@@ -19,8 +19,8 @@ from autosplit.models.networks.darknet_options import (
     COUNTS,
     NEVER,
     OFF,
-    OPTIONS,
     REFUSED,
+    SECTION_OPTIONS,
     SHORT,
     TRAINING,
 )
@@ -228,14 +228,14 @@ def _check_section(section: Section, where: str) -> None:
     kind, first = section.kind, section.number == -1
     if kind in REFUSED and not first:
         raise ModelError(f"{where}: section '[{kind}]' cannot be carried out, {REFUSED[kind]}")
-    if kind not in OPTIONS or (kind == "net") != first:
-        known = {"net"} if first else OPTIONS.keys() - {"net"}
+    if kind not in SECTION_OPTIONS or (kind == "net") != first:
+        known = {"net"} if first else SECTION_OPTIONS.keys() - {"net"}
         raise ModelError(f"{where}: unknown section '[{kind}]'{did_you_mean(kind, known)}")
 
 
 def _check_option(section: Section, key: str, value: str, where: str) -> list[str]:
     """Make sure that an option is known, or resembles no known one; then say it is ignored."""
-    known = OPTIONS.get(section.kind)
+    known = SECTION_OPTIONS.get(section.kind)
     if section.kind == "net" or known is None or key in known | TRAINING:
         return []
     about = f"{where}: [{section.kind}]"
@@ -257,7 +257,7 @@ def _check_option(section: Section, key: str, value: str, where: str) -> list[st
 def _check_values(section: Section) -> None:
     """Make sure that each option that is a whole number is one."""
     for key in section.options:
-        if key in COUNTS and key in OPTIONS.get(section.kind, ()):
+        if key in COUNTS and key in SECTION_OPTIONS.get(section.kind, ()):
             section.integer(key, None, COUNTS[key])
 
 

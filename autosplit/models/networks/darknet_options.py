@@ -19,7 +19,7 @@ SHORT = {
 HEADS = ("yolo", "region", "Gaussian_yolo", "detection")
 """Sections that say how boxes are read from the output of the layer before."""
 _YOLO = "mask anchors classes num scale_x_y new_coords nms_kind beta_nms"
-OPTIONS: dict[str, frozenset[str]] = {
+SECTION_OPTIONS: dict[str, frozenset[str]] = {
     "net": frozenset(),  # mostly options of training; only the input and letter_box are read
     "convolutional": frozenset(
         "batch_normalize filters size stride stride_x stride_y pad padding groups activation "

@@ -14,7 +14,7 @@ from autosplit.models.networks.darknet_shape import BuiltLayer, FeatureShape
 
 EPS = 1e-4
 """What Darknet adds to the sum of the weights before it divides by the sum."""
-LEAST = 1e-3
+LEAST_SHARE = 1e-3
 """Least weight with ``weights_normalization=relu`` (``lrelu`` of Darknet)."""
 
 
@@ -58,7 +58,7 @@ class Shortcut(nn.Module):
         if self.norm == "softmax":
             weights = (weights - weights.amax(0)).exp()
         elif self.norm == "relu":
-            weights = weights.clamp_min(LEAST)
+            weights = weights.clamp_min(LEAST_SHARE)
         if self.norm:
             weights = weights / (weights.sum(0) + EPS)
         return weights[:, :, None, None]

@@ -7,22 +7,22 @@ from autosplit.models.networks.darknet_options import (
     HEADS,
     NEVER,
     OFF,
-    OPTIONS,
     REFUSED,
+    SECTION_OPTIONS,
     SHORT,
     TRAINING,
 )
 
 
 def test_every_section_is_built_or_refused():
-    assert set(BUILDERS) == OPTIONS.keys() - {"net"}
+    assert set(BUILDERS) == SECTION_OPTIONS.keys() - {"net"}
     assert set(HEAD_BUILDERS) == set(HEADS)
     assert not set(BUILDERS) & REFUSED.keys()
-    assert set(SHORT.values()) <= OPTIONS.keys()
+    assert set(SHORT.values()) <= SECTION_OPTIONS.keys()
 
 
 def test_an_option_is_of_one_kind_alone():
-    used = {key for options in OPTIONS.values() for key in options}
+    used = {key for options in SECTION_OPTIONS.values() for key in options}
     assert not used & OFF.keys()
     assert not used & NEVER.keys()
     assert used & TRAINING <= {"probability"}
