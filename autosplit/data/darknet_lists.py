@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from autosplit.data.coco import COCO_CATEGORIES, Box, Pictures, Truth, check_pictures
 from autosplit.errors import DataError
 
+_LYING = {5, 6, 7, 8}
+"""EXIF orientations of pictures whose width and height are exchanged when they are shown."""
 _TRAIN = ("train.txt",)
 _VAL = ("val.txt", "valid.txt")
 
@@ -70,6 +72,8 @@ def _truth(picture: Path) -> Truth:
     try:
         with Image.open(picture) as image:
             width, height = image.size
+            if image.getexif().get(ExifTags.Base.Orientation) in _LYING:
+                width, height = height, width
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         text = " ".join(str(error).split())
         raise DataError(f"{picture}: must be an image that can be read, got {text}") from error

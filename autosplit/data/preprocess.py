@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from autosplit.data.bilinear import resize_by_centres, resize_by_corners
 from autosplit.errors import ModelError
 
 ImageToInput = Callable[[Image.Image], Tensor]
@@ -69,38 +70,60 @@ class Preprocess:
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """Make a detector's input of an image: the whole image on grey, RGB in 0..1.
+    """Make a detector's input of an image: the whole image, perhaps on grey, in 0..1.
 
-    The image keeps its shape; the rest of the input is the grey of 0.5, as Darknet makes it.
+    ============== ============= ============================ ==================================
+    style          shape         border                       resizing, bilinear, no antialiasing
+    ============== ============= ============================ ==================================
+    ``darknet``    kept          0.5 (``letterbox_image``)    corners stay (``resize_image``)
+    ``alexeyab``   stretched     none                         corners stay (``resize_image``)
+    ``ultralytics``  kept        114 / 255 (``LetterBox``)    centres of pixels, to whole numbers
+    ============== ============= ============================ ==================================
 
     Attributes:
         size: height and width of the network input, pixels.
+        style: One of ``STYLES``.
+        channels: 3 for RGB, 1 for grey.
     """
 
     size: tuple[int, int]
+    style: str = "darknet"
+    channels: int = 3
 
     def __call__(self, image: Image.Image) -> Tensor:
-        """Return the network input, float32 of shape (3, H, W)."""
+        """Return the network input, float32 of shape (channels, H, W)."""
         left, top, width, height = self.place(image.width, image.height)
-        rgb = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
-        pixels = torch.from_numpy(np.array(rgb, np.float32) / 255).permute(2, 0, 1)
-        canvas = torch.full((3, *self.size), 0.5)
-        canvas[:, top : top + height, left : left + width] = pixels
+        pixels = np.asarray(image.convert("L" if self.channels == 1 else "RGB"))
+        if (width, height) != image.size:
+            resize = resize_by_centres if self.style == "ultralytics" else resize_by_corners
+            pixels = resize(pixels, width, height)
+        inside = torch.from_numpy(np.ascontiguousarray(pixels, np.float32)) / 255
+        planes = inside.view(height, width, self.channels).permute(2, 0, 1)
+        grey = 114 / 255 if self.style == "ultralytics" else 0.5
+        canvas = torch.full((self.channels, *self.size), grey)
+        canvas[:, top : top + height, left : left + width] = planes
         return canvas
 
     @property
     def mean(self) -> tuple[float, ...]:
         """Mean of each channel as in ``Preprocess``; 0, because pixels stay as they are."""
-        return (0.0,) * 3
+        return (0.0,) * self.channels
 
     @property
     def std(self) -> tuple[float, ...]:
         """Standard deviation of each channel as in ``Preprocess``; 1."""
-        return (1.0,) * 3
+        return (1.0,) * self.channels
 
     def place(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return left, top, width and height that an image of this size takes in the input."""
         most_height, most_width = self.size
+        if self.style == "alexeyab":
+            return 0, 0, most_width, most_height
+        if self.style == "ultralytics":
+            ratio = min(most_height / height, most_width / width)
+            new = max(1, round(width * ratio)), max(1, round(height * ratio))
+            left, top = (most_width - new[0]) / 2, (most_height - new[1]) / 2
+            return round(left - 0.1), round(top - 0.1), *new
         if most_width * height < most_height * width:
             new = most_width, max(1, height * most_width // width)
         else:
@@ -123,6 +146,10 @@ class Letterbox:
         scale = torch.tensor([width / new_width, height / new_height] * 2)
         limit = torch.tensor([width, height] * 2, dtype=boxes.dtype)
         return torch.minimum(((boxes - shift) * scale).clamp_min(0), limit)
+
+
+STYLES = ("darknet", "alexeyab", "ultralytics")
+"""How a picture becomes the input of a detector; ``Letterbox`` says what each does."""
 
 
 @dataclass(frozen=True, slots=True)

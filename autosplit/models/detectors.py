@@ -34,9 +34,9 @@ def build_yolo(request: ModelRequest) -> BuiltNetwork:
     text = read_darknet_text(path)
     with random_weights(request.seed):
         network = build_darknet(text, str(path), request.input_size)
-    channels, *size = network.input_shape
-    if channels != 3:
-        raise ModelError(f"{path}: [net] channels must be 3, RGB, got {channels}")
+    channels, height, width = network.input_shape
+    if channels not in (1, 3):
+        raise ModelError(f"{path}: [net] channels must be 3, RGB, or 1, grey, got {channels}")
     network.eval()
     weights = request.weights and Path(request.weights)
     if weights:
@@ -45,11 +45,36 @@ def build_yolo(request: ModelRequest) -> BuiltNetwork:
         safe_name(path.stem),
         network,
         torch.zeros(1, *network.input_shape),
-        Letterbox((size[0], size[1])),
+        Letterbox((height, width), usual_style(text, network, weights or None), channels),
         text.encode(),
         heads=network.heads,
         labels=_labels(path, network),
     )
+
+
+def usual_style(text: str, network: Darknet, weights: Path | None) -> str:
+    """Return how pictures are made inputs unless the caller says otherwise.
+
+    A state dict is ultralytics'.  A file that uses options of AlexeyAB's Darknet alone is read by
+    it, and it stretches pictures unless the file says ``letter_box=1``; pjreddie's keeps shapes.
+
+    Args:
+        text: Text of the ``.cfg`` file.
+        network: The network.
+        weights: File of the weights, if any.
+    """
+    if weights is not None and weights.suffix in (".pt", ".pth"):
+        return "ultralytics"
+    keys = {line.partition("=")[0].strip(" \t[]") for line in text.split("\n")}
+    return "alexeyab" if keys & _ALEXEYAB and not network.letter_box else "darknet"
+
+
+_ALEXEYAB = frozenset(
+    "scale_x_y new_coords nms_kind beta_nms iou_loss iou_normalizer cls_normalizer groups "
+    "iou_thresh counters_per_class mosaic cutmix mixup letter_box weights_type scale_channels sam "
+    "Gaussian_yolo max_delta resize objectness_smooth dynamic_minibatch optimized_memory".split()
+)
+"""Sections and options that only AlexeyAB's Darknet knows."""
 
 
 def load_yolo_weights(network: Darknet, path: Path) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from autosplit.data.preprocess import (
+    STYLES,
     Letterbox,
     Preprocess,
     photo_preprocess,
@@ -43,6 +44,52 @@ def test_an_image_fills_one_side_and_lies_in_the_middle_of_the_other(image, size
     assert np.unique(found[:, ~inside]).tolist() in ([], [0.5])
     assert (found[0, inside] == 1).all()
     assert (found[1:, inside] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("style", "align", "place"),
+    [
+        ("darknet", True, (0, 6, 32, 20)),
+        ("alexeyab", True, (0, 0, 32, 32)),
+        ("ultralytics", False, (0, 6, 32, 20)),
+    ],
+)
+def test_a_picture_is_resized_as_its_family_does(style, align, place):
+    """torch interpolates by corners or by centres too, without antialiasing."""
+    photo, (left, top, width, height) = noise(80, 50), place
+    box = Letterbox((32, 32), style)
+    pixels = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].float()
+    expected = torch.nn.functional.interpolate(
+        pixels, (height, width), mode="bilinear", align_corners=align
+    )[0]
+
+    found = box(photo)
+
+    assert box.place(80, 50) == place
+    inside = found[:, top : top + height, left : left + width] * 255
+    # ultralytics' pictures are of whole numbers
+    assert float((inside - expected).abs().max()) <= (0.51 if style == "ultralytics" else 1e-3)
+    border = {"darknet": 0.5, "alexeyab": 0.5, "ultralytics": 114 / 255}[style]
+    assert found[:, :top].unique().tolist() in ([], [pytest.approx(border)])
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_boxes_find_their_way_back_in_every_style(style):
+    box = Letterbox((64, 96), style)
+    left, top, width, height = box.place(50, 100)
+    inner = torch.tensor([[0.2, 0.1, 0.7, 0.6]])
+    moved = inner * torch.tensor([width, height] * 2) + torch.tensor([left, top] * 2)
+
+    torch.testing.assert_close(
+        box.back(moved, 50, 100), inner * torch.tensor([50.0, 100.0, 50.0, 100.0])
+    )
+
+
+def test_one_channel_is_grey():
+    found = Letterbox((8, 8), channels=1)(Image.new("RGB", (8, 8), (0, 255, 0)))
+
+    assert found.shape == (1, 8, 8)
+    assert found.unique().tolist() == [pytest.approx(150 / 255)]  # BT.601: 0.587 of green
 
 
 def test_an_image_of_the_size_of_the_input_is_unchanged():

@@ -139,10 +139,43 @@ def test_weights_of_another_network_are_refused(cfg, tmp_path):
     assert "must hold the 56 numbers of this network, 336 numbers are left over" in text
 
 
-def test_a_network_that_takes_no_rgb_is_refused(cfg):
+def test_a_network_of_one_channel_takes_grey_pictures(cfg):
     cfg.write_text(CFG.replace("[conv]", "channels=1\n[conv]"))
 
-    assert error_of(f"yolo:{cfg}").endswith("[net] channels must be 3, RGB, got 1")
+    model = load_model(f"yolo:{cfg}")
+
+    grey = model.preprocess(Image.new("RGB", (64, 32), (255, 0, 0)))
+    assert model.example_input.shape == (1, 1, 32, 64)
+    assert float(grey.mean()) == pytest.approx(76 / 255)  # BT.601: 0.299 of red
+
+
+def test_a_network_that_takes_neither_rgb_nor_grey_is_refused(cfg):
+    cfg.write_text(CFG.replace("[conv]", "channels=4\n[conv]"))
+
+    assert error_of(f"yolo:{cfg}").endswith("[net] channels must be 3, RGB, or 1, grey, got 4")
+
+
+@pytest.mark.parametrize(
+    ("head", "net", "style"),
+    [
+        ("", "", "darknet"),
+        ("scale_x_y=1.05\n", "", "alexeyab"),
+        ("", "mosaic=1\n", "alexeyab"),
+        ("scale_x_y=1.05\n", "letter_box=1\n", "darknet"),
+    ],
+)
+def test_a_file_says_how_pictures_become_inputs(cfg, head, net, style):
+    cfg.write_text(CFG.replace("[conv]", net + "[conv]") + head)
+
+    assert load_model(f"yolo:{cfg}").preprocess.style == style
+
+
+def test_weights_of_ultralytics_ask_for_its_letterbox(cfg, tmp_path):
+    torch.save(build_darknet(CFG).state_dict(), tmp_path / "best.pt")
+
+    model = load_model(f"yolo:{cfg}", weights=str(tmp_path / "best.pt"))
+
+    assert model.preprocess.style == "ultralytics"
 
 
 def test_the_input_of_a_detector_is_measured_as_a_jpeg_file(cfg):
