@@ -5,6 +5,7 @@
 | ``load_data``: name -> ``DataSet``; the registry of names | ``datasets.py`` |
 | ``Images``: batches in a fixed order, their hash; ``ImageSource`` | ``images.py`` |
 | resize, crop and normalize as torchvision; Darknet's letterbox | ``preprocess.py`` |
+| bilinear resizing without antialiasing, as Darknet and OpenCV | ``bilinear.py`` |
 | image files (Pillow) | ``photos.py`` |
 | one folder per class, as torchvision's ``ImageFolder`` | ``image_folder.py`` |
 | MNIST's format | ``idx.py`` |

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+BytePixels = NDArray[np.uint8]
 """A picture, shape (H, W) or (H, W, C)."""
 
 
-def resize_by_corners(image: Pixels, width: int, height: int) -> NDArray[np.float32]:
+def resize_by_corners(image: BytePixels, width: int, height: int) -> NDArray[np.float32]:
     """Resize so that the corner pixels stay the corner pixels (``resize_image`` of Darknet).
 
     Args:
@@ -28,7 +28,7 @@ def resize_by_corners(image: Pixels, width: int, height: int) -> NDArray[np.floa
     return _blend(image, rows, _corners(image.shape[1], width))
 
 
-def resize_by_centres(image: Pixels, width: int, height: int) -> NDArray[np.float32]:
+def resize_by_centres(image: BytePixels, width: int, height: int) -> NDArray[np.float32]:
     """Resize so that pixels are squares with values at their centres (``INTER_LINEAR`` of OpenCV).
 
     Args:
@@ -45,18 +45,18 @@ def resize_by_centres(image: Pixels, width: int, height: int) -> NDArray[np.floa
 
 def _corners(old: int, new: int) -> NDArray[np.float64]:
     """Where the pixels of the result lie in the picture, one of its axes."""
-    places = np.arange(new) * ((old - 1) / (new - 1) if new > 1 else 0.0)
+    places: NDArray[np.float64] = np.linspace(0.0, old - 1.0, new)
     places[-1] = old - 1  # Darknet takes the last pixel for the last, even if it is the only one
     return places
 
 
 def _centres(old: int, new: int) -> NDArray[np.float64]:
-    places = (np.arange(new) + 0.5) * (old / new) - 0.5
-    return places.clip(0, old - 1)
+    places: NDArray[np.float64] = np.arange(0.5, new, dtype=np.float64) * (old / new)
+    return np.clip(places - 0.5, 0.0, float(old - 1))
 
 
 def _blend(
-    image: Pixels, rows: NDArray[np.float64], columns: NDArray[np.float64]
+    image: BytePixels, rows: NDArray[np.float64], columns: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Values of a picture at places between its pixels."""
     top, left = rows.astype(np.intp), columns.astype(np.intp)
@@ -66,7 +66,15 @@ def _blend(
     down = (rows - top).astype(np.float32).reshape(-1, 1, *beside)
     across = (columns - left).astype(np.float32).reshape(1, -1, *beside)
     upper, lower = (
-        image[row][:, left] * (1 - across) + image[row][:, right] * across for row in (top, below)
+        _between(values[:, left], values[:, right], across) for values in (image[top], image[below])
     )
-    result: NDArray[np.float32] = upper * (1 - down) + lower * down
+    return _between(upper, lower, down)
+
+
+def _between(
+    first: NDArray[np.generic], second: NDArray[np.generic], share: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """First plus a share of the difference: exact where both are equal."""
+    start, end = first.astype(np.float32), second.astype(np.float32)
+    result: NDArray[np.float32] = start + (end - start) * share
     return result

@@ -33,14 +33,15 @@ def guessing(record: Record, classes: int | None) -> str:
     """Tell why the float network's accuracy is that of guessing; empty if it is better.
 
     Few samples say nothing: it must also be known that the accuracy is in the lower half between
-    guessing and certainty.
+    guessing and certainty.  A detector's AP must reach a floor on any number of images.
 
     Args:
         record: The float network's record.
         classes: Number of classes that answers are chosen from; None where there are none.
     """
     found = _GUESSING.get(record.task.name)
-    return "" if found is None or record.seen < _SOME else found(record, classes)
+    few = record.seen < _SOME and record.task.name != DETECTION.name
+    return "" if found is None or few else found(record, classes)
 
 
 def is_guess(hits: int, count: int, chance: float) -> bool:
@@ -127,9 +128,12 @@ def _tokens(record: Any, classes: int | None) -> str:
 
 
 def _boxes(record: Any, classes: int | None) -> str:  # noqa: ARG001 - one signature
-    if record.truths is None or record.precision(record.truths).numbers["ap50"]:
+    if record.truths is None or record.is_precise:
         return ""
-    return f"no annotated box is found in {record.seen:,} images"
+    ap = record.precision(record.truths).numbers["ap"]
+    if ap is None:
+        return "its AP is undefined, every annotated box is of a crowd"
+    return f"its AP is {100 * ap:.2f}, the boxes that it finds hardly fit the annotated ones"
 
 
 _GUESSING: dict[str, Callable[[Any, int | None], str]] = {

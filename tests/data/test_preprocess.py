@@ -68,7 +68,7 @@ def test_a_picture_is_resized_as_its_family_does(style, align, place):
     assert box.place(80, 50) == place
     inside = found[:, top : top + height, left : left + width] * 255
     # ultralytics' pictures are of whole numbers
-    assert float((inside - expected).abs().max()) <= (0.51 if style == "ultralytics" else 1e-3)
+    assert float((inside - expected).abs().max()) <= (0.51 if style == "ultralytics" else 5e-3)
     border = {"darknet": 0.5, "alexeyab": 0.5, "ultralytics": 114 / 255}[style]
     assert found[:, :top].unique().tolist() in ([], [pytest.approx(border)])
 

@@ -1,11 +1,15 @@
 """A float network that guesses is told; one that is right is not."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import one_hot
 
+from autosplit.data.coco import Truth
+from autosplit.evaluate.average_precision import FoundBoxes
 from autosplit.evaluate.chance import guessing, is_guess
 from autosplit.evaluate.task import TASKS
+from autosplit.evaluate.tasks.detection import BoxRecord
 from autosplit.evaluate.tasks.tasks import READERS, SCORERS
 
 DRAWN = torch.Generator().manual_seed(0)
@@ -102,3 +106,20 @@ def test_a_guess_is_a_statement_of_probability(hits, count, chance, guess):
 
 def test_few_images_say_nothing():
     assert guessing(record("classification", random(8, 5), CLASSES[:8]), 5) == ""
+
+
+@pytest.mark.parametrize(
+    ("crowds", "told"),
+    [((True,), "its AP is undefined, every annotated box is of a crowd"), ((False,), "its AP is ")],
+)
+def test_a_detector_that_fits_no_annotation_guesses_even_on_one_picture(crowds, told):
+    box = (1.0, 1.0, 4.0, 4.0)
+    there = Truth(64, 64, (box,), (0,), (16.0,), crowds)
+    elsewhere = FoundBoxes(np.array([[40.0, 40.0, 9.0, 9.0]]), np.array([0.9]), np.array([0]))
+    record = BoxRecord(1, ("hand",), [elsewhere], [there])
+
+    assert guessing(record, 1).startswith(told)
+    fits = FoundBoxes(np.array([box]), np.array([0.9]), np.array([0]))
+    if not crowds[0]:
+        assert guessing(BoxRecord(1, ("hand",), [fits], [there]), 1) == ""
+    assert guessing(BoxRecord(1, ("hand",), [elsewhere]), 1) == ""

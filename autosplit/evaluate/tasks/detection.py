@@ -34,6 +34,8 @@ from autosplit.search.rounding import keeps_drop
 
 LEAST_SCORE = 0.005
 """Boxes below this score are left out, as in Darknet's own validation."""
+LEAST_AP = 0.05
+"""Below this AP, 0..1, of the float network, plans are judged by its own boxes."""
 MOST_FOUND = 100
 """COCO counts so many boxes of a picture, those of the highest scores."""
 
@@ -149,6 +151,14 @@ class BoxRecord:
         if self.truths is not None and not any(truth.boxes for truth in self.truths):
             raise DataError("evaluation data: must have a box in at least one picture, has none")
 
+    @property
+    def is_precise(self) -> bool:
+        """Whether the boxes fit annotated ones so well that plans can be judged by these."""
+        if self.truths is None:
+            return False
+        ap = self.precision(self.truths).numbers["ap"]
+        return ap is not None and ap >= LEAST_AP
+
     def own(self) -> list[Truth]:
         """Return the boxes of sufficient score as ground truth, for comparing plans with float."""
         return [found.truth(SHOWN_CONFIDENCE) for found in self.found]
@@ -165,8 +175,7 @@ class BoxRecord:
         """
         if not self.done:
             return False
-        truths = reference.own() if reference.truths is None else reference.truths
-        return not keeps_drop(self._drop(reference, self.precision(truths)), max_drop)
+        return not keeps_drop(self._drop(reference), max_drop)
 
     def float_row(self) -> dict[str, Any]:
         """Make the float network's row of ``scores.csv``, with its AP by class."""
@@ -185,7 +194,7 @@ class BoxRecord:
             "images": self.seen,
             "ap_vs_float": against.numbers["ap"],
             "ap50_vs_float": against.numbers["ap50"],
-            "drop": self._drop(reference, truly or against),
+            "drop": self._drop(reference),
             "cut_bytes": plan.crossing_bytes,
         }
         return row | ({} if truly is None else self._columns(truly))
@@ -194,18 +203,21 @@ class BoxRecord:
         per_class = dict(zip(self.labels, precision.per_class, strict=True))
         return {**precision.numbers, "per_class": per_class}
 
-    def _drop(self, reference: BoxRecord, own: Precision) -> float:
+    def _drop(self, reference: BoxRecord) -> float:
         """Points of AP lost against the float network on the same images.
+
+        Where there are no annotations, or float's own AP is undefined or below ``LEAST_AP``, the
+        loss is that of the AP against the float network's boxes: every plan would be as accurate
+        as a network that finds nothing.
 
         Args:
             reference: The float network's record.
-            own: The plan's, against the annotations, or without annotations against ``reference``.
         """
-        after, before = own.numbers["ap"] or 0.0, 1.0
-        if reference.truths is not None:
-            same = replace(reference, found=reference.found[: self.seen])
-            before = same.precision(reference.truths).numbers["ap"] or 0.0
-        return 100 * (before - after)
+        if reference.truths is None or not reference.is_precise:
+            return 100 * (1 - (self.precision(reference.own()).numbers["ap"] or 0.0))
+        same = replace(reference, found=reference.found[: self.seen])
+        before = same.precision(reference.truths).numbers["ap"] or 0.0
+        return 100 * (before - (self.precision(reference.truths).numbers["ap"] or 0.0))
 
     def data(self) -> dict[str, Any]:
         """Return the record as plain data, as a file keeps it."""

@@ -151,3 +151,26 @@ class TestRefused:
         with pytest.raises(DataError, match="must have a box in at least one picture"):
             record(FLOAT, (truth(), truth())).check()
         record(FLOAT, TRUTHS).check()
+
+
+class TestAFloatNetworkThatFitsNoAnnotation:
+    """Its AP is 0 or undefined, so that plans are judged by the boxes that it finds."""
+
+    ELSEWHERE = (truth(((390.0, 390.0, 5.0, 5.0), 0)), truth(((390.0, 390.0, 5.0, 5.0), 0)))
+
+    @pytest.mark.parametrize("crowd", [False, True])
+    def test_a_plan_loses_what_it_finds_less_than_float(self, crowd):
+        truths = tuple(replace(t, crowds=(crowd,)) for t in self.ELSEWHERE)
+        reference, same, less = (record(images, truths) for images in (FLOAT, FLOAT, LESS))
+
+        assert not reference.is_precise
+        assert not same.lost(reference, 1.0, 1)
+        assert less.lost(reference, 1.0, 1)
+        assert same.plan_row(PLAN, reference)["drop"] == 0
+        row = less.plan_row(PLAN, reference)
+        assert row["drop"] == pytest.approx(100 * (1 - row["ap_vs_float"]))
+        assert row["drop"] > 1
+
+    def test_a_network_that_fits_is_judged_by_annotations(self):
+        assert record(FLOAT, TRUTHS).is_precise
+        assert not record(FLOAT).is_precise
