@@ -67,7 +67,11 @@ def refuse_complex(network: nn.Module | ExportedProgram, name: str) -> None:
     Raises:
         CaptureError: Names the parameter.
     """
-    for key, value in network.state_dict().items():
+    if isinstance(network, ExportedProgram):
+        stored = dict(network.state_dict)
+    else:
+        stored = dict(network.state_dict())
+    for key, value in stored.items():
         if isinstance(value, torch.Tensor) and value.is_complex():
             raise CaptureError(
                 f"{name}: {key}: a parameter must be real, got {str(value.dtype)[6:]}; store its "
