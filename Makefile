@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 
-.PHONY: demo docs test test-slow bench bench-accuracy bench-metric bench-toolkit lint yolo-weights clean
+.PHONY: demo docs test test-slow test-zoo bench bench-accuracy bench-metric bench-toolkit lint yolo-weights clean
 
 demo: $(VENV)/.demo
 	$(BIN)/autosplit run
@@ -17,6 +17,10 @@ test: $(VENV)/.test lint
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
+
+# 120 networks with random weights: results/zoo.csv, half an hour on one core
+test-zoo: $(VENV)/.test
+	OMP_NUM_THREADS=1 $(BIN)/python experiments/zoo.py
 
 bench-accuracy: $(VENV)/.test $(TOOLS)/.done
 	$(BIN)/python experiments/lowbit.py --python $(TOOLS)/bin/python
