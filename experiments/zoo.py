@@ -27,6 +27,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
@@ -128,6 +129,7 @@ def _macs(program: Program, network: torch.nn.Module, flat: tuple[Tensor, ...]) 
         FlopCounterMode(display=False) as counter,
         torch.no_grad(),
         torch.backends.mkldnn.flags(enabled=False),
+        sdpa_kernel(SDPBackend.MATH),  # torch counts no other
     ):
         program.structure.call(network, flat)
     counted = counter.get_total_flops() / 2 / program.count(flat)

@@ -7,10 +7,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
 zoo = pytest.importorskip("zoo")
-OWN = [exhibit for exhibit in zoo.exhibits() if exhibit.name in zoo.OWN]
+FAST = ("audio:spectrogram", "unet:1-wide", "recurrent:rnn-1", "transformers:Bert")
+OWN = [
+    pytest.param(exhibit, id=exhibit.name, marks=() if exhibit.name in FAST else pytest.mark.slow)
+    for exhibit in zoo.exhibits()
+    if exhibit.name in zoo.OWN or exhibit.name.startswith("transformers")
+]
 
 
-@pytest.mark.parametrize("exhibit", OWN, ids=lambda exhibit: exhibit.name)
+@pytest.mark.parametrize("exhibit", OWN)
 def test_a_network_of_the_zoo_is_right(exhibit):
     assert zoo.examine(exhibit).result == "right"
 
