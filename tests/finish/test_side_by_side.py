@@ -1,11 +1,11 @@
 """Both networks in step: values of each, weights that are put in, and what is dropped."""
 
 import torch
-from nets import Net
+from nets import Net, batch_norm
 from torch import nn
 
 from autosplit.capture.capture import capture
-from autosplit.capture.operators import weight_argument
+from autosplit.capture.operators import arguments, weight_argument
 from autosplit.finish.side_by_side import SideBySide
 from autosplit.grid.grid import Grid
 
@@ -56,6 +56,25 @@ def test_a_weight_that_was_put_in_is_read_again_where_it_is_used_again():
 
     assert torch.allclose(exact, want, atol=1e-6)
     assert torch.allclose(rough, changed, atol=1e-6)
+
+
+def test_a_folded_weight_that_is_used_twice_is_the_one_that_was_put_in():
+    """Folding a norm leaves a node for each use, the second one behind the first layer."""
+    net = Net(
+        lambda net, x: net.norm(net.a(net.norm(net.a(x)).relu())),
+        a=nn.Linear(4, 4),
+        norm=batch_norm(nn.BatchNorm1d, 4),
+    )
+    batches = [(torch.rand(3, 4),)]
+    program = capture(net, batches[0])
+    put = torch.full((4, 4), 0.25)
+    _, (rough,) = walked(SideBySide(program, {}, batches, follow=True), put)
+    assert len(program.weights) == 1
+    bias = arguments(next(n for n in program.module.graph.nodes if weight_argument(n) is not None))
+    shift = program.constant(str(bias["bias"].target))
+    want = ((batches[0][0] @ put.T + shift).relu() @ put.T) + shift
+
+    assert torch.allclose(rough, want, atol=1e-5)
 
 
 def test_tensors_with_a_grid_are_rounded_in_the_quantized_network_alone():

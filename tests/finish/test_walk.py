@@ -151,6 +151,30 @@ def test_layers_that_share_a_weight_keep_their_biases(effort, shared_bias):
     assert set(done.biases) == ({"a"} if shared_bias else set())
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_weight_that_layers_share_is_not_bent_to_the_inputs_of_the_first(tied):
+    """Its integers are those of no propagation (QEP's alpha 0); without sharing they are not."""
+    torch.manual_seed(0)
+    net = Net(
+        lambda net, x: net.c(net.b(net.a(x).relu()).relu()),
+        a=nn.Linear(6, 6),
+        b=nn.Linear(6, 6),
+        c=nn.Linear(6, 6),
+    )
+    if tied:
+        net.c.weight = net.b.weight
+    images = torch.rand(200, 6)
+    program = capture(net, (images[:1],))
+    file = plan_for(program, images, 3, 2)
+    recovery = EFFORTS["good"]
+    found, plain = (
+        recover(program, file, lambda: iter([images]), each).codes["b"]
+        for each in (recovery, replace(recovery, propagation=0.0))
+    )
+
+    assert np.array_equal(found, plain) is tied
+
+
 @pytest.mark.parametrize("bits", [2, 5])
 def test_the_quantized_network_that_is_followed_is_the_one_that_is_deployed(bits):
     """A layer that is called twice counts twice."""
