@@ -18,7 +18,7 @@ ORDER = {
     "files": "",
     "progress": "",
     "graph": "integers layer graph graphfile memory bit_counts",
-    "halves.wire": "pack jpeg layout message",  # here, for a plan file says what crosses
+    "halves.wire": "pack jpeg entropy layout message",  # here, for a plan file says what crosses
     "grid": "grid histogram clipping",
     "hardware": (
         "checks shipped tablefile device link operations roofline systolic table traffic seconds "
@@ -59,8 +59,8 @@ ORDER = {
         "moment_rounding weight_grids"
     ),
     "distortion": (
-        "divergence logits tiles ranges spreads measure finished_share quantization_errors fisher "
-        "replayed output metrics"
+        "divergence logits tiles ranges spreads measure coded finished_share "
+        "quantization_errors fisher replayed output metrics"
     ),
     "halves": "partition integer_kernels lowering quantized crossing deployed",
     "finish": (

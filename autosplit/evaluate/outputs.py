@@ -56,7 +56,7 @@ def plan_outputs(
     values = as_tuple(inputs)
     outputs, sent = deployed(*values)
     count = len(values[0]) if count is None else count
-    if deployed.coding is None and sent != deployed.crossing_bytes * count:
+    if deployed.layout.sample_bytes is not None and sent != deployed.crossing_bytes * count:
         raise PlanError(
             f"plan: must send {deployed.crossing_bytes} bytes an image, sent {sent} for "
             f"{count} images"

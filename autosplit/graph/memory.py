@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from autosplit.graph.graph import Cut, Graph
 
+NOT_CODED: Mapping[tuple[str, int], int] = {}
+"""Where every tensor is packed."""
+
 
 def packed_bytes(elements: int, bits: int) -> int:
     """Bytes of a tensor whose elements are packed without gaps, rounded up to a whole byte.
@@ -23,9 +26,34 @@ def tensor_bytes(graph: Graph, tensor: str, bits: int) -> int:
     return packed_bytes(graph.elements(tensor), graph.width(tensor, bits))
 
 
-def crossing_bytes(cut: Cut, activation_bits: Mapping[str, int]) -> int:
-    """Bytes that cross to the cloud for one sample, at the given widths."""
-    return sum(tensor_bytes(cut.graph, t, activation_bits[t]) for t in cut.crossing)
+def sent_bytes(
+    graph: Graph, tensor: str, bits: int, coded: Mapping[tuple[str, int], int] = NOT_CODED
+) -> int:
+    """Bytes of a tensor of one sample on the wire: coded where that is known, else packed.
+
+    Args:
+        graph: The graph.
+        tensor: The tensor.
+        bits: Width that a plan gives it.
+        coded: Tensor and width -> mean bytes of a sample, entropy-coded.
+    """
+    found = coded.get((tensor, bits))
+    return tensor_bytes(graph, tensor, bits) if found is None else found
+
+
+def crossing_bytes(
+    cut: Cut,
+    activation_bits: Mapping[str, int],
+    coded: Mapping[tuple[str, int], int] = NOT_CODED,
+) -> int:
+    """Bytes that cross to the cloud for one sample, at the given widths.
+
+    Args:
+        cut: The cut.
+        activation_bits: Tensor -> width, for every crossing tensor.
+        coded: As for ``sent_bytes``.
+    """
+    return sum(sent_bytes(cut.graph, t, activation_bits[t], coded) for t in cut.crossing)
 
 
 def weight_bytes(cut: Cut, weight_bits: Mapping[str, int]) -> int:

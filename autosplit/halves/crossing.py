@@ -61,7 +61,7 @@ class Crossing:
         grid = self.formats[wire.name]
         if isinstance(grid, Integers):
             value = self._integers(wire.name, value, grid)
-        elif wire.coding == "packed":
+        elif wire.coding in ("packed", "entropy"):
             value = quantize(value, self._grid(wire))
         elif wire.coding == "none":
             kind = torch.float16 if wire.bits == 16 else torch.float32
@@ -83,7 +83,7 @@ class Crossing:
         kept = self.formats[wire.name]
         if isinstance(kept, Integers):
             samples = samples.long() + kept.low
-        elif wire.coding == "packed":
+        elif wire.coding in ("packed", "entropy"):
             samples = dequantize(samples, self._grid(wire))
         return self.batches[wire.name].from_samples(samples).to(dtype)
 

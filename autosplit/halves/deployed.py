@@ -91,10 +91,13 @@ class Deployed:
 
     @property
     def crossing_bytes(self) -> int:
-        """Bytes that cross for one image by the plan: by its widths, or the mean of JPEG files."""
+        """Bytes that cross for one image by the plan: by its widths, or a mean where coded."""
         if self.coding is not None:
             return self.coding.sent
-        return self.layout.sample_bytes or 0
+        return sum(
+            (one.mean_bytes or 0) if one.sample_bytes is None else one.sample_bytes
+            for one in self.layout.tensors
+        )
 
     def __call__(self, *inputs: Tensor) -> tuple[tuple[Tensor, ...], int]:
         """Run both halves on a batch.

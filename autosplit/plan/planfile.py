@@ -160,7 +160,9 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         raise PlanError(f"{path}: edge: {error}") from error
     weights, activations = _grids(data, cut, path)
     codes, biases = read_codes(path, data.get("integers"), weights, graph)
-    plan = _plan(data, cut, weights, activations, path)
+    coding = _coding(data["jpeg"], cut, path)
+    wire = _wire(data.get("wire"), cut, activations, coding, path)
+    plan = _plan(data, cut, weights, activations, wire, coding)
     return PlanFile(
         plan=plan,
         weights=weights,
@@ -174,7 +176,7 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
         equalized=data.get("equalized", False),
         weights_sha256=data.get("weights_sha256", ""),
         origin=_origin(data.get("finished")),
-        wire=_wire(data.get("wire"), cut, activations, plan.input_coding, path),
+        wire=wire,
     )
 
 
@@ -201,16 +203,13 @@ def _plan(
     cut: Cut,
     weights: Mapping[str, ElementFormat],
     activations: Mapping[str, ElementFormat],
-    path: Path,
+    wire: WireLayout,
+    coding: InputCoding | None,
 ) -> Plan:
-    """The plan, its bytes computed from the widths of its grids.
-
-    Raises:
-        PlanError: The coding of the input does not fit.
-    """
+    """The plan, its bytes computed from the widths of its grids and the codings of its wire."""
     weight_bits = {name: stored.bits for name, stored in weights.items()}
     activation_bits = {name: stored.bits for name, stored in activations.items()}
-    coding = _coding(data["jpeg"], cut, path)
+    coded = wire.mean_bytes
     return Plan(
         name=data["name"],
         method=data["method"],
@@ -220,7 +219,9 @@ def _plan(
         distortion=data["distortion"],
         lower_bound=data["lower_bound"],
         edge_memory_bytes=edge_memory_bytes(cut, weight_bits, activation_bits),
-        crossing_bytes=crossing_bytes(cut, activation_bits) if coding is None else coding.sent,
+        crossing_bytes=(
+            crossing_bytes(cut, activation_bits, coded) if coding is None else coding.sent
+        ),
         predictions={
             link: Prediction(p["edge_s"], p["transfer_s"], p["cloud_s"])
             for link, p in data["predictions"].items()

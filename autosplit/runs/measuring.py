@@ -39,7 +39,7 @@ class Measuring:
     @property
     def passes(self) -> int:
         """How often the batches are gone through."""
-        return 2 if self.options.metric == "mse" else 3
+        return 3 if self.options.metric == "mse" else 4
 
 
 def measure_network(measuring: Measuring, advance: Advance) -> Stats:
@@ -53,6 +53,7 @@ def measure_network(measuring: Measuring, advance: Advance) -> Stats:
         DataError: There is no sample, or a tensor is not finite.
         StageError: The metric is unknown.
     """
+    from autosplit.distortion.coded import code_tensors
     from autosplit.distortion.measure import measure
     from autosplit.distortion.metrics import check_metric, sensitivity
 
@@ -77,6 +78,7 @@ def measure_network(measuring: Measuring, advance: Advance) -> Stats:
         advance,
         finished=options.rounding != "nearest",
     )
+    stats = code_tensors(measuring.program, measuring.batches, stats, advance)
     return stats if meter is None else replace(stats, input_coding=meter.result)
 
 

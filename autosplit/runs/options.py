@@ -294,6 +294,13 @@ class SearchOptions:
         "search",
         f"Methods that make plans: all, or names out of {', '.join(METHOD_NAMES)}.",
     )
+    coding: str = option(
+        "packed",
+        kinds.choice("packed", "entropy"),
+        "search",
+        "Coding of the crossing tensors: packed to their widths, or entropy-coded where that takes "
+        "fewer bytes.",
+    )
     pins: tuple[str, ...] = option(
         (),
         kinds.pins(),

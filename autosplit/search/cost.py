@@ -36,10 +36,12 @@ def make_plan(
         method: Method that made it.
         lower_bound: Proven bound of its distortion.
         cloud_bits: Width of the cloud half; the cloud device's floats if None.
-        sent_bytes: What is sent for one sample; None: the crossing tensors packed to their widths.
+        sent_bytes: What is sent for one sample; None: the crossing tensors at their
+            widths, as the problem codes them.
     """
     activation_bits = cut.graph.widths(activation_bits)
-    packed = crossing_bytes(cut, activation_bits)
+    if sent_bytes is None:
+        sent_bytes = crossing_bytes(cut, activation_bits, problem.coded)
     widths = PlanWidths(weight_bits, activation_bits, cloud_bits, sent_bytes)
     distortion = problem.distortion_of(weight_bits, activation_bits)
     return Plan(
@@ -51,7 +53,7 @@ def make_plan(
         distortion=distortion,
         lower_bound=distortion if lower_bound >= distortion * (1 - ROUNDING) else lower_bound,
         edge_memory_bytes=edge_memory_bytes(cut, weight_bits, activation_bits),
-        crossing_bytes=packed if sent_bytes is None else sent_bytes,
+        crossing_bytes=sent_bytes,
         predictions=predict_links(cut, widths, problem.edge, problem.cloud, problem.links),
         cloud_bits=cloud_bits or problem.cloud.float_bits,
     )

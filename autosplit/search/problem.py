@@ -10,7 +10,13 @@ import numpy as np
 from autosplit.errors import DataError, GraphError, InfeasibleError, PlanError
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.layer import FIXED_BITS
-from autosplit.graph.memory import edge_memory_bytes, fits_memory, packed_bytes, tensor_bytes
+from autosplit.graph.memory import (
+    edge_memory_bytes,
+    fits_memory,
+    packed_bytes,
+    sent_bytes,
+    tensor_bytes,
+)
 from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
@@ -37,6 +43,7 @@ class Problem:
         widths: Widths that may be used, ascending; those that the edge device lacks are left out.
         input_bits: Width of the network's inputs, on the edge and on the wire.
         input_coding: How the input travels when it is compressed, for ``cloud-jpeg``; None: never.
+        coded: Tensor and width -> mean bytes on the wire, entropy-coded; others are packed.
         stats: Statistics that the distortions are of, for whoever makes plans real; no search
             method reads them.
 
@@ -56,6 +63,7 @@ class Problem:
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     input_bits: int = 8
     input_coding: InputCoding | None = None
+    coded: Mapping[tuple[str, int], int] = field(default_factory=dict)
     stats: Stats | None = field(default=None, repr=False, compare=False)
     usable: tuple[int, ...] = field(init=False)
     """Widths that may be used and that the edge device supports, ascending."""
@@ -168,6 +176,20 @@ class Problem:
                     f"{'bit' if bits == 1 else 'bits'}, needs {need:,} bytes, "
                     f"the limit is {self.limit_bytes:,}{remedy}"
                 )
+
+
+def bytes_on_wire(problem: Problem, names: Sequence[str]) -> Ints:
+    """Bytes of some tensors on the wire at each usable width.
+
+    Args:
+        problem: The problem.
+        names: L layers.
+
+    Returns:
+        Shape (L, B).
+    """
+    size = [[sent_bytes(problem.graph, n, b, problem.coded) for b in problem.usable] for n in names]
+    return np.array(size, dtype=np.int64).reshape(len(names), len(problem.usable))
 
 
 def distortion_and_bytes(problem: Problem, names: Sequence[str], role: Role) -> tuple[Floats, Ints]:

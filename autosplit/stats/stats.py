@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from autosplit.graph.memory import packed_bytes
 from autosplit.grid.grid import ClipRange, Grid
+from autosplit.halves.wire.entropy import CodeTable
 from autosplit.stats.coding import InputCoding
 
 Role = Literal["weight", "activation"]
@@ -55,6 +58,26 @@ class Distortion:
     distortion: float
 
 
+@dataclass(frozen=True, slots=True)
+class CodedBytes:
+    """What one tensor takes on the wire at one width, entropy-coded.
+
+    Attributes:
+        table: The static models that it is coded with, from the calibration samples.
+        mean: Mean bytes of a sample.
+        p95: 95th percentile of the bytes of a sample.
+    """
+
+    table: CodeTable
+    mean: float
+    p95: float
+
+    @property
+    def sent(self) -> int:
+        """Bytes of a sample, rounded up to a whole number."""
+        return math.ceil(self.mean)
+
+
 @dataclass(frozen=True)
 class Stats:
     """Everything measured of one network on one calibration set.
@@ -66,6 +89,8 @@ class Stats:
         clips: Activation tensor and width -> the range that is kept of it.
         weight_grids: Layer that owns a weight, and width -> grids of the output channels.
         input_coding: What JPEG does to the network's input; None where that is no picture.
+        coded: Activation tensor and width -> its bytes when it is entropy-coded; empty where that
+            was not measured.
     """
 
     samples: int
@@ -74,6 +99,16 @@ class Stats:
     clips: Mapping[tuple[str, int], ClipRange]
     weight_grids: Mapping[tuple[str, int], Grid]
     input_coding: InputCoding | None = None
+    coded: Mapping[tuple[str, int], CodedBytes] = field(default_factory=dict)
+
+    @cached_property
+    def tables(self) -> Mapping[tuple[str, int], CodedBytes]:
+        """Those of ``coded`` that take fewer bytes than packing does."""
+        return {
+            (name, bits): found
+            for (name, bits), found in self.coded.items()
+            if found.sent < packed_bytes(self.tensors[name].elements, bits)
+        }
 
     @cached_property
     def grids(self) -> Mapping[TensorAtWidth, Grid]:

@@ -1,4 +1,4 @@
-"""Statistics as ``stats.yaml``, ``distortion.csv`` and ``weight_grids.safetensors``, and back."""
+"""Statistics as ``stats.yaml``, ``distortion.csv`` and two files of arrays, and back."""
 
 from __future__ import annotations
 
@@ -9,24 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
 from autosplit.errors import DataError, FileError
 from autosplit.files import read_csv, read_yaml, write_bytes, write_csv, write_yaml
 from autosplit.grid.grid import ClipRange, Grid
+from autosplit.halves.wire.entropy import CodeTable
 from autosplit.stats.coding import coding_from_dict, coding_to_dict
-from autosplit.stats.stats import Distortion, Role, Stats, TensorAtWidth, TensorStats
+from autosplit.stats.stats import CodedBytes, Distortion, Role, Stats, TensorAtWidth, TensorStats
 
-DISTORTION_HEADER = ("tensor", "role", "width", "mse", "distortion", "clip_low", "clip_high")
-STATS_FILES = ("stats.yaml", "distortion.csv", "weight_grids.safetensors")
+DISTORTION_HEADER = tuple(
+    "tensor role width mse distortion clip_low clip_high coded_bytes coded_p95_bytes".split()
+)
+_TABLES = "coding_tables.safetensors"
+STATS_FILES = ("stats.yaml", "distortion.csv", "weight_grids.safetensors", _TABLES)
 
 
 def write_stats(folder: Path, stats: Stats) -> None:
-    """Write ``stats.yaml``, ``distortion.csv`` and ``weight_grids.safetensors``.
+    """Write ``STATS_FILES``.
 
     Args:
-        folder: Where the three files go.
+        folder: Where the files go.
         stats: With a clip range for each activation and a grid for each weight that has a
             distortion.
     """
@@ -44,13 +49,14 @@ def write_stats(folder: Path, stats: Stats) -> None:
         grids[f"{layer}|{width}|scale"] = np.ascontiguousarray(grid.scale)
         grids[f"{layer}|{width}|zero_point"] = np.ascontiguousarray(grid.zero_point)
     write_bytes(folder / "weight_grids.safetensors", safetensors.numpy.save(grids))
+    write_bytes(folder / _TABLES, safetensors.numpy.save(_table_arrays(stats)))
 
 
 def read_stats(folder: Path) -> Stats:
     """Read what ``write_stats`` wrote.
 
     Args:
-        folder: Where the three files are.
+        folder: Where the files are.
 
     Raises:
         FileError: A file is missing, foreign or malformed, or the files do not fit together.
@@ -64,11 +70,9 @@ def read_stats(folder: Path) -> Stats:
             for name, record in data["tensors"].items()
         }
         distortions = {_key(row): _distortion(row) for row in rows}
-        clips = {
-            (row["tensor"], int(row["width"])): _clip_range(row)
-            for row in rows
-            if row["role"] == "activation"
-        }
+        activations = [row for row in rows if row["role"] == "activation"]
+        clips = {(row["tensor"], int(row["width"])): _clip_range(row) for row in activations}
+        bytes_of = {(row["tensor"], int(row["width"])): _bytes(row) for row in activations}
         coding = coding_from_dict(data["jpeg"]) if data.get("jpeg") else None
         samples = int(data["samples"])
     except (AttributeError, DataError, KeyError, TypeError, ValueError) as error:
@@ -80,12 +84,18 @@ def read_stats(folder: Path) -> Stats:
                 f"{path}: {tensor} at {width} bits: must have a grid in weight_grids.safetensors, "
                 "has none; run: autosplit stats --force"
             )
-    return Stats(samples, tensors, distortions, clips, grids, coding)
+    coded = {
+        at: CodedBytes(table, *bytes_of[at])
+        for at, table in _read_tables(folder / _TABLES).items()
+        if at in bytes_of
+    }
+    return Stats(samples, tensors, distortions, clips, grids, coding, coded)
 
 
 def _row(stats: Stats, key: TensorAtWidth) -> dict[str, Any]:
     """A row of ``distortion.csv``; the clip of a weight is over all its output channels."""
     (tensor, role, width), found = key, stats.distortions[key]
+    coded = stats.coded.get((tensor, width)) if role == "activation" else None
     if role == "activation":
         low, high = stats.clips[tensor, width]
     else:
@@ -99,7 +109,49 @@ def _row(stats: Stats, key: TensorAtWidth) -> dict[str, Any]:
         "distortion": found.distortion,
         "clip_low": low,
         "clip_high": high,
+        "coded_bytes": "" if coded is None else coded.mean,
+        "coded_p95_bytes": "" if coded is None else coded.p95,
     }
+
+
+def _bytes(row: Mapping[str, str]) -> tuple[float, float]:
+    """Mean and 95th percentile of coded bytes; infinite where there are none.
+
+    Raises:
+        ValueError: One of them is no number of at least 0.
+    """
+    mean, p95 = (float(row[key] or "inf") for key in ("coded_bytes", "coded_p95_bytes"))
+    if not (mean >= 0 and p95 >= 0):
+        raise ValueError(f"{row['tensor']}: coded bytes must be at least 0, got {mean} and {p95}")
+    return mean, p95
+
+
+def _table_arrays(stats: Stats) -> dict[str, npt.NDArray[Any]]:
+    """Classes and frequencies of all tables; a tensor has the same classes at each width."""
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for (tensor, width), coded in stats.coded.items():
+        arrays[f"{tensor}|classes"] = np.ascontiguousarray(coded.table.classes)
+        arrays[f"{tensor}|{width}"] = np.ascontiguousarray(coded.table.frequencies)
+    return arrays
+
+
+def _read_tables(path: Path) -> dict[tuple[str, int], CodeTable]:
+    """Tensor and width -> table.
+
+    Raises:
+        FileError: The file is missing or malformed, or holds numbers that are no table.
+    """
+    tables = {}
+    try:
+        arrays = safetensors.numpy.load_file(path)
+        for name in arrays:
+            tensor, _, width = name.rpartition("|")
+            if width != "classes":
+                classes = arrays[f"{tensor}|classes"]
+                tables[tensor, int(width)] = CodeTable(int(width), classes, arrays[name])
+    except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise FileError(f"{path}: must hold tables as autosplit wrote them, {error}") from error
+    return tables
 
 
 def _key(row: Mapping[str, str]) -> TensorAtWidth:

@@ -17,11 +17,16 @@ from autosplit.errors import DataError
 from autosplit.graph.integers import MAX_INTEGER_BITS
 from autosplit.graph.layer import Shape
 from autosplit.graph.memory import packed_bytes
+from autosplit.halves.wire.entropy import SYMBOL_BITS, CodeTable, channels_of, table_from_text
 
-WIDTHS_OF = {"none": (16, 32), "packed": tuple(range(1, MAX_INTEGER_BITS + 1)), "jpeg": (8,)}
+WIDTHS_OF = {"none": (16, 32), "packed": tuple(range(1, MAX_INTEGER_BITS + 1)), "jpeg": (8,)} | {
+    "entropy": tuple(range(1, SYMBOL_BITS + 1))
+}
 """Coding -> the widths it sends.  ``none``: IEEE floats.  ``packed``: unsigned integers without
-gaps.  ``jpeg``: each sample is a picture, sent as a JPEG file."""
+gaps.  ``jpeg``: each sample is a picture, sent as a JPEG file.  ``entropy``: unsigned
+integers, coded with static tables."""
 _KEYS = {"name", "shape", "bits", "order", "coding"}
+_MAYBE = {"quality", "table", "mean_bytes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,12 @@ class WireTensor:
         name: The tensor: a layer, or an input of the network.
         shape: Of one sample, without the batch.
         bits: Width of an element before coding.
-        coding: ``none``, ``packed`` or ``jpeg``.
+        coding: ``none``, ``packed``, ``jpeg`` or ``entropy``.
         order: Axes of a sample, the slowest first, in which its elements follow each other in the
             message; left out: as in ``shape``.  (1, 2, 0) sends the channels of a pixel together.
         quality: JPEG quality, 1..95; None for another coding.
+        table: Models of the entropy coding; None for another coding.
+        mean_bytes: Mean bytes of a sample, entropy-coded; None for another coding.
 
     Raises:
         DataError: A value is out of range, or two values contradict each other.
@@ -47,6 +54,8 @@ class WireTensor:
     coding: str = "packed"
     order: tuple[int, ...] = ()
     quality: int | None = None
+    table: CodeTable | None = None
+    mean_bytes: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", self.order or tuple(range(len(self.shape))))
@@ -71,8 +80,24 @@ class WireTensor:
                 f"and a quality from 1 to 95, got shape {list(self.shape)}, order "
                 f"{list(self.order)} and quality {self.quality!r:.40}"
             )
+        if self.coding == "entropy":
+            yield from self._table_problems()
+        elif self.table is not None or self.mean_bytes is not None:
+            yield f"table and mean_bytes must be left out for coding {self.coding}"
         if self.coding != "jpeg" and self.quality is not None:
             yield f"quality must be left out for coding {self.coding}, got {self.quality!r:.40}"
+
+    def _table_problems(self) -> Iterator[str]:
+        mean = self.mean_bytes
+        if self.table is None or type(mean) is not int or mean < 0:
+            yield f"coding entropy must have a table and mean_bytes of at least 0, got {mean!r:.40}"
+        elif self.table.bits != self.bits:
+            yield f"table must be of {self.bits} bits, is of {self.table.bits}"
+        elif len(self.table.classes) != channels_of(self.shape):
+            yield (
+                f"table must have the classes of {channels_of(self.shape)} channels, has "
+                f"{len(self.table.classes)}"
+            )
 
     @property
     def elements(self) -> int:
@@ -82,7 +107,9 @@ class WireTensor:
     @property
     def sample_bytes(self) -> int | None:
         """Bytes of one sample in a message; None where they differ from sample to sample."""
-        return None if self.coding == "jpeg" else packed_bytes(self.elements, self.bits)
+        return (
+            None if self.coding in ("jpeg", "entropy") else packed_bytes(self.elements, self.bits)
+        )
 
 
 @dataclass(frozen=True)
@@ -115,6 +142,15 @@ class WireLayout:
         return sum(known) if len(known) == len(sizes) else None
 
     @cached_property
+    def mean_bytes(self) -> Mapping[tuple[str, int], int]:
+        """Tensor and width -> mean bytes of a sample, for the tensors that are entropy-coded."""
+        return {
+            (tensor.name, tensor.bits): tensor.mean_bytes
+            for tensor in self.tensors
+            if tensor.mean_bytes is not None
+        }
+
+    @cached_property
     def digest(self) -> bytes:
         """SHA-256 of the layout, by which a message of another layout is recognized."""
         text = json.dumps(layout_to_list(self), sort_keys=True, separators=(",", ":"))
@@ -131,6 +167,8 @@ def layout_to_list(layout: WireLayout) -> list[dict[str, Any]]:
             "order": list(tensor.order),
             "coding": tensor.coding,
             **({} if tensor.quality is None else {"quality": tensor.quality}),
+            **({} if tensor.mean_bytes is None else {"mean_bytes": tensor.mean_bytes}),
+            **({} if tensor.table is None else {"table": tensor.table.text}),
         }
         for tensor in layout.tensors
     ]
@@ -152,7 +190,9 @@ def layout_from_list(data: Any) -> WireLayout:
         if not wrong:
             try:
                 shape, order = tuple(entry["shape"]), tuple(entry["order"])
-                tensors.append(WireTensor(**{**entry, "shape": shape, "order": order}))
+                table = table_from_text(entry["table"]) if "table" in entry else None
+                own = {**entry, "shape": shape, "order": order, "table": table}
+                tensors.append(WireTensor(**own))
             except DataError as error:
                 problems.append(f"wire: {error}")
     if problems:
@@ -162,7 +202,7 @@ def layout_from_list(data: Any) -> WireLayout:
 
 def _type_problems(entry: Any, where: str) -> Iterator[str]:
     """What is missing from one entry, unknown in it, or of a wrong type."""
-    if not isinstance(entry, Mapping) or not _KEYS <= entry.keys() <= {*_KEYS, "quality"}:
+    if not isinstance(entry, Mapping) or not _KEYS <= entry.keys() <= {*_KEYS, *_MAYBE}:
         keys = sorted(map(str, entry)) if isinstance(entry, Mapping) else entry
         yield f"{where}: must have the keys {', '.join(sorted(_KEYS))}, got {keys!r:.80}"
         return
@@ -170,6 +210,8 @@ def _type_problems(entry: Any, where: str) -> Iterator[str]:
         if type(entry[key]) is not kind:
             what = "text" if word == "text" else "a whole number"
             yield f"{where}: {key} must be {what}, got {entry[key]!r:.60}"
+    if type(entry.get("table", "")) is not str:
+        yield f"{where}: table must be text, got {entry['table']!r:.60}"
     for key in ("shape", "order"):
         if not isinstance(entry[key], list) or any(type(n) is not int for n in entry[key]):
             yield f"{where}: {key} must be a list of whole numbers, got {entry[key]!r:.60}"

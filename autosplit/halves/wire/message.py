@@ -9,16 +9,17 @@
 
 A tensor of coding ``none`` or ``packed`` is its samples one after the other, each of
 ``WireTensor.sample_bytes``: the bytes that every table and prediction counts, to which a message
-adds its header alone.  One of coding ``jpeg`` is a length for each sample (unsigned, 4 bytes,
-little-endian), and then the files.
+adds its header alone.  One of coding ``jpeg`` or ``entropy`` is a length for each sample (unsigned,
+4 bytes, little-endian), and then the coded samples.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -26,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import DataError
+from autosplit.halves.wire.entropy import EntropyCoder
 from autosplit.halves.wire.layout import WireLayout, WireTensor
 from autosplit.halves.wire.pack import pack_rows, unpack_rows
 
@@ -37,6 +39,8 @@ _CHECKSUM = struct.Struct("<I")
 HEADER_BYTES = _HEADER.size + _CHECKSUM.size
 """Bytes of a message beside its tensors'."""
 _LENGTH = np.dtype("<u4")
+MOST_ELEMENTS = 1 << 28
+"""Elements of one tensor that a message of coded samples may have: few bytes may stand for many."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Message:
     Attributes:
         layout: Names, order, shapes, widths and codings.
         tensors: Tensor -> its numbers, shape (batch, *shape of a sample): unsigned integers for
-            coding ``packed``, uint8 for ``jpeg``, float16 or float32 for ``none``.
+            coding ``packed``, uint8 for ``jpeg`` and ``entropy``, float16 or float32 for ``none``.
 
     Raises:
         DataError: The tensors are not those of the layout, or differ in their batch.
@@ -109,10 +113,11 @@ class Message:
         """
         parts: list[bytes] = []
         for wire in self.layout.tensors:
-            if wire.quality is None:
+            if wire.sample_bytes is not None:
                 parts.append(self.rows(wire.name).tobytes())
             else:
-                parts += _pictures(self.tensors[wire.name], wire.quality)
+                files = _files(wire, self.tensors[wire.name])
+                parts += [np.array([len(file) for file in files], _LENGTH).tobytes(), *files]
         head = _HEADER.pack(_MAGIC, self.layout.digest[:4], self.batch)
         body = b"".join(parts)
         return head + _CHECKSUM.pack(zlib.crc32(body, zlib.crc32(head))) + body
@@ -144,12 +149,14 @@ class Message:
         return cls(layout, tensors)
 
 
-def _pictures(pixels: npt.NDArray[np.uint8], quality: int) -> list[bytes]:
-    """Lengths of JPEG files, and the files."""
+def _files(wire: WireTensor, samples: npt.NDArray[Any]) -> list[bytes]:
+    """Bytes of each sample of a tensor whose samples differ in length."""
+    if wire.table is not None:
+        return list(EntropyCoder(wire.table, wire.shape).encode(samples))
     from autosplit.halves.wire.jpeg import encode_jpeg  # noqa: PLC0415 - needs Pillow
 
-    files = [encode_jpeg(picture, quality) for picture in pixels]
-    return [np.array([len(file) for file in files], _LENGTH).tobytes(), *files]
+    assert wire.quality is not None
+    return [encode_jpeg(picture, wire.quality) for picture in samples]
 
 
 def _checked_batch(view: memoryview, layout: WireLayout) -> int:
@@ -188,7 +195,7 @@ def _read(
         DataError: The message ends before the tensor does, or a picture is none.
     """
     if wire.sample_bytes is None:
-        return _read_pictures(body, start, wire, batch)
+        return _read_files(body, start, wire, batch)
     data = _taken(body, start, batch * wire.sample_bytes, wire)
     rows = data.reshape(batch, wire.sample_bytes)
     if wire.coding == "packed":
@@ -201,21 +208,37 @@ def _read(
     return sent.transpose(0, *(int(axis) + 1 for axis in back)), start + data.size
 
 
-def _read_pictures(
+def _read_files(
     body: memoryview, start: int, wire: WireTensor, batch: int
 ) -> tuple[npt.NDArray[Any], int]:
-    from autosplit.halves.wire.jpeg import decode_jpeg  # noqa: PLC0415 - needs Pillow
+    """Samples that differ in length.
 
+    Raises:
+        DataError: The message ends before they do, a sample is none, or they would take more than
+            ``MOST_ELEMENTS``.
+    """
+    if batch * wire.elements > MOST_ELEMENTS:
+        raise DataError(
+            f"message: {wire.name} must have at most {MOST_ELEMENTS:,} elements, the header says "
+            f"{batch} samples of {wire.elements:,}"
+        )
     data = _taken(body, start, batch * _LENGTH.itemsize, wire)
     start += data.size
     ends = start + np.cumsum(data.view(_LENGTH), dtype=np.int64)
     _taken(body, start, int(ends[-1]) - start if batch else 0, wire)
-    pictures = [
-        decode_jpeg(body[first:last], wire.shape)
-        for first, last in pairwise([start, *ends.tolist()])
-    ]
-    whole = np.stack(pictures) if pictures else np.empty((0, *wire.shape), np.uint8)
+    decode = _decoder(wire)
+    samples = [decode(body[first:last]) for first, last in pairwise([start, *ends.tolist()])]
+    whole = np.stack(samples) if samples else np.empty((0, *wire.shape), np.uint8)
     return whole, int(ends[-1]) if batch else start
+
+
+def _decoder(wire: WireTensor) -> Callable[[memoryview], npt.NDArray[np.uint8]]:
+    """What reads one sample of a tensor whose samples differ in length."""
+    if wire.table is not None:
+        return EntropyCoder(wire.table, wire.shape).decode
+    from autosplit.halves.wire.jpeg import decode_jpeg  # noqa: PLC0415 - needs Pillow
+
+    return partial(decode_jpeg, shape=wire.shape)
 
 
 def _taken(body: memoryview, start: int, count: int, wire: WireTensor) -> SampleRows:

@@ -71,9 +71,8 @@ def _write(
 
 def _predict(graph: Graph, plan: Plan, edge: Device, cloud: Device, link: Link) -> Prediction:
     cut = graph.cut(plan.edge)
-    sent = None if plan.input_coding is None else plan.input_coding.sent
     cloud_bits = _cloud_bits(plan, cloud)
-    widths = PlanWidths(plan.weight_bits, plan.activation_bits, cloud_bits, sent)
+    widths = PlanWidths(plan.weight_bits, plan.activation_bits, cloud_bits, plan.crossing_bytes)
     return predict(cut, widths, edge, cloud, link)
 
 

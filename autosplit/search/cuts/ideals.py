@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from autosplit.graph.graph import Cut, Graph
-from autosplit.graph.memory import tensor_bytes
+from autosplit.graph.memory import sent_bytes
 from autosplit.grid.grid import WIDTHS
 from autosplit.hardware.seconds import layers_s
 from autosplit.search.cuts.mincut import min_cut
@@ -90,10 +90,12 @@ def useful(problem: Problem, most: int = MOST_CUTS) -> CutList:
 def latency_floor(problem: Problem, link: str) -> float:
     """Bound the latency of every plan in integers over every cut, seconds.
 
-    Each layer on the edge is charged its least seconds over all widths, each tensor its bytes at
-    the narrowest width, and a message and a reply cost nothing but their bytes.
+    Each layer on the edge is charged its least seconds over all widths, each tensor its least
+    bytes over all widths, and a message and a reply cost nothing but their bytes.
     """
-    _, there, up = _seconds(problem, problem.usable[0], problem.links[link].uplink_bps)
+    rate_bps = problem.links[link].uplink_bps
+    each = [_seconds(problem, bits, rate_bps) for bits in problem.usable]
+    there, up = each[0][1], {t: min(up[t] for *_, up in each) for t in problem.graph.tensors}
     here: list[float] = EdgeSeconds(problem).floor_s.tolist()
     cut = min_cut(problem.graph, here, there, up)
     rank = problem.graph.rank
@@ -169,5 +171,5 @@ def _seconds(
     here = layers_s(graph, problem.edge, bits, problem.input_bits)
     there = layers_s(graph, problem.cloud, problem.cloud.float_bits)
     _, widths = problem.uniform(graph.prefix(len(graph.layers)), bits)
-    up = {t: 8 * tensor_bytes(graph, t, widths[t]) / rate_bps for t in graph.tensors}
+    up = {t: 8 * sent_bytes(graph, t, widths[t], problem.coded) / rate_bps for t in graph.tensors}
     return here, there, up

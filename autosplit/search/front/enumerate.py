@@ -118,7 +118,7 @@ def _solved(costs: PoolCosts, most: int, until: int, *, limited: bool) -> Iterat
         labels = labels.take(kept)
         crossing = np.flatnonzero(memory.read > step)
         crossing = crossing[crossing <= step]
-        sent = memory.size[crossing, labels.choice[1][:, crossing]].sum(axis=1)
+        sent = memory.sent[crossing, labels.choice[1][:, crossing]].sum(axis=1)
         same = np.zeros(len(sent), dtype=np.int64)
         best = undominated(same, [labels.seconds, labels.distortion, sent])
         if best is None:

@@ -109,7 +109,7 @@ def build_milp(costs: PoolCosts, length: int, byte_s: float) -> MilpModel:
     for rank in range(length):
         distortion |= _terms(outputs[rank] + each, costs.memory.distortion[rank])
         if costs.memory.read[rank] >= length:
-            seconds |= _terms(outputs[rank] + each, byte_s * costs.memory.size[rank])
+            seconds |= _terms(outputs[rank] + each, byte_s * costs.memory.sent[rank])
     rows: list[Inequality] = []
     for step in range(length):
         rows.append(_live_row(costs, step, choices + length, outputs))

@@ -52,7 +52,7 @@ class LayerOrder:
         )
         distortion += float(costs.parameters.distortion[rows].min(axis=1, initial=np.inf).sum())
         sent = costs.memory.read[:length] >= length
-        least_bytes = costs.memory.size[:length, 0][sent].sum()
+        least_bytes = costs.memory.sent[:length].min(axis=1, initial=2**62)[sent].sum()
         seconds = float(self.away_s[length] + self.byte_s * least_bytes)
         return distortion, seconds + math.fsum(costs.seconds.floor_s[:length])
 

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import tensor_bytes
 from autosplit.search.arrays import Floats, Indices, Ints
-from autosplit.search.problem import Problem, distortion_and_bytes
+from autosplit.search.problem import Problem, bytes_on_wire, distortion_and_bytes
 
 Crowded = Literal["tie", "relax"]
 _MOST_CELLS = 2**20
@@ -43,6 +43,7 @@ class LiveOutputs:
         last: Last step at which an output is live; N if it is kept to the end, shape (N,).
         read: Last step that reads it, -1 if none does, shape (N,).
         input_bytes: Bytes of the network's inputs that are live at each step, shape (N,).
+        sent: Bytes of each output on the wire at each width, shape (N, B).
     """
 
     distortion: Floats
@@ -50,6 +51,7 @@ class LiveOutputs:
     last: Indices
     read: Indices
     input_bytes: Ints
+    sent: Ints
 
     def peaks(self, width: int) -> Ints:
         """Peak bytes of every prefix with all outputs at one width (its index), shape (N,)."""
@@ -78,6 +80,7 @@ def live_outputs(problem: Problem) -> LiveOutputs:
         np.array([last[n] for n in cut.edge]),
         np.array(read),
         np.array(input_bytes),
+        bytes_on_wire(problem, cut.edge),
     )
 
 
@@ -127,7 +130,7 @@ class BucketElimination:
             self._limit(step)
             self._close(step)
             self._ranks.append(len(self._axes))
-            sent = self._bytes(self.live.read, step + 1)
+            sent = self._bytes(self.live.sent, self.live.read, step + 1)
             shape = len(self.shares), sent.size
             least, peak = self._least.reshape(shape), self._peak.reshape(shape)
             yield ActivationTable(least, peak, sent.ravel(), self._exact)
@@ -160,22 +163,28 @@ class BucketElimination:
     def _ends(self, axis: list[int]) -> int:
         return int(max(self.live.last[member] for member in axis))
 
-    def _bytes(self, until: Indices, step: int) -> Ints:
-        """Bytes of the outputs needed until this step or longer, by the widths of the axes."""
+    def _bytes(self, size: Ints, until: Indices, step: int) -> Ints:
+        """Bytes of the outputs needed until this step or longer, by the widths of the axes.
+
+        Args:
+            size: Bytes of each output at each width, shape (N, B).
+            until: Last step that needs each output, shape (N,).
+            step: The step.
+        """
         total = np.zeros([self.live.distortion.shape[1]] * len(self._axes), dtype=np.int64)
         for place, axis in enumerate(self._axes):
             shape = [1] * len(self._axes)
             shape[place] = -1
             for member in axis:
                 if until[member] >= step:
-                    total += self.live.size[member].reshape(shape)
-        narrowest = (self.live.size[t, 0] for t in self._forgotten if until[t] >= step)
+                    total += size[member].reshape(shape)
+        narrowest = (size[t].min() for t in self._forgotten if until[t] >= step)
         total += sum(narrowest)
         return total
 
     def _limit(self, step: int) -> None:
         """Rule out the combinations that do not fit while this step runs."""
-        total = self._bytes(self.live.last, step) + self.live.input_bytes[step]
+        total = self._bytes(self.live.size, self.live.last, step) + self.live.input_bytes[step]
         self._peak = np.maximum(self._peak, total)
         if total.max(initial=0) > self.shares.min():
             shares = self.shares.reshape(-1, *[1] * len(self._axes))

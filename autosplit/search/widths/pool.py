@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from autosplit.graph.memory import sent_bytes
 from autosplit.hardware.prediction import transfer_s
 from autosplit.hardware.seconds import layers_s
 from autosplit.search.arrays import Floats, Indices, Ints
@@ -115,7 +116,7 @@ class PoolCosts:
             outputs,
             np.where(here, each, 0.0).sum(axis=1) + self.input_distortion,
             self.seconds.of(weights, outputs, lengths),
-            np.where(crosses, self.memory.size[rows, outputs], 0).sum(axis=1),
+            np.where(crosses, self.memory.sent[rows, outputs], 0).sum(axis=1),
         )
 
     @cached_property
@@ -124,11 +125,13 @@ class PoolCosts:
         problem, cuts = self.problem, self.problem.graph.prefixes()
         inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
         widths = [{**inputs, **dict.fromkeys(cut.edge, 0)} for cut in cuts]
+        sizes = {t: sent_bytes(problem.graph, t, inputs[t], problem.coded) for t in inputs}
+        sent = [sum(sizes.get(tensor, 0) for tensor in cut.crossing) for cut in cuts]
         each_s = layers_s(problem.graph, problem.cloud, problem.cloud.float_bits)
         there_s = np.append(np.cumsum(each_s[::-1])[::-1], 0.0)  # as cloud_s, for every prefix
         return {
             name: there_s
-            + [transfer_s(*one) for one in zip(cuts, itertools.repeat(link), widths, strict=False)]
+            + [transfer_s(*one) for one in zip(cuts, itertools.repeat(link), widths, sent)]
             for name, link in sorted(problem.links.items())
         }
 

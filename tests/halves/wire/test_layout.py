@@ -99,7 +99,7 @@ WRONG = {
     "bits must be one of 1, 2, .* for coding packed, got 0": {"bits": 0},
     "bits must be one of .*, 32 for coding packed, got 33": {"bits": 33},
     "bits must be one of 16, 32 for coding none, got 8": {"coding": "none", "bits": 8},
-    "coding must be one of none, packed, jpeg, got 'zip'": {"coding": "zip"},
+    "coding must be one of none, packed, jpeg, entropy, got 'zip'": {"coding": "zip"},
     r"order must name each of 3 axes once, got \[0, 0, 1\]": {"order": (0, 0, 1)},
     r"shape must be whole numbers > 0, got \[0, 1, 1\]": {"shape": (0, 1, 1)},
     "quality must be left out for coding packed, got 3": {"quality": 3},
