@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
@@ -45,6 +45,7 @@ class Front(Sequence[Plan]):
         limit_bytes: Memory that an edge half may use; None if that is not limited.
         hardware: Names of the edge device and the cloud device.
         stats: Statistics that the plans were searched on; None where they are not known.
+        coded: Tensor and width -> mean bytes on the wire, as the search counted them.
     """
 
     graph: Graph
@@ -53,6 +54,7 @@ class Front(Sequence[Plan]):
     limit_bytes: int | None
     hardware: tuple[str, str]
     stats: Stats | None = field(default=None, repr=False, compare=False)
+    coded: Mapping[tuple[str, int], int] = field(default_factory=dict, repr=False)
 
     @overload
     def __getitem__(self, key: int | str) -> Plan: ...
@@ -179,7 +181,7 @@ class Front(Sequence[Plan]):
         """
         if self.stats is None:
             raise PlanError("front: must come from a search on statistics, has none")
-        return list(plan_files(self.plans, self.graph, self.stats))
+        return list(plan_files(self.plans, self.graph, self.stats, coded=self.coded))
 
     def fastest_first(self, link: str) -> list[str]:
         """Names of the plans that fit the memory, the fastest over a link first."""
@@ -265,6 +267,7 @@ def search(
         problem.limit_bytes,
         (problem.edge.name, problem.cloud.name),
         problem.stats,
+        problem.coded,
     )
 
 

@@ -27,7 +27,7 @@ def measure(
 ) -> Stats:
     """Measure ranges, moments, and distortion at every width of all weights and activations.
 
-    The batches are gone through two or three times.
+    The batches are gone through three or four times.
 
     Args:
         net: The network.

@@ -36,6 +36,7 @@ def Problem(  # noqa: N802 - it stands for the record of that name, which it mak
     links: str | Link | Sequence[str | Link] = USUAL.links,
     memory: int | str | Memory | None = Memory.OF_DEVICE,
     widths: Sequence[int] = USUAL.widths,
+    coding: str = USUAL.coding,
 ) -> record.Problem:
     """State what to search: a network, its statistics, two devices, the links, the memory.
 
@@ -48,6 +49,7 @@ def Problem(  # noqa: N802 - it stands for the record of that name, which it mak
         memory: What the edge half may use: bytes, or a size such as ``4MiB`` or ``512KB``.  0 is no
             memory at all; None is no limit; left out, it is what the edge device has.
         widths: Widths that weights and activations may have, 1..8 bits.
+        coding: Of the crossing tensors, as ``--coding``: ``packed`` or ``entropy``.
 
     Returns:
         The record that every search method reads.
@@ -74,6 +76,7 @@ def Problem(  # noqa: N802 - it stands for the record of that name, which it mak
         _bytes(memory),
         _OPTIONS["widths"].check(widths),
         input_coding=stats.input_coding,
+        coded=stats.sent(_OPTIONS["coding"].check(coding)),
         stats=stats,
     )
 

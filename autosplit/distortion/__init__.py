@@ -8,6 +8,7 @@ A distortion is never negative, and the search adds the distortions of tensors u
 | first pass: range and mean | ``ranges.py`` |
 | second pass: standard and mean absolute deviation, histogram | ``spreads.py`` |
 | tiles of a tensor that fit the cache; threads | ``tiles.py`` |
+| coded bytes of each tensor at each width | ``coded.py`` |
 | the tensors that hold the logits, which are never clipped | ``logits.py`` |
 | the registry of metrics: ``mse``, ``fisher``, ``output`` | ``metrics.py`` (``sensitivity``) |
 | Fisher information, diagonal (metric ``fisher``) | ``fisher.py`` |

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from autosplit.graph.graph import Graph
-from autosplit.plan.crossing import Tables, wire_layout
+from autosplit.graph.memory import NOT_CODED
+from autosplit.plan.crossing import wire_layout
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.pins import parse_pin
 from autosplit.plan.plan import Plan
@@ -70,7 +71,7 @@ def plan_files(
     graph: Graph,
     stats: Stats,
     graph_sha256: str = "",
-    coding: str = "packed",
+    coded: Mapping[tuple[str, int], int] = NOT_CODED,
 ) -> Iterator[PlanFile]:
     """Give plans the grids that were measured and the layout of what they send.
 
@@ -79,7 +80,7 @@ def plan_files(
         graph: The network.
         stats: What was measured of it.
         graph_sha256: Of ``graph.json``; empty where there is no run folder.
-        coding: What the crossing tensors are coded with, as the search counted them.
+        coded: Tensor and width -> mean bytes on the wire, as the search counted them.
 
     Yields:
         All that is needed to run each plan, in the order given.
@@ -87,24 +88,12 @@ def plan_files(
     baseline = next((plan for plan in plans if plan.method == "cloud16"), None)
     predictions = {} if baseline is None else baseline.predictions
     compared = {link: seconds.latency_s for link, seconds in predictions.items()}
-    tables = tables_of(stats, coding)
+    tables = {at: (stats.coded[at].table, sent) for at, sent in coded.items()}
     about = graph.name, graph_sha256, "" if baseline is None else baseline.name, compared
     for plan in plans:
         weights, activations = plan_grids(plan, stats, graph.integers)
         wire = wire_layout(graph.cut(plan.edge), activations, plan.input_coding, tables)
         yield PlanFile(plan, weights, activations, *about, equalized=graph.equalized, wire=wire)
-
-
-def tables_of(stats: Stats, coding: str) -> Tables:
-    """Tables of the tensors that a coding sends in fewer bytes than packing does."""
-    if coding != "entropy":
-        return {}
-    return {at: (found.table, found.sent) for at, found in stats.tables.items()}
-
-
-def coded_of(stats: Stats, coding: str) -> dict[tuple[str, int], int]:
-    """Mean bytes of those tensors, as ``Problem`` takes them."""
-    return {at: sent for at, (_, sent) in tables_of(stats, coding).items()}
 
 
 def _targets(options: SearchOptions, cuts: CutList | None) -> PlanLimits:

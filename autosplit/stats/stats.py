@@ -101,11 +101,16 @@ class Stats:
     input_coding: InputCoding | None = None
     coded: Mapping[tuple[str, int], CodedBytes] = field(default_factory=dict)
 
-    @cached_property
-    def tables(self) -> Mapping[tuple[str, int], CodedBytes]:
-        """Those of ``coded`` that take fewer bytes than packing does."""
+    def sent(self, coding: str) -> dict[tuple[str, int], int]:
+        """Tensor and width -> mean bytes on the wire, where a coding takes fewer than packing does.
+
+        Args:
+            coding: ``packed``, which never does, or ``entropy``.
+        """
+        if coding == "packed":
+            return {}
         return {
-            (name, bits): found
+            (name, bits): found.sent
             for (name, bits), found in self.coded.items()
             if found.sent < packed_bytes(self.tensors[name].elements, bits)
         }

@@ -150,7 +150,9 @@ def _read_tables(path: Path) -> dict[tuple[str, int], CodeTable]:
                 classes = arrays[f"{tensor}|classes"]
                 tables[tensor, int(width)] = CodeTable(int(width), classes, arrays[name])
     except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise FileError(f"{path}: must hold tables as autosplit wrote them, {error}") from error
+        raise FileError(
+            f"{path}: must be a file of tables as autosplit wrote it, {error}"
+        ) from error
     return tables
 
 

@@ -123,7 +123,7 @@ def channel_axis(shape: Shape) -> int:
     return 1 if len(shape) == 2 else 0
 
 
-def channels_of(shape: Shape) -> int:
+def channel_count(shape: Shape) -> int:
     """Channels of a sample."""
     return shape[channel_axis(shape)] if shape else 1
 
@@ -288,7 +288,7 @@ class EntropyCoder:
     shape: Shape
 
     def __post_init__(self) -> None:
-        channels = channels_of(self.shape)
+        channels = channel_count(self.shape)
         if len(self.table.classes) != channels:
             raise DataError(
                 f"table: must have the classes of {channels} channels, has "
@@ -320,7 +320,7 @@ class EntropyCoder:
         """
         import constriction  # noqa: PLC0415 - as above
 
-        flat = samples.reshape(len(samples), -1)
+        flat = samples.reshape(len(samples), math.prod(self.shape))
         if flat.size and (int(flat.min()) < 0 or int(flat.max()) >> self.table.bits):
             raise DataError(f"entropy: integers must be 0..{(1 << self.table.bits) - 1}")
         starts = [0, *self.order.ends[:-1].tolist()]

@@ -17,7 +17,7 @@ from autosplit.errors import DataError
 from autosplit.graph.integers import MAX_INTEGER_BITS
 from autosplit.graph.layer import Shape
 from autosplit.graph.memory import packed_bytes
-from autosplit.halves.wire.entropy import SYMBOL_BITS, CodeTable, channels_of, table_from_text
+from autosplit.halves.wire.entropy import SYMBOL_BITS, CodeTable, channel_count, table_from_text
 
 WIDTHS_OF = {"none": (16, 32), "packed": tuple(range(1, MAX_INTEGER_BITS + 1)), "jpeg": (8,)} | {
     "entropy": tuple(range(1, SYMBOL_BITS + 1))
@@ -93,9 +93,9 @@ class WireTensor:
             yield f"coding entropy must have a table and mean_bytes of at least 0, got {mean!r:.40}"
         elif self.table.bits != self.bits:
             yield f"table must be of {self.bits} bits, is of {self.table.bits}"
-        elif len(self.table.classes) != channels_of(self.shape):
+        elif len(self.table.classes) != channel_count(self.shape):
             yield (
-                f"table must have the classes of {channels_of(self.shape)} channels, has "
+                f"table must have the classes of {channel_count(self.shape)} channels, has "
                 f"{len(self.table.classes)}"
             )
 

@@ -14,7 +14,7 @@ from autosplit.runs.folder import read_graph
 from autosplit.runs.hardware import Hardware, keep_profiles, load_hardware, warn_of_unknown
 from autosplit.runs.hashes import hash_files
 from autosplit.runs.options import SearchOptions
-from autosplit.runs.planning import coded_of, make_plans, plan_files
+from autosplit.runs.planning import make_plans, plan_files
 from autosplit.runs.stages.frame import Job, Made, Prepared, Stage
 from autosplit.search.problem import Problem
 from autosplit.stats.stats import Stats
@@ -45,7 +45,7 @@ def _search(job: Job[SearchOptions], hardware: Hardware) -> Made:
         options.memory_bytes,
         options.widths,
         input_coding=stats.input_coding,
-        coded=coded_of(stats, options.coding),
+        coded=stats.sent(options.coding),
     )
     for device in (hardware.edge, hardware.cloud):
         warn_of_unknown(graph, device)
@@ -63,7 +63,7 @@ def _write(
     outputs = ["plans.csv"]
     with job.progress("search: writing plans", len(plans)) as advance:
         digest = sha256_of_file(folder / "graph.json")
-        for file in plan_files(plans, graph, stats, digest, job.options.coding):
+        for file in plan_files(plans, graph, stats, digest, problem.coded):
             outputs.append(f"plans/{file.plan.name}.yaml")
             write_plan(folder / outputs[-1], file)
             advance(1)

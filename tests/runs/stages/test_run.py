@@ -52,7 +52,13 @@ class TestRun:
             f"profiles/{sha256_of('toy.yaml')[:16]}.yaml",
             "stages/scores/float.json",
             *("graph.json", "layers.csv", "inputs.json", "stats.yaml", "distortion.csv"),
-            *("weight_grids.safetensors", "plans.csv", "latency.csv", "layer_latency.csv"),
+            *(
+                "weight_grids.safetensors",
+                "coding_tables.safetensors",
+                "plans.csv",
+                "latency.csv",
+                "layer_latency.csv",
+            ),
             *("scores.csv", "summary.csv", "pareto.png", "pick.yaml"),
         }
 
