@@ -18,7 +18,7 @@ ORDER = {
     "files": "",
     "progress": "",
     "graph": "integers layer graph graphfile memory bit_counts",
-    "halves.wire": "pack jpeg entropy layout message",  # here, for a plan file says what crosses
+    "halves.wire": "pack jpeg symbols entropy layout message",  # here, for plan files
     "grid": "grid histogram clipping",
     "hardware": (
         "checks shipped tablefile device link operations roofline systolic table traffic seconds "

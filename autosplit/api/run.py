@@ -62,7 +62,8 @@ class Run:
         edge, _, cloud = summary.title.rpartition(": ")[2].partition(" + ")
         hardware = edge, cloud
         about = self.graph, tuple(found.values()), summary.links, summary.limit_bytes
-        return Front(*about, hardware, self.stats)
+        coding = self._stamp("search").options.get("coding", "packed")
+        return Front(*about, hardware, self.stats, self.stats.sent(coding))
 
     @cached_property
     def scores(self) -> Scores:

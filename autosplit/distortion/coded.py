@@ -1,7 +1,7 @@
 """Coded bytes: what every tensor takes on the wire at every width, entropy-coded.
 
 One more pass over the calibration samples counts the symbols of each class of channels
-(``halves/wire/entropy.py``).  The tables follow from the counts, and the bytes from both: a sample
+(``halves/wire/symbols.py``).  The tables follow from the counts, and the bytes from both: a sample
 takes the bits that its symbols cost, and what the coder needs to end.
 """
 
@@ -22,11 +22,13 @@ from autosplit.errors import DataError
 from autosplit.grid.grid import Grid
 from autosplit.halves.wire.entropy import (
     CodeTable,
+    code_table,
+    coded_bytes,
+)
+from autosplit.halves.wire.symbols import (
     Counts,
     SymbolOrder,
     channel_axis,
-    code_table,
-    coded_bytes,
     group_channels,
     symbol_order,
 )

@@ -49,7 +49,7 @@ def test_the_mean_is_that_of_the_wire_to_the_byte(program, stats, name, bits):
     sizes = [len(data) for data in coder.encode(integers(program, stats, name, bits))]
 
     assert np.mean(sizes) == pytest.approx(found.mean, abs=1)
-    assert np.percentile(sizes, 95) == pytest.approx(found.p95, rel=0.06)
+    assert np.percentile(sizes, 95) == pytest.approx(found.p95, rel=0.06, abs=2)
     assert found.sent == np.ceil(found.mean)
 
 

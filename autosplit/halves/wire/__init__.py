@@ -7,6 +7,7 @@ Needs numpy, and Pillow for pictures alone, but no torch: device and client use 
 | which tensors cross, in what order, shape, width and coding | ``layout.py`` |
 | a message, and the bytes of its header | ``message.py`` |
 | integers of 1 to 16 bits without gaps | ``pack.py`` |
+| the symbols of integers: classes of channels, neighbours together | ``symbols.py`` |
 | entropy coding: ANS with static tables | ``entropy.py`` |
 | pictures as JPEG files | ``jpeg.py`` |
 

@@ -17,7 +17,8 @@ from autosplit.errors import DataError
 from autosplit.graph.integers import MAX_INTEGER_BITS
 from autosplit.graph.layer import Shape
 from autosplit.graph.memory import packed_bytes
-from autosplit.halves.wire.entropy import SYMBOL_BITS, CodeTable, channel_count, table_from_text
+from autosplit.halves.wire.entropy import CodeTable, table_from_text
+from autosplit.halves.wire.symbols import SYMBOL_BITS, channel_count
 
 WIDTHS_OF = {"none": (16, 32), "packed": tuple(range(1, MAX_INTEGER_BITS + 1)), "jpeg": (8,)} | {
     "entropy": tuple(range(1, SYMBOL_BITS + 1))

@@ -12,16 +12,13 @@ from autosplit.errors import DataError
 from autosplit.halves.wire.entropy import (
     CodeTable,
     EntropyCoder,
-    channel_axis,
     code_table,
     coded_bytes,
-    group_channels,
-    group_of,
-    symbol_order,
     table_from_text,
 )
 from autosplit.halves.wire.layout import WireLayout, WireTensor, layout_from_list, layout_to_list
 from autosplit.halves.wire.message import HEADER_BYTES, Message
+from autosplit.halves.wire.symbols import channel_axis, group_channels, symbol_order
 
 SHAPES = [(24, 9, 7), (3, 5), (6,), (), (1, 28, 28), (2, 3, 4, 5)]
 
@@ -89,18 +86,6 @@ def test_neighbours_that_depend_on_each_other_take_less_than_independent_ones():
     table, counts = trained((1, 1000, 1), 4, runs)
 
     assert coded_bytes(table, counts).mean() < 0.6 * 500
-
-
-def test_channels_of_one_distribution_share_a_class():
-    few, many = [90.0, 10, 0, 0], [0.0, 0, 10, 90]
-    classes = group_channels(np.array([few, many] * 20))
-
-    assert len(set(classes[::2]) & set(classes[1::2])) == 0
-
-
-@pytest.mark.parametrize("bits", range(1, 9))
-def test_symbols_hold_as_many_elements_as_fit_eight_bits(bits):
-    assert group_of(bits) * bits <= 8 < (group_of(bits) + 1) * bits
 
 
 class TestDamage:
