@@ -90,6 +90,8 @@ class _Received:
         """Two samples of zeros."""
         if self.wire.coding == "packed":
             return torch.zeros((2, self.wire.sample_bytes or 0), dtype=torch.uint8)
+        if self.wire.coding == "entropy":
+            return torch.zeros((2, *self.wire.shape), dtype=torch.uint8)
         kind = {8: torch.uint8, 16: torch.float16, 32: torch.float32}[self.wire.bits]
         return torch.zeros((2, *self.wire.shape), dtype=kind)
 
@@ -104,6 +106,10 @@ class _Received:
             assert self.grid is not None
             scale, zero = self.grid.per_tensor
             samples = (samples - zero) * scale
+        elif wire.coding == "entropy":
+            assert self.grid is not None
+            scale, zero = self.grid.per_tensor
+            samples = (data.float() - zero) * scale
         elif self.coding is not None:
             shape = (1, -1, 1, 1)
             mean, std = (
