@@ -50,6 +50,8 @@ def plan(name="p", layers=2, memory=500, method="autosplit", coding=None):
 def one(name="p", latency=0.006, drop=0.0, fits=True, link="3mbps", **about):
     """A plan over a link: a quarter of the seconds on the edge, half of them on the link."""
     seconds = Prediction(latency / 4, latency / 2, latency / 4)
-    known = {key: about.pop(key) for key in ("interval", "stopped") if key in about}
+    known = {
+        key: about.pop(key) for key in ("interval", "drop_interval", "stopped") if key in about
+    }
     accuracy = about.pop("accuracy", None if drop is None else 0.937 - drop / 100)
     return Candidate(plan(name, **about), link, seconds, fits, drop, accuracy, **known)

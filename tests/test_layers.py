@@ -68,18 +68,19 @@ ORDER = {
         "walk finish"
     ),
     "evaluate": (
-        "early_stop task scorefile average_precision record judge tasks.samples tasks.binary "
+        "paired early_stop task scorefile average_precision record judge tasks.samples "
+        "tasks.binary "
         "tasks.regression tasks.segmentation tasks.embedding tasks.tokens tasks.own_score "
         "tasks.classification tasks.detection tasks.several tasks.tasks ledger outputs batches "
         "looks clear_task choice chance trials"
     ),
     "report": "aligned candidate choice pick tables labels figure",
     "runs": (
-        "kinds option options stamps reads hashes lock trust hardware needs finishing "
+        "kinds option options named stamps reads hashes lock trust hardware needs finishing "
         "folder finished network inputs summary measuring planning scoring plans stages.frame "
         "stages.stats stages.search stages.latency stages.quantize stages.collect stages.run"
     ),
-    "api": "net data measurement problem scores front evaluation run",
+    "api": "keywords net data measurement problem scores front evaluation run",
     "deploy": (
         "extras bundle_names manifest oip sessions onnx_unpack quantize_operators onnx_export "
         "edge_onnx cloud_onnx triton bundle check run batcher repository http_server server "
@@ -101,7 +102,13 @@ FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("[!_]*.py")
 }
 TORCH_FREE = [
-    *("evaluate.task", "evaluate.scorefile", "evaluate.early_stop", "finish.effort"),
+    *(
+        "evaluate.task",
+        "evaluate.scorefile",
+        "evaluate.early_stop",
+        "evaluate.paired",
+        "finish.effort",
+    ),
     "distortion.logits",
     *("data.bundled", "data.coco", "data.darknet_lists", "data.image_folder"),
     *("data.image_range", "data.bilinear", "models.networks.darknet_cfg"),

@@ -3,6 +3,7 @@
 | formula or method | file |
 | --- | --- |
 | the early stopping rule (``must_stop``): Clopper-Pearson bounds | ``early_stop.py`` |
+| interval of a drop: paired shares (Bonett and Price 2012) | ``paired.py`` |
 | plans run look by look; the first plan that keeps the accuracy | ``trials.py`` |
 | images in random order, in the groups between looks | ``looks.py`` |
 | the answers so far, kept so that no image is run twice | ``record.py``, ``ledger.py`` |

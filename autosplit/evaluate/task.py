@@ -53,9 +53,14 @@ class Task:
     no_bound: str = ""
 
     @property
+    def drop_bounds(self) -> tuple[str, ...]:
+        """Columns of the lower and upper end of the drop's 95 % interval; empty without any."""
+        return ("drop_low", "drop_high") if self.bounds else ()
+
+    @property
     def measured(self) -> tuple[str, ...]:
         """Columns of ``summary.csv`` that are taken from ``scores.csv``."""
-        return ("images", *self.columns, "drop")
+        return ("images", *self.columns, "drop", *self.drop_bounds)
 
     @property
     def scores_header(self) -> tuple[str, ...]:
@@ -70,9 +75,17 @@ class Task:
 
     def interval(self, score: Mapping[str, Any]) -> tuple[float, float] | None:
         """Read the 95 % confidence interval of the accuracy, 0..1; None where none is known."""
-        ends = [score.get(column) for column in self.bounds]
-        known = [float(end) for end in ends if end not in (None, "")]
-        return (known[0], known[1]) if len(known) == 2 else None
+        return _ends(score, self.bounds)
+
+    def drop_interval(self, score: Mapping[str, Any]) -> tuple[float, float] | None:
+        """Read the 95 % confidence interval of the drop, points; None where none is known."""
+        return _ends(score, self.drop_bounds)
+
+
+def _ends(score: Mapping[str, Any], columns: tuple[str, ...]) -> tuple[float, float] | None:
+    """Both ends of an interval in a row; None where one is missing."""
+    known = [float(score[name]) for name in columns if score.get(name) not in (None, "")]
+    return (known[0], known[1]) if len(known) == 2 else None
 
 
 AGREEMENT = "agreement with the float network"

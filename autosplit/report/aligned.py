@@ -76,4 +76,4 @@ def _fold(cell: str, room: int) -> list[str]:
         lines[-1] += word
         while len(lines[-1].rstrip()) > room:
             lines[-1:] = [lines[-1][:room], lines[-1][room:]]
-    return lines
+    return [line.rstrip() for line in lines]

@@ -54,6 +54,8 @@ class Candidate:
             None if the plan was not measured.
         interval: Lower and upper end of the 95 % confidence interval of the accuracy, 0..1; None
             where no interval is known.
+        drop_interval: Interval of the drop, points, from the images that only one network gets
+            right.
         stopped: Whether the plan was measured on a part of the images only, because it must lose
             more accuracy than is allowed.
     """
@@ -65,6 +67,7 @@ class Candidate:
     drop: float | None = None
     accuracy: float | None = None
     interval: tuple[float, float] | None = None
+    drop_interval: tuple[float, float] | None = None
     stopped: bool = False
 
     @property
@@ -113,5 +116,6 @@ def candidate(
         drop=float(score["drop"]),
         accuracy=task.accuracy(score),
         interval=task.interval(score),
+        drop_interval=task.drop_interval(score),
         stopped=int(score["images"]) < int(scores[FLOAT]["images"]),
     )

@@ -107,9 +107,12 @@ def no_pick(candidates: Sequence[Candidate], max_drop: float) -> InfeasibleError
             "allow more with --max-drop"
         )
     best = min(measured, key=lambda one: (one.drop, one.plan.name))
+    drop = best.drop or 0.0
+    asked = f"gains at least {-max_drop:g}" if max_drop < 0 else f"loses at most {max_drop:g}"
+    found = f"gains {-drop:.2f}" if drop < 0 else f"loses {drop:.2f}"
     return InfeasibleError(
-        f"max-drop: no measured plan loses at most {max_drop:g} points, the least is "
-        f"{best.drop:.2f} ({best.plan.name}); allow more with --max-drop, or --memory"
+        f"max-drop: no measured plan {asked} points, the best one {found} ({best.plan.name}); "
+        "allow more with --max-drop, or --memory"
     )
 
 

@@ -14,6 +14,7 @@ from autosplit.plan.plan import Plan
 from autosplit.report.aligned import TERMINAL_WIDTH, aligned, html
 from autosplit.report.candidate import Candidate, FloatScore
 from autosplit.report.choice import Contender, contenders
+from autosplit.search.rounding import keeps_drop
 
 NO_VALUE = "-"
 """What a cell without a value shows."""
@@ -127,14 +128,16 @@ class Pick:
         """How sure the accuracy is."""
         score = self.float_score
         images = f"on {score.images:,} {_plural('image', score.images)}"
-        interval = self.candidate.interval
+        interval = self.candidate.drop_interval
         if interval is None:
             return f"its {score.metric} was measured {images}, no confidence interval is known"
-        low, high = map(_percent, interval)
-        text = f"{images} its {score.metric} is {low} to {high} % with 95 % confidence"
-        if 100 * (score.accuracy - interval[0]) > self.max_drop:
-            text += ", so it may lose more than that"
-        return text
+        low, high = interval
+        text = f"{images} its loss is between {low:.2f} and {high:.2f} points with 95 % confidence"
+        if keeps_drop(high, self.max_drop):
+            return text
+        more = f"lose more than {self.max_drop:g} {_plural('point', self.max_drop)}"
+        less = f"gain less than {-self.max_drop:g} {_plural('point', -self.max_drop)}"
+        return f"{text}, so the plan may {less if self.max_drop < 0 else more}"
 
     def _header(self) -> list[str]:
         return ["", *(", ".join(one.titles) for one in self.contenders)]
@@ -153,17 +156,19 @@ class Pick:
         one, plan = contender.candidate, contender.candidate.plan
         cut, seconds = self.graph.cut(plan.edge), contender.candidate.prediction
         bits = "+".join(str(plan.activation_bits[name]) for name in cut.crossing)
+        bits = f"{bits} bits" if bits else NO_VALUE
         if plan.input_coding is not None:
             bits = f"JPEG {plan.input_coding.quality}"
         faster = NO_VALUE
         if contender is not self.contenders[0] and contender.allowed:
             faster = f"{one.latency_s / self.latency_s:.2f} x"
         interval = None if one.interval is None else "-".join(map(_percent, one.interval))
+        lost = one.drop_interval and "{:.2f} to {:.2f}".format(*one.drop_interval)
         return [
             plan.name,
             "+".join(cut.crossing) or "none",
             f"{len(plan.edge)} of {len(self.graph.layers)}",
-            bits or NO_VALUE,
+            bits,
             f"{plan.crossing_bytes:,}",
             *(_ms(part) for part in (seconds.edge_s, seconds.transfer_s, seconds.cloud_s)),
             _ms(one.latency_s),
@@ -171,12 +176,17 @@ class Pick:
             NO_VALUE if one.accuracy is None else _percent(one.accuracy),
             interval or NO_VALUE,
             NO_VALUE if one.drop is None else f"{one.drop:.2f}",
+            lost or NO_VALUE,
             contender.verdict,
             faster,
         ]
 
     def __str__(self) -> str:
         return self.text()
+
+    def __repr__(self) -> str:
+        total, lost = _ms(self.latency_s), f"{self.drop:.2f}"
+        return f"Pick({self.plan.name} over {self.link}: {total} ms, {lost} points lost)"
 
     def _repr_html_(self) -> str:
         table = html(self._header(), self._rows())
@@ -188,7 +198,7 @@ _LABELS = (
     "plan",
     "tensors at the cut",
     "layers on the edge",
-    "bits at the cut",
+    "sent as",
     "bytes sent",
     "edge, ms",
     "link, ms",
@@ -197,7 +207,8 @@ _LABELS = (
     "edge memory, bytes",
     _ACCURACY,
     "  95 % interval",
-    "  points lost",
+    "points lost",
+    "  95 % interval",
     "keeps the limits",
     "speed-up of the pick",
 )
@@ -241,7 +252,7 @@ def pick_from(
 def _allowed(max_drop: float) -> str:
     """What a plan must do to be picked."""
     if max_drop < 0:
-        return f"gains at least {-max_drop:g} points"
+        return f"gains at least {-max_drop:g} {_plural('point', -max_drop)}"
     return f"loses at most {max_drop:g} {_plural('point', max_drop)}"
 
 

@@ -14,7 +14,7 @@ class TestColumns:
 
     @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
     def test_every_table_has_what_was_measured(self, task):
-        assert task.measured == ("images", *task.columns, "drop")
+        assert task.measured == ("images", *task.columns, "drop", *task.drop_bounds)
         assert task.scores_header == ("name", *task.measured, "cut_bytes")
         assert {task.metric, task.agreement} <= set(task.columns)
 

@@ -109,8 +109,8 @@ class TestNoPick:
         error = no_pick([one("a", drop=3.0), one("b", drop=2.0)], 1.0)
 
         assert str(error) == (
-            "max-drop: no measured plan loses at most 1 points, the least is 2.00 (b); allow more "
-            "with --max-drop, or --memory"
+            "max-drop: no measured plan loses at most 1 points, the best one loses 2.00 (b); "
+            "allow more with --max-drop, or --memory"
         )
 
     def test_plans_that_were_measured_but_do_not_fit_point_to_the_memory(self):

@@ -12,8 +12,16 @@ from autosplit.report.pick import pick_from
 
 GOLDEN = Path(__file__).parent / "golden"
 PLANS = (
-    one("cloud16", 0.010, 0.0, layers=0, method="cloud16", interval=(0.920, 0.951)),
-    one("cut002-03", 0.004, 0.5, interval=(0.9146, 0.946)),
+    one(
+        "cloud16",
+        0.010,
+        0.0,
+        layers=0,
+        method="cloud16",
+        interval=(0.920, 0.951),
+        drop_interval=(-0.28, 0.28),
+    ),
+    one("cut002-03", 0.004, 0.5, interval=(0.9146, 0.946), drop_interval=(-0.41, 1.41)),
     one("uniform8", 0.006, 0.1, layers=3, method="uniform8", memory=9_000, fits=False),
     one("cloud-jpeg", 0.003, 1.4, layers=0, coding=JPEG, interval=(0.905, 0.938)),
 )
@@ -68,7 +76,7 @@ class TestText:
     def test_html_has_the_cells_of_the_text(self):
         html = picked()._repr_html_()
 
-        assert html.count("<tr>") == 16
+        assert html.count("<tr>") == 17
         assert "91.46-94.60" in html
         assert "Of 4 measured plans" in html
 
@@ -93,13 +101,23 @@ class TestReason:
 
         assert "the fastest that fits in 1,000 bytes and gains at least 0.5 points" in pick.reason
 
-    def test_an_interval_that_reaches_below_the_limit_says_so(self):
-        """Float 93.7 %, so that 1 point is lost at 92.7 %."""
-        sure = picked(one(drop=0.5, interval=(0.928, 0.934))).reason
-        unsure = picked(one(drop=0.5, interval=(0.926, 0.934))).reason
+    def test_an_interval_that_reaches_beyond_the_limit_says_so(self):
+        sure = picked(one(drop=0.5, drop_interval=(-0.25, 0.99))).reason
+        unsure = picked(one(drop=0.5, drop_interval=(-0.25, 1.25))).reason
 
-        assert sure.endswith("its top-1 is 92.80 to 93.40 % with 95 % confidence.")
-        assert unsure.endswith("with 95 % confidence, so it may lose more than that.")
+        assert sure.endswith(
+            "; on 1,000 images its loss is between -0.25 and 0.99 points with 95 % confidence."
+        )
+        assert unsure.endswith(
+            "1.25 points with 95 % confidence, so the plan may lose more than 1 point."
+        )
+
+    def test_a_plan_that_gained_is_not_said_to_lose(self):
+        gained = picked(one(drop=-2.0, drop_interval=(-3.5, -0.5)), max_drop=0.0).reason
+        unsure = picked(one(drop=-2.0, drop_interval=(-3.5, -0.5)), max_drop=-1.0).reason
+
+        assert gained.endswith("between -3.50 and -0.50 points with 95 % confidence.")
+        assert unsure.endswith("so the plan may gain less than 1 point.")
 
     def test_without_an_interval_it_says_that_none_is_known(self):
         reason = picked(one(), score=FloatScore("AP", 0.9, 100)).reason

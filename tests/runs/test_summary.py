@@ -76,9 +76,9 @@ class TestSummarize:
         summary = summarize(tiny.run, read_graph(tiny.run), None)
 
         assert all(tuple(line) == summary.header for line in summary.table)
-        assert summary.header[-8:] == (
+        assert summary.header[-10:] == (
             *"images top1 top5 agreement kl top1_low top1_high".split(),
-            "drop",
+            *("drop", "drop_low", "drop_high"),
         )
 
 
@@ -96,7 +96,7 @@ class TestPicks:
 
         with pytest.raises(InfeasibleError, match="memory: no plan that was measured fits"):
             pick_all(graph, summarize(tiny.run, graph, 1), 100.0)
-        with pytest.raises(InfeasibleError, match="max-drop: no measured plan loses at most -999"):
+        with pytest.raises(InfeasibleError, match="max-drop: no measured plan gains at least 999"):
             pick_all(graph, summarize(tiny.run, graph, None), -999.0)
 
     @pytest.mark.parametrize(

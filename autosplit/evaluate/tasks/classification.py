@@ -12,12 +12,11 @@ from torch import Tensor
 from autosplit.data.images import Labels
 from autosplit.errors import DataError
 from autosplit.evaluate.early_stop import Standing, must_stop
+from autosplit.evaluate.paired import INTERVAL_CONFIDENCE, drop_interval
 from autosplit.evaluate.task import CLASSIFICATION, FLOAT, Task
 from autosplit.evaluate.tasks.samples import kl_per_sample, tensor_labels
 from autosplit.plan.plan import Plan
 
-INTERVAL_CONFIDENCE = 0.95
-"""Of the interval of top-1."""
 TOP = 5
 """An answer is among the first so many classes, or not."""
 
@@ -145,14 +144,20 @@ class ClassRecord:
     def lost(self, reference: ClassRecord, max_drop: float, tests: int) -> bool:
         """Tell whether a plan loses more than is allowed: early stopping as in ``Standing``."""
         seen, total = self.seen, self.total
-        if reference.hits is None:
-            same = sum(map(int.__eq__, self.classes, reference.classes))
-            standing = Standing(seen - same, 0, seen, total, 0)
-        else:
-            pairs = list(zip(self.hits or [], reference.hits, strict=False))
-            hopeful = total - seen - sum(reference.hits[seen:])
-            standing = Standing(pairs.count((0, 1)), pairs.count((1, 0)), seen, total, hopeful)
+        right = None if reference.hits is None else sum(reference.hits[seen:])
+        hopeful = 0 if right is None else total - seen - right
+        standing = Standing(*self._lost_and_won(reference), seen, total, hopeful)
         return must_stop(standing.least_drop(tests), max_drop)
+
+    def _lost_and_won(self, reference: ClassRecord) -> tuple[int, int]:
+        """Images that only the float network gets right, and that only this one gets right.
+
+        Without labels the float network is always right.
+        """
+        if reference.hits is None:
+            return self.seen - sum(map(int.__eq__, self.classes, reference.classes)), 0
+        pairs = list(zip(self.hits or [], reference.hits, strict=False))
+        return pairs.count((0, 1)), pairs.count((1, 0))
 
     def float_row(self) -> dict[str, Any]:
         """Make the float network's row of ``scores.csv``."""
@@ -173,7 +178,7 @@ class ClassRecord:
         ``top1_low`` and ``top1_high`` are the 95 % interval of Wilson (1927) of top-1, or of the
         agreement with the float network where there are no labels.  ``drop`` is the points of
         top-1 lost against the float network on the same images; without labels, the points of
-        agreement short of 100.
+        agreement short of 100.  ``drop_low`` and ``drop_high`` are its paired 95 % interval.
         """
         seen = self.seen
         if not seen:
@@ -183,6 +188,7 @@ class ClassRecord:
         if self.hits is not None:
             counted, full = sum(self.hits), sum((reference.hits or [])[:seen])
         interval = binomtest(counted, seen).proportion_ci(INTERVAL_CONFIDENCE, method="wilson")
+        low, high = drop_interval(*self._lost_and_won(reference), seen)
         return {
             "name": plan.name,
             "images": seen,
@@ -193,6 +199,8 @@ class ClassRecord:
             "top1_low": float(interval.low),
             "top1_high": float(interval.high),
             "drop": 100 * (full - counted) / seen,
+            "drop_low": low,
+            "drop_high": high,
             "cut_bytes": plan.crossing_bytes,
         }
 

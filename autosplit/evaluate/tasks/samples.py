@@ -20,6 +20,7 @@ from torch import Tensor
 
 from autosplit.errors import DataError
 from autosplit.evaluate.early_stop import MeanStanding, Standing, must_stop
+from autosplit.evaluate.paired import INTERVAL_CONFIDENCE, drop_interval
 from autosplit.evaluate.task import FLOAT, Task
 from autosplit.plan.plan import Plan
 from autosplit.search.rounding import keeps_drop
@@ -31,7 +32,6 @@ Answers = Sequence[Tensor]
 IGNORED = -100
 """Label of a token or a pixel that does not count, as in PyTorch's cross-entropy; 255 is the same
 in segmentation."""
-_INTERVAL = 0.95
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,7 @@ class SampleRecord(ABC):
             **self.scores(),
             **self._interval(),
             "drop": self.drop(reference),
+            **self._drop_interval(reference),
             "cut_bytes": plan.crossing_bytes,
         }
 
@@ -172,9 +173,19 @@ class SampleRecord(ABC):
         if shares is None or not shares.are_hits:
             return {}
         hits = int(shares.won.sum())
-        interval = binomtest(hits, self.seen).proportion_ci(_INTERVAL, method="wilson")
+        interval = binomtest(hits, self.seen).proportion_ci(INTERVAL_CONFIDENCE, method="wilson")
         ends = (float(interval.low), float(interval.high))
         return dict(zip(self.task.bounds, ends, strict=True))
+
+    def _drop_interval(self, reference: SampleRecord) -> dict[str, float]:
+        """Return the paired 95 % interval of a drop in an accuracy that counts samples."""
+        own = self.shares() if self.task.bounds else None
+        before = reference.first(self.seen).shares()
+        if own is None or before is None or not (own.are_hits and before.are_hits):
+            return {}
+        lost = before.won - own.won
+        ends = drop_interval(int((lost > 0).sum()), int((lost < 0).sum()), self.seen)
+        return dict(zip(self.task.drop_bounds, ends, strict=True))
 
     def data(self) -> dict[str, Any]:
         """Return the record as plain data, as a file keeps it."""
