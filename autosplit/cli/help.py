@@ -58,7 +58,7 @@ def _row(parameter: Any) -> tuple[str, str, str]:
         return parameter.name.upper(), "", parameter.help or ""
     value = "" if parameter.is_flag else parameter.metavar or ""
     needed = " Required." if parameter.required else ""
-    return ", ".join(parameter.opts), value, f"{parameter.help}{needed}"
+    return parameter.opts[0], value, f"{parameter.help}{needed}"
 
 
 def _render(

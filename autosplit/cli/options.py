@@ -14,12 +14,12 @@ from autosplit.runs.options import OPTIONS, options_of_run
 
 OUT = Option(
     "out",
-    "Run folder.",
+    "Run folder: the folder that the stages read and write.",
     "output",
     kinds.text("RUN"),
     None,
     none="results/NAME, after the network",
-    flag="--out",
+    flag="--run",
     first=True,
 )
 FORCE = Option(
@@ -49,6 +49,8 @@ PINS_FILE = Option(
     none="no file",
     flag="--pins-file",
 )
+_OLDER = {"--run": ("--out",), "--show": ("--link",)}
+"""Spelling of an option -> older ones, which are still read; ``--help`` does not show these."""
 NETWORK = ("model", "weights", "checkpoint", "input_size", "seed")
 """Options of ``stats`` that say which network."""
 DETECT = (
@@ -153,7 +155,7 @@ def _parameter(one: Option, *, hidden: bool) -> inspect.Parameter:
         one.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=default,
-        annotation=Annotated[kind, typer.Option(one.flag, **about)],
+        annotation=Annotated[kind, typer.Option(one.flag, *_OLDER.get(one.flag, ()), **about)],
     )
 
 

@@ -19,7 +19,7 @@ def stage_command(stage: str) -> Callable[..., None]:
 def run_command(
     out: str | None = None, force: bool = False, trust: bool = False, **given: Any
 ) -> None:
-    """Do all five stages: from a network to the picked plan of each link and the figure.
+    """Run all five stages and print the best plan for each link.
 
     Example: autosplit run --model fashion-resnet --data fashion-mnist --memory 115KB --link lte
     """
@@ -53,7 +53,7 @@ def collect_command(out: str | None = None, force: bool = False, **given: Any) -
 
 _ABOUT = {
     "search": "Search cuts and widths, and write the plans.",
-    "latency": "Predict the seconds of every plan, whole and layer by layer.",
+    "latency": "Predict the seconds of every plan, in total and layer by layer.",
     "quantize": "Run plans and measure their accuracy.",
 }
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from autosplit.errors import did_you_mean
 from autosplit.files import check_keys, read_yaml_of
@@ -18,6 +18,10 @@ SCHEMAS = (1, 2)
 """Versions of a device profile that are read; the newest adds tables with a row per width."""
 _GONE = "on_chip_bytes"  # a key of version 1 that no formula uses
 _ALWAYS = {"name", "source", "model", "float_bits"}
+OF_DEVICE: Literal["device"] = "device"
+"""Stands for a memory limit of as much as the edge device has."""
+MemoryLimit = int | Literal["device"] | None
+"""A memory limit as it is asked for: bytes, ``OF_DEVICE``, or None for no limit."""
 _MAYBE = {"memory_bytes", "widths", "unknown_operators"}
 MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
     "systolic": (
@@ -134,3 +138,13 @@ def _device_problems(data: Mapping[str, Any], where: str) -> list[str]:
     known = {key: value for key, value in data.items() if key not in strange}
     problems += check_keys(known, _ALWAYS | required, _MAYBE | optional, where=where)
     return problems + value_problems(known, where)
+
+
+def memory_limit(asked: MemoryLimit, edge: Device) -> int | None:
+    """Most bytes that an edge half may use; None: not limited.
+
+    Args:
+        asked: The limit as it is asked for.
+        edge: The edge device.
+    """
+    return edge.memory_bytes if asked == OF_DEVICE else asked

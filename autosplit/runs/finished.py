@@ -78,7 +78,7 @@ class Quantized:
 
 
 def finished_names(quantized: Quantized, names: Sequence[str], plans: str) -> list[str]:
-    """Those names that there are finished plans of; all of them where they were named.
+    """The names that have finished plans; all of them if a person named them.
 
     Raises:
         StageError: There is none.
@@ -103,7 +103,7 @@ def finished_plan(folder: Path, quantized: Quantized, searched: PlanFile) -> Pla
         name = searched.plan.name
         raise StageError(
             f"{quantized.path(name)}: must be what plans/{name}.yaml was finished to, is missing "
-            f"or one of them has changed since, run: autosplit quantize --out {folder}"
+            f"or one of them has changed since, run: autosplit quantize --run {folder}"
         )
     return found
 

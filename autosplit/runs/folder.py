@@ -49,7 +49,7 @@ def find_folder() -> Path:
         return default
     if len(folders) > 1:
         names = ", ".join(map(str, folders))
-        raise StageError(f"{RESULTS}: there are several run folders, choose with --out: {names}")
+        raise StageError(f"{RESULTS}: there are several run folders, choose with --run: {names}")
     return folders[0]
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from autosplit.errors import warn
 from autosplit.files import parse_yaml, sha256_of, write_text, write_yaml
 from autosplit.graph.graph import Graph
-from autosplit.hardware.device import Device, load_device
+from autosplit.hardware.device import OF_DEVICE, Device, load_device, memory_limit
 from autosplit.hardware.link import Link, load_link
 from autosplit.hardware.operations import unknown_layers
 from autosplit.plainfile import exists, read_text
@@ -110,7 +110,9 @@ def limit_bytes(searched: Stamp, folder: Path | None = None) -> int | None:
     """
     options = resolve({}, searched, SearchOptions())
     asked = options.memory_bytes
-    return _load(load_device, options.edge, folder).memory_bytes if asked is None else asked
+    if asked == OF_DEVICE:
+        return memory_limit(asked, _load(load_device, options.edge, folder))
+    return asked
 
 
 def warn_of_unknown(graph: Graph, device: Device) -> None:

@@ -88,7 +88,7 @@ def hash_parent(folder: str) -> str:
     if stamp is None:
         raise StageError(
             f"parent: must be a run folder with a measured network, got {folder!r}, "
-            f"run: autosplit stats --out {folder}"
+            f"run: autosplit stats --run {folder}"
         )
     graph = sha256_of_file(Path(folder) / "graph.json")
     return sha256_of(f"{stamp.inputs['model']}\n{graph}")

@@ -78,7 +78,7 @@ def known_inputs(
     Args:
         options: Options of ``stats``.
         model: The network.
-        program: The same, captured.
+        program: The captured network.
         data: Its data.
         choice: Its task.
     """

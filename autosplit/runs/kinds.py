@@ -216,12 +216,12 @@ def pins() -> Kind:
     return Kind("PATTERN:weight=N", check, read, " ".join, repeated=True)
 
 
-def size() -> Kind:
-    """A number of bytes, such as 4MB, 512KiB or 100000."""
+def size(*words: str) -> Kind:
+    """A number of bytes, such as 4MB, 512KiB or 100000, or one of some words."""
 
-    def check(value: Any) -> int:
+    def check(value: Any) -> int | str:
         if isinstance(value, str):
-            return read_bytes(value)
+            return value.strip() if value.strip() in words else read_bytes(value)
         if type(value) is not int or value < 0:
             raise ValueError(_SIZE)
         return value

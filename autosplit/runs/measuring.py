@@ -94,8 +94,8 @@ def input_meter(preprocess: Any, shape: tuple[int, ...], quality: int) -> InputM
 
     Args:
         preprocess: Makes an input of a picture.
-        shape: Of the input with its batch dimension.
-        quality: Of the JPEG file, 1..95.
+        shape: Shape of the input with its batch dimension.
+        quality: Quality of the JPEG file, 1..95.
     """
     from autosplit.data.preprocess import Letterbox, Preprocess
 

@@ -24,7 +24,7 @@ def require(folder: Path, stage: str, asked: str) -> Stamp:
     if stamp is None:
         raise StageError(
             f"{folder}: 'autosplit {asked}' needs 'autosplit {stage}' to be done first in this "
-            f"run folder, run: autosplit {stage} --out {folder}"
+            f"run folder, run: autosplit {stage} --run {folder}"
         )
     now = hash_files(folder, tuple(stamp.inputs)) | _hash_outside(folder, stage, stamp)
     changed = [name for name, sha in stamp.inputs.items() if now.get(name, sha) != sha]
@@ -35,7 +35,7 @@ def require(folder: Path, stage: str, asked: str) -> Stamp:
         raise StageError(
             f"{folder}: 'autosplit {asked}' needs 'autosplit {stage}' to be done again, "
             f"{changed[0]} has changed since (or is not found from here), "
-            f"run: autosplit {stage} --out {folder}"
+            f"run: autosplit {stage} --run {folder}"
         )
     return stamp
 

@@ -78,7 +78,7 @@ def load_images(
     Args:
         options: Data set, number of calibration images and seed.
         model: The network.
-        program: The same, captured.
+        program: The captured network.
         most: Number of images to evaluate on at most, None for all.
     """
     from autosplit.data.datasets import load_data

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from autosplit.errors import OptionError, did_you_mean
 from autosplit.runs import kinds
@@ -111,7 +111,8 @@ class StatsOptions:
         None,
         kinds.text("RUN"),
         "network",
-        "Run folder of the network from which this network was made.",
+        "Run folder of the network from which this network was made. autosplit records the "
+        "parent's hash and does nothing else with it.",
         none="no parent",
     )
     data: str = option(
@@ -233,8 +234,8 @@ class StatsOptions:
         "auto",
         kinds.choice(*ROUNDING_NAMES),
         "quantizer",
-        "Rounding that the distortion of a weight assumes: nearest, or the rounding of the efforts "
-        "good and best (any other name).",
+        "Rounding that the distortion of a weight assumes. nearest: to the nearest integer. auto, "
+        "moment and learned: the rounding by second moments of the efforts good and best.",
     )
 
     def __post_init__(self) -> None:
@@ -272,12 +273,13 @@ class SearchOptions:
         flag="--link",
         first=True,
     )
-    memory_bytes: int | None = option(
-        None,
-        kinds.size(),
+    memory_bytes: int | Literal["device"] | None = option(
+        "device",
+        kinds.size("device"),
         "limits",
-        "Memory limit of the edge half, such as 4MB or 512KiB.",
-        none="all memory of the edge device",
+        "Memory limit of the edge half, such as 4MB or 512KiB; device: all memory of the edge "
+        "device.",
+        none="no limit",
         first=True,
     )
     widths: tuple[int, ...] = option(
@@ -312,7 +314,8 @@ class SearchOptions:
         8,
         kinds.count(2),
         "search",
-        "Number of plans per link that are kept from the Pareto front, evenly spread.",
+        "How many plans of the Pareto front to keep for each link; they are spread evenly along "
+        "it.",
         none="all",
     )
     max_weight_bits: float | None = option(
@@ -351,8 +354,8 @@ class SearchOptions:
         "prefixes",
         kinds.choice(*CUT_NAMES),
         "search",
-        "Cuts to consider where a --max option sets a limit: prefixes of the order of layers, or "
-        "useful cuts of any shape.",
+        "Which cuts a search with a limit (--max-...) considers: prefixes of the order of layers, "
+        "or useful cuts of any shape.",
     )
 
     def __post_init__(self) -> None:
@@ -490,8 +493,9 @@ class CollectOptions:
         None,
         kinds.text("LINK"),
         "evaluation",
-        "Link whose pick is printed first.",
-        none="3mbps if the run has it, else the first",
+        "Link whose pick is printed alone, and which commands such as autosplit emit take.",
+        none="all links are printed; 3mbps is taken if the run has it, else the first",
+        flag="--show",
     )
 
     def __post_init__(self) -> None:
@@ -526,8 +530,8 @@ def options_of_run() -> tuple[Option, ...]:
             found |= {one.name: one for one in options_of(record) if one.name not in _NOT_OF_RUN}
     drop = found["max_drop"]
     text = (
-        f"{drop.help} If the option is given, autosplit evaluates no more plans and images than "
-        "the pick of each link needs."
+        f"{drop.help} Giving it on the command line also saves time: autosplit then evaluates no "
+        "more plans and images than the pick of each link needs."
     )
     found["max_drop"] = Option(
         drop.name, text, drop.group, drop.kind, drop.default, drop.none, drop.flag, drop.first

@@ -61,9 +61,13 @@ def make_plans(problem: Problem, options: SearchOptions) -> Planned:
     front = [plan for plan in ours if not plan.name.startswith(LIMIT_PREFIX)]
     plans = (*within, *thin(front, others, options.front), *others)
     kept = len(plans) - len(others)
-    of = "" if kept == len(ours) else f" of {len(ours)}"
-    text = f"{kept}{of} plans of ours and {len(others)} baselines"
+    of = f"{kept} of the {len(ours)} plans" if kept < len(ours) else _plans(kept)
+    text = f"kept {of} of method {OURS}, and {_plans(len(others))} of other methods"
     return Planned(plans, text + _considered(problem, cuts))
+
+
+def _plans(count: int) -> str:
+    return f"{count} plan" if count == 1 else f"{count} plans"
 
 
 def plan_files(

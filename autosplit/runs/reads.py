@@ -107,7 +107,7 @@ def changed_reads(inputs: Mapping[str, str], outside: Sequence[Path] = ()) -> li
     """Paths that code read and that have changed since, or are gone.
 
     Args:
-        inputs: Of a stamp.
+        inputs: Inputs of a stamp.
         outside: As in ``recording``.
     """
     now = hash_reads(inputs, outside)
@@ -118,7 +118,7 @@ def hash_of_code(inputs: Mapping[str, str]) -> str:
     """SHA-256 of what code read and gave, as a stamp has it; empty where no code did.
 
     Args:
-        inputs: Of the stamp of ``stats``.
+        inputs: Inputs of the stamp of ``stats``.
     """
     found = {k: v for k, v in inputs.items() if k.startswith(READ) or k == BATCHES}
     return sha256_of(repr((inputs.get(STATE), sorted(found.items())))) if found else ""

@@ -68,14 +68,14 @@ def score_plans(scoring: Scoring, progress: Progress) -> str:
     if options.max_drop is None and not left:
         halves = {file.half_sha256 for file in files.values()} | {FLOAT}
         if all(record and record.done for record in map(ledger.find, halves)):
-            return f"quantize: {len(files)} plans, 0 measured anew"
+            return _measured_text(0, len(files))
     trials = trials_of(scoring)
     score_float(trials, force=scoring.force, progress=progress)
     for file in left:
         trials.finish(file, lambda _: None)
     if options.max_drop is None:
         plans, _ = score_all(trials, list(files.values()), options.jobs, progress)
-        return f"quantize: {len(files)} plans, {plans} measured anew"
+        return _measured_text(plans, len(files))
     orders = fastest_first(scoring.folder, files, scoring.limit_bytes)
     plans, images = choose(trials, files, orders, options.max_drop, progress)
     candidates = {name for order in orders for name in order}
@@ -90,6 +90,10 @@ def score_plans(scoring: Scoring, progress: Progress) -> str:
         f"quantize: {plans} of {len(candidates)} plans run for picks within {options.max_drop:g} "
         f"points, {images:,} images of {whole:,}{early}"
     )
+
+
+def _measured_text(new: int, every: int) -> str:
+    return f"quantize: {every} plans, {new} of them measured now"
 
 
 def score_float(trials: Trials, *, force: bool, progress: Progress) -> None:
@@ -156,13 +160,13 @@ def _captured(scoring: Scoring, model: Model) -> Program:
         raise StageError(
             f"{scoring.folder}: the network must be the one that was measured, its weights differ "
             "(a function must build the same network each time), "
-            f"run: autosplit stats --force --out {scoring.folder}"
+            f"run: autosplit stats --force --run {scoring.folder}"
         )
     program = capture_network(model, equalized=scoring.measured.equalize)
     if graph_to_dict(program.graph) != graph_to_dict(scoring.quantized.graph):
         raise StageError(
             f"{scoring.folder}: the network must be the one that was measured, its layers differ "
-            f"from graph.json, run: autosplit stats --force --out {scoring.folder}"
+            f"from graph.json, run: autosplit stats --force --run {scoring.folder}"
         )
     return program
 

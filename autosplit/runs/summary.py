@@ -28,9 +28,10 @@ class Summary:
 
     Attributes:
         candidates: To pick from, by link in the order of ``latency.csv``, then by latency.
-    table: The same as rows of ``summary.csv``.
+        table: Rows of ``summary.csv``, one for each candidate.
         header: Its columns.
-        title: Network and hardware.
+        network: Name of the network.
+        hardware: Names of the edge device and the cloud device.
         float_score: What the float network scored.
         limit_bytes: Memory that an edge half may use, None if that is not limited.
     """
@@ -38,9 +39,15 @@ class Summary:
     candidates: tuple[Candidate, ...]
     table: tuple[dict[str, Any], ...]
     header: tuple[str, ...]
-    title: str
+    network: str
+    hardware: tuple[str, str]
     float_score: FloatScore
     limit_bytes: int | None
+
+    @property
+    def title(self) -> str:
+        """Network and hardware."""
+        return f"{self.network}: {' + '.join(self.hardware)}"
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -80,7 +87,8 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
         tuple(one for one, _ in found),
         tuple(table for _, table in found),
         (*tables.PLANS_HEADER, *task.measured),
-        f"{graph.name}: {lines[0]['edge']} + {lines[0]['cloud']}",
+        graph.name,
+        (lines[0]["edge"], lines[0]["cloud"]),
         FloatScore.of(task, scores),
         limit_bytes,
     )

@@ -18,7 +18,7 @@ from autosplit.graph.memory import (
     tensor_bytes,
 )
 from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
-from autosplit.hardware.device import Device
+from autosplit.hardware.device import OF_DEVICE, Device, MemoryLimit, memory_limit
 from autosplit.hardware.link import Link
 from autosplit.search.arrays import Floats, Ints
 from autosplit.stats.coding import InputCoding
@@ -39,7 +39,8 @@ class Problem:
         edge: The edge device.
         cloud: The cloud device.
         links: Link name -> link; at least one.
-        memory_bytes: What the edge half may use; None: as much as the edge device has.
+        memory_bytes: What the edge half may use; None: no limit; ``OF_DEVICE``: as much as the
+            edge device has.
         widths: Widths that may be used, ascending; those that the edge device lacks are left out.
         input_bits: Width of the network's inputs, on the edge and on the wire.
         input_coding: How the input travels when it is compressed, for ``cloud-jpeg``; None: never.
@@ -59,7 +60,7 @@ class Problem:
     edge: Device
     cloud: Device
     links: Mapping[str, Link]
-    memory_bytes: int | None = None
+    memory_bytes: MemoryLimit = OF_DEVICE
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     input_bits: int = 8
     input_coding: InputCoding | None = None
@@ -85,7 +86,7 @@ class Problem:
                 f"supports {_listed(supported)}"
             )
         object.__setattr__(self, "usable", usable)
-        if self.memory_bytes is not None and self.memory_bytes < 0:
+        if isinstance(self.memory_bytes, int) and self.memory_bytes < 0:
             raise InfeasibleError(f"memory_bytes: must be at least 0, got {self.memory_bytes}")
         self._check_sizes()
         self._check_distortions()
@@ -121,10 +122,18 @@ class Problem:
                     f"negative, got {found.distortion}"
                 )
 
+    def __repr__(self) -> str:
+        limit = self.limit_bytes
+        memory = "no memory limit" if limit is None else f"{limit:,} bytes"
+        return (
+            f"Problem({self.graph.name}: {self.edge.name} + {self.cloud.name} over "
+            f"{', '.join(self.links)}, {memory})"
+        )
+
     @property
     def limit_bytes(self) -> int | None:
         """Most memory that the edge half may use; None: not limited."""
-        return self.edge.memory_bytes if self.memory_bytes is None else self.memory_bytes
+        return memory_limit(self.memory_bytes, self.edge)
 
     def fits(self, memory_bytes: int) -> bool:
         """Whether an edge half of this size keeps the limit."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from autosplit.errors import MissingExtraError, did_you_mean
+from autosplit.errors import MissingExtraError, OptionError, did_you_mean
 from autosplit.sweep.file import SweepError
 from autosplit.sweep.job import JobResult, SearchJob, do_job
 
@@ -30,7 +30,7 @@ class Where:
     """Where the searches of a sweep are done; it changes no result.
 
     Attributes:
-        backend: Of ``BACKENDS``.
+        backend: One of ``BACKENDS``.
         jobs: Processes on this machine: networks measured and, with joblib, searches at once.
         scheduler: Address of a dask scheduler.
 
@@ -45,15 +45,15 @@ class Where:
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
             near = did_you_mean(self.backend, BACKENDS)
-            raise SweepError(f"backend: unknown backend {self.backend!r}{near}")
+            raise OptionError(f"backend: unknown backend {self.backend!r}{near}")
         if (self.backend == "dask") != bool(self.scheduler):
-            raise SweepError(
+            raise OptionError(
                 "scheduler: must be given with backend dask and with no other, as in "
                 f"--backend dask --scheduler tcp://HOST:8786, got {self.scheduler or 'none'!r} "
                 f"with {self.backend}"
             )
         if self.jobs < 1:
-            raise SweepError(f"jobs: must be at least 1, got {self.jobs}")
+            raise OptionError(f"jobs: must be at least 1, got {self.jobs}")
 
 
 def do_jobs(jobs: Sequence[SearchJob], where: Where) -> Iterator[tuple[int, JobResult]]:

@@ -12,6 +12,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from autosplit.files import write_bytes
+from autosplit.hardware.device import memory_limit
 from autosplit.search.front.front import OURS
 from autosplit.sweep.file import REFERENCE, SweepFile
 from autosplit.sweep.job import AXES, keeps_distortion
@@ -204,8 +205,7 @@ def keeps_limits(sweep: SweepFile, row: Mapping[str, str], rows: TableRows) -> b
     if limit is None:
         network = next(network for network in sweep.networks if network.name == row["model"])
         device = next(edge for edge in sweep.edges if row.get("edge", edge.name) == edge.name)
-        only = network.memory_bytes[0]
-        most_bytes = device.memory_bytes if only is None else only
+        most_bytes = memory_limit(network.memory_bytes[0], device)
         limit = "" if most_bytes is None else str(most_bytes)
     if limit and int(row["edge_memory_bytes"]) > int(limit):
         return False

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from autosplit.errors import AutoSplitError, FileError, OptionError, did_you_mean
 from autosplit.files import check_keys, read_yaml
-from autosplit.hardware.device import Device, load_device
+from autosplit.hardware.device import OF_DEVICE, Device, MemoryLimit, load_device
 from autosplit.hardware.link import Link, load_link
 from autosplit.runs.folder import default_folder
 from autosplit.runs.option import Option, options_of, read_given
@@ -42,12 +42,12 @@ class Network:
     Attributes:
         name: Its name in the table, unique.
         options: What the stage ``stats`` is given.
-        memory_bytes: Memory limits to try; None is as much as the edge device has.
+        memory_bytes: Memory limits to try, as a ``Problem`` has them.
     """
 
     name: str
     options: Mapping[str, Any]
-    memory_bytes: tuple[int | None, ...] = (None,)
+    memory_bytes: tuple[MemoryLimit, ...] = (OF_DEVICE,)
 
 
 @dataclass(frozen=True)
@@ -147,10 +147,10 @@ def _network(
     return Network(str(name), {**shared, **own}, limits)
 
 
-def _limits(given: Mapping[str, Any], where: str, problems: list[str]) -> tuple[int | None, ...]:
-    """Memory limits of a network: one or a list of sizes, ``none`` for what the device has."""
+def _limits(given: Mapping[str, Any], where: str, problems: list[str]) -> tuple[MemoryLimit, ...]:
+    """Memory limits of a network: one or a list of sizes, ``device`` or ``none``."""
     key = _MEMORY.key if _MEMORY.key in given else _MEMORY.name
-    value = given.get(key)
+    value = given.get(key, OF_DEVICE)
     entries = value if isinstance(value, list) and value else [value]
     found = []
     for entry in entries:

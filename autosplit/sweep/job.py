@@ -10,7 +10,7 @@ from autosplit import __version__
 from autosplit.errors import AutoSplitError, InfeasibleError
 from autosplit.files import sha256_of
 from autosplit.graph.graph import Graph
-from autosplit.hardware.device import Device
+from autosplit.hardware.device import Device, MemoryLimit
 from autosplit.hardware.link import Link
 from autosplit.plan.plan import Plan
 from autosplit.search.methods import search
@@ -39,12 +39,12 @@ class SearchJob:
         distortions: As in ``Problem``.
         edge, cloud: Devices.
         links: Link name -> link.
-        memory_bytes: Limit of the edge half; None: as much as the edge device has.
+        memory_bytes: Limit of the edge half, as a ``Problem`` has it.
         widths: Widths that may be used.
         methods: Methods, in the order of the table.
         max_distortion: As in ``SweepFile``.
         input_coding: As in ``Problem``.
-        version: Of autosplit, which must be that of whoever does it.
+        version: Version of autosplit, which must be that of whoever does it.
     """
 
     model: str
@@ -53,7 +53,7 @@ class SearchJob:
     edge: Device
     cloud: Device
     links: Mapping[str, Link]
-    memory_bytes: int | None
+    memory_bytes: MemoryLimit
     widths: tuple[int, ...]
     methods: tuple[str, ...]
     max_distortion: float | str | None = None
@@ -72,7 +72,7 @@ class SearchJob:
         return sha256_of("\n".join(map(repr, parts)))[:20]
 
     def __str__(self) -> str:
-        limit = "" if self.memory_bytes is None else f" with {self.memory_bytes:,} bytes"
+        limit = f" with {self.memory_bytes:,} bytes" if isinstance(self.memory_bytes, int) else ""
         return f"{self.model} on {self.edge.name} and {self.cloud.name}{limit}"
 
 

@@ -32,8 +32,8 @@ class Swept:
 
     Attributes:
         text: What to tell the person.
-        table: Its table.
-        figure: Its figure, None if the file asks for none.
+        table: Path of the table.
+        figure: Path of the figure, None if the sweep file asks for none.
     """
 
     text: str

@@ -24,7 +24,7 @@ def panels(text):
 def test_run_shows_the_ten_options_that_a_person_needs_first(capsys, monkeypatch):
     found = flags(shown(capsys, "run --help", monkeypatch))
 
-    ten = "--model --weights --data --effort --edge --cloud --link --memory --max-drop --out"
+    ten = "--model --weights --data --effort --edge --cloud --link --memory --max-drop --run"
     assert found == [*ten.split(), "--force", "--help-all", "--help"]
 
 

@@ -174,3 +174,9 @@ def test_pins_of_a_file_come_before_those_of_the_command_line(calls, tmp_path, m
     main(["search", "--pins-file", "r.yaml", *more.split()])
 
     assert calls[0][2] == {"pins": pins}
+
+
+def test_older_spellings_are_still_read(tiny, capsys):
+    for line in ("collect --out run --link 20kbps", "collect --run run --show 20kbps"):
+        assert main([*line.split(), "--force"]) == 0
+        assert capsys.readouterr().out.startswith("Over 20kbps;")

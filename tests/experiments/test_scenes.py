@@ -241,6 +241,6 @@ class TestRun:
             finished, {"plans": "uniform8,uniform2,cloud16", "images": 12}
         )
 
-        assert outcome.text == "quantize: 3 plans, 0 measured anew"
+        assert outcome.text == "quantize: 3 plans, 0 of them measured now"
         assert (finished / "scores.csv").read_bytes() == before
         assert (finished / "class_scores.csv").exists()

@@ -59,7 +59,7 @@ class TestFolders:
             find_folder()
 
         assert str(caught.value) == (
-            "results: there are several run folders, choose with --out: "
+            "results: there are several run folders, choose with --run: "
             "results/net, results/resnet50"
         )
 

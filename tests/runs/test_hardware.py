@@ -37,7 +37,8 @@ def test_an_unknown_profile_is_refused():
     ("options", "limit"),
     [
         ({}, load_device("eyeriss").memory_bytes),
-        ({"memory_bytes": None}, load_device("eyeriss").memory_bytes),
+        ({"memory_bytes": "device"}, load_device("eyeriss").memory_bytes),
+        ({"memory_bytes": None}, None),
         ({"memory_bytes": 7}, 7),
         ({"memory_bytes": 0}, 0),
         ({"edge": "tpu_v1"}, load_device("tpu_v1").memory_bytes),

@@ -20,7 +20,7 @@ class TestRequire:
 
         assert str(caught.value) == (
             f"{tmp_path}: 'autosplit search' needs 'autosplit stats' to be done first in this run "
-            f"folder, run: autosplit stats --out {tmp_path}"
+            f"folder, run: autosplit stats --run {tmp_path}"
         )
 
     def test_a_stage_that_read_another_file_is_told_to_be_done_again(self, tmp_path):

@@ -42,8 +42,11 @@ class TestMakePlans:
         ours = sum(plan.method == "autosplit" for plan in every.plans)
         kept = sum(plan.method == "autosplit" for plan in few.plans)
         assert kept < ours
-        assert few.text == f"{kept} of {ours} plans of ours and {len(few.plans) - kept} baselines"
-        assert every.text.startswith(f"{ours} plans of ours and ")
+        assert few.text == (
+            f"kept {kept} of the {ours} plans of method autosplit, and {len(few.plans) - kept} "
+            "plans of other methods"
+        )
+        assert every.text.startswith(f"kept {ours} plans of method autosplit, and ")
 
     def test_plans_within_a_limit_come_first_and_the_others_keep_it(self, problem):
         distortions = sorted(plan.distortion for plan in search(problem, ("autosplit",)))

@@ -67,7 +67,7 @@ class TestNetworkAndPlan:
         path = tiny.run / "quantized" / "uniform4.yaml"
         assert str(caught.value) == (
             f"{path}: must be what plans/uniform4.yaml was finished to, is missing or one of "
-            f"them has changed since, run: autosplit quantize --out {tiny.run}"
+            f"them has changed since, run: autosplit quantize --run {tiny.run}"
         )
 
     def test_a_plan_that_there_is_none_of_is_refused(self, tiny):

@@ -30,9 +30,9 @@ def scoring(tiny):
 
 
 def test_plans_are_run_once(scoring):
-    assert score_plans(scoring, silent) == "quantize: 2 plans, 2 measured anew"
+    assert score_plans(scoring, silent) == "quantize: 2 plans, 2 of them measured now"
     assert scoring.quantized.names() == {"uniform4", "uniform8"}
-    assert score_plans(scoring, silent) == "quantize: 2 plans, 0 measured anew"
+    assert score_plans(scoring, silent) == "quantize: 2 plans, 0 of them measured now"
 
 
 def test_only_as_many_are_run_as_it_takes_to_pick(scoring):

@@ -68,7 +68,7 @@ def test_a_sweep_file_may_leave_out_what_has_a_default(tmp_path):
     got = read_sweep(path)
 
     assert [network.name for network in got.networks] == ["fashion_resnet"]
-    assert got.networks[0].memory_bytes == (None,)
+    assert got.networks[0].memory_bytes == ("device",)
     assert [device.name for device in (*got.edges, *got.clouds)] == ["eyeriss", "tpu_v1"]
     assert got.methods == tuple(METHODS)
     assert (got.max_distortion, got.figure) == (None, "")

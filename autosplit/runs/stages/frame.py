@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any, Generic
 
 from autosplit.errors import warn
-from autosplit.progress import Progress, silent
+from autosplit.progress import Progress, note, silent
 from autosplit.runs.hashes import hash_files
+from autosplit.runs.kinds import NONE
 from autosplit.runs.lock import locked
+from autosplit.runs.named import check_names
 from autosplit.runs.needs import require
-from autosplit.runs.options import Options, plain
+from autosplit.runs.option import options_of
+from autosplit.runs.options import FREE, Options, plain
 from autosplit.runs.stamps import (
     Stamp,
     clear_stamp,
@@ -164,14 +167,17 @@ class Stage(Generic[Options]):
             StageError: A stage that must be done before is not, or an option is unknown.
             AutoSplitError: What the stage itself refuses.
         """
-        done, prepared = self._look(folder, given, force, progress)
+        done, ready = self._look(folder, given, force, progress)
         if done:
             return done
+        kept = self._kept(given, ready.options, folder, force=force)
+        if kept:
+            note(progress, f"{self.name}: kept from last time: {kept}")
         stamps = _stamps(folder, (self.name, *self.needs))
         with locked(folder):
             if _stamps(folder, (self.name, *self.needs)) != stamps:  # another process was here
-                done, prepared = self._look(folder, given, force, progress)
-            return done or self._work(folder, prepared)
+                done, ready = self._look(folder, given, force, progress)
+            return done or self._work(folder, ready)
 
     def _look(
         self, folder: Path, given: Mapping[str, Any], force: bool, progress: Progress
@@ -200,12 +206,27 @@ class Stage(Generic[Options]):
             warn(f"{self.name}: {name} was edited by hand, and is taken as it is now")
         return Outcome(self.name, False, made.text)
 
+    def _kept(
+        self, given: Mapping[str, Any], options: Options, folder: Path, *, force: bool
+    ) -> str:
+        """Options that hold because they were given the last time, as on the command line."""
+        stamp = self.remembered(Asked(folder, read_stamp(folder, self.name), given, force))
+        before = {} if stamp is None else stamp.options
+        known = [one for one in options_of(self.options) if one.name in before]
+        found = [(one, getattr(options, one.name)) for one in known if one.name not in given]
+        return ", ".join(
+            f"{one.flag} {NONE if value is None else one.kind.show(value)}"
+            for one, value in found
+            if value != one.default and one.name not in {"model", "data", *FREE}
+        )
+
     def resolved(self, folder: Path, given: Mapping[str, Any], *, force: bool) -> Options:
         """Options that the stage would be done with: those given, else as last time, else defaults.
 
         Raises:
-            OptionError: An option is unknown or cannot have its value.
+            OptionError: An option is unknown, or cannot have its value, or names what is unknown.
             StageError: The run folder is of another network.
         """
+        check_names(given)
         asked = Asked(folder, read_stamp(folder, self.name), given, force)
         return resolve(given, self.remembered(asked), self.options())

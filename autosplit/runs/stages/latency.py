@@ -12,8 +12,13 @@ from autosplit.files import write_csv
 from autosplit.graph.graph import Graph
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
-from autosplit.hardware.prediction import PlanWidths, Prediction, predict
-from autosplit.hardware.seconds import layer_s
+from autosplit.hardware.prediction import (
+    PlanWidths,
+    Prediction,
+    cloud_layers,
+    edge_layers,
+    predict,
+)
 from autosplit.plan.plan import Plan
 from autosplit.report import tables
 from autosplit.runs.folder import plan_names, read_graph, read_plans
@@ -78,33 +83,25 @@ def _predict(graph: Graph, plan: Plan, edge: Device, cloud: Device, link: Link) 
 
 def _cloud_bits(plan: Plan, cloud: Device) -> int:
     """Width of the cloud half: integers as the plan says, or this device's floats."""
-    return plan.cloud_bits if plan.cloud_bits < 16 else cloud.float_bits
+    return cloud.float_bits if plan.cloud_is_float else plan.cloud_bits
 
 
 def _layer_latencies(graph: Graph, plan: Plan, edge: Device, cloud: Device) -> list[dict[str, Any]]:
-    """Seconds of every layer where the plan runs it."""
-    on_edge = set(plan.edge)
-    cloud_bits = _cloud_bits(plan, cloud)
-    floats = dict.fromkeys(graph.tensors, cloud_bits)
-    rows = []
-    for layer in graph.layers:
-        if layer.name in on_edge:
-            width = plan.weight_bits.get(layer.weight_owner or layer.name, 0)
-            seconds = layer_s(layer, graph, edge, width, plan.activation_bits)
-            side, device = "edge", edge.name
-        else:
-            seconds = layer_s(layer, graph, cloud, cloud_bits, floats)
-            side, device = "cloud", cloud.name
-        rows.append(
-            {
-                "name": plan.name,
-                "layer": layer.name,
-                "side": side,
-                "device": device,
-                "seconds": seconds,
-            }
-        )
-    return rows
+    """Seconds of every layer where the plan runs it, in the order of the graph."""
+    cut = graph.cut(plan.edge)
+    here = edge_layers(cut, edge, plan.weight_bits, plan.activation_bits)
+    there = cloud_layers(cut, cloud, _cloud_bits(plan, cloud))
+    found = {layer.name: ("edge", edge.name, seconds) for layer, seconds in here}
+    found |= {layer.name: ("cloud", cloud.name, seconds) for layer, seconds in there}
+    columns = ("side", "device", "seconds")
+    return [
+        {
+            "name": plan.name,
+            "layer": layer.name,
+            **dict(zip(columns, found[layer.name], strict=True)),
+        }
+        for layer in graph.layers
+    ]
 
 
 LATENCY = Stage("latency", LatencyOptions, ("search",), _prepare)

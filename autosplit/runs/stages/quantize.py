@@ -10,7 +10,6 @@ from autosplit.evaluate.scorefile import write_scores
 from autosplit.evaluate.task import FLOAT
 from autosplit.files import sha256_of
 from autosplit.finish.effort import Finishing
-from autosplit.grid.grid import FLOAT_BITS
 from autosplit.runs.finished import Quantized, finished_names, finished_plan, forget_strangers
 from autosplit.runs.finishing import finishing_of
 from autosplit.runs.folder import plan_names, read_graph, read_plans
@@ -95,7 +94,7 @@ def _score(
 
     folder, options = job.folder, job.options
     files = read_plans(folder, quantized.graph, names)
-    files = {name: file for name, file in files.items() if file.plan.cloud_bits >= FLOAT_BITS[0]}
+    files = {name: file for name, file in files.items() if file.plan.cloud_is_float}
     if options.finished:
         files = {name: finished_plan(folder, quantized, file) for name, file in files.items()}
     kept = "finished_scores" if options.finished else "scores"

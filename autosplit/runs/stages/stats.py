@@ -49,7 +49,7 @@ def _remembered(asked: Asked) -> Stamp | None:
     if not asked.force:
         raise StageError(
             f"{asked.folder}: is a run folder of {stamp.options['model']}, asked for {model}; "
-            "choose another one with --out, or redo this one with --force"
+            "choose another one with --run, or redo this one with --force"
         )
     return None
 
@@ -139,7 +139,7 @@ def _odd_preparation(model: Model, program: Program, options: StatsOptions, stat
 
     Args:
         model: The network.
-        program: The same, captured.
+        program: The captured network.
         options: As asked for.
         stats: What was measured.
     """

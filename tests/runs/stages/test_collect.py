@@ -61,7 +61,7 @@ class TestCollect:
     def test_a_drop_that_nothing_keeps(self, tiny):
         before = files_of(tiny.run)
         with pytest.raises(
-            InfeasibleError, match="no measured plan loses at most -1000 points, the"
+            InfeasibleError, match="no measured plan gains at least 1000 points, the"
         ):
             step(tiny, "collect", max_drop=-1000.0)
 
@@ -123,5 +123,5 @@ def test_a_link_without_a_pick_says_why(tiny):
     del picks["1mbps"]
 
     text = text_of(summary, picks, -500.0)
-    assert text.startswith("Over 1mbps: no pick; max-drop: no measured plan loses at most -500")
+    assert text.startswith("Over 1mbps: no pick; max-drop: no measured plan gains at least 500")
     assert "\n\n\nOver 20kbps; float network: " in text

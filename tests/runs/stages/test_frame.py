@@ -9,6 +9,7 @@ from run_folders import files_of, step, table
 from autosplit.errors import PlanError, StageError
 from autosplit.evaluate import trials as scoring
 from autosplit.files import sha256_of
+from autosplit.progress import silent
 from autosplit.runs.folder import plan_names
 from autosplit.runs.options import CollectOptions
 from autosplit.runs.stages import search
@@ -39,6 +40,21 @@ class TestFrame:
 
         stage = Stage("toy", CollectOptions, (), prepare)
         return SimpleNamespace(stage=stage, done=done, read=read, folder=tmp_path)
+
+    def test_options_that_are_kept_from_the_last_time_are_told(self, toy):
+        told = []
+
+        def progress(what, total):
+            told.append(what)
+            return silent(what, total)
+
+        toy.stage.run(toy.folder, {"max_drop": 3}, progress=progress)
+        toy.stage.run(toy.folder, {}, progress=progress)  # nothing new to do
+        assert told == []
+
+        toy.stage.run(toy.folder, {"link": "lte"}, progress=progress)
+        toy.stage.run(toy.folder, {"link": None, "max_drop": 1}, progress=progress)
+        assert told == ["toy: kept from last time: --max-drop 3"]
 
     def test_it_is_done_once_and_remembers_how(self, toy):
         assert toy.stage.run(toy.folder, {"max_drop": 3}) == Outcome("toy", False, "done")

@@ -115,7 +115,7 @@ class TestEditedPlans:
 
         outcome = step(tiny, "quantize")
 
-        assert outcome.text.endswith(" plans, 1 measured anew")
+        assert outcome.text.endswith(" plans, 1 of them measured now")
         after = {row["name"]: row for row in table(tiny.run / "scores.csv")}
         assert float(after["uniform8"]["agreement"]) < float(before["uniform8"]["agreement"])
         assert {n for n in after if after[n] != before[n]} == {"uniform8"}
@@ -232,7 +232,7 @@ class TestFinishedPlans:
         assert all(other[name] != first[name] for name in wanted)
         outcomes = {o.stage: o for o in stages.run(tiny.run, {**tiny.given, **asked})}
 
-        assert outcomes["quantize"].text == "quantize: 3 plans, 0 measured anew"
+        assert outcomes["quantize"].text == "quantize: 3 plans, 0 of them measured now"
         assert files_of(tiny.run / "quantized") == first
         rerun(tiny, methods=USUAL_METHODS)
         assert files_of(tiny.run / "quantized") == before
@@ -275,10 +275,10 @@ class TestFinishedPlans:
         monkeypatch.setattr(finishing, "finish", fail)
         count = len(plan_names(tiny.run, "pareto"))
         text = step(tiny, "quantize", images=5).text
-        assert text == f"quantize: {count} plans, {count} measured anew"
+        assert text == f"quantize: {count} plans, {count} of them measured now"
         monkeypatch.setattr(runs_scoring, "trials_of", fail)
         (tiny.run / "scores.csv").unlink()
-        assert step(tiny, "quantize").text.endswith(" plans, 0 measured anew")
+        assert step(tiny, "quantize").text.endswith(" plans, 0 of them measured now")
 
     def test_clips_that_are_moved_together_are_moved_though_the_grids_stay(self, tiny, monkeypatch):
         """The rules ``norm`` and ``lapq`` have the same grids; the second moves them at the end."""
@@ -347,7 +347,7 @@ class TestFinishedAlone:
         count = len(plan_names(copied.run, "pareto"))
         outcome = step(copied, "quantize", finished=True)
 
-        assert outcome.text == f"quantize: {count} plans, {count} measured anew"
+        assert outcome.text == f"quantize: {count} plans, {count} of them measured now"
         assert (copied.run / "scores.csv").read_bytes() == copied.scores
         assert files_of(copied.run / "quantized") == plans
         assert step(copied, "quantize", finished=True).done_before

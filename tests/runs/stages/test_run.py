@@ -32,7 +32,7 @@ class TestRun:
         assert stats.startswith("stats: 3 layers, 6,240 multiply-accumulates, measured on 8 images")
         assert search.endswith(" baselines")
         assert "on toy and tpu_v1 over 1mbps, 20kbps" in latency
-        assert quantize.endswith(" measured anew")
+        assert quantize.endswith(" of them measured now")
         assert collect.startswith("Over 1mbps; ")
 
     def test_it_writes_what_the_design_says(self, tiny):
@@ -95,7 +95,7 @@ class TestRun:
 
         assert not any(outcome.done_before for outcome in outcomes)
         measured = len(plan_names(tiny.run, "pareto"))
-        assert outcomes[3].text == f"quantize: {measured} plans, {measured} measured anew"
+        assert outcomes[3].text == f"quantize: {measured} plans, {measured} of them measured now"
         assert files_of(tiny.run) == before
 
     def test_a_missing_file_is_made_again(self, tiny):
@@ -278,7 +278,7 @@ class TestOrder:
 
         assert str(caught.value) == (
             f"{folder}: 'autosplit {stage}' needs 'autosplit {needs}' to be done first in this run "
-            f"folder, run: autosplit {needs} --out {folder}"
+            f"folder, run: autosplit {needs} --run {folder}"
         )
         assert not folder.exists()
 
@@ -289,7 +289,7 @@ class TestOrder:
 
         assert str(caught.value) == (
             f"{tiny.run}: is a run folder of net.py:net, asked for fashion-resnet; choose another "
-            "one with --out, or redo this one with --force"
+            "one with --run, or redo this one with --force"
         )
         assert files_of(tiny.run) == before
 

@@ -51,7 +51,7 @@ class TestFront:
 
         assert few < more
         outcome = step(tiny, "search", front=2, force=True)
-        assert outcome.text.startswith(f"search: {len(few)} of {len(more)} plans of ours and 5 ")
+        assert outcome.text.startswith(f"search: kept {len(few)} of the {len(more)} plans of ")
 
     def test_plans_of_the_last_search_are_deleted(self, tiny):
         more, few = self.plans_of_ours(tiny, None), self.plans_of_ours(tiny, 2)
