@@ -10,6 +10,11 @@ ALLOWED = {
     "BLOCK": "each algorithm has a block size of its own",
     "HELD_OUT": "each search keeps a share of the samples of its own",
     "REACH": "each is the reach of its own algorithm",
+    **dict.fromkeys(
+        ("capture", "evaluate", "load_data", "measure", "run", "search"),
+        "the interface names a function as the stage or the step that it calls",
+    ),
+    "Problem": "the interface makes the record of its name",
 }
 
 
@@ -30,8 +35,7 @@ def public_names(path):
 def test_a_public_name_is_defined_in_one_module():
     found = defaultdict(set)
     for path in sorted(ROOT.rglob("*.py")):
-        # the interface names its functions as the stages do, which they call
-        if path.name != "__init__.py" and path.parent.name != "api":
+        if path.name != "__init__.py":
             for name in public_names(path):
                 found[name].add(str(path.relative_to(ROOT)))
 

@@ -11,5 +11,6 @@ them.  Each function calls what the stage of its name calls.
 | ``Problem``: graph, stats, hardware by name, limits | search | ``problem.py`` |
 | ``search`` -> ``Front`` (plans, table, figure, pick) | search, latency, collect | ``front.py`` |
 | ``evaluate`` -> ``Scores`` (table) | quantize | ``evaluation.py``, ``scores.py`` |
+| keywords of these functions, from the declared options | | ``keywords.py`` |
 | ``run``, ``open_run`` -> ``Run`` | all, in a run folder | ``run.py`` |
 """

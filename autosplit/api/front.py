@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from autosplit.api.keywords import read_keywords, takes_options
 from autosplit.api.scores import Scores
 from autosplit.errors import DataError, PlanError, did_you_mean
 from autosplit.evaluate.task import CLASSIFICATION
@@ -217,35 +218,27 @@ class Front(Sequence[Plan]):
         return f"<p>{self!r}</p>{table.to_html(float_format='{:.4g}'.format)}"
 
 
-def search(
-    problem: SearchProblem,
-    *,
-    methods: Sequence[str] = SearchOptions().methods,
-    front: int | None = SearchOptions().front,
-    pins: Sequence[str] = (),
-    max_weight_bits: float | None = None,
-    max_activation_bits: float | None = None,
-    max_bops: float | None = None,
-    max_latency_s: float | None = None,
-    max_distortion: float | None = None,
-    cuts: str = "prefixes",
-    progress: Progress = silent,
-) -> Front:
+OPTIONS_OF_SEARCH = (
+    *("methods", "front", "pins", "cuts"),
+    *("max_weight_bits", "max_activation_bits", "max_bops", "max_latency_s", "max_distortion"),
+)
+"""Options of ``search`` beside what a problem holds."""
+
+
+@takes_options(SearchOptions, *OPTIONS_OF_SEARCH)
+def search(problem: SearchProblem, *, progress: Progress = silent, **options: Any) -> Front:
     """Search cuts and widths.
 
     Args:
         problem: What ``autosplit.Problem`` gave.
-        methods: Methods that make plans, or ``("all",)``.
-        front: Plans of our front that are kept for each link, spread along it; None: all.
-        pins: Pinned widths, each as ``PATTERN:weight=8``.
-        max_weight_bits: Average width of the edge half's weights at most, bits; None: no limit, as
-            of all limits below.
-        max_activation_bits: Average width of the outputs of its layers at most, bits.
-        max_bops: Its bit operations at most.
-        max_latency_s: Seconds from input to answer at most, over at least one link.
-        max_distortion: Distortion at most.
-        cuts: Cuts that an answer to these limits may take: ``prefixes`` or ``useful``.
         progress: Shows how far it is.
+        **options: Options of ``autosplit search``, with its defaults: ``methods`` (methods that
+            make plans, or ``("all",)``), ``front`` (plans of our front that are kept for each link;
+            None: all), ``pins`` (pinned widths, each as ``PATTERN:weight=8``), ``max_weight_bits``
+            and ``max_activation_bits`` (mean widths of the edge half at most), ``max_bops`` (its
+            bit operations at most), ``max_latency_s`` (seconds from input to answer at most, over
+            at least one link), ``max_distortion``, and ``cuts`` (which cuts a search with a limit
+            considers: ``prefixes`` or ``useful``).
 
     Raises:
         PlanError, OptionError: The problem is none, or an option cannot have its value.
@@ -253,12 +246,9 @@ def search(
     """
     if not isinstance(problem, SearchProblem):
         raise PlanError(f"problem: must be an autosplit.Problem, got {type(problem).__name__}")
-    given: dict[str, Any] = {"methods": methods, "front": front, "pins": pins, "cuts": cuts}
-    given |= {"max_weight_bits": max_weight_bits, "max_activation_bits": max_activation_bits}
-    given |= {"max_bops": max_bops, "max_latency_s": max_latency_s}
-    options = SearchOptions(max_distortion=max_distortion, **given)
+    asked = read_keywords(SearchOptions, search, options)
     with progress("search: cuts and widths", 1) as advance:
-        planned = make_plans(problem, options)
+        planned = make_plans(problem, asked)
         advance(1)
     return Front(
         problem.graph,

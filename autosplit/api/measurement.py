@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from autosplit.api.data import are_pictures, images_in, input_batches
+from autosplit.api.keywords import read_keywords, takes_options
 from autosplit.api.net import Net
 from autosplit.errors import DataError
 from autosplit.progress import Progress, silent
@@ -12,19 +14,12 @@ from autosplit.runs.measuring import Measuring, input_meter, measure_network, wa
 from autosplit.runs.options import StatsOptions
 from autosplit.stats.stats import Stats
 
+OPTIONS_OF_MEASURE = ("metric", "clipping", "rounding", "batch_size", "jpeg_quality", "seed")
+"""Options of ``stats`` that measure a captured network."""
 
-def measure(
-    net: Net,
-    batches: Any,
-    *,
-    metric: str = "output",
-    clipping: str = "mse",
-    rounding: str = "auto",
-    batch_size: int | None = None,
-    jpeg_quality: int = 75,
-    seed: int = 0,
-    progress: Progress = silent,
-) -> Stats:
+
+@takes_options(StatsOptions, *OPTIONS_OF_MEASURE)
+def measure(net: Net, batches: Any, *, progress: Progress = silent, **options: Any) -> Stats:
     """Measure ranges, moments, and distortion at every width of all weights and activations.
 
     The batches are gone through three or four times.
@@ -35,13 +30,12 @@ def measure(
             of those and labels, which are not looked at; for a network of several inputs, tuples
             with one tensor for each.  They may be a list, a DataLoader, a function that makes them,
             one tensor, or the ``calibration`` part of ``autosplit.load_data``.
-        metric: The unit of distortion, as ``--metric``: ``output``, ``fisher`` or ``mse``.
-        clipping: Where activations are clipped, as ``--clipping``.
-        rounding: The rounding of weights that distortion is counted with, as ``--rounding``.
-        batch_size: Images per step of a data set; None is what suits their size.
-        jpeg_quality: Of the input as a JPEG file, 1..95; measured where the batches are pictures.
-        seed: Of the random output vectors.
         progress: Shows how far it is.
+        **options: Options of ``autosplit stats``, with its defaults: ``metric`` (the unit of
+            distortion), ``clipping`` (where activations are clipped), ``rounding`` (the rounding of
+            weights that distortion is counted with), ``batch_size`` (images per step of a data
+            set), ``jpeg_quality`` (of the input as a JPEG file, where the batches are pictures),
+            ``seed`` (of the random output vectors).
 
     Raises:
         DataError: The batches are of another kind, or a value in the network is not finite.
@@ -49,17 +43,15 @@ def measure(
     """
     if not isinstance(net, Net):
         raise DataError(f"net: must be what autosplit.capture gives, got {type(net).__name__}")
-    options = StatsOptions(
-        metric=metric, clipping=clipping, rounding=rounding, jpeg_quality=jpeg_quality, seed=seed
-    )
-    given = input_batches(net, batches, batch_size)
+    asked = read_keywords(StatsOptions, measure, options)
+    given = input_batches(net, batches, asked.batch_size)
     images, meter = images_in(batches), None
     if are_pictures(images):
         (shape,) = net.graph.inputs.values()
-        meter = input_meter(net.model.preprocess, (1, *shape), jpeg_quality)
-    measuring = Measuring(net.program, given, options, meter)
+        meter = input_meter(net.model.preprocess, (1, *shape), asked.jpeg_quality)
+    measuring = Measuring(net.program, given, asked, meter)
     total = 0 if images is None else measuring.passes * len(images)
     with progress(f"stats: {net.name}", total) as advance:
         stats = measure_network(measuring, advance)
     warn_of_inputs(net.program, stats, next(iter(given())))
-    return stats
+    return replace(stats, clipping=asked.clipping, calibration=batches)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 
 from autosplit.errors import DataError, ProfileError
@@ -16,29 +14,19 @@ from autosplit.runs.options import SearchOptions
 from autosplit.search import problem as record
 from autosplit.stats.stats import Stats
 
-
-class Memory(Enum):
-    """What is meant where no memory is given."""
-
-    OF_DEVICE = "as much as the edge device has"
-
-
 USUAL = SearchOptions()
 _OPTIONS = {one.name: one for one in options_of(SearchOptions)}
 
 
-def Problem(  # noqa: N802 - it stands for the record of that name, which it makes
-    graph: Graph,
-    stats: Stats,
-    *,
-    edge: str | Path | Device = USUAL.edge,
-    cloud: str | Path | Device = USUAL.cloud,
-    links: str | Link | Sequence[str | Link] = USUAL.links,
-    memory: int | str | Memory | None = Memory.OF_DEVICE,
-    widths: Sequence[int] = USUAL.widths,
-    coding: str = USUAL.coding,
-) -> record.Problem:
-    """State what to search: a network, its statistics, two devices, the links, the memory.
+class _TypeOfProblem(type):
+    """Makes ``isinstance(problem, autosplit.Problem)`` true of the record that is made."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, record.Problem)
+
+
+class Problem(record.Problem, metaclass=_TypeOfProblem):
+    """What to search: a network, its statistics, two devices, the links, the memory.
 
     Args:
         graph: The network's layers, ``net.graph``.
@@ -46,10 +34,10 @@ def Problem(  # noqa: N802 - it stands for the record of that name, which it mak
         edge: The edge device: the name of a shipped profile, a file, or a ``Device``.
         cloud: The cloud device, likewise.
         links: One link or more: names, files, rates such as ``3mbps``, or ``Link``.
-        memory: What the edge half may use: bytes, or a size such as ``4MiB`` or ``512KB``.  0 is no
-            memory at all; None is no limit; left out, it is what the edge device has.
+        memory: What the edge half may use: bytes, a size such as ``4MiB`` or ``512KB``, or
+            ``device`` for as much as the edge device has.  0 is no memory at all; None is no limit.
         widths: Widths that weights and activations may have, 1..8 bits.
-        coding: Of the crossing tensors, as ``--coding``: ``packed`` or ``entropy``.
+        coding: Coding of the crossing tensors, as ``--coding``: ``packed`` or ``entropy``.
 
     Returns:
         The record that every search method reads.
@@ -60,25 +48,36 @@ def Problem(  # noqa: N802 - it stands for the record of that name, which it mak
         DataError: The statistics are of another network.
         InfeasibleError: The edge device supports none of the widths.
     """
-    if not isinstance(graph, Graph):
-        raise DataError(f"graph: must be that of a network, net.graph, got {_kind(graph)}")
-    if not isinstance(stats, Stats):
-        raise DataError(f"stats: must be what autosplit.measure gives, got {_kind(stats)}")
-    device = _device(edge, "edge")
-    if memory is None:
-        device = replace(device, memory_bytes=None)
-    return record.Problem(
-        graph,
-        stats.distortions,
-        device,
-        _device(cloud, "cloud"),
-        _links(links),
-        _bytes(memory),
-        _OPTIONS["widths"].check(widths),
-        input_coding=stats.input_coding,
-        coded=stats.sent(_OPTIONS["coding"].check(coding)),
-        stats=stats,
-    )
+
+    def __new__(  # type: ignore[misc]
+        cls,
+        graph: Graph,
+        stats: Stats,
+        *,
+        edge: str | Path | Device = USUAL.edge,
+        cloud: str | Path | Device = USUAL.cloud,
+        links: str | Link | Sequence[str | Link] = USUAL.links,
+        memory: int | str | None = USUAL.memory_bytes,
+        widths: Sequence[int] = USUAL.widths,
+        coding: str = USUAL.coding,
+    ) -> record.Problem:
+        """Make the record that every search method reads."""
+        if not isinstance(graph, Graph):
+            raise DataError(f"graph: must be that of a network, net.graph, got {_kind(graph)}")
+        if not isinstance(stats, Stats):
+            raise DataError(f"stats: must be what autosplit.measure gives, got {_kind(stats)}")
+        return record.Problem(
+            graph,
+            stats.distortions,
+            _device(edge, "edge"),
+            _device(cloud, "cloud"),
+            _links(links),
+            _OPTIONS["memory_bytes"].check(memory, "memory"),
+            _OPTIONS["widths"].check(widths),
+            input_coding=stats.input_coding,
+            coded=stats.sent(_OPTIONS["coding"].check(coding)),
+            stats=stats,
+        )
 
 
 def _device(device: str | Path | Device, side: str) -> Device:
@@ -107,14 +106,6 @@ def _links(links: str | Link | Sequence[str | Link]) -> dict[str, Link]:
             raise ProfileError(f"links: each must be listed once, got {profile.name!r} twice")
         found[profile.name] = profile
     return found
-
-
-def _bytes(memory: int | str | Memory | None) -> int | None:
-    """Bytes of a limit; None for what the device has, or for no limit."""
-    if memory is None or isinstance(memory, Memory):
-        return None
-    bytes_: int = _OPTIONS["memory_bytes"].check(memory, "memory")
-    return bytes_
 
 
 def _kind(value: object) -> str:

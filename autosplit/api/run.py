@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -46,8 +47,8 @@ class Run:
     @cached_property
     def stats(self) -> Stats:
         """What was measured of the network."""
-        self._stamp("stats")
-        return read_stats(self.folder)
+        measured = resolve({}, self._stamp("stats"), StatsOptions())
+        return replace(read_stats(self.folder), clipping=measured.clipping)
 
     @cached_property
     def plans(self) -> Front:
@@ -59,11 +60,9 @@ class Run:
             found[one.plan.name] = replace(
                 one.plan, predictions={**known, one.link: one.prediction}
             )
-        edge, _, cloud = summary.title.rpartition(": ")[2].partition(" + ")
-        hardware = edge, cloud
         about = self.graph, tuple(found.values()), summary.links, summary.limit_bytes
         coding = self._stamp("search").options.get("coding", "packed")
-        return Front(*about, hardware, self.stats, self.stats.sent(coding))
+        return Front(*about, summary.hardware, self.stats, self.stats.sent(coding))
 
     @cached_property
     def scores(self) -> Scores:
@@ -112,7 +111,7 @@ class Run:
         stamp = read_stamp(self.folder, stage)
         if stamp is None:
             raise StageError(
-                f"{self.folder}: the stage {stage} must be done, run: autosplit {stage} --out "
+                f"{self.folder}: the stage {stage} must be done, run: autosplit {stage} --run "
                 f"{self.folder}"
             )
         changed = changed_outputs(self.folder, stamp)
@@ -130,7 +129,9 @@ class Run:
         return f"Run({str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        return "".join(pick._repr_html_() for pick in self.picks.values())
+        picks = "".join(pick._repr_html_() for pick in self.picks.values())
+        figure = b64encode(self.figure.read_bytes()).decode()
+        return f'{picks}<img src="data:image/png;base64,{figure}">'
 
 
 def run(
@@ -181,7 +182,7 @@ def open_run(folder: str | Path) -> Run:
     path = Path(folder)
     if read_stamp(path, "stats") is None:
         raise StageError(
-            f"{path}: must be a run folder, it has no stages/stats.json; run: autosplit run --out "
+            f"{path}: must be a run folder, it has no stages/stats.json; run: autosplit run --run "
             f"{path}"
         )
     return Run(path)

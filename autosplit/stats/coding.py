@@ -30,7 +30,7 @@ class InputCoding:
         quality: JPEG quality, 1..95 (libjpeg's scale, 4:2:0 chroma).
         bytes: Mean size of an image's file, more than 0.
         distortion: Noise over signal of the network's input after decoding, at least 0.
-        mean: Of each channel, shape (C,), C 1 or 3.
+        mean: Mean of each channel, shape (C,), C 1 or 3.
         std: Standard deviation of each channel, shape (C,), positive.
 
     Raises:
@@ -133,7 +133,7 @@ def through_jpeg(
         inputs: Normalized pixels, float32 of shape (N, C, H, W), C 1 or 3.
         quality: 1..95.
         mean: Per channel, of pixels from 0 to 1; shape (C,).
-        std: The same.
+        std: Standard deviation per channel, of the same pixels; shape (C,).
 
     Returns:
         The inputs that arrive, of the same shape, and the bytes of each file.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from autosplit.graph.memory import packed_bytes
 from autosplit.grid.grid import ClipRange, Grid
@@ -91,6 +91,8 @@ class Stats:
         input_coding: What JPEG does to the network's input; None where that is no picture.
         coded: Activation tensor and width -> its bytes when it is entropy-coded; empty where that
             was not measured.
+        clipping: Rule that chose the ranges of activations.
+        calibration: The batches that ``autosplit.measure`` was given; None: not known.
     """
 
     samples: int
@@ -100,6 +102,19 @@ class Stats:
     weight_grids: Mapping[tuple[str, int], Grid]
     input_coding: InputCoding | None = None
     coded: Mapping[tuple[str, int], CodedBytes] = field(default_factory=dict)
+    clipping: str = "mse"
+    calibration: Any = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        count = len(self.tensors)
+        return f"Stats({count} activation tensors, measured on {self.samples:,} samples)"
+
+    def _repr_html_(self) -> str:
+        """A table with the range and the moments of each activation tensor."""
+        from pandas import DataFrame  # noqa: PLC0415 - slow to import
+
+        rows = {name: asdict(one) for name, one in self.tensors.items()}
+        return f"<p>{self!r}</p>{DataFrame.from_dict(rows, orient='index').to_html()}"
 
     def sent(self, coding: str) -> dict[tuple[str, int], int]:
         """Tensor and width -> mean bytes on the wire, where a coding takes fewer than packing does.
