@@ -38,7 +38,7 @@ def export(
         example: The tensors that it takes.
         structure: How they nest.
         axes: Axis of the batch in each of them.
-        name: Of the network.
+        name: Name of the network.
 
     Raises:
         CaptureError: torch.export cannot trace it; says where.

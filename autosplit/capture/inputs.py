@@ -27,8 +27,8 @@ class Structure:
     """How the inputs of a network nest.
 
     Attributes:
-        spec: Of the pair of positional and named arguments.
-        names: Of the network's parameters, in order, that a mapping may name.
+        spec: Nesting of the pair of positional and named arguments.
+        names: Names of the network's parameters, in order, that a mapping may name.
         leaves: Every leaf of the pair: None for a tensor, in a tuple else.
     """
 

@@ -69,7 +69,7 @@ def probes(outputs: Outputs, count: int, random: torch.Generator) -> Iterator[li
     vanish on average.  For other networks all signs are random (Hutchinson 1990).
 
     Args:
-        outputs: Of the float network.
+        outputs: Outputs of the float network.
         count: How many vectors, at least 1.
         random: Draws the signs.
 

@@ -52,7 +52,7 @@ class _Sampled:
         unit: What inputs are divided by, so that no product overflows or vanishes; 0 while
             nothing but zeros was seen.
         counts: Positions of two halves, one to fit and one kept aside.
-        sums: Of each half, shape (G, K).
+        sums: Sums of each half, shape (G, K).
         products: Sums of products of each half, shape (G, K, K).
     """
 

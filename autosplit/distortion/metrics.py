@@ -43,7 +43,7 @@ def sensitivity(
         batches: Those that the statistics were measured on.
         stats: From ``measure``.
         metric: A name in ``METRICS``.
-        seed: Of the random output vectors.
+        seed: Seed of the random output vectors.
         advance: Told of samples done.
         finished: Whether coarse weights are counted as ``recover`` chooses their integers, and
             not as rounded to the nearest.

@@ -23,7 +23,7 @@ class QuantizationErrors:
     Attributes:
         program: The captured network.
         stats: From ``measure``.
-        wiring: Of the program.
+        wiring: Wiring of the program.
         gains: What finishing leaves of the weights' errors; None: all.
     """
 

@@ -75,7 +75,7 @@ def learn_rounding(
         grid: Grid of each row, shape (G, C).
         levels: Where to start, counted in steps from zero, shape (G, C, K).
         steps: Steps of gradient descent.
-        seed: Of the choice of positions.
+        seed: Seed of the choice of positions.
 
     Returns:
         Levels, shape (G, C, K); a row is as it was unless it is better on positions kept aside.

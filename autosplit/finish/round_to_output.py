@@ -202,7 +202,7 @@ def _error(
     Args:
         parts: All columns.
         lacking: What the outputs lack with the levels, shape (..., n, C).
-        levels: Of each part.
+        levels: Levels of each part.
         grid: Grid of each row.
     """
     error = lacking.square().mean(-2)

@@ -61,7 +61,7 @@ def bit_operations(
     total = 0
     for name in cut.edge:
         layer = cut.graph.by_name[name]
-        weight = weight_bits[layer.weight_owner or name] if layer.weight_elements else None
+        weight = weight_bits[layer.owner] if layer.weight_elements else None
         total += layer.macs * product_bits(weight, input_bits(cut.graph, layer, activation_bits))
     return total
 

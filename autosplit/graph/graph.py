@@ -210,7 +210,7 @@ class Cut:
         A weight that an edge layer reads is stored on the edge, whichever side its owner is on.
         """
         layers = (self.graph.by_name[name] for name in self.edge)
-        owners = {layer.weight_owner or layer.name for layer in layers if layer.weight_elements}
+        owners = {layer.owner for layer in layers if layer.weight_elements}
         return tuple(name for name in self.graph.by_name if name in owners)
 
     @cached_property

@@ -85,6 +85,11 @@ class Layer:
         return sum(gemm.macs for gemm in self.gemms)
 
     @property
+    def owner(self) -> str:
+        """Layer whose weight it reads: itself, or the first use of a shared one."""
+        return self.weight_owner or self.name
+
+    @property
     def owns_weight(self) -> bool:
         """Whether its weight is stored with it, and not with an earlier layer that shares it."""
         return self.weight_elements > 0 and self.weight_owner in ("", self.name)

@@ -254,7 +254,7 @@ class AccumulatedSum:
 
     Attributes:
         factor, low, high, axis: Of the accumulators.
-        factors: Of their levels, and of the levels that are added.
+        factors: Factors of their levels, and of the levels that are added.
         kept: Least and greatest level of the sum.
     """
 

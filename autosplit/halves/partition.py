@@ -101,7 +101,7 @@ def edge_part(program: Program, cut: Cut, insert: Insert | None = None) -> Half:
 
     Args:
         program: The captured network.
-        cut: Of the program's graph.
+        cut: Cut of the program's graph.
         insert: Called for every tensor on the edge side, to quantize it.
     """
     places = _Places.of(program, cut)
@@ -114,7 +114,7 @@ def cloud_part(program: Program, cut: Cut) -> Half:
 
     Args:
         program: The captured network.
-        cut: Of the program's graph.
+        cut: Cut of the program's graph.
     """
     places = _Places.of(program, cut)
     return _Copy(program, places.crossing, places.tensor_of).half(places.on_cloud)
@@ -126,7 +126,7 @@ class _Places:
 
     Attributes:
         written: Tensor -> the node that writes it.
-        tensor_of: The same the other way.
+        tensor_of: Node -> the tensor that it writes.
         crossing: Tensor that crosses -> its node.
         on_edge, on_cloud: ``output:<place>`` -> the node of the output that this side computes.
     """

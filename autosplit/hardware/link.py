@@ -24,7 +24,7 @@ class Link:
         name: Name in tables and errors.
         source: Where each number comes from.
         uplink_bps: Sustained rate to the cloud, bits per second (1 Mbit = 10^6 bits).
-        downlink_bps: The same back to the edge; None: the answer's way back costs nothing.
+        downlink_bps: Sustained downlink rate; None: the answer's way back costs nothing.
         rtt_s: Round-trip time, seconds; each transfer pays half of it.
 
     Raises:

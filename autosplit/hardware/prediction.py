@@ -6,11 +6,12 @@ by the link; the answer's way back is, too, if the link has a downlink.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from autosplit.errors import LatencyError
 from autosplit.graph.graph import Cut
+from autosplit.graph.layer import Layer
 from autosplit.graph.memory import crossing_bytes
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
@@ -26,7 +27,8 @@ class Prediction:
 
     Attributes:
         edge_s: Time of the edge half on the edge device.
-        transfer_s: Time on the link: crossing tensors up, and the answer down if that is priced.
+        transfer_s: Time on the link: crossing tensors up, and the answer down if there is a
+            downlink.
         cloud_s: Time of the cloud half on the cloud device.
     """
 
@@ -58,6 +60,29 @@ class PlanWidths:
     sent_bytes: int | None = None
 
 
+def edge_layers(
+    cut: Cut, device: Device, weight_bits: Mapping[str, int], activation_bits: Mapping[str, int]
+) -> Iterator[tuple[Layer, float]]:
+    """Predict the seconds of each layer of the edge half, as ``edge_s``, in order."""
+    for name in cut.edge:
+        layer = cut.graph.by_name[name]
+        if layer.weight_elements and layer.owner not in weight_bits:
+            raise LatencyError(f"{name}: the weight stored with {layer.owner!r} must have a width")
+        bits = weight_bits[layer.owner] if layer.weight_elements else 0
+        yield layer, layer_s(layer, cut.graph, device, bits, activation_bits)
+
+
+def cloud_layers(
+    cut: Cut, device: Device, bits: int | None = None
+) -> Iterator[tuple[Layer, float]]:
+    """Predict the seconds of each layer of the cloud half, as ``cloud_s``, in order."""
+    bits = device.float_bits if bits is None else bits
+    widths = dict.fromkeys(cut.graph.tensors, bits)
+    for name in cut.cloud:
+        layer = cut.graph.by_name[name]
+        yield layer, layer_s(layer, cut.graph, device, bits, widths)
+
+
 def edge_s(
     cut: Cut, device: Device, weight_bits: Mapping[str, int], activation_bits: Mapping[str, int]
 ) -> float:
@@ -72,15 +97,7 @@ def edge_s(
     Raises:
         LatencyError: The device's model does not know a layer, or a tensor has no width.
     """
-    seconds = 0.0
-    for name in cut.edge:
-        layer = cut.graph.by_name[name]
-        owner = layer.weight_owner or name
-        if layer.weight_elements and owner not in weight_bits:
-            raise LatencyError(f"{name}: the weight stored with {owner!r} must have a width")
-        bits = weight_bits[owner] if layer.weight_elements else 0
-        seconds += layer_s(layer, cut.graph, device, bits, activation_bits)
-    return seconds
+    return sum((s for _, s in edge_layers(cut, device, weight_bits, activation_bits)), 0.0)
 
 
 def cloud_s(cut: Cut, device: Device, bits: int | None = None) -> float:
@@ -94,10 +111,7 @@ def cloud_s(cut: Cut, device: Device, bits: int | None = None) -> float:
     Raises:
         LatencyError: The device's model does not know a layer.
     """
-    bits = device.float_bits if bits is None else bits
-    widths = dict.fromkeys(cut.graph.tensors, bits)
-    layers = (cut.graph.by_name[name] for name in cut.cloud)
-    return sum((layer_s(layer, cut.graph, device, bits, widths) for layer in layers), 0.0)
+    return sum((seconds for _, seconds in cloud_layers(cut, device, bits)), 0.0)
 
 
 def transfer_s(

@@ -76,7 +76,7 @@ def check_archive(path: Path, data: bytes) -> None:
     """Make sure that loading a saved program runs nothing that the file says.
 
     Args:
-        path: Of the file, for the message.
+        path: Path of the file, for the message.
         data: Its bytes.
 
     Raises:

@@ -31,7 +31,7 @@ def plan_problems(data: Mapping[str, Any], path: Path) -> list[str]:
 
     Args:
         data: The plan file; it has all keys that it must have and no other.
-        path: Of the file, for the messages.
+        path: Path of the file, for the messages.
 
     Returns:
         One line for each problem.

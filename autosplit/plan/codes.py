@@ -30,9 +30,9 @@ def write_codes(path: Path, codes: Codes, biases: Biases) -> dict[str, str] | No
     """Write codes and biases beside a plan.
 
     Args:
-        path: Of the plan file.
-        codes: Of the weights that have been finished.
-        biases: Of the layers that have been finished.
+        path: Path of the plan file.
+        codes: Codes of the weights that have been finished.
+        biases: Biases of the layers that have been finished.
 
     Returns:
         What the plan says of that file: its name and its SHA-256; None where there is nothing.
@@ -53,7 +53,7 @@ def read_codes(
     """Read what ``write_codes`` wrote; nothing where the plan names no file.
 
     Args:
-        path: Of the plan file.
+        path: Path of the plan file.
         named: What the plan says of the file beside it.
         weights: Layer that stores a weight -> its grid in the plan.
         graph: The network.

@@ -14,7 +14,7 @@ def distiller_overrides(file: PlanFile, graph: Graph) -> dict[str, Any]:
     overrides = {}
     for name in file.plan.edge:
         entry: dict[str, int] = {"bits_activations": bits_of[name]}
-        owner = graph.by_name[name].weight_owner or name
+        owner = graph.by_name[name].owner
         if owner in file.plan.weight_bits:
             entry["bits_weights"] = file.plan.weight_bits[owner]
         overrides[name] = entry

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from autosplit.grid.grid import FLOAT_BITS
 from autosplit.hardware.prediction import Prediction
 from autosplit.stats.coding import InputCoding
 
@@ -43,6 +44,17 @@ class Plan:
     cloud_bits: int = 16
     input_coding: InputCoding | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"Plan({self.name}: {len(self.edge)} layers on the edge, {self.edge_memory_bytes:,} "
+            f"bytes there, {self.crossing_bytes:,} bytes sent, distortion {self.distortion:.4g})"
+        )
+
+    @property
+    def cloud_is_float(self) -> bool:
+        """Whether the cloud half computes in floats."""
+        return self.cloud_bits >= FLOAT_BITS[0]
+
     @property
     def optimality_gap(self) -> float:
         """How far the distortion is above its proven bound, relative to itself; 0 is optimal."""
@@ -57,7 +69,7 @@ class Origin:
 
     Attributes:
         searched_sha256: ``half_sha256`` of the plan as the search wrote it.
-        finishing_sha256: Of how the plan was finished.
+        finishing_sha256: SHA-256 of how the plan was finished.
         finished_sha256: ``half_sha256`` of the finished plan, which an edit of its file changes.
     """
 

@@ -141,7 +141,7 @@ def read_plan(path: Path, graph: Graph) -> PlanFile:
     read, so that they are right after a person has edited the file too.
 
     Args:
-        path: Of the plan file.
+        path: Path of the plan file.
         graph: The network that the plan is for.
 
     Raises:

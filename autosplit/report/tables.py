@@ -9,7 +9,7 @@ from autosplit.graph.bit_counts import mean_activation_bits, mean_weight_bits
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import fits_memory
 from autosplit.plan.plan import Plan
-from autosplit.search.pareto import pareto
+from autosplit.search.pareto import latency_and_distortion, pareto
 
 PLANS_HEADER = (
     "name method link cut edge_layers weight_bits_avg activation_bits_avg cut_bits cut_bytes "
@@ -59,8 +59,7 @@ def plan_rows(
     rows = []
     for link in links:
         fitting = [plan for plan in plans if fits_memory(plan.edge_memory_bytes, limit_bytes)]
-        points = [(plan.predictions[link].latency_s, plan.distortion) for plan in fitting]
-        best = {fitting[i].name for i in pareto(points)} if points else set()
+        best = {fitting[i].name for i in pareto(latency_and_distortion(fitting, link))}
         ordered = sorted(plans, key=lambda plan: (plan.predictions[link].latency_s, plan.name))
         rows += [plan_row(graph, plan, link, pareto=plan.name in best) for plan in ordered]
     return rows

@@ -96,13 +96,14 @@ def _best(problem: Problem, link: str, targets: PlanLimits) -> ProvenPlan:
     if not keeps(proven.value, most_s):
         if keeps(proven.lower_bound, most_s):
             raise UnsolvedError(
-                f"latency over {link}: no plan with at most {most_s:g} s and a distortion of at "
-                f"most {most:g} was found, and it is not proven that there is none; allow more"
+                f"latency over {link}: no plan with at most {1e3 * most_s:g} ms and a distortion "
+                f"of at most {most:g} was found, and it is not proven that there is none; allow "
+                "more"
             )
-        least_text, limit_text = told_apart(proven.lower_bound, most_s)
+        least_text, limit_text = told_apart(1e3 * proven.lower_bound, 1e3 * most_s)
         raise InfeasibleError(
             f"latency over {link}: the least possible with a distortion of at most {most:g} is "
-            f"{least_text} s, the limit is {limit_text} s"
+            f"{least_text} ms, the limit is {limit_text} ms"
         )
     return proven
 

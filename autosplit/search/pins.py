@@ -75,7 +75,7 @@ def _matched(graph: Graph, one: Pin) -> list[tuple[str, Role]]:
     if one.role == "activation":
         return [(name, "activation") for name in named]
     layers = (graph.by_name[name] for name in named)
-    owners = [layer.weight_owner or layer.name for layer in layers if layer.weight_elements]
+    owners = [layer.owner for layer in layers if layer.weight_elements]
     if not owners:
         raise PlanError(f"pin {one}: no layer that matches has a weight")
     return [(name, "weight") for name in owners]

@@ -20,7 +20,7 @@ def to_pixels(inputs: InputArray, mean: tuple[float, ...], std: tuple[float, ...
     Args:
         inputs: Normalized pixels, float32 of shape (N, C, H, W), C 1 or 3.
         mean: Per channel, of pixels from 0 to 1; shape (C,).
-        std: The same.
+        std: Standard deviation per channel, of the same pixels.
 
     Returns:
         Shape (N, C, H, W), uint8.

@@ -36,7 +36,7 @@ class WireTensor:
 
     Attributes:
         name: The tensor: a layer, or an input of the network.
-        shape: Of one sample, without the batch.
+        shape: Shape of one sample, without the batch.
         bits: Width of an element before coding.
         coding: ``none``, ``packed``, ``jpeg`` or ``entropy``.
         order: Axes of a sample, the slowest first, in which its elements follow each other in the

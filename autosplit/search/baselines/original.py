@@ -81,8 +81,8 @@ def priced(distortion: Floats, size: Ints, budget: int) -> Indices | None:
     which may be far below the budget.
 
     Args:
-        distortion: Of each choice, shape (N, B).
-        size: Of each choice, shape (N, B), at least 0.
+        distortion: Distortion of each choice, shape (N, B).
+        size: Size of each choice, shape (N, B), at least 0.
         budget: Most that the sizes may add up to.
 
     Returns:

@@ -151,7 +151,7 @@ def _owning(graph: Graph, names: Sequence[str]) -> Graph:
     for name in names:
         layer = graph.by_name[name]
         if layer.weight_elements:
-            owner = first.setdefault(layer.weight_owner or name, name)
+            owner = first.setdefault(layer.owner, name)
             layer = replace(layer, weight_owner=owner)
         layers.append(layer)
     return replace(graph, layers=tuple(layers))

@@ -56,8 +56,8 @@ def min_cut(
 
     Args:
         graph: The graph.
-        edge_seconds: Of layer l on the edge, shape (L,); infinite: it cannot run there.
-        cloud_seconds: Of layer l in the cloud, shape (L,); may be infinite too.
+        edge_seconds: Seconds of layer l on the edge, shape (L,); infinite: it cannot run there.
+        cloud_seconds: Seconds of layer l in the cloud, shape (L,); may be infinite too.
         tensor_seconds: Tensor -> its way up, for every tensor that a layer reads.
         charges: What else the link costs; nothing if None.
 

@@ -70,9 +70,9 @@ class _Mean:
     """Seconds of layers as sums over tensors, never more than the true ones.
 
     Attributes:
-        constant_s: Of each layer, shape (L,).
+        constant_s: Seconds of each layer, shape (L,).
         weight_s: Of the weight that a layer stores, by width, shape (L, B).
-        write_s: Of its output, shape (L, B).
+        write_s: Seconds of its output, shape (L, B).
         read_s: Of the tensors that it reads: rank of each, and seconds by width, shape (B,).
     """
 

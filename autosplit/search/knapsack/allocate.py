@@ -57,8 +57,8 @@ def allocate(distortion: npt.ArrayLike, cost: npt.ArrayLike, budget: int) -> All
     memory allows, the best ones are followed and the gap says what is not proven.
 
     Args:
-        distortion: Of each choice, shape (L, B), finite, not negative, in any order.
-        cost: Of each choice, shape (L, B), whole numbers, not negative.
+        distortion: Distortion of each choice, shape (L, B), finite, not negative, in any order.
+        cost: Cost of each choice, shape (L, B), whole numbers, not negative.
         budget: Most that the costs may add up to.
 
     Raises:
@@ -85,8 +85,8 @@ def allocate_all(
     """Solve ``allocate`` for the first 0, 1, ... L layers and for each budget, in one pass.
 
     Args:
-        distortion: Of each choice, shape (L, B), finite, not negative, in any order.
-        cost: Of each choice, shape (L, B), whole numbers, not negative.
+        distortion: Distortion of each choice, shape (L, B), finite, not negative, in any order.
+        cost: Cost of each choice, shape (L, B), whole numbers, not negative.
         budgets: Most that the costs may add up to, K of them, in any order.
 
     Returns:

@@ -131,7 +131,7 @@ def _sweep(instance: Instance, queries: _Queries, upper: Floats, most: int) -> _
     convex, so interpolating it between corners keeps too much, never too little.
 
     Args:
-        instance: Of L layers.
+        instance: Instance of L layers.
         queries: What is asked of it.
         upper: Distortion of a known solution of each query, shape (L + 1, K).
         most: Partial solutions to follow.

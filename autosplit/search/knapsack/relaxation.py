@@ -26,7 +26,7 @@ class Instance:
     Attributes:
         distortion: Of each choice, shape (L, B); infinite for a choice that another one of its
             layer dominates.
-        cost: Of each choice beyond the cheapest one of its layer, in ``unit``; shape (L, B).
+        cost: Cost of each choice beyond the cheapest one of its layer, in ``unit``; shape (L, B).
         base: Cheapest cost of each layer, in the units given, shape (L,).
         unit: Greatest common divisor of the differences of costs, at least 1.
         start: The cheapest choice of each layer, shape (L,).

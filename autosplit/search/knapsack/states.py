@@ -63,7 +63,7 @@ def extended(
     """Add one layer to every partial solution; keep the non-dominated ones under the ceiling.
 
     Args:
-        states: Of the layers before, N of them.
+        states: States of the layers before, N of them.
         instance: Where the layer's costs and distortions are.
         layer: Which layer.
         options: Its choices to consider, ascending.

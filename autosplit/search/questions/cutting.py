@@ -96,7 +96,7 @@ def too_much(model: MilpModel, most: float) -> Booleans:
     """Choices that alone bring more distortion than allowed, everything else at its best.
 
     Args:
-        model: Of one cut.
+        model: Model of one cut.
         most: Most distortion, without that of the network's inputs.
 
     Returns:
@@ -117,7 +117,7 @@ def cover(model: MilpModel, picked: Picked, most: float) -> Inequality:
     limit, it cannot be taken as a whole.
 
     Args:
-        model: Of one cut.
+        model: Model of one cut.
         picked: The choice.
         most: Most distortion, without that of the network's inputs.
     """

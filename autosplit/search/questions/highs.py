@@ -52,7 +52,7 @@ def solve_milp(
     """Minimise an objective under the model's constraints and more.
 
     Args:
-        model: Of one cut.
+        model: Model of one cut.
         objective: Coefficients by variable, at least 0.
         rows: Further constraints.
         known: Nothing of at least this value is wanted; at least 0.

@@ -66,7 +66,7 @@ def _means(costs: PoolCosts, elements: Ints, lengths: Indices, chosen: Indices) 
 
     Args:
         costs: Tables of the problem.
-        elements: Of each layer, shape (L,).
+        elements: Elements of each layer, shape (L,).
         lengths: Layers on the edge, shape (M,).
         chosen: Index of the width of each layer, shape (M, L).
     """

@@ -221,7 +221,7 @@ def _own_plan(
     """Make a plan found on the layers in another order, under the names of the problem's own."""
     cut = problem.graph.cut(edge)
     own = problem.graph.by_name
-    by_owner = {own[name].weight_owner or name: bits for name, bits in weights.items()}
+    by_owner = {own[name].owner: bits for name, bits in weights.items()}
     bits = {name: by_owner[name] for name in cut.weights}
     tensors = {name: tensors[name] for name in cut.edge_tensors}
     return make_plan(problem, cut, bits, tensors, name=name, method=OURS, lower_bound=bound)
@@ -239,7 +239,8 @@ def _refusal(
         proven: Whether it is proven that no plan keeps the limits.
     """
     if question.by_distortion:
-        what, unit, limit = f"latency over {question.link}", " s", question.max_latency_s
+        what, unit, limit = f"latency over {question.link}", " ms", 1e3 * question.max_latency_s
+        lower *= 1e3
     else:
         what, unit, limit = "distortion", "", question.max_distortion
     if limit == math.inf or (least is None and lower == math.inf):

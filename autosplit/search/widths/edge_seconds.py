@@ -100,7 +100,7 @@ class EdgeSeconds:
 
         given = [t for t in layer.inputs if t in graph.inputs and t not in graph.integers]
         operand = max(problem.input_bits if given else 1, integer_operand(graph, layer))
-        owner = layer.weight_owner or layer.name
+        owner = layer.owner
         compute_s = _by_widest(each_s) if layer.weight_elements else each_s[0]
         places = np.arange(len(compute_s))
         known = not layer.weight_elements or np.array_equal(

@@ -155,7 +155,7 @@ class PoolCosts:
         return self.fitting(Picked(lengths, same, same))
 
     def fitting(self, choices: Picked) -> Picked:
-        """Those choices that keep the memory limit; each has an edge half."""
+        """The choices that keep the memory limit; each has an edge half."""
         limit = self.problem.limit_bytes
         if limit is None:
             return choices
@@ -185,7 +185,7 @@ class PoolCosts:
 
         Args:
             pool: All candidates.
-            kept: Those that no other one beats over a link.
+            kept: The choices that no other one beats over a link.
             byte_s: Seconds that a byte sent takes.
         """
         latency_s = pool.edge_s + byte_s * pool.sent
