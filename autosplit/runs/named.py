@@ -17,7 +17,7 @@ from autosplit.plan.pins import parse_pin
 # These names are those of registries whose modules need torch; a test compares them.
 BUNDLED_NETWORKS = ("efficientnet-lite0", "fashion-resnet", "scenes-yolo")
 """Whole names of networks: ``models.load``."""
-KINDS_OF_NETWORKS = ("torchvision", "yolo", "torchvision-backbone")
+KINDS_OF_NETWORKS = ("torchvision", "timm", "transformers", "yolo", "torchvision-backbone")
 """What stands before the colon in the name of a network: ``models.load``."""
 DATA_KINDS = {
     "demo": (False,),
