@@ -8,15 +8,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2] / "autosplit"
 ELSEWHERE = {
     # name -> whose it is
-    "Resize": "torchvision",
-    "CenterCrop": "torchvision",
-    "ToTensor": "torchvision",
-    "Normalize": "torchvision",
     "fnmatch": "Python",
+    "PackedSequence": "torch",
     "ASM1": "bytes of a message",
     "uniformN": "stands for uniform2 and its like",
     "max_latency": "the key of max_latency_s",
 }
+OTHERS = ("data", "models")
+"""Packages that name functions of Darknet, OpenCV and torchvision, whose results they repeat."""
 
 
 @cache
@@ -40,6 +39,8 @@ def known_words():
 def test_names_in_docstrings_are_there():
     missing = set()
     for path in ROOT.rglob("*.py"):
+        if path.relative_to(ROOT).parts[0] in OTHERS:
+            continue
         for name in re.findall(r"``([A-Za-z_][\w.]*)``", path.read_text()):
             if not known_words() & set(name.split(".")) and name not in ELSEWHERE:
                 missing.add((str(path.relative_to(ROOT)), name))
