@@ -17,7 +17,7 @@ WHERE = (
         "jobs",
         "Number of processes on this machine.",
         "evaluation",
-        kinds.count(1),
+        kinds.count(1, 1024),
         1,
         flag="--jobs",
     ),

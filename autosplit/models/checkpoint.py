@@ -11,7 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from autosplit.errors import ModelError
+from autosplit.errors import FileError, ModelError
+from autosplit.plainfile import open_plain
 
 
 def load_checkpoint(module: nn.Module, path: Path, ignored: tuple[str, ...] = ()) -> None:
@@ -50,9 +51,13 @@ def load_checkpoint(module: nn.Module, path: Path, ignored: tuple[str, ...] = ()
 def _read_checkpoint(path: Path) -> Mapping[str, Tensor]:
     """Read a state dict from a file, unpickling nothing but tensors."""
     try:
+        if path.exists():
+            open_plain(path).close()  # a pipe would be waited for
         if path.suffix == ".safetensors":
             return load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
+    except FileError as error:
+        raise ModelError(str(error)) from error
     except FileNotFoundError as error:
         raise ModelError(f"{path}: must be a checkpoint, there is no such file") from error
     except (OSError, RuntimeError, EOFError, SafetensorError, zipfile.BadZipFile) as error:

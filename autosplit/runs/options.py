@@ -102,7 +102,7 @@ class StatsOptions:
     )
     input_size: int | None = option(
         None,
-        kinds.count(1),
+        kinds.count(1, 8192),
         "network",
         "Height and width of the input, pixels.",
         none="the network's own",
@@ -203,7 +203,7 @@ class StatsOptions:
         "and sums are rounded step by step.",
         none="chosen by the size of the images",
     )
-    seed: int = option(0, kinds.count(), "data", "Seed of random weights and of random choices.")
+    seed: int = option(0, kinds.count(0, 2**32 - 1), "data", "Seed of random weights and of random choices.")
     jpeg_quality: int = option(
         75,
         kinds.count(1, 95),
@@ -424,7 +424,7 @@ class QuantizeOptions:
         none="all images",
     )
     jobs: int = option(
-        1, kinds.count(1), "evaluation", "Number of plans to evaluate at the same time."
+        1, kinds.count(1, 1024), "evaluation", "Number of plans to evaluate at the same time."
     )
     effort: str = option(
         "good",
