@@ -203,7 +203,9 @@ class StatsOptions:
         "and sums are rounded step by step.",
         none="chosen by the size of the images",
     )
-    seed: int = option(0, kinds.count(0, 2**32 - 1), "data", "Seed of random weights and of random choices.")
+    seed: int = option(
+        0, kinds.count(0, 2**32 - 1), "data", "Seed of random weights and of random choices."
+    )
     jpeg_quality: int = option(
         75,
         kinds.count(1, 95),
