@@ -83,7 +83,8 @@ ORDER = {
     "api": "keywords net data measurement problem scores front evaluation run",
     "deploy": (
         "extras bundle_names manifest oip sessions onnx_unpack quantize_operators onnx_export "
-        "edge_onnx cloud_onnx triton bundle check run batcher repository http_server server "
+        "edge_onnx cloud_onnx triton bundle check run batcher repository http_server "
+        "grpc_server server "
         "pictures sources client infer"
     ),
     "sweep": "file job backends figure run",

@@ -20,7 +20,16 @@ SERVE = (
         "127.0.0.1",
         flag="--host",
     ),
-    Option("port", "Port to listen on.", "output", kinds.count(1, 65535), 8000, flag="--port"),
+    Option("port", "Port of HTTP.", "output", kinds.count(1, 65535), 8000, flag="--port"),
+    Option(
+        "grpc_port",
+        "Port of gRPC.",
+        "output",
+        kinds.count(1, 65535),
+        None,
+        none="no gRPC",
+        flag="--grpc-port",
+    ),
 )
 
 
@@ -30,11 +39,13 @@ def serve_command(
     ],
     host: str = "127.0.0.1",
     port: int = 8000,
+    grpc_port: int | None = None,
 ) -> None:
     """Answer as the cloud half of a bundle, over the Open Inference Protocol."""
     from autosplit.deploy.server import serve
 
     def ready(names: tuple[str, ...]) -> None:
-        say(f"serve: {', '.join(names)} on http://{host}:{port}; stop with Ctrl-C")
+        grpc = "" if grpc_port is None else f" and grpc://{host}:{grpc_port}"
+        say(f"serve: {', '.join(names)} on http://{host}:{port}{grpc}; stop with Ctrl-C")
 
-    serve(bundle, host, port, ready)
+    serve(bundle, host, port, grpc_port, ready)

@@ -15,7 +15,7 @@
 | Open Inference Protocol v2: requests and answers as bytes | ``oip.py`` |
 | dynamic batching, bounded queue | ``batcher.py`` |
 | models by name and version | ``repository.py`` |
-| HTTP server | ``http_server.py``, ``server.py`` |
+| HTTP and gRPC servers | ``http_server.py``, ``grpc_server.py``, ``server.py`` |
 | the device's side: edge half, message, answer, times | ``client.py``, ``infer.py`` |
 | pictures and arrays as inputs, without torch | ``pictures.py``, ``sources.py`` |
 | optional libraries | ``extras.py`` |

@@ -5,15 +5,18 @@ from autosplit.cli.app import main
 
 
 def test_it_says_what_it_serves(monkeypatch, capsys):
-    def serve(bundle, host, port, ready):
+    def serve(bundle, host, port, grpc_port, ready):
         ready((str(bundle), "second"))
-        assert (host, port) == ("127.0.0.1", 9000)
+        assert (host, port, grpc_port) == ("127.0.0.1", 9000, 9001)
 
     monkeypatch.setattr(autosplit.deploy.server, "serve", serve)
 
-    assert main("serve b --port 9000".split()) == 0
+    assert main("serve b --port 9000 --grpc-port 9001".split()) == 0
 
-    assert "serve: b, second on http://127.0.0.1:9000" in capsys.readouterr().err
+    assert (
+        "serve: b, second on http://127.0.0.1:9000 and grpc://127.0.0.1:9001"
+        in capsys.readouterr().err
+    )
 
 
 def test_an_open_address_is_refused_with_status_1(tmp_path, capsys):

@@ -14,7 +14,7 @@ from autosplit.deploy.server import AddressError, serve
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", "::"])
 def test_an_address_that_others_reach_is_refused(tmp_path, host):
     with pytest.raises(AddressError, match="--host: must be a loopback address"):
-        serve(tmp_path, host, 8000, print)
+        serve(tmp_path, host, 8000, None, print)
 
 
 def test_it_starts_answers_and_stops(bundle):
