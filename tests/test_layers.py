@@ -41,7 +41,8 @@ ORDER = {
         "capture"
     ),
     "data": (
-        "bundled coco darknet_lists image_folder image_range bilinear preprocess asked_preprocess "
+        "bundled image_folder dirty coco_categories coco label_lines darknet_lists yolo_yaml voc "
+        "annotated image_range bilinear preprocess asked_preprocess "
         "python_file images inputs idx photos python_batches batch_ends datasets"
     ),
     "models": (
@@ -112,6 +113,8 @@ TORCH_FREE = [
     ),
     "distortion.logits",
     *("data.bundled", "data.coco", "data.darknet_lists", "data.image_folder"),
+    *("data.dirty", "data.coco_categories", "data.label_lines"),
+    *("data.yolo_yaml", "data.voc", "data.annotated"),
     *("data.image_range", "data.bilinear", "models.networks.darknet_cfg"),
     *("models.networks.darknet_options", "models.networks.yolo_heads"),
     *("models.program_text", "models.program_archive"),

@@ -10,7 +10,13 @@
 | one folder per class, as torchvision's ``ImageFolder`` | ``image_folder.py`` |
 | MNIST's format | ``idx.py`` |
 | COCO's annotations; ``Truth`` | ``coco.py`` |
+| COCO's 80 categories | ``coco_categories.py`` |
 | Darknet's lists of pictures | ``darknet_lists.py`` |
+| lines of label files: boxes, outlines | ``label_lines.py`` |
+| ultralytics' ``data.yaml`` | ``yolo_yaml.py`` |
+| Pascal VOC's XML | ``voc.py`` |
+| pictures with boxes in any of these layouts | ``annotated.py`` |
+| entries that cannot be used: listed, left out or refused | ``dirty.py`` |
 | batches of the user's function | ``python_batches.py`` |
 | digest of the first and the last batch of a function | ``batch_ends.py`` |
 | running a function of the user's Python file | ``python_file.py`` |

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autosplit.errors import DataError
+from autosplit.data.coco_categories import entry_of, id_of, number_classes, without_root
+from autosplit.data.dirty import USUAL_RULES, Dirt, LabelRules
+from autosplit.errors import DataError, warn
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height, pixels of the picture."""
@@ -60,8 +62,14 @@ class Pictures:
     classes: tuple[str, ...]
 
 
-def read_coco_splits(folder: Path) -> tuple[Pictures | None, Pictures] | None:
+def read_coco_splits(
+    folder: Path, rules: LabelRules = USUAL_RULES
+) -> tuple[Pictures | None, Pictures] | None:
     """Read the training pictures, if they are there, and the validation pictures of a folder.
+
+    Args:
+        folder: The folder.
+        rules: What is known of the network, and whether wrong entries are refused.
 
     Returns:
         None if the folder is in another layout.
@@ -80,75 +88,79 @@ def read_coco_splits(folder: Path) -> tuple[Pictures | None, Pictures] | None:
         names = ", ".join(path.name for path in val)
         raise DataError(f"{folder}: must have one annotation file for validation, has {names}")
     # A person who measures accuracy often has the pictures of the validation set only.
-    other = _read(train[0], folder) if train and train != val else None
+    other = _read(train[0], folder, rules) if train and train != val else None
     if other is not None and any(path.is_file() for path, _ in other.files):
-        check_pictures(train[0], other)
+        other = check_pictures(train[0], other, rules)
     else:
         other = None
-    return other, read_coco(val[0], folder)
+    return other, read_coco(val[0], folder, rules)
 
 
-def read_coco(path: Path, folder: Path) -> Pictures:
+def read_coco(path: Path, folder: Path, rules: LabelRules = USUAL_RULES) -> Pictures:
     """Read an annotation file of COCO and find its pictures.
 
     Args:
         path: The JSON file.
         folder: Folder that holds the folder of the pictures.
+        rules: What is known of the network, and whether wrong entries are refused.
 
     Raises:
-        DataError: The file cannot be read, a value is impossible, or a picture is missing.
+        DataError: The file cannot be read, a value is impossible, or all pictures are missing.
     """
-    pictures = _read(path, folder)
-    check_pictures(path, pictures)
-    return pictures
+    return check_pictures(path, _read(path, folder, rules), rules)
 
 
-def check_pictures(listed: Path, pictures: Pictures) -> None:
-    """Make sure that there are pictures, and that all of them are there.
+def check_pictures(listed: Path, pictures: Pictures, rules: LabelRules = USUAL_RULES) -> Pictures:
+    """Make sure that there are pictures, and leave out those that are not there.
 
     Args:
         listed: The file that lists the pictures.
         pictures: The pictures.
+        rules: Whether missing pictures are refused.
+
+    Returns:
+        The pictures that are there; of others there is a warning, for many have part of a split.
 
     Raises:
-        DataError: The list is empty, or a picture is missing.
+        DataError: The list is empty, or no picture is there.
     """
     if not pictures.files:
         raise DataError(f"{listed}: must list pictures, lists none")
+    there = tuple((path, truth) for path, truth in pictures.files if path.is_file())
     missing = [path for path, _ in pictures.files if not path.is_file()]
     if missing:
-        raise DataError(
+        text = (
             f"{listed}: must have its pictures beside it, {len(missing)} of {len(pictures.files)} "
             f"are missing, the first is {missing[0]}"
         )
+        if not there or rules.strict:
+            raise DataError(text)
+        warn(f"{text}; the others are used")
+    return replace(pictures, files=there)
 
 
-def _read(path: Path, folder: Path) -> Pictures:
+def _read(path: Path, folder: Path, rules: LabelRules = USUAL_RULES) -> Pictures:
     """Read an annotation file, whether the pictures are there or not."""
     data = _read_json(path)
     for what in ("categories", "images"):
         _check_ids(path, what, data[what])
-    numbers, names = _number_classes(path, data["categories"])
-    images: dict[int, tuple[str, int, int]] = {}
+    categories = without_root(data["categories"], data["annotations"])
+    numbers, names = number_classes(path, categories, rules)
+    images: dict[str, tuple[str, int, int]] = {}
     for image in data["images"]:
-        images[_entry(path, "images", image, "id", int)] = (
-            _entry(path, "images", image, "file_name", str),
-            _entry(path, "images", image, "width", int),
-            _entry(path, "images", image, "height", int),
+        images[id_of(path, "images", image, "id")] = (
+            entry_of(path, "images", image, "file_name", str),
+            entry_of(path, "images", image, "width", int),
+            entry_of(path, "images", image, "height", int),
         )
-    found: dict[int, list[tuple[Box, int, float, bool]]] = {key: [] for key in images}
+    found: dict[str, dict[tuple[Box, int, float, bool], None]] = {key: {} for key in images}
+    dirt = Dirt(str(path), rules.strict)
     for annotation in data["annotations"]:
-        key = _entry(path, "annotations", annotation, "image_id", int)
-        if key not in found:
-            raise DataError(f"{path}: annotations must be of listed images, one is of image {key}")
-        category = _entry(path, "annotations", annotation, "category_id", int)
-        if category not in numbers:
-            raise DataError(
-                f"{path}: annotations must be of listed categories, one is of category {category}"
-            )
-        box = _box(path, annotation)
-        area = _area(path, annotation, box)
-        found[key].append((box, numbers[category], area, bool(annotation.get("iscrowd", 0))))
+        with dirt.collecting():
+            key, entry = _annotation(path, annotation, found.keys(), numbers)
+            dirt.doubles += entry in found[key]
+            found[key][entry] = None
+    dirt.tell()
     place = _image_folder(folder, path, next((name for name, *_ in images.values()), ""))
     files = tuple(
         (place / name, _truth(width, height, found[key]))
@@ -157,14 +169,32 @@ def _read(path: Path, folder: Path) -> Pictures:
     return Pictures(files, names)
 
 
-def _truth(width: int, height: int, found: Sequence[tuple[Box, int, float, bool]]) -> Truth:
-    boxes, classes, areas, crowds = zip(*found, strict=True) if found else ((), (), (), ())
+def _annotation(
+    path: Path, annotation: Any, images: Container[str], numbers: Mapping[str, int]
+) -> tuple[str, tuple[Box, int, float, bool]]:
+    """Image of an annotation, and its box, class, area and whether it is a crowd."""
+    key = id_of(path, "annotations", annotation, "image_id")
+    if key not in images:
+        raise DataError(f"{path}: annotations must be of listed images, one is of image {key}")
+    category = id_of(path, "annotations", annotation, "category_id")
+    if category not in numbers:
+        raise DataError(
+            f"{path}: annotations must be of listed categories, one is of category {category}"
+        )
+    box = _box(path, annotation)
+    crowd = bool(annotation.get("iscrowd", 0))
+    return key, (box, numbers[category], _area(path, annotation, box), crowd)
+
+
+def _truth(width: int, height: int, found: Iterable[tuple[Box, int, float, bool]]) -> Truth:
+    entries = list(found)
+    boxes, classes, areas, crowds = zip(*entries, strict=True) if entries else ((), (), (), ())
     return Truth(width, height, tuple(boxes), tuple(classes), tuple(areas), tuple(crowds))
 
 
 def _read_json(path: Path) -> dict[str, list[Any]]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: must be a readable JSON file, got {error}") from error
     for key in ("images", "annotations", "categories"):
@@ -173,15 +203,8 @@ def _read_json(path: Path) -> dict[str, list[Any]]:
     return dict(data)
 
 
-def _entry(path: Path, what: str, entry: Any, key: str, kind: type) -> Any:
-    value = entry.get(key) if isinstance(entry, Mapping) else None
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise DataError(f"{path}: each of {what} must have {key!r}, {kind.__name__}, got {value!r}")
-    return value
-
-
 def _box(path: Path, annotation: Mapping[str, Any]) -> Box:
-    values = _entry(path, "annotations", annotation, "bbox", list)
+    values = entry_of(path, "annotations", annotation, "bbox", list)
     finite = all(isinstance(v, (int, float)) and math.isfinite(v) for v in values)
     if len(values) != 4 or not finite:
         raise DataError(
@@ -195,7 +218,8 @@ def _box(path: Path, annotation: Mapping[str, Any]) -> Box:
 
 def _area(path: Path, annotation: Mapping[str, Any], box: Box) -> float:
     """Area of an object, square pixels: of its outline if the file has one, else of its box."""
-    area = annotation.get("area", box[2] * box[3])
+    area = annotation.get("area")
+    area = box[2] * box[3] if area is None else area
     if not isinstance(area, (int, float)) or not (math.isfinite(area) and area >= 0):
         raise DataError(f"{path}: each area must be square pixels, 0 or more, got {area!r}")
     return float(area)
@@ -203,32 +227,12 @@ def _area(path: Path, annotation: Mapping[str, Any], box: Box) -> float:
 
 def _check_ids(path: Path, what: str, entries: Sequence[Any]) -> None:
     """Make sure that no two entries of a list have one number."""
-    seen: set[int] = set()
+    seen: set[str] = set()
     for entry in entries:
-        key = _entry(path, what, entry, "id", int)
+        key = id_of(path, what, entry, "id")
         if key in seen:
             raise DataError(f"{path}: each of {what} must have an id of its own, two have {key}")
         seen.add(key)
-
-
-def _number_classes(
-    path: Path, categories: Iterable[Any]
-) -> tuple[dict[int, int], tuple[str, ...]]:
-    """Map each category to the network's number of the class, and name the classes.
-
-    COCO's 80 categories have numbers up to 90; networks number them 0..79 in the same order.  A
-    file whose categories are all COCO's is numbered so, even if it lacks some of them; the
-    categories of any other file are numbered in the order of their ids.
-    """
-    names = {
-        _entry(path, "categories", item, "id", int): _entry(path, "categories", item, "name", str)
-        for item in categories
-    }
-    if not names:
-        raise DataError(f"{path}: must list categories, lists none")
-    whole = COCO_CATEGORIES if names.items() <= COCO_CATEGORIES.items() else names
-    numbers = {key: number for number, key in enumerate(sorted(whole))}
-    return numbers, tuple(whole[key] for key in sorted(whole))
 
 
 def _image_folder(folder: Path, path: Path, first: str) -> Path:
@@ -237,26 +241,3 @@ def _image_folder(folder: Path, path: Path, first: str) -> Path:
     places = (folder / split, folder / "images" / split, folder / "images", folder)
     there = [place for place in places if (place / first).is_file()]
     return [*there, *(place for place in places if place.is_dir()), folder][0]
-
-
-COCO_CATEGORIES = dict(
-    zip(
-        [
-            number
-            for number in range(1, 91)
-            if number not in {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
-        ],
-        (
-            "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,"
-            "fire hydrant,stop sign,parking meter,bench,bird,cat,dog,horse,sheep,cow,elephant,"
-            "bear,zebra,giraffe,backpack,umbrella,handbag,tie,suitcase,frisbee,skis,snowboard,"
-            "sports ball,kite,baseball bat,baseball glove,skateboard,surfboard,tennis racket,"
-            "bottle,wine glass,cup,fork,knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,"
-            "carrot,hot dog,pizza,donut,cake,chair,couch,potted plant,bed,dining table,toilet,tv,"
-            "laptop,mouse,remote,keyboard,cell phone,microwave,oven,toaster,sink,refrigerator,"
-            "book,clock,vase,scissors,teddy bear,hair drier,toothbrush"
-        ).split(","),
-        strict=True,
-    )
-)
-"""Number of each of the 80 categories of COCO (Lin et al. 2014) -> its name."""

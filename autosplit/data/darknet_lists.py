@@ -1,9 +1,9 @@
 """Lists of pictures in Darknet's layout -> pictures with their ground truth.
 
 The layout is a list of pictures, ``val.txt`` and perhaps ``train.txt``, or a ``.data`` file that
-names both.  Each picture has a text file with a line ``class x y width height`` for each box,
-centre and size as shares of the picture.  The text file of a picture in ``images/`` is in
-``labels/``, that of any other picture is beside it; a picture without a text file has no boxes.
+names both.  Each picture has a text file with a line for each box, as ``label_lines`` says.  The
+text file of a picture in ``images/`` is in ``labels/``, that of any other picture is beside it; a
+picture without a text file has no boxes.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from autosplit.data.coco import COCO_CATEGORIES, Box, Pictures, Truth, check_pictures
-from autosplit.errors import DataError
+from autosplit.data.coco import Box, Pictures, Truth, check_pictures
+from autosplit.data.coco_categories import COCO_CATEGORIES
+from autosplit.data.dirty import USUAL_RULES, Dirt, LabelRules
+from autosplit.data.label_lines import BoxShares, parse_label
+from autosplit.errors import DataError, FileError
+from autosplit.plainfile import read_latin_text
 
 _LYING = {5, 6, 7, 8}
 """EXIF orientations of pictures whose width and height are exchanged when they are shown."""
@@ -22,8 +26,15 @@ _TRAIN = ("train.txt",)
 _VAL = ("val.txt", "valid.txt")
 
 
-def read_darknet_splits(folder: Path) -> tuple[Pictures | None, Pictures] | None:
+def read_darknet_splits(
+    folder: Path, rules: LabelRules = USUAL_RULES, file: Path | None = None
+) -> tuple[Pictures | None, Pictures] | None:
     """Read the training pictures, if they are listed, and the validation pictures of a folder.
+
+    Args:
+        folder: The folder.
+        rules: Whether wrong lines are refused.
+        file: The ``.data`` file; None: the only one of the folder, if there is one.
 
     Returns:
         None if the folder is in another layout.
@@ -31,17 +42,19 @@ def read_darknet_splits(folder: Path) -> tuple[Pictures | None, Pictures] | None
     Raises:
         DataError: A list, a text file of boxes or a picture is wrong or missing.
     """
-    options = _options(folder)
+    options = _options(folder, file)
     train = _list_file(folder, options.get("train"), _TRAIN)
     val = _list_file(folder, options.get("valid"), _VAL)
     if val is None:
         return None
     names = _names(folder, options.get("names"))
-    pictures = read_darknet_list(val, folder, names)
-    return (read_darknet_list(train, folder, names) if train else None), pictures
+    pictures = read_darknet_list(val, folder, names, rules)
+    return (read_darknet_list(train, folder, names, rules) if train else None), pictures
 
 
-def read_darknet_list(path: Path, folder: Path, names: Sequence[str] = ()) -> Pictures:
+def read_darknet_list(
+    path: Path, folder: Path, names: Sequence[str] = (), rules: LabelRules = USUAL_RULES
+) -> Pictures:
     """Read one list of pictures and their boxes.
 
     Args:
@@ -49,26 +62,43 @@ def read_darknet_list(path: Path, folder: Path, names: Sequence[str] = ()) -> Pi
         folder: Folder that relative names begin at.
         names: Names of the classes, in order.  Without names, classes up to 80 have the names of
             COCO's, and more classes have their numbers.
+        rules: Whether wrong lines are refused.
 
     Raises:
-        DataError: A picture is missing, or its text file is wrong.
+        DataError: All pictures are missing, or a class has no name.
     """
-    found = [folder / line for line in _lines(path)]
+    return read_labels(path, [folder / line for line in _lines(path)], names, rules)
+
+
+def read_labels(
+    path: Path, found: Sequence[Path], names: Sequence[str], rules: LabelRules
+) -> Pictures:
+    """Read the text files of pictures.
+
+    Args:
+        path: What lists the pictures, for errors.
+        found: The pictures.
+        names: As for ``read_darknet_list``.
+        rules: Whether wrong lines are refused.
+
+    Raises:
+        DataError: All pictures are missing, or a class has no name.
+    """
     there = [file for file in found if file.is_file()]
-    truths = {file: _truth(file) for file in there}
+    dirt = Dirt(str(path), rules.strict)
+    truths = {file: _truth(file, dirt) for file in there}
+    dirt.tell()
     most = max((number for truth in truths.values() for number in truth.classes), default=-1)
     if names and most >= len(names):
         raise DataError(f"{path}: must have classes 0..{len(names) - 1} as named, has class {most}")
     known = tuple(names) or _numbered(most + 1)
     pictures = Pictures(tuple((f, truths.get(f, Truth(0, 0))) for f in found), known)
-    check_pictures(path, pictures)
-    return pictures
+    return check_pictures(path, pictures, rules)
 
 
-def _truth(picture: Path) -> Truth:
-    """Read the text file of a picture."""
+def _truth(picture: Path, dirt: Dirt) -> Truth:
+    """Read the text file of a picture; lines that are no boxes are left out and listed."""
     path = _label_file(picture)
-    lines = _lines(path) if path.is_file() else []
     try:
         with Image.open(picture) as image:
             width, height = image.size
@@ -77,36 +107,24 @@ def _truth(picture: Path) -> Truth:
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         text = " ".join(str(error).split())
         raise DataError(f"{picture}: must be an image that can be read, got {text}") from error
-    classes, boxes = [], []
-    for line in lines:
-        number, box = _parse(path, line)
-        classes.append(number)
-        x, y, across, down = box
-        boxes.append(
-            (
-                (x - across / 2) * width,
-                (y - down / 2) * height,
-                across * width,
-                down * height,
-            )
-        )
+    labels: dict[tuple[int, BoxShares], None] = {}  # in the order of the lines, each once
+    for place, line in enumerate(_text(path).splitlines() if path.is_file() else (), 1):
+        with dirt.collecting():
+            try:
+                label = parse_label(line)
+            except ValueError as error:
+                raise DataError(f"{path}:{place}: {error}") from error
+            dirt.doubles += label in labels
+            labels |= {label: None} if label else {}
+    boxes = tuple(_pixels(shares, width, height) for _, shares in labels)
     areas = tuple(box[2] * box[3] for box in boxes)
-    return Truth(width, height, tuple(boxes), tuple(classes), areas, (False,) * len(boxes))
+    classes = tuple(number for number, _ in labels)
+    return Truth(width, height, boxes, classes, areas, (False,) * len(boxes))
 
 
-def _parse(path: Path, line: str) -> tuple[int, Box]:
-    """Read one line: the class, and the box as shares of the picture."""
-    words = line.split()
-    try:
-        number, x, y, width, height = int(words[0]), *map(float, words[1:])
-    except ValueError:
-        number, x, y, width, height = -1, 0.0, 0.0, 0.0, 0.0
-    if number < 0 or not all(0 <= share <= 1 for share in (x, y, width, height)):
-        raise DataError(
-            f"{path}: each line must be a class and the centre and size of a box as shares of the "
-            f"picture, 0..1, got {line!r}"
-        )
-    return number, (x, y, width, height)
+def _pixels(shares: BoxShares, width: int, height: int) -> Box:
+    x, y, across, down = shares
+    return (x - across / 2) * width, (y - down / 2) * height, across * width, down * height
 
 
 def _label_file(picture: Path) -> Path:
@@ -122,9 +140,9 @@ def _label_file(picture: Path) -> Path:
     return Path(*parts).with_suffix(".txt")
 
 
-def _options(folder: Path) -> dict[str, str]:
+def _options(folder: Path, file: Path | None) -> dict[str, str]:
     """Read the options of the folder's only ``.data`` file; none without such a file."""
-    files = sorted(folder.glob("*.data"))
+    files = sorted(folder.glob("*.data")) if file is None else [file]
     if len(files) > 1:
         names = ", ".join(file.name for file in files)
         raise DataError(f"{folder}: must have one .data file, has {names}")
@@ -153,9 +171,11 @@ def _numbered(count: int) -> tuple[str, ...]:
 
 def _lines(path: Path) -> list[str]:
     """Lines of a text file that are not empty."""
+    return [line.strip() for line in _text(path).splitlines() if line.strip()]
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise DataError(f"{path}: must be a readable text file, {reason}") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+        return read_latin_text(path)
+    except FileError as error:
+        raise DataError(str(error)) from error

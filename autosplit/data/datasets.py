@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from autosplit.data.annotated import read_annotated
 from autosplit.data.bundled import FASHION_MNIST, SCENES
-from autosplit.data.coco import read_coco_splits
-from autosplit.data.darknet_lists import read_darknet_splits
+from autosplit.data.dirty import USUAL_RULES, LabelRules
 from autosplit.data.idx import IdxPair
 from autosplit.data.image_folder import read_image_folder
 from autosplit.data.images import Images, Label
@@ -54,6 +54,7 @@ class _DataRequest:
     evaluation_images: int | None
     seed: int
     inputs: InputSpec
+    rules: LabelRules
 
 
 def load_data(
@@ -65,6 +66,7 @@ def load_data(
     seed: int = 0,
     inputs: InputSpec = ONE_FLOAT,
     calibration: str | None = None,
+    rules: LabelRules = USUAL_RULES,
 ) -> DataSet:
     """Find a data set by name.
 
@@ -79,9 +81,9 @@ def load_data(
             - ``imagefolder:DIR``: one folder of images per class, or ``train`` and ``val``
               folders of such (calibration from the one, evaluation from the other), or a folder
               of images without labels.  Classes are numbered in the order of their names;
-            - ``coco:DIR``: pictures with boxes in COCO's layout, or Darknet's (``coco`` and
-              ``darknet_lists`` say what these are); calibration takes training pictures if they
-              are there, else validation pictures;
+            - ``coco:DIR`` or ``coco:FILE``: pictures with boxes in the layout of COCO, Darknet,
+              ultralytics or Pascal VOC (``annotated`` says what these are); calibration takes
+              training pictures if they are there, else validation pictures;
             - ``scenes``: a bundled sample of such, scenes of garments;
             - ``path/to/file.py:function``: a function without arguments that returns batches,
               ``(inputs, labels)`` or inputs alone, or ``(calibration, evaluation)`` of them as a
@@ -94,6 +96,7 @@ def load_data(
         seed: Decides which photos of a folder are taken when fewer are asked for than there are.
         inputs: What the network takes, where a function gives the batches.
         calibration: Name of other data to calibrate on; None: the calibration part of ``spec``.
+        rules: How annotations of boxes are read.
 
     Raises:
         DataError: The name is unknown, or there are no images, or they cannot be read.
@@ -103,15 +106,19 @@ def load_data(
         if number is not None and number < 1:
             raise DataError(f"{spec}: must have at least 1 {what} image, got {number}")
     limits = calibration_images, evaluation_images
-    request = _DataRequest(spec, spec.partition(":")[2], preprocess, *limits, seed, inputs)
-    data = _builder(spec)(request)
-    _check_parts(data, spec)
+    argument = spec.partition(":")[2]
+    request = _DataRequest(spec, argument, preprocess, *limits, seed, inputs, rules)
+    data = _of_request(request)
     if calibration is None or calibration == spec:
         return data
-    other = load_data(
-        calibration, preprocess, calibration_images=calibration_images, seed=seed, inputs=inputs
-    )
-    return replace(data, calibration=other.calibration, shared=False)
+    other = replace(request, spec=calibration, argument=calibration.partition(":")[2])
+    return replace(data, calibration=_of_request(other).calibration, shared=False)
+
+
+def _of_request(request: _DataRequest) -> DataSet:
+    data = _builder(request.spec)(request)
+    _check_parts(data, request.spec)
+    return data
 
 
 def _builder(spec: str) -> Callable[[_DataRequest], DataSet]:
@@ -194,15 +201,7 @@ def _image_folder(request: _DataRequest) -> DataSet:
 
 def _coco(request: _DataRequest) -> DataSet:
     folder = Path(request.argument) if request.argument else SCENES
-    if not folder.is_dir():
-        raise DataError(f"{folder}: must be a folder of annotated pictures, there is none")
-    found = read_coco_splits(folder) or read_darknet_splits(folder)
-    if found is None:
-        raise DataError(
-            f"{folder}: must hold annotations/instances_NAME.json (COCO's layout) or val.txt, a "
-            "list of pictures (Darknet's), has neither"
-        )
-    train, val = found
+    train, val = read_annotated(folder, request.rules)
     return DataSet(
         folder.resolve().name,
         _sample(

@@ -82,6 +82,7 @@ def load_images(
         most: Number of images to evaluate on at most, None for all.
     """
     from autosplit.data.datasets import load_data
+    from autosplit.data.dirty import LabelRules
 
     return load_data(
         options.data,
@@ -91,6 +92,7 @@ def load_images(
         seed=options.seed,
         inputs=input_spec(program),
         calibration=options.calibration,
+        rules=LabelRules(model.labels, options.strict),
     )
 
 

@@ -131,6 +131,13 @@ class StatsOptions:
         "used.",
         none="the calibration part of --data",
     )
+    strict: bool = option(
+        False,
+        kinds.switch(),
+        "data",
+        "Whether to refuse annotations of boxes with entries that cannot be used; else autosplit "
+        "lists them and leaves them out.",
+    )
     calibration_images: int | None = option(
         None,
         kinds.count(1),

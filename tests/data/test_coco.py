@@ -6,8 +6,10 @@ from dataclasses import asdict
 import pytest
 from pictures import annotations, coco_folder, picture, write_annotations
 
-from autosplit.data.coco import COCO_CATEGORIES, Truth, read_coco, read_coco_splits, truth_of
-from autosplit.errors import DataError
+from autosplit.data.coco import Truth, read_coco, read_coco_splits, truth_of
+from autosplit.data.coco_categories import COCO_CATEGORIES
+from autosplit.data.dirty import LabelRules
+from autosplit.errors import AutoSplitWarning, DataError
 
 FIRST = Truth(
     40, 30, ((1.0, 2.0, 10.0, 20.0), (5.5, 6.0, 7.0, 8.0)), (1, 0), (150.0, 56.0), (False, True)
@@ -120,8 +122,8 @@ BAD = {
         "each of images must have an id of its own, two have ",
     ),
     "an area that is none": (
-        lambda d: d["annotations"][0].update(area=None),
-        "each area must be square pixels, 0 or more, got None",
+        lambda d: d["annotations"][0].update(area=-1),
+        "each area must be square pixels, 0 or more, got -1",
     ),
     "no file name": (
         lambda d: d["images"][0].pop("file_name"),
@@ -153,7 +155,7 @@ class TestBadFiles:
         path = changed(tmp_path, change)
 
         with pytest.raises(DataError, match=text) as caught:
-            read_coco(path, tmp_path)
+            read_coco(path, tmp_path, LabelRules(strict=True))
         assert str(caught.value).startswith(f"{path}: ")
         assert "\n" not in str(caught.value)
 
@@ -164,3 +166,71 @@ class TestBadFiles:
 
         with pytest.raises(DataError, match=r"a\.json: must be"):
             read_coco(path, tmp_path)
+
+
+class TestWhatIsLeftOut:
+    @pytest.mark.parametrize("key", ["bbox", "category_id", "image_id"])
+    def test_an_annotation_that_cannot_be_used_is_listed_and_left_out(self, tmp_path, key):
+        path = changed(tmp_path, lambda d: d["annotations"][0].update({key: None}))
+
+        with pytest.warns(AutoSplitWarning, match="1 entries cannot be used: .*; they are left"):
+            found = read_coco(path, tmp_path)
+
+        assert len(found.files[0][1].boxes) == 1
+
+    def test_part_of_a_split_is_used(self, tmp_path):
+        path = changed(tmp_path, lambda d: d["images"][1].update(file_name="gone.png"))
+
+        with pytest.warns(AutoSplitWarning, match="1 of 2 are missing, .*; the others are used"):
+            assert len(read_coco(path, tmp_path).files) == 1
+
+    def test_a_box_that_is_there_twice_counts_once(self, tmp_path):
+        path = changed(tmp_path, lambda d: d["annotations"].append(d["annotations"][0] | {"id": 9}))
+
+        with pytest.warns(AutoSplitWarning, match="1 boxes are there twice, each counts once"):
+            assert len(read_coco(path, tmp_path).files[0][1].boxes) == 2
+
+
+def as_texts(data):
+    for entry in data["images"]:
+        entry["id"] = str(entry["id"])
+    for entry in data["annotations"]:
+        entry["category_id"] = str(entry["category_id"])
+
+
+def with_root(data):
+    for entry in data["categories"]:
+        entry["supercategory"] = "things"
+    data["categories"].insert(0, {"id": 0, "name": "things", "supercategory": "none"})
+
+
+@pytest.mark.parametrize("change", [as_texts, with_root, lambda d: d["annotations"][0].pop("area")])
+def test_what_tools_write_is_read_alike(tmp_path, change):
+    """Ids are texts here and numbers there; a root category stands above all; areas are missing."""
+    want = read_coco(changed(tmp_path / "a", lambda _: None), tmp_path / "a")
+
+    found = read_coco(changed(tmp_path / "b", change), tmp_path / "b")
+
+    assert found.classes == want.classes == ("house", "tree")
+    assert found.files[0][1].classes == want.files[0][1].classes
+    assert found.files[0][1].boxes == want.files[0][1].boxes
+
+
+def test_a_byte_order_mark_is_no_matter(tmp_path):
+    path = changed(tmp_path, lambda _: None)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+    assert len(read_coco(path, tmp_path).files) == 2
+
+
+@pytest.mark.parametrize(("labels", "count"), [((), 80), (("person",), 1), (("a", "b"), 80)])
+def test_one_category_of_coco_suits_a_network_of_one_class(tmp_path, labels, count):
+    def one(data):
+        data.update(categories=[{"id": 1, "name": "person"}])
+        for entry in data["annotations"]:
+            entry["category_id"] = 1
+
+    found = read_coco(changed(tmp_path, one), tmp_path, LabelRules(labels))
+
+    assert len(found.classes) == count
+    assert found.classes[0] == "person"

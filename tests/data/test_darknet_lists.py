@@ -2,10 +2,12 @@
 
 import pytest
 from pictures import darknet_folder, picture
+from PIL import ExifTags, Image
 
 from autosplit.data.coco import Truth
 from autosplit.data.darknet_lists import read_darknet_splits
-from autosplit.errors import DataError
+from autosplit.data.dirty import LabelRules
+from autosplit.errors import AutoSplitWarning, DataError
 
 
 class TestReading:
@@ -59,11 +61,13 @@ class TestBadFiles:
         path = darknet_folder(tmp_path) / "labels" / "val0.txt"
         path.write_text(line)
 
-        with pytest.raises(
-            DataError, match=r"val0\.txt: each line must be a class and .*got "
-        ) as e:
-            read_darknet_splits(tmp_path)
+        with pytest.raises(DataError, match=r"val0\.txt:1: must be a class and .*got ") as e:
+            read_darknet_splits(tmp_path, LabelRules(strict=True))
         assert repr(line) in str(e.value)
+        path.write_text(f"{line}\n0 .5 .5 1 1\n")
+        with pytest.warns(AutoSplitWarning, match=r"1 entries cannot be used: .*val0\.txt:1: "):
+            _, val = read_darknet_splits(tmp_path)
+        assert val.files[0][1].boxes == ((0, 0, 40, 30),)
 
     def test_a_class_without_a_name_is_refused(self, tmp_path):
         (darknet_folder(tmp_path) / "labels" / "val0.txt").write_text("2 .5 .5 .1 .1")
@@ -75,7 +79,9 @@ class TestBadFiles:
         (darknet_folder(tmp_path) / "images" / "val1.png").unlink()
 
         with pytest.raises(DataError, match=r"1 of 2 are missing, the first is .*val1\.png"):
-            read_darknet_splits(tmp_path)
+            read_darknet_splits(tmp_path, LabelRules(strict=True))
+        with pytest.warns(AutoSplitWarning, match="the others are used"):
+            assert len(read_darknet_splits(tmp_path)[1].files) == 1
 
     def test_a_picture_that_is_none_is_named(self, tmp_path):
         (darknet_folder(tmp_path) / "images" / "val1.png").write_text("no picture")
@@ -96,3 +102,24 @@ class TestBadFiles:
 
         with pytest.raises(DataError, match=r"must have one \.data file, has a\.data, b\.data"):
             read_darknet_splits(tmp_path)
+
+
+def test_a_line_that_is_there_twice_counts_once(tmp_path):
+    (darknet_folder(tmp_path) / "labels" / "val0.txt").write_text("1 .5 .5 .1 .1\n" * 2)
+
+    with pytest.warns(AutoSplitWarning, match="1 boxes are there twice"):
+        _, val = read_darknet_splits(tmp_path)
+    assert len(val.files[0][1].boxes) == 1
+
+
+def test_boxes_are_of_the_picture_as_it_is_shown(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    folder = darknet_folder(tmp_path)
+    Image.new("RGB", (64, 48)).save(folder / "images" / "val0.png", exif=exif)
+    (folder / "labels" / "val0.txt").write_text("0 0.5 0.25 0.4 0.2")
+
+    _, val = read_darknet_splits(folder)
+    ((_, truth), _) = val.files
+    assert (truth.width, truth.height) == (48, 64)
+    assert truth.boxes == (pytest.approx((14.4, 9.6, 19.2, 12.8)),)

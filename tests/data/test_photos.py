@@ -47,13 +47,16 @@ def test_no_photo_is_held_open_or_decoded_before_it_is_needed(folder):
 @pytest.mark.parametrize(
     ("spoil", "expected"),
     [
-        (lambda folder: (folder / "val" / "1.png").unlink(), r"1 of 2 are missing, .*1\.png"),
+        (lambda folder: [p.unlink() for p in (folder / "val").iterdir()], "2 of 2 are missing, "),
         (lambda folder: truncate(folder / "val" / "1.png"), r"1\.png: must be an image that can"),
         (
             lambda folder: picture(folder / "val" / "1.png", (41, 30)),
             r"1\.png: must be of the size that its annotations say, 40x30, is 41x30",
         ),
-        (lambda folder: (folder / "annotations" / "instances_val.json").unlink(), "has neither"),
+        (
+            lambda folder: (folder / "annotations" / "instances_val.json").unlink(),
+            "has none of them",
+        ),
     ],
     ids=["missing", "truncated", "of another size", "without annotations"],
 )

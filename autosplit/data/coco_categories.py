@@ -1,0 +1,106 @@
+"""Entries of COCO's annotation files, and how their categories become numbers of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from autosplit.data.dirty import USUAL_RULES, LabelRules
+from autosplit.errors import DataError
+
+
+def without_root(categories: Sequence[Any], annotations: Sequence[Any]) -> Sequence[Any]:
+    """The categories but a root that labelling services add above all others.
+
+    A root is the first category, nothing is annotated with it, and all others name it as their
+    supercategory.
+    """
+    parents = {c.get("supercategory") for c in categories[1:] if isinstance(c, Mapping)}
+    if len(categories) < 2 or len(parents) != 1 or not isinstance(categories[0], Mapping):
+        return categories
+    first = categories[0]
+    used = any(a.get("category_id") == first.get("id") for a in annotations if isinstance(a, dict))
+    return categories[1:] if first.get("name") in parents and not used else categories
+
+
+def number_classes(
+    path: Path, categories: Iterable[Any], rules: LabelRules = USUAL_RULES
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Map each category to the network's number of the class, and name the classes.
+
+    COCO's 80 categories have numbers up to 90; networks number them 0..79 in the same order.  A
+    file whose categories are all COCO's is numbered so, even if it lacks some of them, unless the
+    network has as many classes as the file; the categories of any other file are numbered in the
+    order of their ids.
+
+    Args:
+        path: The file.
+        categories: Its categories.
+        rules: What is known of the network, and whether wrong entries are refused.
+    """
+    names = {
+        id_of(path, "categories", item, "id"): entry_of(path, "categories", item, "name", str)
+        for item in categories
+    }
+    if not names:
+        raise DataError(f"{path}: must list categories, lists none")
+    coco = {str(number): name for number, name in COCO_CATEGORIES.items()}
+    whole = coco if names.items() <= coco.items() and len(names) != len(rules.labels) else names
+    ordered = sorted(whole, key=_order)
+    return {key: number for number, key in enumerate(ordered)}, tuple(whole[key] for key in ordered)
+
+
+def entry_of(path: Path, what: str, entry: Any, key: str, kind: type) -> Any:
+    """Return a value of an entry of a list.
+
+    Args:
+        path: The file, for errors.
+        what: Name of the list.
+        entry: The entry.
+        key: Key of the value.
+        kind: Type that the value must have.
+
+    Raises:
+        DataError: It has another type, or is missing.
+    """
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise DataError(f"{path}: each of {what} must have {key!r}, {kind.__name__}, got {value!r}")
+    return value
+
+
+def id_of(path: Path, what: str, entry: Any, key: str) -> str:
+    """An id, a whole number or a text, as text: files write 7 here and "7" there."""
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    if not isinstance(value, (int, str)) or isinstance(value, bool):
+        raise DataError(f"{path}: each of {what} must have {key!r}, int, got {value!r}")
+    return str(value).strip()
+
+
+def _order(key: str) -> tuple[bool, int, str]:
+    """Numbers by their value, then texts."""
+    return not key.isdecimal(), int(key) if key.isdecimal() else 0, key
+
+
+COCO_CATEGORIES = dict(
+    zip(
+        [
+            number
+            for number in range(1, 91)
+            if number not in {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+        ],
+        (
+            "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,"
+            "fire hydrant,stop sign,parking meter,bench,bird,cat,dog,horse,sheep,cow,elephant,"
+            "bear,zebra,giraffe,backpack,umbrella,handbag,tie,suitcase,frisbee,skis,snowboard,"
+            "sports ball,kite,baseball bat,baseball glove,skateboard,surfboard,tennis racket,"
+            "bottle,wine glass,cup,fork,knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,"
+            "carrot,hot dog,pizza,donut,cake,chair,couch,potted plant,bed,dining table,toilet,tv,"
+            "laptop,mouse,remote,keyboard,cell phone,microwave,oven,toaster,sink,refrigerator,"
+            "book,clock,vase,scissors,teddy bear,hair drier,toothbrush"
+        ).split(","),
+        strict=True,
+    )
+)
+"""Number of each of the 80 categories of COCO (Lin et al. 2014) -> its name."""

@@ -1,0 +1,70 @@
+"""Entries of a data set that cannot be used: listed, and left out or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from autosplit.errors import DataError, warn
+
+MOST_TOLD = 10
+"""Entries that are told one by one; of further ones only the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRules:
+    """How annotations are read.
+
+    Attributes:
+        labels: Names of the network's classes; empty where they are not known.
+        strict: Whether entries that cannot be used are refused, else they are left out and listed.
+    """
+
+    labels: tuple[str, ...] = ()
+    strict: bool = False
+
+
+USUAL_RULES = LabelRules()
+"""Entries that cannot be used are left out; nothing is known of the network."""
+
+
+@dataclass(slots=True)
+class Dirt:
+    """What cannot be used of a data set.
+
+    Attributes:
+        source: Name of the data set, for the warning.
+        strict: Whether such entries are refused.
+        told: What is wrong, with file and line, of each entry.
+        doubles: Number of entries that are there twice and count once.
+    """
+
+    source: str
+    strict: bool = False
+    told: list[str] = field(default_factory=list)
+    doubles: int = 0
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Add the error that the block raises, if any, and go on."""
+        try:
+            yield
+        except DataError as error:
+            self.told.append(str(error))
+
+    def tell(self) -> None:
+        """Warn of what is left out.
+
+        Raises:
+            DataError: Something is, and the data set is read strictly.
+        """
+        if self.told:
+            more = len(self.told) - MOST_TOLD
+            listed = "; ".join(self.told[:MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")
+            text = f"{self.source}: {len(self.told)} entries cannot be used: {listed}"
+            if self.strict:
+                raise DataError(text)
+            warn(f"{text}; they are left out")
+        if self.doubles:
+            warn(f"{self.source}: {self.doubles} boxes are there twice, each counts once")

@@ -1,0 +1,63 @@
+"""Lines of label files, as Darknet and ultralytics write them -> class and box.
+
+============================================ ==================================================
+line                                         box
+============================================ ==================================================
+``class x y width height``                   centre and size as shares of the picture
+``class x y width height confidence``        the same
+``class x1 y1 x2 y2 x3 y3 ...``              the smallest one around the outline
+============================================ ==================================================
+
+The class may be written as ``0.0``.  What follows a ``#`` is a comment.
+"""
+
+from __future__ import annotations
+
+import math
+
+BoxShares = tuple[float, float, float, float]
+"""Centre and size of a box, x, y, width and height, shares of the picture, 0..1."""
+HAIR = 0.01
+"""A value may be so much outside of 0..1, for tools round; it is clipped."""
+_BOX, _SURE_BOX, _LEAST_OUTLINE = 5, 6, 7
+
+
+def parse_label(line: str) -> tuple[int, BoxShares] | None:
+    """Read one line.
+
+    Returns:
+        The class and the box; None for an empty line or a comment.
+
+    Raises:
+        ValueError: The line is something else; says what it must be.
+
+    >>> parse_label("0.0 0.5 0.5 0.4 0.4 0.97  # seen by a network")
+    (0, (0.5, 0.5, 0.4, 0.4))
+    >>> parse_label("2 0.1 0.1 0.9 0.1 0.9 0.9")
+    (2, (0.5, 0.5, 0.8, 0.8))
+    """
+    words = line.partition("#")[0].split()
+    if not words:
+        return None
+    try:
+        number, *values = map(float, words)
+    except ValueError:
+        number, values = math.nan, []
+    outline = len(words) >= _LEAST_OUTLINE and len(words) % 2 == 1
+    shares = [min(max(value, 0.0), 1.0) for value in values]
+    within = all(abs(value - share) <= HAIR for value, share in zip(values, shares, strict=True))
+    if not (len(words) in (_BOX, _SURE_BOX) or outline) or not within or not _is_class(number):
+        raise ValueError(
+            "must be a class and the centre and size of a box, or the corners of an outline, as "
+            f"shares of the picture, 0..1, got {line!r}"
+        )
+    if not outline:
+        x, y, width, height = shares[:4]
+        return int(number), (x, y, width, height)
+    xs, ys = shares[::2], shares[1::2]
+    left, right, top, bottom = min(xs), max(xs), min(ys), max(ys)
+    return int(number), ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+
+
+def _is_class(number: float) -> bool:
+    return math.isfinite(number) and number >= 0 and number == int(number)

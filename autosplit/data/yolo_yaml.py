@@ -1,0 +1,77 @@
+"""Data sets as ultralytics describes them: ``data.yaml`` -> pictures with their ground truth.
+
+``train`` and ``val`` are folders of pictures, lists of pictures, or several of them, relative to
+``path``, which is relative to the file; ``names`` is a list or a mapping from numbers to names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from autosplit.data.coco import Pictures
+from autosplit.data.darknet_lists import read_labels
+from autosplit.data.dirty import LabelRules
+from autosplit.data.image_folder import SUFFIXES
+from autosplit.errors import DataError, FileError
+from autosplit.files import parse_yaml
+from autosplit.plainfile import read_latin_text
+
+
+def read_yolo_yaml(path: Path, rules: LabelRules) -> tuple[Pictures | None, Pictures]:
+    """Read the training pictures, if they are there, and the validation pictures.
+
+    Args:
+        path: The file.
+        rules: Whether wrong lines are refused.
+
+    Raises:
+        DataError: The file cannot be read, or names no pictures.
+    """
+    about = _about(path)
+    names = _names(path, about.get("names"))
+    roots = [path.parent / str(about.get("path") or "."), path.parent]
+    train = _pictures(about.get("train"), roots)
+    val = _pictures(about.get("val") or about.get("valid") or about.get("test"), roots)
+    if not val and not train:
+        raise DataError(f"{path}: must name folders or lists of pictures as train and val")
+    trained = read_labels(path, train, names, rules) if train and val else None
+    return trained, read_labels(path, val or train, names, rules)
+
+
+def _about(path: Path) -> dict[str, Any]:
+    try:
+        about = parse_yaml(path)
+    except FileError as error:
+        raise DataError(str(error)) from error
+    if not isinstance(about, dict):
+        raise DataError(f"{path}: must be a mapping of train, val and names")
+    return about
+
+
+def _names(path: Path, names: Any) -> tuple[str, ...]:
+    if isinstance(names, dict):
+        if sorted(names) != list(range(len(names))):
+            raise DataError(f"{path}: names must be of the classes 0..{len(names) - 1}")
+        names = [names[number] for number in range(len(names))]
+    if not isinstance(names, list) or not names:
+        raise DataError(f"{path}: must name the classes, a list or a mapping, got {names!r}")
+    return tuple(map(str, names))
+
+
+def _pictures(given: Any, roots: Sequence[Path]) -> list[Path]:
+    """Pictures of a folder, of a list, or of several."""
+    if isinstance(given, list):
+        return [picture for one in given for picture in _pictures(one, roots)]
+    if not isinstance(given, str):
+        return []
+    # Labelling services write ../train/images for a folder beside the file.
+    tails = [given, given.removeprefix("../")]
+    place = next((p for r in roots for t in tails if (p := r / t).exists()), roots[0] / given)
+    if place.is_dir():
+        return [p for p in sorted(place.rglob("*")) if p.suffix.lower() in SUFFIXES]
+    if not place.is_file():
+        return []
+    lines = [line.strip() for line in read_latin_text(place).splitlines() if line.strip()]
+    return [place.parent / line if line.startswith("./") else roots[0] / line for line in lines]

@@ -1,0 +1,48 @@
+"""COCO's categories have gaps in their numbers."""
+
+from pathlib import Path
+
+import pytest
+
+from autosplit.data.coco_categories import (
+    COCO_CATEGORIES,
+    entry_of,
+    id_of,
+    number_classes,
+    without_root,
+)
+from autosplit.errors import DataError
+
+
+def test_there_are_80_up_to_90():
+    assert len(COCO_CATEGORIES) == 80
+    assert (COCO_CATEGORIES[1], COCO_CATEGORIES[18], COCO_CATEGORIES[90]) == (
+        "person",
+        "dog",
+        "toothbrush",
+    )
+
+
+def test_classes_are_numbered_in_the_order_of_their_ids():
+    """Numbers come before texts, and 10 comes after 9."""
+    items = [{"id": key, "name": f"n{key}"} for key in (10, "b", 9, "a")]
+
+    numbers, names = number_classes(Path("a.json"), items)
+
+    assert numbers == {"9": 0, "10": 1, "a": 2, "b": 3}
+    assert names == ("n9", "n10", "na", "nb")
+
+
+def test_a_root_that_is_annotated_stays():
+    items = [{"id": 0, "name": "x"}, {"id": 1, "name": "y", "supercategory": "x"}]
+
+    assert without_root(items, [{"category_id": 1}]) == items[1:]
+    assert without_root(items, [{"category_id": 0}]) == items
+    assert without_root(items[:1], []) == items[:1]
+
+
+def test_entries_are_of_their_type():
+    assert id_of(Path("a"), "images", {"id": " 7 "}, "id") == "7"
+    assert entry_of(Path("a"), "images", {"w": 3}, "w", int) == 3
+    with pytest.raises(DataError, match="each of images must have 'w', int, got True"):
+        entry_of(Path("a"), "images", {"w": True}, "w", int)

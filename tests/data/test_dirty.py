@@ -1,0 +1,39 @@
+"""Entries that cannot be used are listed, or refused."""
+
+import pytest
+
+from autosplit.data.dirty import MOST_TOLD, USUAL_RULES, Dirt, LabelRules
+from autosplit.errors import AutoSplitWarning, DataError
+
+
+def dirty(count, **options):
+    found = Dirt("a.txt", **options)
+    for number in range(count):
+        with found.collecting():
+            raise DataError(f"a.txt:{number}: wrong")
+    return found
+
+
+def test_every_entry_is_told_with_its_line():
+    with pytest.warns(
+        AutoSplitWarning, match=r"2 entries .*a\.txt:0: wrong; a\.txt:1: wrong; they"
+    ):
+        dirty(2).tell()
+
+
+def test_of_many_only_the_number_is_told():
+    with pytest.warns(AutoSplitWarning, match="wrong; and 3 more; they are left out"):
+        dirty(MOST_TOLD + 3).tell()
+
+
+def test_strictly_they_are_refused():
+    assert not USUAL_RULES.strict
+    assert LabelRules(strict=True).strict
+    with pytest.raises(DataError, match=r"a\.txt: 1 entries cannot be used"):
+        dirty(1, strict=True).tell()
+
+
+def test_clean_data_are_told_nothing_of(recwarn):
+    dirty(0, strict=True).tell()
+
+    assert not recwarn.list

@@ -1,0 +1,47 @@
+"""Lines of label files, by hand."""
+
+import pytest
+
+from autosplit.data.label_lines import parse_label
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("0 0.5 0.5 0.4 0.4", (0, (0.5, 0.5, 0.4, 0.4))),
+        ("3.0 0.5 0.5 0.4 0.4", (3, (0.5, 0.5, 0.4, 0.4))),
+        ("0 0.5 0.5 0.4 0.4 0.97", (0, (0.5, 0.5, 0.4, 0.4))),
+        ("0 0.1 0.1 0.9 0.1 0.9 0.9 0.1 0.9", (0, (0.5, 0.5, 0.8, 0.8))),
+        ("0 0.9 0.5 0.2 1.0004", (0, (0.9, 0.5, 0.2, 1))),
+        ("1 -0.0001 0.5 0.2 1 # a comment", (1, (0, 0.5, 0.2, 1))),
+        ("# a comment", None),
+        ("  ", None),
+    ],
+)
+def test_what_tools_write_is_read(line, expected):
+    found = parse_label(line)
+
+    if expected is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert found[0] == expected[0]
+        assert found[1] == pytest.approx(expected[1])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0 0.5 0.5 0.4",
+        "0.5 0.5 0.5 0.4 0.4",
+        "-1 0.5 0.5 0.4 0.4",
+        "a 0.5 0.5 0.4 0.4",
+        "0 0.5 0.5 0.4 1.02",
+        "0 nan 0.5 0.4 0.4",
+        "0 0.1 0.1 0.9 0.1 0.9 0.9 0.1",
+        "inf 0.5 0.5 0.4 0.4",
+    ],
+)
+def test_another_line_is_refused(line):
+    with pytest.raises(ValueError, match="must be a class and the centre and size of a box"):
+        parse_label(line)

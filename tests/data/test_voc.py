@@ -1,0 +1,73 @@
+"""Pascal VOC's annotations, by hand."""
+
+import pytest
+from pictures import picture
+
+from autosplit.data.dirty import USUAL_RULES, LabelRules
+from autosplit.data.voc import read_voc_splits
+from autosplit.errors import AutoSplitWarning, DataError
+
+OBJECT = (
+    "<object><name>{}</name><difficult>{}</difficult><bndbox><xmin>1</xmin><ymin>3</ymin>"
+    "<xmax>{}</xmax><ymax>12</ymax></bndbox></object>"
+)
+
+
+def annotate(folder, stem, *objects):
+    picture(folder / "JPEGImages" / f"{stem}.png")
+    (folder / "Annotations").mkdir(exist_ok=True)
+    (folder / "Annotations" / f"{stem}.xml").write_text(
+        f"<annotation><filename>{stem}.png</filename><size><width>40</width><height>30</height>"
+        f"</size>{''.join(objects)}</annotation>"
+    )
+    return folder
+
+
+def test_pixels_count_from_one_and_the_last_belongs_to_the_box(tmp_path):
+    annotate(tmp_path, "a", OBJECT.format("dog", 0, 40), OBJECT.format("cat", 1, 10))
+
+    train, val = read_voc_splits(tmp_path, USUAL_RULES)
+
+    ((path, truth),) = val.files
+    assert train is None
+    assert path == tmp_path / "JPEGImages" / "a.png"
+    assert val.classes == ("cat", "dog")
+    assert truth.boxes == ((0, 2, 40, 10), (0, 2, 10, 10))
+    assert (truth.classes, truth.crowds) == ((1, 0), (False, True))
+
+
+def test_splits_are_listed_and_the_network_numbers_the_classes(tmp_path):
+    for stem in "abc":
+        annotate(tmp_path, stem, OBJECT.format("cat", 0, 10))
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Main" / "train.txt").write_text("a\nb\n")
+    (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("c\n")
+
+    train, val = read_voc_splits(tmp_path, LabelRules(("dog", "cat")))
+
+    assert [len(part.files) for part in (train, val)] == [2, 1]
+    assert val.classes == ("dog", "cat")
+    assert val.files[0][1].classes == (1,)
+
+
+def test_a_wrong_object_is_left_out_or_refused(tmp_path):
+    annotate(tmp_path, "a", OBJECT.format("dog", 0, 0), OBJECT.format("dog", 0, 9))
+
+    with pytest.warns(AutoSplitWarning, match=r"a\.xml: object 1: must have a name and a box"):
+        _, val = read_voc_splits(tmp_path, USUAL_RULES)
+    assert len(val.files[0][1].boxes) == 1
+    with pytest.raises(DataError, match="object 1"):
+        read_voc_splits(tmp_path, LabelRules(strict=True))
+
+
+@pytest.mark.parametrize("text", ["<a", "<!DOCTYPE a [<!ENTITY b 'c'>]><a/>", "<a/>"])
+def test_another_xml_file_is_refused(tmp_path, text):
+    annotate(tmp_path, "a")
+    (tmp_path / "Annotations" / "a.xml").write_text(text)
+
+    with pytest.raises(DataError, match=r"a\.xml: must "):
+        read_voc_splits(tmp_path, LabelRules(strict=True))
+
+
+def test_another_layout_is_not_read(tmp_path):
+    assert read_voc_splits(tmp_path, USUAL_RULES) is None
