@@ -6,16 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from measured import plan_for
 from PIL import Image
 from residual import ACTIVATIONS, IMAGES, WEIGHTS, Residual, plan_file
 from torch import nn
 from torch.nn import functional
 
 from autosplit.capture.capture import capture
+from autosplit.distortion.coded import code_tensors
 from autosplit.distortion.measure import measure
 from autosplit.errors import PlanError
 from autosplit.grid.grid import Grid, Unquantized
 from autosplit.halves.deployed import deploy
+from autosplit.plan.crossing import wire_layout
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
@@ -199,3 +202,35 @@ def test_a_plan_that_sends_jpeg_answers_on_what_arrives():
     torch.testing.assert_close(answer, (torch.stack(expected) / 255 - 0.5) / 0.25)
     assert sent == sizes
     assert deployed.crossing_bytes == 300
+
+
+class TestEntropy:
+    """Crossing tensors that are entropy-coded: the same answers in fewer bytes."""
+
+    @pytest.fixture
+    def halves(self, program):
+        images = IMAGES.repeat(8, 1, 1, 1)
+        stats = code_tensors(
+            program, lambda: iter([images]), measure(program, lambda: iter([images]))
+        )
+        packed = plan_for(program, images, 8, 4, 2, stats)
+        tables = {at: (one.table, one.sent) for at, one in stats.coded.items()}
+        cut = program.graph.cut(packed.plan.edge)
+        wire = wire_layout(cut, packed.activations, None, tables)
+        return deploy(program, packed), deploy(program, replace(packed, wire=wire))
+
+    def test_the_answers_are_those_of_packed_tensors(self, halves):
+        packed, coded = halves
+        (one,), sent = packed(IMAGES)
+        (other,), fewer = coded(IMAGES)
+
+        assert {tensor.coding for tensor in coded.layout.tensors} == {"entropy"}
+        assert torch.equal(one, other)
+        assert fewer != sent == packed.crossing_bytes * len(IMAGES)
+
+    def test_the_bytes_are_those_that_were_measured(self, halves):
+        _, coded = halves
+        _, sent = coded(IMAGES.repeat(8, 1, 1, 1))
+
+        mean = sent / (8 * len(IMAGES))
+        assert mean == pytest.approx(coded.crossing_bytes, rel=0.05, abs=2 * 2)
