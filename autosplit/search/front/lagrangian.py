@@ -28,6 +28,9 @@ from autosplit.search.widths.division import bounds_below
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.weights import best_weights, parameters_of
 
+PRICED_CELLS = 2**16
+"""Cells of a table: fewer than without a price, as every price has tables of its own, and what they
+leave unproven is solved plan by plan (``prove``)."""
 SHARES = 16
 """Shares of the memory tried, besides those where a cut's own limits lie."""
 
@@ -92,7 +95,7 @@ class _PricedElimination(BucketElimination):
         crowded: Crowded,
         reads: Sequence[Sequence[tuple[int, Floats]]],
     ) -> None:
-        super().__init__(live, shares, crowded)
+        super().__init__(live, shares, crowded, PRICED_CELLS)
         self._reads = reads
 
     def _limit(self, step: int) -> None:

@@ -31,6 +31,7 @@ from autosplit.search.problem import Problem, bytes_on_wire, distortion_and_byte
 
 Crowded = Literal["tie", "relax"]
 _MOST_CELLS = 2**20
+"""Cells of a table; where more are needed tensors are tied or forgotten."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,14 @@ class BucketElimination:
         live: Sizes and distortions.
         shares: Memory that live tensors may take, bytes, shape (K,).
         crowded: What to do where too many tensors are live.
+        most_cells: Cells of a table at most; ``_MOST_CELLS`` if that is fewer.
     """
 
-    def __init__(self, live: LiveOutputs, shares: Ints, crowded: Crowded) -> None:
+    def __init__(
+        self, live: LiveOutputs, shares: Ints, crowded: Crowded, most_cells: int | None = None
+    ) -> None:
         self.live, self.shares, self.crowded = live, shares, crowded
+        self._most_cells = min(_MOST_CELLS, most_cells or _MOST_CELLS)
         self._least = np.zeros(len(shares))
         self._peak = np.zeros(len(shares), dtype=np.int64)
         self._axes: list[list[int]] = []  # the tensors that share each axis, and so one width
@@ -138,7 +143,10 @@ class BucketElimination:
     def _open(self, step: int) -> None:
         """Give the step's output an axis of its own, or the one of a live tensor."""
         width = self.live.distortion.shape[1]
-        if self._least.size * width > max(_MOST_CELLS, len(self.shares) * width) and self._axes:
+        if (
+            self._least.size * width > max(self._most_cells, len(self.shares) * width)
+            and self._axes
+        ):
             self._exact = False
             if self.crowded == "tie":
                 alike = [self._ends(axis) == self.live.last[step] for axis in self._axes]
