@@ -23,7 +23,7 @@ from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.widths.division import EdgeHalves, divide
 from autosplit.search.widths.edge_seconds import EdgeSeconds
-from autosplit.search.widths.pool import Pool, PoolCosts
+from autosplit.search.widths.pool import Pool, PoolCosts, joined_pools
 
 OURS = "autosplit"
 """Name of our own method."""
@@ -66,15 +66,36 @@ def candidates(costs: PoolCosts) -> tuple[Pool, Proofs]:
     if solved == count:
         return pool, Proofs(solved)
     halves = divide(problem)
-    priced = tuple(solve_priced(problem, seconds, *one) for one in price_ladder(problem, seconds))
-    proofs = Proofs(solved, halves, costs.pool([halves]).sent, priced, costs.input_distortion)
-    pool = costs.pool([pool, halves, *priced, costs.uniform()])
+    divided = costs.pool([halves])
+    pools, priced = [pool, _thinned(costs, divided)], []
+    for one in price_ladder(problem, seconds):
+        found = solve_priced(problem, seconds, *one)
+        pools.append(_thinned(costs, costs.pool([found])))
+        priced.append(found.proof)
+    proofs = Proofs(solved, halves, divided.sent, tuple(priced), costs.input_distortion)
+    pool = joined_pools([*pools, costs.pool([costs.uniform()])])
     kept = _kept(costs, pool)
     more = [
         costs.between(pool, kept[name], 8 / problem.links[name].uplink_bps)
         for name in sorted(problem.links)
     ]
     return costs.pool([pool, *more]), proofs
+
+
+def _thinned(costs: PoolCosts, pool: Pool) -> Pool:
+    """Candidates that no other one of their cut beats on every link, in their order."""
+    kept = [
+        mine[pareto(np.stack([(pool.edge_s + byte_s * pool.sent)[mine], pool.distortion[mine]], 1))]
+        for byte_s in (8 / link.uplink_bps for link in costs.problem.links.values())
+        for mine in _by_length(pool)
+    ]
+    return pool.take(np.unique(np.concatenate([np.zeros(0, dtype=np.intp), *kept])))
+
+
+def _by_length(pool: Pool) -> list[Indices]:
+    """Which candidates have each length, ascending."""
+    order = np.argsort(pool.lengths, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(pool.lengths[order])) + 1)
 
 
 def _kept(costs: PoolCosts, pool: Pool) -> dict[str, Indices]:

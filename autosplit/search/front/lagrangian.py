@@ -59,6 +59,13 @@ class PricedHalves:
     sent: tuple[Ints, ...]
     lower: tuple[Floats, ...]
 
+    @property
+    def proof(self) -> PricedHalves:
+        """What is proven, without the edge halves."""
+        return replace(
+            self, lengths=self.lengths[:0], weights=self.weights[:0], outputs=self.outputs[:0]
+        )
+
     def bound(self, length: int, sent: int, seconds: float) -> float:
         """Bound the distortion of what sends no more bytes and takes no more seconds."""
         place = int(np.searchsorted(self.sent[length], sent, side="right")) - 1

@@ -11,7 +11,7 @@ import numpy as np
 
 from autosplit.search.arrays import Floats, Indices
 from autosplit.search.front.boxes import BoxProgram, BoxProof
-from autosplit.search.widths.pool import Pool, PoolCosts
+from autosplit.search.widths.pool import Pool, PoolCosts, joined_pools
 
 MOST_WORK = 6e7
 """Choices times layers of all programs; a full-length one of 100 layers counts about 1e5."""
@@ -108,6 +108,5 @@ def _joined(pool: Pool, lower: Floats, better: Pool, proofs: list[BoxProof]) -> 
     """The candidates and one more, with what the solved boxes prove of it."""
     bound = max((one.lower for one in proofs if _holds(one, better)), default=0.0)
     sharp = _snapped(better.distortion, np.array([bound]))
-    names = ("lengths", "weights", "outputs", "distortion", "edge_s", "sent")
-    both = Pool(*(np.concatenate([getattr(pool, n), getattr(better, n)]) for n in names))
+    both = joined_pools([pool, better])
     return both, np.concatenate([lower, sharp])

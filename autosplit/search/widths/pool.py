@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Protocol
 
@@ -80,6 +80,12 @@ class Pool:
             self.edge_s[index],
             self.sent[index],
         )
+
+
+def joined_pools(pools: Sequence[Pool]) -> Pool:
+    """Choices of several pools as one, in their order."""
+    names = [field.name for field in fields(Pool)]
+    return Pool(*(np.concatenate([getattr(one, name) for one in pools]) for name in names))
 
 
 @dataclass(frozen=True)
