@@ -174,7 +174,7 @@ def _verdict(row: Row) -> str:
     ]
     if row.macs_over_torch is not None and abs(row.macs_over_torch - 1) > 0.01:
         wrong.append(f"macs_over_torch {row.macs_over_torch:.3f}")
-    if row.sqnr_w8a8_db is not None and row.sqnr_w8a8_db < LEAST_DB:
+    if row.sqnr_w8a8_db is not None and not row.sqnr_w8a8_db >= LEAST_DB:
         wrong.append(f"sqnr {row.sqnr_w8a8_db:.1f} dB < {LEAST_DB:g}")
     return "; ".join(wrong) or "right"
 

@@ -102,6 +102,14 @@ def _timm(name: str) -> tuple[nn.Module, Callable[[int], Any]]:
 def _transformer(name: str) -> tuple[nn.Module, Callable[[int], Any]]:
     import transformers  # noqa: PLC0415 - slow to import
 
+    if name == "Funnel":
+        network = transformers.FunnelModel(
+            transformers.FunnelConfig(
+                vocab_size=200, block_sizes=[1, 1], d_model=32, n_head=4, d_head=8, d_inner=64,
+                num_decoder_layers=1, return_dict=False,
+            )
+        )  # fmt: skip
+        return network, _tokens
     kind = {"Distilbert": "DistilBert"}.get(name, name)
     config = getattr(transformers, f"{kind}Config")(
         vocab_size=200, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
@@ -114,12 +122,14 @@ def _transformer(name: str) -> tuple[nn.Module, Callable[[int], Any]]:
         config.dim, config.n_layers, config.n_heads, config.hidden_dim = 32, 2, 4, 64
     network = getattr(transformers, f"{kind}Model")(config)
 
-    def tokens(n: int) -> dict[str, Tensor]:
-        mask = (torch.arange(12) < torch.randint(4, 13, (n, 1))).long()
-        mask[0] = 1
-        return {"input_ids": torch.randint(1, 200, (n, 12)), "attention_mask": mask}
+    return network, _tokens
 
-    return network, tokens
+
+def _tokens(n: int) -> dict[str, Tensor]:
+    """Token ids, and which of them count."""
+    mask = (torch.arange(12) < torch.randint(4, 13, (n, 1))).long()
+    mask[0] = 1
+    return {"input_ids": torch.randint(1, 200, (n, 12)), "attention_mask": mask}
 
 
 class Picked(nn.Module):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from autosplit.capture.operators import weight_argument
+from autosplit.capture.operators import base_of, is_movement, weight_argument
 from autosplit.capture.program import Program
 
 
@@ -49,6 +49,13 @@ class Wiring:
         """Nodes whose value is the weight that a layer stores."""
         target = self.program.weights[layer].target
         return [n for n in self.nodes.values() if n.op == "get_attr" and str(n.target) == target]
+
+    def views(self, root: fx.Node) -> list[fx.Node]:
+        """Views through which a layer reads its weight, as a recurrent one does; mostly none."""
+        weight = weight_argument(root)
+        if weight is None or weight in root.all_input_nodes:
+            return []
+        return [arg for arg in root.all_input_nodes if is_movement(arg) and base_of(arg) is weight]
 
     def after(self, starts: Sequence[fx.Node]) -> list[fx.Node]:
         """Nodes whose value depends on one of some nodes, in order, without those."""

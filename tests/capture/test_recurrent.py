@@ -4,6 +4,8 @@ from measured import plan_for
 from torch import nn
 
 from autosplit.capture.capture import capture
+from autosplit.distortion.measure import measure
+from autosplit.distortion.metrics import sensitivity
 from autosplit.halves.deployed import deploy
 from autosplit.quantize.weight_grids import weight_grids
 
@@ -109,3 +111,14 @@ def test_steps_of_a_cell_share_one_weight():
     cells = [layer for layer in program.graph.layers if layer.kind == "recurrent"]
     assert [layer.macs for layer in cells] == [(20 + 8) * 24] * 3
     assert [layer.owns_weight for layer in cells] == [True, False, False]
+
+
+def test_the_weight_of_a_recurrent_layer_moves_the_output_the_more_the_narrower_it_is():
+    torch.manual_seed(0)
+    x = torch.randn(8, 15, 20)
+    program = capture(Reader(nn.LSTM(20, 8, batch_first=True), last, 8).eval(), x[:2])
+
+    stats = sensitivity(program, lambda: iter([x]), measure(program, lambda: iter([x])))
+
+    found = [stats.distortions["rnn", "weight", bits].distortion for bits in (2, 4, 8)]
+    assert found[0] > found[1] > found[2] > 0
