@@ -126,6 +126,13 @@ class TestStamp:
 
         assert not is_done(folder, "stats", self.OPTIONS, INPUTS)
 
+    def test_a_stamp_that_was_changed_is_refused(self, folder):
+        path = folder / "stages" / "stats.json"
+        path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+
+        with pytest.raises(FileError, match="must be as autosplit wrote it, was changed since"):
+            read_stamp(folder, "stats")
+
     def test_an_edited_plan_is_kept(self, folder):
         (folder / "plans").mkdir()
         (folder / "plans" / "a.yaml").write_text("edited")
