@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from operator import getitem
 
+import torch
 from torch import Tensor, fx
 
 from autosplit.capture.constants import LEARNED, Attributes, add_attribute, is_learned
@@ -17,25 +18,26 @@ from autosplit.capture.operators import BATCH_NORMS, FOLDABLE, arguments, is_cal
 
 
 def mark_batch_norms(graph: fx.Graph, attributes: Attributes) -> None:
-    """Note in ``meta`` the standard deviation of a batch norm's output on its training data.
+    """Note in ``meta`` mean and standard deviation of a batch norm's output on its training data.
 
-    It is |gamma| sqrt(v / (v + eps)) per channel.  A norm whose statistics are mean 0 and variance
-    1 throughout was never trained, and gets no note.
+    They are beta and |gamma| sqrt(v / (v + eps)) per channel.  A norm whose statistics are mean 0
+    and variance 1 throughout was never trained, and gets no note.
     """
     for node in graph.nodes:
         if not is_call(node, *BATCH_NORMS):
             continue
         norm = arguments(node)
-        parameters = [norm[name] for name in ("running_mean", "running_var", "weight")]
+        parameters = [norm[name] for name in ("running_mean", "running_var", "weight", "bias")]
         if any(p is not None and p.op != "get_attr" for p in parameters):
             continue
-        mean, variance, gamma = (
+        mean, variance, gamma, beta = (
             None if p is None else attributes[str(p.target)] for p in parameters
         )
         if mean is None or variance is None or ((mean == 0) & (variance == 1)).all():
             continue
         deviation = (variance / (variance + norm["eps"])).sqrt()
         node.meta["deviation"] = deviation if gamma is None else deviation * gamma.abs()
+        node.meta["centre"] = torch.zeros_like(mean) if beta is None else beta
 
 
 def fold_batch_norm(graph: fx.Graph, attributes: Attributes) -> None:
@@ -68,6 +70,7 @@ def fold_batch_norm(graph: fx.Graph, attributes: Attributes) -> None:
         producer.args = ()
         if "deviation" in node.meta:
             producer.meta["deviation"] = node.meta["deviation"]
+            producer.meta["centre"] = node.meta["centre"]
         for use in [user for user in node.users if user.target is getitem] or [node]:
             use.replace_all_uses_with(producer)
             graph.erase_node(use)

@@ -206,7 +206,11 @@ def _trained(operators: fx.Graph) -> Trained | None:
     """What the first batch norm of a program learned, whether it is folded or a layer."""
     marked = (node for node in operators.nodes if "deviation" in node.meta)
     first = next(marked, None)
-    return None if first is None else Trained(first.name, first.meta["deviation"])
+    return (
+        None
+        if first is None
+        else Trained(first.name, first.meta["deviation"], first.meta["centre"])
+    )
 
 
 def _weights(groups: Sequence[Group]) -> dict[str, WeightRef]:

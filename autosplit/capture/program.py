@@ -49,10 +49,12 @@ class Trained:
     Attributes:
         node: Name of the node that writes the norm's output.
         deviation: Standard deviation of that output on the training data, per channel, shape (C,).
+        mean: Mean of that output on the training data, likewise; None: unknown.
     """
 
     node: str
     deviation: Tensor
+    mean: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -199,8 +201,35 @@ class Program:
             Both deviations of one channel, the one where their ratio is the median over all
             channels that are not switched off; None without such a norm or channel.
         """
-        if self.trained is None:
+        found, alive = self._first_norm(inputs)
+        if self.trained is None or found is None or not alive.any():
             return None
+        learned = self.trained.deviation[alive]
+        deviations = found.double().std(1, correction=0)[alive]
+        middle = (deviations / learned).median(0).indices
+        return float(deviations[middle]), float(learned[middle])
+
+    def shift(self, inputs: Sequence[Tensor]) -> float | None:
+        """How far the mean of the first batch norm's output is from the one that it learned.
+
+        Args:
+            inputs: The network's inputs, each (batch, ...).
+
+        Returns:
+            In learned standard deviations, the median over channels that are not switched off;
+            None without such a norm or channel.
+        """
+        found, alive = self._first_norm(inputs)
+        trained = self.trained
+        if trained is None or trained.mean is None or found is None or not alive.any():
+            return None
+        moved = (found.double().mean(1) - trained.mean).abs() / trained.deviation
+        return float(moved[alive].median())
+
+    def _first_norm(self, inputs: Sequence[Tensor]) -> tuple[Tensor | None, Tensor]:
+        """Output of the first batch norm, (channels, values), and which channels are in use."""
+        if self.trained is None:
+            return None, torch.zeros(0, dtype=torch.bool)
         part = fx.Graph()
         copied: dict[fx.Node, fx.Node] = {}
         for node in self.module.graph.nodes:
@@ -212,12 +241,7 @@ class Program:
             value = fx.GraphModule(self.module, part)(*inputs)
         value = value[0] if isinstance(value, tuple) else value
         learned = self.trained.deviation
-        alive = learned > _ALIVE * learned.max()
-        if not alive.any():
-            return None
-        found = value.movedim(1, 0).flatten(1).double().std(1, correction=0)[alive]
-        middle = (found / learned[alive]).median(0).indices
-        return float(found[middle]), float(learned[alive][middle])
+        return value.movedim(1, 0).flatten(1), learned > _ALIVE * learned.max()
 
     def _check_inputs(self, inputs: Sequence[Any]) -> None:
         """Refuse inputs of another number, type or shape than those of the capture."""

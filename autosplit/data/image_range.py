@@ -25,6 +25,14 @@ TIMES = 2.5
 """Largest ratio between two standard deviations that count as alike.  Bundled calibration sets are
 within 1.2 times the deviations of training, and single images within 2.5 times; ImageNet's images
 in 0..1 are at 1 / 4.4."""
+CLOSE = 1.5
+"""The same for ``ENOUGH_IMAGES`` images, where nothing but a guess says how they are prepared.  16
+bundled images are within 1.13 times; prepared with other means and deviations, they were beyond
+1.6 times, or their mean was further off than ``FAR_OFF``."""
+FAR_OFF = 0.3
+"""The mean of the first batch norm may be off by so many learned deviations; 16 bundled images are
+within 0.07."""
+ENOUGH_IMAGES = 16
 OUTWEIGHS = 0.2
 """One value outweighs the others above this share of the sum of all deviations from the mean; one
 value can have half of the sum at most."""
@@ -80,6 +88,29 @@ def warn_of_training_scale(
         f"calibration data: images must be of the scale that {network} was trained on, got "
         f"{_text(found)}, on which its first batch norm sees a deviation of {deviations[0]:.3g} "
         f"where it learned {deviations[1]:.3g}"
+    )
+
+
+def warn_of_assumed_preparation(
+    deviations: tuple[float, float] | None, shift: float | None, network: str, remedy: str
+) -> str:
+    """Warn of images that were prepared by a guess, and not as the network's training images were.
+
+    Args:
+        deviations: As for ``warn_of_training_scale``.
+        shift: How far the mean of that norm is from the one that it learned, in learned deviations.
+        network: Name of the network.
+        remedy: What changes the preparation.
+    """
+    if deviations is None or shift is None:
+        return ""
+    ratio = deviations[0] / deviations[1]
+    if 1 / CLOSE <= ratio <= CLOSE and shift <= FAR_OFF:
+        return ""
+    return (
+        f"calibration data: images must be prepared as those that {network} was trained on, its "
+        f"first batch norm sees {ratio:.2g} times the deviation that it learned, and a mean "
+        f"{shift:.2g} deviations off; {remedy}"
     )
 
 

@@ -20,11 +20,13 @@ class FloatScore:
         metric: What is measured, as a person calls it, such as ``top-1``.
         accuracy: By that metric, 0..1.
         images: Evaluation images.
+        calibrated: Whether the same images served for calibration.
     """
 
     metric: str
     accuracy: float
     images: int
+    calibrated: bool = False
 
     @classmethod
     def of(cls, task: Task, scores: Mapping[str, Mapping[str, str]]) -> FloatScore:

@@ -106,9 +106,10 @@ class Pick:
     def title(self) -> str:
         """The link, and what the float network scores."""
         score = self.float_score
+        same = ", which also served for calibration" if score.calibrated else ""
         return (
             f"Over {self.link}; float network: {score.metric} {_percent(score.accuracy)} % on "
-            f"{score.images:,} {_plural('image', score.images)}"
+            f"{score.images:,} {_plural('image', score.images)}{same}"
         )
 
     @property

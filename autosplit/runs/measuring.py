@@ -106,7 +106,9 @@ def input_meter(preprocess: Any, shape: tuple[int, ...], quality: int) -> InputM
     return InputMeter(quality, preprocess.mean, preprocess.std)
 
 
-def warn_of_inputs(program: Program, stats: Stats, batch: Batch, expected: str = "") -> None:
+def warn_of_inputs(
+    program: Program, stats: Stats, batch: Batch, expected: str = "", remedy: str = ""
+) -> None:
     """Warn where calibration inputs are probably not what the network takes.
 
     Args:
@@ -114,12 +116,17 @@ def warn_of_inputs(program: Program, stats: Stats, batch: Batch, expected: str =
         stats: What was measured.
         batch: The first batch.
         expected: What is odd beside what the network prepares, in words; empty if nothing is.
+        remedy: What changes how images are prepared, where that is a guess; else empty.
     """
     if len(program.graph.inputs) > 1:
         return
     (name,) = program.graph.inputs
     found = stats.tensors[name]
-    learned = program.deviations((first_input(batch),))
-    ends = found.min, found.max
-    warn(expected or image_range.warn_of_training_scale(learned, ends, program.graph.name))
+    first, network = (first_input(batch),), program.graph.name
+    learned, ends = program.deviations(first), (found.min, found.max)
+    if remedy and len(first[0]) >= image_range.ENOUGH_IMAGES:
+        shift = program.shift(first)
+        warn(image_range.warn_of_assumed_preparation(learned, shift, network, remedy))
+    else:
+        warn(expected or image_range.warn_of_training_scale(learned, ends, network))
     warn(image_range.warn_of_one_value(name, found, stats.samples))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from autosplit.report.candidate import Candidate, FloatScore, candidate
 from autosplit.report.choice import no_pick
 from autosplit.report.pick import Pick, pick_from
 from autosplit.runs.folder import plan_names, read_plans
+from autosplit.runs.inputs import shares_samples
 from autosplit.runs.stamps import read_stamp
 
 
@@ -89,7 +90,7 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
         (*tables.PLANS_HEADER, *task.measured),
         graph.name,
         (lines[0]["edge"], lines[0]["cloud"]),
-        FloatScore.of(task, scores),
+        replace(FloatScore.of(task, scores), calibrated=shares_samples(folder)),
         limit_bytes,
     )
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from autosplit.data.image_range import (
+    warn_of_assumed_preparation,
     warn_of_evaluation,
     warn_of_one_value,
     warn_of_preparation,
@@ -86,6 +87,26 @@ def test_another_deviation_than_was_learned_is_warned_of(ratio, warned):
     deviations = None if ratio is None else (ratio * 0.3, 0.3)
 
     assert bool(warn_of_training_scale(deviations, UNIT, "net")) == warned
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shift", "warned"),
+    [
+        (1.0, 0.0, False),
+        (0.89, 0.07, False),  # bundled networks on 16 bundled images
+        (1.06, 0.01, False),
+        (0.75, 0.33, True),  # the same with other means and deviations
+        (1.64, 0.67, True),
+        (0.45, 0.15, True),
+        (None, 0.0, False),
+    ],
+)
+def test_an_assumed_preparation_is_held_to_the_first_batch_norm(ratio, shift, warned):
+    deviations = None if ratio is None else (ratio * 0.3, 0.3)
+    line = warn_of_assumed_preparation(deviations, shift, "net", "say it with --mean")
+
+    assert bool(line) == warned
+    assert line.endswith("say it with --mean") == warned
 
 
 def test_the_lines_say_what_must_hold_and_what_was_found():

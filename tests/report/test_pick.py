@@ -66,6 +66,8 @@ class TestText:
 
     def test_one_image_is_no_plural(self):
         assert picked(score=FloatScore("AP", 0.5, 1)).title.endswith("AP 50.00 % on 1 image")
+        same = picked(score=FloatScore("AP", 0.5, 1, calibrated=True))
+        assert same.title.endswith("on 1 image, which also served for calibration")
 
     def test_a_plan_that_was_not_measured_has_no_accuracy(self):
         pick = picked(one(), one("u8", layers=3, drop=None))

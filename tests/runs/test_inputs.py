@@ -134,5 +134,33 @@ def test_what_does_not_suit_is_told_before_anything_is_measured(
     assert not (tmp_path / "run" / "graph.json").exists()
 
 
+TRAINED = """
+import torch
+from torch import nn
+
+
+def net():
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10)
+    )
+    torch.manual_seed(0)
+    for _ in range(40):  # trained on pixels of mean 0.286 and deviation 0.353, normalized
+        network((torch.rand(32, 1, 28, 28) - 0.5) * 3.4)
+    return network.eval(), torch.zeros(1, 1, 28, 28)
+
+
+def data():
+    return [torch.rand(32, 1, 28, 28)]
+"""
+
+
+def test_images_unlike_those_of_the_first_batch_norm_name_what_to_change(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(TRAINED)
+    given = {"model": "own.py:net", "data": "own.py:data", "metric": "mse"}
+    with pytest.warns(AutoSplitWarning, match=r"a mean .* off; change how own.py:data prepares"):
+        next(run(tmp_path / "run", given))
+
+
 def test_a_guess_is_told_with_what_to_look_at():
     assert "--mean, --std, --channels" in chance_text("0 of 9 are right")

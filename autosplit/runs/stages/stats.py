@@ -117,7 +117,8 @@ def _measure(job: Job[StatsOptions]) -> Made:
     with job.progress(title, measuring.passes * count) as advance:
         stats = measure_network(measuring, advance)
     first = next(iter(measuring.batches()))
-    warn_of_inputs(program, stats, first, _odd_preparation(model, program, options, stats))
+    odd = _odd_preparation(model, program, options, stats)
+    warn_of_inputs(program, stats, first, odd, _remedy(model, options))
     macs = sum(layer.macs for layer in program.graph.layers)
     text = (
         f"stats: {len(program.graph.layers)} layers, {macs:,} multiply-accumulates, measured on "
@@ -132,6 +133,17 @@ def _write(folder: Path, graph: Graph, stats: Stats, known: KnownInputs) -> Sequ
     write_csv(folder / "layers.csv", LAYERS_HEADER, layer_rows(graph))
     write_stats(folder, stats)
     return ("graph.json", "layers.csv", known.write(folder), *STATS_FILES)
+
+
+def _remedy(model: Model, options: StatsOptions) -> str:
+    """What changes how images are prepared, where that is a guess; else empty."""
+    from autosplit.data.python_file import is_python_spec
+
+    if not model.assumed:
+        return ""
+    if is_python_spec(options.calibration or options.data):
+        return f"change how {options.calibration or options.data} prepares them"
+    return "say it with --mean and --std, and --channels"
 
 
 def _odd_preparation(model: Model, program: Program, options: StatsOptions, stats: Stats) -> str:
