@@ -78,3 +78,32 @@ def _between(
     start, end = first.astype(np.float32), second.astype(np.float32)
     result: NDArray[np.float32] = start + (end - start) * share
     return result
+
+
+def letterbox_place(
+    size: tuple[int, int], style: str, width: int, height: int
+) -> tuple[int, int, int, int]:
+    """Where a picture lies in the input of a detector.
+
+    Args:
+        size: Height and width of the input, pixels.
+        style: ``darknet``, ``alexeyab`` or ``ultralytics``; ``Letterbox`` says what each does.
+        width: Width of the picture, pixels.
+        height: Height of the picture, pixels.
+
+    Returns:
+        Left, top, width and height, pixels of the input.
+    """
+    most_height, most_width = size
+    if style == "alexeyab":
+        return 0, 0, most_width, most_height
+    if style == "ultralytics":
+        ratio = min(most_height / height, most_width / width)
+        new = max(1, round(width * ratio)), max(1, round(height * ratio))
+        left, top = (most_width - new[0]) / 2, (most_height - new[1]) / 2
+        return round(left - 0.1), round(top - 0.1), *new
+    if most_width * height < most_height * width:
+        new = most_width, max(1, height * most_width // width)
+    else:
+        new = max(1, width * most_height // height), most_height
+    return (most_width - new[0]) // 2, (most_height - new[1]) // 2, *new

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from autosplit.data.bilinear import resize_by_centres, resize_by_corners
+from autosplit.data.bilinear import letterbox_place, resize_by_centres, resize_by_corners
 from autosplit.errors import ModelError
 
 ImageToInput = Callable[[Image.Image], Tensor]
@@ -116,19 +116,7 @@ class Letterbox:
 
     def place(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return left, top, width and height that an image of this size takes in the input."""
-        most_height, most_width = self.size
-        if self.style == "alexeyab":
-            return 0, 0, most_width, most_height
-        if self.style == "ultralytics":
-            ratio = min(most_height / height, most_width / width)
-            new = max(1, round(width * ratio)), max(1, round(height * ratio))
-            left, top = (most_width - new[0]) / 2, (most_height - new[1]) / 2
-            return round(left - 0.1), round(top - 0.1), *new
-        if most_width * height < most_height * width:
-            new = most_width, max(1, height * most_width // width)
-        else:
-            new = max(1, width * most_height // height), most_height
-        return (most_width - new[0]) // 2, (most_height - new[1]) // 2, *new
+        return letterbox_place(self.size, self.style, width, height)
 
     def back(self, boxes: Tensor, width: int, height: int) -> Tensor:
         """Move boxes from the input to the image.

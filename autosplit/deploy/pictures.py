@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from autosplit.data.bilinear import letterbox_place, resize_by_centres, resize_by_corners
 from autosplit.errors import DataError
 
 
@@ -25,7 +26,7 @@ def prepare(image: Image.Image, record: Mapping[str, Any] | None) -> npt.NDArray
     if record is None:
         raise DataError("source: must be arrays (.npy), this network takes no pictures")
     if record["kind"] == "letterbox":
-        return _letterbox(image, *record["size"])
+        return _letterboxed(image, record)
     return _cropped(image, record)
 
 
@@ -42,16 +43,20 @@ def _cropped(image: Image.Image, record: Mapping[str, Any]) -> npt.NDArray[np.fl
     left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
     image = image.crop((left, top, left + width, top + height))
     pixels = np.asarray(image, np.float32).reshape(height, width, len(mean)) / 255
+    if record["bgr"]:
+        pixels = pixels[:, :, ::-1]
     return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))
 
 
-def _letterbox(image: Image.Image, height: int, width: int) -> npt.NDArray[np.float32]:
-    new = width, max(1, image.height * width // image.width)
-    if width * image.height >= height * image.width:
-        new = max(1, image.width * height // image.height), height
-    left, top = (width - new[0]) // 2, (height - new[1]) // 2
-    rgb = image.convert("RGB").resize(new, Image.Resampling.BILINEAR)
-    canvas = np.full((3, height, width), 0.5, np.float32)
-    pixels = np.asarray(rgb, np.float32).transpose(2, 0, 1) / 255
-    canvas[:, top : top + new[1], left : left + new[0]] = pixels
+def _letterboxed(image: Image.Image, record: Mapping[str, Any]) -> npt.NDArray[np.float32]:
+    style, channels, size = record["style"], record["channels"], tuple(record["size"])
+    left, top, width, height = letterbox_place(size, style, image.width, image.height)
+    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    if (width, height) != image.size:
+        resize = resize_by_centres if style == "ultralytics" else resize_by_corners
+        pixels = resize(pixels, width, height)
+    inside = np.ascontiguousarray(pixels, np.float32) / np.float32(255)
+    canvas = np.full((channels, *size), 114 / 255 if style == "ultralytics" else 0.5, np.float32)
+    planes = inside.reshape(height, width, channels).transpose(2, 0, 1)
+    canvas[:, top : top + height, left : left + width] = planes
     return canvas

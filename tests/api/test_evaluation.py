@@ -94,7 +94,7 @@ class TestErrors:
             ({"data": [torch.randn(2, 1, 9, 9)]}, DataError, "must have the shape 1x8x8"),
             ({"effort": "god"}, OptionError, "effort: must be none, fast, good or best"),
             ({"images": 0}, OptionError, "images: must be a whole number of at least 1, got 0"),
-            ({"jobs": 0}, OptionError, "jobs: must be a whole number of at least 1, got 0"),
+            ({"jobs": 0}, OptionError, "jobs: must be a whole number from 1 to 1024, got 0"),
         ],
     )
     def test_what_is_wrong_is_told_early(self, objects, about, error, words):

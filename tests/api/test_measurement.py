@@ -48,8 +48,8 @@ def test_progress_is_told_of_each_sample_of_each_pass(objects):
 
     autosplit.measure(objects.net, objects.data, metric="mse", progress=progress)
 
-    assert told[0] == ("stats: net", 2 * 8)
-    assert sum(told[1:]) == 2 * 8
+    assert told[0] == ("stats: net", 3 * 8)  # ranges, errors, coded bytes
+    assert sum(told[1:]) == 3 * 8
 
 
 def test_images_of_one_outlier_are_warned_of(objects):

@@ -167,7 +167,7 @@ def test_weights_have_a_digest_that_every_bit_changes():
         last.copy_(before)
 
 
-@pytest.mark.parametrize("value", [True, 3, 1j], ids=repr)
+@pytest.mark.parametrize("value", [True, 3, 0.5], ids=repr)
 def test_a_constant_of_any_type_counts_in_the_digest(value):
     network = Net(lambda net, x: net.a(x) + torch.where(net.flag != 0, x, 0), a=conv())
     digests = []

@@ -134,7 +134,8 @@ class TestStatus:
 NAN = DATA.replace("    labels", "    images[0] = float('nan')\n    labels")
 ODD = NETWORK.replace("nn.Flatten()", "Odd(), nn.Flatten()").replace(
     "def net",
-    "class Odd(nn.Module):\n    def forward(self, x):\n        return x.cumsum(2)\n\n\ndef net",
+    "class Odd(nn.Module):\n    def forward(self, x):\n"
+    "        return torch.linalg.matrix_exp(x)\n\n\ndef net",
 )
 UNTRACEABLE = NETWORK.replace("nn.Flatten()", "Odd(), nn.Flatten()").replace(
     "def net",
@@ -157,7 +158,7 @@ BAD = [
     ("run --model untraceable.py:net --data data.py:data", "untraceable.py:7"),
     ("run --model net.py:net --data nan.py:data --out new", "must be finite, got NaN"),
     ("run --model net.py:net --data imagefolder:photos --out new", "1.png: must be an image"),
-    ("run --model odd.py:net --data data.py:data --out new", "cumsum"),
+    ("run --model odd.py:net --data data.py:data --edge toy.yaml --out new", "matrix_exp"),
     ("search --out new", "'autosplit search' needs 'autosplit stats' to be done first"),
     ("collect --out new", "'autosplit collect' needs 'autosplit search' to be done first"),
     ("run --model fashion-resnet --out run", "is a run folder of net.py:net, asked for fashion"),

@@ -8,7 +8,7 @@ from autosplit.runs.options import OPTIONS
 ALL_STATS = (
     "--model m --weights DEFAULT --checkpoint c.pt --input-size 64 --parent p --data d "
     "--calibration c --task regression --output age --mean 0.5,0.25,0.5 --std 2 --resize 70 "
-    "--crop 64 --interpolation bicubic --channels bgr "
+    "--crop 64 --interpolation bicubic --channels bgr --strict on "
     "--calibration-images 3 --batch-size 4 --seed 5 --jpeg-quality 60 "
     "--clipping gauss --metric fisher --equalize on --rounding learned"
 )
@@ -28,6 +28,7 @@ STATS = {
     "crop": 64,
     "interpolation": "bicubic",
     "channels": "bgr",
+    "strict": True,
     "calibration_images": 3,
     "batch_size": 4,
     "seed": 5,
@@ -40,7 +41,7 @@ STATS = {
 ALL_SEARCH = (
     "--edge e --cloud c --link 1mbps,lte --memory 4KiB --widths 8,2 --methods autosplit,cloud16 "
     "--front 5 --max-weight-bits 4 --max-activation-bits 5.5 --max-bops 1e9 --max-latency 20 "
-    "--max-distortion 0.3 --cuts useful "
+    "--max-distortion 0.3 --cuts useful --coding entropy "
     "--pin a:weight=8 --pin b*:activation=4"
 )
 SEARCH = {
@@ -57,6 +58,7 @@ SEARCH = {
     "max_latency_s": 0.02,
     "max_distortion": 0.3,
     "cuts": "useful",
+    "coding": "entropy",
     "pins": ("a:weight=8", "b*:activation=4"),
 }
 ALL_QUANTIZE = (

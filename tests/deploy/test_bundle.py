@@ -39,7 +39,12 @@ def test_the_same_plan_gives_the_same_bytes(small, bundle, tmp_path):
 
 
 def test_how_pictures_are_prepared_is_plain_data():
-    assert preprocess_record(Letterbox((4, 6))) == {"kind": "letterbox", "size": [4, 6]}
+    assert preprocess_record(Letterbox((4, 6))) == {
+        "kind": "letterbox",
+        "size": [4, 6],
+        "style": "darknet",
+        "channels": 3,
+    }
     assert preprocess_record(lambda image: image) is None
 
 
@@ -54,4 +59,5 @@ def test_the_manifest_has_the_preparation_and_the_labels(bundle):
         "mean": [0.5, 0.4, 0.3],
         "std": [0.2, 0.3, 0.4],
         "interpolation": Image.Resampling.BILINEAR.name.lower(),
+        "bgr": False,
     }

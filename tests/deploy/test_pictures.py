@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from autosplit.data.preprocess import Letterbox, Preprocess
+from autosplit.data.preprocess import STYLES, Letterbox, Preprocess
 from autosplit.deploy.bundle import preprocess_record
 from autosplit.deploy.pictures import prepare
 from autosplit.errors import DataError
@@ -24,7 +24,8 @@ def test_it_is_the_preparation_of_the_evaluation(width, height, mode):
     for of_torch in (
         Preprocess((12, 10), (9, 8), (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), Image.Resampling.BICUBIC),
         Preprocess((8, 8), (8, 8), (0.5,), (0.2,)),
-        Letterbox((12, 20)),
+        Preprocess((9, 8), (9, 8), (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), bgr=True),
+        *(Letterbox((12, 20), style, channels) for style in STYLES for channels in (1, 3)),
     ):
         got = prepare(image, preprocess_record(of_torch))
 

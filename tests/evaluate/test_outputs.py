@@ -10,6 +10,7 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.errors import DataError, PlanError
 from autosplit.evaluate.outputs import float_outputs, plan_outputs
+from autosplit.halves.wire.layout import WireLayout, WireTensor
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ class TestBadOutputs:
 
     def test_bytes_that_are_not_those_of_the_plan_are_refused(self):
         class Wrong:
-            coding = None
+            layout = WireLayout((WireTensor("x", (3,), 8),))
             crossing_bytes = 3
 
             def __call__(self, images):

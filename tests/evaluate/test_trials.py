@@ -1,6 +1,6 @@
 """Plans are run look by look: every image once, and no image more than is needed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +15,7 @@ from autosplit.evaluate.looks import Looks
 from autosplit.evaluate.task import CLASSIFICATION
 from autosplit.evaluate.tasks.classification import ClassRecord, read_classes
 from autosplit.evaluate.trials import Trials, choose, score_all, score_rows
+from autosplit.halves.wire.layout import WireLayout
 from autosplit.progress import silent
 
 
@@ -52,7 +53,7 @@ class TestTrials:
         class Deployed:
             run: object
             crossing_bytes: int = 0
-            coding: object = None
+            layout: WireLayout = field(default_factory=WireLayout)
 
             def __call__(self, x):
                 return self.run(x)
