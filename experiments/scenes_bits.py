@@ -24,8 +24,8 @@ from autosplit.data.datasets import load_data
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
 from autosplit.evaluate.batches import batches_of
+from autosplit.evaluate.choice import AskedTask, judge_of
 from autosplit.evaluate.outputs import plan_outputs
-from autosplit.evaluate.tasks.tasks import judge_of
 from autosplit.files import write_csv
 from autosplit.finish.effort import EFFORTS
 from autosplit.finish.walk import recover
@@ -132,7 +132,7 @@ def main(
     model = load_model("scenes-yolo")
     program = capture(model.module, (model.example_input,), model.name)
     found = load_data(data, model.preprocess)
-    judge = judge_of(model, found)
+    _, judge = judge_of(program, model, found, AskedTask())
 
     def calibration() -> Iterator[Tensor]:
         yield from (images for images, _ in found.calibration.batches(32))
@@ -144,7 +144,7 @@ def main(
     batches = list(batches_of(found.evaluation, program, 50)())
     reference = judge.empty()
     for images, labels in batches:
-        reference.add(judge.read(program.run((images,)), labels, len(images)))
+        reference.add(judge.read(program.run((images,)), labels, len(images), None))
     rows: list[dict[str, Any]] = [{"weights": "float"} | reference.float_row()]
     total = sum(layer.weight_elements for layer in program.graph.layers if layer.owns_weight)
     for kind, bits, activation_bits in ASKED:
@@ -155,7 +155,7 @@ def main(
         file = recover(program, file, few, EFFORTS[effort])
         deployed, record = deploy(program, file), judge.empty()
         for images, labels in batches:
-            record.add(judge.read(plan_outputs(deployed, images), labels, len(images)))
+            record.add(judge.read(plan_outputs(deployed, images), labels, len(images), None))
         used = sum(program.graph.by_name[n].weight_elements * b for n, b in weights.items())
         about = {
             "weights": kind,
