@@ -15,7 +15,7 @@ from autosplit.halves.deployed import deploy
 from autosplit.halves.partition import join
 from autosplit.hardware.prediction import Prediction
 from autosplit.models.networks.darknet import load_darknet
-from autosplit.models.networks.darknet_cfg import parse_cfg, read_text
+from autosplit.models.networks.darknet_cfg import parse_cfg, read_darknet_text
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.report.tables import plan_row
@@ -60,7 +60,7 @@ def read_later(name, last):
 
     What only hands on another's output (a route of one layer, a yolo section) is looked through.
     """
-    _, *sections = parse_cfg(read_text(DARKNET / f"{name}.cfg"), name)
+    _, *sections = parse_cfg(read_darknet_text(DARKNET / f"{name}.cfg"), name)
     own = {-1: -1}
     sources = {}
     for section in sections:
