@@ -10,6 +10,7 @@ ELSEWHERE = {
     # name -> whose it is
     "fnmatch": "Python",
     "PackedSequence": "torch",
+    "ModelInferRequest": "the Open Inference Protocol",
     "ASM1": "bytes of a message",
     "uniformN": "stands for uniform2 and its like",
     "max_latency": "the key of max_latency_s",
