@@ -148,3 +148,12 @@ class Doctests(griffe.Extension):
                 obj.docstring.value,
                 flags=re.DOTALL,
             )
+
+
+class Constructors(griffe.Extension):
+    """Show a class that is made by a ``__new__`` of its own with the parameters of that."""
+
+    def on_class(self, *, cls: griffe.Class, **_: object) -> None:
+        """Let ``__new__`` stand for ``__init__``, of which griffe takes the parameters."""
+        if "__new__" in cls.members and "__init__" not in cls.members:
+            cls.set_member("__init__", cls.members["__new__"])

@@ -28,6 +28,8 @@ class _TypeOfProblem(type):
 class Problem(record.Problem, metaclass=_TypeOfProblem):
     """What to search: a network, its statistics, two devices, the links, the memory.
 
+    A call gives the record that every search method reads.
+
     Args:
         graph: The network's layers, ``net.graph``.
         stats: What ``autosplit.measure`` found.
@@ -38,9 +40,6 @@ class Problem(record.Problem, metaclass=_TypeOfProblem):
             ``device`` for as much as the edge device has.  0 is no memory at all; None is no limit.
         widths: Widths that weights and activations may have, 1..8 bits.
         coding: Coding of the crossing tensors, as ``--coding``: ``packed`` or ``entropy``.
-
-    Returns:
-        The record that every search method reads.
 
     Raises:
         ProfileError: A device or link is unknown or wrong.
