@@ -7,8 +7,8 @@ from run_folders import NAMES, edit_text, files_of, rerun, step, table, weights
 
 from autosplit.errors import (
     AutoSplitError,
+    AutoSplitWarning,
     DataError,
-    FileError,
     InfeasibleError,
     LatencyError,
     ModelError,
@@ -30,7 +30,7 @@ class TestRun:
         stats, search, latency, quantize, collect = (o.text for o in finished.outcomes)
         # 64 x 9 x 4, then 16 x 36 x 6, then 96 x 5
         assert stats.startswith("stats: 3 layers, 6,240 multiply-accumulates, measured on 8 images")
-        assert search.endswith(" baselines")
+        assert search.endswith(" plans of other methods")
         assert "on toy and tpu_v1 over 1mbps, 20kbps" in latency
         assert quantize.endswith(" of them measured now")
         assert collect.startswith("Over 1mbps; ")
@@ -180,7 +180,7 @@ class TestRun:
 
         notes = [what for what, total, _ in told if total == NOTE]
         told = [line for line in told if line[1] != NOTE]
-        assert [note.split(":")[0] for note in notes] == ["input", "float network"]
+        assert [note.split(":")[0] for note in notes] == ["input", "search", "float network"]
         assert [what.split(":")[0] for what, _, _ in told] == [
             "stats",
             "search",
@@ -315,8 +315,8 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("given", "error", "match"),
         [
-            ({"model": "fashion-restnet"}, ModelError, "did you mean 'fashion-resnet'"),
-            ({"data": "fashion-mnits"}, DataError, "did you mean 'fashion-mnist'"),
+            ({"model": "fashion-restnet"}, OptionError, "did you mean 'fashion-resnet'"),
+            ({"data": "fashion-mnits"}, OptionError, "did you mean 'fashion-mnist'"),
             ({"model": "nat.py:net"}, ModelError, "must be a Python file, there is none"),
             ({"model": "net.py:nett"}, ModelError, "has no function 'nett', did you mean 'net'"),
             ({"calibration_images": -1}, OptionError, "calibration_images: must be a whole number"),
@@ -328,9 +328,9 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("given", "error", "match"),
         [
-            ({"edge": "eyeris"}, ProfileError, "device 'eyeris'.*did you mean 'eyeriss'"),
-            ({"cloud": "tpu_v2"}, ProfileError, "device 'tpu_v2'.*did you mean 'tpu_v1'"),
-            ({"links": ("wfii",)}, ProfileError, "link 'wfii'.*did you mean 'wifi'"),
+            ({"edge": "eyeris"}, OptionError, "device 'eyeris'.*did you mean 'eyeriss'"),
+            ({"cloud": "tpu_v2"}, OptionError, "device 'tpu_v2'.*did you mean 'tpu_v1'"),
+            ({"links": ("wfii",)}, OptionError, "link 'wfii'.*did you mean 'wifi'"),
             ({"links": ()}, OptionError, "links: must name at least one"),
             ({"widths": (3, 9)}, OptionError, "widths: must be whole numbers from 1 to 8"),
             ({"methods": ("autospilt",)}, OptionError, "did you mean 'autosplit'"),
@@ -361,14 +361,25 @@ class TestBadInput:
             "        self.first = torch.nn.Conv2d(1, 2, 3)\n"
             "        self.last = torch.nn.Linear(72, 5)\n"
             "    def forward(self, x):\n"
-            "        return self.last(torch.cumsum(self.first(x), 2).flatten(1))\n"
+            "        return self.last(torch.linalg.matrix_exp(self.first(x)).flatten(1))\n"
             "def net():\n"
             "    return Odd(), torch.zeros(1, 1, 8, 8)\n"
         )
-        folder = self.refuse(tiny, LatencyError, "cumsum", model="odd.py:net")
+        with pytest.warns(AutoSplitWarning, match="tpu_v1: priced by their traffic alone"):
+            folder = self.refuse(tiny, LatencyError, "matrix_exp.* on toy", model="odd.py:net")
 
-        assert "cumsum" in (folder / "layers.csv").read_text()
+        assert "matrix_exp" in (folder / "layers.csv").read_text()
         assert not (folder / "plans").exists()
+
+        with (tiny.place / "toy.yaml").open("a") as profile:
+            profile.write("unknown_operators: traffic\n")
+        with pytest.warns(AutoSplitWarning) as told:
+            stages.STAGES["search"].run(folder, {"edge": "toy.yaml", "links": ("1mbps",)})
+
+        text = "priced by their traffic alone, no cost is known: linalg_matrix_exp"
+        texts = [str(warning.message) for warning in told]
+        for device in ("toy", "tpu_v1"):
+            assert any(one.startswith(f"{device}: {text}") for one in texts)
 
     def test_a_profile_with_several_wrong_keys(self, tiny):
         """Several lines here; the command line joins them to one."""
@@ -391,7 +402,7 @@ class TestBadInput:
     def test_a_foreign_file_in_the_run_folder(self, tiny):
         (tiny.run / "graph.json").write_text("{}")
 
-        with pytest.raises(FileError, match=r"graph\.json: must begin with 'schema"):
+        with pytest.raises(StageError, match=r"stats' to be done again, graph\.json has changed"):
             step(tiny, "search")
 
     def test_a_run_folder_that_is_a_file(self, tiny):
