@@ -25,6 +25,7 @@ from autosplit.errors import InfeasibleError
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes, packed_bytes
+from autosplit.hardware.device import OF_DEVICE
 from autosplit.search.front.front import integer_front
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
@@ -118,7 +119,7 @@ def test_one_more_layer_fits_exactly_where_its_bytes_do(memory_bytes, longest):
 
 def test_the_limit_is_the_device_s_own_unless_given():
     own = replace(INTEGERS, memory_bytes=17)
-    assert divide(chain_problem(edge=own)).lengths.max() == 1
+    assert divide(chain_problem(OF_DEVICE, edge=own)).lengths.max() == 1
     assert divide(chain_problem(18, edge=own)).lengths.max() == 2
 
 
