@@ -110,7 +110,7 @@ def test_what_finished_before_the_scheduler_died_is_kept(place):
 def test_a_scheduler_that_is_not_there_is_one_line(place, monkeypatch, capsys):
     monkeypatch.setattr(backends, "CONNECT_S", 0.5)
     arguments = ["--backend", "dask", "--scheduler", "tcp://127.0.0.1:9"]
-    assert main(["sweep", "tiny.yaml", "--out", ".", *arguments]) == 2
+    assert main(["sweep", "tiny.yaml", "--out", ".", *arguments]) == 1
     assert capsys.readouterr().err == (
         "autosplit: error: tcp://127.0.0.1:9: must be a dask scheduler, none answers\n"
     )

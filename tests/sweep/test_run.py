@@ -111,6 +111,7 @@ models:
   - {model: "yolo:a.cfg", name: a-16, input_size: 16}
   - {model: "yolo:a.cfg", name: a-8, input_size: 8}
 data: "imagefolder:photos"
+task: segmentation
 links: [1mbps]
 methods: [uniform8, cloud16]
 """
