@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from autosplit.data.bilinear import letterbox_place, resize_by_centres, resize_by_corners
+from autosplit.data.bilinear import letterbox_place
+from autosplit.data.picture_input import crop_picture, letterbox_picture
 from autosplit.errors import ModelError
 
 ImageToInput = Callable[[Image.Image], Tensor]
@@ -46,26 +46,11 @@ class Preprocess:
 
     def __call__(self, image: Image.Image) -> Tensor:
         """Return the network input, float32 of shape (C, H, W)."""
-        image = image.convert("L" if len(self.mean) == 1 else "RGB")
-        size = self._covering(image.width, image.height)
-        if size != image.size:
-            image = image.resize(size, self.interpolation)
-        height, width = self.crop
-        left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
-        if size != (width, height):
-            image = image.crop((left, top, left + width, top + height))
-        pixels = np.array(image, np.float32).reshape(height, width, len(self.mean)) / 255
-        if self.bgr:
-            pixels = pixels[:, :, ::-1]
-        normalized = (pixels - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
-        return torch.from_numpy(np.ascontiguousarray(normalized.transpose(2, 0, 1)))
-
-    def _covering(self, width: int, height: int) -> tuple[int, int]:
-        """Return the width and height of the same shape that just cover ``resize``."""
-        least_height, least_width = self.resize
-        if height * least_width >= width * least_height:
-            return least_width, least_width * height // width
-        return least_height * width // height, least_height
+        normal = self.mean, self.std
+        planes = crop_picture(
+            image, self.resize, self.crop, normal, self.interpolation, bgr=self.bgr
+        )
+        return torch.from_numpy(planes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +77,7 @@ class Letterbox:
 
     def __call__(self, image: Image.Image) -> Tensor:
         """Return the network input, float32 of shape (channels, H, W)."""
-        left, top, width, height = self.place(image.width, image.height)
-        pixels = np.asarray(image.convert("L" if self.channels == 1 else "RGB"))
-        if (width, height) != image.size:
-            resize = resize_by_centres if self.style == "ultralytics" else resize_by_corners
-            pixels = resize(pixels, width, height)
-        inside = torch.from_numpy(np.ascontiguousarray(pixels, np.float32)) / 255
-        planes = inside.view(height, width, self.channels).permute(2, 0, 1)
-        grey = 114 / 255 if self.style == "ultralytics" else 0.5
-        canvas = torch.full((self.channels, *self.size), grey)
-        canvas[:, top : top + height, left : left + width] = planes
-        return canvas
+        return torch.from_numpy(letterbox_picture(image, self.size, self.style, self.channels))
 
     @property
     def mean(self) -> tuple[float, ...]:
