@@ -21,7 +21,8 @@ from PIL import Image
 from torch import Tensor
 
 from autosplit.data.datasets import load_data
-from autosplit.data.photos import Photos, read_photo
+from autosplit.data.photo_file import read_photo
+from autosplit.data.photos import Photos
 from autosplit.data.preprocess import Preprocess
 from autosplit.models.load import Model, load_model
 

@@ -42,7 +42,7 @@ ORDER = {
     ),
     "data": (
         "bundled image_folder dirty coco_categories coco label_lines darknet_lists yolo_yaml voc "
-        "annotated image_range bilinear picture_input preprocess asked_preprocess "
+        "annotated image_range photo_file bilinear picture_input preprocess asked_preprocess "
         "python_file images inputs idx photos python_batches batch_ends datasets"
     ),
     "models": (
@@ -115,7 +115,13 @@ TORCH_FREE = [
     *("data.bundled", "data.coco", "data.darknet_lists", "data.image_folder"),
     *("data.dirty", "data.coco_categories", "data.label_lines"),
     *("data.yolo_yaml", "data.voc", "data.annotated"),
-    *("data.image_range", "data.bilinear", "data.picture_input", "models.networks.darknet_cfg"),
+    *(
+        "data.image_range",
+        "data.bilinear",
+        "data.picture_input",
+        "data.photo_file",
+        "models.networks.darknet_cfg",
+    ),
     *("models.networks.darknet_options", "models.networks.yolo_heads"),
     *("models.program_text", "models.program_archive"),
     *("deploy.extras", "deploy.manifest", "deploy.oip", "deploy.sessions", "deploy.repository"),

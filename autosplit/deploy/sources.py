@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
+from autosplit.data.photo_file import read_photo
 from autosplit.deploy.manifest import BundledPlan, Manifest
 from autosplit.deploy.pictures import prepare
 from autosplit.errors import DataError
@@ -54,25 +54,16 @@ def read_source(
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: must be an array of numbers, {error}") from error
     else:
-        try:
-            with Image.open(path) as image:
-                samples = prepare(image, manifest.preprocess)[None]
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise DataError(f"{path}: must be a picture, {error}") from error
+        samples = prepare(read_photo(path), manifest.preprocess)[None]
     if tuple(samples.shape[1:]) != taken.shape:
         raise DataError(
             f"{path}: must have the shape (N, {', '.join(map(str, taken.shape))}), got "
             f"{tuple(samples.shape)}"
         )
     samples = samples.astype(taken.dtype, copy=False)
+    if any(wire.coding == "jpeg" for wire in plan.wire.tensors):
+        about, channels = manifest.preprocess or {}, taken.shape[0]
+        mean = tuple(about.get("mean", (0.0,) * channels))
+        samples = to_pixels(samples, mean, tuple(about.get("std", (1.0,) * channels)))
     for sample in samples:
-        one = sample[None]
-        if any(wire.coding == "jpeg" for wire in plan.wire.tensors):
-            assert manifest.preprocess is not None
-            shape = ((0.0,) * taken.shape[0], (1.0,) * taken.shape[0])
-            mean, std = (
-                tuple(manifest.preprocess.get(key, default))
-                for key, default in zip(("mean", "std"), shape, strict=True)
-            )
-            one = to_pixels(one, mean, std)
-        yield one
+        yield sample[None]

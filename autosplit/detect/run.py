@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from autosplit.data.image_folder import SUFFIXES
-from autosplit.data.photos import read_photo
+from autosplit.data.photo_file import read_photo
 from autosplit.detect.detector import Detector
 from autosplit.detect.drawing import BOTH, FIRST, SECOND, draw_boxes, side_by_side
 from autosplit.detect.matching import BoxMatches, match_boxes

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from loaded import RGB, data_error, save_image
 from pictures import coco_folder, picture
-from PIL import ExifTags, Image
 
 from autosplit.data.datasets import load_data
-from autosplit.data.photos import Photos, read_photo
+from autosplit.data.photos import Photos
 from autosplit.errors import DataError
 
 
@@ -83,60 +81,8 @@ def test_files_that_are_not_asked_for_are_not_read(folder):
     assert labels.tolist() == [1, 1]
 
 
-def test_sixteen_bits_a_pixel_are_scaled_to_eight(tmp_path):
-    values = np.array([[0, 255, 256], [257, 32768, 65535]], np.uint16)
-    Image.fromarray(values).save(tmp_path / "deep.png")
-
-    found = np.asarray(read_photo(tmp_path / "deep.png"))
-
-    assert found.tolist() == [[0, 0, 1], [1, 128, 255]]
-
-
 def test_a_file_that_went_away_is_named(folder):
     path = folder / "gone.png"
 
     with pytest.raises(DataError, match=r"gone\.png: must be readable, No such file"):
         list(Photos(((path, None),), RGB).raw())
-
-
-@pytest.mark.parametrize("turn", range(1, 9))
-def test_a_picture_is_turned_as_its_camera_says(tmp_path, turn):
-    picture = Image.new("RGB", (8, 4), "white")
-    picture.paste((0, 0, 0), (0, 0, 4, 4))
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = turn
-    picture.save(tmp_path / "a.png", exif=exif)
-
-    found = read_photo(tmp_path / "a.png")
-
-    # which side is black: left, right, right, left; top, top, bottom, bottom (EXIF 2.3, 4.6.4)
-    assert found.size == ((8, 4) if turn < 5 else (4, 8))
-    corner = {1: (0, 0), 2: (7, 0), 3: (7, 0), 4: (0, 0)}.get(turn, (0, 0 if turn < 7 else 7))
-    assert found.getpixel(corner) == (0, 0, 0)
-
-
-@pytest.mark.parametrize(
-    ("kind", "values", "expected"),
-    [
-        (np.float32, [0, 0.5, 1], [0, 128, 255]),
-        (np.float32, [0, 51, 255], [0, 51, 255]),
-        (np.float32, [0, 256, 512], [0, 1, 2]),  # within 16 bits
-        (np.int32, [0, 51, 200], [0, 51, 200]),
-        (np.int32, [0, 257, 65535], [0, 1, 255]),
-        (np.int32, [0, 16843009, 2**31 - 1], [0, 1, 127]),
-    ],
-)
-def test_pictures_of_many_bits_are_scaled(tmp_path, kind, values, expected):
-    Image.fromarray(np.array([values], kind)).save(tmp_path / "a.tiff")
-
-    found = read_photo(tmp_path / "a.tiff")
-
-    assert found.mode == "L"
-    assert np.asarray(found)[0].tolist() == expected
-
-
-def test_a_float_picture_below_zero_is_refused(tmp_path):
-    Image.fromarray(np.array([[-1.0, 1.0]], np.float32)).save(tmp_path / "a.tiff")
-
-    with pytest.raises(DataError, match="must hold finite brightness of 0 or more"):
-        read_photo(tmp_path / "a.tiff")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from autosplit.deploy.manifest import read_manifest
 from autosplit.deploy.sources import list_sources, read_source
@@ -42,10 +42,26 @@ def test_a_picture_is_prepared(tmp_path, manifest):
     np.testing.assert_allclose(found[0, :, 0, 0], [(1 - 0.5) / 0.2, -0.4 / 0.3, -0.3 / 0.4])
 
 
+def test_a_picture_is_turned_as_its_camera_says(tmp_path, manifest):
+    upright = Image.new("RGB", (8, 8), (255, 0, 0))
+    upright.paste((0, 0, 255), (0, 0, 8, 4))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3  # by half a turn
+    upright.rotate(180).save(tmp_path / "turned.png", exif=exif)
+    upright.save(tmp_path / "upright.png")
+
+    turned, straight = (
+        next(iter(read_source(tmp_path / name, manifest, manifest.plan("split"))))
+        for name in ("turned.png", "upright.png")
+    )
+
+    np.testing.assert_array_equal(turned, straight)
+
+
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("x.png", b"nothing", "must be a picture"),
+        ("x.png", b"nothing", "must be an image that can be read"),
         ("x.npy", b"nothing", "must be an array of numbers"),
     ],
 )

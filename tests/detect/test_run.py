@@ -9,7 +9,7 @@ from PIL import Image
 from red_cells import plan_of
 
 from autosplit.cli.app import main
-from autosplit.data.photos import read_photo
+from autosplit.data.photo_file import read_photo
 from autosplit.detect.detector import make_detector
 from autosplit.detect.drawing import GAP
 from autosplit.detect.run import detect_picture, list_pictures
