@@ -63,12 +63,7 @@ class _Api:
         served = self.repository.find(model, version)
         body = await _body(request, served.most_bytes)
         asked = decode_request(body, _header_length(request))
-        answers = await served.infer(asked.inputs)
-        if asked.outputs:
-            unknown = [name for name in asked.outputs if name not in answers]
-            if unknown:
-                raise DataError(f"outputs: must be of {', '.join(answers)}, got {unknown[0]!r:.80}")
-            answers = {name: answers[name] for name in asked.outputs}
+        answers = await served.infer(asked.inputs, asked.outputs)
         data, length = encode_response(model, served.plan.name, answers, asked)
         if length is None:
             return Response(data, media_type="application/json")

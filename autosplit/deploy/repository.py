@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,14 +65,23 @@ class Served:
         row = sum(int(np.prod(one.shape[1:])) * sizes.get(one.datatype, 1) for one in self.inputs)
         return 65_536 + self.batcher.most_rows * (2 * row + 1024)
 
-    async def infer(self, inputs: Mapping[str, TensorValue]) -> Arrays:
+    async def infer(self, inputs: Mapping[str, TensorValue], wanted: Sequence[str] = ()) -> Arrays:
         """The answers of one request.
 
+        Args:
+            inputs: Input -> value.
+            wanted: Names of the outputs that are asked for, in order; none: all.
+
         Raises:
-            DataError: The inputs are not those of the half.
+            DataError: The inputs are not those of the half, or it has no such output.
             QueueFullError: Too many requests wait.
         """
-        return await self.batcher.run(self._checked(inputs))
+        checked, known = self._checked(inputs), [one.name for one in self.outputs]
+        unknown = [name for name in wanted if name not in known]
+        if unknown:
+            raise DataError(f"outputs: must be of {', '.join(known)}, got {unknown[0]!r:.80}")
+        answers = await self.batcher.run(checked)
+        return {name: answers[name] for name in wanted or known}
 
     def _checked(self, inputs: Mapping[str, TensorValue]) -> dict[str, TensorValue]:
         names = [one.name for one in self.inputs]
