@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from autosplit.deploy.bundle import Exporter
 from autosplit.deploy.check import Compared, compare
 from autosplit.deploy.manifest import Manifest
+from autosplit.evaluate.batches import batches_of
+from autosplit.evaluate.outputs import as_tuple
 from autosplit.evaluate.scorefile import read_scores
 from autosplit.progress import Progress, silent
 from autosplit.runs.finished import Quantized, finished_plan
@@ -18,9 +18,6 @@ from autosplit.runs.network import capture_network, load_images, load_network
 from autosplit.runs.options import StatsOptions
 from autosplit.runs.plans import picked
 from autosplit.runs.stamps import resolve
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _BATCH = 32
 """Images that a check runs at a time."""
@@ -68,13 +65,10 @@ def export_run(
     found: dict[str, Compared] = {}
     if check is not None:
         images = load_images(options, model, program, check).evaluation
-
-        def batches() -> Iterator[tuple[Tensor, ...]]:
-            for batch, *_ in images.batches(_BATCH):
-                yield batch if isinstance(batch, tuple) else (batch,)
-
+        batches = batches_of(images, program, _BATCH)
         for plan in manifest.plans:
-            found[plan.name] = compare(out, plan, program, files[plan.name], batches())
+            inputs = (as_tuple(batch) for batch, _ in batches())
+            found[plan.name] = compare(out, plan, program, files[plan.name], inputs)
     return manifest, found
 
 
