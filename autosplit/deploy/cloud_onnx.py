@@ -102,14 +102,9 @@ class _Received:
             numbers = unpacked(data, wire.bits, wire.elements)
             ordered = numbers.reshape(-1, *(wire.shape[axis] for axis in wire.order))
             back = np.argsort(wire.order)
-            samples = ordered.permute(0, *(int(axis) + 1 for axis in back))
-            assert self.grid is not None
-            scale, zero = self.grid.per_tensor
-            samples = (samples - zero) * scale
+            samples = self._real(ordered.permute(0, *(int(axis) + 1 for axis in back)))
         elif wire.coding == "entropy":
-            assert self.grid is not None
-            scale, zero = self.grid.per_tensor
-            samples = (data.float() - zero) * scale
+            samples = self._real(data.float())
         elif self.coding is not None:
             shape = (1, -1, 1, 1)
             mean, std = (
@@ -120,6 +115,12 @@ class _Received:
         else:
             samples = data.float()
         return self.batch.from_samples(samples).to(self.dtype)
+
+    def _real(self, integers: Tensor) -> Tensor:
+        """Values of integers on the grid."""
+        assert self.grid is not None
+        scale, zero = self.grid.per_tensor
+        return (integers - zero) * scale
 
 
 def unpacked(data: Tensor, bits: int, count: int) -> Tensor:

@@ -18,6 +18,7 @@ import autosplit.deploy.quantize_operators  # noqa: F401 - registers the operato
 from autosplit.capture.operators import arguments, clamp_window, weight_argument
 from autosplit.capture.program import Program
 from autosplit.deploy.onnx_export import export_onnx, pack_constants
+from autosplit.deploy.sessions import SENT
 from autosplit.grid.grid import steps_of
 from autosplit.halves.integer_kernels import BiasSteps, IntegerWeight
 from autosplit.halves.lowering import bias_steps
@@ -25,7 +26,7 @@ from autosplit.halves.partition import Half
 from autosplit.halves.quantized import check_plan, integer_weights, marked_half
 from autosplit.plan.crossing import wire_layout
 from autosplit.plan.planfile import PlanFile
-from autosplit.quantize.affine import fake_quantize_
+from autosplit.quantize.affine import fake_quantize_, numbers_along
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -69,7 +70,7 @@ def edge_onnx(program: Program, file: PlanFile) -> ModelProto:
 
 def output_names(writes: Sequence[str]) -> list[str]:
     """Names of a model's outputs: an input that is sent as it came has another name there."""
-    return [name if name.startswith("output:") else f"sent:{name}" for name in writes]
+    return [name if name.startswith("output:") else SENT + name for name in writes]
 
 
 def example_inputs(program: Program, half: Half) -> tuple[Tensor, ...]:
@@ -144,19 +145,15 @@ class _EdgeGraph:
     packed: dict[str, int] = field(default_factory=dict)
 
     def run(self) -> Half:
-        graph = self.half.operators
         self.constants = dict(self.half.constants)
-        for node in list(graph.nodes):
+        for node in list(self.half.operators.nodes):
             if node.target is fake_quantize_:
                 self._quantize(node)
             elif node.op == "call_function":
                 weight = weight_argument(node)
                 if weight is not None and str(weight.target) in self.weights:
                     self._store(node, self.weights[str(weight.target)])
-        graph.eliminate_dead_code()
-        used = {str(node.target) for node in graph.find_nodes(op="get_attr")}
-        kept = {name: value for name, value in self.constants.items() if name in used}
-        return Half(graph, kept, self.half.reads, self.half.writes)
+        return self.half.with_used(self.constants)
 
     def _quantize(self, node: fx.Node) -> None:
         """``on_grid`` in place of one ``fake_quantize_`` and of the clamps right before it."""
@@ -187,16 +184,17 @@ class _EdgeGraph:
 
     def _store(self, node: fx.Node, weight: IntegerWeight) -> None:
         """A layer that reads its weight, and its bias, from their integers."""
-        dims, grid = weight.levels.dim(), weight.grid
-        zero = torch.tensor(grid.zero_point)
-        shape = [1] * dims
-        shape[weight.axis] = -1
+        grid = weight.grid
+        scale, zero = numbers_along(grid, weight.axis, weight.levels.dim())
+        assert isinstance(scale, Tensor)
+        assert isinstance(zero, Tensor)
         kind = torch.uint8 if grid.bits <= 8 else torch.int32
-        codes = (weight.levels.to(torch.int32) + zero.view(shape)).to(kind)
+        codes = (weight.levels.to(torch.int32) + zero).to(kind)
         name = f"{node.name}.weight"
         read = weight_argument(node)
         assert read is not None
-        real = self._stored(node, name, codes, torch.tensor(grid.scale), zero.to(kind), weight.axis)
+        numbers = scale.flatten(), zero.flatten().to(kind)
+        real = self._stored(node, name, codes, *numbers, weight.axis)
         node.replace_input_with(read, real)
         self.packed[_target(f"{name}.codes")] = grid.bits
         call = {**arguments(node)}

@@ -7,7 +7,7 @@ reads them, so that nothing but the crossing tensors goes from the edge half to 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import floordiv, mul
 from typing import Any
@@ -68,6 +68,17 @@ class Half:
                 for done in self._last_reads.get(node, ()):
                     del values[done]
         return dict(zip(self.writes, results, strict=True))
+
+    def with_used(self, constants: Mapping[str, Tensor]) -> Half:
+        """The half without operators that nothing reads, and with the constants that are read.
+
+        Args:
+            constants: Value of each ``get_attr`` target, and of others.
+        """
+        self.operators.eliminate_dead_code()
+        used = {str(node.target) for node in self.operators.find_nodes(op="get_attr")}
+        kept = {name: value for name, value in constants.items() if name in used}
+        return replace(self, constants=kept)
 
     @property
     def dtypes(self) -> tuple[torch.dtype, ...]:

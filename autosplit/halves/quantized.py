@@ -104,10 +104,7 @@ def _standard(half: Half, weights: dict[str, IntegerWeight], biases: dict[str, T
             with graph.inserting_before(node):
                 bias = graph.create_node("get_attr", name)
             node.kwargs, node.args = {**arguments(node), "bias": bias}, ()
-    graph.eliminate_dead_code()
-    used = {str(node.target) for node in graph.find_nodes(op="get_attr")}
-    kept = {name: value for name, value in constants.items() if name in used}
-    return Half(graph, kept, half.reads, half.writes)
+    return half.with_used(constants)
 
 
 def _quantize_by_standard_operators(graph: fx.Graph, node: fx.Node) -> None:
