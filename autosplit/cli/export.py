@@ -31,7 +31,14 @@ EXPORT = (
         none="no check",
         flag="--check",
     ),
-    Option("out", "The bundle.", "output", kinds.text("FOLDER"), "bundle", flag="--out"),
+    Option(
+        "out",
+        "Bundle: the folder to write.",
+        "output",
+        kinds.text("FOLDER"),
+        "bundle",
+        flag="--out",
+    ),
 )
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from autosplit.cli.options import BundleFolder
 from autosplit.runs import kinds
 from autosplit.runs.option import Option
 
@@ -30,16 +28,16 @@ INFER = (
     ),
     Option(
         "source",
-        "Picture, .npy file of inputs, or folder of such.",
+        "Picture, .npy file of inputs, or folder of pictures and such files.",
         "data",
         kinds.text("PATH"),
         None,
-        none="must be given",
+        none="none, which is refused",
         flag="--source",
     ),
     Option(
         "out",
-        "Table of answers and times, CSV.",
+        "CSV file for the table of answers and times.",
         "output",
         kinds.text("FILE"),
         None,
@@ -50,15 +48,13 @@ INFER = (
 
 
 def infer_command(
-    bundle: Annotated[
-        Path, typer.Argument(help="Bundle that autosplit export made.", show_default=False)
-    ],
+    bundle: BundleFolder,
     source: str | None = None,
     server: str = "http://127.0.0.1:8000",
     plan: str | None = None,
     out: str | None = None,
 ) -> None:
-    """Run the edge half of a bundle here and its cloud half on a server."""
+    """Run the edge half of a plan here on pictures, and its cloud half on a server."""
     from autosplit.deploy.infer import infer_sources
     from autosplit.errors import OptionError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -51,6 +52,11 @@ PINS_FILE = Option(
 )
 _OLDER = {"--run": ("--out",), "--show": ("--link",)}
 """Spelling of an option -> older ones, which are still read; ``--help`` does not show these."""
+BundleFolder = Annotated[
+    Path,
+    typer.Argument(help="Bundle: the folder that autosplit export wrote.", show_default=False),
+]
+"""The argument of the commands that work on a bundle."""
 NETWORK = ("model", "weights", "checkpoint", "input_size", "seed")
 """Options of ``stats`` that say which network."""
 DETECT = (

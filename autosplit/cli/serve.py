@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
+from autosplit.cli.options import BundleFolder
 from autosplit.cli.talk import say
 from autosplit.runs import kinds
 from autosplit.runs.option import Option
@@ -14,7 +10,7 @@ from autosplit.runs.option import Option
 SERVE = (
     Option(
         "host",
-        "Address to listen on; a loopback address.",
+        "Loopback address that the server listens on.",
         "output",
         kinds.text("ADDRESS"),
         "127.0.0.1",
@@ -34,14 +30,12 @@ SERVE = (
 
 
 def serve_command(
-    bundle: Annotated[
-        Path, typer.Argument(help="Bundle that autosplit export made.", show_default=False)
-    ],
+    bundle: BundleFolder,
     host: str = "127.0.0.1",
     port: int = 8000,
     grpc_port: int | None = None,
 ) -> None:
-    """Answer as the cloud half of a bundle, over the Open Inference Protocol."""
+    """Run the cloud halves of a bundle as a server of the Open Inference Protocol."""
     from autosplit.deploy.server import serve
 
     def ready(names: tuple[str, ...]) -> None:
