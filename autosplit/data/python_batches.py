@@ -62,7 +62,9 @@ class FunctionBatches:
             if axis is not None
         ]
         if inputs[0].dim() < 1 or len(set(counts)) != 1 or counts[0] < 0:
-            shapes = ", ".join(str(tuple(value.shape)) for value in inputs)
+            shapes = ", ".join(
+                str(tuple(value.shape)) if value.dim() else "a number" for value in inputs
+            )
             raise DataError(
                 f"{self.spec}: must give batches of tensors with the samples along one axis, such "
                 f"as images (n, C, H, W), got {shapes}"
