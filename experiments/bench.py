@@ -30,7 +30,7 @@ from autosplit.distortion.metrics import sensitivity
 from autosplit.evaluate.outputs import float_outputs, plan_outputs
 from autosplit.evaluate.tasks.classification import read_classes
 from autosplit.finish.effort import EFFORTS
-from autosplit.finish.walk import recover
+from autosplit.finish.layerwise import recover
 from autosplit.graph.memory import edge_memory_bytes
 from autosplit.halves.deployed import deploy
 from autosplit.hardware.device import Device, load_device

@@ -18,7 +18,7 @@ from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
 from autosplit.evaluate.outputs import plan_outputs
 from autosplit.finish.effort import EFFORTS
-from autosplit.finish.walk import recover
+from autosplit.finish.layerwise import recover
 from autosplit.halves.deployed import deploy
 
 Logits = Callable[[Tensor], Tensor]

@@ -33,7 +33,7 @@ from autosplit.distortion.divergence import output_divergence
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import METRICS, sensitivity
 from autosplit.finish.effort import EFFORTS
-from autosplit.finish.walk import recover
+from autosplit.finish.layerwise import recover
 from autosplit.halves.deployed import Deployed, deploy
 from autosplit.models.load import load_model
 from autosplit.plan.grids import plan_grids

@@ -28,7 +28,7 @@ from autosplit.evaluate.choice import AskedTask, judge_of
 from autosplit.evaluate.outputs import plan_outputs
 from autosplit.files import write_csv
 from autosplit.finish.effort import EFFORTS
-from autosplit.finish.walk import recover
+from autosplit.finish.layerwise import recover
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS
 from autosplit.halves.deployed import deploy

@@ -9,7 +9,7 @@ from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.distortion.divergence import output_divergence
-from autosplit.finish.joint_clips import scaled
+from autosplit.finish.lapq import scaled
 from autosplit.halves.deployed import deploy
 
 IMAGES = torch.randn(64, 3, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -25,20 +25,20 @@ ORDER = {
         "prediction"
     ),
     "stats": "coding stats statsfile",
-    "plan": "plan checks grids codes formats crossing planfile distiller pins",
+    "plan": "plan checks grids codes formats wire_layout planfile distiller pins",
     "search": (
-        "arrays rounding pareto problem cost knapsack.relaxation knapsack.states "
-        "knapsack.prefixes knapsack.allocate widths.activations widths.weights "
+        "arrays tolerance pareto problem cost knapsack.relaxation knapsack.dynamic_programming "
+        "knapsack.prefixes knapsack.allocate widths.bucket_elimination widths.weights "
         "widths.edge_seconds widths.division widths.pool cuts.mincut cuts.ideals "
         "questions.milp questions.highs front.lagrangian front.enumerate front.boxes front.prove "
-        "front.front questions.limits questions.orders questions.question questions.cutting "
+        "front.front questions.limits questions.orders questions.question questions.cutting_planes "
         "questions.questions baselines.plain baselines.literature baselines.original "
         "autosplit pins methods limits thin"
     ),
     "capture": (
-        "answers operators constants recurrent refusals masks batchnorm im2col inputs layout "
-        "integers export precision program trainable equalize check replay rewrites groups layers "
-        "capture"
+        "output_names operators constants recurrent refusals masks batchnorm im2col inputs "
+        "batch_axis integers export precision program trainable equalize check replay rewrites "
+        "groups layers capture"
     ),
     "data": (
         "bundled image_folder dirty coco_categories coco label_lines darknet_lists yolo_yaml voc "
@@ -65,8 +65,7 @@ ORDER = {
     ),
     "halves": "partition integer_kernels lowering quantized crossing deployed",
     "finish": (
-        "adaround effort joint_clips round_to_output bias_correction layer_rounding side_by_side "
-        "walk finish"
+        "adaround effort lapq qep bias_correction layer_rounding side_by_side layerwise finish"
     ),
     "evaluate": (
         "paired early_stop task scorefile average_precision record judge tasks.samples "

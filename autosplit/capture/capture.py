@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind, TensorArgument
 
-from autosplit.capture.answers import answer_names
+from autosplit.capture.batch_axis import batched, find_layouts
 from autosplit.capture.check import check_answers
 from autosplit.capture.constants import LEARNED, Attributes
 from autosplit.capture.export import bound_batch, export
@@ -25,8 +25,8 @@ from autosplit.capture.groups import Group, group
 from autosplit.capture.inputs import Axes, batch_axes, structure_of
 from autosplit.capture.integers import integer_tensors
 from autosplit.capture.layers import TensorFacts, describe_layers
-from autosplit.capture.layout import batched, find_layouts
 from autosplit.capture.operators import arguments, base_of, is_call, output_axis, weight_argument
+from autosplit.capture.output_names import answer_names
 from autosplit.capture.precision import to_float32
 from autosplit.capture.program import Program, Trained, WeightRef
 from autosplit.capture.refusals import refuse_complex, refuse_state

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
 
-from autosplit.capture.answers import register_answers
+from autosplit.capture.batch_axis import batched
 from autosplit.capture.inputs import Axes, Structure
-from autosplit.capture.layout import batched
+from autosplit.capture.output_names import register_answers
 from autosplit.errors import CaptureError
 
 MAX_BATCH = 65_536

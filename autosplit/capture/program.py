@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from autosplit.capture.batch_axis import BatchLayout
 from autosplit.capture.inputs import Structure
-from autosplit.capture.layout import BatchLayout
 from autosplit.errors import DataError
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import by_x

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import autosplit.deploy.quantize_operators  # noqa: F401 - registers the operators
-from autosplit.capture.layout import BatchLayout
+from autosplit.capture.batch_axis import BatchLayout
 from autosplit.capture.program import Program
 from autosplit.deploy.onnx_export import export_onnx
 from autosplit.grid.grid import Grid

@@ -24,8 +24,8 @@ from autosplit.halves.integer_kernels import BiasSteps, IntegerWeight
 from autosplit.halves.lowering import bias_steps
 from autosplit.halves.partition import Half
 from autosplit.halves.quantized import check_plan, integer_weights, marked_half
-from autosplit.plan.crossing import wire_layout
 from autosplit.plan.planfile import PlanFile
+from autosplit.plan.wire_layout import wire_layout
 from autosplit.quantize.affine import fake_quantize_, numbers_along
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
 
-from autosplit.search.rounding import keeps_drop
+from autosplit.search.tolerance import keeps_drop
 
 Places = npt.NDArray[np.int64]
 """Numbers of images, from 0, shape (images,)."""

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from autosplit.capture.program import Batches, Program
 from autosplit.finish.effort import Finishing
-from autosplit.finish.joint_clips import clip_jointly
-from autosplit.finish.walk import recover
+from autosplit.finish.lapq import clip_jointly
+from autosplit.finish.layerwise import recover
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Advance
 

@@ -11,7 +11,7 @@ from autosplit.capture.im2col import gather, positions_wanted
 from autosplit.capture.operators import is_call
 from autosplit.finish.adaround import Example, learn_rounding
 from autosplit.finish.effort import Recovery
-from autosplit.finish.round_to_output import round_to_match, toward
+from autosplit.finish.qep import round_to_match, toward
 from autosplit.grid.grid import Grid
 from autosplit.quantize.row_grids import RowGrids
 from autosplit.quantize.unit_scale import group_factors

@@ -218,6 +218,6 @@ CLIPPING: dict[str, Rule] = {
 }
 """Rule -> the range that it keeps of a tensor at a width.
 
-``lapq`` begins as ``norm`` does.  When a plan is finished, ``finish/joint_clips.py`` moves all of
+``lapq`` begins as ``norm`` does.  When a plan is finished, ``finish/lapq.py`` moves all of
 its ranges together, which takes the network and the plan's widths.
 """

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from autosplit.capture.layout import BatchLayout
+from autosplit.capture.batch_axis import BatchLayout
 from autosplit.errors import DataError
 from autosplit.graph.integers import Integers
 from autosplit.grid.grid import ElementFormat, Grid

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from autosplit.capture.layout import BatchLayout
+from autosplit.capture.batch_axis import BatchLayout
 from autosplit.capture.program import Program
 from autosplit.halves.crossing import Crossing
 from autosplit.halves.partition import Half, cloud_part, join
 from autosplit.halves.quantized import check_plan, integer_half
 from autosplit.halves.wire.layout import WireLayout
 from autosplit.halves.wire.message import Message
-from autosplit.plan.crossing import wire_layout, with_orders
 from autosplit.plan.planfile import PlanFile
+from autosplit.plan.wire_layout import wire_layout, with_orders
 from autosplit.stats.coding import InputCoding
 
 

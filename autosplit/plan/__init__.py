@@ -6,7 +6,7 @@
 | the grid of each tensor at its width, dead channels raised | `grids.py` |
 | `PlanFile`, `write_plan`, `read_plan`: the YAML file, and the digest of a half | `planfile.py` |
 | grids as numbers of that file | `formats.py` |
-| what crosses the link: the layout of a message | `crossing.py` |
+| what crosses the link: the layout of a message | `wire_layout.py` |
 | codes and biases of a finished plan, safetensors beside the YAML | `codes.py` |
 | everything that is wrong with a plan file | `checks.py` |
 | widths that a person fixes: the pins of a command line or a file | `pins.py` |

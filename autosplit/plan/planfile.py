@@ -20,9 +20,9 @@ from autosplit.halves.wire.layout import WireLayout, layout_from_list, layout_to
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.checks import ORIGIN_KEYS, grid_problems, plan_problems
 from autosplit.plan.codes import Biases, Codes, read_codes, write_codes
-from autosplit.plan.crossing import wire_layout, with_orders
 from autosplit.plan.formats import digest_text, format_from_dict, formats_to_dict, shortest
 from autosplit.plan.plan import Origin, Plan
+from autosplit.plan.wire_layout import wire_layout, with_orders
 from autosplit.stats.coding import InputCoding, coding_from_dict, coding_to_dict
 
 _PLAN_KEYS = (

@@ -9,7 +9,7 @@ from autosplit.evaluate.task import FLOAT, Task
 from autosplit.graph.memory import fits_memory
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
-from autosplit.search.rounding import keeps_drop
+from autosplit.search.tolerance import keeps_drop
 
 
 @dataclass(frozen=True, slots=True)

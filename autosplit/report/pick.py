@@ -14,7 +14,7 @@ from autosplit.plan.plan import Plan
 from autosplit.report.aligned import TERMINAL_WIDTH, aligned, html
 from autosplit.report.candidate import Candidate, FloatScore
 from autosplit.report.choice import Contender, contenders
-from autosplit.search.rounding import keeps_drop
+from autosplit.search.tolerance import keeps_drop
 
 NO_VALUE = "-"
 """What a cell without a value shows."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import NOT_CODED
-from autosplit.plan.crossing import wire_layout
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.pins import parse_pin
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
+from autosplit.plan.wire_layout import wire_layout
 from autosplit.runs.options import SearchOptions
 from autosplit.search.cuts.ideals import CutList, latency_floor, useful
 from autosplit.search.front.front import OURS

@@ -9,7 +9,7 @@ from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.hardware.prediction import PlanWidths, predict_links
 from autosplit.plan.plan import Plan
 from autosplit.search.problem import Problem
-from autosplit.search.rounding import ROUNDING
+from autosplit.search.tolerance import ROUNDING
 from autosplit.stats.stats import Role
 
 

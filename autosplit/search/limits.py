@@ -18,7 +18,7 @@ from autosplit.search.questions.questions import (
     least_distortion,
     least_latency,
 )
-from autosplit.search.rounding import keeps, told_apart
+from autosplit.search.tolerance import keeps, told_apart
 
 LIMIT_PREFIX = "limit-"
 """What the names of plans that keep the limits over a link begin with."""

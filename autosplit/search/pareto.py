@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from autosplit.plan.plan import Plan
 from autosplit.search.arrays import Floats, Indices
-from autosplit.search.rounding import ROUNDING
+from autosplit.search.tolerance import ROUNDING
 
 
 def pareto(points: npt.ArrayLike) -> Indices:

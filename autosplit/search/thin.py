@@ -9,7 +9,7 @@ import numpy as np
 from autosplit.plan.plan import Plan
 from autosplit.search.arrays import Floats
 from autosplit.search.pareto import pareto
-from autosplit.search.rounding import LIMIT_ROUNDING, keeps
+from autosplit.search.tolerance import LIMIT_ROUNDING, keeps
 
 
 def thin(ours: Sequence[Plan], others: Sequence[Plan], most: int | None) -> list[Plan]:

@@ -15,7 +15,7 @@ from autosplit.hardware.link import Link
 from autosplit.plan.plan import Plan
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
-from autosplit.search.rounding import keeps
+from autosplit.search.tolerance import keeps
 from autosplit.stats.coding import InputCoding
 from autosplit.stats.stats import Distortion, Role
 from autosplit.sweep.file import REFERENCE

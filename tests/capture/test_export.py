@@ -18,8 +18,8 @@ from nets import (
 )
 from torch import nn
 
+from autosplit.capture.batch_axis import BatchLayout
 from autosplit.capture.capture import capture
-from autosplit.capture.layout import BatchLayout
 from autosplit.errors import CaptureError
 from autosplit.graph.graphfile import graph_to_dict
 

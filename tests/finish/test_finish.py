@@ -9,8 +9,8 @@ from clips import IMAGES, loss, too_wide
 from autosplit.finish import finish as module
 from autosplit.finish.effort import EFFORTS, Finishing
 from autosplit.finish.finish import finish
-from autosplit.finish.joint_clips import scaled
-from autosplit.finish.walk import recover
+from autosplit.finish.lapq import scaled
+from autosplit.finish.layerwise import recover
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from autosplit.halves.quantized import cloud_half, integer_half
 from autosplit.halves.wire.layout import WireLayout
 from autosplit.halves.wire.message import HEADER_BYTES
 from autosplit.halves.wire.pack import pack
-from autosplit.plan.crossing import wire_layout
+from autosplit.plan.wire_layout import wire_layout
 
 
 def attention(net, x):

@@ -18,10 +18,10 @@ from autosplit.distortion.measure import measure
 from autosplit.errors import PlanError
 from autosplit.grid.grid import Grid, Unquantized
 from autosplit.halves.deployed import deploy
-from autosplit.plan.crossing import wire_layout
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
+from autosplit.plan.wire_layout import wire_layout
 from autosplit.stats.coding import InputCoding
 
 LAYERS = ("c1", "c2", "add", "fc")

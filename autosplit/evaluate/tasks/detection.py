@@ -30,7 +30,7 @@ from autosplit.models.networks.yolo_decode import (
     detect_objects,
 )
 from autosplit.plan.plan import Plan
-from autosplit.search.rounding import keeps_drop
+from autosplit.search.tolerance import keeps_drop
 
 LEAST_SCORE = 0.005
 """Boxes below this score are left out, as in Darknet's own validation."""

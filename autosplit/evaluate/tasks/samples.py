@@ -23,7 +23,7 @@ from autosplit.evaluate.early_stop import MeanStanding, Standing, must_stop
 from autosplit.evaluate.paired import INTERVAL_CONFIDENCE, drop_interval
 from autosplit.evaluate.task import FLOAT, Task
 from autosplit.plan.plan import Plan
-from autosplit.search.rounding import keeps_drop
+from autosplit.search.tolerance import keeps_drop
 
 Statistics = Mapping[str, Tensor]
 """Name of a statistic -> its value for each sample, shape (samples,) or (samples, ...)."""

@@ -21,7 +21,7 @@ from autosplit.evaluate.tasks.samples import mean_of
 from autosplit.evaluate.tasks.segmentation import PixelRecord
 from autosplit.evaluate.tasks.tokens import NextTokenRecord, TokenRecord
 from autosplit.plan.plan import Plan
-from autosplit.search.rounding import keeps_drop
+from autosplit.search.tolerance import keeps_drop
 
 RECORDS: dict[str, type[Record]] = {
     record.task.name: record

@@ -1,4 +1,4 @@
-"""CutList that are not prefixes: sets of layers closed under predecessors, the ideals of the graph.
+"""Cuts that are not prefixes: sets of layers closed under predecessors, the ideals of the graph.
 
 Every such set is a prefix of some topological order, so what solves prefixes solves them too, on
 the same graph with its layers in another order.  A graph with branches has many; they are listed
@@ -22,14 +22,14 @@ from autosplit.search.problem import Problem
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 
 MOST_CUTS = 4096
-"""CutList that are listed; of a graph with more only some are."""
+"""Most cuts that are listed; of a graph that has more, only some are listed."""
 RATES_BPS = tuple(10.0**exponent for exponent in np.arange(4, 10.25, 0.5).tolist())
 """Rates of the link, bits per second, at which minimum cuts are sought."""
 
 
 @dataclass(frozen=True)
 class CutList:
-    """CutList to consider.
+    """Cuts to consider.
 
     Attributes:
         cuts: By rising number of edge layers, then by rank; the prefixes are among them.

@@ -21,7 +21,7 @@ from scipy.sparse import csr_array
 from autosplit.search.arrays import Booleans, Floats, Indices
 from autosplit.search.questions.highs import NODES, matrix_of, scaled_rows, silenced, units_of
 from autosplit.search.questions.milp import build_milp, place_of
-from autosplit.search.rounding import LIMIT_ROUNDING, loosened
+from autosplit.search.tolerance import LIMIT_ROUNDING, loosened
 from autosplit.search.widths.pool import PoolCosts
 
 _SCALE = 1e3

@@ -3,9 +3,9 @@
 The layers run in topological order.  A label is a choice of widths so far; of labels with the same
 widths of all that later layers still need, one that another one beats in distortion, seconds and
 memory is dropped, as nothing that follows can tell them apart (dynamic programming with dominance,
-as in ``states``, with more than one cost).  The labels after n layers hold the best edge halves of
-that prefix at every number of bytes sent.  Where there are too many the pass ends: prefixes up to
-there are solved, later ones are not touched.
+as in ``knapsack.dynamic_programming``, with more than one cost).  The labels after n layers hold
+the best edge halves of that prefix at every number of bytes sent.  Where there are too many labels
+the pass ends: prefixes up to there are solved, later ones are not.
 """
 
 from __future__ import annotations

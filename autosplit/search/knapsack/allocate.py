@@ -23,10 +23,10 @@ import numpy.typing as npt
 
 from autosplit.errors import InfeasibleError
 from autosplit.search.arrays import Floats, Indices, Ints
+from autosplit.search.knapsack.dynamic_programming import States, extended, share, start, traced
 from autosplit.search.knapsack.prefixes import PrefixSolutions, solve_prefixes
 from autosplit.search.knapsack.relaxation import Instance, bound, checked, relax
-from autosplit.search.knapsack.states import States, extended, share, start, traced
-from autosplit.search.rounding import ROUNDING
+from autosplit.search.tolerance import ROUNDING
 
 _POLISHES = 64
 

@@ -12,9 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from autosplit.search.arrays import Floats, Indices, Ints
+from autosplit.search.knapsack.dynamic_programming import (
+    MOST_STATES,
+    States,
+    extended,
+    start,
+    traced,
+)
 from autosplit.search.knapsack.relaxation import Instance, bound
-from autosplit.search.knapsack.states import MOST_STATES, States, extended, start, traced
-from autosplit.search.rounding import ROUNDING
+from autosplit.search.tolerance import ROUNDING
 
 _FIRST_STATES = 400
 """Partial solutions that the first pass follows."""

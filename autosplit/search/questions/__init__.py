@@ -7,6 +7,6 @@
 | limits on mean width and bit operations | ``limits.py`` |
 | one cut as a mixed-integer linear program (MILP) | ``milp.py`` |
 | HiGHS: scaling, choices ruled out, what its status proves | ``highs.py`` |
-| cover inequalities against the solver's rounding | ``cutting.py`` |
+| cover inequalities against the solver's rounding | ``cutting_planes.py`` |
 | orders of the layers in which cuts are prefixes | ``orders.py`` |
 """

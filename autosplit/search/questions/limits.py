@@ -11,7 +11,7 @@ from autosplit.graph.bit_counts import product_bits
 from autosplit.graph.layer import Layer
 from autosplit.search.arrays import Booleans, Floats, Indices, Ints
 from autosplit.search.questions.milp import Inequality, MilpModel, place_of
-from autosplit.search.rounding import keeps, loosened
+from autosplit.search.tolerance import keeps, loosened
 from autosplit.search.widths.pool import Pool, PoolCosts
 
 

@@ -15,7 +15,7 @@ from autosplit.search.arrays import Floats
 from autosplit.search.problem import Problem
 from autosplit.search.questions.limits import WidthLimits, keeps_width_limits
 from autosplit.search.questions.orders import LayerOrder
-from autosplit.search.rounding import keeps
+from autosplit.search.tolerance import keeps
 from autosplit.search.widths.pool import Pool
 
 

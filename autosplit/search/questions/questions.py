@@ -5,7 +5,8 @@
 - ``front``: every plan that no other one beats in both.
 
 Small problems are enumerated (``front.enumerate``).  Of larger ones, cuts whose bound cannot beat
-the best plan known are left out, and the others are solved as mixed-integer programs (``cutting``).
+the best plan known are left out, and the others are solved as mixed-integer programs
+(``cutting_planes``).
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from autosplit.search.cuts.ideals import orders, reordered
 from autosplit.search.front.front import OURS, integer_front
 from autosplit.search.pareto import latency_and_distortion, pareto
 from autosplit.search.problem import Problem
-from autosplit.search.questions.cutting import solve_cut
+from autosplit.search.questions.cutting_planes import solve_cut
 from autosplit.search.questions.limits import WidthLimits
 from autosplit.search.questions.orders import LayerOrder, layer_orders
 from autosplit.search.questions.question import Question, find_link
-from autosplit.search.rounding import keeps, told_apart
+from autosplit.search.tolerance import keeps, told_apart
 from autosplit.search.widths.pool import Pool
 
 _NEAR = 1e-9

@@ -2,7 +2,7 @@
 
 | formula or method | file |
 | --- | --- |
-| activations: bucket elimination over live sets (Dechter 1999) | ``activations.py`` |
+| activations: bucket elimination over live sets (Dechter 1999) | ``bucket_elimination.py`` |
 | weights: the knapsack of every prefix at every budget | ``weights.py`` |
 | the memory shared between both, with bounds between shares | ``division.py`` |
 | edge seconds of many choices of widths | ``edge_seconds.py`` |

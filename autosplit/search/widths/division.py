@@ -18,7 +18,7 @@ import numpy as np
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
-from autosplit.search.widths.activations import (
+from autosplit.search.widths.bucket_elimination import (
     ActivationTable,
     BucketElimination,
     LiveOutputs,

@@ -16,7 +16,7 @@ from autosplit.hardware.seconds import layers_s
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
-from autosplit.search.widths.activations import LiveOutputs, live_outputs
+from autosplit.search.widths.bucket_elimination import LiveOutputs, live_outputs
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.weights import Parameters, parameters_of
 

@@ -22,12 +22,12 @@ from autosplit.graph.memory import edge_memory_bytes
 from autosplit.hardware.prediction import PlanWidths, predict
 from autosplit.search.front import enumerate as enumeration
 from autosplit.search.problem import Problem
-from autosplit.search.questions import cutting, questions
+from autosplit.search.questions import cutting_planes, questions
 from autosplit.search.questions.highs import MilpSolution
 from autosplit.search.questions.limits import WidthLimits
 from autosplit.search.questions.orders import layer_orders
 from autosplit.search.questions.questions import front, least_distortion, least_latency
-from autosplit.search.rounding import keeps
+from autosplit.search.tolerance import keeps
 
 
 @pytest.fixture
@@ -331,7 +331,7 @@ def test_a_search_that_stops_without_a_plan_does_not_say_that_there_is_none(monk
     problem = replace(small_problem(8), memory_bytes=None)
     monkeypatch.setattr(enumeration, "MOST_LABELS", 0)
     stopped = MilpSolution(None, 0.0)
-    monkeypatch.setattr(cutting, "solve_milp", lambda *args: stopped)
+    monkeypatch.setattr(cutting_planes, "solve_milp", lambda *args: stopped)
     cuts = [problem.graph.prefix(len(problem.graph.layers))]
     with pytest.raises(UnsolvedError, match="no plan was found, and it is not proven"):
         least_latency(problem, "slow", cuts=cuts, limits=WidthLimits(weight_bits=1.5, bops=1.0))
@@ -342,6 +342,6 @@ def test_what_has_least_of_what_is_limited_is_an_answer_if_it_keeps_the_limit(mo
     problem = replace(small_problem(8), memory_bytes=None)
     monkeypatch.setattr(enumeration, "MOST_LABELS", 0)
     fastest = least_latency(problem, "slow")
-    monkeypatch.setattr(cutting, "solve_milp", lambda *args: MilpSolution(None, 0.0))
+    monkeypatch.setattr(cutting_planes, "solve_milp", lambda *args: MilpSolution(None, 0.0))
     got = least_distortion(problem, "slow", fastest.value)
     assert keeps(got.plan.predictions["slow"].latency_s, fastest.value)

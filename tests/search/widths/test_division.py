@@ -29,7 +29,7 @@ from autosplit.hardware.device import OF_DEVICE
 from autosplit.search.front.front import integer_front
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
-from autosplit.search.widths import activations, division
+from autosplit.search.widths import bucket_elimination, division
 from autosplit.search.widths.division import divide
 from autosplit.stats.stats import Distortion
 
@@ -81,7 +81,7 @@ def test_four_layers_at_two_widths_are_solved_too(problem):
 def test_crowded_live_sets_are_bounded_from_both_sides(problem, cells):
     expected = fronts(problem)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(activations, "_MOST_CELLS", cells)
+        patch.setattr(bucket_elimination, "_MOST_CELLS", cells)
         got = halves(problem)
         made = integer_front(problem) if has_room(problem) else []
 

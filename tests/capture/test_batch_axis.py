@@ -11,7 +11,7 @@ from nets import (
 )
 from torch import nn
 
-from autosplit.capture.layout import BatchLayout
+from autosplit.capture.batch_axis import BatchLayout
 from autosplit.errors import CaptureError
 
 

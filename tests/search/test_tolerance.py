@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from autosplit.search.rounding import keeps, keeps_drop, loosened, told_apart
+from autosplit.search.tolerance import keeps, keeps_drop, loosened, told_apart
 
 
 @pytest.mark.parametrize("limit", [3e-9, 1.0, 7e12])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from brute import everything, small_problem
 
-from autosplit.search.questions import cutting as module
+from autosplit.search.questions import cutting_planes as module
 from autosplit.search.questions import milp as programs
-from autosplit.search.questions.cutting import cover, solve_cut
+from autosplit.search.questions.cutting_planes import cover, solve_cut
 from autosplit.search.questions.orders import layer_orders
 from autosplit.search.questions.question import Question
 from autosplit.search.widths.edge_seconds import EdgeSeconds

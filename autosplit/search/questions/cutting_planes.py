@@ -17,7 +17,7 @@ from autosplit.search.questions.limits import width_limit_rows
 from autosplit.search.questions.milp import Inequality, MilpModel, build_milp
 from autosplit.search.questions.orders import LayerOrder
 from autosplit.search.questions.question import Question
-from autosplit.search.rounding import loosened
+from autosplit.search.tolerance import loosened
 from autosplit.search.widths.pool import Picked, Pool
 
 _SOLVES = 12

@@ -5,9 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from autosplit.search.knapsack import states as module
+from autosplit.search.knapsack import dynamic_programming as module
+from autosplit.search.knapsack.dynamic_programming import (
+    MOST_STATES,
+    extended,
+    share,
+    start,
+    traced,
+)
 from autosplit.search.knapsack.relaxation import relax
-from autosplit.search.knapsack.states import MOST_STATES, extended, share, start, traced
 
 NO_CEILING = np.array([0, 10**9]), np.array([np.inf, np.inf])
 

@@ -12,8 +12,8 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.errors import DataError
 from autosplit.finish.effort import EFFORTS, Recovery
+from autosplit.finish.layerwise import _Walk, recover
 from autosplit.finish.side_by_side import SideBySide
-from autosplit.finish.walk import _Walk, recover
 from autosplit.grid.grid import Unquantized
 from autosplit.halves.deployed import deploy
 from autosplit.quantize.affine import fake_quantize

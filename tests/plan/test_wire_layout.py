@@ -7,7 +7,7 @@ from autosplit.errors import DataError
 from autosplit.graph.graph import Graph
 from autosplit.grid.grid import Grid, Unquantized
 from autosplit.halves.wire.layout import WireLayout, WireTensor
-from autosplit.plan.crossing import wire_layout, with_orders
+from autosplit.plan.wire_layout import wire_layout, with_orders
 from autosplit.stats.coding import InputCoding
 
 GRIDS = {"x": Grid.of(8, 0.1, 3), "a": Grid.of(3, 1.0, 0), "b": Unquantized(16)}

@@ -11,7 +11,7 @@ from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
-from autosplit.finish.joint_clips import REACH, _apart, _Loss, clip_jointly, scaled
+from autosplit.finish.lapq import REACH, _apart, _Loss, clip_jointly, scaled
 from autosplit.grid.grid import LEAST_STEP, Grid
 
 
@@ -139,7 +139,7 @@ def test_what_only_suits_the_samples_searched_on_is_not_taken(case, monkeypatch)
         loss.best = (-1.0, start + 10)
         return SimpleNamespace(x=start)
 
-    monkeypatch.setattr("autosplit.finish.joint_clips.minimize", bad)
+    monkeypatch.setattr("autosplit.finish.lapq.minimize", bad)
 
     assert clip_jointly(program, file, lambda: iter([IMAGES]), 5) is file
 

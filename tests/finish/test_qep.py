@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from autosplit.finish.round_to_output import round_to_match, target_weight, toward
+from autosplit.finish.qep import round_to_match, target_weight, toward
 from autosplit.quantize.row_grids import RowGrids
 from autosplit.quantize.second_moment import damped_moment
 
@@ -149,7 +149,7 @@ def test_a_share_of_the_inputs_error_is_made_up_for(share):
 def test_no_problem_is_larger_than_what_is_taken_together(monkeypatch):
     sizes = []
     monkeypatch.setattr(
-        "autosplit.finish.round_to_output.damped_moment",
+        "autosplit.finish.qep.damped_moment",
         lambda moment, samples: sizes.append(moment.shape[-1]) or damped_moment(moment, samples),
     )
     round_to_match(*layer(7, 3, 30, 50), 2, 8)
