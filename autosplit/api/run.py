@@ -118,7 +118,7 @@ class Run:
         if changed:
             raise StageError(
                 f"{self.folder}: {changed[0]} must be as 'autosplit {stage}' wrote it, has changed "
-                f"since, run: autosplit {stage} --out {self.folder}"
+                f"since, run: autosplit {stage} --run {self.folder}"
             )
         return stamp
 

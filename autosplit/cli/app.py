@@ -16,22 +16,15 @@ import typer
 
 from autosplit import __version__
 from autosplit.cli.detect import detect_command
-from autosplit.cli.emit import FORMAT, emit_command
-from autosplit.cli.export import EXPORT, export_command
+from autosplit.cli.emit import emit_command
+from autosplit.cli.export import export_command
 from autosplit.cli.help import PanelCommand, PanelGroup
-from autosplit.cli.infer import INFER, infer_command
-from autosplit.cli.options import (
-    DETECT,
-    FORCE,
-    TRUST,
-    network_options,
-    stage_options,
-    with_options,
-)
+from autosplit.cli.infer import infer_command
+from autosplit.cli.options import side_options, stage_options, with_options
 from autosplit.cli.profiles import profiles_command
-from autosplit.cli.serve import SERVE, serve_command
+from autosplit.cli.serve import serve_command
 from autosplit.cli.stages import stage_command
-from autosplit.cli.sweep import SWEEP_OUT, WHERE, sweep_command
+from autosplit.cli.sweep import sweep_command
 from autosplit.cli.talk import say, say_error, saying_warnings
 from autosplit.errors import AutoSplitError, OptionError
 from autosplit.runs.option import Option
@@ -52,17 +45,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-COMMANDS: dict[str, tuple[Option, ...]] = {
-    **{stage: stage_options(stage) for stage in ("run", *OPTIONS)},
-    "detect": (*network_options(), TRUST, *DETECT),
-    "emit": (FORMAT,),
-    "export": (*EXPORT, TRUST),
-    "infer": INFER,
-    "profiles": (),
-    "serve": SERVE,
-    "sweep": (*WHERE, SWEEP_OUT, FORCE),
-}
-"""Command -> its declared options, in the order of ``--help``."""
 _CALLS: dict[str, Callable[..., None]] = {
     "detect": detect_command,
     "emit": emit_command,
@@ -72,6 +54,11 @@ _CALLS: dict[str, Callable[..., None]] = {
     "serve": serve_command,
     "sweep": sweep_command,
 }
+COMMANDS: dict[str, tuple[Option, ...]] = {
+    **{stage: stage_options(stage) for stage in ("run", *OPTIONS)},
+    **{command: side_options(command) for command in _CALLS},
+}
+"""Command -> its declared options, in the order of ``--help``."""
 
 for _name, _options in COMMANDS.items():
     _call: Callable[..., None] = _CALLS.get(_name) or stage_command(_name)

@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from autosplit.cli.talk import bar
 
 
 def detect_command(
-    source: Annotated[
-        Path,
-        typer.Option(help="Picture or folder of pictures.", metavar="PATH", rich_help_panel="Data"),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            help="Folder for the drawings and detections.csv.",
-            metavar="FOLDER",
-            rich_help_panel="Output",
-        ),
-    ],
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            help="Run folder with the network and the plan.",
-            metavar="RUN",
-            rich_help_panel="Network",
-        ),
-    ] = None,
-    plan: Annotated[
-        str | None,
-        typer.Option(
-            help="Plan to compare with the float network: a file, or a name in the run folder "
-            "(default: the pick of the run folder).",
-            metavar="NAME|FILE.yaml",
-            rich_help_panel="Network",
-        ),
-    ] = None,
+    source: str,
+    out: str,
+    run: str | None = None,
+    plan: str | None = None,
     trust: bool = False,
     **given: Any,
 ) -> None:
@@ -50,12 +23,13 @@ def detect_command(
     from autosplit.runs.trust import trusted_code
 
     shown = {name: given.pop(name) for name in ("confidence", "iou") if name in given}
-    pictures = list_pictures(source)
-    trusted_code(run, given, trust=trust)
-    model, chosen = network_and_plan(run, given, plan)
+    place, folder = Path(out), None if run is None else Path(run)
+    pictures = list_pictures(Path(source))
+    trusted_code(folder, given, trust=trust)
+    model, chosen = network_and_plan(folder, given, plan)
     detector = make_detector(model, chosen, **shown)
     with bar(f"detect: {model.name}", len(pictures)) as advance:
-        for seen in detect_pictures(detector, pictures, out):
+        for seen in detect_pictures(detector, pictures, place):
             print(seen)
             advance(1)
-    print(f"table:  {out / 'detections.csv'}")
+    print(f"table:  {place / 'detections.csv'}")

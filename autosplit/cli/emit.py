@@ -7,18 +7,6 @@ from typing import Annotated
 
 import typer
 
-from autosplit.runs import kinds
-from autosplit.runs.option import Option
-
-FORMAT = Option(
-    "format",
-    "Format: native is autosplit's YAML, distiller is the YAML of Intel Distiller.",
-    "output",
-    kinds.choice("native", "distiller"),
-    "native",
-    flag="--format",
-)
-
 
 def emit_command(
     plan: Annotated[
@@ -27,18 +15,11 @@ def emit_command(
             help="Name of a plan; pick (the default) is the picked plan.", show_default=False
         ),
     ] = "pick",
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            help="Run folder (default: the only run folder in results/).",
-            metavar="RUN",
-            rich_help_panel="Network",
-        ),
-    ] = None,
+    run: str | None = None,
     format: str = "native",  # noqa: A002 - the word of the option
 ) -> None:
     """Print a plan of a run folder, as the search wrote it."""
     from autosplit.runs.folder import find_folder
     from autosplit.runs.plans import emit_plan
 
-    print(emit_plan(run or find_folder(), plan, format), end="")
+    print(emit_plan(Path(run) if run else find_folder(), plan, format), end="")

@@ -8,38 +8,6 @@ from typing import Annotated
 import typer
 
 from autosplit.cli.talk import bar
-from autosplit.runs import kinds
-from autosplit.runs.option import Option
-
-EXPORT = (
-    Option(
-        "plan",
-        "Plans to export: pick, front (every plan of the Pareto front), or names separated by "
-        "commas.",
-        "network",
-        kinds.text("pick|front|NAMES"),
-        "pick",
-        flag="--plan",
-    ),
-    Option(
-        "check",
-        "Run this many evaluation images through the exported files and through the integer "
-        "reference, and print how they differ.",
-        "evaluation",
-        kinds.count(1),
-        None,
-        none="no check",
-        flag="--check",
-    ),
-    Option(
-        "out",
-        "Bundle: the folder to write.",
-        "output",
-        kinds.text("FOLDER"),
-        "bundle",
-        flag="--out",
-    ),
-)
 
 
 def export_command(

@@ -49,7 +49,10 @@ def _panel(parameter: Any) -> str:
 
 
 def _usage(command: Any, ctx: Any) -> str:
-    return " ".join([f"Usage: {ctx.command_path}", *command.collect_usage_pieces(ctx)])
+    pieces = [
+        piece.replace("{", "").replace("}", "") for piece in command.collect_usage_pieces(ctx)
+    ]
+    return " ".join([f"Usage: {ctx.command_path}", *map(str.upper, pieces)])
 
 
 def _row(parameter: Any) -> tuple[str, str, str]:

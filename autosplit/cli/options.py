@@ -11,45 +11,8 @@ import typer
 
 from autosplit.runs import kinds
 from autosplit.runs.option import GROUPS, Option, options_of
-from autosplit.runs.options import OPTIONS, options_of_run
+from autosplit.runs.options import OPTIONS, SIDE_OPTIONS, FolderOptions, options_of_run
 
-OUT = Option(
-    "out",
-    "Run folder: the folder that the stages read and write.",
-    "output",
-    kinds.text("RUN"),
-    None,
-    none="results/NAME, after the network",
-    flag="--run",
-    first=True,
-)
-FORCE = Option(
-    "force",
-    "Repeat the work even if nothing has changed.",
-    "output",
-    kinds.flag(),
-    default=False,
-    flag="--force",
-    first=True,
-)
-TRUST = Option(
-    "trust",
-    "Run the Python code that the run folder names though it was never given on this machine: for "
-    "a run folder that you received, after you looked at the code.",
-    "network",
-    kinds.flag(),
-    default=False,
-    flag="--trust",
-)
-PINS_FILE = Option(
-    "pins_file",
-    "YAML file with pinned widths: {pins: {PATTERN: {weight: 8}}}. --pin is applied after it.",
-    "search",
-    kinds.text("FILE"),
-    None,
-    none="no file",
-    flag="--pins-file",
-)
 _OLDER = {"--run": ("--out",), "--show": ("--link",)}
 """Spelling of an option -> older ones, which are still read; ``--help`` does not show these."""
 BundleFolder = Annotated[
@@ -59,32 +22,23 @@ BundleFolder = Annotated[
 """The argument of the commands that work on a bundle."""
 NETWORK = ("model", "weights", "checkpoint", "input_size", "seed")
 """Options of ``stats`` that say which network."""
-DETECT = (
-    Option(
-        "confidence",
-        "Least score of a box that is drawn.",
-        "evaluation",
-        kinds.number("SCORE", 0, 1),
-        0.25,
-        flag="--confidence",
-    ),
-    Option(
-        "iou",
-        "Overlap (IoU) from which non-maximum suppression drops the weaker of two boxes.",
-        "evaluation",
-        kinds.number("OVERLAP", 0, 1),
-        0.45,
-        flag="--iou",
-    ),
-)
+_OF_FOLDER = {one.name: one for one in options_of(FolderOptions)}
 
 
 def stage_options(stage: str) -> tuple[Option, ...]:
     """Options of the command of a stage, or of ``run``."""
     own = options_of_run() if stage == "run" else options_of(OPTIONS[stage])
-    file = (PINS_FILE,) if stage in {"run", "search"} else ()
-    trust = (TRUST,) if stage in {"run", "stats", "quantize"} else ()
-    return (*own, *file, *trust, OUT, FORCE)
+    file = ("pins_file",) if stage in {"run", "search"} else ()
+    trust = ("trust",) if stage in {"run", "stats", "quantize"} else ()
+    return (*own, *(_OF_FOLDER[name] for name in (*file, *trust, "out", "force")))
+
+
+def side_options(command: str) -> tuple[Option, ...]:
+    """Options of the command of any other kind."""
+    network = network_options() if command == "detect" else ()
+    own = options_of(SIDE_OPTIONS[command]) if command in SIDE_OPTIONS else ()
+    more = {"detect": "trust", "export": "trust", "sweep": "force"}.get(command)
+    return (*network, *own, *(() if more is None else (_OF_FOLDER[more],)))
 
 
 def network_options() -> tuple[Option, ...]:
@@ -157,6 +111,8 @@ def _parameter(one: Option, *, hidden: bool) -> inspect.Parameter:
     else:
         about["metavar"] = one.kind.written
         kind = list[str] | None if one.kind.repeated else str | None
+        if one.required:
+            kind, default = str, inspect.Parameter.empty
     return inspect.Parameter(
         one.name,
         inspect.Parameter.KEYWORD_ONLY,

@@ -4,29 +4,6 @@ from __future__ import annotations
 
 from autosplit.cli.options import BundleFolder
 from autosplit.cli.talk import say
-from autosplit.runs import kinds
-from autosplit.runs.option import Option
-
-SERVE = (
-    Option(
-        "host",
-        "Loopback address that the server listens on.",
-        "output",
-        kinds.text("ADDRESS"),
-        "127.0.0.1",
-        flag="--host",
-    ),
-    Option("port", "Port of HTTP.", "output", kinds.count(1, 65535), 8000, flag="--port"),
-    Option(
-        "grpc_port",
-        "Port of gRPC.",
-        "output",
-        kinds.count(1, 65535),
-        None,
-        none="no gRPC",
-        flag="--grpc-port",
-    ),
-)
 
 
 def serve_command(

@@ -9,45 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from autosplit.cli.talk import bar, say
-from autosplit.runs import kinds
-from autosplit.runs.option import Option
-
-WHERE = (
-    Option(
-        "jobs",
-        "Number of processes on this machine.",
-        "evaluation",
-        kinds.count(1, 1024),
-        1,
-        flag="--jobs",
-    ),
-    Option(
-        "backend",
-        "Where the searches run: joblib on this machine, dask on a cluster.",
-        "evaluation",
-        kinds.choice("joblib", "dask"),
-        "joblib",
-        flag="--backend",
-    ),
-    Option(
-        "scheduler",
-        "Address of a dask scheduler, such as tcp://HOST:8786.",
-        "evaluation",
-        kinds.text("ADDRESS"),
-        None,
-        none="no scheduler",
-        flag="--scheduler",
-    ),
-)
-SWEEP_OUT = Option(
-    "out",
-    "Folder for NAME.csv, NAME.png and the folder NAME of intermediate results, where NAME is the "
-    "name of the sweep file.",
-    "output",
-    kinds.text("FOLDER"),
-    "results",
-    flag="--out",
-)
 
 
 def sweep_command(

@@ -40,6 +40,7 @@ class Option:
         none: What the option is where it is None; empty where it cannot be None.
         flag: Its spelling on the command line.
         first: Whether it is among those that a person needs first.
+        required: Whether a command line must give it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Option:
     none: str = ""
     flag: str = ""
     first: bool = False
+    required: bool = False
 
     @property
     def key(self) -> str:
@@ -62,6 +64,8 @@ class Option:
     @property
     def default_text(self) -> str:
         """The default in words."""
+        if self.required:
+            return "required"
         return self.none if self.default is None else self.kind.show(self.default)
 
     @property
@@ -69,7 +73,7 @@ class Option:
         """What it is and what holds where it is not given."""
         choices = self.kind.choices
         known = f" One of {', '.join(choices)}." if choices and self.kind.written == "NAME" else ""
-        if self.kind.alone or self.default == ():
+        if self.kind.alone or self.required or self.default == ():
             return self.help
         more = f"; {NONE}: {self.none}" if self.none and self.default is not None else ""
         return f"{self.help}{known} (default: {self.default_text}{more})"
@@ -119,10 +123,12 @@ def option(
     none: str = "",
     flag: str = "",
     first: bool = False,
+    required: bool = False,
 ) -> Value:
     """A field of a record of options, declared with all that is said of it anywhere."""
-    about = {"kind": kind, "group": group, "help": help, "none": none, "flag": flag, "first": first}
-    made: Value = field(default=default, metadata=about)
+    about = {"kind": kind, "group": group, "help": help, "none": none, "flag": flag}
+    marks = {"first": first, "required": required}
+    made: Value = field(default=default, metadata=about | marks)
     return made
 
 

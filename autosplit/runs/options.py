@@ -1,4 +1,4 @@
-"""The options of every stage, each declared once: a field of a record, with all that is said of it.
+"""The options of every command, each declared once: a field of a record, with its help.
 
 A stage remembers its options in its stamp: one that is not given keeps its value.  None takes a
 limit off, and 0 is a value like any other.  The module is long because it is a table: every option
@@ -65,6 +65,36 @@ CHANNEL_NAMES = ("gray", "rgb", "bgr")
 """Orders of channels: ``data.asked_preprocess.CHANNELS``."""
 CUT_NAMES = ("prefixes", "useful")
 """Cuts that a plan within a limit may take."""
+CODING_NAMES = ("packed", "entropy")
+"""Codings of integers: those of ``halves.wire.layout.WIDTHS_OF``."""
+FORMAT_NAMES = ("native", "distiller")
+"""Formats in which a plan is printed: ``runs.plans.emit_plan``."""
+BACKEND_NAMES = ("joblib", "dask")
+"""Where the searches of a sweep run: ``sweep.backends.BACKENDS``."""
+
+
+def _jobs() -> int:
+    return option(
+        1,
+        kinds.count(1, 1024),
+        "evaluation",
+        "Number of workers on this machine. So many plans are evaluated at the same time; of a "
+        "sweep, so many networks are measured, and then so many searches run.",
+    )
+
+
+def _run_folder(none: str) -> str | None:
+    return option(
+        None,
+        kinds.text("RUN"),
+        "network",
+        "Run folder with the network and its plans.",
+        none=none,
+    )
+
+
+def _source(help_: str) -> str | None:
+    return option(None, kinds.text("PATH"), "data", help_, required=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +337,7 @@ class SearchOptions:
     )
     coding: str = option(
         "packed",
-        kinds.choice("packed", "entropy"),
+        kinds.choice(*CODING_NAMES),
         "search",
         "Coding of the crossing tensors: packed to their widths, or entropy-coded where that takes "
         "fewer bytes.",
@@ -432,9 +462,7 @@ class QuantizeOptions:
         "Largest number of evaluation images.",
         none="all images",
     )
-    jobs: int = option(
-        1, kinds.count(1, 1024), "evaluation", "Number of plans to evaluate at the same time."
-    )
+    jobs: int = _jobs()
     effort: str = option(
         "good",
         kinds.choice(*EFFORT_NAMES),
@@ -511,6 +539,169 @@ class CollectOptions:
         check_values(self)
 
 
+@dataclass(frozen=True, slots=True)
+class FolderOptions:
+    """The run folder of a stage, and how the stage treats what is in it."""
+
+    out: str | None = option(
+        None,
+        kinds.text("RUN"),
+        "output",
+        "Run folder: the folder that the stages read and write.",
+        none="results/NAME, after the network",
+        flag="--run",
+        first=True,
+    )
+    force: bool = option(
+        False, kinds.flag(), "output", "Repeat the work even if nothing has changed.", first=True
+    )
+    trust: bool = option(
+        False,
+        kinds.flag(),
+        "network",
+        "Run the Python code that the run folder names though it was never given on this machine: "
+        "for a run folder that you received, after you looked at the code.",
+    )
+    pins_file: str | None = option(
+        None,
+        kinds.text("FILE"),
+        "search",
+        "YAML file with pinned widths: {pins: {PATTERN: {weight: 8}}}. --pin is applied after it.",
+        none="no file",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DetectOptions:
+    """What ``autosplit detect`` draws."""
+
+    source: str | None = _source("Picture or folder of pictures.")
+    out: str | None = option(
+        None,
+        kinds.text("FOLDER"),
+        "output",
+        "Folder for the drawings and detections.csv.",
+        required=True,
+    )
+    run: str | None = _run_folder("no run folder; the network is that of --model")
+    plan: str | None = option(
+        None,
+        kinds.text("NAME|FILE.yaml"),
+        "network",
+        "Plan to compare with the float network: a file, or a name in the run folder.",
+        none="the pick of the run folder",
+    )
+    confidence: float = option(
+        0.25, kinds.number("SCORE", 0, 1), "evaluation", "Least score of a box that is drawn."
+    )
+    iou: float = option(
+        0.45,
+        kinds.number("OVERLAP", 0, 1),
+        "evaluation",
+        "Overlap (IoU) from which non-maximum suppression drops the weaker of two boxes.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EmitOptions:
+    """What ``autosplit emit`` prints."""
+
+    run: str | None = _run_folder("the only run folder in results/")
+    format: str = option(
+        "native",
+        kinds.choice(*FORMAT_NAMES),
+        "output",
+        "Format: native is autosplit's YAML, distiller is the YAML of Intel Distiller.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What ``autosplit export`` writes."""
+
+    plan: str = option(
+        "pick",
+        kinds.text("pick|front|NAMES"),
+        "network",
+        "Plans to export: pick, front (every plan of the Pareto front), or names separated by "
+        "commas.",
+    )
+    check: int | None = option(
+        None,
+        kinds.count(1),
+        "evaluation",
+        "Run this many evaluation images through the exported files and through the integer "
+        "reference, and print how they differ.",
+        none="no check",
+    )
+    out: str = option("bundle", kinds.text("FOLDER"), "output", "Bundle: the folder to write.")
+
+
+@dataclass(frozen=True, slots=True)
+class InferOptions:
+    """What ``autosplit infer`` runs."""
+
+    source: str | None = _source(
+        "Picture, .npy file of inputs, or folder of pictures and such files."
+    )
+    plan: str | None = option(
+        None, kinds.text("NAME"), "network", "Plan to run.", none="the first plan of the bundle"
+    )
+    server: str = option(
+        "http://127.0.0.1:8000", kinds.text("URL"), "network", "Address of a server of the bundle."
+    )
+    out: str | None = option(
+        None,
+        kinds.text("FILE"),
+        "output",
+        "CSV file for the table of answers and times.",
+        none="no table",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """Where ``autosplit serve`` listens."""
+
+    host: str = option(
+        "127.0.0.1",
+        kinds.text("ADDRESS"),
+        "output",
+        "Loopback address that the server listens on.",
+    )
+    port: int = option(8000, kinds.count(1, 65535), "output", "Port of HTTP.")
+    grpc_port: int | None = option(
+        None, kinds.count(1, 65535), "output", "Port of gRPC.", none="no gRPC"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SweepOptions:
+    """Where the searches of ``autosplit sweep`` run, and where the table goes."""
+
+    jobs: int = _jobs()
+    backend: str = option(
+        "joblib",
+        kinds.choice(*BACKEND_NAMES),
+        "evaluation",
+        "Where the searches run: joblib on this machine, dask on a cluster.",
+    )
+    scheduler: str | None = option(
+        None,
+        kinds.text("ADDRESS"),
+        "evaluation",
+        "Address of a dask scheduler, such as tcp://HOST:8786.",
+        none="no scheduler",
+    )
+    out: str = option(
+        "results",
+        kinds.text("FOLDER"),
+        "output",
+        "Folder for NAME.csv, NAME.png and the folder NAME of intermediate results, where NAME is "
+        "the name of the sweep file.",
+    )
+
+
 OPTIONS: dict[str, type[Any]] = {
     "stats": StatsOptions,
     "search": SearchOptions,
@@ -519,6 +710,15 @@ OPTIONS: dict[str, type[Any]] = {
     "collect": CollectOptions,
 }
 """Stage -> record of its options, in the order in which ``run`` does the stages."""
+SIDE_OPTIONS: dict[str, type[Any]] = {
+    "detect": DetectOptions,
+    "emit": EmitOptions,
+    "export": ExportOptions,
+    "infer": InferOptions,
+    "serve": ServeOptions,
+    "sweep": SweepOptions,
+}
+"""Any other command -> record of its options."""
 Options = TypeVar(
     "Options", StatsOptions, SearchOptions, LatencyOptions, QuantizeOptions, CollectOptions
 )

@@ -5,9 +5,9 @@ import inspect
 import pytest
 
 from autosplit.cli.options import (
-    FORCE,
     network_options,
     read_values,
+    side_options,
     stage_options,
     with_options,
 )
@@ -20,6 +20,7 @@ def call(here: int = 3, force: bool = False, **given):
 
 
 NOTED = []
+FORCE = next(one for one in side_options("sweep") if one.name == "force")
 KNOWN = (*network_options(), FORCE)
 
 
@@ -60,3 +61,10 @@ def test_an_error_names_the_flag():
 )
 def test_pins_may_be_in_a_file_where_there_are_pins(stage, has):
     assert ("--pins-file" in [one.flag for one in stage_options(stage)]) is has
+
+
+def test_an_option_that_must_be_given_is_a_parameter_without_a_default():
+    parameters = inspect.signature(with_options(call, side_options("infer"))).parameters
+
+    assert parameters["source"].default is inspect.Parameter.empty
+    assert parameters["server"].default is None

@@ -3,8 +3,7 @@
 import pytest
 
 from autosplit.cli.app import main
-from autosplit.cli.sweep import WHERE
-from autosplit.sweep.backends import BACKENDS, Where
+from autosplit.sweep.backends import Where
 
 
 @pytest.mark.parametrize(
@@ -25,8 +24,3 @@ def test_a_command_line_is_one_library_call(calls, capsys, line, expected):
     out, err = capsys.readouterr()
     assert out == "table:  t.csv\n"
     assert err.startswith("swept; ")
-
-
-def test_the_backends_are_those_that_there_are():
-    (backend,) = (one for one in WHERE if one.name == "backend")
-    assert set(backend.kind.choices) == set(BACKENDS)

@@ -78,7 +78,7 @@ def test_files_in_code_are_there(page):
 @pytest.mark.parametrize("page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=str)
 def test_options_are_there(page):
     known = {one.flag for options in COMMANDS.values() for one in options}
-    known |= {"--run", "--plan", "--source", "--out", *OTHERS}
+    known |= {*OTHERS}
     text = "\n".join(line for line in page.read_text().splitlines() if "experiments/" not in line)
 
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z](?![\w-])", text))

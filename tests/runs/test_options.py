@@ -1,20 +1,30 @@
 """The options of the stages: names are those of the registries, defaults are allowed values."""
 
 import re
+from typing import get_args
 
 import pytest
 
 from autosplit.distortion.metrics import METRICS
 from autosplit.errors import OptionError
-from autosplit.finish.effort import EFFORTS
+from autosplit.finish.effort import EFFORTS, Rounding
 from autosplit.grid.clipping import CLIPPING
 from autosplit.grid.grid import DEFAULT_WIDTHS
+from autosplit.halves.wire.layout import WIDTHS_OF
 from autosplit.runs import options
 from autosplit.runs.option import GROUPS, options_of
-from autosplit.runs.options import OPTIONS, SearchOptions, options_of_run, plain
+from autosplit.runs.options import (
+    OPTIONS,
+    SIDE_OPTIONS,
+    SearchOptions,
+    options_of_run,
+    plain,
+)
 from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS
+from autosplit.sweep.backends import BACKENDS
 
 EVERY = [(stage, one) for stage, record in OPTIONS.items() for one in options_of(record)]
+OF_COMMANDS = [(name, one) for name, record in SIDE_OPTIONS.items() for one in options_of(record)]
 
 
 def test_names_to_choose_from_are_those_that_there_are():
@@ -25,6 +35,9 @@ def test_names_to_choose_from_are_those_that_there_are():
     assert set(options.CLIPPING_NAMES) == set(CLIPPING)
     assert set(options.METRIC_NAMES) == set(METRICS)
     assert set(options.EFFORT_NAMES) == set(EFFORTS)
+    assert ("auto", *get_args(Rounding)) == options.ROUNDING_NAMES
+    assert {"none", "jpeg", *options.CODING_NAMES} == set(WIDTHS_OF)
+    assert set(options.BACKEND_NAMES) == set(BACKENDS)
 
 
 @pytest.mark.parametrize(("stage", "one"), EVERY, ids=[f"{s} {one.name}" for s, one in EVERY])
@@ -35,6 +48,21 @@ def test_each_option_says_what_it_is_in_a_sentence(stage, one):
     assert plain(OPTIONS[stage]())[one.name] == (
         list(one.default) if isinstance(one.default, tuple) else one.default
     )
+
+
+@pytest.mark.parametrize("each", OF_COMMANDS, ids=[f"{s} {one.name}" for s, one in OF_COMMANDS])
+def test_an_option_of_another_command_says_what_it_is_and_what_holds_without_it(each):
+    _, one = each
+    assert re.fullmatch(r"[A-Z].*\.", one.help)
+    assert one.group in GROUPS
+    assert one.required or one.default is not None or one.none
+    assert one.described == one.help if one.required else "(default: " in one.described
+
+
+def test_parallel_work_is_one_option_in_every_command():
+    (quantize,) = (one for one in options_of(OPTIONS["quantize"]) if one.name == "jobs")
+    (sweep,) = (one for one in options_of(SIDE_OPTIONS["sweep"]) if one.name == "jobs")
+    assert quantize == sweep or (quantize.help, quantize.flag) == (sweep.help, sweep.flag)
 
 
 @pytest.mark.parametrize(("stage", "one"), EVERY, ids=[f"{s} {one.name}" for s, one in EVERY])
