@@ -85,7 +85,7 @@ ORDER = {
         "extras bundle_names manifest oip sessions onnx_unpack quantize_operators onnx_export "
         "edge_onnx cloud_onnx triton bundle check run batcher repository http_server "
         "grpc_server server "
-        "pictures sources client infer"
+        "pictures sources connection client infer"
     ),
     "sweep": "file job backends figure run",
     "detect": "drawing matching detector run",
@@ -124,7 +124,7 @@ TORCH_FREE = [
     *("models.networks.darknet_options", "models.networks.yolo_heads"),
     *("models.program_text", "models.program_archive"),
     *("deploy.extras", "deploy.manifest", "deploy.oip", "deploy.sessions", "deploy.repository"),
-    *("deploy.http_server", "deploy.server", "deploy.client", "deploy.infer"),
+    *("deploy.http_server", "deploy.server", "deploy.client", "deploy.connection", "deploy.infer"),
 ]
 WITHOUT_TORCH = [
     name

@@ -17,6 +17,7 @@
 | models by name and version | ``repository.py`` |
 | HTTP and gRPC servers | ``http_server.py``, ``grpc_server.py``, ``server.py`` |
 | the device's side: edge half, message, answer, times | ``client.py``, ``infer.py`` |
+| a device's connection to a server | ``connection.py`` |
 | pictures and arrays as inputs, without torch | ``pictures.py``, ``sources.py`` |
 | optional libraries | ``extras.py`` |
 

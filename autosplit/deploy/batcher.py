@@ -20,10 +20,23 @@ class QueueFullError(AutoSplitError):
 
 
 @dataclass(frozen=True, slots=True)
+class Ran:
+    """What a cloud half gave.
+
+    Attributes:
+        outputs: ``output:<place>`` -> value, (batch, ...).
+        run_s: Seconds that the half computed, with all requests that ran together.
+    """
+
+    outputs: Arrays
+    run_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Waiting:
     inputs: Mapping[str, Any]
     rows: int
-    future: asyncio.Future[Arrays]
+    future: asyncio.Future[Ran]
 
 
 @dataclass
@@ -49,14 +62,14 @@ class Batcher:
     def __post_init__(self) -> None:
         self._queue = asyncio.Queue(self.most_waiting)
 
-    async def run(self, inputs: Mapping[str, Any]) -> Arrays:
+    async def run(self, inputs: Mapping[str, Any]) -> Ran:
         """The answers of one request.
 
         Raises:
             QueueFullError: Too many requests wait.
         """
         rows = len(next(iter(inputs.values())))
-        future: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Ran] = asyncio.get_running_loop().create_future()
         try:
             self._queue.put_nowait(_Waiting(inputs, rows, future))
         except asyncio.QueueFull as error:
@@ -96,13 +109,20 @@ class Batcher:
                 if not one.future.done():
                     one.future.set_result(answer)
 
-    def _together(self, batch: list[_Waiting]) -> list[Arrays]:
+    def _together(self, batch: list[_Waiting]) -> list[Ran]:
         if len(batch) == 1:
-            return [self.model.run(batch[0].inputs)]
+            return [self._timed(batch[0].inputs)]
         inputs = {
             name: np.concatenate([one.inputs[name] for one in batch]) for name in batch[0].inputs
         }
-        answers = self.model.run(inputs)
+        ran = self._timed(inputs)
         ends = np.cumsum([one.rows for one in batch])[:-1]
-        parts = {name: np.split(value, ends) for name, value in answers.items()}
-        return [{name: part[i] for name, part in parts.items()} for i in range(len(batch))]
+        parts = {name: np.split(value, ends) for name, value in ran.outputs.items()}
+        return [
+            Ran({name: part[i] for name, part in parts.items()}, ran.run_s)
+            for i in range(len(batch))
+        ]
+
+    def _timed(self, inputs: Mapping[str, Any]) -> Ran:
+        start = time.perf_counter()
+        return Ran(self.model.run(inputs), time.perf_counter() - start)

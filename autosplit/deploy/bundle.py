@@ -35,7 +35,7 @@ On the cloud machine:
 
     autosplit serve {name}
 
-On the device, which needs numpy, onnxruntime, httpx and pillow, but neither torch nor a compiler:
+On the device, which needs numpy, onnxruntime, pillow and pyyaml, but neither torch nor a compiler:
 
     autosplit infer {name} --server http://CLOUD:8000 --source PICTURES
 

@@ -6,26 +6,24 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
+from autosplit.deploy.connection import Connection
 from autosplit.deploy.manifest import BundledPlan, Manifest, read_manifest
 from autosplit.deploy.oip import (
     LENGTH_HEADER,
+    RUN_US,
+    SERVER_US,
     InferRequest,
     TensorValue,
     decode_response,
     encode_request,
 )
 from autosplit.deploy.sessions import Arrays, EdgeModel, server_inputs
-from autosplit.errors import AutoSplitError
 from autosplit.halves.wire.jpeg import encode_jpeg
 from autosplit.halves.wire.message import Message
-
-
-class ServerError(AutoSplitError):
-    """The server gave no answer, or refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +33,34 @@ class Answer:
     Attributes:
         outputs: ``output:<place>`` -> value, (batch, ...).
         plan: Name of the plan that made it.
-        edge_s: Seconds of the edge half.
-        coding_s: Seconds of packing and of making the request.
+        edge_s: Seconds that the edge half computed.
+        coding_s: Seconds of packing, of making the request and of reading the answer.
         sent_bytes: Bytes of tensors in the request.
         body_bytes: Bytes of the whole body.
-        server_s: Seconds from sending to the answer: the link there and back, and the cloud half.
+        link_s: Seconds there and back, without those of the server.
+        server_s: Seconds of the server, with ``run_s``.
+        run_s: Seconds that the cloud half computed.
     """
 
     outputs: Arrays
     plan: str
     edge_s: float
-    coding_s: float
-    sent_bytes: int
-    body_bytes: int
-    server_s: float
+    coding_s: float = 0.0
+    sent_bytes: int = 0
+    body_bytes: int = 0
+    link_s: float = 0.0
+    server_s: float = 0.0
+    run_s: float = 0.0
 
     @property
     def total_s(self) -> float:
         """Seconds from the input to the answer."""
-        return self.edge_s + self.coding_s + self.server_s
+        return self.edge_s + self.coding_s + self.link_s + self.server_s
+
+    @property
+    def own_s(self) -> float:
+        """Seconds that are neither the link's nor those of the two halves."""
+        return self.coding_s + self.server_s - self.run_s
 
 
 @dataclass
@@ -66,9 +73,12 @@ class EdgeClient:
         plan: Name of the plan; None: the first one.
         threads: Threads that the edge half computes with.
         timeout_s: Longest time to wait for an answer, seconds.
+        token: Bearer token that the server asks for.
+        certificate: PEM file of the server's certificate, or of who signed it.
 
     Raises:
         FileError: The bundle is not as it was exported, or has no such plan.
+        ServerError: The address or the certificate cannot be used.
     """
 
     folder: Path
@@ -76,24 +86,24 @@ class EdgeClient:
     plan: str | None = None
     threads: int = 1
     timeout_s: float = 30.0
+    token: str | None = field(default=None, repr=False)
+    certificate: Path | None = None
     manifest: Manifest = field(init=False)
     chosen: BundledPlan = field(init=False)
     edge: EdgeModel = field(init=False)
-    http: Any = field(init=False, repr=False)
+    connection: Connection = field(init=False)
 
     def __post_init__(self) -> None:
-        import httpx
-
+        self.connection = Connection(self.server, self.token, self.certificate)
         self.manifest = read_manifest(self.folder)
         self.chosen = self.manifest.plan(self.plan)
         self.edge = EdgeModel.load(self.folder, self.chosen, self.threads)
-        self.http = httpx.Client(base_url=self.server, timeout=self.timeout_s)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.http.close()
+        self.connection.close()
 
     def infer(self, inputs: Mapping[str, TensorValue]) -> Answer:
         """The network's answer.
@@ -103,39 +113,41 @@ class EdgeClient:
 
         Raises:
             ServerError: The server cannot be reached, or refuses.
+            DataError: Its answer is none.
         """
         start = time.perf_counter()
         message, answers = self.edge(inputs)
         computed = time.perf_counter()
         if self.chosen.cloud is None:
-            return Answer(answers, self.chosen.name, computed - start, 0.0, 0, 0, 0.0)
-        sent = wire_inputs(message)
-        body, length = encode_request(InferRequest(sent))
+            return Answer(answers, self.chosen.name, computed - start)
+        body, length = encode_request(InferRequest(wire_inputs(message)))
         coded = time.perf_counter()
-        answers |= self._ask(body, length)
+        content, headers = self.connection.ask(
+            infer_path(self.manifest, self.chosen),
+            self.timeout_s,
+            body,
+            {LENGTH_HEADER: str(length), "Content-Type": "application/octet-stream"},
+        )
+        arrived = time.perf_counter()
+        size = headers.get(LENGTH_HEADER.lower())
+        found = decode_response(content, None if size is None else int(size))
+        server_s = found.seconds(SERVER_US)
         return Answer(
-            outputs=answers,
+            outputs=answers | dict(found.outputs),
             plan=self.chosen.name,
             edge_s=computed - start,
-            coding_s=coded - computed,
+            coding_s=coded - computed + time.perf_counter() - arrived,
             sent_bytes=len(body) - length,
             body_bytes=len(body),
-            server_s=time.perf_counter() - coded,
+            link_s=arrived - coded - server_s,
+            server_s=server_s,
+            run_s=found.seconds(RUN_US),
         )
 
-    def _ask(self, body: bytes, length: int) -> Arrays:
-        import httpx
 
-        path = f"/v2/models/{self.manifest.network}/versions/{self.chosen.name}/infer"
-        headers = {LENGTH_HEADER: str(length), "Content-Type": "application/octet-stream"}
-        try:
-            answer = self.http.post(path, content=body, headers=headers)
-        except httpx.HTTPError as error:
-            raise ServerError(f"{self.server}: must answer, {type(error).__name__}") from error
-        if answer.status_code != 200:
-            raise ServerError(f"{self.server}: {answer.status_code}, {answer.text[:300]}")
-        size = answer.headers.get(LENGTH_HEADER)
-        return decode_response(answer.content, None if size is None else int(size))
+def infer_path(manifest: Manifest, plan: BundledPlan) -> str:
+    """Path of a server at which a plan's cloud half answers."""
+    return f"/v2/models/{manifest.network}/versions/{plan.name}/infer"
 
 
 def wire_inputs(message: Message) -> dict[str, TensorValue]:

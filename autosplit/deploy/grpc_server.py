@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import grpc
@@ -10,7 +11,7 @@ from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc import service_pb2_grpc as services
 
 from autosplit.deploy.batcher import QueueFullError
-from autosplit.deploy.oip import DTYPES, TensorValue, datatype_of, from_raw, raw_bytes
+from autosplit.deploy.oip import DTYPES, TensorValue, cloud_times, datatype_of, from_raw, raw_bytes
 from autosplit.deploy.repository import Repository, UnknownModelError
 from autosplit.errors import AutoSplitError, DataError
 
@@ -81,21 +82,26 @@ class _Servicer(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
         return messages.ModelMetadataResponse(**about)
 
     async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
+        start = time.perf_counter()
         try:
             served = self.repository.find(request.model_name, request.model_version)
             wanted = [one.name for one in request.outputs]
-            found = await served.infer(request_inputs(request), wanted)
+            ran = await served.infer(request_inputs(request), wanted)
         except AutoSplitError as error:
             await _refuse(context, error)
         return messages.ModelInferResponse(
             model_name=request.model_name,
             model_version=served.plan.name,
             id=request.id,
+            parameters={
+                name: {"int64_param": number}
+                for name, number in cloud_times(ran.run_s, time.perf_counter() - start).items()
+            },
             outputs=[
                 {"name": name, "datatype": datatype_of(value), "shape": value.shape}
-                for name, value in found.items()
+                for name, value in ran.outputs.items()
             ],
-            raw_output_contents=[raw_bytes(value) for value in found.values()],
+            raw_output_contents=[raw_bytes(value) for value in ran.outputs.values()],
         )
 
 

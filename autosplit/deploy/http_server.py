@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from autosplit.deploy.batcher import QueueFullError
-from autosplit.deploy.oip import LENGTH_HEADER, decode_request, encode_response
+from autosplit.deploy.oip import LENGTH_HEADER, cloud_times, decode_request, encode_response
 from autosplit.deploy.repository import Repository, UnknownModelError
 from autosplit.errors import AutoSplitError, DataError
 
@@ -62,9 +63,11 @@ class _Api:
         model, version = _named(request)
         served = self.repository.find(model, version)
         body = await _body(request, served.most_bytes)
+        start = time.perf_counter()
         asked = decode_request(body, _header_length(request))
-        answers = await served.infer(asked.inputs, asked.outputs)
-        data, length = encode_response(model, served.plan.name, answers, asked)
+        ran = await served.infer(asked.inputs, asked.outputs)
+        times = cloud_times(ran.run_s, time.perf_counter() - start)
+        data, length = encode_response(model, served.plan.name, ran.outputs, asked, times)
         if length is None:
             return Response(data, media_type="application/json")
         headers = {LENGTH_HEADER: str(length)}

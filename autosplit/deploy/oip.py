@@ -35,6 +35,8 @@ DTYPES = {
     "FP64": "float64",
 }
 """Type of the protocol -> numpy's."""
+RUN_US, SERVER_US = "run_us", "server_us"
+"""Parameters of an answer: see ``cloud_times``."""
 NAMES = {name: word for word, name in DTYPES.items()}
 _SIZE = struct.Struct("<I")
 _MOST_AXES = 8
@@ -155,8 +157,22 @@ def decode_request(body: bytes, header_length: int | None) -> InferRequest:
     )
 
 
+def cloud_times(run_s: float, server_s: float) -> dict[str, int]:
+    """The parameters of an answer that say where the server's time went, microseconds.
+
+    Args:
+        run_s: Seconds that the half computed.
+        server_s: Seconds from the last byte of the request to the answer.
+    """
+    return {RUN_US: round(1e6 * run_s), SERVER_US: round(1e6 * server_s)}
+
+
 def encode_response(
-    model: str, version: str, outputs: Mapping[str, TensorValue], request: InferRequest
+    model: str,
+    version: str,
+    outputs: Mapping[str, TensorValue],
+    request: InferRequest,
+    parameters: Mapping[str, int] | None = None,
 ) -> tuple[bytes, int | None]:
     """An answer as bytes, and the length of its JSON where bytes follow it."""
     entries, parts = [], []
@@ -172,21 +188,42 @@ def encode_response(
         else:
             entry["data"] = value.reshape(-1).tolist()
         entries.append(entry)
-    head = {"model_name": model, "model_version": version, "outputs": entries}
+    head: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": entries}
+    if parameters:
+        head["parameters"] = dict(parameters)
     if request.id:
         head["id"] = request.id
     text = json.dumps(head, separators=(",", ":")).encode()
     return b"".join([text, *parts]), len(text) if parts else None
 
 
-def decode_response(body: bytes, header_length: int | None) -> dict[str, TensorValue]:
-    """The outputs of an answer.
+@dataclass(frozen=True)
+class InferResponse:
+    """One answer.
+
+    Attributes:
+        outputs: Tensor -> value.
+        parameters: What the server says beside, such as ``cloud_times``.
+    """
+
+    outputs: Mapping[str, TensorValue]
+    parameters: Mapping[str, Any]
+
+    def seconds(self, name: str) -> float:
+        """A time among the parameters; 0 where a server does not say it."""
+        found = self.parameters.get(name, 0)
+        return 1e-6 * found if type(found) is int else 0.0
+
+
+def decode_response(body: bytes, header_length: int | None) -> InferResponse:
+    """Read an answer.
 
     Raises:
         DataError: It is no answer.
     """
     head, rest = _head(body, header_length)
-    return _tensors(head, "outputs", rest)
+    outputs = _tensors(head, "outputs", rest)
+    return InferResponse(outputs, _mapping(head.get("parameters", {}), "parameters"))
 
 
 def _head(body: bytes, header_length: int | None) -> tuple[Mapping[str, Any], memoryview]:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from autosplit import __version__
-from autosplit.deploy.batcher import Batcher
+from autosplit.deploy.batcher import Batcher, Ran
 from autosplit.deploy.bundle_names import cloud_name
 from autosplit.deploy.manifest import BundledPlan, Manifest, read_manifest
 from autosplit.deploy.oip import NAMES, TensorValue, datatype_of
-from autosplit.deploy.sessions import Arrays, CloudModel
+from autosplit.deploy.sessions import CloudModel
 from autosplit.errors import AutoSplitError, DataError
 from autosplit.halves.wire.jpeg import decode_jpeg
 
@@ -65,7 +65,7 @@ class Served:
         row = sum(int(np.prod(one.shape[1:])) * sizes.get(one.datatype, 1) for one in self.inputs)
         return 65_536 + self.batcher.most_rows * (2 * row + 1024)
 
-    async def infer(self, inputs: Mapping[str, TensorValue], wanted: Sequence[str] = ()) -> Arrays:
+    async def infer(self, inputs: Mapping[str, TensorValue], wanted: Sequence[str] = ()) -> Ran:
         """The answers of one request.
 
         Args:
@@ -80,8 +80,8 @@ class Served:
         unknown = [name for name in wanted if name not in known]
         if unknown:
             raise DataError(f"outputs: must be of {', '.join(known)}, got {unknown[0]!r:.80}")
-        answers = await self.batcher.run(checked)
-        return {name: answers[name] for name in wanted or known}
+        ran = await self.batcher.run(checked)
+        return Ran({name: ran.outputs[name] for name in wanted or known}, ran.run_s)
 
     def _checked(self, inputs: Mapping[str, TensorValue]) -> dict[str, TensorValue]:
         names = [one.name for one in self.inputs]

@@ -18,5 +18,5 @@ def test_each_input_has_a_line_and_a_row(small, bundle, address, tmp_path):
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert [row["plan"] for row in rows] == ["split"] * 3
     assert {row["answer"] for row in rows} <= set("abcde")
-    total = sum(float(rows[0][key]) for key in ("edge_ms", "coding_ms", "server_ms"))
+    total = sum(float(rows[0][key]) for key in ("edge_ms", "coding_ms", "link_ms", "cloud_ms"))
     assert abs(total - float(rows[0]["total_ms"])) < 1e-6

@@ -1,0 +1,116 @@
+"""A connection gives whole answers or one clear error, and opens itself anew once."""
+
+import contextlib
+import socket
+import threading
+import time
+
+import pytest
+
+from autosplit.deploy.connection import Connection, ServerError, UnreachableError
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes"
+
+
+def request(taken):
+    """A request with its body."""
+    found = b""
+    while b"\r\n\r\n" not in found or (b"Length: 4" in found and not found.endswith(b"body")):
+        found += taken.recv(65536)
+    return found
+
+
+@contextlib.contextmanager
+def server(*scripts):
+    """A server that answers its n-th connection with the n-th script's parts, then closes it.
+
+    A part is bytes, sent after one request with a body of at most 4 bytes, or seconds to wait.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        seen = []
+
+        def work():
+            for script in scripts:
+                taken, _ = listening.accept()
+                with taken:
+                    for part in script:
+                        if isinstance(part, float):
+                            time.sleep(part)
+                        else:
+                            seen.append(request(taken))
+                            with contextlib.suppress(OSError):
+                                taken.sendall(part)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", seen
+        thread.join()
+
+
+def test_requests_share_a_connection_and_carry_the_token():
+    with server([OK, OK]) as (address, seen):
+        connection = Connection(address, token="abc")
+        answers = [
+            connection.ask("/a", 5)[0],
+            connection.ask("/b", 5, b"body", {"Content-Type": "x/y"})[0],
+        ]
+        connection.close()
+
+    assert answers == [b"yes", b"yes"]
+    assert seen[0].startswith(b"GET /a HTTP/1.1\r\n")
+    assert seen[1].startswith(b"POST /b HTTP/1.1\r\n")
+    assert seen[1].endswith(b"body")
+    assert all(b"Authorization: Bearer abc\r\n" in one for one in seen)
+    assert 0 < connection.connect_s < 1
+
+
+def test_a_connection_that_the_server_closed_is_opened_anew():
+    with server([OK], [OK]) as (address, _):
+        connection = Connection(address)
+        assert [connection.ask("/", 5)[0] for _ in range(2)] == [b"yes"] * 2
+        connection.close()
+
+
+def test_a_new_connection_that_breaks_is_an_error():
+    with (
+        server([b""]) as (address, _),
+        pytest.raises(UnreachableError, match="RemoteDisconnected"),
+    ):
+        Connection(address).ask("/", 5)
+
+
+def test_an_answer_that_is_cut_short_is_none():
+    with (
+        server([OK[:-1]]) as (address, _),
+        pytest.raises(UnreachableError, match="IncompleteRead"),
+    ):
+        Connection(address).ask("/", 5)
+
+
+@pytest.mark.parametrize("script", [[0.5], [OK[:-1], 0.5]])
+def test_an_answer_that_is_late_or_incomplete_ends_at_the_time_limit(script):
+    with server(script) as (address, _), pytest.raises(UnreachableError, match=r"0\.2 s, has not"):
+        Connection(address).ask("/", 0.2)
+
+
+def test_a_refusal_is_told_with_its_status():
+    refusal = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 4\r\n\r\nfull"
+    with server([refusal]) as (address, _):
+        connection = Connection(address)
+        with pytest.raises(ServerError, match="429, full") as error:
+            connection.ask("/", 5)
+        connection.close()
+    assert not isinstance(error.value, UnreachableError)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8000", "ftp://x", "http://"])
+def test_an_address_of_another_kind_is_refused(address):
+    with pytest.raises(ServerError, match="must be http://HOST:PORT"):
+        Connection(address)
+
+
+def test_a_certificate_that_cannot_be_read_is_named(tmp_path):
+    path = tmp_path / "c.pem"
+    path.write_text("no certificate")
+    with pytest.raises(ServerError, match=r"c\.pem: must be a certificate in PEM"):
+        Connection("https://127.0.0.1:1", certificate=path)
