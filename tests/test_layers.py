@@ -82,8 +82,8 @@ ORDER = {
     ),
     "api": "keywords net data measurement problem scores front evaluation run",
     "deploy": (
-        "extras bundle_names manifest oip sessions onnx_unpack quantize_operators onnx_export "
-        "edge_onnx cloud_onnx triton bundle check run batcher repository http_server "
+        "extras bundle_names manifest tensor_bytes oip sessions onnx_unpack quantize_operators "
+        "onnx_export edge_onnx cloud_onnx triton bundle check run batcher repository http_server "
         "grpc_server server "
         "pictures sources connection client infer"
     ),
@@ -123,7 +123,14 @@ TORCH_FREE = [
     ),
     *("models.networks.darknet_options", "models.networks.yolo_heads"),
     *("models.program_text", "models.program_archive"),
-    *("deploy.extras", "deploy.manifest", "deploy.oip", "deploy.sessions", "deploy.repository"),
+    *(
+        "deploy.extras",
+        "deploy.manifest",
+        "deploy.oip",
+        "deploy.tensor_bytes",
+        "deploy.sessions",
+        "deploy.repository",
+    ),
     *("deploy.http_server", "deploy.server", "deploy.client", "deploy.connection", "deploy.infer"),
 ]
 WITHOUT_TORCH = [

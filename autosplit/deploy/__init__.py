@@ -12,7 +12,7 @@
 | the halves as onnxruntime runs them, without torch | ``sessions.py`` |
 | integers of the files against the exact reference | ``check.py`` |
 | plans of a run folder | ``run.py`` |
-| Open Inference Protocol v2: requests and answers as bytes | ``oip.py`` |
+| Open Inference Protocol v2: requests and answers as bytes | ``oip.py``, ``tensor_bytes.py`` |
 | dynamic batching, bounded queue | ``batcher.py`` |
 | models by name and version | ``repository.py`` |
 | HTTP and gRPC servers | ``http_server.py``, ``grpc_server.py``, ``server.py`` |

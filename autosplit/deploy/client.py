@@ -17,11 +17,11 @@ from autosplit.deploy.oip import (
     RUN_US,
     SERVER_US,
     InferRequest,
-    TensorValue,
     decode_response,
     encode_request,
 )
 from autosplit.deploy.sessions import Arrays, EdgeModel, server_inputs
+from autosplit.deploy.tensor_bytes import TensorValue
 from autosplit.halves.wire.jpeg import encode_jpeg
 from autosplit.halves.wire.message import Message
 

@@ -11,8 +11,9 @@ from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc import service_pb2_grpc as services
 
 from autosplit.deploy.batcher import QueueFullError
-from autosplit.deploy.oip import DTYPES, TensorValue, cloud_times, datatype_of, from_raw, raw_bytes
+from autosplit.deploy.oip import cloud_times
 from autosplit.deploy.repository import Repository, UnknownModelError
+from autosplit.deploy.tensor_bytes import DTYPES, TensorValue, datatype_of, from_raw, raw_bytes
 from autosplit.errors import AutoSplitError, DataError
 
 _CODES = {

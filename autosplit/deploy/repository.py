@@ -14,8 +14,8 @@ from autosplit import __version__
 from autosplit.deploy.batcher import Batcher, Ran
 from autosplit.deploy.bundle_names import cloud_name
 from autosplit.deploy.manifest import BundledPlan, Manifest, read_manifest
-from autosplit.deploy.oip import NAMES, TensorValue, datatype_of
 from autosplit.deploy.sessions import CloudModel
+from autosplit.deploy.tensor_bytes import NAMES, TensorValue, datatype_of
 from autosplit.errors import AutoSplitError, DataError
 from autosplit.halves.wire.jpeg import decode_jpeg
 

@@ -10,14 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosplit.deploy.oip import (
-    DTYPES,
     InferRequest,
     decode_request,
     decode_response,
     encode_request,
     encode_response,
-    from_raw,
-    raw_bytes,
 )
 from autosplit.errors import DataError
 
@@ -75,19 +72,6 @@ def test_an_answer_is_read_as_it_was_written():
     body, length = encode_response("m", "1", VALUES, InferRequest({}))
 
     same(decode_response(body, length).outputs, VALUES)
-
-
-@given(st.sampled_from(sorted(DTYPES)), st.lists(st.integers(0, 4), max_size=4), st.binary())
-def test_every_type_and_shape_keeps_its_bytes(datatype, shape, seed):
-    size = int(np.prod(shape)) * np.dtype(DTYPES[datatype]).itemsize
-    data = (seed or b"\1").ljust(size, b"\1")[:size]
-    if datatype == "BOOL":
-        data = bytes(one & 1 for one in data)
-
-    value = from_raw(memoryview(data), datatype, shape, "x")
-
-    assert value.shape == tuple(shape)
-    assert raw_bytes(value) == data
 
 
 @pytest.mark.parametrize(
