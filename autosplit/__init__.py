@@ -13,6 +13,7 @@ From Python::
     pick = front.pick("3mbps", scores, max_drop=1.0)
 
 ``autosplit.run(model=..., data=...)`` does all of it in a run folder, as the command line does.
+``autosplit.read_sweep(file)`` reads the table that ``autosplit sweep`` wrote.
 Nothing below is imported before it is used, so ``import autosplit`` is fast and needs no torch.
 
 The packages, low to high: a package imports only from packages above it in this table.  The
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from autosplit.hardware.link import Link, load_link
     from autosplit.models.load import load_model
     from autosplit.report.pick import Pick
+    from autosplit.sweep.table import SweepTable, read_sweep
 
 __version__ = "0.2.0"
 __all__ = [
@@ -72,6 +74,7 @@ __all__ = [
     "Problem",
     "Run",
     "Scores",
+    "SweepTable",
     "capture",
     "evaluate",
     "load_data",
@@ -80,6 +83,7 @@ __all__ = [
     "load_model",
     "measure",
     "open_run",
+    "read_sweep",
     "run",
     "search",
 ]
@@ -94,12 +98,14 @@ _PLACES = {
     "Problem": "api.problem",
     "Run": "api.run",
     "Scores": "api.scores",
+    "SweepTable": "sweep.table",
     "load_data": "api.data",
     "load_device": "hardware.device",
     "load_link": "hardware.link",
     "load_model": "models.load",
     "measure": "api.measurement",
     "open_run": "api.run",
+    "read_sweep": "sweep.table",
     "run": "api.run",
 }
 """Public name -> module that has it."""

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from matplotlib.figure import Figure
 
 from autosplit.files import sha256_of, write_bytes, write_csv
-from autosplit.sweep.figure import png
+from autosplit.report.figure import Drawing
+from autosplit.sweep.figure import DPI
 
 HERE = Path(__file__).parent
 HEADER = (
@@ -81,11 +81,11 @@ def label_of(row: Row) -> str:
     return f"{row['tool']} {row['effort']}".strip()
 
 
-def figure(rows: list[Row]) -> Figure:
+def figure(rows: list[Row]) -> Drawing:
     """Draw the drop in top-1 against bits; with few images, the disagreement with float."""
     names = list(dict.fromkeys(row["network"] for row in rows))
     every = list(dict.fromkeys(label_of(row) for row in rows))
-    found = Figure(figsize=(6.4 * len(names), 4.6), layout="constrained")
+    found = Drawing(figsize=(6.4 * len(names), 4.6), dpi=DPI, layout="constrained")
     for place, name in enumerate(names):
         axes = found.add_subplot(1, len(names), place + 1)
         few = any(row["images"] < 1000 for row in rows if row["network"] == name)
@@ -155,7 +155,7 @@ def main() -> None:
             flush=True,
         )
     write_csv(given.out.with_suffix(".csv"), HEADER, rows)
-    write_bytes(given.out.with_suffix(".png"), png(figure(rows)))
+    write_bytes(given.out.with_suffix(".png"), figure(rows).png())
 
 
 if __name__ == "__main__":

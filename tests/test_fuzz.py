@@ -24,7 +24,7 @@ from autosplit.plan.planfile import read_plan
 from autosplit.runs.folder import read_graph
 from autosplit.runs.plans import emit_plan
 from autosplit.runs.stages import run as stages
-from autosplit.sweep.file import read_sweep
+from autosplit.sweep.file import read_sweep_file
 
 FAST, ALL = 200, 2_000
 MOST_S = 60
@@ -127,7 +127,7 @@ def damage_inputs(tiny, rng, count):
         "slow.yaml": lambda: load_link("slow.yaml"),
         "timed.yaml": lambda: load_device("timed.yaml"),
         "seconds.csv": lambda: load_device("timed.yaml"),
-        "sweep.yaml": lambda: read_sweep(Path("sweep.yaml")),
+        "sweep.yaml": lambda: read_sweep_file(Path("sweep.yaml")),
         "plan.yaml": lambda: read_plan(Path("plan.yaml"), graph),
     }
     for name, text in texts.items():

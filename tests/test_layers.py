@@ -87,7 +87,7 @@ ORDER = {
         "grpc_server server "
         "pictures sources connection client infer"
     ),
-    "sweep": "file job backends figure run",
+    "sweep": "file job backends figure run table",
     "detect": "drawing matching detector run",
     "cli": "talk help options stages detect emit export infer serve profiles sweep app",
 }

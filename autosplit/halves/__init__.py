@@ -6,7 +6,7 @@
 | the edge half that ``torch.export`` and ``torch.onnx.export`` take | ``quantized.py`` (``quantized_half``) |
 | the edge half on integers, the exact reference | ``quantized.py`` (``integer_half``), ``lowering.py`` |
 | exact sums, requantization with one float32 factor per channel | ``integer_kernels.py`` |
-| the cloud half in float | ``quantized.py`` (``cloud_half``) |
+| the cloud half in float | ``partition.py`` (``cloud_part``) |
 | both sides with bytes between them, as an evaluation runs them | ``deployed.py`` (``deploy``), ``crossing.py`` |
 | wire layout, message, bit packing, JPEG files; without torch | ``wire/`` |
 

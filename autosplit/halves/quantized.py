@@ -1,4 +1,4 @@
-"""The halves of a plan: the edge half in two forms, and the cloud half.
+"""The edge half of a plan in two forms: quantized for other tools, and on exact integers.
 
 ``quantized_half`` is what other tools take: a module whose weights are on their grids already and
 whose tensors are quantized and dequantized by division, rounding, clamping and multiplication.  Its
@@ -20,7 +20,7 @@ from autosplit.graph.graph import Cut
 from autosplit.grid.grid import Grid, steps_of
 from autosplit.halves.integer_kernels import IntegerWeight
 from autosplit.halves.lowering import biases_on_grids, lower
-from autosplit.halves.partition import Half, cloud_part, edge_part
+from autosplit.halves.partition import Half, edge_part
 from autosplit.plan.planfile import PlanFile
 from autosplit.quantize.affine import fake_quantize_, numbers_along, quantize_to_levels
 
@@ -71,15 +71,6 @@ def integer_half(program: Program, file: PlanFile) -> Half:
     """
     cut = check_plan(program, file)
     return lower(marked_half(program, file, cut), integer_weights(program, file, cut))
-
-
-def cloud_half(program: Program, file: PlanFile) -> Half:
-    """The cloud half, in float: from the crossing tensors to the rest of the answers.
-
-    Raises:
-        PlanError: As ``integer_half``.
-    """
-    return cloud_part(program, check_plan(program, file))
 
 
 def _standard(half: Half, weights: dict[str, IntegerWeight], biases: dict[str, Tensor]) -> Half:

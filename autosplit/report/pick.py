@@ -79,20 +79,6 @@ class Pick:
         assert self.candidate.drop is not None
         return self.candidate.drop
 
-    def speed_up(self, way: str) -> float | None:
-        """How many times as fast the pick is as the best plan of a way not to split.
-
-        Args:
-            way: ``all-edge``, ``all-cloud`` or ``JPEG``.
-
-        Returns:
-            Total seconds of that plan over those of the pick, 1.0 if the pick is of that way; None
-            if no plan of that way keeps the limits.
-        """
-        found = (one for one in self.contenders if way in one.titles and one.allowed)
-        best = next(found, None)
-        return None if best is None else best.candidate.latency_s / self.latency_s
-
     def text(self, width: int = TERMINAL_WIDTH) -> str:
         """The table and the sentence, for a terminal or a log.
 

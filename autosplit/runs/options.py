@@ -34,7 +34,7 @@ METHOD_NAMES = (
 )
 """Methods that make plans: ``search.methods.METHODS``."""
 USUAL_METHODS = ("autosplit", "uniform2", "uniform4", "uniform6", "uniform8", "cloud16")
-"""Methods that make plans unless told otherwise: ``search.methods.DEFAULT_METHODS``."""
+"""Methods that make plans unless told otherwise: ours, and the two ways not to split."""
 ALL_METHODS = "all"
 """Stands for every method."""
 USUAL_WIDTHS = (2, 3, 4, 5, 6, 8)

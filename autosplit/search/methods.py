@@ -85,7 +85,5 @@ METHODS: dict[str, Method] = {
 }
 """Method name -> function."""
 
-DEFAULT_METHODS = ("autosplit", "uniform2", "uniform4", "uniform6", "uniform8", "cloud16")
-"""Ours and the two ways not to split: everything on the edge, everything in the cloud."""
 ALL = "all"
 """Stands for every method there is."""

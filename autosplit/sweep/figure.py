@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import io
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from autosplit.files import write_bytes
 from autosplit.hardware.device import memory_limit
+from autosplit.report.figure import Drawing
 from autosplit.search.front.front import OURS
 from autosplit.sweep.file import REFERENCE, SweepFile
 from autosplit.sweep.job import AXES, keeps_distortion
@@ -25,33 +22,26 @@ COLOURS = (
 MARKERS = "osD^vP<>Xph8dH."
 BANDS = ("#dce7f3", "#fbe9db", "#e0f0e5", "#efe5f6", "#f8f0d2", "#dff2f5")
 """Backgrounds of the ranges that one cut wins."""
+DPI = 130
 TableRows = Sequence[Mapping[str, str]]
 
 
 def draw_sweep(path: Path, sweep: SweepFile, rows: TableRows) -> None:
     """Draw what a sweep asks for into a PNG file."""
-    write_bytes(path, png(_FIGURES[sweep.figure](sweep, rows)))
+    write_bytes(path, sweep_figure(sweep, rows).png())
 
 
-def png(figure: Figure) -> bytes:
-    """A figure as a PNG file's bytes, the same for the same figure."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
-    return buffer.getvalue()
+def sweep_figure(sweep: SweepFile, rows: TableRows) -> Drawing:
+    """The figure that a sweep asks for; ``latency`` if it asks for none."""
+    return _FIGURES[sweep.figure or "latency"](sweep, rows)
 
 
-def image(figure: Figure) -> Any:
-    """A figure as a notebook shows it."""
-    display: Any = importlib.import_module("IPython.display")  # only notebooks have it
-    return display.Image(png(figure), width=int(72 * figure.get_figwidth()))
-
-
-def latency_figure(sweep: SweepFile, rows: TableRows) -> Figure:
+def latency_figure(sweep: SweepFile, rows: TableRows) -> Drawing:
     """Normalised latency per network and method, one panel per link.
 
     Args:
         sweep: The sweep.
-        rows: TableRows of its table.
+        rows: Rows of its table.
     """
     links = list(dict.fromkeys((float(row["link_mbps"]), row.get("link", "")) for row in rows))
     groups = list(dict.fromkeys(map(_group, rows)))
@@ -59,7 +49,8 @@ def latency_figure(sweep: SweepFile, rows: TableRows) -> Figure:
     columns = min(2, len(links))
     lines = -(-len(links) // columns)
     width = max(4.0, 1.0 + 0.9 * len(groups))
-    figure = Figure(figsize=(width * columns, 3.9 * lines + 1.0), layout="constrained")
+    size = width * columns, 3.9 * lines + 1.0
+    figure = Drawing(figsize=size, dpi=DPI, layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True, sharex=True)
     for axis in axes.flat[len(links) :]:
         axis.set_visible(False)
@@ -105,7 +96,7 @@ def _dots(
     axis.grid(axis="y", alpha=0.25)
 
 
-def crossover_figure(sweep: SweepFile, rows: TableRows) -> Figure:
+def crossover_figure(sweep: SweepFile, rows: TableRows) -> Drawing:
     """Latency over the link's rate, and which cut wins where, one panel per network.
 
     The winner is the fastest row that keeps the limits; where cuts change, between two rates that
@@ -113,10 +104,11 @@ def crossover_figure(sweep: SweepFile, rows: TableRows) -> Figure:
 
     Args:
         sweep: The sweep.
-        rows: TableRows of its table.
+        rows: Rows of its table.
     """
     groups = list(dict.fromkeys(map(_group, rows)))
-    figure = Figure(figsize=(9.0, 3.8 * len(groups) + 0.8), layout="constrained")
+    size = 9.0, 3.8 * len(groups) + 0.8
+    figure = Drawing(figsize=size, dpi=DPI, layout="constrained")
     axes = figure.subplots(len(groups), 1, squeeze=False, sharex=True)
     for axis, group in zip(axes.flat, groups, strict=True):
         here = [row for row in rows if _group(row) == group]
@@ -237,7 +229,7 @@ def _style(method: str, methods: Sequence[str]) -> tuple[str, str]:
     return COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
 
 
-def _legend(figure: Figure, axes: Any, columns: int) -> None:
+def _legend(figure: Drawing, axes: Any, columns: int) -> None:
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
 

@@ -75,7 +75,7 @@ class SweepFile:
     figure: str = ""
 
 
-def read_sweep(path: Path) -> SweepFile:
+def read_sweep_file(path: Path) -> SweepFile:
     """Read a sweep file.
 
     Paths in it are looked up as they would be on the command line: from the current folder.

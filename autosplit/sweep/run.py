@@ -22,7 +22,7 @@ from autosplit.runs.stages.stats import STATS
 from autosplit.runs.stamps import read_stamp
 from autosplit.stats.statsfile import read_stats
 from autosplit.sweep.backends import ENDED, Where, do_jobs
-from autosplit.sweep.file import Network, SweepError, SweepFile, read_sweep
+from autosplit.sweep.file import Network, SweepError, SweepFile, read_sweep_file
 from autosplit.sweep.job import AXES, ROW_HEADER, SWEEP_HEADER, SearchJob
 
 
@@ -65,7 +65,7 @@ def run_sweep(
             kept.
     """
     where = where or Where()
-    sweep = read_sweep(file)
+    sweep = read_sweep_file(file)
     place = out / file.stem
     measure_networks(sweep, place, where.jobs, force=force, progress=progress)
     jobs = list_jobs(sweep, place)
@@ -105,15 +105,6 @@ def table_header(sweep: SweepFile) -> list[str]:
         "input_size": len({n.options.get("input_size", 0) for n in sweep.networks}) > 1,
     }
     return [*(axis for axis in AXES if varied[axis]), *SWEEP_HEADER]
-
-
-def read_sweep_table(sweep: SweepFile, path: Path) -> list[dict[str, str]]:
-    """Rows of the table that a sweep made.
-
-    Raises:
-        FileError: It is not there, or is that of another sweep.
-    """
-    return read_csv(path, table_header(sweep))
 
 
 def measure_networks(

@@ -14,8 +14,8 @@ from autosplit.capture.capture import capture
 from autosplit.distortion.measure import measure
 from autosplit.grid.grid import Unquantized
 from autosplit.halves.deployed import deploy
-from autosplit.halves.partition import join
-from autosplit.halves.quantized import cloud_half, integer_half
+from autosplit.halves.partition import cloud_part, join
+from autosplit.halves.quantized import check_plan, integer_half
 from autosplit.halves.wire.layout import WireLayout
 from autosplit.halves.wire.message import HEADER_BYTES
 from autosplit.halves.wire.pack import pack
@@ -83,7 +83,8 @@ def test_what_arrives_is_what_was_sent_to_the_bit(name, bits):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_sides_answer_as_the_halves_do_and_send_what_the_plan_counts(name):
     for program, file in every_cut(name):
-        edge, cloud = integer_half(program, file), cloud_half(program, file)
+        edge = integer_half(program, file)
+        cloud = cloud_part(program, check_plan(program, file))
         written = edge({edge.reads[0]: X})
         want = join({k: v for k, v in written.items() if "output" in k}, cloud(written))
 

@@ -143,15 +143,5 @@ class TestPick:
         assert (pick.drop, pick.accuracy) == (0.5, pytest.approx(0.932))
         assert pick.prediction.transfer_s == 0.002
 
-    def test_a_speed_up_is_the_ratio_of_totals(self):
-        pick = picked()
-
-        assert pick.speed_up("all-cloud") == pytest.approx(2.5)
-        assert pick.speed_up("all-edge") is None  # too large
-        assert pick.speed_up("JPEG") is None  # loses too much
-
-    def test_a_pick_that_does_not_split_is_as_fast_as_itself(self):
-        assert picked(one(layers=3)).speed_up("all-edge") == 1.0
-
     def test_there_is_none_where_no_plan_keeps_the_limits(self):
         assert picked(replace(PLANS[1], drop=2.0)) is None

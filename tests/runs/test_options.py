@@ -20,7 +20,7 @@ from autosplit.runs.options import (
     options_of_run,
     plain,
 )
-from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS
+from autosplit.search.methods import ALL, METHODS
 from autosplit.sweep.backends import BACKENDS
 
 EVERY = [(stage, one) for stage, record in OPTIONS.items() for one in options_of(record)]
@@ -29,7 +29,6 @@ OF_COMMANDS = [(name, one) for name, record in SIDE_OPTIONS.items() for one in o
 
 def test_names_to_choose_from_are_those_that_there_are():
     assert set(options.METHOD_NAMES) == set(METHODS)
-    assert options.USUAL_METHODS == DEFAULT_METHODS
     assert options.ALL_METHODS == ALL
     assert options.USUAL_WIDTHS == DEFAULT_WIDTHS
     assert set(options.CLIPPING_NAMES) == set(CLIPPING)

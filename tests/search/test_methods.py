@@ -14,8 +14,9 @@ from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import WIDTHS
 from autosplit.hardware.prediction import PlanWidths, predict
 from autosplit.plan.pins import Pin
+from autosplit.runs.options import USUAL_METHODS
 from autosplit.search.baselines import plain
-from autosplit.search.methods import ALL, DEFAULT_METHODS, METHODS, search, search_pinned
+from autosplit.search.methods import ALL, METHODS, search, search_pinned
 from autosplit.search.pins import pin
 from autosplit.stats.coding import InputCoding
 
@@ -104,7 +105,7 @@ def test_wrong_methods_are_refused(methods, message):
 
 def test_names_of_methods_are_told_from_the_word_for_all_of_them():
     assert ALL not in METHODS
-    assert set(DEFAULT_METHODS) <= METHODS.keys()
+    assert set(USUAL_METHODS) <= METHODS.keys()
 
 
 def test_pins_that_no_edge_half_can_keep_within_the_memory_are_refused():

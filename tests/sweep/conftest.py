@@ -6,7 +6,7 @@ import pytest
 from sweeps import DATA, NETWORKS, SWEEP
 
 from autosplit.sweep import run as sweep
-from autosplit.sweep.file import read_sweep
+from autosplit.sweep.file import read_sweep_file
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def measured(tmp_path_factory):
     (place / "tiny.yaml").write_text(SWEEP)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        sweep.measure_networks(read_sweep(place / "tiny.yaml"), place / "tiny", jobs=1)
+        sweep.measure_networks(read_sweep_file(place / "tiny.yaml"), place / "tiny", jobs=1)
     return place
 
 

@@ -4,7 +4,7 @@ import pytest
 from sweeps import read, rewrite, run
 
 from autosplit.sweep import figure as sweepfigure
-from autosplit.sweep.file import FIGURES, read_sweep
+from autosplit.sweep.file import FIGURES, read_sweep_file
 
 
 @pytest.mark.parametrize("figure", FIGURES)
@@ -17,7 +17,7 @@ def test_every_figure_is_drawn(place, figure):
 
 
 def test_the_winner_keeps_the_limits_and_is_the_fastest(place):
-    swept, plan = run(place), read_sweep(place / "tiny.yaml")
+    swept, plan = run(place), read_sweep_file(place / "tiny.yaml")
     rows = [row for row in read(swept.table) if row["model"] == "wide"]
     most = max(float(row["distortion"]) for row in rows if row["method"] == "uniform8")
     allowed = [

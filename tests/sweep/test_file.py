@@ -8,7 +8,7 @@ from yaml import safe_load
 
 from autosplit.errors import FileError
 from autosplit.search.methods import METHODS
-from autosplit.sweep.file import read_sweep
+from autosplit.sweep.file import read_sweep_file
 
 WRONG = [
     ("data:", "dta:", ["unknown key 'dta', did you mean 'data'?"]),
@@ -44,7 +44,7 @@ def test_a_wrong_sweep_file_says_what_is_wrong(tmp_path, old, new, texts):
     rewrite(tmp_path, old, new)
 
     with pytest.raises(FileError) as error:
-        read_sweep(tmp_path / "tiny.yaml")
+        read_sweep_file(tmp_path / "tiny.yaml")
 
     for text in texts:
         assert text in str(error.value)
@@ -58,14 +58,14 @@ def test_everything_wrong_with_a_sweep_file_is_said_at_once(tmp_path):
     (tmp_path / "tiny.yaml").write_text(text)
 
     with pytest.raises(FileError, match=r"dta.*1mbsp.*unifrm4"):
-        read_sweep(tmp_path / "tiny.yaml")
+        read_sweep_file(tmp_path / "tiny.yaml")
 
 
 def test_a_sweep_file_may_leave_out_what_has_a_default(tmp_path):
     path = tmp_path / "short.yaml"
     path.write_text("schema: autosplit/sweep/1\nmodels: [fashion-resnet]\nlinks: [lte]\n")
 
-    got = read_sweep(path)
+    got = read_sweep_file(path)
 
     assert [network.name for network in got.networks] == ["fashion_resnet"]
     assert got.networks[0].memory_bytes == ("device",)
@@ -76,7 +76,7 @@ def test_a_sweep_file_may_leave_out_what_has_a_default(tmp_path):
 
 @pytest.mark.parametrize("name", ["paper", "crossover"])
 def test_the_shipped_sweep_files_are_right(name, request):
-    got = read_sweep(request.config.rootpath / "experiments" / f"{name}.yaml")
+    got = read_sweep_file(request.config.rootpath / "experiments" / f"{name}.yaml")
     assert got.methods == tuple(METHODS)
     assert len(got.networks) == {"paper": 6, "crossover": 2}[name]
     assert len(got.links) == {"paper": 4, "crossover": 25}[name]

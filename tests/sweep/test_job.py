@@ -10,7 +10,7 @@ import pytest
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.sweep import run as sweep
-from autosplit.sweep.file import read_sweep
+from autosplit.sweep.file import read_sweep_file
 from autosplit.sweep.job import do_job, pick_of
 
 
@@ -47,9 +47,9 @@ def test_a_search_imports_no_torch(place):
 import sys
 from pathlib import Path
 from autosplit.sweep.run import list_jobs
-from autosplit.sweep.file import read_sweep
+from autosplit.sweep.file import read_sweep_file
 from autosplit.sweep.job import do_job
-done = [do_job(task) for task in list_jobs(read_sweep(Path("tiny.yaml")), Path("tiny"))]
+done = [do_job(task) for task in list_jobs(read_sweep_file(Path("tiny.yaml")), Path("tiny"))]
 print([len(one.rows) for one in done], "torch" in sys.modules)
 """
     got = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -57,7 +57,7 @@ print([len(one.rows) for one in done], "torch" in sys.modules)
 
 
 def test_a_worker_of_another_version_refuses(place):
-    (task, *_) = sweep.list_jobs(read_sweep(place / "tiny.yaml"), place / "tiny")
+    (task, *_) = sweep.list_jobs(read_sweep_file(place / "tiny.yaml"), place / "tiny")
     got = do_job(replace(task, version="0.0.0"))
     assert not got.rows
     assert "must have autosplit 0.0.0, has " in got.error

@@ -17,7 +17,7 @@ from autosplit.search.methods import METHODS
 from autosplit.sweep import backends
 from autosplit.sweep import run as sweep
 from autosplit.sweep.backends import Where
-from autosplit.sweep.file import SweepError, read_sweep
+from autosplit.sweep.file import SweepError, read_sweep_file
 from autosplit.sweep.job import SWEEP_HEADER, do_job
 
 
@@ -279,7 +279,7 @@ def test_a_changed_network_is_measured_again(place, monkeypatch):
     monkeypatch.setattr(Stage, "run", lambda _, folder, given, **o: asked.append((given, o)))
     rewrite(place, '"net.py:small"', '"net.py:wide", name: small')
 
-    sweep.measure_networks(read_sweep(place / "tiny.yaml"), place / "tiny", jobs=1)
+    sweep.measure_networks(read_sweep_file(place / "tiny.yaml"), place / "tiny", jobs=1)
 
     assert [(given["model"], options["force"]) for given, options in asked] == [
         ("net.py:wide", True),

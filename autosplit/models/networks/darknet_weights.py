@@ -1,4 +1,4 @@
-"""Darknet's ``.weights`` files: read into a network, and written from one.
+"""Darknet's ``.weights`` files, read into a network.
 
 A header of three int32 (major, minor, revision) and the number of images seen in training (int32
 before version 0.2, int64 since), then little-endian float32, layer by layer.  A convolution has its
@@ -26,8 +26,6 @@ from autosplit.models.networks.darknet_gates import SqueezeExcitation
 from autosplit.models.networks.darknet_layers import Convolutional
 from autosplit.models.networks.darknet_shortcut import Shortcut
 
-VERSION = (0, 2, 0)
-"""Version that is written."""
 READABLE = ((0, 0), (0, 1), (0, 2))
 """Versions, major and minor, that can be read."""
 BACKBONE = re.compile(r"\.conv\.(\d+)$")
@@ -55,7 +53,7 @@ def read_weights(network: Darknet, path: Path) -> int:
     seen, start = _header(content, path)
     body = len(content) - start
     backbone = BACKBONE.search(path.name)
-    places = list(_places(network, int(backbone[1]) if backbone else None))
+    places = list(weight_places(network, int(backbone[1]) if backbone else None))
     needed = sum(tensor.numel() for _, tensor in places)
     if body % 4 or body // 4 != needed:
         raise ModelError(f"{path}: {_difference(places, body, needed)}")
@@ -68,22 +66,6 @@ def read_weights(network: Darknet, path: Path) -> int:
         for (_, tensor), part in zip(places, parts, strict=True):
             tensor.copy_(part.view(tensor.shape))
     return seen
-
-
-def write_weights(network: Darknet, path: Path, seen: int = 0) -> None:
-    """Write a network's weights as Darknet would.
-
-    Args:
-        network: The network.
-        path: The file to write.
-        seen: Number of images that the network was trained on.
-    """
-    parts = [struct.pack("<iiiq", *VERSION, seen)]
-    parts += [
-        tensor.detach().cpu().contiguous().numpy().astype("<f4").tobytes()
-        for _, tensor in _places(network)
-    ]
-    path.write_bytes(b"".join(parts))
 
 
 def _header(content: bytes, path: Path) -> tuple[int, int]:
@@ -107,7 +89,7 @@ def _header(content: bytes, path: Path) -> tuple[int, int]:
     return struct.unpack_from(form, content, 12)[0], end
 
 
-def _places(network: Darknet, layers: int | None = None) -> Iterator[tuple[str, Tensor]]:
+def weight_places(network: Darknet, layers: int | None = None) -> Iterator[tuple[str, Tensor]]:
     """Yield layer number and tensor of everything that a file holds, in the file's order.
 
     Args:

@@ -1,7 +1,7 @@
 """Memory shared between weights and activations: the best division, for every prefix cut.
 
 For each of many shares of the memory, the weights of every prefix are solved by one pass of
-``allocate_all`` and the activations by one pass of ``activations.BucketElimination``.  Their sum
+``allocate_all`` and the activations by one pass of ``bucket_elimination``.  Their sum
 gives, for every cut and every combination of widths of its crossing tensors, the best of these
 divisions.
 Between two neighbouring shares, the activations do no better than at the larger one and the

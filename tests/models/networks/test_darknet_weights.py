@@ -5,10 +5,11 @@ import struct
 import numpy as np
 import pytest
 import torch
+from darknet_files import write_weights
 
 from autosplit.errors import ModelError
 from autosplit.models.networks.darknet import build_darknet
-from autosplit.models.networks.darknet_weights import read_weights, write_weights
+from autosplit.models.networks.darknet_weights import read_weights
 
 CFG = """
 [net]
