@@ -24,7 +24,7 @@ import yaml
 
 from autosplit.files import sha256_of, write_bytes, write_csv
 from autosplit.report.figure import Drawing
-from autosplit.sweep.figure import DPI
+from autosplit.sweep.figure import DOTS_PER_INCH
 
 HERE = Path(__file__).parent
 HEADER = (
@@ -85,7 +85,7 @@ def figure(rows: list[Row]) -> Drawing:
     """Draw the drop in top-1 against bits; with few images, the disagreement with float."""
     names = list(dict.fromkeys(row["network"] for row in rows))
     every = list(dict.fromkeys(label_of(row) for row in rows))
-    found = Drawing(figsize=(6.4 * len(names), 4.6), dpi=DPI, layout="constrained")
+    found = Drawing(figsize=(6.4 * len(names), 4.6), dpi=DOTS_PER_INCH, layout="constrained")
     for place, name in enumerate(names):
         axes = found.add_subplot(1, len(names), place + 1)
         few = any(row["images"] < 1000 for row in rows if row["network"] == name)

@@ -22,7 +22,7 @@ COLOURS = (
 MARKERS = "osD^vP<>Xph8dH."
 BANDS = ("#dce7f3", "#fbe9db", "#e0f0e5", "#efe5f6", "#f8f0d2", "#dff2f5")
 """Backgrounds of the ranges that one cut wins."""
-DPI = 130
+DOTS_PER_INCH = 130
 TableRows = Sequence[Mapping[str, str]]
 
 
@@ -50,7 +50,7 @@ def latency_figure(sweep: SweepFile, rows: TableRows) -> Drawing:
     lines = -(-len(links) // columns)
     width = max(4.0, 1.0 + 0.9 * len(groups))
     size = width * columns, 3.9 * lines + 1.0
-    figure = Drawing(figsize=size, dpi=DPI, layout="constrained")
+    figure = Drawing(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True, sharex=True)
     for axis in axes.flat[len(links) :]:
         axis.set_visible(False)
@@ -108,7 +108,7 @@ def crossover_figure(sweep: SweepFile, rows: TableRows) -> Drawing:
     """
     groups = list(dict.fromkeys(map(_group, rows)))
     size = 9.0, 3.8 * len(groups) + 0.8
-    figure = Drawing(figsize=size, dpi=DPI, layout="constrained")
+    figure = Drawing(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots(len(groups), 1, squeeze=False, sharex=True)
     for axis, group in zip(axes.flat, groups, strict=True):
         here = [row for row in rows if _group(row) == group]
