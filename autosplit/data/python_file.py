@@ -122,9 +122,11 @@ def _forget_namesakes(folder: Path) -> None:
     """
     files = (getattr(module, "__file__", None) for name, module in _modules(_PREFIX))
     others = {Path(file).resolve().parent for file in files if file} - {folder}
+    tops = {name.partition(".")[0] for name in sys.modules}
+    here = {top for top in tops if (folder / top).exists() or (folder / f"{top}.py").exists()}
     for name, module in _modules(""):
         file, top = getattr(module, "__file__", None), name.partition(".")[0]
-        if file is None or not any((folder / place).exists() for place in (top, f"{top}.py")):
+        if file is None or top not in here:
             continue
         places = [other / place for other in others for place in (top, f"{top}.py")]
         if any(Path(file).resolve().is_relative_to(place) for place in places):
@@ -133,10 +135,11 @@ def _forget_namesakes(folder: Path) -> None:
 
 def _remember_beside(folder: Path, known: set[str]) -> None:
     """Keep which modules a file newly imported from beside it, and how their files are."""
-    for name, module in _modules(""):
-        file = getattr(module, "__file__", None)
-        inside = file is not None and Path(file).resolve().is_relative_to(folder)
-        if inside and name not in known and not name.startswith(_PREFIX):
+    for name in set(sys.modules) - known:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is None or name.startswith(_PREFIX):
+            continue
+        if Path(file).resolve().is_relative_to(folder):
             _beside[name] = (str(file), _state_of(str(file)))
 
 
