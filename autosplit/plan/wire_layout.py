@@ -8,19 +8,19 @@ from dataclasses import replace
 from autosplit.errors import DataError
 from autosplit.graph.graph import Cut
 from autosplit.grid.grid import ElementFormat, Grid, Unquantized
-from autosplit.halves.wire.entropy import CodeTable
 from autosplit.halves.wire.layout import WireLayout, WireTensor
+from autosplit.halves.wire.symbols import Classes
 from autosplit.stats.coding import InputCoding
 
-Tables = Mapping[tuple[str, int], tuple[CodeTable, int]]
-"""Tensor and width -> the table of its entropy coding, and its mean bytes."""
+Coded = Mapping[tuple[str, int], tuple[Classes, int]]
+"""Tensor and width -> the classes of its channels for entropy coding, and its mean bytes."""
 
 
 def wire_layout(
     cut: Cut,
     activations: Mapping[str, ElementFormat],
     coding: InputCoding | None = None,
-    tables: Tables | None = None,
+    coded: Coded | None = None,
 ) -> WireLayout:
     """The layout of a plan's messages.
 
@@ -28,8 +28,8 @@ def wire_layout(
         cut: Where the network is cut.
         activations: Edge tensor -> its grid, or the width of the floats that it is sent as.
         coding: How the network's input is sent if as a JPEG file.
-        tables: Tensor and width -> the table of its entropy coding and its mean bytes; what is not
-            here is packed.
+        coded: Tensor and width -> the classes of its channels and its mean bytes; what is not here
+            is packed.
 
     Returns:
         Every tensor that the cloud half reads, in the order of the graph.
@@ -42,10 +42,10 @@ def wire_layout(
         grid = activations[name]
         if coding is not None:
             tensors.append(WireTensor(name, graph.shape(name), 8, "jpeg", quality=coding.quality))
-        elif isinstance(grid, Grid) and (name, grid.bits) in (tables or {}):
-            table, mean = (tables or {})[name, grid.bits]
+        elif isinstance(grid, Grid) and (name, grid.bits) in (coded or {}):
+            classes, mean = (coded or {})[name, grid.bits]
             tensor = WireTensor(
-                name, graph.shape(name), grid.bits, "entropy", table=table, mean_bytes=mean
+                name, graph.shape(name), grid.bits, "entropy", classes=classes, mean_bytes=mean
             )
             tensors.append(tensor)
         else:
@@ -59,7 +59,7 @@ def with_orders(derived: WireLayout, found: WireLayout) -> WireLayout:
 
     The order of the tensors and the order of the axes of each are the file's to say; shapes and
     widths follow from the plan, and so are right after an edit by hand too.  A tensor of integers
-    is entropy-coded if the file has a table of its width, else packed.
+    is entropy-coded if the file says so of its width, else packed.
 
     Raises:
         DataError: The file lists other tensors, or orders axes that a tensor does not have.
@@ -74,13 +74,13 @@ def with_orders(derived: WireLayout, found: WireLayout) -> WireLayout:
 
 
 def _as_found(derived: WireTensor, found: WireTensor) -> WireTensor:
-    """One tensor with the order and the table that a file gives."""
-    if found.table is None or (derived.coding, derived.bits) != ("packed", found.bits):
+    """One tensor with the order and the coding that a file gives."""
+    if found.coding != "entropy" or (derived.coding, derived.bits) != ("packed", found.bits):
         return replace(derived, order=found.order)
     return replace(
         derived,
         order=found.order,
         coding="entropy",
-        table=found.table,
+        classes=found.classes,
         mean_bytes=found.mean_bytes,
     )

@@ -92,11 +92,11 @@ def plan_files(
     baseline = next((plan for plan in plans if plan.method == "cloud16"), None)
     predictions = {} if baseline is None else baseline.predictions
     compared = {link: seconds.latency_s for link, seconds in predictions.items()}
-    tables = {at: (stats.coded[at].table, sent) for at, sent in coded.items()}
+    classes = {at: (stats.coded[at].classes, sent) for at, sent in coded.items()}
     about = graph.name, graph_sha256, "" if baseline is None else baseline.name, compared
     for plan in plans:
         weights, activations = plan_grids(plan, stats, graph.integers)
-        wire = wire_layout(graph.cut(plan.edge), activations, plan.input_coding, tables)
+        wire = wire_layout(graph.cut(plan.edge), activations, plan.input_coding, classes)
         yield PlanFile(plan, weights, activations, *about, equalized=graph.equalized, wire=wire)
 
 

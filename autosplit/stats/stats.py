@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from autosplit.graph.memory import packed_bytes
 from autosplit.grid.grid import ClipRange, Grid
-from autosplit.halves.wire.entropy import CodeTable
+from autosplit.halves.wire.symbols import Classes
 from autosplit.stats.coding import InputCoding
 
 Role = Literal["weight", "activation"]
@@ -63,12 +63,12 @@ class CodedBytes:
     """What one tensor takes on the wire at one width, entropy-coded.
 
     Attributes:
-        table: The static models that it is coded with, from the calibration samples.
+        classes: Class of each of its channels, the same at each width.
         mean: Mean bytes of a sample.
         p95: 95th percentile of the bytes of a sample.
     """
 
-    table: CodeTable
+    classes: Classes
     mean: float
     p95: float
 

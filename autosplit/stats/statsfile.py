@@ -1,4 +1,4 @@
-"""Statistics as ``stats.yaml``, ``distortion.csv`` and two files of arrays, and back."""
+"""Statistics as ``stats.yaml``, ``distortion.csv`` and a file of arrays, and back."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
 from autosplit.errors import DataError, FileError
 from autosplit.files import read_csv, read_yaml, write_bytes, write_csv, write_yaml
 from autosplit.grid.grid import ClipRange, Grid
-from autosplit.halves.wire.entropy import CodeTable
+from autosplit.halves.wire.symbols import Classes, classes_from_text, classes_to_text
 from autosplit.stats.coding import coding_from_dict, coding_to_dict
 from autosplit.stats.stats import CodedBytes, Distortion, Role, Stats, TensorAtWidth, TensorStats
 
 DISTORTION_HEADER = tuple(
     "tensor role width mse distortion clip_low clip_high coded_bytes coded_p95_bytes".split()
 )
-_TABLES = "coding_tables.safetensors"
-STATS_FILES = ("stats.yaml", "distortion.csv", "weight_grids.safetensors", _TABLES)
+STATS_FILES = ("stats.yaml", "distortion.csv", "weight_grids.safetensors")
 
 
 def write_stats(folder: Path, stats: Stats) -> None:
@@ -40,7 +38,8 @@ def write_stats(folder: Path, stats: Stats) -> None:
         for name, record in stats.tensors.items()
     }
     coding = None if stats.input_coding is None else coding_to_dict(stats.input_coding)
-    data = {"samples": stats.samples, "jpeg": coding, "tensors": tensors}
+    classes = {name: classes_to_text(one.classes) for (name, _), one in stats.coded.items()}
+    data = {"samples": stats.samples, "jpeg": coding, "tensors": tensors, "classes": classes}
     write_yaml(folder / "stats.yaml", "stats", data)
     rows = (_row(stats, key) for key in stats.distortions)
     write_csv(folder / "distortion.csv", DISTORTION_HEADER, rows)
@@ -49,7 +48,6 @@ def write_stats(folder: Path, stats: Stats) -> None:
         grids[f"{layer}|{width}|scale"] = np.ascontiguousarray(grid.scale)
         grids[f"{layer}|{width}|zero_point"] = np.ascontiguousarray(grid.zero_point)
     write_bytes(folder / "weight_grids.safetensors", safetensors.numpy.save(grids))
-    write_bytes(folder / _TABLES, safetensors.numpy.save(_table_arrays(stats)))
 
 
 def read_stats(folder: Path) -> Stats:
@@ -72,7 +70,12 @@ def read_stats(folder: Path) -> Stats:
         distortions = {_key(row): _distortion(row) for row in rows}
         activations = [row for row in rows if row["role"] == "activation"]
         clips = {(row["tensor"], int(row["width"])): _clip_range(row) for row in activations}
-        bytes_of = {(row["tensor"], int(row["width"])): _bytes(row) for row in activations}
+        classes = {name: classes_from_text(text) for name, text in data["classes"].items()}
+        coded = {
+            (row["tensor"], int(row["width"])): _coded_bytes(row, classes)
+            for row in activations
+            if row["coded_bytes"]
+        }
         coding = coding_from_dict(data["jpeg"]) if data.get("jpeg") else None
         samples = int(data["samples"])
     except (AttributeError, DataError, KeyError, TypeError, ValueError) as error:
@@ -84,11 +87,6 @@ def read_stats(folder: Path) -> Stats:
                 f"{path}: {tensor} at {width} bits: must have a grid in weight_grids.safetensors, "
                 "has none; run: autosplit stats --force"
             )
-    coded = {
-        at: CodedBytes(table, *bytes_of[at])
-        for at, table in _read_tables(folder / _TABLES).items()
-        if at in bytes_of
-    }
     return Stats(samples, tensors, distortions, clips, grids, coding, coded)
 
 
@@ -114,46 +112,19 @@ def _row(stats: Stats, key: TensorAtWidth) -> dict[str, Any]:
     }
 
 
-def _bytes(row: Mapping[str, str]) -> tuple[float, float]:
-    """Mean and 95th percentile of coded bytes; infinite where there are none.
+def _coded_bytes(row: Mapping[str, str], classes: Mapping[str, Classes]) -> CodedBytes:
+    """Mean and 95th percentile of coded bytes.
 
     Raises:
-        ValueError: One of them is no number of at least 0.
+        KeyError: There are no classes of the tensor's channels.
+        ValueError: One of the two is no finite number of at least 0.
     """
-    mean, p95 = (float(row[key] or "inf") for key in ("coded_bytes", "coded_p95_bytes"))
-    if not (mean >= 0 and p95 >= 0):
-        raise ValueError(f"{row['tensor']}: coded bytes must be at least 0, got {mean} and {p95}")
-    return mean, p95
-
-
-def _table_arrays(stats: Stats) -> dict[str, npt.NDArray[Any]]:
-    """Classes and frequencies of all tables; a tensor has the same classes at each width."""
-    arrays: dict[str, npt.NDArray[Any]] = {}
-    for (tensor, width), coded in stats.coded.items():
-        arrays[f"{tensor}|classes"] = np.ascontiguousarray(coded.table.classes)
-        arrays[f"{tensor}|{width}"] = np.ascontiguousarray(coded.table.frequencies)
-    return arrays
-
-
-def _read_tables(path: Path) -> dict[tuple[str, int], CodeTable]:
-    """Tensor and width -> table.
-
-    Raises:
-        FileError: The file is missing or malformed, or holds numbers that are no table.
-    """
-    tables = {}
-    try:
-        arrays = safetensors.numpy.load_file(path)
-        for name in arrays:
-            tensor, _, width = name.rpartition("|")
-            if width != "classes":
-                classes = arrays[f"{tensor}|classes"]
-                tables[tensor, int(width)] = CodeTable(int(width), classes, arrays[name])
-    except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise FileError(
-            f"{path}: must be a file of tables as autosplit wrote it, {error}"
-        ) from error
-    return tables
+    mean, p95 = float(row["coded_bytes"]), float(row["coded_p95_bytes"])
+    if not (0 <= mean < math.inf and 0 <= p95 < math.inf):
+        raise ValueError(
+            f"{row['tensor']}: coded bytes must be finite and at least 0, got {mean} and {p95}"
+        )
+    return CodedBytes(classes[row["tensor"]], mean, p95)
 
 
 def _key(row: Mapping[str, str]) -> TensorAtWidth:

@@ -44,12 +44,12 @@ def integers(program, stats, name, bits):
 @pytest.mark.parametrize("name", ["x", "conv"])
 def test_the_mean_is_that_of_the_wire_to_the_byte(program, stats, name, bits):
     found = stats.coded[name, bits]
-    coder = EntropyCoder(found.table, program.graph.shape(name))
+    coder = EntropyCoder(program.graph.shape(name), found.classes, bits)
 
     sizes = [len(data) for data in coder.encode(integers(program, stats, name, bits))]
 
-    assert np.mean(sizes) == pytest.approx(found.mean, abs=1)
-    assert np.percentile(sizes, 95) == pytest.approx(found.p95, rel=0.06, abs=2)
+    assert np.mean(sizes) == found.mean
+    assert np.percentile(sizes, 95) == found.p95
     assert found.sent == np.ceil(found.mean)
 
 
@@ -64,8 +64,8 @@ def test_tensors_that_are_shorter_when_packed_are_packed(stats):
     assert stats.sent("packed") == {}
 
 
-def test_relu_leaves_at_most_six_tenths(stats):
-    assert stats.coded["conv", 4].mean < 0.6 * packed_bytes(2000, 4)
+def test_relu_leaves_at_most_two_thirds_of_a_small_tensor(stats):
+    assert stats.coded["conv", 4].mean < packed_bytes(2000, 4) * 2 / 3
 
 
 def test_without_samples_nothing_is_coded(program, stats):

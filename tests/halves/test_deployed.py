@@ -214,9 +214,9 @@ class TestEntropy:
             program, lambda: iter([images]), measure(program, lambda: iter([images]))
         )
         packed = plan_for(program, images, 8, 4, 2, stats)
-        tables = {at: (one.table, one.sent) for at, one in stats.coded.items()}
+        classes = {at: (one.classes, one.sent) for at, one in stats.coded.items()}
         cut = program.graph.cut(packed.plan.edge)
-        wire = wire_layout(cut, packed.activations, None, tables)
+        wire = wire_layout(cut, packed.activations, None, classes)
         return deploy(program, packed), deploy(program, replace(packed, wire=wire))
 
     def test_the_answers_are_those_of_packed_tensors(self, halves):

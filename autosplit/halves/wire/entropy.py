@@ -1,17 +1,14 @@
-"""Entropy coding of integers: asymmetric numeral systems (ANS) with static tables per class.
+"""Entropy coding of integers by Zstandard: a code for each class of channels, in each sample.
 
-A table holds how often each symbol of each class of channels (``symbols.py``) was seen in
-calibration samples.
-
-The coder is that of ``constriction`` (Bamler 2022, arXiv 2201.01741): ANS (Duda 2013, arXiv
-1311.2540) with frequencies of 24 bits.  A sample is coded alone, in whole bytes.
+A sample is a Zstandard frame (RFC 8878) of its symbols (``symbols.py``), one block or more for
+each class.  A block has its own Huffman code, or that of the block before it, and may repeat what
+came before.  A frame is sent without its first bytes, because they are always the same.
 """
 
 from __future__ import annotations
 
-import base64
 import math
-import zlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,139 +20,51 @@ import numpy.typing as npt
 from autosplit.errors import DataError
 from autosplit.graph.layer import Shape
 from autosplit.halves.wire.symbols import (
-    CLASSES,
     SYMBOL_BITS,
-    Counts,
+    Classes,
     SymbolOrder,
-    channel_count,
+    check_classes,
     group_of,
-    symbol_order,
 )
 
-TOTAL = 1 << 16
-"""What the frequencies of a class add up to, about; each is at least 1."""
-_WORD = np.dtype("<u4")
-_COUNT = np.dtype("<u2")
+WINDOW_LOG = 17
+"""Symbols that a repetition may lie back, as a power of two: bounds the memory of the decoder."""
+_HEAD = bytes([0, (WINDOW_LOG - 10) << 3])
+"""First bytes of a frame without a magic number: no content size, no checksum, the window."""
 
 
-@dataclass(frozen=True)
-class CodeTable:
-    """Static models of one tensor at one width.
-
-    Attributes:
-        bits: Width of an element, 1..8.
-        classes: Class of each channel, shape (C,), uint8.
-        frequencies: Of each symbol of each class, shape (K, 2^(bits * group)), uint16, at least 1.
-
-    Raises:
-        DataError: The numbers are no table.
-    """
-
-    bits: int
-    classes: npt.NDArray[np.uint8]
-    frequencies: npt.NDArray[np.uint16]
-
-    def __post_init__(self) -> None:
-        if type(self.bits) is not int or not 1 <= self.bits <= SYMBOL_BITS:
-            raise DataError(f"table: bits must be 1..{SYMBOL_BITS}, got {self.bits!r:.40}")
-        size = 1 << self.bits * group_of(self.bits)
-        count = int(self.classes.max(initial=0)) + 1
-        if self.frequencies.shape != (count, size) or count > CLASSES or not len(self.classes):
-            raise DataError(
-                f"table: frequencies must have the shape {(count, size)} for the classes, at most "
-                f"{CLASSES} of them, got {self.frequencies.shape}"
-            )
-        if not self.frequencies.all():
-            raise DataError("table: frequencies must be at least 1, got 0")
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, CodeTable) and self.text == other.text
-
-    def __hash__(self) -> int:
-        return hash(self.text)
+class _Contexts(threading.local):
+    """Contexts of Zstandard, which are slow to make and serve one thread each."""
 
     @cached_property
-    def text(self) -> str:
-        """The table as text, for a file; ``table_from_text`` reads it."""
-        head = np.array([self.bits, len(self.classes)], _COUNT).tobytes()
-        raw = head + self.classes.tobytes() + self.frequencies.astype(_COUNT).tobytes()
-        return base64.b64encode(zlib.compress(raw, 9)).decode()
+    def compressor(self) -> Any:
+        import zstandard  # noqa: PLC0415 - a device without it may pack
+
+        settings = zstandard.ZstdCompressionParameters(
+            format=zstandard.FORMAT_ZSTD1_MAGICLESS,
+            window_log=WINDOW_LOG,
+            strategy=zstandard.STRATEGY_FAST,
+            min_match=7,  # symbols: a shorter repetition is chance
+            hash_log=12,
+            chain_log=12,
+            search_log=1,
+            target_length=0,
+            write_content_size=0,
+            write_checksum=0,
+            write_dict_id=0,
+        )
+        return zstandard.ZstdCompressor(compression_params=settings)
 
     @cached_property
-    def cost_bits(self) -> Counts:
-        """Bits that each symbol of each class takes, shape (K, symbols)."""
-        frequencies = self.frequencies.astype(np.float64)
-        cost: Counts = np.log2(frequencies.sum(axis=1, keepdims=True)) - np.log2(frequencies)
-        return cost
+    def decompressor(self) -> Any:
+        import zstandard  # noqa: PLC0415 - as above
+
+        return zstandard.ZstdDecompressor(
+            format=zstandard.FORMAT_ZSTD1_MAGICLESS, max_window_size=1 << WINDOW_LOG
+        )
 
 
-def table_from_text(text: str) -> CodeTable:
-    """Read what ``CodeTable.text`` gave.
-
-    Raises:
-        DataError: It is no table.
-    """
-    most = 4 + 2 * TOTAL + 2 * CLASSES * (1 << SYMBOL_BITS)
-    try:
-        unzip = zlib.decompressobj()
-        raw = unzip.decompress(base64.b64decode(text, validate=True), most)
-        bits, channels = (int(n) for n in np.frombuffer(raw[:4], _COUNT))
-        classes = np.frombuffer(raw[4 : 4 + channels], np.uint8)
-        count = int(classes.max(initial=0)) + 1
-        frequencies = np.frombuffer(raw[4 + channels :], _COUNT).reshape(count, -1)
-    except (ValueError, zlib.error) as error:
-        raise DataError(f"table: must be text as a plan file holds it, {error!s:.60}") from error
-    if len(classes) != channels:
-        raise DataError(f"table: must have the classes of {channels} channels, is cut off")
-    return CodeTable(bits, classes, frequencies)
-
-
-def code_table(classes: npt.NDArray[np.uint8], counts: Counts, bits: int) -> CodeTable:
-    """Make a table of counts; what was seldom seen is smoothed towards independent elements.
-
-    Args:
-        classes: Class of each channel, shape (C,).
-        counts: Of each symbol of each class, shape (K, symbols).
-        bits: Width of an element.
-    """
-    group, size = group_of(bits), 1 << bits
-    smooth = np.ones((len(counts), 1))
-    cube = counts.reshape(len(counts), *[size] * group)
-    single = sum(cube.sum(axis=_others(place, group)) for place in range(group)) + 0.5
-    single /= single.sum(axis=1, keepdims=True)
-    for _ in range(group):
-        smooth = (smooth[:, :, None] * single[:, None, :]).reshape(len(counts), -1)
-    total = counts + _PRIOR * smooth
-    total /= total.sum(axis=1, keepdims=True)
-    frequencies = np.clip(np.rint(total * TOTAL), 1, TOTAL - 1).astype(np.uint16)
-    return CodeTable(bits, classes, frequencies)
-
-
-_PRIOR = 16.0
-"""Symbols of independent elements that are added to the counts of a class."""
-
-
-def _others(place: int, group: int) -> tuple[int, ...]:
-    return tuple(axis + 1 for axis in range(group) if axis != place)
-
-
-FLUSH_BYTES = 2.35
-"""Bytes that a sample takes on average beside the bits of its symbols: the end of the coder's
-state, and the rounding to whole bytes; ``tests/halves/wire/test_entropy.py`` measures it."""
-
-
-def coded_bytes(table: CodeTable, counts: Counts) -> Counts:
-    """Bytes that samples take, on average over samples of such bits.
-
-    Args:
-        table: The models.
-        counts: Symbols of N samples, shape (N, K, symbols).
-
-    Returns:
-        Shape (N,).
-    """
-    total: Counts = (counts * table.cost_bits).sum(axis=(1, 2)) / 8 + FLUSH_BYTES
-    return total
+_CONTEXTS = _Contexts()
 
 
 @dataclass(frozen=True)
@@ -163,37 +72,25 @@ class EntropyCoder:
     """Codes samples of one tensor.
 
     Attributes:
-        table: The models.
         shape: Of a sample.
+        classes: Class of each channel.
+        bits: Width of an element, 1..8.
 
     Raises:
-        DataError: The table is for another number of channels.
+        DataError: The classes are for another number of channels.
     """
 
-    table: CodeTable
     shape: Shape
+    classes: Classes
+    bits: int
 
     def __post_init__(self) -> None:
-        channels = channel_count(self.shape)
-        if len(self.table.classes) != channels:
-            raise DataError(
-                f"table: must have the classes of {channels} channels, has "
-                f"{len(self.table.classes)}"
-            )
+        check_classes(self.classes, self.shape)
 
     @cached_property
     def order(self) -> SymbolOrder:
         """Which elements make which symbols."""
-        return symbol_order(self.shape, self.table.classes, self.table.bits)
-
-    @cached_property
-    def _models(self) -> list[Any]:
-        import constriction  # noqa: PLC0415 - a device without it may pack
-
-        return [
-            constriction.stream.model.Categorical(one.astype(np.float32), perfect=False)
-            for one in self.table.frequencies
-        ]
+        return SymbolOrder(self.shape, self.classes, self.bits)
 
     def encode(self, samples: npt.NDArray[Any]) -> Iterator[bytes]:
         """Code each sample.
@@ -204,18 +101,23 @@ class EntropyCoder:
         Raises:
             DataError: An integer does not fit the width.
         """
-        import constriction  # noqa: PLC0415 - as above
-
         flat = samples.reshape(len(samples), math.prod(self.shape))
-        if flat.size and (int(flat.min()) < 0 or int(flat.max()) >> self.table.bits):
-            raise DataError(f"entropy: integers must be 0..{(1 << self.table.bits) - 1}")
-        starts = [0, *self.order.ends[:-1].tolist()]
-        spans = list(zip(starts, self.order.ends.tolist(), self._models, strict=True))
+        if flat.size and (int(flat.max()) >> self.bits or int(flat.min()) < 0):
+            raise DataError(f"entropy: integers must be 0..{(1 << self.bits) - 1}")
         for one in self.order.symbols(flat):
-            coder = constriction.stream.stack.AnsCoder()
-            for first, last, model in reversed(spans):
-                coder.encode_reverse(one[first:last], model)
-            yield coder.get_compressed().astype(_WORD).tobytes().rstrip(b"\0")
+            yield self._frame(one.data)[len(_HEAD) :]
+
+    def _frame(self, symbols: memoryview) -> bytes:
+        """Code the symbols of a sample, class by class."""
+        import zstandard  # noqa: PLC0415 - as above
+
+        stream, start, parts = _CONTEXTS.compressor.compressobj(), 0, []
+        for end in self.order.ends:
+            if start and start < end:
+                parts.append(stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
+            parts.append(stream.compress(symbols[start:end]))
+            start = end
+        return b"".join([*parts, stream.flush()])
 
     def decode(self, data: bytes | memoryview) -> npt.NDArray[np.uint8]:
         """Read one sample.
@@ -226,17 +128,19 @@ class EntropyCoder:
         Raises:
             DataError: The bytes are not those of a sample.
         """
-        import constriction  # noqa: PLC0415 - as above
+        import zstandard  # noqa: PLC0415 - as above
 
-        whole = bytes(data) + b"\0" * (-len(data) % _WORD.itemsize)
-        words = np.frombuffer(whole, _WORD).astype(np.uint32)
-        if len(words) and (not words[-1] or not data[-1]):
-            raise DataError("entropy: coded bytes must not end in 0")
-        coder = constriction.stream.stack.AnsCoder(words)
-        spans = np.diff(self.order.ends, prepend=0).tolist()
-        parts = [coder.decode(one, n) for one, n in zip(self._models, spans, strict=True)]
-        if not coder.is_empty():
-            raise DataError(f"entropy: {len(data)} bytes must be one sample, are more")
-        symbols = np.concatenate(parts)
-        flat = self.order.integers(symbols, math.prod(self.shape))
-        return flat.reshape(self.shape)
+        count = self.order.count
+        try:
+            found = _CONTEXTS.decompressor.decompress(
+                _HEAD + data, max_output_size=count, allow_extra_data=False
+            )
+        except zstandard.ZstdError as error:
+            raise DataError(f"entropy: bytes must be those of a sample, {error!s:.80}") from error
+        symbols = np.frombuffer(found, np.uint8)
+        most = self.bits * group_of(self.bits)
+        if len(symbols) != count or (most < SYMBOL_BITS and int(symbols.max()) >> most):
+            raise DataError(
+                f"entropy: a sample must have {count} symbols of {most} bits, got other ones"
+            )
+        return self.order.integers(symbols)

@@ -17,17 +17,23 @@ from autosplit.errors import DataError
 from autosplit.graph.integers import MAX_INTEGER_BITS
 from autosplit.graph.layer import Shape
 from autosplit.graph.memory import packed_bytes
-from autosplit.halves.wire.entropy import CodeTable, table_from_text
-from autosplit.halves.wire.symbols import SYMBOL_BITS, channel_count
+from autosplit.halves.wire.entropy import EntropyCoder
+from autosplit.halves.wire.symbols import (
+    SYMBOL_BITS,
+    Classes,
+    check_classes,
+    classes_from_text,
+    classes_to_text,
+)
 
 WIDTHS_OF = {"none": (16, 32), "packed": tuple(range(1, MAX_INTEGER_BITS + 1)), "jpeg": (8,)} | {
     "entropy": tuple(range(1, SYMBOL_BITS + 1))
 }
 """Coding -> the widths it sends.  ``none``: IEEE floats.  ``packed``: unsigned integers without
 gaps.  ``jpeg``: each sample is a picture, sent as a JPEG file.  ``entropy``: unsigned
-integers, coded with static tables."""
+integers, entropy-coded."""
 _KEYS = {"name", "shape", "bits", "order", "coding"}
-_MAYBE = {"quality", "table", "mean_bytes"}
+_MAYBE = {"quality", "classes", "mean_bytes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class WireTensor:
         order: Axes of a sample, the slowest first, in which its elements follow each other in the
             message; left out: as in ``shape``.  (1, 2, 0) sends the channels of a pixel together.
         quality: JPEG quality, 1..95; None for another coding.
-        table: Models of the entropy coding; None for another coding.
+        classes: Class of each channel for the entropy coding; empty for another coding.
         mean_bytes: Mean bytes of a sample, entropy-coded; None for another coding.
 
     Raises:
@@ -55,7 +61,7 @@ class WireTensor:
     coding: str = "packed"
     order: tuple[int, ...] = ()
     quality: int | None = None
-    table: CodeTable | None = None
+    classes: Classes = ()
     mean_bytes: int | None = None
 
     def __post_init__(self) -> None:
@@ -82,23 +88,20 @@ class WireTensor:
                 f"{list(self.order)} and quality {self.quality!r:.40}"
             )
         if self.coding == "entropy":
-            yield from self._table_problems()
-        elif self.table is not None or self.mean_bytes is not None:
-            yield f"table and mean_bytes must be left out for coding {self.coding}"
+            yield from self._coding_problems()
+        elif self.classes or self.mean_bytes is not None:
+            yield f"classes and mean_bytes must be left out for coding {self.coding}"
         if self.coding != "jpeg" and self.quality is not None:
             yield f"quality must be left out for coding {self.coding}, got {self.quality!r:.40}"
 
-    def _table_problems(self) -> Iterator[str]:
+    def _coding_problems(self) -> Iterator[str]:
         mean = self.mean_bytes
-        if self.table is None or type(mean) is not int or mean < 0:
-            yield f"coding entropy must have a table and mean_bytes of at least 0, got {mean!r:.40}"
-        elif self.table.bits != self.bits:
-            yield f"table must be of {self.bits} bits, is of {self.table.bits}"
-        elif len(self.table.classes) != channel_count(self.shape):
-            yield (
-                f"table must have the classes of {channel_count(self.shape)} channels, has "
-                f"{len(self.table.classes)}"
-            )
+        if type(mean) is not int or mean < 0:
+            yield f"mean_bytes must be at least 0 for coding entropy, got {mean!r:.40}"
+        try:
+            check_classes(self.classes, self.shape)
+        except DataError as error:
+            yield str(error)
 
     @property
     def elements(self) -> int:
@@ -152,6 +155,15 @@ class WireLayout:
         }
 
     @cached_property
+    def coders(self) -> Mapping[str, EntropyCoder]:
+        """Tensor -> what codes its samples, for the tensors that are entropy-coded."""
+        return {
+            tensor.name: EntropyCoder(tensor.shape, tensor.classes, tensor.bits)
+            for tensor in self.tensors
+            if tensor.coding == "entropy"
+        }
+
+    @cached_property
     def digest(self) -> bytes:
         """SHA-256 of the layout, by which a message of another layout is recognized."""
         text = json.dumps(layout_to_list(self), sort_keys=True, separators=(",", ":"))
@@ -169,7 +181,7 @@ def layout_to_list(layout: WireLayout) -> list[dict[str, Any]]:
             "coding": tensor.coding,
             **({} if tensor.quality is None else {"quality": tensor.quality}),
             **({} if tensor.mean_bytes is None else {"mean_bytes": tensor.mean_bytes}),
-            **({} if tensor.table is None else {"table": tensor.table.text}),
+            **({"classes": classes_to_text(tensor.classes)} if tensor.classes else {}),
         }
         for tensor in layout.tensors
     ]
@@ -191,8 +203,8 @@ def layout_from_list(data: Any) -> WireLayout:
         if not wrong:
             try:
                 shape, order = tuple(entry["shape"]), tuple(entry["order"])
-                table = table_from_text(entry["table"]) if "table" in entry else None
-                own = {**entry, "shape": shape, "order": order, "table": table}
+                classes = classes_from_text(entry["classes"]) if "classes" in entry else ()
+                own = {**entry, "shape": shape, "order": order, "classes": classes}
                 tensors.append(WireTensor(**own))
             except DataError as error:
                 problems.append(f"wire: {error}")
@@ -211,8 +223,8 @@ def _type_problems(entry: Any, where: str) -> Iterator[str]:
         if type(entry[key]) is not kind:
             what = "text" if word == "text" else "a whole number"
             yield f"{where}: {key} must be {what}, got {entry[key]!r:.60}"
-    if type(entry.get("table", "")) is not str:
-        yield f"{where}: table must be text, got {entry['table']!r:.60}"
+    if type(entry.get("classes", "")) is not str:
+        yield f"{where}: classes must be text, got {entry['classes']!r:.60}"
     for key in ("shape", "order"):
         if not isinstance(entry[key], list) or any(type(n) is not int for n in entry[key]):
             yield f"{where}: {key} must be a list of whole numbers, got {entry[key]!r:.60}"

@@ -33,6 +33,7 @@ from autosplit.halves.wire.pack import pack_rows, unpack_rows
 
 SampleRows = npt.NDArray[np.uint8]
 """Bytes of one tensor: shape (batch, bytes of a sample)."""
+_Decode = Callable[[memoryview], npt.NDArray[np.uint8]]
 _MAGIC = b"ASM1"
 _HEADER = struct.Struct("<4s4sI")
 _CHECKSUM = struct.Struct("<I")
@@ -116,7 +117,8 @@ class Message:
             if wire.sample_bytes is not None:
                 parts.append(self.rows(wire.name).tobytes())
             else:
-                files = _files(wire, self.tensors[wire.name])
+                encode = _encoder(wire, self.layout.coders.get(wire.name))
+                files = encode(self.tensors[wire.name])
                 parts += [np.array([len(file) for file in files], _LENGTH).tobytes(), *files]
         head = _HEADER.pack(_MAGIC, self.layout.digest[:4], self.batch)
         body = b"".join(parts)
@@ -140,7 +142,12 @@ class Message:
         tensors: dict[str, npt.NDArray[Any]] = {}
         start = 0
         for wire in layout.tensors:
-            tensors[wire.name], start = _read(body, start, wire, batch)
+            coder = layout.coders.get(wire.name)
+            if wire.sample_bytes is None:
+                found = _read_files(body, start, wire, batch, _decoder(wire, coder))
+            else:
+                found = _read(body, start, wire, wire.sample_bytes, batch)
+            tensors[wire.name], start = found
         if start != len(body):
             raise DataError(
                 f"message: must be {HEADER_BYTES + start} bytes for {batch} samples, got "
@@ -149,14 +156,17 @@ class Message:
         return cls(layout, tensors)
 
 
-def _files(wire: WireTensor, samples: npt.NDArray[Any]) -> list[bytes]:
-    """Bytes of each sample of a tensor whose samples differ in length."""
-    if wire.table is not None:
-        return list(EntropyCoder(wire.table, wire.shape).encode(samples))
+def _encoder(
+    wire: WireTensor, coder: EntropyCoder | None
+) -> Callable[[npt.NDArray[Any]], list[bytes]]:
+    """What makes bytes of each sample of a tensor whose samples differ in length."""
+    if coder is not None:
+        return lambda samples: list(coder.encode(samples))
     from autosplit.halves.wire.jpeg import encode_jpeg  # noqa: PLC0415 - needs Pillow
 
     assert wire.quality is not None
-    return [encode_jpeg(picture, wire.quality) for picture in samples]
+    quality = wire.quality
+    return lambda samples: [encode_jpeg(picture, quality) for picture in samples]
 
 
 def _checked_batch(view: memoryview, layout: WireLayout) -> int:
@@ -187,17 +197,15 @@ def _checked_batch(view: memoryview, layout: WireLayout) -> int:
 
 
 def _read(
-    body: memoryview, start: int, wire: WireTensor, batch: int
+    body: memoryview, start: int, wire: WireTensor, sample_bytes: int, batch: int
 ) -> tuple[npt.NDArray[Any], int]:
     """One tensor of a message, and where the next one begins.
 
     Raises:
-        DataError: The message ends before the tensor does, or a picture is none.
+        DataError: The message ends before the tensor does.
     """
-    if wire.sample_bytes is None:
-        return _read_files(body, start, wire, batch)
-    data = _taken(body, start, batch * wire.sample_bytes, wire)
-    rows = data.reshape(batch, wire.sample_bytes)
+    data = _taken(body, start, batch * sample_bytes, wire)
+    rows = data.reshape(batch, sample_bytes)
     if wire.coding == "packed":
         flat = unpack_rows(rows, wire.bits, wire.elements)
     else:
@@ -209,7 +217,7 @@ def _read(
 
 
 def _read_files(
-    body: memoryview, start: int, wire: WireTensor, batch: int
+    body: memoryview, start: int, wire: WireTensor, batch: int, decode: _Decode
 ) -> tuple[npt.NDArray[Any], int]:
     """Samples that differ in length.
 
@@ -226,16 +234,15 @@ def _read_files(
     start += data.size
     ends = start + np.cumsum(data.view(_LENGTH), dtype=np.int64)
     _taken(body, start, int(ends[-1]) - start if batch else 0, wire)
-    decode = _decoder(wire)
     samples = [decode(body[first:last]) for first, last in pairwise([start, *ends.tolist()])]
     whole = np.stack(samples) if samples else np.empty((0, *wire.shape), np.uint8)
     return whole, int(ends[-1]) if batch else start
 
 
-def _decoder(wire: WireTensor) -> Callable[[memoryview], npt.NDArray[np.uint8]]:
+def _decoder(wire: WireTensor, coder: EntropyCoder | None) -> _Decode:
     """What reads one sample of a tensor whose samples differ in length."""
-    if wire.table is not None:
-        return EntropyCoder(wire.table, wire.shape).decode
+    if coder is not None:
+        return coder.decode
     from autosplit.halves.wire.jpeg import decode_jpeg  # noqa: PLC0415 - needs Pillow
 
     return partial(decode_jpeg, shape=wire.shape)

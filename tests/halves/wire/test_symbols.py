@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from autosplit.halves.wire.symbols import (
+    SymbolOrder,
     channel_axis,
     channel_count,
     group_channels,
     group_of,
-    symbol_order,
 )
 
 
@@ -27,16 +27,32 @@ def test_symbols_hold_as_many_elements_as_fit_eight_bits(bits):
 def test_neighbours_of_a_channel_are_one_symbol():
     """Channels 0 and 2 are of class 0: their six elements make three pairs, and those of channel
     1 make two, the last one with itself."""
-    order = symbol_order((3, 3, 1), np.array([0, 1, 0], np.uint8), 4)
+    order = SymbolOrder((3, 3, 1), (0, 1, 0), 4)
     sample = np.arange(9)[None]
 
     (symbols,) = order.symbols(sample)
 
     pairs = [(0, 1), (2, 6), (7, 8), (3, 4), (5, 5)]
     assert symbols.tolist() == [a + 16 * b for a, b in pairs]
-    assert order.ends.tolist() == [3, 5]
-    assert order.integers(symbols, 9).tolist() == list(range(9))
-    assert order.counts(sample).sum(axis=(0, 2)).tolist() == [3, 2]
+    assert order.ends == (3, 5)
+    assert order.integers(symbols).ravel().tolist() == list(range(9))
+
+
+def test_a_symbol_of_two_classes_is_of_the_former():
+    order = SymbolOrder((2, 3, 1), (0, 1), 4)
+
+    assert order.symbols(np.arange(6)[None]).tolist() == [[0x10, 0x32, 0x54]]
+    assert order.ends == (2, 3)
+
+
+def test_features_of_tokens_are_sent_feature_by_feature():
+    """Three tokens of two features: (0, 1), (2, 3), (4, 5)."""
+    order = SymbolOrder((3, 2), (1, 0), 8)
+
+    (symbols,) = order.symbols(np.arange(6)[None])
+
+    assert symbols.tolist() == [1, 3, 5, 0, 2, 4]
+    assert order.integers(symbols).tolist() == [[0, 1], [2, 3], [4, 5]]
 
 
 def test_the_channels_of_tokens_are_their_features():

@@ -54,7 +54,6 @@ class TestRun:
             *("graph.json", "layers.csv", "inputs.json", "stats.yaml", "distortion.csv"),
             *(
                 "weight_grids.safetensors",
-                "coding_tables.safetensors",
                 "plans.csv",
                 "latency.csv",
                 "layer_latency.csv",
