@@ -49,9 +49,11 @@ ORDER = {
         "checkpoint networks.darknet_options networks.darknet_cfg networks.darknet_activations "
         "networks.darknet_shape networks.darknet_shortcut networks.darknet_gates "
         "networks.darknet_reorg networks.darknet_dense networks.darknet_layers "
-        "networks.fashion_resnet networks.yolo_heads networks.yolo_boxes networks.suppression "
+        "networks.fashion_resnet networks.yolo_heads networks.yolo_boxes networks.free_boxes "
+        "networks.suppression "
         "networks.yolo_decode networks.darknet_heads networks.darknet "
-        "networks.darknet_weights request sidecar program_text program_archive program_file "
+        "networks.darknet_weights request asked_heads sidecar program_text program_archive "
+        "program_file "
         "python_network torchvision torchvision_dense timm_network transformers_network detectors "
         "bundled load"
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from autosplit.cli.talk import bar
+from autosplit.cli.talk import bar, say
 
 
 def detect_command(
@@ -17,6 +17,7 @@ def detect_command(
     **given: Any,
 ) -> None:
     """Draw the boxes of a detector: float network, plan, and the two compared."""
+    from autosplit.data.asked_preprocess import described
     from autosplit.detect.detector import make_detector
     from autosplit.detect.run import detect_pictures, list_pictures
     from autosplit.runs.plans import network_and_plan
@@ -28,6 +29,7 @@ def detect_command(
     trusted_code(folder, given, trust=trust)
     model, chosen = network_and_plan(folder, given, plan)
     detector = make_detector(model, chosen, **shown)
+    say(f"input: {described(model.preprocess)}")
     with bar(f"detect: {model.name}", len(pictures)) as advance:
         for seen in detect_pictures(detector, pictures, place):
             print(seen)

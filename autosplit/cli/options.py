@@ -20,7 +20,16 @@ BundleFolder = Annotated[
     typer.Argument(help="Bundle: the folder that autosplit export wrote.", show_default=False),
 ]
 """The argument of the commands that work on a bundle."""
-NETWORK = ("model", "weights", "checkpoint", "input_size", "seed")
+NETWORK = (
+    "model",
+    "weights",
+    "checkpoint",
+    "input_size",
+    "seed",
+    "decode",
+    "names",
+    "preprocess",
+)
 """Options of ``stats`` that say which network."""
 _OF_FOLDER = {one.name: one for one in options_of(FolderOptions)}
 

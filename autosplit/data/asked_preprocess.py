@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image
@@ -22,6 +22,7 @@ class AskedPreprocess:
         crop: Height and width that are kept, pixels.
         interpolation: A name of ``INTERPOLATIONS``.
         channels: A name of ``CHANNELS``.
+        preprocess: One of ``STYLES``: how a whole picture becomes the input of a detector.
     """
 
     mean: tuple[float, ...] | None = None
@@ -30,6 +31,7 @@ class AskedPreprocess:
     crop: int | None = None
     interpolation: str | None = None
     channels: str | None = None
+    preprocess: str | None = None
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -49,6 +51,9 @@ def adjusted(prepare: ImageToInput, asked: AskedPreprocess, name: str) -> ImageT
         OptionError: The network's pictures are not prepared so, or a value does not fit the
             channels or the size of its input.
     """
+    if asked.preprocess is not None:
+        prepare = _whole(prepare, asked.preprocess)
+        asked = replace(asked, preprocess=None)
     if not asked.given:
         return prepare
     flags = ", ".join(f"--{given}" for given in asked.given)
@@ -83,6 +88,15 @@ def adjusted(prepare: ImageToInput, asked: AskedPreprocess, name: str) -> ImageT
     return Preprocess(resize, crop, mean, std, method, channels == "bgr")
 
 
+def _whole(prepare: ImageToInput, style: str) -> ImageToInput:
+    """A preparation that shows the network the whole picture, of a style."""
+    if isinstance(prepare, Letterbox):
+        return replace(prepare, style=style)
+    if isinstance(prepare, Preprocess):
+        return Letterbox(prepare.crop, style, len(prepare.mean))
+    raise OptionError("--preprocess: must be left out, the network takes no pictures")
+
+
 def _each_channel(
     name: str, asked: tuple[float, ...] | None, own: tuple[float, ...]
 ) -> tuple[float, ...]:
@@ -98,7 +112,8 @@ def _each_channel(
 def described(prepare: ImageToInput) -> str:
     """Say in words how pictures become the network's input."""
     if isinstance(prepare, Letterbox):
-        return f"whole pictures on grey, {_size(prepare.size)}, RGB in 0..1"
+        channels = "gray" if prepare.channels == 1 else "RGB"
+        return f"{_WHOLE[prepare.style].format(_size(prepare.size))}, {channels} in 0..1"
     if not isinstance(prepare, Preprocess):
         return "no pictures"
     channels = "BGR" if prepare.bgr else "gray" if len(prepare.mean) == 1 else "RGB"
@@ -128,6 +143,12 @@ def _size(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
+_WHOLE = {
+    "darknet": "whole pictures on grey, {}, as pjreddie's Darknet",
+    "alexeyab": "whole pictures stretched to {}, as AlexeyAB's Darknet",
+    "ultralytics": "whole pictures on grey 114, {}, as ultralytics",
+}
+"""Style of a letterbox -> its description."""
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,

@@ -48,7 +48,7 @@ def build_yolo(request: ModelRequest) -> BuiltNetwork:
         Letterbox((height, width), usual_style(text, network, weights or None), channels),
         text.encode(),
         heads=network.heads,
-        labels=_labels(path, network),
+        labels=_labels(path, network) if request.names is None else (),
     )
 
 

@@ -13,6 +13,7 @@ from torch.export import ExportedProgram
 from autosplit.data.preprocess import ImageToInput
 from autosplit.data.python_file import is_python_spec
 from autosplit.errors import ModelError, did_you_mean
+from autosplit.models.asked_heads import with_asked_heads
 from autosplit.models.bundled import (
     build_efficientnet_lite0,
     build_fashion_resnet,
@@ -72,6 +73,8 @@ def load_model(
     checkpoint: Path | None = None,
     input_size: int | None = None,
     seed: int = 0,
+    decode: str | None = None,
+    names: Path | None = None,
 ) -> Model:
     """Load a network by name.
 
@@ -87,6 +90,8 @@ def load_model(
         checkpoint: A state dict, ``.safetensors`` or what ``torch.save`` wrote.
         input_size: Height and width of the input, pixels, where the network leaves it open.
         seed: Seed of random weights; the caller's random generator is left as it was.
+        decode: How the outputs of a detector become boxes, one of ``DECODINGS``.
+        names: File of the names of a detector's classes.
 
     Returns:
         The network; random weights where neither weights nor a checkpoint are given or built in.
@@ -95,7 +100,7 @@ def load_model(
         ModelError: The name, the weights, the checkpoint or the file cannot be used.
         MissingExtraError: The packages of the default network are not installed.
     """
-    request = ModelRequest(spec, weights, checkpoint, input_size, seed)
+    request = ModelRequest(spec, weights, checkpoint, input_size, seed, decode, names)
     _check_request(request)
     built = with_sidecar(_builder(spec)(request), spec)
     module = built.module
@@ -103,6 +108,7 @@ def load_model(
         load_checkpoint(module, checkpoint, built.ignored_keys)
     if built.program is None:
         module = module.eval()
+    built = with_asked_heads(built, request)
     return Model(
         built.name,
         module,

@@ -28,6 +28,8 @@ class ModelRequest:
         checkpoint: File of a state dict; None when not given.
         input_size: Height and width of the input, pixels; None when not given.
         seed: Seed of random weights.
+        decode: How the outputs of a detector become boxes; None when not given.
+        names: File of the names of its classes; None when not given.
     """
 
     spec: str
@@ -35,6 +37,8 @@ class ModelRequest:
     checkpoint: Path | None = None
     input_size: int | None = None
     seed: int = 0
+    decode: str | None = None
+    names: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -40,6 +40,8 @@ def load_network(options: StatsOptions) -> Model:
         checkpoint=Path(options.checkpoint) if options.checkpoint is not None else None,
         input_size=options.input_size,
         seed=options.seed,
+        decode=options.decode,
+        names=Path(options.names) if options.names is not None else None,
     )
     names = AskedPreprocess.__dataclass_fields__
     asked = AskedPreprocess(**{name: getattr(options, name) for name in names})

@@ -63,6 +63,10 @@ INTERPOLATION_NAMES = ("nearest", "bilinear", "bicubic", "lanczos")
 """Ways to resize a picture: ``data.asked_preprocess.INTERPOLATIONS``."""
 CHANNEL_NAMES = ("gray", "rgb", "bgr")
 """Orders of channels: ``data.asked_preprocess.CHANNELS``."""
+PREPROCESS_NAMES = ("darknet", "alexeyab", "ultralytics")
+"""How a whole picture becomes the input of a detector: ``data.preprocess.STYLES``."""
+DECODE_NAMES = ("darknet", "scaled", "yolov5", "yolov8", "yolox")
+"""How outputs are read as boxes: ``models.asked_heads.DECODINGS``."""
 CUT_NAMES = ("prefixes", "useful")
 """Cuts that a plan within a limit may take."""
 CODING_NAMES = ("packed", "entropy")
@@ -136,6 +140,21 @@ class StatsOptions:
         "network",
         "Height and width of the input, pixels.",
         none="the network's own",
+    )
+    decode: str | None = option(
+        None,
+        kinds.choice(*DECODE_NAMES),
+        "network",
+        "How the outputs of a detector become boxes. darknet, scaled: for .cfg files, scaled where "
+        "ScaledYOLOv4 trained the weights; yolov5, yolov8, yolox: for an exported network.",
+        none="as the .cfg file says",
+    )
+    names: str | None = option(
+        None,
+        kinds.text("FILE"),
+        "network",
+        "Names of the classes of a detector, one per line or a data.yaml.",
+        none="FILE.names beside FILE.cfg, else COCO's if there are 80 classes",
     )
     parent: str | None = option(
         None,
@@ -231,6 +250,14 @@ class StatsOptions:
         "data",
         "Channels of the network's input, in their order.",
         none="gray for one channel, rgb for three",
+    )
+    preprocess: str | None = option(
+        None,
+        kinds.choice(*PREPROCESS_NAMES),
+        "data",
+        "How the whole picture becomes the input of a detector: darknet (keeps its shape, on "
+        "grey), alexeyab (stretched) or ultralytics (keeps its shape, on grey 114).",
+        none="found out from the .cfg file and the weights",
     )
     batch_size: int | None = option(
         None,

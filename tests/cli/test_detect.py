@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from autosplit.cli.app import main
+from autosplit.data.preprocess import Letterbox
 
 NETWORK = "--model m --weights w --checkpoint c --input-size 64 --seed 3"
 CALLS = [
@@ -30,7 +31,7 @@ def test_a_command_line_is_one_detector_on_some_pictures(monkeypatch, capsys, li
 
     def network_and_plan(*arguments):
         noted.append(arguments)
-        return SimpleNamespace(name="net"), "a plan"
+        return SimpleNamespace(name="net", preprocess=Letterbox((64, 32))), "a plan"
 
     def make_detector(model, plan, **options):
         noted.append((model.name, plan, options))

@@ -14,9 +14,15 @@ from autosplit.data.asked_preprocess import (
     described,
     prepared_numbers,
 )
-from autosplit.data.preprocess import Letterbox, NoImages, Preprocess, preprocess_for
+from autosplit.data.preprocess import (
+    STYLES,
+    Letterbox,
+    NoImages,
+    Preprocess,
+    preprocess_for,
+)
 from autosplit.errors import OptionError
-from autosplit.runs.options import CHANNEL_NAMES, INTERPOLATION_NAMES
+from autosplit.runs.options import CHANNEL_NAMES, INTERPOLATION_NAMES, PREPROCESS_NAMES
 
 OWN = preprocess_for((1, 3, 32, 32))
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 70, 3), dtype=np.uint8))
@@ -96,3 +102,19 @@ def test_it_is_told_in_words_and_in_numbers():
 def test_options_list_the_names():
     assert tuple(INTERPOLATIONS) == INTERPOLATION_NAMES
     assert tuple(CHANNELS) == CHANNEL_NAMES
+
+
+def test_a_whole_picture_becomes_the_input_of_a_detector_as_asked():
+    asked = AskedPreprocess(preprocess="ultralytics")
+
+    assert adjusted(Letterbox((8, 16)), asked, "net") == Letterbox((8, 16), "ultralytics")
+    assert adjusted(OWN, asked, "net") == Letterbox((32, 32), "ultralytics")
+    assert described(Letterbox((8, 16), "alexeyab", 1)) == (
+        "whole pictures stretched to 8x16, as AlexeyAB's Darknet, gray in 0..1"
+    )
+    with pytest.raises(OptionError, match="takes no pictures"):
+        adjusted(NoImages((1, 4)), asked, "net")
+
+
+def test_the_options_name_every_way_to_show_a_whole_picture():
+    assert PREPROCESS_NAMES == STYLES

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from autosplit.models.networks.free_boxes import FREE_CODINGS, FoundParts, read_free
 from autosplit.models.networks.suppression import (
     IOU,
     MOST_BOXES,
@@ -59,7 +60,8 @@ def decode(
     Raises:
         ValueError: An output has another number of channels than its head.
     """
-    parts = [_decode(output, head, input_size) for output, head in zip(outputs, heads, strict=True)]
+    pairs = _pairs(outputs, heads)
+    parts = [_decode(output, head, input_size) for output, head in pairs]
     boxes, objectness, classes = zip(*parts, strict=True)
     return torch.cat(boxes, 1), torch.cat(objectness, 1), torch.cat(classes, 1)
 
@@ -87,8 +89,7 @@ def detect_objects(
         The detections of each image, boxes in pixels of the network's input.
     """
     found = [
-        _candidates(output, head, input_size, confidence)
-        for output, head in zip(outputs, heads, strict=True)
+        _candidates(output, head, input_size, confidence) for output, head in _pairs(outputs, heads)
     ]
     images, boxes, scores, classes = (torch.cat(parts) for parts in zip(*found, strict=True))
     kind, beta = heads[-1].nms_kind, heads[-1].beta_nms
@@ -96,12 +97,27 @@ def detect_objects(
     return [suppress(Detections(boxes[i], scores[i], classes[i]), iou, kind, beta) for i in each]
 
 
+def _pairs(outputs: Sequence[Tensor], heads: Sequence[YoloHead]) -> list[tuple[Tensor, YoloHead]]:
+    """Each head with its output; outputs after those of rows belong to training."""
+    if heads[0].coding.endswith("-rows"):
+        outputs = outputs[: len(heads)]
+    return list(zip(outputs, heads, strict=True))
+
+
+def _read_whole(output: Tensor, head: YoloHead, input_size: tuple[int, int]) -> FoundParts | None:
+    """All that an output without anchors says; None where the output has anchors."""
+    if head.coding == "yolov1":
+        return read_grid_cells(output, head, input_size)
+    return read_free(output, head, input_size) if head.coding in FREE_CODINGS else None
+
+
 def _decode(
     output: Tensor, head: YoloHead, input_size: tuple[int, int]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Boxes, objectness and classes of one head, anchors varying slowest."""
-    if head.coding == "yolov1":
-        return read_grid_cells(output, head, input_size)
+    whole = _read_whole(output, head, input_size)
+    if whole is not None:
+        return whole
     raw = _anchors_first(output, head)
     image, anchor, row, column, numbers = raw.shape
     cells = torch.cartesian_prod(torch.arange(anchor), torch.arange(row), torch.arange(column))
@@ -119,8 +135,9 @@ def _candidates(
 
     Boxes are computed only where the objectness reaches the least score, because those are few.
     """
-    if head.coding == "yolov1":
-        return _of_all(*read_grid_cells(output, head, input_size), confidence)
+    whole = _read_whole(output, head, input_size)
+    if whole is not None:
+        return _of_all(*whole, confidence)
     raw = _anchors_first(output, head)
     sure = objectness_of(raw, head)
     # Objectness below the least score cannot become a score above it.

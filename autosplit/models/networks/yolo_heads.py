@@ -20,7 +20,8 @@ class YoloHead:
             are no anchors.
         classes: Number of classes.
         scale_x_y: Factor by which the place of a centre in its cell is stretched about the middle.
-        coding: How numbers are made a box: one of ``yolo_boxes.CODINGS``.
+        coding: How numbers are made a box: one of ``yolo_boxes.CODINGS``, or of
+            ``free_boxes.FREE_CODINGS``, which have no anchors.
         nms_kind: One of ``NMS_KINDS``.
         beta_nms: Exponent of the distance of centres in ``diounms``.
         cells: Rows and columns of the grid where the output is no map (YOLOv1).

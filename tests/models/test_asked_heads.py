@@ -1,0 +1,130 @@
+"""How outputs become boxes, and names of classes, as a person asks for them."""
+
+import warnings
+
+import pytest
+
+from autosplit.errors import ModelError
+from autosplit.models.asked_heads import DECODINGS, read_class_names
+from autosplit.models.load import load_model
+from autosplit.runs.options import DECODE_NAMES
+
+NETWORKS = """
+import torch
+from torch import nn
+
+class Maps(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.one = nn.Conv2d(3, channels, 8, 8)
+        self.two = nn.Conv2d(3, channels, 16, 16)
+
+    def forward(self, x):
+        return self.one(x), self.two(x)
+
+class Rows(nn.Module):
+    def __init__(self, numbers, turned):
+        super().__init__()
+        self.one = nn.Conv2d(3, numbers, 8, 8)
+        self.turned = turned
+
+    def forward(self, x):
+        rows = self.one(x).flatten(2)
+        return rows.transpose(1, 2) if self.turned else rows
+
+image = torch.zeros(1, 3, 64, 64)
+def maps8(): return Maps(64 + 3), image
+def mapsx(): return Maps(5 + 3), image
+def rows8(): return Rows(4 + 3, False), image
+def rows5(): return Rows(5 + 3, True), image
+"""
+CSP = """[net]
+width=32
+height=32
+[convolutional]
+filters=12
+size=1
+stride=8
+activation=linear
+[yolo]
+mask=0,1
+anchors=8,8, 16,16
+num=2
+classes=1
+scale_x_y=1.05
+"""
+
+
+@pytest.fixture(autouse=True)
+def _networks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nets.py").write_text(NETWORKS)
+    (tmp_path / "my-csp.cfg").write_text(CSP)
+    (tmp_path / "plain.cfg").write_text(CSP)
+
+
+@pytest.mark.parametrize(
+    ("function", "decode", "codings"),
+    [
+        ("maps8", "yolov8", ["yolov8", "yolov8"]),
+        ("mapsx", "yolox", ["yolox", "yolox"]),
+        ("rows8", "yolov8", ["yolov8-rows"]),
+        ("rows5", "yolov5", ["yolov5-rows"]),
+    ],
+)
+def test_heads_follow_from_the_shapes_of_the_outputs(function, decode, codings):
+    model = load_model(f"nets.py:{function}", decode=decode)
+
+    assert [head.coding for head in model.heads] == codings
+    assert {head.classes for head in model.heads} == {3}
+    assert model.labels == ("0", "1", "2")
+
+
+def test_names_say_how_many_bins_a_distance_has(tmp_path):
+    (tmp_path / "data.yaml").write_text("names: {0: a, 1: b, 2: c, 3: d, 4: e, 5: f, 6: g}\n")
+
+    model = load_model("nets.py:maps8", decode="yolov8", names=tmp_path / "data.yaml")
+    assert model.heads[0].classes == 7
+    assert model.labels == tuple("abcdefg")
+
+
+@pytest.mark.parametrize(
+    ("function", "decode", "problem"),
+    [
+        ("maps8", "yolov5", "yolov5 reads rows"),
+        ("mapsx", "yolov8", "yolov8 reads maps"),
+        ("rows5", "yolox", "yolox reads maps"),
+        ("maps8", "scaled", "is for .cfg files"),
+    ],
+)
+def test_outputs_of_another_kind_are_refused(function, decode, problem):
+    with pytest.raises(ModelError, match=problem):
+        load_model(f"nets.py:{function}", decode=decode)
+
+
+def test_a_csp_file_without_new_coords_is_warned_of_and_may_be_decoded_the_other_way():
+    with pytest.warns(UserWarning, match="--decode scaled"):
+        usual = load_model("yolo:my-csp.cfg")
+    with warnings.catch_warnings(action="error"):
+        same = load_model("yolo:my-csp.cfg", decode="darknet")
+        plain = load_model("yolo:plain.cfg")
+        scaled = load_model("yolo:my-csp.cfg", decode="scaled")
+
+    assert usual.heads == same.heads == plain.heads
+    assert (scaled.heads[0].coding, scaled.heads[0].scale_x_y) == ("scaled", 2.0)
+
+
+def test_names_are_read_from_a_list_and_must_fit(tmp_path):
+    (tmp_path / "a.names").write_text("dog\n\ncat \n")
+    (tmp_path / "one.names").write_text("dog\n")
+
+    assert read_class_names(tmp_path / "a.names") == ("dog", "cat")
+    assert load_model("yolo:plain.cfg", names=tmp_path / "one.names").labels == ("dog",)
+    with pytest.raises(ModelError, match="must name the 1 classes, got 2 names"):
+        load_model("yolo:plain.cfg", names=tmp_path / "a.names")
+    with pytest.raises(ModelError, match="No such file"):
+        read_class_names(tmp_path / "none.names")
+
+
+def test_the_options_name_every_way_to_decode():
+    assert DECODE_NAMES == DECODINGS
