@@ -90,7 +90,7 @@ ORDER = {
         "pictures sources connection client infer"
     ),
     "sweep": "file job backends figure run table",
-    "detect": "drawing matching detector run",
+    "detect": "drawing matching sources video step_seconds detector run",
     "cli": "talk help options stages detect emit export infer serve profiles sweep app",
 }
 TORCH = "capture models quantize distortion finish evaluate detect deploy".split()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +14,11 @@ from autosplit.capture.capture import capture
 from autosplit.capture.equalize import equalize
 from autosplit.capture.program import Program
 from autosplit.data.preprocess import Letterbox
+from autosplit.detect.step_seconds import StepSeconds
 from autosplit.errors import DataError, ModelError
 from autosplit.halves.deployed import Deployed, deploy
+from autosplit.halves.partition import join
+from autosplit.halves.wire.message import Message
 from autosplit.models.load import Model
 from autosplit.models.networks.yolo_decode import (
     IOU,
@@ -38,6 +43,7 @@ class Detector:
         deployed: The two halves of the plan; None without one.
         confidence: Least score of a box that is kept, 0..1.
         iou: Overlap from which two boxes of a class are one object, 0..1 (non-maximum suppression).
+        about: The network and the plan in words: parameters, operations, bytes.
 
     Raises:
         DataError: The confidence or the overlap is out of range.
@@ -51,12 +57,55 @@ class Detector:
     deployed: Deployed | None = None
     confidence: float = SHOWN_CONFIDENCE
     iou: float = IOU
+    about: str = ""
 
     def __post_init__(self) -> None:
         for name in ("confidence", "iou"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise DataError(f"detect: {name} must be 0 to 1, got {value}")
+
+    def run_float(
+        self, inputs: Tensor, size: tuple[int, int], read_s: float = 0.0
+    ) -> tuple[Detections, StepSeconds]:
+        """Find boxes with the float network.
+
+        Args:
+            inputs: Input of one picture, (1, C, H, W).
+            size: Width and height of the picture, pixels.
+            read_s: Seconds that the input took, for the record.
+        """
+        start = time.perf_counter()
+        outputs = self.program.run((inputs,))
+        middle = time.perf_counter()
+        found = self.boxes(outputs, size)
+        end = time.perf_counter()
+        return found, StepSeconds(read_s, middle - start, end - middle)
+
+    def run_plan(
+        self, inputs: Tensor, size: tuple[int, int], read_s: float = 0.0
+    ) -> tuple[Detections, StepSeconds]:
+        """Find boxes with both halves of the plan, with nothing but bytes between them.
+
+        Args:
+            inputs: Input of one picture, (1, C, H, W).
+            size: Width and height of the picture, pixels.
+            read_s: Seconds that the input took, for the record.
+        """
+        assert self.deployed is not None
+        times = [time.perf_counter()]
+        message, answers = self.deployed.edge((inputs,))
+        times.append(time.perf_counter())
+        data = message.encode()
+        received = Message.decode(data, self.deployed.layout)
+        times.append(time.perf_counter())
+        outputs = join(answers, self.deployed.cloud(received))
+        times.append(time.perf_counter())
+        found = self.boxes(outputs, size)
+        times.append(time.perf_counter())
+        edge_s, wire_s, cloud_s, boxes_s = (b - a for a, b in itertools.pairwise(times))
+        sent = len(data) - message.framing_bytes
+        return found, StepSeconds(read_s, cloud_s, boxes_s, edge_s, wire_s, sent)
 
     def boxes(self, outputs: Sequence[Tensor], size: tuple[int, int]) -> Detections:
         """Decode the outputs of the network for one picture into boxes, in pixels of the picture.
@@ -100,5 +149,25 @@ def make_detector(
         program = equalize(program)
     name = "" if plan is None else plan.plan.name
     halves = None if plan is None else deploy(program, plan)
-    about = (model.heads, model.labels, model.preprocess)
-    return Detector(program, *about, name, halves, confidence, iou)
+    read_as = (model.heads, model.labels, model.preprocess)
+    about = network_text(model, program, plan)
+    return Detector(program, *read_as, name, halves, confidence, iou, about)
+
+
+def network_text(model: Model, program: Program, plan: PlanFile | None) -> str:
+    """Say how large a network is, and what a plan of it holds on the edge."""
+    parameters = sum(one.numel() for one in model.module.parameters())
+    macs = sum(layer.macs for layer in program.graph.layers)
+    text = (
+        f"network: {model.name}, {parameters:,} parameters ({4 * parameters:,} bytes in float32), "
+        f"{macs:,} multiply-accumulates"
+    )
+    if plan is None:
+        return text
+    edge = set(plan.plan.edge)
+    layers = [layer for layer in program.graph.layers if layer.name in edge]
+    return (
+        f"{text}\nplan:    {plan.plan.name}, {len(layers)} of {len(program.graph.layers)} layers, "
+        f"{sum(layer.macs for layer in layers):,} multiply-accumulates and "
+        f"{plan.plan.edge_memory_bytes:,} bytes of memory on the edge"
+    )

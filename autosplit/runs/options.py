@@ -602,12 +602,15 @@ class FolderOptions:
 class DetectOptions:
     """What ``autosplit detect`` draws."""
 
-    source: str | None = _source("Picture or folder of pictures.")
+    source: str | None = _source(
+        "Picture or video, folder of them, pattern such as 'photos/*.jpg', list FILE.txt, number "
+        "of a camera, or address of a stream."
+    )
     out: str | None = option(
         None,
         kinds.text("FOLDER"),
         "output",
-        "Folder for the drawings and detections.csv.",
+        "Folder for the drawings, detections.csv and times.csv.",
         required=True,
     )
     run: str | None = _run_folder("no run folder; the network is that of --model")
@@ -626,6 +629,9 @@ class DetectOptions:
         kinds.number("OVERLAP", 0, 1),
         "evaluation",
         "Overlap (IoU) from which non-maximum suppression drops the weaker of two boxes.",
+    )
+    frames: int | None = option(
+        None, kinds.count(1), "data", "Most frames of a video.", none="all frames"
     )
 
 

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
 from autosplit.cli.app import main
 from autosplit.data.preprocess import Letterbox
+from autosplit.detect.sources import DetectSource
+from autosplit.detect.step_seconds import StepSeconds
 
 NETWORK = "--model m --weights w --checkpoint c --input-size 64 --seed 3"
 CALLS = [
@@ -35,22 +38,35 @@ def test_a_command_line_is_one_detector_on_some_pictures(monkeypatch, capsys, li
 
     def make_detector(model, plan, **options):
         noted.append((model.name, plan, options))
-        return "a detector"
+        return SimpleNamespace(about="about")
 
-    def detect_pictures(*arguments):
-        noted.append(arguments)
-        return iter(["seen"])
+    class Run:
+        seconds: ClassVar = {"float": [StepSeconds(0.001, 0.002, 0.001)]}
+
+        def __init__(self, detector, out, most, advance):
+            noted.append((detector.about, out, most))
+
+        def run(self, sources):
+            noted.append([source.place for source in sources])
+            return iter(["seen"])
 
     monkeypatch.setattr("autosplit.runs.plans.network_and_plan", network_and_plan)
-    monkeypatch.setattr("autosplit.detect.run.list_pictures", lambda source: [f"{source}/1.png"])
+    monkeypatch.setattr(
+        "autosplit.detect.sources.detect_sources", lambda s: (DetectSource(f"{s}/1.png", "1.png"),)
+    )
     monkeypatch.setattr("autosplit.detect.detector.make_detector", make_detector)
-    monkeypatch.setattr("autosplit.detect.run.detect_pictures", detect_pictures)
+    monkeypatch.setattr("autosplit.detect.run.DetectRun", Run)
 
     assert main(["detect", "--source", "s", "--out", "o", *line.split()]) == 0
 
     assert noted == [
         network,
         ("net", "a plan", shown),
-        ("a detector", ["s/1.png"], Path("o")),
+        ("about", Path("o"), None),
+        ["s/1.png"],
     ]
-    assert capsys.readouterr().out == "seen\ntable:  o/detections.csv\n"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "about"
+    assert lines[2] == "seen"
+    assert lines[-3].split() == ["pictures", "per", "second", "250.0"]
+    assert lines[-1] == "table:   o/detections.csv, times in o/times.csv"

@@ -1,0 +1,69 @@
+"""What ``--source`` names."""
+
+import pytest
+
+from autosplit.detect.sources import DetectSource, detect_sources, drawing_names
+from autosplit.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def _files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("p/a.jpg", "p/b.PNG", "p/deep/a.jpg", "p/deep/c.mp4", "p/notes.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+
+@pytest.mark.parametrize(
+    ("source", "labels"),
+    [
+        ("p", ["a.jpg", "b.PNG", "deep/a.jpg", "deep/c.mp4"]),
+        ("p/*.jpg", ["a.jpg"]),
+        ("p/**/*.jpg", ["a.jpg", "a.jpg"]),
+        ("p/b.PNG", ["b.PNG"]),
+        ("7", ["camera 7"]),
+        ("rtsp://there/1", ["stream"]),
+    ],
+)
+def test_a_source_is_listed_in_the_order_of_names(source, labels):
+    assert [one.label for one in detect_sources(source)] == labels
+
+
+def test_a_list_names_files_beside_it_or_from_here(tmp_path):
+    (tmp_path / "p" / "list.txt").write_text("b.PNG\n\np/a.jpg\n")
+
+    assert [one.place for one in detect_sources("p/list.txt")] == ["p/b.PNG", "p/a.jpg"]
+
+
+def test_videos_cameras_and_streams_have_frames():
+    kinds = {
+        one.label: (one.is_video, one.is_live)
+        for source in ("p", "0", "rtsp://x")
+        for one in detect_sources(source)
+    }
+
+    assert kinds["a.jpg"] == (False, False)
+    assert kinds["deep/c.mp4"] == (True, False)
+    assert kinds["camera 0"] == kinds["stream"] == (True, True)
+
+
+def test_a_file_named_like_a_pattern_is_a_file(tmp_path):
+    (tmp_path / "a[1].jpg").touch()
+
+    assert [one.place for one in detect_sources("a[1].jpg")] == ["a[1].jpg"]
+
+
+@pytest.mark.parametrize("source", ["none", "p/*.webp", "empty.txt", "bare"])
+def test_nothing_is_an_error(tmp_path, source):
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "bare").mkdir()
+
+    with pytest.raises(DataError, match=r"there (is|are) none"):
+        detect_sources(source)
+
+
+def test_no_drawing_overwrites_another():
+    labels = ["a.jpg", "a.png", "b.jpg", "d/b.png", "x/c.png", "x/c.png"]
+
+    names = drawing_names([DetectSource(label, label) for label in labels])
+    assert names == ("a.jpg", "a.png", "b", "d_b", "x_c.png_4", "x_c.png_5")

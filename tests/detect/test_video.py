@@ -1,0 +1,66 @@
+"""Frames of videos, and drawn frames as a video."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from autosplit.detect.sources import DetectSource
+from autosplit.detect.video import VideoDrawing, about_video, frame_count, read_frames
+from autosplit.errors import DataError, StageError
+
+
+def source(path):
+    return DetectSource(str(path), path.name, is_video=True)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_what_is_written_is_read_again(tmp_path, suffix):
+    clip = source(tmp_path / f"clip{suffix}")
+    drawing = VideoDrawing(tmp_path / f"clip{suffix}", 8)
+    colours = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
+    for colour in colours:
+        drawing.add(Image.new("RGB", (65, 48), colour))
+    drawing.close()
+
+    about = about_video(clip)
+    frames = list(read_frames(clip))
+    assert (round(about.rate, 2), about.frames) == (8, 3)
+    assert [frame.number for frame in frames] == [0, 1, 2]
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.125, 0.25])
+    for frame, colour in zip(frames, colours, strict=True):
+        assert frame.picture.size == (64, 48)
+        assert np.abs(np.asarray(frame.picture).mean((0, 1)) - colour).max() < 12
+
+
+def test_frames_of_another_size_are_fitted_to_the_first(tmp_path):
+    drawing = VideoDrawing(tmp_path / "clip.gif", 10)
+    drawing.add(Image.new("RGB", (40, 30)))
+    drawing.add(Image.new("RGB", (50, 20)))
+    drawing.close()
+
+    assert {frame.picture.size for frame in read_frames(source(tmp_path / "clip.gif"))} == {
+        (40, 30)
+    }
+
+
+@pytest.mark.parametrize("name", ["broken.mp4", "broken.gif"])
+def test_a_broken_video_is_an_error_and_counts_nothing(tmp_path, name, capfd):
+    (tmp_path / name).write_bytes(b"no video")
+
+    with pytest.raises(DataError, match=name):
+        list(read_frames(source(tmp_path / name)))
+    assert frame_count([source(tmp_path / name), DetectSource("a.png", "a.png")], None) == 1
+    assert capfd.readouterr().err == ""
+
+
+def test_a_missing_library_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("autosplit.deploy.extras.find_spec", lambda _: None)
+
+    with pytest.raises(StageError, match=r"needs cv2, run: pip install 'autosplit\[video\]'"):
+        about_video(source(tmp_path / "clip.mp4"))
+
+
+def test_a_camera_counts_the_frames_that_are_asked_for():
+    camera = DetectSource("0", "camera 0", is_video=True)
+
+    assert frame_count([camera], 30) == 30
