@@ -1,7 +1,7 @@
 """Measure every tensor of a captured program: ranges, moments, and distortion at every width.
 
 Two passes over the calibration samples.  The first finds ranges and means; the second, with both
-known, the deviations from the mean and a fine histogram, from which the clips and their errors
+known, the deviations from the mean and a fine histogram, from which the grids and their errors
 follow.  Nothing but these numbers is kept, so memory does not grow with the number of samples.
 """
 
@@ -19,10 +19,9 @@ from autosplit.distortion.ranges import Range
 from autosplit.distortion.spreads import Spread
 from autosplit.distortion.tiles import sample_rows, workers
 from autosplit.errors import DataError
-from autosplit.grid.clipping import Observed, check_rule, clip_ranges
-from autosplit.grid.grid import WIDTHS, Grid
-from autosplit.grid.histogram import Clip
-from autosplit.quantize.weight_grids import MeasuredGrid, weight_grids
+from autosplit.grid.clipping import Observed, check_rule, clipped_grids
+from autosplit.grid.grid import WIDTHS, Grid, MeasuredGrid
+from autosplit.quantize.weight_grids import weight_grids
 from autosplit.stats.stats import Distortion, Stats, TensorAtWidth, TensorStats
 
 
@@ -60,15 +59,16 @@ def measure(
         }
         unclipped = logit_tensors(program.graph)
         rules = dict.fromkeys(spreads, clipping) | dict.fromkeys(unclipped, "minmax")
-        clips = _clips(tensors, spreads, rules, widths, pool)
-    distortions, grids = _weight_records(weights)
-    at_widths = [(name, bits) for name in program.graph.tensors for bits in clips[name]]
-    for name, bits in at_widths:
+        measured = _activations(tensors, spreads, rules, widths, pool)
+    distortions, weight_grids_found = _weight_records(weights)
+    activation_grids: dict[tuple[str, int], Grid] = {}
+    for name in program.graph.tensors:
         square = tensors[name].mean ** 2 + tensors[name].std ** 2
-        mse = 0.0 if name in program.graph.integers else clips[name][bits].mse
-        distortions[name, "activation", bits] = Distortion(mse, mse / square if square else 0.0)
-    kept = {at: (clips[at[0]][at[1]].low, clips[at[0]][at[1]].high) for at in at_widths}
-    return Stats(samples, tensors, distortions, kept, grids)
+        for bits, found in measured[name].items():
+            mse = 0.0 if name in program.graph.integers else found.mean_mse
+            distortions[name, "activation", bits] = Distortion(mse, mse / square if square else 0.0)
+            activation_grids[name, bits] = found.grid
+    return Stats(samples, tensors, distortions, activation_grids, weight_grids_found)
 
 
 def measure_weights(program: Program, widths: Sequence[int] = WIDTHS) -> Stats:
@@ -168,20 +168,20 @@ def _weights(
     return dict(zip(program.weights, pool.map(search, program.weights), strict=True))
 
 
-def _clips(
+def _activations(
     tensors: Mapping[str, TensorStats],
     spreads: Mapping[str, Spread],
     rules: Mapping[str, str],
     widths: Sequence[int],
     pool: ThreadPoolExecutor,
-) -> dict[str, dict[int, Clip]]:
-    """Clips of every activation tensor, each by its rule."""
+) -> dict[str, dict[int, MeasuredGrid]]:
+    """Grids of every activation tensor, each by its rule."""
 
-    def search(name: str) -> dict[int, Clip]:
+    def search(name: str) -> dict[int, MeasuredGrid]:
         found, (counts, edges) = tensors[name], spreads[name].histogram
         extremes = found.min, found.max, found.avg_min, found.avg_max
         moments = found.mean, found.std, found.b
-        return clip_ranges(Observed(*extremes, *moments, counts, edges), rules[name], widths)
+        return clipped_grids(Observed(*extremes, *moments, counts, edges), rules[name], widths)
 
     return dict(zip(spreads, pool.map(search, spreads), strict=True))
 
@@ -209,7 +209,7 @@ def _weight_records(
     grids: dict[tuple[str, int], Grid] = {}
     for name, (found, square) in weights.items():
         for bits, measured in found.items():
-            mse = float(measured.mse.mean())  # every channel has as many elements
+            mse = measured.mean_mse
             distortions[name, "weight", bits] = Distortion(mse, mse / square if square else 0.0)
             grids[name, bits] = measured.grid
     return distortions, grids

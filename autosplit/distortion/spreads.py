@@ -1,7 +1,7 @@
 """Second pass over calibration data: deviations from the mean, and a histogram of a tensor.
 
 Mean, standard deviation and mean absolute deviation follow from sums about the mean that the
-first pass found; clips and their errors follow from the histogram (``grid/clipping.py``).
+first pass found; grids and their errors follow from the histogram (``grid/clipping.py``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Where to clip an activation: one function per rule, all of one signature, in ``CLIPPING``.
 
 A rule sees what was measured of a tensor, its moments and its histogram, and gives the range to
-keep at a width.  ``clip_ranges`` moves the ends of that range to levels of a grid that holds zero,
-and says how large the error of that grid is.  Where no two values have different signs, one end of
+keep at a width.  ``clipped_grids`` makes the grid over that range, which holds zero, and says how
+large the error of that grid is.  Where no two values have different signs, one end of
 the range is zero.
 """
 
@@ -19,8 +19,8 @@ from scipy.special import lambertw
 from scipy.stats import norm
 
 from autosplit.errors import PlanError, did_you_mean
-from autosplit.grid.grid import WIDTHS, ClipRange, Grid
-from autosplit.grid.histogram import Clip, Histogram, activation_clips
+from autosplit.grid.grid import WIDTHS, ClipRange, Grid, MeasuredGrid, steps_of
+from autosplit.grid.histogram import Histogram, Moments, activation_grids
 
 _Array = npt.NDArray[np.float64]
 PERCENT = 99.99
@@ -29,26 +29,15 @@ NORM = 2.4
 """Exponent of the p-norm rule; with more than 2, clipping costs more than rounding does."""
 
 
-@dataclass(frozen=True)
-class Observed:
-    """What was measured of one tensor.
+@dataclass(frozen=True, slots=True)
+class Observed(Moments):
+    """What was measured of one tensor: its extremes and moments, and a histogram.
 
     Attributes:
-        min, max: Least and greatest value.
-        avg_min, avg_max: Mean over samples of each sample's least and greatest value.
-        mean, std: Mean and standard deviation of all values.
-        b: Mean absolute deviation from the mean.
         counts: Values per bin, shape (n,).
         edges: Edges of the bins, ascending, shape (n + 1,).
     """
 
-    min: float
-    max: float
-    avg_min: float
-    avg_max: float
-    mean: float
-    std: float
-    b: float
     counts: _Array
     edges: _Array
 
@@ -61,8 +50,10 @@ class Observed:
 Rule = Callable[[Observed, int], ClipRange]
 
 
-def clip_ranges(observed: Observed, rule: str, widths: Sequence[int] = WIDTHS) -> dict[int, Clip]:
-    """Find the range that a rule keeps at each width, and the error of the grid over it.
+def clipped_grids(
+    observed: Observed, rule: str, widths: Sequence[int] = WIDTHS
+) -> dict[int, MeasuredGrid]:
+    """Make the grid over the range that a rule keeps at each width, and find its error.
 
     Args:
         observed: What was measured of the tensor.
@@ -74,7 +65,7 @@ def clip_ranges(observed: Observed, rule: str, widths: Sequence[int] = WIDTHS) -
     """
     check_rule(rule)
     if rule == "mse":
-        return activation_clips(observed.counts, observed.edges, widths)
+        return activation_grids(observed.counts, observed.edges, widths)
     histogram = Histogram.of(observed.counts, observed.edges)
     return {bits: _on_grid(histogram, CLIPPING[rule](observed, bits), bits) for bits in widths}
 
@@ -89,10 +80,10 @@ def check_rule(rule: str) -> None:
         raise PlanError(f"clipping: unknown rule {rule!r}{did_you_mean(rule, CLIPPING)}")
 
 
-def _on_grid(histogram: Histogram, kept: ClipRange, bits: int) -> Clip:
-    """The clip whose ends are levels of the grid over a range."""
+def _on_grid(histogram: Histogram, kept: ClipRange, bits: int) -> MeasuredGrid:
+    """The grid over a range, and its error."""
     grid = Grid.from_range(*kept, bits)
-    return Clip(float(grid.low[0]), float(grid.high[0]), histogram.error(grid))
+    return MeasuredGrid(grid, np.array([histogram.error(grid)]))
 
 
 def keep_all(observed: Observed, _bits: int) -> ClipRange:
@@ -162,9 +153,9 @@ def _normal_reach(bits: int) -> float:
 
 
 def keep_least_error(observed: Observed, bits: int) -> ClipRange:
-    """Keep the range of least mean squared error (``histogram.activation_clips``)."""
-    found = activation_clips(observed.counts, observed.edges, (bits,))[bits]
-    return found.low, found.high
+    """Keep the range of least mean squared error (``histogram.Histogram.best_range``)."""
+    kept, _ = Histogram.of(observed.counts, observed.edges).best_range(steps_of(bits))
+    return kept
 
 
 def keep_least_norm(observed: Observed, bits: int) -> ClipRange:

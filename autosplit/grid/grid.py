@@ -161,6 +161,25 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredGrid:
+    """The grid of a tensor at one width, and the error that it leaves.
+
+    Attributes:
+        grid: One grid for all of the tensor, or one for each of C channels.
+        mse: Mean squared error of clipping and rounding, shape (C,): over all elements of each
+            channel; C is 1 for one grid per tensor.
+    """
+
+    grid: Grid
+    mse: npt.NDArray[np.float64]
+
+    @property
+    def mean_mse(self) -> float:
+        """Mean squared error over all elements; every channel has as many."""
+        return float(self.mse.mean())
+
+
+@dataclass(frozen=True, slots=True)
 class Unquantized:
     """A tensor that stays floating-point numbers: it has a width, and no grid.
 

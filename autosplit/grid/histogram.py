@@ -10,30 +10,38 @@ import numpy as np
 import numpy.typing as npt
 
 from autosplit.errors import DataError
-from autosplit.grid.grid import WIDTHS, Grid, steps_of
+from autosplit.grid.grid import WIDTHS, ClipRange, Grid, MeasuredGrid, steps_of
 
 _Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
-    """The range that a tensor is clipped to at one width, and the error of the grid over it.
+class Moments:
+    """Extremes and moments of one tensor over the calibration samples.
 
     Attributes:
-        low: Least value that is kept.
-        high: Greatest value that is kept.
-        mse: Mean squared error of clipping and rounding.
+        min: Least value seen.
+        max: Greatest value seen.
+        avg_min: Least value of each sample, averaged over samples.
+        avg_max: Greatest value of each sample, averaged over samples.
+        mean: Mean over all elements of all samples.
+        std: Population standard deviation over all elements of all samples.
+        b: Mean absolute deviation from the mean, the scale of a Laplace distribution.
     """
 
-    low: float
-    high: float
-    mse: float
+    min: float
+    max: float
+    avg_min: float
+    avg_max: float
+    mean: float
+    std: float
+    b: float
 
 
-def activation_clips(
+def activation_grids(
     counts: npt.ArrayLike, edges: npt.ArrayLike, widths: Sequence[int] = WIDTHS
-) -> dict[int, Clip]:
-    """Find the range of least mean squared error (MSE) at each width.
+) -> dict[int, MeasuredGrid]:
+    """Find the grid of least mean squared error (MSE) at each width.
 
     The values of a bin are taken as spread evenly over it, but those of the bin that holds zero
     as zeros.  Let F be their distribution, s the step, z the zero point and n = 2^bits - 1 the
@@ -52,15 +60,13 @@ def activation_clips(
         widths: Widths wanted, 1..16.
 
     Returns:
-        Width -> range and error.  The ends of the range are the lowest and the highest level, so
-        ``Grid.from_range`` gives the same grid back.  If all data is on one side of 0, one end
-        is 0.
+        Width -> grid and error.  If all data is on one side of 0, one end of the grid is 0.
 
     Raises:
         DataError: The histogram is empty or its edges do not fit.
     """
     histogram = Histogram.of(np.asarray(counts, float), np.asarray(edges, float))
-    return {bits: histogram.best_clip(steps_of(bits)) for bits in widths}
+    return {bits: histogram.best_grid(bits) for bits in widths}
 
 
 @dataclass(frozen=True)
@@ -120,10 +126,15 @@ class Histogram:
             unit=unit,
         )
 
-    def best_clip(self, steps: int) -> Clip:
-        """Find the range of least error for a grid of ``steps`` steps."""
+    def best_grid(self, bits: int) -> MeasuredGrid:
+        """Find the grid of least error at a width."""
+        kept, mse = self.best_range(steps_of(bits))
+        return MeasuredGrid(Grid.from_range(*kept, bits), np.array([mse]))
+
+    def best_range(self, steps: int) -> tuple[ClipRange, float]:
+        """Find the range of least error for a grid of ``steps`` steps, and that error."""
         if self.low == self.high == 0:
-            return Clip(0.0, 0.0, 0.0)
+            return (0.0, 0.0), 0.0
         widest = 1 / max(steps - 1, 1)
         narrowest = min(0.2 * math.sqrt(self.square) / steps, widest / 2)
         ratio = 1.06 if steps < 16 else 1.3
@@ -136,7 +147,7 @@ class Histogram:
             scales = scale * ratio ** np.linspace(-1, 1, 2 * finer + 1)
             ratio **= 1 / finer
         low, high = -zero * scale, (steps - zero) * scale
-        return Clip(low * self.unit + 0.0, high * self.unit, max(least, 0.0) * self.unit**2)
+        return (low * self.unit + 0.0, high * self.unit), max(least, 0.0) * self.unit**2
 
     def error(self, grid: Grid) -> float:
         """Mean squared error of a tensor's one grid, in the square of the data's unit."""

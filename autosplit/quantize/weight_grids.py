@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from autosplit.errors import DataError
 from autosplit.graph.layer import MAX_BITS
-from autosplit.grid.grid import LEAST_STEP, WIDTHS, Grid, steps_of
+from autosplit.grid.grid import LEAST_STEP, WIDTHS, Grid, MeasuredGrid, steps_of
 from autosplit.quantize.affine import BLOCK, clamp_
 
 _CHANNEL_BINS = 255  # odd, so that zero is in the middle of a bin
@@ -25,19 +24,6 @@ _FEW = 32  # a channel of at most so many elements is searched element by elemen
 _SMALL = 1 << 14  # so is a weight of at most so many elements, from several starts
 Found = tuple[Tensor, Tensor, Tensor]
 """Scale, zero point and MSE per channel, each of shape (C,)."""
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredGrid:
-    """Grids of a weight's output channels at one width, and the error that they leave.
-
-    Attributes:
-        grid: One grid for each of C channels.
-        mse: Mean squared error over all elements of the channel, shape (C,).
-    """
-
-    grid: Grid
-    mse: npt.NDArray[np.float64]
 
 
 def weight_grids(

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from autosplit.graph.memory import packed_bytes
-from autosplit.grid.grid import ClipRange, Grid
+from autosplit.grid.grid import Grid
+from autosplit.grid.histogram import Moments
 from autosplit.halves.wire.symbols import Classes
 from autosplit.stats.coding import InputCoding
 
@@ -19,26 +20,14 @@ TensorAtWidth = tuple[str, Role, int]
 
 
 @dataclass(frozen=True, slots=True)
-class TensorStats:
-    """Ranges and moments of one activation tensor over all calibration samples.
+class TensorStats(Moments):
+    """One activation tensor over the calibration samples: extremes, moments, and size.
 
     Attributes:
-        min, max: Least and greatest value.
-        avg_min, avg_max: Mean over samples of each sample's least and greatest value.
-        mean: Mean over all elements of all samples.
-        std: Population standard deviation over the same.
-        b: Mean absolute deviation from the mean, the scale of a Laplace distribution.
         shape: Without the batch dimension.
         elements: Elements of one sample.
     """
 
-    min: float
-    max: float
-    avg_min: float
-    avg_max: float
-    mean: float
-    std: float
-    b: float
     shape: tuple[int, ...]
     elements: int
 
@@ -86,7 +75,7 @@ class Stats:
         samples: Calibration samples seen.
         tensors: Activation tensor (the network's inputs, every layer) -> ranges and moments.
         distortions: Tensor, role and width -> distortion.
-        clips: Activation tensor and width -> the range that is kept of it.
+        activation_grids: Activation tensor and width -> its grid, over the range that is kept.
         weight_grids: Layer that owns a weight, and width -> grids of the output channels.
         input_coding: What JPEG does to the network's input; None where that is no picture.
         coded: Activation tensor and width -> its bytes when it is entropy-coded; empty where that
@@ -98,7 +87,7 @@ class Stats:
     samples: int
     tensors: Mapping[str, TensorStats]
     distortions: Mapping[TensorAtWidth, Distortion]
-    clips: Mapping[tuple[str, int], ClipRange]
+    activation_grids: Mapping[tuple[str, int], Grid]
     weight_grids: Mapping[tuple[str, int], Grid]
     input_coding: InputCoding | None = None
     coded: Mapping[tuple[str, int], CodedBytes] = field(default_factory=dict)
@@ -132,10 +121,10 @@ class Stats:
 
     @cached_property
     def grids(self) -> Mapping[TensorAtWidth, Grid]:
-        """Tensor, role and width -> grid: of a weight, of an activation over the range kept."""
+        """Tensor, role and width -> grid."""
         found: dict[TensorAtWidth, Grid] = {}
         for (layer, bits), grid in self.weight_grids.items():
             found[layer, "weight", bits] = grid
-        for (tensor, bits), (low, high) in self.clips.items():
-            found[tensor, "activation", bits] = Grid.from_range(low, high, bits)
+        for (tensor, bits), grid in self.activation_grids.items():
+            found[tensor, "activation", bits] = grid
         return found

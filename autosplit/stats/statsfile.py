@@ -14,7 +14,7 @@ import safetensors.numpy
 
 from autosplit.errors import DataError, FileError
 from autosplit.files import read_csv, read_yaml, write_bytes, write_csv, write_yaml
-from autosplit.grid.grid import ClipRange, Grid
+from autosplit.grid.grid import Grid
 from autosplit.halves.wire.symbols import Classes, classes_from_text, classes_to_text
 from autosplit.stats.coding import coding_from_dict, coding_to_dict
 from autosplit.stats.stats import CodedBytes, Distortion, Role, Stats, TensorAtWidth, TensorStats
@@ -30,8 +30,7 @@ def write_stats(folder: Path, stats: Stats) -> None:
 
     Args:
         folder: Where the files go.
-        stats: With a clip range for each activation and a grid for each weight that has a
-            distortion.
+        stats: With a grid for each activation and each weight that has a distortion.
     """
     tensors = {
         name: {**asdict(record), "shape": list(record.shape)}
@@ -69,7 +68,7 @@ def read_stats(folder: Path) -> Stats:
         }
         distortions = {_key(row): _distortion(row) for row in rows}
         activations = [row for row in rows if row["role"] == "activation"]
-        clips = {(row["tensor"], int(row["width"])): _clip_range(row) for row in activations}
+        kept = {(row["tensor"], int(row["width"])): _activation_grid(row) for row in activations}
         classes = {name: classes_from_text(text) for name, text in data["classes"].items()}
         coded = {
             (row["tensor"], int(row["width"])): _coded_bytes(row, classes)
@@ -87,26 +86,23 @@ def read_stats(folder: Path) -> Stats:
                 f"{path}: {tensor} at {width} bits: must have a grid in weight_grids.safetensors, "
                 "has none; run: autosplit stats --force"
             )
-    return Stats(samples, tensors, distortions, clips, grids, coding, coded)
+    return Stats(samples, tensors, distortions, kept, grids, coding, coded)
 
 
 def _row(stats: Stats, key: TensorAtWidth) -> dict[str, Any]:
-    """A row of ``distortion.csv``; the clip of a weight is over all its output channels."""
+    """A row of ``distortion.csv``; the ends of a weight are those of all its output channels."""
     (tensor, role, width), found = key, stats.distortions[key]
     coded = stats.coded.get((tensor, width)) if role == "activation" else None
-    if role == "activation":
-        low, high = stats.clips[tensor, width]
-    else:
-        grid = stats.weight_grids[tensor, width]
-        low, high = float(grid.low.min()), float(grid.high.max())
+    grids = stats.activation_grids if role == "activation" else stats.weight_grids
+    grid = grids[tensor, width]
     return {
         "tensor": tensor,
         "role": role,
         "width": width,
         "mse": found.mse,
         "distortion": found.distortion,
-        "clip_low": low,
-        "clip_high": high,
+        "clip_low": float(grid.low.min()),
+        "clip_high": float(grid.high.max()),
         "coded_bytes": "" if coded is None else coded.mean,
         "coded_p95_bytes": "" if coded is None else coded.p95,
     }
@@ -151,8 +147,8 @@ def _distortion(row: Mapping[str, str]) -> Distortion:
     return found
 
 
-def _clip_range(row: Mapping[str, str]) -> ClipRange:
-    """The range that is kept of an activation.
+def _activation_grid(row: Mapping[str, str]) -> Grid:
+    """The grid whose ends a row has; that of an activation is one for all of the tensor.
 
     Raises:
         ValueError: It is not finite, or upside down.
@@ -162,7 +158,7 @@ def _clip_range(row: Mapping[str, str]) -> ClipRange:
         raise ValueError(
             f"{row['tensor']}: must have a finite clip_low <= clip_high, got {low!r} and {high!r}"
         )
-    return low, high
+    return Grid.from_range(low, high, int(row["width"]))
 
 
 def _read_grids(path: Path) -> dict[tuple[str, int], Grid]:

@@ -89,8 +89,8 @@ def test_constant_and_zero_tensors_have_no_distortion():
         for bits in WIDTHS:
             distortion = stats.distortions[name, "activation", bits]
             assert 0 <= distortion.distortion < 1e-12
-            low, high = stats.clips[name, bits]
-            assert low <= value <= high
+            grid = stats.activation_grids[name, bits]
+            assert grid.low[0] - 1e-7 <= value <= grid.high[0] + 1e-7
 
 
 def test_weights_are_measured_per_output_channel():
@@ -252,12 +252,13 @@ def test_the_clipping_rule_is_obeyed_but_for_the_answers():
     best = measure(program, lambda: iter([images]))
 
     greatest = whole.tensors[relu].max
-    assert whole.clips[relu, 2] == (0.0, pytest.approx(greatest))
-    assert best.clips[relu, 2][1] < 0.9 * greatest
+    kept = whole.activation_grids[relu, 2]
+    assert (kept.low[0], kept.high[0]) == (0.0, pytest.approx(greatest))
+    assert best.activation_grids[relu, 2].high[0] < 0.9 * greatest
     for stats in (whole, best):
-        low, high = stats.clips[answer, 2]
+        grid = stats.activation_grids[answer, 2]
         length = stats.tensors[answer].max - stats.tensors[answer].min
-        assert high - low == pytest.approx(length)
+        assert grid.high[0] - grid.low[0] == pytest.approx(length)
 
 
 def test_an_unknown_clipping_rule_is_refused_before_anything_runs():

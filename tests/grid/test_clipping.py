@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autosplit.errors import PlanError
-from autosplit.grid.clipping import CLIPPING, Observed, aciq_gauss, aciq_laplace, clip_ranges
+from autosplit.grid.clipping import CLIPPING, Observed, aciq_gauss, aciq_laplace, clipped_grids
 from autosplit.grid.grid import Grid
 
 
@@ -58,19 +58,19 @@ DATA = {
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_every_rule_gives_a_grid_that_holds_zero_and_its_true_error(rule, data, bits):
     values = DATA[data]
-    found = clip_ranges(observe(values), rule, (bits,))[bits]
-    scale, zero = Grid.from_range(found.low, found.high, bits).per_tensor
+    found = clipped_grids(observe(values), rule, (bits,))[bits]
+    scale, zero = found.grid.per_tensor
     levels = np.clip(np.round(values / scale), -zero, 2**bits - 1 - zero)
     error = np.mean((levels * scale - values) ** 2)
 
-    assert found.low <= 0 <= found.high
-    assert found.mse == pytest.approx(error, rel=0.02, abs=1e-6)
+    assert found.grid.low[0] <= 0 <= found.grid.high[0]
+    assert found.mse[0] == pytest.approx(error, rel=0.02, abs=1e-6)
 
 
 @pytest.mark.parametrize("rule", CLIPPING)
 def test_a_one_sided_tensor_gets_a_one_sided_range(rule):
-    assert clip_ranges(observe(DATA["rectified"]), rule, (4,))[4].low == 0
-    assert clip_ranges(observe(DATA["negative"]), rule, (4,))[4].high == 0
+    assert clipped_grids(observe(DATA["rectified"]), rule, (4,))[4].grid.low[0] == 0
+    assert clipped_grids(observe(DATA["negative"]), rule, (4,))[4].grid.high[0] == 0
 
 
 @pytest.mark.parametrize("data", ["laplace", "normal", "rectified", "negative"])
@@ -78,8 +78,8 @@ def test_a_one_sided_tensor_gets_a_one_sided_range(rule):
 def test_no_rule_errs_less_than_the_one_of_least_error(rule, data):
     observed = observe(DATA[data])
 
-    for bits, found in clip_ranges(observed, rule).items():
-        assert clip_ranges(observed, "mse", (bits,))[bits].mse <= found.mse * 1.001
+    for bits, found in clipped_grids(observed, rule).items():
+        assert clipped_grids(observed, "mse", (bits,))[bits].mse <= found.mse * 1.001
 
 
 def test_min_max_and_average_are_what_they_say():
@@ -158,11 +158,11 @@ def test_the_zeros_that_a_rectifier_leaves_move_no_reach():
 
 def test_laplace_is_near_the_best_on_laplace_data_and_gauss_on_normal_data():
     for rule, data in (("laplace", DATA["laplace"]), ("gauss", DATA["normal"] - 1)):
-        found = clip_ranges(observe(data), rule, (3,))[3]
+        found = clipped_grids(observe(data), rule, (3,))[3]
 
-        assert found.mse < 1.1 * clip_ranges(observe(data), "mse", (3,))[3].mse
+        assert found.mse < 1.1 * clipped_grids(observe(data), "mse", (3,))[3].mse
 
 
 def test_an_unknown_rule_is_refused_by_name():
     with pytest.raises(PlanError, match=r"clipping: unknown rule 'mze', did you mean 'mse'\?"):
-        clip_ranges(observe(SPREAD), "mze")
+        clipped_grids(observe(SPREAD), "mze")

@@ -10,7 +10,7 @@ WEIGHT = Grid.of(2, (0.1, 0.2), (1, 2))
 
 def test_weights_and_activations_have_their_grids_under_one_kind_of_key():
     """A range of 3 is 3 steps at 2 bits; zero is the second of the levels -1, 0, 1, 2."""
-    stats = Stats(1, {}, {}, {("x", 2): (-1.0, 2.0)}, {("conv", 2): WEIGHT})
+    stats = Stats(1, {}, {}, {("x", 2): Grid.from_range(-1.0, 2.0, 2)}, {("conv", 2): WEIGHT})
 
     assert stats.grids == {
         ("conv", "weight", 2): WEIGHT,
@@ -19,14 +19,14 @@ def test_weights_and_activations_have_their_grids_under_one_kind_of_key():
 
 
 def test_the_weight_and_the_output_of_one_layer_are_kept_apart():
-    stats = Stats(1, {}, {}, {("conv", 2): (-1.0, 2.0)}, {("conv", 2): WEIGHT})
+    stats = Stats(1, {}, {}, {("conv", 2): Grid.from_range(-1.0, 2.0, 2)}, {("conv", 2): WEIGHT})
 
     assert len(stats.grids) == 2
 
 
 def test_another_range_gives_another_grid():
-    stats = Stats(1, {}, {}, {("x", 2): (-1.0, 2.0)}, {})
+    stats = Stats(1, {}, {}, {("x", 2): Grid.from_range(-1.0, 2.0, 2)}, {})
     assert stats.grids["x", "activation", 2].per_tensor == (1.0, 1)
 
-    wider = replace(stats, clips={("x", 2): (-2.0, 4.0)})
+    wider = replace(stats, activation_grids={("x", 2): Grid.from_range(-2.0, 4.0, 2)})
     assert wider.grids["x", "activation", 2].per_tensor == (2.0, 1)
