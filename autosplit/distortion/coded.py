@@ -102,7 +102,9 @@ def _add(widths: list[_Width], rows: Tensor, pool: ThreadPoolExecutor) -> None:
 def _begin(shape: Shape, stats: Stats, name: str, rows: Tensor) -> list[_Width]:
     """Put the channels of a tensor into classes by its first samples."""
     grids = [
-        stats.grids[name, "activation", bits] for tensor, bits in stats.activation_grids if tensor == name
+        stats.grids[name, "activation", bits]
+        for tensor, bits in stats.activation_grids
+        if tensor == name
     ]
     grid = min(grids, key=lambda grid: abs(grid.bits - _CLASS_BITS))
     classes = _classes(quantize(rows, grid).numpy(), shape, grid.bits)
