@@ -85,8 +85,8 @@ ORDER = {
     "api": "keywords net data measurement problem scores front evaluation run",
     "deploy": (
         "extras bundle_names manifest tensor_bytes oip sessions onnx_unpack quantize_operators "
-        "onnx_export edge_onnx cloud_onnx triton bundle check run batcher repository http_server "
-        "grpc_server server "
+        "onnx_export edge_onnx cloud_onnx triton bundle check run batcher repository credentials "
+        "slow_requests http_server grpc_server server "
         "pictures sources connection client infer"
     ),
     "sweep": "file job backends figure run table",
@@ -133,7 +133,14 @@ TORCH_FREE = [
         "deploy.sessions",
         "deploy.repository",
     ),
-    *("deploy.http_server", "deploy.server", "deploy.client", "deploy.connection", "deploy.infer"),
+    *(
+        "deploy.http_server",
+        "deploy.credentials",
+        "deploy.server",
+        "deploy.client",
+        "deploy.connection",
+        "deploy.infer",
+    ),
 ]
 WITHOUT_TORCH = [
     name

@@ -13,10 +13,16 @@ def infer_command(
     server: str = "http://127.0.0.1:8000",
     plan: str | None = None,
     out: str | None = None,
+    tls_cert: str | None = None,
+    token_file: str | None = None,
 ) -> None:
     """Run the edge half of a plan here on pictures, and its cloud half on a server."""
+    from autosplit.deploy.connection import Connection
+    from autosplit.deploy.credentials import read_token
     from autosplit.deploy.infer import infer_sources
 
+    token = None if token_file is None else read_token(Path(token_file))
+    connection = Connection(server, token, None if tls_cert is None else Path(tls_cert))
     table = None if out is None else Path(out)
-    for line in infer_sources(bundle, Path(source), server, plan, table):
+    for line in infer_sources(bundle, Path(source), connection, plan, table):
         print(line)

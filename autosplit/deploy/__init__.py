@@ -15,6 +15,8 @@
 | Open Inference Protocol v2: requests and answers as bytes | ``oip.py``, ``tensor_bytes.py`` |
 | dynamic batching, bounded queue | ``batcher.py`` |
 | models by name and version | ``repository.py`` |
+| TLS, bearer tokens | ``credentials.py`` |
+| slow requests | ``slow_requests.py`` |
 | HTTP and gRPC servers | ``http_server.py``, ``grpc_server.py``, ``server.py`` |
 | the device's side: edge half, message, answer, times | ``client.py``, ``infer.py`` |
 | a device's connection to a server | ``connection.py`` |

@@ -69,32 +69,29 @@ class EdgeClient:
 
     Attributes:
         folder: The bundle.
-        server: Address of the server, such as ``http://10.0.0.1:8000``.
+        server: The server, or its address, such as ``http://127.0.0.1:8000``.
         plan: Name of the plan; None: the first one.
         threads: Threads that the edge half computes with.
         timeout_s: Longest time to wait for an answer, seconds.
-        token: Bearer token that the server asks for.
-        certificate: PEM file of the server's certificate, or of who signed it.
 
     Raises:
         FileError: The bundle is not as it was exported, or has no such plan.
-        ServerError: The address or the certificate cannot be used.
+        ServerError: The address cannot be used.
     """
 
     folder: Path
-    server: str
+    server: str | Connection
     plan: str | None = None
     threads: int = 1
     timeout_s: float = 30.0
-    token: str | None = field(default=None, repr=False)
-    certificate: Path | None = None
     manifest: Manifest = field(init=False)
     chosen: BundledPlan = field(init=False)
     edge: EdgeModel = field(init=False)
     connection: Connection = field(init=False)
 
     def __post_init__(self) -> None:
-        self.connection = Connection(self.server, self.token, self.certificate)
+        given = self.server
+        self.connection = given if isinstance(given, Connection) else Connection(given)
         self.manifest = read_manifest(self.folder)
         self.chosen = self.manifest.plan(self.plan)
         self.edge = EdgeModel.load(self.folder, self.chosen, self.threads)

@@ -11,6 +11,7 @@ from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc import service_pb2_grpc as services
 
 from autosplit.deploy.batcher import QueueFullError
+from autosplit.deploy.credentials import NOT_ADMITTED, Credentials
 from autosplit.deploy.oip import cloud_times
 from autosplit.deploy.repository import Repository, UnknownModelError
 from autosplit.deploy.tensor_bytes import DTYPES, TensorValue, datatype_of, from_raw, raw_bytes
@@ -35,21 +36,45 @@ _CONTENTS = {
 }
 
 
-def make_grpc_server(repository: Repository, address: str) -> tuple[grpc.aio.Server, int]:
+def make_grpc_server(
+    repository: Repository, address: str, credentials: Credentials | None = None
+) -> tuple[grpc.aio.Server, int]:
     """A server of a repository, not started yet; to be made where an event loop runs.
 
     Args:
         repository: The cloud halves to offer.
         address: Host and port; port 0 takes a free one.
+        credentials: What protects it.
 
     Returns:
         The server, and its port.
     """
     most = max((one.most_bytes for one in repository.served.values()), default=65_536)
     limits = (("grpc.max_receive_message_length", most),)
-    server = grpc.aio.server(options=limits)
+    guard = credentials or Credentials()
+    server = grpc.aio.server(options=limits, interceptors=(_TokenCheck(guard),))
     services.add_GRPCInferenceServiceServicer_to_server(_Servicer(repository), server)
-    return server, server.add_insecure_port(address)
+    if guard.certificate is None or guard.key is None:
+        return server, server.add_insecure_port(address)
+    pair = guard.key.read_bytes(), guard.certificate.read_bytes()
+    return server, server.add_secure_port(address, grpc.ssl_server_credentials((pair,)))
+
+
+class _TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Ends calls without the token."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        given = dict(details.invocation_metadata).get("authorization")
+        if self.credentials.admits(given):
+            return await continuation(details)
+
+        async def refuse(_: Any, context: Any) -> None:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, NOT_ADMITTED)
+
+        return grpc.unary_unary_rpc_method_handler(refuse)
 
 
 class _Servicer(services.GRPCInferenceServiceServicer):  # type: ignore[misc]

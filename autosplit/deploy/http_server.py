@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from autosplit.deploy.batcher import QueueFullError
+from autosplit.deploy.credentials import NOT_ADMITTED, Credentials
 from autosplit.deploy.oip import LENGTH_HEADER, cloud_times, decode_request, encode_response
 from autosplit.deploy.repository import Repository, UnknownModelError
 from autosplit.errors import AutoSplitError, DataError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-_STATUS = {UnknownModelError: 404, QueueFullError: 429, DataError: 400}
+BODY_S = 30.0
+"""Seconds in which the body of a request must come."""
 
 
-def make_app(repository: Repository) -> Starlette:
+class SlowBodyError(AutoSplitError):
+    """A body comes too slowly."""
+
+
+_STATUS = {UnknownModelError: 404, QueueFullError: 429, SlowBodyError: 408}
+_HEALTH = "/v2/health/"
+
+
+def make_app(
+    repository: Repository, credentials: Credentials | None = None, body_s: float = BODY_S
+) -> Starlette:
     """The application of a repository.
 
     Args:
         repository: The cloud halves to offer.
+        credentials: Its token is asked for, but of those that ask whether the server lives.
+        body_s: Seconds in which the body of a request must come.
     """
-    api = _Api(repository)
+    api = _Api(repository, body_s)
     routes = [
         Route("/v2", api.server),
         Route("/v2/", api.server),
@@ -39,12 +57,32 @@ def make_app(repository: Repository) -> Starlette:
             Route(f"{path}/ready", _told(api.ready)),
             Route(f"{path}/infer", _told(api.infer), methods=["POST"]),
         ]
-    return Starlette(routes=routes)
+    guard = Middleware(_TokenGuard, credentials=credentials or Credentials())
+    return Starlette(routes=routes, middleware=[guard])
+
+
+class _TokenGuard:
+    """Refuses requests without the token before their body is read."""
+
+    def __init__(self, app: ASGIApp, credentials: Credentials) -> None:
+        self.app = app
+        self.credentials = credentials
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not scope["path"].startswith(_HEALTH):
+            given = Headers(scope=scope).get("authorization")
+            if not self.credentials.admits(given):
+                headers = {"WWW-Authenticate": "Bearer"}
+                refusal = JSONResponse({"error": NOT_ADMITTED}, 401, headers)
+                await refusal(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class _Api:
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, body_s: float) -> None:
         self.repository = repository
+        self.body_s = body_s
 
     async def server(self, _: Request) -> Response:
         return JSONResponse(self.repository.server())
@@ -62,7 +100,10 @@ class _Api:
     async def infer(self, request: Request) -> Response:
         model, version = _named(request)
         served = self.repository.find(model, version)
-        body = await _body(request, served.most_bytes)
+        try:
+            body = await asyncio.wait_for(_body(request, served.most_bytes), self.body_s)
+        except TimeoutError as error:
+            raise SlowBodyError(f"body: must come within {self.body_s:g} s, has not") from error
         start = time.perf_counter()
         asked = decode_request(body, _header_length(request))
         ran = await served.infer(asked.inputs, asked.outputs)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autosplit.deploy.client import Answer, EdgeClient
+from autosplit.deploy.connection import Connection
 from autosplit.deploy.extras import need
 from autosplit.deploy.sources import list_sources, read_source
 from autosplit.files import write_csv
@@ -28,14 +29,14 @@ _HEADER = (
 
 
 def infer_sources(
-    bundle: Path, source: Path, server: str, plan: str | None, out: Path | None
+    bundle: Path, source: Path, server: Connection, plan: str | None, out: Path | None
 ) -> Iterator[str]:
     """Run every input of a source.
 
     Args:
         bundle: The bundle.
         source: A picture, an array, or a folder of such.
-        server: Address of the server.
+        server: The server.
         plan: Name of the plan; None: the first one.
         out: Where the table is written; None: nowhere.
 

@@ -670,6 +670,10 @@ class ExportOptions:
     out: str = option("bundle", kinds.text("FOLDER"), "output", "Bundle: the folder to write.")
 
 
+def _token_file(help: str, none: str) -> str | None:  # noqa: A002
+    return option(None, kinds.text("FILE"), "network", help, none=none)
+
+
 @dataclass(frozen=True, slots=True)
 class InferOptions:
     """What ``autosplit infer`` runs."""
@@ -682,6 +686,16 @@ class InferOptions:
     )
     server: str = option(
         "http://127.0.0.1:8000", kinds.text("URL"), "network", "Address of a server of the bundle."
+    )
+    tls_cert: str | None = option(
+        None,
+        kinds.text("FILE"),
+        "network",
+        "Certificate of an https server, or of who signed it, as PEM.",
+        none="the authorities that the system trusts",
+    )
+    token_file: str | None = _token_file(
+        "File with the bearer token that the server asks for.", "no token"
     )
     out: str | None = option(
         None,
@@ -700,11 +714,28 @@ class ServeOptions:
         "127.0.0.1",
         kinds.text("ADDRESS"),
         "output",
-        "Loopback address that the server listens on.",
+        "Address that the server listens on; any that other machines reach needs TLS and a token.",
     )
     port: int = option(8000, kinds.count(1, 65535), "output", "Port of HTTP.")
     grpc_port: int | None = option(
         None, kinds.count(1, 65535), "output", "Port of gRPC.", none="no gRPC"
+    )
+    tls_cert: str | None = option(
+        None, kinds.text("FILE"), "network", "Certificate for TLS, as PEM.", none="no TLS"
+    )
+    tls_key: str | None = option(
+        None, kinds.text("FILE"), "network", "Private key of --tls-cert, as PEM.", none="no TLS"
+    )
+    token_file: str | None = _token_file(
+        "File with the bearer token that clients must send.", "no token"
+    )
+    credentials: str | None = option(
+        None,
+        kinds.text("FOLDER"),
+        "network",
+        "Folder with cert.pem, key.pem and token.txt, in place of the three options; those that "
+        "are missing are made, with a self-signed certificate.",
+        none="no such folder",
     )
 
 

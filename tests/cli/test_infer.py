@@ -6,7 +6,7 @@ import autosplit.deploy.infer
 from autosplit.cli.app import main
 
 
-def test_it_passes_what_was_asked_and_prints_lines(monkeypatch, capsys):
+def test_it_passes_what_was_asked_and_prints_lines(monkeypatch, capsys, tmp_path):
     asked = []
 
     def infer_sources(*given):
@@ -16,7 +16,11 @@ def test_it_passes_what_was_asked_and_prints_lines(monkeypatch, capsys):
 
     monkeypatch.setattr(autosplit.deploy.infer, "infer_sources", infer_sources)
 
-    assert main("infer b --source x.png --server http://h:1 --plan p --out t.csv".split()) == 0
+    (tmp_path / "token").write_text("t" * 20 + "\n")
+    command = "infer b --source x.png --server http://h:1 --plan p --out t.csv --token-file"
+    assert main([*command.split(), str(tmp_path / "token")]) == 0
 
-    assert asked == [(Path("b"), Path("x.png"), "http://h:1", "p", Path("t.csv"))]
+    ((bundle, source, connection, plan, out),) = asked
+    assert (bundle, source, plan, out) == (Path("b"), Path("x.png"), "p", Path("t.csv"))
+    assert (connection.server, connection.token) == ("http://h:1", "t" * 20)
     assert capsys.readouterr().out == "first\nsecond\n"

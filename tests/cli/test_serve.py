@@ -5,9 +5,9 @@ from autosplit.cli.app import main
 
 
 def test_it_says_what_it_serves(monkeypatch, capsys):
-    def serve(bundle, host, port, grpc_port, ready):
+    def serve(bundle, where, ready):
         ready((str(bundle), "second"))
-        assert (host, port, grpc_port) == ("127.0.0.1", 9000, 9001)
+        assert (where.host, where.port, where.grpc_port) == ("127.0.0.1", 9000, 9001)
 
     monkeypatch.setattr(autosplit.deploy.server, "serve", serve)
 
@@ -22,4 +22,18 @@ def test_it_says_what_it_serves(monkeypatch, capsys):
 def test_an_open_address_is_refused_with_status_1(tmp_path, capsys):
     assert main(["serve", str(tmp_path), "--host", "0.0.0.0"]) == 1
 
-    assert "--host: must be a loopback address" in capsys.readouterr().err
+    assert "needs TLS and a token: give --credentials FOLDER" in capsys.readouterr().err
+
+
+def test_a_folder_of_credentials_is_filled_and_opens_the_address(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(autosplit.deploy.server, "serve", lambda _, where, ready: ready(("p",)))
+
+    asked = ["serve", "b", "--host", "0.0.0.0", "--credentials", str(tmp_path / "c")]
+    assert main(asked) == 0
+
+    assert "serve: p on https://0.0.0.0:8000" in capsys.readouterr().err
+    assert sorted(p.name for p in (tmp_path / "c").iterdir()) == [
+        "cert.pem",
+        "key.pem",
+        "token.txt",
+    ]

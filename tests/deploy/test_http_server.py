@@ -1,10 +1,13 @@
 """The server of a bundle, called by an unmodified tritonclient and by wrong requests."""
 
+import time
+
 import numpy as np
 import pytest
 import tritonclient.http as triton
 from starlette.testclient import TestClient
 
+from autosplit.deploy.credentials import Credentials
 from autosplit.deploy.http_server import make_app
 from autosplit.deploy.manifest import read_manifest
 from autosplit.deploy.repository import Repository
@@ -111,3 +114,29 @@ def test_health_and_metadata(client):
         {"name": "x", "datatype": "UINT8", "shape": [-1, 192]}
     ]
     assert client.get("/v2/models/none/ready").status_code == 404
+
+
+def test_without_the_token_health_alone_is_told(bundle):
+    app = make_app(Repository.load(bundle), Credentials(token="t" * 20))
+    with TestClient(app) as client:
+        assert client.get("/v2/health/ready").status_code == 200
+        for path in ("/v2", "/v2/models/small", "/v2/models/small/infer", "/nothing"):
+            refused = client.post(path, content=b"{}")
+            assert refused.status_code == 401
+            assert refused.headers["WWW-Authenticate"] == "Bearer"
+            assert "the token of the server" in refused.json()["error"]
+        right = {"Authorization": "Bearer " + "t" * 20}
+        assert client.get("/v2/models/small", headers=right).status_code == 200
+
+
+def test_a_body_that_comes_too_slowly_is_refused(bundle):
+    def slow():
+        yield b"{"
+        time.sleep(0.5)
+        yield b"}"
+
+    with TestClient(make_app(Repository.load(bundle), body_s=0)) as client:
+        answer = client.post("/v2/models/small/infer", content=slow())
+
+    assert answer.status_code == 408
+    assert answer.json()["error"] == "body: must come within 0 s, has not"

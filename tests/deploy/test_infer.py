@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 
+from autosplit.deploy.connection import Connection
 from autosplit.deploy.infer import infer_sources
 
 
@@ -11,7 +12,9 @@ def test_each_input_has_a_line_and_a_row(small, bundle, address, tmp_path):
     np.save(tmp_path / "x.npy", small.images.numpy()[:3])
     out = tmp_path / "answers.csv"
 
-    lines = list(infer_sources(bundle, tmp_path / "x.npy", f"http://{address}", "split", out))
+    lines = list(
+        infer_sources(bundle, tmp_path / "x.npy", Connection(f"http://{address}"), "split", out)
+    )
 
     assert len(lines) == 4
     assert lines[-1].startswith("3 answers of split, medians: edge ")

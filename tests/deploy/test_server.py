@@ -5,16 +5,33 @@ import subprocess
 import sys
 import time
 
+import grpc
 import httpx
 import pytest
+from tritonclient.grpc import service_pb2 as messages
+from tritonclient.grpc import service_pb2_grpc as services
 
-from autosplit.deploy.server import AddressError, serve
+from autosplit.deploy.client import EdgeClient
+from autosplit.deploy.connection import Connection, ServerError, UnreachableError
+from autosplit.deploy.credentials import Credentials, CredentialsError, make_credentials
+from autosplit.deploy.server import AddressError, Listening, serve
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", "::"])
-def test_an_address_that_others_reach_is_refused(tmp_path, host):
-    with pytest.raises(AddressError, match="--host: must be a loopback address"):
-        serve(tmp_path, host, 8000, None, print)
+def test_an_address_that_others_reach_needs_tls_and_a_token(host):
+    for lacking in (Credentials(), Credentials(token="t" * 20)):
+        with pytest.raises(AddressError, match=f"--host: {host} is an address .* needs TLS and"):
+            Listening(host, credentials=lacking)
+    assert Listening(host, credentials=Credentials("c", "k", "t" * 20)).addresses.startswith(
+        f"https://{host}"
+    )
+
+
+def test_a_key_of_another_certificate_is_refused(bundle, tmp_path):
+    first, second = (make_credentials(tmp_path / name, "127.0.0.1") for name in "ab")
+    mixed = Credentials(first.certificate, second.key, first.token)
+    with pytest.raises(CredentialsError, match="--tls-key: must be the PEM key of"):
+        serve(bundle, Listening(credentials=mixed), print)
 
 
 def test_it_starts_answers_and_stops(bundle):
@@ -35,3 +52,50 @@ def test_it_starts_answers_and_stops(bundle):
             process.terminate()
         assert process.wait(20) is not None
         assert "serve: split, raw on http://127.0.0.1:" in process.stderr.read()
+
+
+def test_over_tls_the_right_token_and_certificate_alone_are_served(small, bundle, tmp_path):
+    guard = make_credentials(tmp_path / "own", "127.0.0.1")
+    foreign = make_credentials(tmp_path / "foreign", "127.0.0.1")
+    with socket.socket() as free, socket.socket() as other:
+        free.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        port, grpc_port = free.getsockname()[1], other.getsockname()[1]
+    options = f"--port {port} --grpc-port {grpc_port} --credentials {tmp_path / 'own'}"
+    command = [sys.executable, "-m", "autosplit", "serve", str(bundle), *options.split()]
+    address = f"https://127.0.0.1:{port}"
+    images = small.images.numpy()[:1]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert "serve: split, raw on https://127" in process.stderr.readline()
+            connection = Connection(address, guard.token, guard.certificate)
+            for _ in range(300):
+                try:
+                    connection.ask("/v2/health/ready", 5)
+                    break
+                except UnreachableError:
+                    time.sleep(0.1)
+            with EdgeClient(bundle, connection) as client:
+                assert client.infer({"x": images}).outputs["output:0"].shape == (1, 5)
+            for wrong, words in (
+                (Connection(address, "x" * 20, guard.certificate), "401, .*token of the server"),
+                (Connection(address, None, guard.certificate), "401"),
+                (Connection(address, guard.token, foreign.certificate), "certificate is refused"),
+                (Connection(address, guard.token), "certificate is refused"),
+            ):
+                with pytest.raises(ServerError, match=words):
+                    wrong.ask("/v2", 5)
+                wrong.close()
+            pem = guard.certificate.read_bytes()
+            with grpc.secure_channel(
+                f"127.0.0.1:{grpc_port}", grpc.ssl_channel_credentials(pem)
+            ) as channel:
+                call = services.GRPCInferenceServiceStub(channel).ServerMetadata
+                asked = messages.ServerMetadataRequest()
+                right = (("authorization", f"Bearer {guard.token}"),)
+                assert call(asked, metadata=right, timeout=20).name == "autosplit"
+                with pytest.raises(grpc.RpcError, match="UNAUTHENTICATED"):
+                    call(asked, timeout=20)
+        finally:
+            process.terminate()
+            process.wait(20)

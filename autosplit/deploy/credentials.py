@@ -1,0 +1,174 @@
+"""Who may use a server: a bearer token, and a certificate for TLS, which may be self-signed."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from autosplit.errors import AutoSplitError
+
+LEAST_TOKEN = 16
+"""Characters of the shortest token that is taken."""
+CERTIFICATE, KEY, TOKEN = "cert.pem", "key.pem", "token.txt"
+"""Names of the files that ``make_credentials`` writes."""
+NOT_ADMITTED = "authorization: must be Bearer and the token of the server, is not"
+"""What a client without the token is told."""
+_DAYS = 365
+_BEARER = "bearer "
+
+
+class CredentialsError(AutoSplitError):
+    """A certificate, a key or a token is missing or cannot be used."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What protects a server; nothing does where all are None.
+
+    Attributes:
+        certificate: PEM file of the certificate, with those that signed it.
+        key: PEM file of its private key.
+        token: What a client must send as ``Authorization: Bearer TOKEN``.
+    """
+
+    certificate: Path | None = None
+    key: Path | None = None
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def complete(self) -> bool:
+        """Whether both TLS and a token are there, as an address that others reach needs."""
+        return None not in (self.certificate, self.key, self.token)
+
+    def admits(self, header: str | None) -> bool:
+        """Whether a request may pass; the comparison takes the same time for every wrong token.
+
+        Args:
+            header: Its ``Authorization``.
+        """
+        if self.token is None:
+            return True
+        given = header or ""
+        if not given.lower().startswith(_BEARER):
+            return False
+        return hmac.compare_digest(given[len(_BEARER) :].strip().encode(), self.token.encode())
+
+
+def asked_credentials(
+    host: str,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    token_file: Path | None = None,
+    folder: Path | None = None,
+) -> Credentials:
+    """Credentials from their files, or from a folder that gets those that are missing.
+
+    Raises:
+        CredentialsError: Both are asked for, or what is there cannot be used.
+    """
+    if folder is None:
+        return read_credentials(certificate, key, token_file)
+    if (certificate, key, token_file) != (None, None, None):
+        raise CredentialsError(
+            "--credentials: must stand alone, --tls-cert, --tls-key or --token-file is given too"
+        )
+    return make_credentials(folder, host)
+
+
+def read_credentials(
+    certificate: Path | None, key: Path | None, token_file: Path | None
+) -> Credentials:
+    """Credentials from their files.
+
+    Raises:
+        CredentialsError: A file is missing, or only one of certificate and key is given.
+    """
+    if (certificate is None) != (key is None):
+        raise CredentialsError("--tls-cert: must come with --tls-key, only one of them is given")
+    for option, path in (("--tls-cert", certificate), ("--tls-key", key)):
+        if path is not None and not path.is_file():
+            raise CredentialsError(f"{option}: must be a file, {path} is none")
+    return Credentials(certificate, key, None if token_file is None else read_token(token_file))
+
+
+def read_token(path: Path) -> str:
+    """The token in a file, without the white space around it.
+
+    Raises:
+        CredentialsError: There is no such file, or what it holds is no token.
+    """
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CredentialsError(f"--token-file: must be a file of ASCII text, {path}") from error
+    if len(token) < LEAST_TOKEN or not token.isprintable() or " " in token:
+        raise CredentialsError(
+            f"--token-file: {path} must hold one token of at least {LEAST_TOKEN} printable "
+            f"characters, holds {len(token)}"
+        )
+    return token
+
+
+def make_credentials(folder: Path, host: str) -> Credentials:
+    """Read the credentials of a folder, after making those that are missing.
+
+    Args:
+        folder: Gets ``cert.pem``, self-signed, ``key.pem`` and ``token.txt``.
+        host: Name or address at which clients reach the server.
+
+    Raises:
+        CredentialsError: What is there cannot be used.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    certificate, key, token = (folder / name for name in (CERTIFICATE, KEY, TOKEN))
+    if not certificate.exists() and not key.exists():
+        made, secret = self_signed(host)
+        certificate.write_bytes(made)
+        _write_secret(key, secret)
+    if not token.exists():
+        _write_secret(token, f"{secrets.token_urlsafe(32)}\n".encode())
+    return read_credentials(certificate, key, token)
+
+
+def self_signed(host: str) -> tuple[bytes, bytes]:
+    """A certificate for a host that is signed with its own key, and the key, both as PEM."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host[:64])])
+    try:
+        place: x509.GeneralName = x509.IPAddress(ip_address(host))
+    except ValueError:
+        place = x509.DNSName(host)
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=_DAYS))
+        .add_extension(x509.SubjectAlternativeName([place]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM), secret
+
+
+def _write_secret(path: Path, content: bytes) -> None:
+    """Write a file that its owner alone may read."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_bytes(content)

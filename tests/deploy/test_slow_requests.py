@@ -1,0 +1,69 @@
+"""A header that comes too slowly ends its connection; others are served as ever."""
+
+import contextlib
+import socket
+import threading
+import time
+
+import pytest
+import uvicorn
+
+from autosplit.deploy.slow_requests import TimedProtocol
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Impatient(TimedProtocol):
+    header_s = 0.3
+
+
+async def app(scope, receive, send):
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+    )
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@pytest.fixture(scope="module")
+def port():
+    config = uvicorn.Config(app, port=0, http=Impatient, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+@contextlib.contextmanager
+def connected(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as one:
+        yield one
+
+
+@pytest.mark.parametrize("begun", [b"", REQUEST[:5], REQUEST[:-2]])
+def test_an_unfinished_header_ends_the_connection(port, begun):
+    with connected(port) as one:
+        one.sendall(begun)
+        assert one.recv(100) == b""
+
+
+def test_a_second_unfinished_header_ends_it_too(port):
+    with connected(port) as one:
+        one.sendall(REQUEST)
+        assert one.recv(1000).startswith(b"HTTP/1.1 200")
+        one.sendall(REQUEST[:9])
+        while part := one.recv(100):
+            assert part in b"ok"
+
+
+def test_a_connection_that_rests_between_requests_stays(port):
+    with connected(port) as one:
+        for _ in range(2):
+            one.sendall(REQUEST)
+            answer = b""
+            while not answer.endswith(b"ok"):
+                answer += one.recv(1000)
+            time.sleep(0.5)
