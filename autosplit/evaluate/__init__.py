@@ -12,10 +12,11 @@
 | boxes of a detector, and their drop in AP | ``tasks/detection.py`` |
 | the registry of tasks: which task a network has, what scores it | ``tasks/tasks.py`` |
 | COCO's average precision and recall | ``average_precision.py`` |
+| precision, recall, F1, confusion of classes of boxes | ``box_measures.py`` |
 | how answers are read | ``judge.py`` |
 | outputs of the float network and of a deployed plan | ``outputs.py`` |
 | sizes of batches | ``batches.py`` |
-| ``scores.csv`` and ``class_scores.csv``; without torch | ``scorefile.py`` |
+| ``scores.csv``, ``class_scores.csv``, ``box_scores.csv``; without torch | ``scorefile.py`` |
 
 ``autosplit.evaluate(net, front, data)`` calls ``autosplit.api.evaluation.evaluate``:
 this package is also the function of its name (``callable_package.py``).  Import from the

@@ -14,6 +14,22 @@ CLASS_SCORES_HEADER = ("name", "class", "ap")
 OUTPUT_SCORES_HEADER = ("name", "output", "column", "value")
 """Columns of ``output_scores.csv``, where several outputs are scored."""
 
+BOX_SCORES_HEADER = (
+    *("name", "class", "there", "found", "precision", "recall", "f1"),
+    *("best_score", "best_precision", "best_recall", "best_f1"),
+)
+"""Columns of ``box_scores.csv``; ``found`` and the next three are at a score of 0.25."""
+CURVES_HEADER = ("name", "class", "recall", "precision")
+"""Columns of ``precision_recall.csv``."""
+CONFUSION_HEADER = ("name", "there", "found", "boxes")
+"""Columns of ``confusion.csv``."""
+BOX_FILES = {
+    "box_scores.csv": BOX_SCORES_HEADER,
+    "precision_recall.csv": CURVES_HEADER,
+    "confusion.csv": CONFUSION_HEADER,
+}
+"""Name of a file of what is measured of boxes beside average precision -> its columns."""
+
 
 def write_scores(folder: Path, task: Task, scores: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Write ``scores.csv``, and a file by class or by output where scores are known so.
@@ -38,6 +54,7 @@ def write_scores(folder: Path, task: Task, scores: Sequence[Mapping[str, Any]]) 
     if classes:
         write_csv(folder / "class_scores.csv", CLASS_SCORES_HEADER, classes)
         names.append("class_scores.csv")
+    names += _write_measures(folder, scores)
     outputs = [
         {"name": score["name"], "output": output, "column": column, "value": value}
         for score in scores
@@ -48,6 +65,20 @@ def write_scores(folder: Path, task: Task, scores: Sequence[Mapping[str, Any]]) 
         write_csv(folder / "output_scores.csv", OUTPUT_SCORES_HEADER, outputs)
         names.append("output_scores.csv")
     return tuple(names)
+
+
+def _write_measures(folder: Path, scores: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Write what is measured of boxes beside average precision, where it is.
+
+    Returns:
+        Names of the files.
+    """
+    measured = [score["box_measures"] for score in scores if score.get("box_measures")]
+    if not measured:
+        return []
+    for file, header in BOX_FILES.items():
+        write_csv(folder / file, header, [row for rows in measured for row in rows[file]])
+    return list(BOX_FILES)
 
 
 def read_scores(path: Path) -> tuple[Task, dict[str, dict[str, str]]]:

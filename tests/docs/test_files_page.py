@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from autosplit.evaluate.scorefile import CLASS_SCORES_HEADER
+from autosplit.evaluate.scorefile import (
+    BOX_SCORES_HEADER,
+    CLASS_SCORES_HEADER,
+    CONFUSION_HEADER,
+    CURVES_HEADER,
+)
 from autosplit.evaluate.task import CLASSIFICATION, DETECTION, TASKS
 from autosplit.graph.graphfile import LAYERS_HEADER
 from autosplit.hardware.device import MODEL_KEYS
@@ -32,6 +37,9 @@ def first_column(head, page=PAGE):
         ("column of `layer_latency.csv`", LAYER_LATENCY_HEADER),
         ("column of `scores.csv`, classification", CLASSIFICATION.scores_header),
         ("column of `class_scores.csv`", CLASS_SCORES_HEADER),
+        ("column of `box_scores.csv`", BOX_SCORES_HEADER),
+        ("column of `precision_recall.csv`", CURVES_HEADER),
+        ("column of `confusion.csv`", CONFUSION_HEADER),
     ],
 )
 def test_a_table_lists_the_columns_of_its_file_in_their_order(head, columns):

@@ -1,9 +1,13 @@
 """Files of scores: the header tells the task, and a foreign file is refused."""
 
+import numpy as np
 import pytest
 
+from autosplit.data.coco import Truth
 from autosplit.errors import FileError
-from autosplit.evaluate.scorefile import read_scores, write_scores
+from autosplit.evaluate.average_precision import FoundBoxes
+from autosplit.evaluate.box_measures import measure_boxes
+from autosplit.evaluate.scorefile import BOX_FILES, read_scores, write_scores
 from autosplit.evaluate.task import CLASSIFICATION, DETECTION, SEVERAL, TASKS
 
 SCORES = {
@@ -38,6 +42,22 @@ class TestFiles:
         assert files == ("scores.csv", "class_scores.csv")
         text = (tmp_path / "class_scores.csv").read_text()
         assert text == "name,class,ap\nfloat,a,0.5\nfloat,b,\np,a,0.25\np,b,\n"
+
+    def test_measures_of_boxes_have_files_of_their_own(self, tmp_path):
+        box = np.array([[0.0, 0.0, 8.0, 8.0]])
+        truth = Truth(9, 9, ((0.0, 0.0, 8.0, 8.0),), (0,), (64.0,), (False,))
+        seen = FoundBoxes(box, np.array([0.9]), np.array([0]))
+        row = {
+            "name": "p",
+            "images": 1,
+            "box_measures": measure_boxes([truth], [seen], ["a"]).rows("p"),
+        }
+
+        files = write_scores(tmp_path, DETECTION, [row])
+        assert files == ("scores.csv", *BOX_FILES)
+        assert (tmp_path / "confusion.csv").read_text() == "name,there,found,boxes\np,a,a,1\n"
+        text = (tmp_path / "box_scores.csv").read_text().splitlines()
+        assert text[1] == "p,all,1,1,1.0,1.0,1.0,0.9,1.0,1.0,1.0"
 
     def test_scores_by_output_have_a_file_of_their_own(self, tmp_path):
         row = {"name": "float", "images": 4, "per_output": {"age": {"r2": 0.5, "mae": None}}}

@@ -21,6 +21,7 @@ from autosplit.data.images import Labels
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import DataError
 from autosplit.evaluate.average_precision import FoundBoxes, Precision, average_precision
+from autosplit.evaluate.box_measures import measure_boxes
 from autosplit.evaluate.judge import Answering, Judge
 from autosplit.evaluate.task import DETECTION, FLOAT, Task
 from autosplit.models.networks.yolo_decode import (
@@ -180,7 +181,7 @@ class BoxRecord:
     def float_row(self) -> dict[str, Any]:
         """Make the float network's row of ``scores.csv``, with its AP by class."""
         row = {"name": FLOAT, "images": self.seen, "ap_vs_float": 1.0, "ap50_vs_float": 1.0}
-        found = {} if self.truths is None else self._columns(self.precision(self.truths))
+        found = {} if self.truths is None else self._columns(FLOAT, self.truths)
         return row | {"drop": 0.0} | found
 
     def plan_row(self, plan: Plan, reference: BoxRecord) -> dict[str, Any] | None:
@@ -188,7 +189,7 @@ class BoxRecord:
         if not self.seen:
             return None
         against = self.precision(reference.own())
-        truly = None if reference.truths is None else self.precision(reference.truths)
+        truly = {} if reference.truths is None else self._columns(plan.name, reference.truths)
         row = {
             "name": plan.name,
             "images": self.seen,
@@ -197,11 +198,13 @@ class BoxRecord:
             "drop": self._drop(reference),
             "cut_bytes": plan.crossing_bytes,
         }
-        return row | ({} if truly is None else self._columns(truly))
+        return row | truly
 
-    def _columns(self, precision: Precision) -> dict[str, Any]:
+    def _columns(self, name: str, truths: Sequence[Truth]) -> dict[str, Any]:
+        precision = self.precision(truths)
         per_class = dict(zip(self.labels, precision.per_class, strict=True))
-        return {**precision.numbers, "per_class": per_class}
+        measures = measure_boxes(truths[: self.seen], self.found, self.labels)
+        return {**precision.numbers, "per_class": per_class, "box_measures": measures.rows(name)}
 
     def _drop(self, reference: BoxRecord) -> float:
         """Points of AP lost against the float network on the same images.

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from autosplit.evaluate.scorefile import BOX_FILES
+from autosplit.evaluate.task import FLOAT
 from autosplit.files import read_json, write_bytes, write_csv, write_json, write_yaml
 from autosplit.report.choice import no_pick
 from autosplit.report.pick import Pick
@@ -21,7 +23,8 @@ from autosplit.runs.summary import Summary, headline, pick_all, pick_file, summa
 def _prepare(job: Job[CollectOptions]) -> Prepared:
     searched = job.needed["search"]
     limit = limit_bytes(searched, job.folder)
-    read = ("graph.json", "latency.csv", "scores.csv", *searched.outputs)
+    boxes = [name for name in BOX_FILES if name in job.needed["quantize"].outputs]
+    read = ("graph.json", "latency.csv", "scores.csv", *boxes, *searched.outputs)
     inputs = hash_files(job.folder, read) | {"memory_bytes": str(limit)}
     return Prepared(inputs, partial(_collect, job, limit))
 
@@ -69,10 +72,25 @@ def _write(
         drawing = figure.front_figure(points, picks, job.options.max_drop)
         write_bytes(folder / "pareto.png", drawing.png())
         advance(1)
+    drawn = _draw_measures(job, picks[link].candidate.plan.name) if link in picks else []
     write_csv(folder / "summary.csv", summary.header, summary.table)
     write_yaml(folder / "pick.yaml", "pick", pick_file(folder, picks, link, job.options.max_drop))
     write_json(folder / "stages" / "pick.json", "text", {"text": text})
-    return "summary.csv", "pareto.png", "pick.yaml", "stages/pick.json"
+    return "summary.csv", "pareto.png", *drawn, "pick.yaml", "stages/pick.json"
+
+
+def _draw_measures(job: Job[CollectOptions], plan: str) -> list[str]:
+    """Draw curves and confusion of a detector with annotations: float and a plan.
+
+    Returns:
+        Names of the files.
+    """
+    from autosplit.report.box_figure import box_figure
+
+    if not set(BOX_FILES) <= set(job.needed["quantize"].outputs):
+        return []
+    write_bytes(job.folder / "boxes.png", box_figure(job.folder, [FLOAT, plan]).png())
+    return ["boxes.png"]
 
 
 def _text_before(folder: Path) -> str:
