@@ -43,6 +43,7 @@ ORDER = {
     "data": (
         "bundled image_folder dirty coco_categories coco label_lines darknet_lists yolo_yaml voc "
         "annotated image_range photo_file bilinear picture_input preprocess asked_preprocess "
+        "data_card anchors "
         "python_file images inputs idx photos python_batches batch_ends datasets"
     ),
     "models": (
@@ -91,7 +92,7 @@ ORDER = {
     ),
     "sweep": "file job backends figure run table",
     "detect": "drawing matching sources video step_seconds detector run",
-    "cli": "talk help options stages detect emit export infer serve profiles sweep app",
+    "cli": "talk help options stages anchors detect emit export infer serve profiles sweep app",
 }
 TORCH = "capture models quantize distortion finish evaluate detect deploy".split()
 """Packages that need torch; of ``halves`` the wire, and what is named below, need none."""
@@ -115,7 +116,7 @@ TORCH_FREE = [
     "distortion.logits",
     *("data.bundled", "data.coco", "data.darknet_lists", "data.image_folder"),
     *("data.dirty", "data.coco_categories", "data.label_lines"),
-    *("data.yolo_yaml", "data.voc", "data.annotated"),
+    *("data.yolo_yaml", "data.voc", "data.annotated", "data.data_card", "data.anchors"),
     *(
         "data.image_range",
         "data.bilinear",

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from autosplit import __version__
+from autosplit.cli.anchors import anchors_command
 from autosplit.cli.detect import detect_command
 from autosplit.cli.emit import emit_command
 from autosplit.cli.export import export_command
@@ -46,6 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 _CALLS: dict[str, Callable[..., None]] = {
+    "anchors": anchors_command,
     "detect": detect_command,
     "emit": emit_command,
     "export": export_command,

@@ -5,6 +5,8 @@
 | ``load_data``: name -> ``DataSet``; the registry of names | ``datasets.py`` |
 | ``Images``: batches in a fixed order, their hash; ``ImageSource`` | ``images.py`` |
 | resize, crop and normalize as torchvision; Darknet's letterbox | ``preprocess.py`` |
+| what is in pictures with boxes, in one line | ``data_card.py`` |
+| anchors: k-means with IoU as the distance | ``anchors.py`` |
 | bilinear resizing without antialiasing, as Darknet and OpenCV | ``bilinear.py`` |
 | image files (Pillow) | ``photos.py`` |
 | one folder per class, as torchvision's ``ImageFolder`` | ``image_folder.py`` |

@@ -72,7 +72,8 @@ class MatchedBoxes:
         precision = right / np.arange(1, len(right) + 1)
         highest = np.maximum.accumulate(precision[::-1])[::-1] if len(right) else precision
         places = np.searchsorted(right / max(self.there, 1), RECALL_STEPS, side="left")
-        return np.append(highest, 0.0)[np.minimum(places, len(right))]
+        precisions: Numbers = np.append(highest, 0.0)[np.minimum(places, len(right))]
+        return precisions
 
     def _of(self, count: int) -> tuple[float, float, float]:
         right = int(self.hits[:count].sum())
@@ -185,8 +186,8 @@ def measure_boxes(
     for number in range(count):
         own = [(score, hit) for score, kind, hit in entries if kind == number]
         scores = np.array([score for score, _ in own])
-        hits = np.array([hit for _, hit in own], bool)
-        matched.append(MatchedBoxes(scores, hits, int(there[number])))
+        right = np.array([hit for _, hit in own], bool)
+        matched.append(MatchedBoxes(scores, right, int(there[number])))
     return BoxMeasures(tuple(labels), tuple(matched), confusion)
 
 
@@ -204,7 +205,8 @@ def iou_of(found: Numbers, there: Numbers, crowds: Flags) -> Numbers:
     both = np.clip(high - low, 0, None).prod(-1)
     own, other = found[:, 2:].prod(-1)[:, None], there[:, 2:].prod(-1)[None]
     whole = np.where(crowds[None], own, own + other - both)
-    return np.divide(both, whole, out=np.zeros_like(both), where=whole > 0)
+    shares: Numbers = np.divide(both, whole, out=np.zeros_like(both), where=whole > 0)
+    return shares
 
 
 def _hits(

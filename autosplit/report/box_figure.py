@@ -32,10 +32,11 @@ def box_figure(folder: Path, names: Sequence[str]) -> Drawing:
     figure = Drawing(figsize=(5.2 * max(len(names), 1), 9.6), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, max(len(names), 1), squeeze=False)
+    labels = _labels_of([row for row in pairs if row["name"] in names])
     for name, curve, square in zip(names, axes[0], axes[1], strict=True):
         _draw_curves(curve, name, [row for row in curves if row["name"] == name])
-        labels, counts = _confusion_of([row for row in pairs if row["name"] == name])
-        _draw_confusion(square, labels, counts)
+        own = [row for row in pairs if row["name"] == name]
+        _draw_confusion(square, labels, _counts(own, labels))
     return figure
 
 
@@ -54,20 +55,23 @@ def _draw_curves(axes: Axes, name: str, rows: Rows) -> None:
     axes.legend(fontsize=8, loc="lower left")
 
 
-def _confusion_of(rows: Rows) -> tuple[list[str], NDArray[np.int64]]:
-    """Names and counts of the classes with the most boxes; no box comes last."""
+def _labels_of(rows: Rows) -> list[str]:
+    """Names of the classes with the most boxes; no box comes last."""
     totals: dict[str, int] = {}
     for row in rows:
         for label in {row["there"], row["found"]}:
             totals[label] = totals.get(label, 0) + int(row["boxes"])
     nothing = totals.pop("background", None)
-    labels = sorted(totals, key=lambda label: -totals[label])[:MOST_CLASSES]
-    labels += [] if nothing is None else ["background"]
+    labels = sorted(totals, key=lambda label: (-totals[label], label))[:MOST_CLASSES]
+    return labels + ([] if nothing is None else ["background"])
+
+
+def _counts(rows: Rows, labels: Sequence[str]) -> NDArray[np.int64]:
     counts = np.zeros((len(labels), len(labels)), np.int64)
     for row in rows:
         if row["there"] in labels and row["found"] in labels:
             counts[labels.index(row["there"]), labels.index(row["found"])] += int(row["boxes"])
-    return labels, counts
+    return counts
 
 
 def _draw_confusion(axes: Axes, labels: Sequence[str], counts: NDArray[np.int64]) -> None:

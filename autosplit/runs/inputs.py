@@ -116,6 +116,19 @@ def inputs_text(options: StatsOptions, known: KnownInputs, model: Model, program
     return f"input: {', '.join(parts)}, as {options.data} gives it"
 
 
+def boxes_text(data: DataSet) -> str:
+    """A line on the boxes of the evaluation pictures, with its end; nothing for other data."""
+    from autosplit.data.coco import Truth
+    from autosplit.data.data_card import data_card
+    from autosplit.data.photos import Photos
+
+    source = data.evaluation.source
+    if not data.labels or not isinstance(source, Photos):
+        return ""
+    truths = [truth for _, truth in source.files if isinstance(truth, Truth)]
+    return f"data: {data_card(truths, data.labels)}\n"
+
+
 def _is_asked(options: StatsOptions) -> bool:
     return options.mean is not None or options.std is not None
 

@@ -636,6 +636,31 @@ class DetectOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class AnchorsOptions:
+    """What ``autosplit anchors`` clusters."""
+
+    data: str | None = option(
+        None,
+        kinds.text("DATA"),
+        "data",
+        "Pictures with boxes: coco:DIR, coco:FILE or scenes; the training pictures if there are "
+        "any.",
+        required=True,
+    )
+    clusters: int = option(9, kinds.count(1, 1000), "search", "Number of anchors.")
+    input_size: int = option(
+        416, kinds.count(1, 8192), "network", "Height and width of the network's input, pixels."
+    )
+    preprocess: str = option(
+        "darknet",
+        kinds.choice(*PREPROCESS_NAMES),
+        "data",
+        "How the whole picture becomes the input of the detector.",
+    )
+    seed: int = option(0, kinds.count(0, 2**32 - 1), "search", "Seed of the first centres.")
+
+
+@dataclass(frozen=True, slots=True)
 class EmitOptions:
     """What ``autosplit emit`` prints."""
 
@@ -775,6 +800,7 @@ OPTIONS: dict[str, type[Any]] = {
 }
 """Stage -> record of its options, in the order in which ``run`` does the stages."""
 SIDE_OPTIONS: dict[str, type[Any]] = {
+    "anchors": AnchorsOptions,
     "detect": DetectOptions,
     "emit": EmitOptions,
     "export": ExportOptions,

@@ -15,7 +15,7 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
 from autosplit.progress import note
 from autosplit.runs.hashes import hash_measured, named_files
-from autosplit.runs.inputs import KnownInputs, float_text, inputs_text, known_inputs
+from autosplit.runs.inputs import KnownInputs, boxes_text, float_text, inputs_text, known_inputs
 from autosplit.runs.measuring import Measuring, input_meter, measure_network, warn_of_inputs
 from autosplit.runs.network import (
     asked_task,
@@ -104,7 +104,7 @@ def _measure(job: Job[StatsOptions]) -> Made:
     choice, judge = judge_of(program, model, data, asked_task(options, model))
     known = known_inputs(options, model, program, data, choice)
     about = "; ".join(filter(None, (choice.text, float_text(program, data, choice, judge))))
-    head = f"{inputs_text(options, known, model, program)}\ntask: {about}"
+    head = f"{inputs_text(options, known, model, program)}\n{boxes_text(data)}task: {about}"
     note(job.progress, head)
     count = len(data.calibration)
     batches = batches_of(data.calibration, program, options.batch_size)
