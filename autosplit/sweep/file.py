@@ -26,7 +26,8 @@ _SEARCH = {one.name: one for one in options_of(SearchOptions)}
 _OWN = {"model", "weights", "checkpoint", "parent"}
 _SHARED = tuple(one for one in _STATS if one.name not in _OWN)
 _MEMORY = _SEARCH["memory_bytes"]
-_AXES = {"edges", "clouds", "methods", "widths", "max_distortion", "figure"}
+_AXES = {"edges", "clouds", "methods", "widths", "coding", "max_distortion", "figure"}
+_CODING = SearchOptions().coding
 
 Profile = TypeVar("Profile", Device, Link)
 
@@ -63,6 +64,7 @@ class SweepFile:
         max_distortion: Distortion that a row may have at most if its method has a plan with less: a
             number, or the method whose least distortion it is; None: no limit.
         figure: What to draw of the table, of ``FIGURES``; empty: nothing.
+        coding: Coding of the crossing tensors, as ``--coding``.
     """
 
     networks: tuple[Network, ...]
@@ -73,6 +75,7 @@ class SweepFile:
     widths: tuple[int, ...] = USUAL_WIDTHS
     max_distortion: float | str | None = None
     figure: str = ""
+    coding: str = _CODING
 
 
 def read_sweep_file(path: Path) -> SweepFile:
@@ -91,7 +94,7 @@ def read_sweep_file(path: Path) -> SweepFile:
     edges = _profiles(data.get("edges", ["eyeriss"]), load_device, f"{path}: edges", problems)
     clouds = _profiles(data.get("clouds", ["tpu_v1"]), load_device, f"{path}: clouds", problems)
     links = _profiles(data.get("links", ["1mbps"]), load_link, f"{path}: links", problems)
-    searched = [_SEARCH[name] for name in ("methods", "widths")]
+    searched = [_SEARCH[name] for name in ("methods", "widths", "coding")]
     options = _read_options({"methods": ALL, **data}, searched, str(path), problems)
     methods = tuple(options.get("methods", ()))
     methods = tuple(METHODS) if methods == (ALL,) else methods
@@ -107,7 +110,9 @@ def read_sweep_file(path: Path) -> SweepFile:
     limit = limit if limit is None or isinstance(limit, str) else float(limit)
     by_name = {link.name: link for link in links}
     widths = options.get("widths", USUAL_WIDTHS)
-    return SweepFile(networks, edges, clouds, by_name, methods, widths, limit, figure or "")
+    coding = options.get("coding", _CODING)
+    axes = by_name, methods, widths
+    return SweepFile(networks, edges, clouds, *axes, limit, figure or "", coding)
 
 
 def _networks(

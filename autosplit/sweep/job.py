@@ -44,6 +44,7 @@ class SearchJob:
         methods: Methods, in the order of the table.
         max_distortion: As in ``SweepFile``.
         input_coding: As in ``Problem``.
+        coded: As in ``Problem``.
         version: Version of autosplit, which must be that of whoever does it.
     """
 
@@ -58,6 +59,7 @@ class SearchJob:
     methods: tuple[str, ...]
     max_distortion: float | str | None = None
     input_coding: InputCoding | None = None
+    coded: Mapping[tuple[str, int], int] = field(default_factory=dict)
     version: str = __version__
 
     @property
@@ -68,7 +70,7 @@ class SearchJob:
         parts += [sorted(self.distortions.items()), self.edge, self.cloud]
         parts += [sorted(self.links.items(), key=lambda item: item[0]), self.memory_bytes]
         parts += [self.widths, self.methods, self.max_distortion, self.input_coding]
-        parts += [self.version]
+        parts += [sorted(self.coded.items()), self.version]
         return sha256_of("\n".join(map(repr, parts)))[:20]
 
     def __str__(self) -> str:
@@ -118,6 +120,7 @@ def rows_of(job: SearchJob) -> list[dict[str, Any]]:
         job.memory_bytes,
         job.widths,
         input_coding=job.input_coding,
+        coded=job.coded,
     )
     plans = search(problem, tuple(dict.fromkeys((*job.methods, REFERENCE))))
     most = job.max_distortion

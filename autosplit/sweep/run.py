@@ -177,6 +177,7 @@ def list_jobs(sweep: SweepFile, place: Path) -> list[SearchJob]:
                 sweep.methods,
                 sweep.max_distortion,
                 stats.input_coding,
+                stats.sent(sweep.coding),
             )
             for edge in sweep.edges
             for cloud in sweep.clouds

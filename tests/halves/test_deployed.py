@@ -1,6 +1,7 @@
 """Deployed halves against a network computed by hand from the integers of the plan."""
 
 import io
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -234,3 +235,20 @@ class TestEntropy:
 
         mean = sent / (8 * len(IMAGES))
         assert mean == pytest.approx(coded.crossing_bytes, rel=0.05, abs=2 * 2)
+
+    def test_the_float_input_takes_the_bytes_of_the_table(self, program):
+        """Nothing is quantized before the network's input, so the bytes are equal, not near."""
+        images = IMAGES.repeat(8, 1, 1, 1)
+        stats = code_tensors(
+            program, lambda: iter([images]), measure(program, lambda: iter([images]))
+        )
+        packed = plan_for(program, images, 8, 8, 0, stats)
+        (name,) = program.graph.inputs
+        classes = {(name, 8): (stats.coded[name, 8].classes, stats.coded[name, 8].sent)}
+        wire = wire_layout(program.graph.cut(()), packed.activations, None, classes)
+        coded = deploy(program, replace(packed, wire=wire))
+
+        _, sent = coded(images)
+
+        assert sent / len(images) == stats.coded[name, 8].mean
+        assert coded.crossing_bytes == math.ceil(sent / len(images))

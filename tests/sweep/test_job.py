@@ -11,7 +11,7 @@ from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.sweep import run as sweep
 from autosplit.sweep.file import read_sweep_file
-from autosplit.sweep.job import do_job, pick_of
+from autosplit.sweep.job import do_job, pick_of, rows_of
 
 
 def plan(name, latency_s, distortion, memory=0, method="m"):
@@ -61,3 +61,20 @@ def test_a_worker_of_another_version_refuses(place):
     got = do_job(replace(task, version="0.0.0"))
     assert not got.rows
     assert "must have autosplit 0.0.0, has " in got.error
+
+
+def test_coded_bytes_are_searched_and_are_part_of_the_name_of_a_job(place):
+    asked = read_sweep_file(place / "tiny.yaml")
+    (packed, *_), (coded, *_) = (
+        sweep.list_jobs(replace(asked, coding=coding), place / "tiny")
+        for coding in ("packed", "entropy")
+    )
+
+    half = {at: size // 2 for at, size in coded.coded.items()}
+    slow, fast = (rows_of(job) for job in (packed, replace(packed, coded=half)))
+
+    assert not packed.coded
+    assert coded.coded
+    assert packed.key != coded.key
+    assert all(b["latency_s"] <= a["latency_s"] + 1e-12 for a, b in zip(slow, fast, strict=True))
+    assert any(b["latency_s"] < a["latency_s"] for a, b in zip(slow, fast, strict=True))
