@@ -59,6 +59,14 @@ TIMM = (
     "convmixer_768_32 gcvit_xxtiny eva02_tiny_patch14_224 hrnet_w18_small mambaout_femto "
     "starnet_s1 vit_tiny_patch16_224 swin_s3_tiny_224 tiny_vit_5m_224"
 ).split()
+TIMM_SIDES = {"efficientformer_l1": 224}
+FREE_SIZE = frozenset(
+    "mobilenetv4_conv_small efficientformer_l1 edgenext_xx_small fastvit_t8 ghostnet_050 "
+    "hardcorenas_a lcnet_050 poolformer_s12 regnetz_005 resnest14d rexnet_100 semnasnet_050 "
+    "tinynet_e tf_efficientnet_lite0 convnextv2_atto crossvit_tiny_240 convmixer_768_32 "
+    "hrnet_w18_small mambaout_femto starnet_s1 tiny_vit_5m_224".split()
+)
+"""Networks of timm that are built without the size of their input."""
 TRANSFORMERS = (
     "Albert Bert Distilbert Electra Roberta MPNet XLMRoberta ConvBert Deberta DebertaV2 Funnel "
     "ModernBert MobileBert SqueezeBert"
@@ -95,8 +103,9 @@ def _video(name: str) -> tuple[nn.Module, Callable[[int], Any]]:
 def _timm(name: str) -> tuple[nn.Module, Callable[[int], Any]]:
     import timm  # noqa: PLC0415 - slow to import
 
-    network = timm.create_model(name, pretrained=False, num_classes=10)
-    return network, pictures(network.default_cfg["input_size"][-1])
+    side = TIMM_SIDES.get(name, 64)
+    known = {} if name in FREE_SIZE else {"img_size": side}
+    return timm.create_model(name, pretrained=False, num_classes=10, **known), pictures(side)
 
 
 def _transformer(name: str) -> tuple[nn.Module, Callable[[int], Any]]:

@@ -2,7 +2,8 @@
 
 Views and other movements belong to whoever wrote the tensor: they are repeated by its readers, so
 the tensor of a layer is always what its last computing operator wrote.  What must not be quantized
-on its own, masked scores or complex numbers, is no tensor of a layer: it joins its reader.
+on its own, masked scores, divisors or complex numbers, is no tensor of a layer: it joins its
+reader.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from torch import fx
 
 from autosplit.capture.masks import hides, reads_hidden
 from autosplit.capture.operators import (
+    arguments,
     base_of,
     holds_tensor,
+    is_call,
     is_movement,
     kind_of,
     tensor_arguments,
@@ -29,6 +32,8 @@ from autosplit.capture.rewrites import producer_of
 
 _SCORES = frozenset("matmul add sub mul div activation".split())
 """Kinds of layers that write scores, and change them."""
+_DIVISORS = frozenset("reduce add sub mul div activation elementwise".split())
+"""Kinds of layers that write what another tensor is divided by."""
 
 
 @dataclass
@@ -100,8 +105,8 @@ def _has_outputs(node: Any) -> bool:
 def _join_what_waits(groups: dict[fx.Node, Group], node: fx.Node) -> None:
     """Let the layer that ends with a node begin with what it alone reads and what must not stay.
 
-    Those are complex numbers and hidden scores; and the scores that an operator hides, for a layer
-    that ends in a softmax writes no scores at all, as the attention of torch does not.
+    Those are complex numbers, divisors and hidden scores; and the scores that an operator hides,
+    for a layer that ends in a softmax writes no scores at all, as the attention of torch does not.
     """
     found = groups[node]
     todo = [node]
@@ -119,11 +124,23 @@ def _join_what_waits(groups: dict[fx.Node, Group], node: fx.Node) -> None:
                     found.root = waiting.root
             elif hides(reader) and waiting.kind in _SCORES:
                 found.root = waiting.root
+            elif _divides(argument, base, reader) and waiting.kind in _DIVISORS:
+                pass  # a grid has the number 0, which nothing may be divided by
             else:
                 continue
             del groups[base]
             todo += waiting.nodes
             found.nodes = [*waiting.nodes, *_views(argument, base), *found.nodes]
+
+
+def _divides(argument: fx.Node, base: fx.Node, reader: fx.Node) -> bool:
+    """Whether an operator divides by a tensor that it reads, or multiplies by its reciprocal.
+
+    Norms that are written by hand do: x / sqrt(variance + eps), x rsqrt(mean square), x / |x|.
+    """
+    if is_call(reader, "div"):
+        return arguments(reader)["other"] is argument
+    return is_call(reader, "mul") and is_call(base, "rsqrt", "reciprocal")
 
 
 def _views(view: fx.Node, base: fx.Node) -> list[fx.Node]:

@@ -1,13 +1,15 @@
 """Scores that a mask hides: finding the operators that write them.
 
 Attention by hand hides scores before the softmax, by minus infinity, the least float, or a number
-like -1e9 or -100: added, filled in, or chosen by ``where``.  No grid holds both those numbers and
-the scores, so such an operator and its softmax are one layer, and its tensor is what comes out.
+like -1e9 or -100: added, subtracted, filled in, or chosen by ``where``.  No grid holds both those
+numbers and the scores, so such an operator and its softmax are one layer, and its tensor is what
+comes out.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from torch import fx
@@ -24,6 +26,8 @@ from autosplit.capture.operators import (
 
 HIDDEN = -30.0
 """A score at or below this is hidden: its share of a softmax, exp(-30), is below 1e-13."""
+RAISED = 1000.0
+"""A number added to scores hides some of them if it was made by a factor of at least this."""
 _MARK = "hides"
 _READS_HIDDEN = frozenset(
     "softmax _softmax log_softmax _log_softmax _safe_softmax logsumexp amax max argmax topk "
@@ -62,14 +66,26 @@ def mark_masks(graph: fx.Graph, attributes: Attributes) -> None:
         elif is_call(node, "where") and "other" in arguments(node):
             call = arguments(node)
             hidden = min(ends(call["self"])[1], ends(call["other"])[1]) <= HIDDEN
-        elif is_call(node, "add"):
+        elif is_call(node, "add", "sub"):
             sources = tensor_arguments(node)
             fixed = any(ends(source)[0] <= HIDDEN for source in sources)
-            hidden = len(sources) == 2 and (fixed or any(map(_is_of_mask, sources)))
+            if is_call(node, "sub") and len(sources) == 2:
+                fixed = -ends(sources[1])[1] <= HIDDEN and sources[1].op == "get_attr"
+            of_mask = any(_is_of_mask(source) or _is_raised(source, ends) for source in sources)
+            hidden = len(sources) == 2 and (fixed or of_mask)
         else:
             hidden = False
         if hidden:
             node.meta[_MARK] = True
+
+
+def _is_raised(node: fx.Node, ends: Callable[[Any], tuple[float, float]]) -> bool:
+    """Whether a tensor was multiplied by a number so large that scores beside it vanish."""
+    base = base_of(node)
+    return is_call(base, "mul") and any(
+        RAISED <= max(map(abs, ends(factor))) < math.inf
+        for factor in (*base.args, *base.kwargs.values())
+    )
 
 
 def _is_of_mask(node: fx.Node) -> bool:

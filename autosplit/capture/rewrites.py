@@ -98,6 +98,14 @@ def drop_identities(graph: fx.Graph, _: Attributes) -> None:
             graph.erase_node(node)
 
 
+def name_types(graph: fx.Graph, _: Attributes) -> None:
+    """Name the type of each cast: ``type_as`` reads no element of its second tensor."""
+    for node in list(graph.nodes):
+        if is_call(node, "type_as"):
+            node.target = torch.ops.aten.to.dtype
+            node.args, node.kwargs = (node.args[0], node.meta["val"].dtype), {}
+
+
 def keep_batch_axis(graph: fx.Graph, _: Attributes) -> None:
     """Name the axes that ``squeeze`` removes: those that were of length 1, and never the batch.
 
@@ -148,6 +156,7 @@ REWRITES: tuple[Rewrite, ...] = (
     drop_checks,
     refuse_unknown_calls,
     drop_identities,
+    name_types,
     keep_batch_axis,
     fold_constants,
     fold_filled,

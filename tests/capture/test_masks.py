@@ -50,6 +50,13 @@ WAYS = {
     "-10000 added": added(-10_000.0),
     "chosen": lambda scores, hidden: torch.where(hidden, LEAST, scores),
     "filled twice": lambda scores, hidden: filled(-1e9)(filled(-math.inf)(scores, hidden), hidden),
+    "subtracted": lambda scores, hidden: scores - hidden.type_as(scores) * 1e6,
+    "a constant subtracted": lambda scores, hidden: (
+        scores - torch.full((TOKENS, TOKENS), 1e4).triu(1)
+    ),
+    "a pooled mask": lambda scores, hidden: (
+        scores + F.max_pool1d(hidden.float().expand(len(scores), -1, -1), 1) * -1e9
+    ),
     "a product of the mask": lambda scores, hidden: scores + hidden.float() * -1e9,
 }
 

@@ -1,0 +1,83 @@
+"""A process for each network of the zoo, with limits; rows that are kept from run to run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from zoo_networks import Exhibit
+
+ROOT = Path(__file__).parent.parent
+MEMORY_BYTES = 8 << 30
+LIBRARIES = ("torchvision", "timm", "transformers")
+
+
+@dataclass
+class Row:
+    """One line of the table; what was not reached is None."""
+
+    name: str
+    task: str
+    capture_s: float | None = None
+    program_vs_module: float | None = None
+    halves_vs_whole: float | None = None
+    macs_over_torch: float | None = None
+    weights_over_parameters: float | None = None
+    sqnr_w8a8_db: float | None = None
+    result: str = ""
+
+
+def in_a_process(examine: Callable[[Exhibit], Row], exhibit: Exhibit, seconds: int) -> Row:
+    """The row of a network that runs in a process with a limit of its time and memory."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(read)
+        used = int(time.process_time())
+        resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, used + seconds))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        warnings.simplefilter("ignore")
+        try:
+            row = examine(exhibit)
+        except Exception as error:  # noqa: BLE001 - the table says what it is
+            text = " ".join(str(error).split()) or type(error).__name__
+            row = Row(exhibit.name, exhibit.task, result=f"{type(error).__name__}: {text:.200}")
+        with os.fdopen(write, "w") as pipe:
+            json.dump(asdict(row), pipe)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        text = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if text:
+        return Row(**json.loads(text))
+    why = f"ended by signal {os.WTERMSIG(status)}, its limits are {seconds} s of one core and "
+    return Row(exhibit.name, exhibit.task, result=f"{why}{MEMORY_BYTES >> 30} GiB")
+
+
+def code_digest() -> str:
+    """Digest of what makes a row: the code of autosplit, this one's, and the libraries."""
+    digest = hashlib.sha256()
+    for path in sorted([*ROOT.glob("autosplit/**/*.py"), *ROOT.glob("experiments/zoo*.py")]):
+        digest.update(path.read_bytes())
+    for library in ("torch", *LIBRARIES):
+        digest.update(version(library).encode())
+    return digest.hexdigest()
+
+
+def kept_rows(path: Path) -> dict[str, Row]:
+    """Rows of earlier runs, by name; a line that was cut is none."""
+    rows: dict[str, Row] = {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        if line.endswith("}"):
+            row = Row(**json.loads(line))
+            rows[row.name] = row
+    return rows
