@@ -38,6 +38,20 @@ def small_problem(seed, most_tensors=9):
     return replace(shell, memory_bytes=rng.choice([None, rng.randint(0, need)]))
 
 
+def coded_problem(seed, most_tensors=8):
+    """A small problem whose outputs take other bytes on the wire than in memory, some of them."""
+    problem, rng = small_problem(seed, most_tensors), random.Random(seed)
+    coded = {
+        (layer.name, bits): rng.randint(
+            1, max(1, packed_bytes(graph.elements(layer.name), bits) - 1)
+        )
+        for layer in graph.layers
+        for bits in problem.usable
+        if rng.random() < 0.7
+    }
+    return replace(problem, coded=coded)
+
+
 def prefix_cuts(problem):
     return [problem.graph.prefix(n) for n in range(len(problem.graph.layers) + 1)]
 

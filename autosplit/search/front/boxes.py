@@ -82,7 +82,7 @@ class BoxProgram:
         self.model = build_milp(costs, length, 0.0)
         outputs = place_of(costs, length)[1]
         crossing = {
-            outputs[rank] + b: float(costs.memory.size[rank, b])
+            outputs[rank] + b: float(costs.memory.sent[rank, b])
             for rank in range(length)
             if costs.memory.read[rank] >= length
             for b in range(self.model.widths)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from brute import every_plan, small_problem
+from brute import coded_problem, every_plan, small_problem
 
-from autosplit.graph.memory import packed_bytes
+from autosplit.graph.memory import sent_bytes
 from autosplit.hardware.prediction import PlanWidths, predict
 from autosplit.search.front.boxes import BoxProgram
 from autosplit.search.widths.edge_seconds import EdgeSeconds
@@ -20,7 +20,7 @@ def plans_of(problem, length):
             widths = PlanWidths(weights, tensors)
             edge_s = predict(cut, widths, problem.edge, problem.cloud, link).edge_s
             sent = sum(
-                packed_bytes(problem.graph.elements(name), tensors[name])
+                sent_bytes(problem.graph, name, tensors[name], problem.coded)
                 for name in cut.crossing
                 if name not in problem.graph.inputs
             )
@@ -28,9 +28,11 @@ def plans_of(problem, length):
     return np.array(found)
 
 
+@pytest.mark.parametrize("make", [small_problem, coded_problem])
 @pytest.mark.parametrize("seed", range(7000, 7012))
-def test_nothing_in_a_box_has_less_and_what_is_found_has_that(seed):
-    problem = small_problem(seed, 5)
+def test_nothing_in_a_box_has_less_and_what_is_found_has_that(seed, make):
+    """Bytes on the wire are those of the coding, which are fewer than in memory."""
+    problem = make(seed, 5)
     costs = PoolCosts(problem, EdgeSeconds(problem))
     length = 1 + seed % len(problem.graph.layers)
     every = plans_of(problem, length)
@@ -51,3 +53,25 @@ def test_nothing_in_a_box_has_less_and_what_is_found_has_that(seed):
             assert pool.edge_s[0] <= edge_s * (1 + 1e-8)
         else:
             assert distortion == pytest.approx(least, rel=1e-8)
+
+
+@pytest.mark.parametrize("make", [small_problem, coded_problem])
+@pytest.mark.parametrize("seed", range(7000, 7004))
+def test_the_bytes_of_a_box_bound_it_to_the_byte(seed, make):
+    """All seconds are allowed, so the bytes on the wire alone decide what is in the box."""
+    problem = make(seed, 5)
+    costs = PoolCosts(problem, EdgeSeconds(problem))
+    for length in range(1, len(problem.graph.layers)):
+        every = plans_of(problem, length)
+        if not len(every):
+            continue
+        sizes, most_s = np.unique(every[:, 0]), float(every[:, 1].max())
+        program = BoxProgram(costs, length, int(sizes[-1]), most_s)
+        for sent in sizes[:: max(1, len(sizes) // 5)]:
+            inside = every[every[:, 0] <= sent, 2]
+            known = float(inside.max()) - costs.input_distortion
+            chosen, lower = program.solve(int(sent), most_s, known)
+
+            assert lower + costs.input_distortion == pytest.approx(inside.min(), rel=1e-8)
+            if chosen is not None:
+                assert costs.pool([program.model.picked(chosen)]).sent[0] <= sent

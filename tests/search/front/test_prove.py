@@ -62,6 +62,32 @@ def test_without_work_nothing_is_proven():
     assert lower.tolist() == [0.0]
 
 
+def test_a_new_candidate_has_the_bounds_of_the_solved_boxes_that_hold_it():
+    _, pool, _ = start()
+    length, sent, edge_s = int(pool.lengths[0]), int(pool.sent[0]), float(pool.edge_s[0])
+
+    assert module._holds(module.BoxProof(length, sent, edge_s, 1.0), pool)
+    for box in ((length - 1, sent, edge_s), (length, sent - 1, edge_s), (length, sent, edge_s / 2)):
+        assert not module._holds(module.BoxProof(*box, 1.0), pool)
+
+
+def test_the_distortion_that_a_box_must_beat_is_that_without_the_inputs(monkeypatch):
+    """The inputs' distortion is the same for every choice, and no part of the program."""
+    costs, pool, kept_of = start()
+    assert costs.input_distortion > 0
+    asked = []
+
+    def solve(program, sent, edge_s, known):
+        asked.append(known)
+        return None, known
+
+    monkeypatch.setattr(module.BoxProgram, "solve", solve)
+    _, lower = prove(costs, pool, np.zeros(1), kept_of)
+
+    assert asked == [pytest.approx(pool.distortion[0] - costs.input_distortion)]
+    assert lower[0] == pool.distortion[0]
+
+
 def test_a_solved_box_bounds_the_boxes_inside_it_alone():
     _, pool, _ = start()
     length, sent, edge_s = int(pool.lengths[0]), int(pool.sent[0]), float(pool.edge_s[0])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from brute import DEVICES, small_problem
+from brute import DEVICES, coded_problem, small_problem
 from builders import EDGE
 from picked import costs_of, plan_at
 
@@ -14,9 +14,9 @@ from autosplit.search.questions.milp import build_milp, place_of
 SEEDS = range(5)
 
 
-def whole(seed, edge=EDGE):
+def whole(seed, edge=EDGE, make=small_problem):
     """A small problem without a memory limit, its tables, and the program of all on the edge."""
-    problem = replace(small_problem(seed, 6), memory_bytes=None, edge=edge)
+    problem = replace(make(seed, 6), memory_bytes=None, edge=edge)
     costs = costs_of(problem)
     return problem, costs, build_milp(costs, len(problem.graph.layers), 0.25)
 
@@ -64,10 +64,11 @@ def test_the_least_that_the_rows_allow_is_what_a_plan_costs(seed, device):
         assert distortion == pytest.approx(plan.distortion, rel=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_bytes_that_cross_take_seconds(seed):
-    """One layer less on the edge: what crosses is paid for at 0.25 s a byte."""
-    problem, costs, _ = whole(seed)
+@pytest.mark.parametrize("make", [small_problem, coded_problem])
+@pytest.mark.parametrize("seed", range(8))
+def test_bytes_that_cross_take_seconds(seed, make):
+    """One layer less on the edge: what crosses is paid for at 0.25 s a byte of the wire."""
+    problem, costs, _ = whole(seed, make=make)
     length = max(1, len(problem.graph.layers) - 1)
     model = build_milp(costs, length, 0.25)
     free = build_milp(costs, length, 0.0)
