@@ -42,10 +42,8 @@ def coded_problem(seed, most_tensors=8):
     """A small problem whose outputs take other bytes on the wire than in memory, some of them."""
     problem, rng = small_problem(seed, most_tensors), random.Random(seed)
     coded = {
-        (layer.name, bits): rng.randint(
-            1, max(1, packed_bytes(graph.elements(layer.name), bits) - 1)
-        )
-        for layer in graph.layers
+        (layer.name, bits): rng.randint(1, max(1, packed_bytes(layer.output_elements, bits) - 1))
+        for layer in problem.graph.layers
         for bits in problem.usable
         if rng.random() < 0.7
     }
