@@ -3,10 +3,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 
-.PHONY: demo docs test test-slow test-zoo bench bench-accuracy bench-metric bench-toolkit lint yolo-weights clean
+.PHONY: demo demo-deploy docs test test-slow test-zoo bench bench-accuracy bench-metric bench-toolkit lint yolo-weights clean
 
 demo: $(VENV)/.demo
 	$(BIN)/autosplit run
+
+# a plan on two processes: promised beside measured, over a shaped link where root may make one
+demo-deploy: $(VENV)/.test
+	$(BIN)/python experiments/deployed.py --links 3mbps --answers 20
 
 # opens without a server: site/index.html
 docs: $(VENV)/.test

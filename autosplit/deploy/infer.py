@@ -24,6 +24,7 @@ _HEADER = (
     "sent_bytes",
     "link_ms",
     "cloud_ms",
+    "own_ms",
     "total_ms",
 )
 
@@ -75,6 +76,7 @@ def _row(path: Path, answer: Answer, labels: tuple[str, ...]) -> dict[str, Any]:
         "sent_bytes": answer.sent_bytes,
         "link_ms": 1e3 * answer.link_s,
         "cloud_ms": 1e3 * answer.server_s,
+        "own_ms": 1e3 * answer.own_s,
         "total_ms": 1e3 * answer.total_s,
     }
 

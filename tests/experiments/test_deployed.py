@@ -1,0 +1,36 @@
+"""Plans over a real link: the script that prints what was promised beside what was measured."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+ROOT = os.geteuid() == 0 and None not in (shutil.which("ip"), shutil.which("tc"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ROOT, reason="network namespaces need root and iproute2")
+def test_each_kind_of_plan_is_measured_with_the_bytes_of_the_table(tmp_path):
+    command = [sys.executable, EXPERIMENTS / "deployed.py", "--links", "1mbps,20mbps"]
+    command += ["--answers", "6", "--out", tmp_path, "--work", tmp_path / "work"]
+
+    subprocess.run(command, check=True, capture_output=True)
+
+    with (tmp_path / "deployed.csv").open() as file:
+        rows = {(one["link"], one["kind"]): one for one in csv.DictReader(file)}
+    kinds = ("all-edge", "all-cloud", "all-cloud JPEG", "split")
+    assert sorted(rows) == sorted((link, kind) for link in ("1mbps", "20mbps") for kind in kinds)
+    for (_, kind), row in rows.items():
+        if kind != "all-cloud JPEG":  # promised as a mean over other pictures
+            assert row["sent_bytes"] == row["table_bytes"]
+        assert float(row["total_ms_median"]) > 0
+    slow, fast = (float(rows[link, "all-cloud"]["link_ms_median"]) for link in ("1mbps", "20mbps"))
+    assert slow > fast
+    assert (tmp_path / "deployed.png").stat().st_size > 1000
+    left = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
+    assert not [line for line in left.stdout.splitlines() if line.startswith(("edge-", "cloud-"))]
