@@ -64,7 +64,7 @@ ORDER = {
     ),
     "distortion": (
         "divergence logits tiles ranges spreads measure coded finished_share "
-        "quantization_errors fisher replayed output metrics"
+        "quantization_errors fisher replayed output metrics jpeg"
     ),
     "halves": "partition integer_kernels lowering quantized crossing deployed",
     "finish": (

@@ -10,7 +10,7 @@ from autosplit.api.keywords import read_keywords, takes_options
 from autosplit.api.net import Net
 from autosplit.errors import DataError
 from autosplit.progress import Progress, silent
-from autosplit.runs.measuring import Measuring, input_meter, measure_network, warn_of_inputs
+from autosplit.runs.measuring import Measuring, measure_network, picture_input, warn_of_inputs
 from autosplit.runs.options import StatsOptions
 from autosplit.stats.stats import Stats
 
@@ -22,7 +22,7 @@ OPTIONS_OF_MEASURE = ("metric", "clipping", "rounding", "batch_size", "jpeg_qual
 def measure(net: Net, batches: Any, *, progress: Progress = silent, **options: Any) -> Stats:
     """Measure ranges, moments, and distortion at every width of all weights and activations.
 
-    The batches are gone through three or four times.
+    The batches are gone through three to five times.
 
     Args:
         net: The network.
@@ -34,8 +34,8 @@ def measure(net: Net, batches: Any, *, progress: Progress = silent, **options: A
         **options: Options of ``autosplit stats``, with its defaults: ``metric`` (the unit of
             distortion), ``clipping`` (where activations are clipped), ``rounding`` (the rounding of
             weights that distortion is counted with), ``batch_size`` (images per step of a data
-            set), ``jpeg_quality`` (of the input as a JPEG file, where the batches are pictures),
-            ``seed`` (of the random output vectors).
+            set), ``jpeg_quality`` (qualities of the input as a JPEG file, one or several, where the
+            batches are pictures), ``seed`` (of the random output vectors).
 
     Raises:
         DataError: The batches are of another kind, or a value in the network is not finite.
@@ -45,11 +45,11 @@ def measure(net: Net, batches: Any, *, progress: Progress = silent, **options: A
         raise DataError(f"net: must be what autosplit.capture gives, got {type(net).__name__}")
     asked = read_keywords(StatsOptions, measure, options)
     given = input_batches(net, batches, asked.batch_size)
-    images, meter = images_in(batches), None
+    images, picture = images_in(batches), None
     if are_pictures(images):
         (shape,) = net.graph.inputs.values()
-        meter = input_meter(net.model.preprocess, (1, *shape), asked.jpeg_quality)
-    measuring = Measuring(net.program, given, asked, meter)
+        picture = picture_input(net.model.preprocess, (1, *shape), asked.jpeg_quality)
+    measuring = Measuring(net.program, given, asked, picture)
     total = 0 if images is None else measuring.passes * len(images)
     with progress(f"stats: {net.name}", total) as advance:
         stats = measure_network(measuring, advance)

@@ -73,7 +73,7 @@ class Problem(record.Problem, metaclass=_TypeOfProblem):
             _links(links),
             _OPTIONS["memory_bytes"].check(memory, "memory"),
             _OPTIONS["widths"].check(widths),
-            input_coding=stats.input_coding,
+            input_codings=stats.input_codings,
             coded=stats.sent(_OPTIONS["coding"].check(coding)),
             stats=stats,
         )

@@ -9,6 +9,7 @@ A distortion is never negative, and the search adds the distortions of tensors u
 | second pass: standard and mean absolute deviation, histogram | ``spreads.py`` |
 | tiles of a tensor that fit the cache; threads | ``tiles.py`` |
 | coded bytes of each tensor at each width | ``coded.py`` |
+| the input as JPEG files: bytes, and distortion by each metric | ``jpeg.py`` |
 | the tensors that hold the logits, which are never clipped | ``logits.py`` |
 | the registry of metrics: ``mse``, ``fisher``, ``output`` | ``metrics.py`` (``sensitivity``) |
 | Fisher information, diagonal (metric ``fisher``) | ``fisher.py`` |

@@ -202,6 +202,20 @@ def widths(most: int) -> Kind:
     return Kind("N,N,...", check, read, lambda value: ",".join(map(str, value)))
 
 
+def qualities() -> Kind:
+    """JPEG qualities from 1 to 95, separated by commas; kept ascending.  One may stand alone."""
+    several = widths(95)
+
+    def check(value: Any) -> tuple[int, ...]:
+        found: tuple[int, ...] = several.check([value] if type(value) is int else value)
+        return found
+
+    def read(value: Any) -> tuple[int, ...]:
+        return several.read(value) if isinstance(value, str) else check(value)
+
+    return Kind("N,N,...", check, read, several.show)
+
+
 def pins() -> Kind:
     """Pinned widths, each as ``PATTERN:weight=8``; the option may be repeated."""
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import count as count_from
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autosplit.data import image_range
 from autosplit.errors import warn
 from autosplit.progress import Advance
 from autosplit.runs.options import StatsOptions
-from autosplit.stats.coding import InputMeter
+from autosplit.stats.coding import PictureInput
 from autosplit.stats.stats import Stats
 
 if TYPE_CHECKING:
@@ -28,18 +27,18 @@ class Measuring:
         program: The captured network.
         batches: Gives the network's inputs, batch by batch, the same on each pass.
         options: How: the metric, the clipping rule, the rounding that is counted, the seed.
-        meter: Measures the input as a JPEG file; None where the input is no picture.
+        picture: The input that may be sent as a JPEG file; None where the input is no picture.
     """
 
     program: Program
     batches: Batches
     options: StatsOptions
-    meter: InputMeter | None = None
+    picture: PictureInput | None = None
 
     @property
     def passes(self) -> int:
         """How often the batches are gone through."""
-        return 3 if self.options.metric == "mse" else 4
+        return (3 if self.options.metric == "mse" else 4) + (self.picture is not None)
 
 
 def measure_network(measuring: Measuring, advance: Advance) -> Stats:
@@ -54,17 +53,15 @@ def measure_network(measuring: Measuring, advance: Advance) -> Stats:
         StageError: The metric is unknown.
     """
     from autosplit.distortion.coded import code_tensors
+    from autosplit.distortion.jpeg import AskedPictures, measure_jpeg
     from autosplit.distortion.measure import measure
     from autosplit.distortion.metrics import check_metric, sensitivity
 
-    options, meter, passes = measuring.options, measuring.meter, count_from(1)
+    options = measuring.options
     check_metric(options.metric)
 
     def batches() -> Iterator[Batch]:
-        first = next(passes) == 1
         for batch in measuring.batches():
-            if first and meter is not None:
-                meter.add(first_input(batch).numpy())
             yield batch
             advance(len(first_input(batch)))
 
@@ -79,7 +76,10 @@ def measure_network(measuring: Measuring, advance: Advance) -> Stats:
         finished=options.rounding != "nearest",
     )
     stats = code_tensors(measuring.program, measuring.batches, stats, advance)
-    return stats if meter is None else replace(stats, input_coding=meter.result)
+    if measuring.picture is None:
+        return stats
+    asked = AskedPictures(measuring.picture, options.metric, options.seed)
+    return measure_jpeg(measuring.program, measuring.batches, stats, asked, advance)
 
 
 def first_input(batch: Batch) -> Tensor:
@@ -89,13 +89,15 @@ def first_input(batch: Batch) -> Tensor:
     return batch if isinstance(batch, Tensor) else batch[0]
 
 
-def input_meter(preprocess: Any, shape: tuple[int, ...], quality: int) -> InputMeter | None:
-    """What measures a network's input as a JPEG file; None where the input is no picture.
+def picture_input(
+    preprocess: Any, shape: tuple[int, ...], qualities: tuple[int, ...]
+) -> PictureInput | None:
+    """A network's input that may be sent as a JPEG file; None where the input is no picture.
 
     Args:
         preprocess: Makes an input of a picture.
         shape: Shape of the input with its batch dimension.
-        quality: Quality of the JPEG file, 1..95.
+        qualities: Qualities of the JPEG file, 1..95.
     """
     from autosplit.data.preprocess import Letterbox, Preprocess
 
@@ -103,7 +105,7 @@ def input_meter(preprocess: Any, shape: tuple[int, ...], quality: int) -> InputM
         return None
     if len(shape) != 4 or shape[1] != len(preprocess.mean):
         return None
-    return InputMeter(quality, preprocess.mean, preprocess.std)
+    return PictureInput(qualities, preprocess.mean, preprocess.std)
 
 
 def warn_of_inputs(

@@ -39,6 +39,8 @@ ALL_METHODS = "all"
 """Stands for every method."""
 USUAL_WIDTHS = (2, 3, 4, 5, 6, 8)
 """Widths that may be used unless told otherwise: ``grid.grid.DEFAULT_WIDTHS``."""
+USUAL_QUALITIES = (50, 60, 70, 75, 80, 85, 90, 95)
+"""JPEG qualities that are measured unless told otherwise."""
 CLIPPING_NAMES = ("mse", "minmax", "average", "percentile", "laplace", "gauss", "norm", "lapq")
 """Rules of clipping: ``grid.clipping.CLIPPING``."""
 METRIC_NAMES = ("output", "fisher", "mse")
@@ -270,11 +272,12 @@ class StatsOptions:
     seed: int = option(
         0, kinds.count(0, 2**32 - 1), "data", "Seed of random weights and of random choices."
     )
-    jpeg_quality: int = option(
-        75,
-        kinds.count(1, 95),
+    jpeg_quality: tuple[int, ...] = option(
+        USUAL_QUALITIES,
+        kinds.qualities(),
         "data",
-        "JPEG quality, where the input is sent as a JPEG file.",
+        "JPEG qualities at which the input may be sent as a JPEG file; each is measured and is a "
+        "plan.",
     )
     clipping: str = option(
         "mse",

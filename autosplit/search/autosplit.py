@@ -16,8 +16,8 @@ def autosplit(problem: Problem) -> list[Plan]:
     """Find the plans that no other one found beats in both seconds and distortion, on some link.
 
     Beside the front in integers these are looked at: every prefix cut in floats, the minimum cut in
-    floats for each link (which need not be a prefix), and the input sent as a JPEG file.  The cloud
-    half computes in floats.
+    floats for each link (which need not be a prefix), and the input sent as a JPEG file of
+    each quality that was measured.  The cloud half computes in floats.
 
     Returns:
         Those that fit the memory, by rising number of edge layers, then rising distortion; those
@@ -35,4 +35,5 @@ def _uncommon(problem: Problem) -> Iterator[Plan]:
     for plan in literature.dads(problem):
         if plan.edge:
             yield replace(plan, method=OURS, name=plan.name.replace("dads", "float-mincut"))
-    yield from (replace(plan, method=OURS, name="jpeg") for plan in plain.cloud_jpeg(problem))
+    for plan in plain.cloud_jpeg(problem):
+        yield replace(plan, method=OURS, name=plan.name.removeprefix("cloud-"))

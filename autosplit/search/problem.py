@@ -43,7 +43,7 @@ class Problem:
             edge device has.
         widths: Widths that may be used, ascending; those that the edge device lacks are left out.
         input_bits: Width of the network's inputs, on the edge and on the wire.
-        input_coding: How the input travels when it is compressed, for ``cloud-jpeg``; None: never.
+        input_codings: How the input may travel compressed, for ``cloud-jpeg``; empty: never.
         coded: Tensor and width -> mean bytes on the wire, entropy-coded; others are packed.
         stats: Statistics that the distortions are of, for whoever makes plans real; no search
             method reads them.
@@ -63,7 +63,7 @@ class Problem:
     memory_bytes: MemoryLimit = OF_DEVICE
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     input_bits: int = 8
-    input_coding: InputCoding | None = None
+    input_codings: tuple[InputCoding, ...] = ()
     coded: Mapping[tuple[str, int], int] = field(default_factory=dict)
     stats: Stats | None = field(default=None, repr=False, compare=False)
     usable: tuple[int, ...] = field(init=False)

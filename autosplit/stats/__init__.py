@@ -4,7 +4,7 @@
 | --- | --- |
 | `Stats`: ranges and moments, distortion of each tensor at each width, and the grids | `stats.py` |
 | `stats.yaml`, `distortion.csv` and `weight_grids.safetensors` | `statsfile.py` |
-| the network's input as a JPEG file: bytes and distortion | `coding.py` |
+| the network's input as JPEG files: bytes and distortion | `coding.py` |
 
 `distortion/measure.py` makes the statistics.  No module here imports torch.
 """

@@ -1,9 +1,9 @@
-"""The network's input as a JPEG file: its bytes, and the distortion of what arrives."""
+"""The network's input as JPEG files of several qualities: their bytes, and what arrives."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,7 +29,8 @@ class InputCoding:
     Attributes:
         quality: JPEG quality, 1..95 (libjpeg's scale, 4:2:0 chroma).
         bytes: Mean size of an image's file, more than 0.
-        distortion: Noise over signal of the network's input after decoding, at least 0.
+        distortion: What the decoded input does to the network's answers, in the unit of the metric
+            that was asked for, as the distortions of tensors are; at least 0.
         mean: Mean of each channel, shape (C,), C 1 or 3.
         std: Standard deviation of each channel, shape (C,), positive.
 
@@ -86,42 +87,31 @@ def coding_from_dict(data: Mapping[str, Any]) -> InputCoding:
     return InputCoding(**read)
 
 
-@dataclass
-class InputMeter:
-    """Bytes and distortion of a network's inputs as JPEG files, added up batch by batch.
+@dataclass(frozen=True, slots=True)
+class PictureInput:
+    """A network's input that is a picture, and the qualities at which it may be sent.
 
     Attributes:
-        quality: 1..95.
+        qualities: JPEG qualities, 1..95.
         mean: As in ``InputCoding``.
         std: As in ``InputCoding``.
     """
 
-    quality: int
+    qualities: tuple[int, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    _images: int = 0
-    _bytes: int = 0
-    _noise: float = 0.0
-    _signal: float = 0.0
 
-    def add(self, inputs: InputArray) -> None:
-        """Add a batch of network inputs, shape (N, C, H, W)."""
-        decoded, sizes = through_jpeg(inputs, self.quality, self.mean, self.std)
-        self._images += len(inputs)
-        self._bytes += sum(sizes)
-        self._noise += float(np.square(decoded.astype(np.float64) - inputs).sum())
-        self._signal += float(np.square(inputs.astype(np.float64)).sum())
+    def arrivals(self, inputs: InputArray) -> Iterator[tuple[InputArray, list[int]]]:
+        """A batch of network inputs, shape (N, C, H, W), after it was sent at each quality.
 
-    @property
-    def result(self) -> InputCoding:
-        """The coding with the means over all batches so far.
-
-        Raises:
-            DataError: There was no batch.
+        Yields:
+            The inputs that arrive, of the same shape, and the bytes of each file.
         """
-        distortion = self._noise / self._signal if self._signal else 0.0
-        sent = self._bytes / self._images if self._images else 0.0
-        return InputCoding(self.quality, sent, distortion, self.mean, self.std)
+        pixels = to_pixels(inputs, self.mean, self.std)
+        for quality in self.qualities:
+            files = [encode_jpeg(picture, quality) for picture in pixels]
+            decoded = np.stack([decode_jpeg(file, pixels.shape[1:]) for file in files])
+            yield from_pixels(decoded, self.mean, self.std), [len(file) for file in files]
 
 
 def through_jpeg(
@@ -141,7 +131,4 @@ def through_jpeg(
     Raises:
         DataError: The inputs have another shape, or the quality is out of range.
     """
-    pixels = to_pixels(inputs, mean, std)
-    files = [encode_jpeg(picture, quality) for picture in pixels]
-    decoded = np.stack([decode_jpeg(file, pixels.shape[1:]) for file in files])
-    return from_pixels(decoded, mean, std), [len(file) for file in files]
+    return next(PictureInput((quality,), mean, std).arrivals(inputs))

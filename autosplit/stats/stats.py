@@ -77,7 +77,8 @@ class Stats:
         distortions: Tensor, role and width -> distortion.
         activation_grids: Activation tensor and width -> its grid, over the range that is kept.
         weight_grids: Layer that owns a weight, and width -> grids of the output channels.
-        input_coding: What JPEG does to the network's input; None where that is no picture.
+        input_codings: What JPEG does to the network's input, for each quality that was measured;
+            empty where the input is no picture.
         coded: Activation tensor and width -> its bytes when it is entropy-coded; empty where that
             was not measured.
         clipping: Rule that chose the ranges of activations.
@@ -89,7 +90,7 @@ class Stats:
     distortions: Mapping[TensorAtWidth, Distortion]
     activation_grids: Mapping[tuple[str, int], Grid]
     weight_grids: Mapping[tuple[str, int], Grid]
-    input_coding: InputCoding | None = None
+    input_codings: tuple[InputCoding, ...] = ()
     coded: Mapping[tuple[str, int], CodedBytes] = field(default_factory=dict)
     clipping: str = "mse"
     calibration: Any = field(default=None, compare=False)

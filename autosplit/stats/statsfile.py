@@ -36,9 +36,9 @@ def write_stats(folder: Path, stats: Stats) -> None:
         name: {**asdict(record), "shape": list(record.shape)}
         for name, record in stats.tensors.items()
     }
-    coding = None if stats.input_coding is None else coding_to_dict(stats.input_coding)
+    codings = [coding_to_dict(coding) for coding in stats.input_codings]
     classes = {name: classes_to_text(one.classes) for (name, _), one in stats.coded.items()}
-    data = {"samples": stats.samples, "jpeg": coding, "tensors": tensors, "classes": classes}
+    data = {"samples": stats.samples, "jpeg": codings, "tensors": tensors, "classes": classes}
     write_yaml(folder / "stats.yaml", "stats", data)
     rows = (_row(stats, key) for key in stats.distortions)
     write_csv(folder / "distortion.csv", DISTORTION_HEADER, rows)
@@ -59,6 +59,11 @@ def read_stats(folder: Path) -> Stats:
         FileError: A file is missing, foreign or malformed, or the files do not fit together.
     """
     data = read_yaml(folder / "stats.yaml", "stats")
+    if isinstance(data.get("jpeg"), dict):
+        raise FileError(
+            f"{folder / 'stats.yaml'}: jpeg: must be a list, is the one file of an older autosplit "
+            "with a distortion of another unit; run: autosplit stats --force"
+        )
     path = folder / "distortion.csv"
     rows = read_csv(path, DISTORTION_HEADER)
     try:
@@ -75,7 +80,7 @@ def read_stats(folder: Path) -> Stats:
             for row in activations
             if row["coded_bytes"]
         }
-        coding = coding_from_dict(data["jpeg"]) if data.get("jpeg") else None
+        codings = tuple(map(coding_from_dict, data.get("jpeg") or ()))
         samples = int(data["samples"])
     except (AttributeError, DataError, KeyError, TypeError, ValueError) as error:
         raise FileError(f"{folder}: stats must be as autosplit wrote them, {error}") from error
@@ -86,7 +91,7 @@ def read_stats(folder: Path) -> Stats:
                 f"{path}: {tensor} at {width} bits: must have a grid in weight_grids.safetensors, "
                 "has none; run: autosplit stats --force"
             )
-    return Stats(samples, tensors, distortions, kept, grids, coding, coded)
+    return Stats(samples, tensors, distortions, kept, grids, codings, coded)
 
 
 def _row(stats: Stats, key: TensorAtWidth) -> dict[str, Any]:

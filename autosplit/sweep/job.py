@@ -43,7 +43,7 @@ class SearchJob:
         widths: Widths that may be used.
         methods: Methods, in the order of the table.
         max_distortion: As in ``SweepFile``.
-        input_coding: As in ``Problem``.
+        input_codings: As in ``Problem``.
         coded: As in ``Problem``.
         version: Version of autosplit, which must be that of whoever does it.
     """
@@ -58,7 +58,7 @@ class SearchJob:
     widths: tuple[int, ...]
     methods: tuple[str, ...]
     max_distortion: float | str | None = None
-    input_coding: InputCoding | None = None
+    input_codings: tuple[InputCoding, ...] = ()
     coded: Mapping[tuple[str, int], int] = field(default_factory=dict)
     version: str = __version__
 
@@ -69,7 +69,7 @@ class SearchJob:
         parts: list[Any] = [self.model, graph.name, graph.layers, graph.inputs, graph.outputs]
         parts += [sorted(self.distortions.items()), self.edge, self.cloud]
         parts += [sorted(self.links.items(), key=lambda item: item[0]), self.memory_bytes]
-        parts += [self.widths, self.methods, self.max_distortion, self.input_coding]
+        parts += [self.widths, self.methods, self.max_distortion, self.input_codings]
         parts += [sorted(self.coded.items()), self.version]
         return sha256_of("\n".join(map(repr, parts)))[:20]
 
@@ -119,7 +119,7 @@ def rows_of(job: SearchJob) -> list[dict[str, Any]]:
         job.links,
         job.memory_bytes,
         job.widths,
-        input_coding=job.input_coding,
+        input_codings=job.input_codings,
         coded=job.coded,
     )
     plans = search(problem, tuple(dict.fromkeys((*job.methods, REFERENCE))))

@@ -176,7 +176,7 @@ def list_jobs(sweep: SweepFile, place: Path) -> list[SearchJob]:
                 sweep.widths,
                 sweep.methods,
                 sweep.max_distortion,
-                stats.input_coding,
+                stats.input_codings,
                 stats.sent(sweep.coding),
             )
             for edge in sweep.edges

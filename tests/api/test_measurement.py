@@ -30,12 +30,13 @@ def test_pictures_are_measured_as_jpeg_files_too():
     data = autosplit.load_data("fashion-mnist", net, calibration_images=2, evaluation_images=2)
     stats = autosplit.measure(net, data.calibration, metric="mse", jpeg_quality=50)
 
-    assert stats.input_coding.quality == 50
-    assert 100 < stats.input_coding.bytes < 784
+    (coding,) = stats.input_codings
+    assert coding.quality == 50
+    assert 100 < coding.bytes < 784
 
 
 def test_a_person_s_own_tensors_have_no_jpeg_file(objects):
-    assert objects.stats.input_coding is None
+    assert objects.stats.input_codings == ()
 
 
 def test_progress_is_told_of_each_sample_of_each_pass(objects):

@@ -9,7 +9,7 @@ ALL_STATS = (
     "--model m --weights DEFAULT --checkpoint c.pt --input-size 64 --parent p --data d "
     "--calibration c --task regression --output age --mean 0.5,0.25,0.5 --std 2 --resize 70 "
     "--crop 64 --interpolation bicubic --channels bgr --strict on "
-    "--calibration-images 3 --batch-size 4 --seed 5 --jpeg-quality 60 "
+    "--calibration-images 3 --batch-size 4 --seed 5 --jpeg-quality 90,60 "
     "--clipping gauss --metric fisher --equalize on --rounding learned"
 )
 STATS = {
@@ -32,7 +32,7 @@ STATS = {
     "calibration_images": 3,
     "batch_size": 4,
     "seed": 5,
-    "jpeg_quality": 60,
+    "jpeg_quality": (60, 90),
     "clipping": "gauss",
     "metric": "fisher",
     "equalize": True,

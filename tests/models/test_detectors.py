@@ -24,7 +24,7 @@ from autosplit.models.load import load_model
 from autosplit.models.networks.darknet import build_darknet
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.planfile import PlanFile
-from autosplit.runs.measuring import input_meter
+from autosplit.runs.measuring import picture_input
 from autosplit.search.methods import search
 from autosplit.search.problem import Problem
 
@@ -182,10 +182,10 @@ def test_the_input_of_a_detector_is_measured_as_a_jpeg_file(cfg):
     model = load_model(f"yolo:{cfg}")
     photo = model.preprocess(Image.effect_noise((64, 32), 40))[None]
 
-    meter = input_meter(model.preprocess, tuple(model.example_input.shape), 90)
-    meter.add(photo.numpy())
+    picture = picture_input(model.preprocess, tuple(model.example_input.shape), (90,))
+    ((_, (size,)),) = picture.arrivals(photo.numpy())
 
-    assert 500 < meter.result.sent < 64 * 32 * 3
+    assert 500 < size < 64 * 32 * 3
 
 
 # ---- backbones ----

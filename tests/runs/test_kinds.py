@@ -186,3 +186,16 @@ class TestLists:
     def test_pins_are_a_list(self):
         assert kinds.pins().read(["a:weight=8"]) == ("a:weight=8",)
         refuse(kinds.pins().check, "a:weight=8", "must be a list such as")
+
+
+class TestQualities:
+    @pytest.mark.parametrize("value", ["90,50", [90, 50, 90], "50, 90"])
+    def test_they_are_kept_ascending(self, value):
+        assert kinds.qualities().read(value) == (50, 90)
+
+    def test_one_may_stand_alone(self):
+        assert kinds.qualities().check(75) == kinds.qualities().read("75") == (75,)
+
+    @pytest.mark.parametrize("value", ["", "0", "96", "50,best", [], [7.5], True])
+    def test_what_is_no_quality_is_refused(self, value):
+        refuse(kinds.qualities().read, value, "must be whole numbers from 1 to 95")

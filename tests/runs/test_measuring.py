@@ -15,12 +15,12 @@ from autosplit.errors import AutoSplitWarning
 from autosplit.runs.measuring import (
     Measuring,
     first_input,
-    input_meter,
     measure_network,
+    picture_input,
     warn_of_inputs,
 )
 from autosplit.runs.options import StatsOptions
-from autosplit.stats.coding import InputMeter
+from autosplit.stats.coding import PictureInput
 
 IMAGES = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -33,11 +33,11 @@ def program():
 
 
 class TestMeasureNetwork:
-    def measured(self, meter=None, **options):
+    def measured(self, picture=None, **options):
         """Statistics, and what was told of each batch that was done."""
         told = []
         batches = [IMAGES[:40], IMAGES[40:]]
-        measuring = Measuring(program(), lambda: iter(batches), StatsOptions(**options), meter)
+        measuring = Measuring(program(), lambda: iter(batches), StatsOptions(**options), picture)
         return measure_network(measuring, told.append), told, measuring
 
     def test_every_sample_of_every_pass_is_told(self):
@@ -45,6 +45,13 @@ class TestMeasureNetwork:
             _, told, measuring = self.measured(metric=metric)
             assert measuring.passes == passes
             assert sum(told) == passes * len(IMAGES)
+
+    def test_files_of_all_qualities_take_one_pass_more(self):
+        picture = PictureInput((50, 75), (0.0,), (1.0,))
+        stats, told, measuring = self.measured(picture, metric="mse")
+        assert measuring.passes == 4
+        assert sum(told) == 4 * len(IMAGES)
+        assert [coding.quality for coding in stats.input_codings] == [50, 75]
 
     def test_the_metric_mse_leaves_what_was_measured(self):
         stats, _, measuring = self.measured(metric="mse")
@@ -58,20 +65,12 @@ class TestMeasureNetwork:
         key = ("last", "weight", 5)
         assert finished.distortions[key].distortion < nearest.distortions[key].distortion
 
-    def test_each_image_goes_into_one_jpeg_file_once(self):
-        meter = InputMeter(75, (0.0,), (1.0,))
-        stats, *_ = self.measured(meter, metric="mse")
 
-        alone = InputMeter(75, (0.0,), (1.0,))
-        alone.add(IMAGES.numpy())
-        assert stats.input_coding.bytes == alone.result.bytes
-
-
-class TestInputMeter:
+class TestPictureInput:
     def test_it_takes_the_scale_of_the_preparation(self):
-        meter = input_meter(Preprocess((8, 8), (8, 8), (0.4,), (0.2,)), (1, 1, 8, 8), 60)
+        picture = picture_input(Preprocess((8, 8), (8, 8), (0.4,), (0.2,)), (1, 1, 8, 8), (60,))
 
-        assert (meter.quality, meter.mean, meter.std) == (60, (0.4,), (0.2,))
+        assert picture == PictureInput((60,), (0.4,), (0.2,))
 
     @pytest.mark.parametrize(
         ("prepare", "shape"),
@@ -83,7 +82,7 @@ class TestInputMeter:
         ids=["other channels", "no picture", "unknown preparation"],
     )
     def test_without_a_picture_there_is_none(self, prepare, shape):
-        assert input_meter(prepare, shape, 60) is None
+        assert picture_input(prepare, shape, (60,)) is None
 
 
 class TestWarnOfInputs:

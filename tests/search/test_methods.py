@@ -25,7 +25,7 @@ from autosplit.stats.coding import InputCoding
 @pytest.mark.parametrize("seed", range(12))
 def test_every_plan_of_every_method_conforms(name, seed, monkeypatch):
     monkeypatch.setattr(plain, "DRAWS", 60)
-    problem = random_problem(random.Random(seed), 5, input_coding=InputCoding(75, 1.5, 0.01))
+    problem = random_problem(random.Random(seed), 5, input_codings=(InputCoding(75, 1.5, 0.01),))
     plans = METHODS[name](problem)
 
     assert len({plan.name for plan in plans}) == len(plans)

@@ -10,7 +10,7 @@ from PIL import Image
 from autosplit.errors import DataError
 from autosplit.stats.coding import (
     InputCoding,
-    InputMeter,
+    PictureInput,
     coding_from_dict,
     coding_to_dict,
     through_jpeg,
@@ -51,23 +51,14 @@ def test_files_grow_with_quality_and_get_closer():
     assert all(far > near for far, near in pairwise(errors))
 
 
-def test_a_meter_adds_up_over_batches():
+def test_every_quality_of_a_picture_arrives_as_it_does_alone():
     inputs = normalized(noise())
-    meter = InputMeter(75, MEAN, STD)
-    meter.add(inputs[:1])
-    meter.add(inputs[1:])
+    found = list(PictureInput((30, 75), MEAN, STD).arrivals(inputs))
 
-    arrived, sizes = through_jpeg(inputs, 75, MEAN, STD)
-    found = meter.result
-    assert found.bytes == sum(sizes) / 3
-    expected = np.square(arrived - inputs).sum() / np.square(inputs).sum()
-    assert found.distortion == pytest.approx(expected, rel=1e-5)
-    assert (found.quality, found.mean, found.std) == (75, MEAN, STD)
-
-
-def test_a_meter_that_saw_nothing_has_no_result():
-    with pytest.raises(DataError, match="bytes: must be a number > 0"):
-        _ = InputMeter(75, MEAN, STD).result
+    for quality, (arrived, sizes) in zip((30, 75), found, strict=True):
+        alone, alone_sizes = through_jpeg(inputs, quality, MEAN, STD)
+        assert sizes == alone_sizes
+        np.testing.assert_array_equal(arrived, alone)
 
 
 def test_a_coding_is_read_as_it_was_written():

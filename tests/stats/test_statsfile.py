@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import safetensors.numpy
+import yaml
 
 from autosplit.errors import FileError
 from autosplit.grid.grid import Grid
+from autosplit.stats.coding import InputCoding
 from autosplit.stats.stats import Distortion, Stats, TensorStats
 from autosplit.stats.statsfile import STATS_FILES, read_stats, write_stats
 
@@ -37,6 +39,7 @@ STATS = Stats(
         ("layer1.0.conv1", 1): Grid.of(1, (1 / 3, 1e-38), (1, 0)),
         ("layer1.0.conv1", 8): Grid.of(8, (0.1, 3e38), (255, 128)),
     },
+    (InputCoding(50, 100.5, 0.25, (0.5,), (0.2,)), InputCoding(90, 300.25, 1 / 3, (0.5,), (0.2,))),
 )
 
 
@@ -53,6 +56,22 @@ def test_what_is_written_is_read_back(folder):
     assert found.distortions == STATS.distortions
     assert found.activation_grids == STATS.activation_grids
     assert found.weight_grids == STATS.weight_grids
+    assert found.input_codings == STATS.input_codings
+
+
+def test_the_one_jpeg_file_of_an_older_run_is_refused_in_one_line(folder):
+    path = folder / "stats.yaml"
+    data = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(data | {"jpeg": data["jpeg"][0]}))
+
+    with pytest.raises(FileError, match="stats --force") as caught:
+        read_stats(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_of_inputs_that_are_no_pictures_has_no_files(folder):
+    write_stats(folder, replace(STATS, input_codings=()))
+    assert read_stats(folder).input_codings == ()
 
 
 def test_the_same_stats_give_the_same_bytes(folder, tmp_path):

@@ -44,7 +44,7 @@ def _search(job: Job[SearchOptions], hardware: Hardware) -> Made:
         hardware.links,
         options.memory_bytes,
         options.widths,
-        input_coding=stats.input_coding,
+        input_codings=stats.input_codings,
         coded=stats.sent(options.coding),
     )
     for device in (hardware.edge, hardware.cloud):

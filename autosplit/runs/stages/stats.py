@@ -16,7 +16,7 @@ from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
 from autosplit.progress import note
 from autosplit.runs.hashes import hash_measured, named_files
 from autosplit.runs.inputs import KnownInputs, boxes_text, float_text, inputs_text, known_inputs
-from autosplit.runs.measuring import Measuring, input_meter, measure_network, warn_of_inputs
+from autosplit.runs.measuring import Measuring, measure_network, picture_input, warn_of_inputs
 from autosplit.runs.network import (
     asked_task,
     capture_network,
@@ -108,11 +108,11 @@ def _measure(job: Job[StatsOptions]) -> Made:
     note(job.progress, head)
     count = len(data.calibration)
     batches = batches_of(data.calibration, program, options.batch_size)
-    meter = None
-    if not is_python_spec(options.data):
-        shape = next(iter(program.graph.inputs.values()))
-        meter = input_meter(model.preprocess, (1, *shape), options.jpeg_quality)
-    measuring = Measuring(program, lambda: (batch for batch, _ in batches()), options, meter)
+    picture = None
+    if not is_python_spec(options.data) and len(program.graph.inputs) == 1:
+        (shape,) = program.graph.inputs.values()
+        picture = picture_input(model.preprocess, (1, *shape), options.jpeg_quality)
+    measuring = Measuring(program, lambda: (batch for batch, _ in batches()), options, picture)
     title = f"stats: {model.name} on {count} images"
     with job.progress(title, measuring.passes * count) as advance:
         stats = measure_network(measuring, advance)

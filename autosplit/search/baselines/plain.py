@@ -21,6 +21,7 @@ from autosplit.plan.plan import Plan
 from autosplit.search.cost import distortion_floor, make_plan
 from autosplit.search.pareto import unbeaten
 from autosplit.search.problem import Problem
+from autosplit.stats.coding import InputCoding
 
 DRAWS = 1000
 """Plans that ``random`` draws."""
@@ -88,24 +89,28 @@ def cloud_jpeg(problem: Problem) -> list[Plan]:
     Encoding and decoding cost no seconds.
 
     Returns:
-        One plan; none without a coding, or if the network does not read exactly one input.
+        One plan for each quality, named after it; none without a coding, or if the network does not
+        read exactly one input.
     """
-    graph, coding = problem.graph, problem.input_coding
-    cut = graph.prefix(0)
-    if coding is None or len(cut.crossing) != 1:
+    cut = problem.graph.prefix(0)
+    if len(cut.crossing) != 1:
         return []
-    widths = problem.uniform(cut, problem.input_bits)
+    return [_jpeg_plan(problem, cut, coding) for coding in problem.input_codings]
+
+
+def _jpeg_plan(problem: Problem, cut: Cut, coding: InputCoding) -> Plan:
+    """The plan of one quality."""
     plan = make_plan(
         problem,
         cut,
-        *widths,
-        name="cloud-jpeg",
+        *problem.uniform(cut, problem.input_bits),
+        name=f"cloud-jpeg{coding.quality}",
         method="cloud-jpeg",
         lower_bound=0.0,
         sent_bytes=coding.sent,
     )
     distortion = coding.distortion
-    return [replace(plan, distortion=distortion, lower_bound=distortion, input_coding=coding)]
+    return replace(plan, distortion=distortion, lower_bound=distortion, input_coding=coding)
 
 
 def random(problem: Problem) -> list[Plan]:

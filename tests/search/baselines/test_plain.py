@@ -104,8 +104,10 @@ def test_ours_is_never_beaten_by_a_random_plan():
 
 def test_cloud_jpeg_sends_the_measured_bytes():
     problem = chain_problem()
-    coding = InputCoding(quality=75, bytes=4.2, distortion=0.25)
-    (plan,) = cloud_jpeg(replace(problem, input_coding=coding))
+    codings = (InputCoding(75, 4.2, 0.25), InputCoding(90, 7.0, 0.125))
+    plan, finer = cloud_jpeg(replace(problem, input_codings=codings))
+    assert [plan.name, finer.name] == ["cloud-jpeg75", "cloud-jpeg90"]
+    assert (finer.crossing_bytes, finer.distortion, finer.input_coding) == (7, 0.125, codings[1])
     assert (plan.crossing_bytes, plan.distortion, plan.edge) == (5, 0.25, ())
     assert plan.predictions["slow"].transfer_s == 0.25 + 40 / 40
     # c2, 8 floats of 32 bits, comes back over 8000 bit/s
@@ -118,4 +120,4 @@ def test_nothing_is_sent_as_jpeg_without_a_coding_or_with_two_inputs():
     shapes = {"x": (4,), "y": (4,)}
     graph = Graph("two", shapes, (layer("a", ["x", "y"], shapes, 4),), ("a",))
     problem = Problem(graph, distortions(graph, falling), EDGE, CLOUD, LINKS)
-    assert cloud_jpeg(replace(problem, input_coding=InputCoding(75, 4.0, 0.1))) == []
+    assert cloud_jpeg(replace(problem, input_codings=(InputCoding(75, 4.0, 0.1),))) == []
