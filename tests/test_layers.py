@@ -71,13 +71,13 @@ ORDER = {
         "adaround effort lapq qep bias_correction layer_rounding side_by_side layerwise finish"
     ),
     "evaluate": (
-        "paired early_stop task scorefile average_precision box_measures record judge "
-        "tasks.samples tasks.binary "
+        "paired noninferiority early_stop task scorefile average_precision box_measures record "
+        "judge tasks.samples tasks.binary "
         "tasks.regression tasks.segmentation tasks.embedding tasks.tokens tasks.own_score "
         "tasks.classification tasks.detection tasks.several tasks.tasks ledger outputs batches "
         "looks clear_task choice chance trials"
     ),
-    "report": "aligned candidate choice pick tables labels figure box_figure",
+    "report": "aligned candidate confidence choice pick tables labels figure box_figure",
     "runs": (
         "kinds option options named stamps reads hashes lock trust hardware needs finishing "
         "folder finished network inputs summary measuring planning scoring plans stages.frame "

@@ -12,6 +12,7 @@ from autosplit.api.net import Net
 from autosplit.api.scores import Scores
 from autosplit.data import image_range
 from autosplit.errors import DataError, PlanError, warn
+from autosplit.evaluate.task import check_counted
 from autosplit.finish.effort import Finishing
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Advance, Progress, silent
@@ -30,7 +31,16 @@ _ONE_PART = (
     "data: must have a calibration part of its own, has one part alone; plans are finished on the "
     "images that they are evaluated on, so accuracies may be too high"
 )
-OPTIONS_OF_EVALUATE = ("images", "effort", "rounding", "bias", "joint_clips", "max_drop", "jobs")
+OPTIONS_OF_EVALUATE = (
+    "images",
+    "effort",
+    "rounding",
+    "bias",
+    "joint_clips",
+    "max_drop",
+    "confidence",
+    "jobs",
+)
 """Options of ``quantize`` that hold without a run folder."""
 
 
@@ -65,7 +75,8 @@ def evaluate(
             evaluate on), ``effort``, ``rounding``, ``bias`` and ``joint_clips`` (how the integers
             of a plan are finished first), ``max_drop`` (run plans only as far as it takes to find,
             for each link, the fastest one that loses at most so many points; None: run every plan
-            on all images), ``jobs`` (plans run at the same time; it changes no result).
+            on all images), ``confidence`` (go on until one of them is shown to, as ``Front.pick``
+            tests it), ``jobs`` (plans run at the same time; it changes no result).
 
     Raises:
         DataError: The data are of another kind, or do not fit the network or its task.
@@ -80,12 +91,17 @@ def evaluate(
     output = output or (net.model.output if task is None else None)
     asked = AskedTask(task or net.model.task, output, seed)
     trials = _trials(net, front, data, chosen, batch_size, asked)
+    check_counted(trials.reference().task, chosen.confidence)
     files = {file.plan.name: file for file in front.plan_files() if file.plan.cloud_is_float}
     if chosen.max_drop is None:
         score_all(trials, list(files.values()), chosen.jobs, progress)
     else:
         orders = [[n for n in front.fastest_first(link) if n in files] for link in front.links]
-        choose(trials, files, orders, chosen.max_drop, progress)
+        error = None
+        if chosen.confidence is not None:
+            fitting = {name for link in front.links for name in front.fastest_first(link)}
+            error = (1 - chosen.confidence) / max(len(fitting), 1)
+        choose(trials, files, orders, chosen.max_drop, progress, error)
     scored, rows = score_rows(trials.ledger, files.values())
     return Scores(scored, tuple(rows))
 

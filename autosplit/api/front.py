@@ -19,6 +19,7 @@ from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Progress, silent
 from autosplit.report.candidate import Candidate, candidate
 from autosplit.report.choice import no_pick
+from autosplit.report.confidence import judge_drops
 from autosplit.report.pick import Pick, pick_from
 from autosplit.report.tables import PLANS_HEADER, plan_rows
 from autosplit.runs.options import CollectOptions, SearchOptions
@@ -126,7 +127,13 @@ class Front(Sequence[Plan]):
             for plan in self.plans
         ]
 
-    def pick(self, link: str, scores: Scores, max_drop: float | None = 1.0) -> Pick:
+    def pick(
+        self,
+        link: str,
+        scores: Scores,
+        max_drop: float | None = 1.0,
+        confidence: float | None = None,
+    ) -> Pick:
         """The fastest plan over a link that fits the memory and keeps the accuracy.
 
         Args:
@@ -134,15 +141,20 @@ class Front(Sequence[Plan]):
             scores: What ``autosplit.evaluate`` gave.
             max_drop: Accuracy points that the pick may lose at most; below 0 it must gain; None: it
                 may lose anything.
+            confidence: Probability, 0.5 to 0.9999, with which the pick must be shown to lose no
+                more, all plans of the front accounted for; None: the drop on the images that were
+                measured decides.
 
         Raises:
             DataError: The link is not one of the front, or the scores are no scores.
-            InfeasibleError: No measured plan keeps the limits.
+            InfeasibleError: No measured plan keeps the limits, or is shown to.
+            OptionError: The confidence is no such number.
         """
+        sure = CollectOptions(confidence=confidence).confidence
         most, found = _points(max_drop), self.candidates(link, scores)
-        picked = pick_from(self.graph, found, most, self.limit_bytes, scores.float_score)
+        picked = pick_from(self.graph, found, most, self.limit_bytes, scores.float_score, sure)
         if picked is None:
-            raise no_pick(found, most)
+            raise no_pick(judge_drops(found, most, sure), most)
         return picked
 
     def plot(

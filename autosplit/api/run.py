@@ -76,7 +76,7 @@ class Run:
         """Link -> its pick, of the links that have one."""
         options = resolve({}, self._stamp("collect"), CollectOptions())
         most = float("inf") if options.max_drop is None else options.max_drop
-        return pick_all(self.graph, self._summary, most)
+        return pick_all(self.graph, self._summary, most, options.confidence)
 
     @property
     def figure(self) -> Path:

@@ -88,5 +88,12 @@ def read_scores(path: Path) -> tuple[Task, dict[str, dict[str, str]]]:
         FileError: The file is missing, or its header is that of no task.
     """
     header = read_header(path)
-    task = next((task for task in TASKS if task.scores_header == header), CLASSIFICATION)
-    return task, {row["name"]: row for row in read_csv(path, task.scores_header)}
+    task = next((task for task in TASKS if header in _headers(task)), CLASSIFICATION)
+    columns = header if header in _headers(task) else task.scores_header
+    return task, {row["name"]: row for row in read_csv(path, columns)}
+
+
+def _headers(task: Task) -> tuple[tuple[str, ...], ...]:
+    """The header of a task, and that of versions before 0.2, which counted no pairs."""
+    older = tuple(name for name in task.scores_header if name not in task.pairs)
+    return task.scores_header, older

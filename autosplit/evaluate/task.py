@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autosplit.errors import DataError
+
 COCO_NUMBERS = (
     "ap",
     "ap50",
@@ -58,9 +60,14 @@ class Task:
         return ("drop_low", "drop_high") if self.bounds else ()
 
     @property
+    def pairs(self) -> tuple[str, ...]:
+        """Columns of the samples that only the float network, and only the plan, gets right."""
+        return ("lost", "won") if self.bounds else ()
+
+    @property
     def measured(self) -> tuple[str, ...]:
         """Columns of ``summary.csv`` that are taken from ``scores.csv``."""
-        return ("images", *self.columns, "drop", *self.drop_bounds)
+        return ("images", *self.columns, "drop", *self.drop_bounds, *self.pairs)
 
     @property
     def scores_header(self) -> tuple[str, ...]:
@@ -81,11 +88,29 @@ class Task:
         """Read the 95 % confidence interval of the drop, points; None where none is known."""
         return _ends(score, self.drop_bounds)
 
+    def lost_and_won(self, score: Mapping[str, Any]) -> tuple[int, int] | None:
+        """Read the samples that only one of the two networks gets right; None where not counted."""
+        found = [int(score[name]) for name in self.pairs if score.get(name) not in (None, "")]
+        return (found[0], found[1]) if len(found) == 2 else None
+
 
 def _ends(score: Mapping[str, Any], columns: tuple[str, ...]) -> tuple[float, float] | None:
     """Both ends of an interval in a row; None where one is missing."""
     known = [float(score[name]) for name in columns if score.get(name) not in (None, "")]
     return (known[0], known[1]) if len(known) == 2 else None
+
+
+def check_counted(task: Task, confidence: float | None) -> None:
+    """Make sure that a drop can be shown to keep a limit, if that is asked.
+
+    Raises:
+        DataError: The task's accuracy counts no samples that are right or wrong.
+    """
+    if confidence is not None and not task.pairs:
+        raise DataError(
+            f"confidence: the accuracy must count samples that are right or wrong, "
+            f"{task.metric_name} does not; leave --confidence out"
+        )
 
 
 AGREEMENT = "agreement with the float network"

@@ -12,6 +12,7 @@ from autosplit.capture.program import Program
 from autosplit.evaluate.judge import Judge
 from autosplit.evaluate.ledger import AnyLedger
 from autosplit.evaluate.looks import Looks
+from autosplit.evaluate.noninferiority import NUISANCE, drop_p_value
 from autosplit.evaluate.outputs import FloatAnswers, float_outputs, plan_outputs
 from autosplit.evaluate.record import Record
 from autosplit.evaluate.task import CLASSIFICATION, FLOAT, Task
@@ -159,6 +160,7 @@ def choose(
     orders: Iterable[Sequence[str]],
     max_drop: float,
     progress: Progress,
+    error: float | None = None,
 ) -> tuple[int, int]:
     """Find the first plan of each order that keeps the accuracy, on as few images as possible.
 
@@ -171,6 +173,8 @@ def choose(
         orders: Names of plans for each link, the fastest plan first.
         max_drop: Points that a plan may lose.
         progress: Is told of each link that is decided.
+        error: Error that the test of non-inferiority of each plan may have, all plans accounted
+            for; a plan that the test does not accept is not the last.  None: nothing is tested.
 
     Returns:
         Number of plans and number of images that were run now.
@@ -184,10 +188,20 @@ def choose(
             for name in order:
                 record, ran = trials.run(files[name], reference, max_drop)
                 plans, images = plans + (ran > 0), images + ran
-                if record.done and not trials.lost(record, reference, max_drop):
+                kept = record.done and not trials.lost(record, reference, max_drop)
+                row = record.plan_row(files[name].plan, reference) if kept and error else None
+                if kept and (row is None or _is_shown(record.task, row, max_drop, error or 0.0)):
                     break
             advance(1)
     return plans, images
+
+
+def _is_shown(task: Task, row: Mapping[str, Any], max_drop: float, error: float) -> bool:
+    """Tell whether a plan is shown to lose no more than is allowed."""
+    pairs = task.lost_and_won(row)
+    if pairs is None:
+        return False
+    return drop_p_value(*pairs, int(row["images"]), max_drop, NUISANCE * error) <= error
 
 
 def score_rows(ledger: AnyLedger, files: Iterable[PlanFile]) -> tuple[Task, list[dict[str, Any]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from autosplit.evaluate.noninferiority import NUISANCE
 from autosplit.evaluate.task import FLOAT, Task
 from autosplit.graph.memory import fits_memory
 from autosplit.hardware.prediction import Prediction
@@ -42,6 +43,28 @@ class FloatScore:
 
 
 @dataclass(frozen=True, slots=True)
+class DropTest:
+    """Whether a plan is shown to lose no more than is allowed, among several plans.
+
+    Attributes:
+        confidence: Least probability that no plan is taken for good that is not, 0..1.
+        plans: Plans that are accounted for.
+        error: Error of this plan's own test.
+        kept: Whether the test shows it.
+    """
+
+    confidence: float
+    plans: int
+    error: float
+    kept: bool
+
+    @property
+    def spent(self) -> float:
+        """Part of the error that bounds how often the networks differ."""
+        return NUISANCE * (1 - self.confidence) / self.plans
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One plan over one link, with what was measured of it.
 
@@ -58,6 +81,9 @@ class Candidate:
             where no interval is known.
         drop_interval: Interval of the drop, points, from the images that only one network gets
             right.
+        pairs: Images that only the float network gets right, that only the plan does, and that both
+            were run on; None where they are not counted.
+        test: Whether the drop is shown to keep the limit; None if that was not asked.
         stopped: Whether the plan was measured on a part of the images only, because it must lose
             more accuracy than is allowed.
     """
@@ -71,6 +97,8 @@ class Candidate:
     interval: tuple[float, float] | None = None
     drop_interval: tuple[float, float] | None = None
     stopped: bool = False
+    pairs: tuple[int, int, int] | None = None
+    test: DropTest | None = None
 
     @property
     def measured(self) -> bool:
@@ -83,7 +111,15 @@ class Candidate:
         return self.prediction.latency_s
 
     def keeps(self, max_drop: float) -> bool:
-        """Whether it keeps the memory limit, and loses at most ``max_drop`` points for certain."""
+        """Whether it keeps the memory limit, and loses at most ``max_drop`` points as measured.
+
+        If a confidence is asked, the drop must also be shown to keep the limit.
+        """
+        shown = self.test is None or self.test.kept
+        return shown and self.keeps_measured(max_drop)
+
+    def keeps_measured(self, max_drop: float) -> bool:
+        """Whether it keeps the memory limit and the accuracy on the images that were measured."""
         return self.fits and self.measured and keeps_drop(self.drop or 0.0, max_drop)
 
 
@@ -110,6 +146,7 @@ def candidate(
     score = scores.get(plan.name)
     if score is None:
         return Candidate(timed, link, prediction, fits)
+    pairs, images = task.lost_and_won(score), int(score["images"])
     return Candidate(
         timed,
         link,
@@ -119,5 +156,6 @@ def candidate(
         accuracy=task.accuracy(score),
         interval=task.interval(score),
         drop_interval=task.drop_interval(score),
-        stopped=int(score["images"]) < int(scores[FLOAT]["images"]),
+        stopped=images < int(scores[FLOAT]["images"]),
+        pairs=None if pairs is None else (*pairs, images),
     )

@@ -9,6 +9,7 @@ from autosplit.errors import InfeasibleError
 from autosplit.graph.graph import Graph
 from autosplit.plan.plan import Plan
 from autosplit.report.candidate import Candidate
+from autosplit.report.confidence import not_shown
 from autosplit.search.front.front import OURS
 
 PICK = "pick"
@@ -93,6 +94,9 @@ def no_pick(candidates: Sequence[Candidate], max_drop: float) -> InfeasibleError
         candidates: Plans, none of which keeps its limits.
         max_drop: Accuracy points that a pick may lose at most.
     """
+    unsure = not_shown(candidates, max_drop)
+    if unsure is not None:
+        return unsure
     fitting = [one for one in candidates if one.fits]
     measured = [one for one in fitting if one.measured]
     if all(one.drop is None for one in fitting) and any(one.drop is not None for one in candidates):
@@ -153,4 +157,6 @@ def _verdict(one: Candidate, max_drop: float) -> str:
         return ALLOWED
     if not one.fits:
         return "too large"
+    if one.keeps_measured(max_drop):
+        return "not shown"
     return "not measured" if one.drop is None else "loses too much"

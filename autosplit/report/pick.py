@@ -12,8 +12,9 @@ from autosplit.graph.graph import Graph
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.report.aligned import TERMINAL_WIDTH, aligned, html
-from autosplit.report.candidate import Candidate, FloatScore
+from autosplit.report.candidate import Candidate, DropTest, FloatScore
 from autosplit.report.choice import Contender, contenders
+from autosplit.report.confidence import judge_drops, possible_drop
 from autosplit.search.tolerance import keeps_drop
 
 NO_VALUE = "-"
@@ -120,11 +121,17 @@ class Pick:
             return f"its {score.metric} was measured {images}, no confidence interval is known"
         low, high = interval
         text = f"{images} its loss is between {low:.2f} and {high:.2f} points with 95 % confidence"
+        test = self.candidate.test
+        if test is not None:
+            sure = f"it loses at most {possible_drop(self.candidate):.2f} points"
+            return f"{images} {sure} with {100 * test.confidence:g} % confidence, {_others(test)}"
         if keeps_drop(high, self.max_drop):
             return text
-        more = f"lose more than {self.max_drop:g} {_plural('point', self.max_drop)}"
-        less = f"gain less than {-self.max_drop:g} {_plural('point', -self.max_drop)}"
-        return f"{text}, so the plan may {less if self.max_drop < 0 else more}"
+        if self.max_drop < 0:
+            less = f"gain less than {-self.max_drop:g} {_plural('point', -self.max_drop)}"
+            return f"{text}, so the plan may {less}"
+        few = f"with {score.images:,} {_plural('image', score.images)}"
+        return f"{text}, so {few} a drop of up to {high:.2f} points is possible"
 
     def _header(self) -> list[str]:
         return ["", *(", ".join(one.titles) for one in self.contenders)]
@@ -208,6 +215,7 @@ def pick_from(
     max_drop: float,
     limit_bytes: int | None,
     float_score: FloatScore,
+    confidence: float | None = None,
 ) -> Pick | None:
     """Pick a plan for one link, and find what to compare it with.
 
@@ -217,10 +225,13 @@ def pick_from(
         max_drop: Accuracy points that a pick may lose at most; below 0 it must gain.
         limit_bytes: Memory that an edge half may use, None if that is not limited.
         float_score: What the float network scored.
+        confidence: Probability with which the pick must be shown to lose no more; None: the drop
+            on the images that were measured decides.
 
     Returns:
         The pick; None if no plan keeps the limits.
     """
+    candidates = judge_drops(candidates, max_drop, confidence)
     found = contenders(graph, candidates, max_drop)
     if not found:
         return None
@@ -234,6 +245,10 @@ def pick_from(
         measured=sum(one.measured for one in candidates),
         stopped=sum(one.stopped and one.latency_s <= first.latency_s for one in candidates),
     )
+
+
+def _others(test: DropTest) -> str:
+    return f"{test.plans} {_plural('plan', test.plans)} accounted for"
 
 
 def _allowed(max_drop: float) -> str:

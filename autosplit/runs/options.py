@@ -39,6 +39,11 @@ ALL_METHODS = "all"
 """Stands for every method."""
 USUAL_WIDTHS = (2, 3, 4, 5, 6, 8)
 """Widths that may be used unless told otherwise: ``grid.grid.DEFAULT_WIDTHS``."""
+_CONFIDENCE = (
+    "Probability with which the pick must be shown to lose at most --max-drop, such as 0.95, all "
+    "plans that fit accounted for."
+)
+"""Help of ``--confidence``."""
 USUAL_QUALITIES = (50, 60, 70, 75, 80, 85, 90, 95)
 """JPEG qualities that are measured unless told otherwise."""
 CLIPPING_NAMES = ("mse", "minmax", "average", "percentile", "laplace", "gauss", "norm", "lapq")
@@ -528,6 +533,13 @@ class QuantizeOptions:
         "images than the pick of each link needs.",
         none="every plan is evaluated on all images",
     )
+    confidence: float | None = option(
+        None,
+        kinds.number("P", 0.5, 0.9999),
+        "limits",
+        _CONFIDENCE,
+        none="the drop on the evaluation images decides",
+    )
     finished: bool = option(
         False,
         kinds.flag(),
@@ -555,6 +567,13 @@ class CollectOptions:
         "Largest accuracy drop of the pick, points; a negative number asks for a gain.",
         none="any accuracy",
         first=True,
+    )
+    confidence: float | None = option(
+        None,
+        kinds.number("P", 0.5, 0.9999),
+        "limits",
+        _CONFIDENCE,
+        none="the drop on the evaluation images decides",
     )
     link: str | None = option(
         None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from autosplit.data import image_range
 from autosplit.errors import DataError, StageError, warn
-from autosplit.evaluate.task import FLOAT
+from autosplit.evaluate.task import FLOAT, check_counted
 from autosplit.finish.effort import Finishing
 from autosplit.graph.graphfile import graph_to_dict
 from autosplit.plan.planfile import PlanFile
@@ -20,7 +20,7 @@ from autosplit.runs.inputs import chance_text
 from autosplit.runs.network import asked_task, capture_network, load_images, load_network
 from autosplit.runs.options import QuantizeOptions, StatsOptions
 from autosplit.runs.stamps import clear_stamp
-from autosplit.runs.summary import fastest_first
+from autosplit.runs.summary import count_fitting, fastest_first
 from autosplit.stats.statsfile import read_stats
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def score_plans(scoring: Scoring, progress: Progress) -> str:
         if all(record and record.done for record in map(ledger.find, halves)):
             return _measured_text(0, len(files))
     trials = trials_of(scoring)
+    check_counted(trials.choice.task, options.confidence)
     score_float(trials, force=scoring.force, progress=progress)
     for file in left:
         trials.finish(file, lambda _: None)
@@ -77,7 +78,10 @@ def score_plans(scoring: Scoring, progress: Progress) -> str:
         plans, _ = score_all(trials, list(files.values()), options.jobs, progress)
         return _measured_text(plans, len(files))
     orders = fastest_first(scoring.folder, files, scoring.limit_bytes)
-    plans, images = choose(trials, files, orders, options.max_drop, progress)
+    error = None
+    if options.confidence is not None:
+        error = (1 - options.confidence) / count_fitting(scoring.folder, scoring.limit_bytes)
+    plans, images = choose(trials, files, orders, options.max_drop, progress, error)
     candidates = {name for order in orders for name in order}
     whole = len(candidates) * trials.looks.total
     bound = trials.choice.task.no_bound

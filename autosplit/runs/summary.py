@@ -17,9 +17,11 @@ from autosplit.plan.planfile import PlanFile
 from autosplit.report import tables
 from autosplit.report.candidate import Candidate, FloatScore, candidate
 from autosplit.report.choice import no_pick
+from autosplit.report.confidence import judge_drops
 from autosplit.report.pick import Pick, pick_from
 from autosplit.runs.folder import plan_names, read_plans
 from autosplit.runs.inputs import shares_samples
+from autosplit.runs.options import CollectOptions
 from autosplit.runs.stamps import read_stamp
 
 
@@ -119,22 +121,33 @@ def fastest_first(
     return [[name for _, name in sorted(order)] for order in orders.values()]
 
 
-def pick_all(graph: Graph, summary: Summary, max_drop: float) -> dict[str, Pick]:
+def count_fitting(folder: Path, limit_bytes: int | None) -> int:
+    """Plans of a run folder that fit the memory, at least 1: those that a pick accounts for."""
+    rows = read_csv(folder / "plans.csv", tables.PLANS_HEADER)
+    names = {row["name"] for row in rows if fits_memory(int(row["edge_memory_bytes"]), limit_bytes)}
+    return max(len(names), 1)
+
+
+def pick_all(
+    graph: Graph, summary: Summary, max_drop: float, confidence: float | None = None
+) -> dict[str, Pick]:
     """Link -> its pick, of the links that have one.
 
     Args:
         graph: The network.
         summary: From ``summarize``.
         max_drop: Accuracy points that a pick may lose at most; below 0 it must gain.
+        confidence: As in ``pick_from``.
 
     Raises:
         InfeasibleError: No link has one.
     """
-    about = max_drop, summary.limit_bytes, summary.float_score
+    about = max_drop, summary.limit_bytes, summary.float_score, confidence
     found = {link: pick_from(graph, summary.over(link), *about) for link in summary.links}
     picks = {link: pick for link, pick in found.items() if pick is not None}
     if not picks:
-        raise no_pick(summary.candidates, max_drop)
+        first = summary.over(summary.links[0])
+        raise no_pick(judge_drops(first, max_drop, confidence), max_drop)
     return picks
 
 
@@ -150,7 +163,7 @@ def headline(asked: str | None, picks: Mapping[str, Pick]) -> str:
 
 
 def pick_file(
-    folder: Path, picks: Mapping[str, Pick], chosen: str, max_drop: float | None
+    folder: Path, picks: Mapping[str, Pick], chosen: str, options: CollectOptions
 ) -> dict[str, Any]:
     """What ``pick.yaml`` holds: the pick of every link, and the link of the headline."""
     entries = {}
@@ -167,4 +180,5 @@ def pick_file(
             "latency_s": pick.latency_s,
             "drop": pick.drop,
         }
-    return {"headline": chosen, "max_drop": max_drop, "picks": entries}
+    asked = {"max_drop": options.max_drop, "confidence": options.confidence}
+    return {"headline": chosen, **asked, "picks": entries}

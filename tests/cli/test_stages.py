@@ -118,7 +118,13 @@ CALLS = [
         QUANTIZE | {"finished": False},
         True,
     ),
-    ("quantize --max-drop 2", "quantize", HERE, {"max_drop": 2.0, "finished": False}, False),
+    (
+        "quantize --max-drop 2 --confidence 0.9",
+        "quantize",
+        HERE,
+        {"max_drop": 2.0, "confidence": 0.9, "finished": False},
+        False,
+    ),
     ("quantize --effort none", "quantize", HERE, {"effort": "none", "finished": False}, False),
     (
         "quantize --images none --max-drop none",
@@ -129,10 +135,10 @@ CALLS = [
     ),
     ("collect --out o", "collect", "o", {}, False),
     (
-        "collect --max-drop 2.5 --link lte --out o --force",
+        "collect --max-drop 2.5 --confidence 0.9 --link lte --out o --force",
         "collect",
         "o",
-        {"max_drop": 2.5, "link": "lte"},
+        {"max_drop": 2.5, "confidence": 0.9, "link": "lte"},
         True,
     ),
     ("run", "run", HERE, {}, False),

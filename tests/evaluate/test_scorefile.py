@@ -9,6 +9,7 @@ from autosplit.evaluate.average_precision import FoundBoxes
 from autosplit.evaluate.box_measures import measure_boxes
 from autosplit.evaluate.scorefile import BOX_FILES, read_scores, write_scores
 from autosplit.evaluate.task import CLASSIFICATION, DETECTION, SEVERAL, TASKS
+from autosplit.files import write_csv
 
 SCORES = {
     CLASSIFICATION: [{"name": "float", "images": 4, "top1": 0.5, "agreement": 1.0, "drop": 0.0}],
@@ -75,3 +76,14 @@ class TestFiles:
     def test_a_missing_file_is_refused(self, tmp_path):
         with pytest.raises(FileError, match=r"scores\.csv: must be a readable file"):
             read_scores(tmp_path / "scores.csv")
+
+
+def test_a_file_of_before_pairs_were_counted_is_read(tmp_path):
+    older = [name for name in CLASSIFICATION.scores_header if name not in ("lost", "won")]
+    row = dict.fromkeys(older, "1") | {"name": "float"}
+    write_csv(tmp_path / "scores.csv", older, [row])
+
+    task, rows = read_scores(tmp_path / "scores.csv")
+
+    assert task is CLASSIFICATION
+    assert task.lost_and_won(rows["float"]) is None

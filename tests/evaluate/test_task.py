@@ -2,7 +2,8 @@
 
 import pytest
 
-from autosplit.evaluate.task import CLASSIFICATION, DETECTION, TASKS
+from autosplit.errors import DataError
+from autosplit.evaluate.task import CLASSIFICATION, DETECTION, TASKS, check_counted
 
 
 class TestColumns:
@@ -14,7 +15,7 @@ class TestColumns:
 
     @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
     def test_every_table_has_what_was_measured(self, task):
-        assert task.measured == ("images", *task.columns, "drop", *task.drop_bounds)
+        assert task.measured == ("images", *task.columns, "drop", *task.drop_bounds, *task.pairs)
         assert task.scores_header == ("name", *task.measured, "cut_bytes")
         assert {task.metric, task.agreement} <= set(task.columns)
 
@@ -34,3 +35,10 @@ class TestColumns:
     def test_no_two_tasks_have_one_name_or_one_header(self):
         assert len({task.name for task in TASKS}) == len(TASKS)
         assert len({task.scores_header for task in TASKS}) == len(TASKS)
+
+
+def test_a_confidence_needs_samples_that_are_right_or_wrong():
+    check_counted(CLASSIFICATION, 0.95)
+    check_counted(DETECTION, None)
+    with pytest.raises(DataError, match="AP does not; leave --confidence out"):
+        check_counted(DETECTION, 0.95)

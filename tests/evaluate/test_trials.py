@@ -141,6 +141,23 @@ class TestTrials:
         assert plans == 3
         assert ran < 1.5 * self.COUNT
 
+    def test_with_a_confidence_it_goes_on_to_the_plan_that_is_shown_to_be_good(self, trials):
+        """30 images of 1,000 lost and 10 won may be 3 points in truth; none of either may not."""
+        files = {f"p{wrong}": self.plan(wrong) for wrong in (0, 4, 30)}
+
+        choose(trials, files, [["p30", "p4", "p0"]], 2.5, silent, 0.05)
+
+        assert trials.ledger.find("4").done
+        assert trials.ledger.find("0").done
+
+    def test_with_a_confidence_it_stops_at_the_first_plan_that_is_shown_to_be_good(self, trials):
+        files = {f"p{wrong}": self.plan(wrong) for wrong in (0, 4, 30)}
+
+        choose(trials, files, [["p30", "p4", "p0"]], 6.0, silent, 0.05)
+
+        assert trials.ledger.find("4").done
+        assert trials.ledger.find("0") is None
+
     def test_a_record_of_other_images_is_begun_again(self, trials):
         trials.ledger.keep("1", ClassRecord(total=7, classes=[0] * 7))
         record, ran = trials.run(self.plan(1), trials.reference())

@@ -111,7 +111,8 @@ class TestReason:
             "; on 1,000 images its loss is between -0.25 and 0.99 points with 95 % confidence."
         )
         assert unsure.endswith(
-            "1.25 points with 95 % confidence, so the plan may lose more than 1 point."
+            "1.25 points with 95 % confidence, so with 1,000 images a drop of up to 1.25 points is "
+            "possible."
         )
 
     def test_a_plan_that_gained_is_not_said_to_lose(self):

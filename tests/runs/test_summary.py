@@ -76,9 +76,9 @@ class TestSummarize:
         summary = summarize(tiny.run, read_graph(tiny.run), None)
 
         assert all(tuple(line) == summary.header for line in summary.table)
-        assert summary.header[-10:] == (
+        assert summary.header[-12:] == (
             *"images top1 top5 agreement kl top1_low top1_high".split(),
-            *("drop", "drop_low", "drop_high"),
+            *("drop", "drop_low", "drop_high", "lost", "won"),
         )
 
 

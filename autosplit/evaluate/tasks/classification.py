@@ -179,6 +179,7 @@ class ClassRecord:
         agreement with the float network where there are no labels.  ``drop`` is the points of
         top-1 lost against the float network on the same images; without labels, the points of
         agreement short of 100.  ``drop_low`` and ``drop_high`` are its paired 95 % interval.
+        ``lost`` and ``won`` are the images that only one of the two networks gets right.
         """
         seen = self.seen
         if not seen:
@@ -188,7 +189,8 @@ class ClassRecord:
         if self.hits is not None:
             counted, full = sum(self.hits), sum((reference.hits or [])[:seen])
         interval = binomtest(counted, seen).proportion_ci(INTERVAL_CONFIDENCE, method="wilson")
-        low, high = drop_interval(*self._lost_and_won(reference), seen)
+        lost, won = self._lost_and_won(reference)
+        low, high = drop_interval(lost, won, seen)
         return {
             "name": plan.name,
             "images": seen,
@@ -201,6 +203,8 @@ class ClassRecord:
             "drop": 100 * (full - counted) / seen,
             "drop_low": low,
             "drop_high": high,
+            "lost": lost,
+            "won": won,
             "cut_bytes": plan.crossing_bytes,
         }
 

@@ -163,7 +163,7 @@ class SampleRecord(ABC):
             **self.scores(),
             **self._interval(),
             "drop": self.drop(reference),
-            **self._drop_interval(reference),
+            **self._pairs(reference),
             "cut_bytes": plan.crossing_bytes,
         }
 
@@ -177,15 +177,17 @@ class SampleRecord(ABC):
         ends = (float(interval.low), float(interval.high))
         return dict(zip(self.task.bounds, ends, strict=True))
 
-    def _drop_interval(self, reference: SampleRecord) -> dict[str, float]:
-        """Return the paired 95 % interval of a drop in an accuracy that counts samples."""
+    def _pairs(self, reference: SampleRecord) -> dict[str, float]:
+        """Return samples that only one network gets right, and the 95 % interval of the drop."""
         own = self.shares() if self.task.bounds else None
         before = reference.first(self.seen).shares()
         if own is None or before is None or not (own.are_hits and before.are_hits):
             return {}
         lost = before.won - own.won
-        ends = drop_interval(int((lost > 0).sum()), int((lost < 0).sum()), self.seen)
-        return dict(zip(self.task.drop_bounds, ends, strict=True))
+        pairs = int((lost > 0).sum()), int((lost < 0).sum())
+        ends = drop_interval(*pairs, self.seen)
+        columns = (*self.task.drop_bounds, *self.task.pairs)
+        return dict(zip(columns, (*ends, *pairs), strict=True))
 
     def data(self) -> dict[str, Any]:
         """Return the record as plain data, as a file keeps it."""

@@ -11,6 +11,7 @@ from autosplit.evaluate.scorefile import BOX_FILES
 from autosplit.evaluate.task import FLOAT
 from autosplit.files import read_json, write_bytes, write_csv, write_json, write_yaml
 from autosplit.report.choice import no_pick
+from autosplit.report.confidence import judge_drops
 from autosplit.report.pick import Pick
 from autosplit.runs.folder import read_graph
 from autosplit.runs.hardware import limit_bytes
@@ -39,24 +40,28 @@ def _collect(job: Job[CollectOptions], limit: int | None) -> Made:
     graph = read_graph(folder)
     summary = summarize(folder, graph, limit)
     most = math.inf if options.max_drop is None else options.max_drop
-    picks = pick_all(graph, summary, most)
+    picks = pick_all(graph, summary, most, options.confidence)
     link = headline(options.link, picks)
-    text = picks[link].text() if options.link else text_of(summary, picks, most)
+    text = picks[link].text() if options.link else text_of(summary, picks, most, options.confidence)
     return Made(text, partial(_write, job, summary, picks, link, text))
 
 
-def text_of(summary: Summary, picks: Mapping[str, Pick], max_drop: float) -> str:
+def text_of(
+    summary: Summary, picks: Mapping[str, Pick], max_drop: float, confidence: float | None = None
+) -> str:
     """The table of every pick; of a link without a pick, why it has none.
 
     Args:
         summary: All plans over all links.
         picks: Link -> its pick.
         max_drop: Accuracy points that a pick may lose at most.
+        confidence: As in ``pick_from``.
     """
     return "\n\n\n".join(
         picks[link].text()
         if link in picks
-        else f"Over {link}: no pick; {no_pick(summary.over(link), max_drop)}"
+        else f"Over {link}: no pick; "
+        f"{no_pick(judge_drops(summary.over(link), max_drop, confidence), max_drop)}"
         for link in summary.links
     )
 
@@ -74,7 +79,7 @@ def _write(
         advance(1)
     drawn = _draw_measures(job, picks[link].candidate.plan.name) if link in picks else []
     write_csv(folder / "summary.csv", summary.header, summary.table)
-    write_yaml(folder / "pick.yaml", "pick", pick_file(folder, picks, link, job.options.max_drop))
+    write_yaml(folder / "pick.yaml", "pick", pick_file(folder, picks, link, job.options))
     write_json(folder / "stages" / "pick.json", "text", {"text": text})
     return "summary.csv", "pareto.png", *drawn, "pick.yaml", "stages/pick.json"
 

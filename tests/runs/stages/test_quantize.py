@@ -53,6 +53,14 @@ class TestChoosing:
         names = [row["name"] for row in table(tiny.run / "scores.csv")]
         assert len(names) - 1 < len(plan_names(tiny.run, "pareto"))
 
+    def test_too_few_images_for_a_confidence_say_how_many_it_takes(self, tiny):
+        self.fresh(tiny)
+        with pytest.raises(InfeasibleError, match="confidence: with 12 images") as caught:
+            rerun(tiny, max_drop=1.0, confidence=0.9)
+        assert "plans accounted for" in str(caught.value)
+        rows = table(tiny.run / "scores.csv")
+        assert len(rows) == 1 + len(plan_names(tiny.run, "pareto"))  # none was good enough
+
     def test_asking_for_plans_measures_them_all_again(self, tiny):
         self.fresh(tiny)
         step(tiny, "quantize", max_drop=1.0)
