@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from autosplit.grid.grid import Grid
-from autosplit.stats.stats import Stats
+from autosplit.stats.stats import CodedBytes, Stats, TensorStats
 
 WEIGHT = Grid.of(2, (0.1, 0.2), (1, 2))
 
@@ -30,3 +30,14 @@ def test_another_range_gives_another_grid():
 
     wider = replace(stats, activation_grids={("x", 2): Grid.from_range(-2.0, 4.0, 2)})
     assert wider.grids["x", "activation", 2].per_tensor == (2.0, 1)
+
+
+def test_coding_counts_where_its_bytes_rounded_up_are_fewer_than_packed_ones():
+    """Eight elements at 4 bits are 4 bytes packed; 2.1 bytes on average are 3, and 3.1 are 4."""
+    tensors = {name: TensorStats(0, 1, 0, 1, 0, 1, 1, (8,), 8) for name in "abc"}
+    means = {"a": 2.1, "b": 3.0, "c": 3.1}
+    coded = {(name, 4): CodedBytes((0,) * 8, mean, mean) for name, mean in means.items()}
+    stats = Stats(1, tensors, {}, {}, {}, coded=coded)
+
+    assert stats.sent("entropy") == {("a", 4): 3, ("b", 4): 3}
+    assert stats.sent("packed") == {}

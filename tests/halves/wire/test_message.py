@@ -224,3 +224,20 @@ def test_messages_need_numpy_alone():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_the_framing_counts_a_length_for_each_sample_of_every_coded_tensor():
+    """Two coded tensors of three samples have six lengths of 4 bytes; packed ones have none."""
+    wires = (
+        WireTensor("a", (2, 3), 4, "entropy", classes=(0, 0, 1), mean_bytes=9),
+        WireTensor("p", (1, 4, 4), 8, "jpeg", quality=75),
+        WireTensor("b", (5,), 3),
+    )
+    layout = WireLayout(wires)
+    tensors = {one.name: np.zeros((3, *one.shape), np.uint8) for one in wires}
+    sent = Message(layout, tensors)
+
+    assert sent.framing_bytes == HEADER_BYTES + 6 * 4
+    samples = sum(map(len, layout.coders["a"].encode(tensors["a"])))
+    files = sum(len(encode_jpeg(one, 75)) for one in tensors["p"])
+    assert len(sent.encode()) == sent.framing_bytes + samples + files + 3 * packed_bytes(5, 3)

@@ -19,6 +19,13 @@ def test_channels_of_one_distribution_share_a_class():
     assert len(set(classes[::2]) & set(classes[1::2])) == 0
 
 
+def test_a_class_of_many_values_takes_no_channels_of_another_distribution():
+    """Code lengths are those of a class's own values, so a class gains nothing by being large."""
+    large, small = [5e6, 2.5e6, 2.5e6], [40.0, 30, 30]
+
+    assert group_channels(np.array([large, small, large, small]), 2) == (0, 1, 0, 1)
+
+
 @pytest.mark.parametrize("bits", range(1, 9))
 def test_symbols_hold_as_many_elements_as_fit_eight_bits(bits):
     assert group_of(bits) * bits <= 8 < (group_of(bits) + 1) * bits
