@@ -25,7 +25,7 @@ class Net:
     """A captured network.
 
     Attributes:
-        program: Its operators, fused into layers; it runs.
+        program: Operators of the network, fused into layers; it runs.
         model: The network as it was before, how its images are prepared, and how its answers are
             read.
     """

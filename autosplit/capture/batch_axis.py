@@ -95,7 +95,7 @@ def find_layouts(
 
     Args:
         module: The program.
-        example: Its inputs.
+        example: Example inputs of the program.
         axes: Axis of the batch in each of them.
         batch_size: The only batch size it can run, or None if any will do.
 

@@ -27,7 +27,7 @@ def to_float32(graph: fx.Graph, attributes: Attributes) -> tuple[str, ...]:
 
     Args:
         graph: The program, without in-place operators; changed in place.
-        attributes: Its parameters and constants; changed in place.
+        attributes: Parameters and constants of the program; changed in place.
 
     Returns:
         Names of the types that it computed in, sorted; none if it is left as it is.

@@ -36,7 +36,7 @@ def number_classes(
 
     Args:
         path: The file.
-        categories: Its categories.
+        categories: Categories of the file.
         rules: What is known of the network, and whether wrong entries are refused.
     """
     names = {

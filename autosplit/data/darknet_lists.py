@@ -78,7 +78,7 @@ def read_labels(
     Args:
         path: What lists the pictures, for errors.
         found: The pictures.
-        names: As for ``read_darknet_list``.
+        names: Names of the classes, as ``read_darknet_list`` takes them.
         rules: Whether wrong lines are refused.
 
     Raises:

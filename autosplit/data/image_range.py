@@ -97,7 +97,7 @@ def warn_of_assumed_preparation(
     """Warn of images that were prepared by a guess, and not as the network's training images were.
 
     Args:
-        deviations: As for ``warn_of_training_scale``.
+        deviations: Deviations, as ``warn_of_training_scale`` takes them.
         shift: How far the mean of that norm is from the one that it learned, in learned deviations.
         network: Name of the network.
         remedy: What changes the preparation.

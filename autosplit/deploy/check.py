@@ -26,7 +26,7 @@ class Compared:
     Attributes:
         samples: Samples that were run.
         integers: Integers that crossed.
-        different: Those that differ from the reference.
+        different: Integers that differ from the reference.
         answers: Samples whose best answer is the reference's.
         furthest: Largest difference of an answer, relative to the largest of its batch.
     """

@@ -74,9 +74,9 @@ class _Received:
 
     Attributes:
         wire: What is sent.
-        grid: Its grid, where it is sent as integers.
+        grid: Grid of the tensor, where it is sent as integers.
         batch: Where the batch is.
-        dtype: Its type in the network.
+        dtype: Type of the tensor in the network.
         coding: How the network's input crosses if it is sent as a picture.
     """
 

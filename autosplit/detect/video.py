@@ -29,7 +29,7 @@ class VideoFrame:
 
     Attributes:
         picture: The frame, RGB.
-        number: Its number, from 0.
+        number: Number of the frame, from 0.
         time_s: When it is shown, seconds from the start.
     """
 

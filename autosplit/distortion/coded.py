@@ -36,7 +36,7 @@ class _Width:
     """Bytes of one tensor at one width.
 
     Attributes:
-        grid: Its grid.
+        grid: Grid of the tensor at the width.
         coder: Codes its samples.
         each: Bytes of each sample.
     """
@@ -63,7 +63,7 @@ def code_tensors(
 
     Args:
         program: The captured network.
-        batches: Those that the statistics were measured on.
+        batches: Batches that the statistics were measured on.
         stats: From ``measure``.
         advance: Told of samples done.
 

@@ -46,7 +46,7 @@ def output_divergence(before: Outputs, after: Outputs) -> float:
 
     Args:
         before: Outputs of the float network, each (batch, ...).
-        after: The same outputs with something quantized.
+        after: Outputs of the network with something quantized.
 
     Returns:
         The KL divergence in nats for a classifier, else half the relative squared change.

@@ -40,7 +40,7 @@ def sensitivity(
 
     Args:
         program: The captured network.
-        batches: Those that the statistics were measured on.
+        batches: Batches that the statistics were measured on.
         stats: From ``measure``.
         metric: A name in ``METRICS``.
         seed: Seed of the random output vectors.

@@ -38,7 +38,7 @@ class Spread:
         double: Whether float32 has too few bits for the differences.
         first, width: First edge and width of the bins; width 0 for a constant tensor.
         counts: Values per bin, with one more bin below and one above, shape (bins + 2,).
-        outer_first, outer_width: The same of the coarse bins.
+        outer_first, outer_width: First edge and width of the coarse bins.
         outer: Values per coarse bin, or None without them.
         sums: Sums of y, |y| and y^2, with y = (value - pivot) / width.
         count: Values so far.

@@ -37,8 +37,8 @@ def mean_output_error(node: fx.Node, exact: Sequence[Tensor], rough: Sequence[Te
 
     Args:
         node: Operator of the layer.
-        exact: Its outputs in the float network, each (n, ...).
-        rough: Its outputs in the quantized network, of the same shapes.
+        exact: Outputs of the layer in the float network, each (n, ...).
+        rough: Outputs of the layer in the quantized network, of the same shapes.
     """
     axis = channels_of(node)
     pairs = zip(exact, rough, strict=True)

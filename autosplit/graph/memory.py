@@ -51,7 +51,7 @@ def crossing_bytes(
     Args:
         cut: The cut.
         activation_bits: Tensor -> width, for every crossing tensor.
-        coded: As for ``sent_bytes``.
+        coded: Tensor and width -> mean bytes of a sample, entropy-coded.
     """
     return sum(sent_bytes(cut.graph, t, activation_bits[t], coded) for t in cut.crossing)
 

@@ -103,7 +103,7 @@ class IntegerLayer:
 
     Attributes:
         target: The operator.
-        options: Its arguments beside input, weight and bias.
+        options: Arguments of the call beside input, weight and bias.
         parts: Pieces of the input's channels with their weights, each exact in the weights' type.
         inner: Bias that the operator adds to the first piece, shape (C,), 0 where it does not fit.
         outer: Output channels where it does not fit, and their bias in float64, in the shape of
@@ -133,7 +133,7 @@ class IntegerLayer:
 
         Args:
             target: The operator.
-            call: Its arguments by name.
+            call: Arguments of the call by name.
             levels: Weight levels, shape (C, channels, ...).
             bias: Steps, shape (C,), or None.
             kept: Least and greatest input level.
@@ -253,7 +253,7 @@ class AccumulatedSum:
     """``requantize_`` of accumulators, then ``requantize_sum``, in one pass over memory.
 
     Attributes:
-        factor, low, high, axis: Of the accumulators.
+        factor, low, high, axis: Step, bounds and channel axis of the accumulators.
         factors: Factors of their levels, and of the levels that are added.
         kept: Least and greatest level of the sum.
     """

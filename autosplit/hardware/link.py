@@ -59,8 +59,8 @@ def load_link(name_or_path: str | Path) -> Link:
     """Read the link of this name, or of this file, or make one of this rate.
 
     Args:
-        name_or_path: As for ``load_device``; also any ``<number>kbps``, ``<number>mbps`` or
-            ``<number>gbps``: an uplink of that rate without round-trip time.
+        name_or_path: Name of a shipped profile, a file, or any ``<number>kbps``,
+            ``<number>mbps`` or ``<number>gbps``: an uplink of that rate without round-trip time.
 
     Raises:
         ProfileError: There is no such name, or the profile is wrong; says everything wrong at once.

@@ -77,7 +77,7 @@ def check_archive(path: Path, data: bytes) -> None:
 
     Args:
         path: Path of the file, for the message.
-        data: Its bytes.
+        data: Bytes of the file.
 
     Raises:
         ModelError: It is no such archive, or a member holds more than ``torch.export.save`` writes.

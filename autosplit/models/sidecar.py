@@ -135,7 +135,7 @@ def with_sidecar(built: BuiltNetwork, spec: str) -> BuiltNetwork:
 
     Args:
         built: The network.
-        spec: Its name, ``FILE`` or ``FILE.py:FUNCTION``.
+        spec: Name of the network, ``FILE`` or ``FILE.py:FUNCTION``.
 
     Raises:
         FileError: The sidecar is wrong, or does not suit the network.

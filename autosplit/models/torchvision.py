@@ -55,7 +55,8 @@ def named_weights(request: ModelRequest, name: str) -> Any:
     """Return the member of torchvision's enumeration of weights that a request names.
 
     Args:
-        request: Its ``weights`` may have the enumeration's name before the member's or not.
+        request: What is asked for; its ``weights`` may have the name of the enumeration before that
+            of the member.
         name: Name of the network.
 
     Returns:

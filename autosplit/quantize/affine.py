@@ -48,8 +48,8 @@ def dequantize(
 
     Args:
         integers: What ``quantize`` gave, any shape.
-        grid: As for ``quantize``.
-        axis: As for ``quantize``.
+        grid: The grid, as ``quantize`` takes it.
+        axis: Axis of the channels, as ``quantize`` takes it.
         dtype: Type of the values.
     """
     scale, zero_point = numbers_along(grid, axis, integers.dim())

@@ -136,7 +136,7 @@ def candidate(
     Args:
         plan: The plan.
         link: Name of the link.
-        prediction: Its seconds over the link, which take the place of those in the plan.
+        prediction: Seconds of the plan over the link, which take the place of those in the plan.
         limit_bytes: Memory that an edge half may use, None if that is not limited.
         task: What the network is for.
         scores: Plan name -> row of ``scores.csv``, with the float network's own.

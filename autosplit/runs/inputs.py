@@ -79,8 +79,8 @@ def known_inputs(
         options: Options of ``stats``.
         model: The network.
         program: The captured network.
-        data: Its data.
-        choice: Its task.
+        data: Data of the run.
+        choice: Task of the network.
     """
     from autosplit.data.asked_preprocess import described, prepared_numbers
     from autosplit.data.python_file import is_python_spec
@@ -138,8 +138,8 @@ def float_text(program: Program, data: DataSet, choice: TaskChoice, judge: Judge
 
     Args:
         program: The captured network.
-        data: Its data.
-        choice: Its task.
+        data: Data of the run.
+        choice: Task of the network.
         judge: What reads its answers.
     """
     from autosplit.data.images import count_of

@@ -162,7 +162,7 @@ def names(written: str, known: Sequence[str] = (), registry: str = "") -> Kind:
     Args:
         written: What stands for a value in ``--help``.
         known: Names to choose from; empty where any name is allowed.
-        registry: As for ``choice``.
+        registry: Where else a name may be registered, as for ``choice``.
     """
     known = tuple(known)
 

@@ -38,7 +38,7 @@ class Option:
         kind: How its value is written, read and checked.
         default: Value where none was ever given.
         none: What the option is where it is None; empty where it cannot be None.
-        flag: Its spelling on the command line.
+        flag: Spelling of the option on the command line.
         first: Whether it is among those that a person needs first.
         required: Whether a command line must give it.
     """

@@ -96,7 +96,8 @@ def hash_reads(names: Iterable[str], outside: Sequence[Path] = ()) -> dict[str, 
 
     Args:
         names: Names that ``recording`` gave; other names are left out.
-        outside: As in ``recording``: a folder that is listed may hold one of them.
+        outside: Files outside the folder, as in ``recording``; a folder that is listed may hold
+            one of them.
     """
     folders = [_absolute(folder) for folder in outside]
     found = [name for name in names if name.startswith(READ)]
@@ -108,7 +109,7 @@ def changed_reads(inputs: Mapping[str, str], outside: Sequence[Path] = ()) -> li
 
     Args:
         inputs: Inputs of a stamp.
-        outside: As in ``recording``.
+        outside: Files outside the folder, as in ``recording``.
     """
     now = hash_reads(inputs, outside)
     return [name[len(READ) :] for name, sha in now.items() if inputs[name] != sha]

@@ -32,7 +32,7 @@ class Summary:
     Attributes:
         candidates: To pick from, by link in the order of ``latency.csv``, then by latency.
         table: Rows of ``summary.csv``, one for each candidate.
-        header: Its columns.
+        header: Columns of the table.
         network: Name of the network.
         hardware: Names of the edge device and the cloud device.
         float_score: What the float network scored.
@@ -67,7 +67,7 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
 
     Args:
         folder: Run folder.
-        graph: Its graph.
+        graph: Graph of the network.
         limit_bytes: Memory that an edge half may use, None if that is not limited.
     """
     lines = read_csv(folder / "latency.csv", tables.LATENCY_HEADER)

@@ -41,7 +41,7 @@ class Network:
     """One network of a sweep.
 
     Attributes:
-        name: Its name in the table, unique.
+        name: Name of the network in the table, unique.
         options: What the stage ``stats`` is given.
         memory_bytes: Memory limits to try, as a ``Problem`` has them.
     """

@@ -36,15 +36,15 @@ class SearchJob:
     Attributes:
         model: Name of the network in the table.
         graph: The network.
-        distortions: As in ``Problem``.
+        distortions: Tensor, role and width -> distortion, as in ``Problem``.
         edge, cloud: Devices.
         links: Link name -> link.
         memory_bytes: Limit of the edge half, as a ``Problem`` has it.
         widths: Widths that may be used.
         methods: Methods, in the order of the table.
-        max_distortion: As in ``SweepFile``.
-        input_codings: As in ``Problem``.
-        coded: As in ``Problem``.
+        max_distortion: Limit of the rows that count, as in ``SweepFile``.
+        input_codings: What JPEG does to the input, as in ``Problem``.
+        coded: Tensor and width -> mean coded bytes, as in ``Problem``.
         version: Version of autosplit, which must be that of whoever does it.
     """
 

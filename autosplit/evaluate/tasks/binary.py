@@ -35,7 +35,7 @@ def read_yes_no(
         outputs: The first are scores, (batch,), (batch, 1) or (batch, labels).
         labels: 0 or 1 for each score, or None.
         batch: Number of samples.
-        reference: The same outputs of the float network; None: these are its own.
+        reference: Outputs of the float network, or None where ``outputs`` are those.
         probabilities: Whether scores are probabilities, as a sigmoid gives, and no logits.
 
     Raises:

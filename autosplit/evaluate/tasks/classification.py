@@ -50,7 +50,7 @@ def read_classes(
         outputs: The first are class scores, (batch, classes).
         labels: One per image, (batch,), or None.
         batch: Number of images.
-        reference: The same outputs of the float network; None: these are its own.
+        reference: Outputs of the float network, or None where ``outputs`` are those.
 
     Raises:
         DataError: The network does not give (batch, classes), or a label is not one of its classes.

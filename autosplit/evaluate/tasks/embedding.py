@@ -30,7 +30,7 @@ def read_vectors(
         outputs: The first is the embedding, (batch, ...); the rest of its shape is flattened.
         labels: A class for each sample, (batch,), or None.
         batch: Number of samples.
-        reference: The same outputs of the float network; None: these are its own.
+        reference: Outputs of the float network, or None where ``outputs`` are those.
 
     Raises:
         DataError: There is no vector for each sample, or no label for each.

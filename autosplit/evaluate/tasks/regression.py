@@ -29,7 +29,7 @@ def read_numbers(
         outputs: The first are numbers, (batch,), (batch, numbers), or maps (batch, ...).
         labels: The true numbers, of the same shape, or None.
         batch: Number of samples.
-        reference: The same outputs of the float network; None: these are its own.
+        reference: Outputs of the float network, or None where ``outputs`` are those.
 
     Raises:
         DataError: The labels are of another shape.

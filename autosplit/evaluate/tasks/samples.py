@@ -211,7 +211,7 @@ def moved(outputs: Answers, reference: Answers) -> dict[str, Tensor]:
 
     Args:
         outputs: Answers of a network, each (samples, ...).
-        reference: Those of the float network.
+        reference: Answers of the float network.
 
     Returns:
         ``signal``, ``noise``, ``sum`` and ``count`` of each sample: squares of the float network's

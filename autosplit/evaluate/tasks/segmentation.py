@@ -33,7 +33,7 @@ def read_pixels(
         labels: The class of each pixel, (batch, H, W) or (batch, 1, H, W), or None.  Pixels of the
             labels 255, -100 and -1 do not count.
         batch: Number of samples.
-        reference: The same outputs of the float network; None: these are its own.
+        reference: Outputs of the float network, or None where ``outputs`` are those.
 
     Raises:
         DataError: The output or the labels are of another shape, or a label is no class.

@@ -158,7 +158,7 @@ def labels_of(labels: Any, name: str, place: int) -> Any:
     Args:
         labels: Labels of a batch for all outputs; None without any.
         name: Name of the output.
-        place: Its number among the outputs that are scored.
+        place: Number of the output among the outputs that are scored.
 
     Raises:
         DataError: There is one tensor of labels for several outputs.

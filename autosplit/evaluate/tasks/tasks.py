@@ -46,7 +46,7 @@ class ScoredOutput:
 
     Attributes:
         name: Name of the output.
-        place: Its number among all outputs of the network.
+        place: Number of the output among all outputs of the network.
         task: How it is scored.
         probabilities: Whether answers of yes or no are probabilities, and no logits.
         own: A person's function; None for other tasks.

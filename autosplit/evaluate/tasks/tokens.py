@@ -29,7 +29,7 @@ def read_tokens(
         outputs: The first are class scores, (batch, tokens, classes).
         labels: The class of each token, (batch, tokens), or None; those of -100 do not count.
         batch: Number of samples.
-        reference: The same outputs of the float network; None: these are its own.
+        reference: Outputs of the float network, or None where ``outputs`` are those.
 
     Raises:
         DataError: The output or the labels are of another shape, or a label is no class.

@@ -151,7 +151,7 @@ def group_channels(histogram: Counts, count: int = CLASSES) -> Classes:
     """Put channels into classes so that few bits are spent: Lloyd's method with code lengths.
 
     Args:
-        histogram: Of each channel, shape (C, values).
+        histogram: Values of each channel, counted, shape (C, values).
         count: Most classes.
 
     Returns:

@@ -79,7 +79,7 @@ def detect_objects(
     different classes do not suppress each other.  The last head says how boxes suppress each other.
 
     Args:
-        outputs: As for ``decode``.
+        outputs: Raw outputs of the heads, as ``decode`` takes them.
         heads: The heads in the same order.
         input_size: Height and width of the network's input, pixels.
         confidence: Least score, 0..1.

@@ -126,7 +126,7 @@ class _Costs:
     """Seconds as whole numbers over one denominator; ``endless`` is more than all that are finite.
 
     Attributes:
-        edge, cloud: Of each layer, by rank.
+        edge, cloud: Seconds of each layer on the edge and in the cloud, by rank.
         up: Tensor -> its way up.
         back: Output -> its way back.
         message, reply: Fixed charges.

@@ -81,9 +81,9 @@ class _Mean:
 
     Attributes:
         constant_s: Seconds of each layer, shape (L,).
-        weight_s: Of the weight that a layer stores, by width, shape (L, B).
+        weight_s: Seconds of the weight that a layer stores, by width, shape (L, B).
         write_s: Seconds of its output, shape (L, B).
-        read_s: Of the tensors that it reads: rank of each, and seconds by width, shape (B,).
+        read_s: Rank of each tensor that it reads, and seconds by width, shape (B,).
     """
 
     constant_s: Floats
@@ -142,7 +142,7 @@ def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: in
 
     Args:
         problem: The problem.
-        seconds: Its edge seconds.
+        seconds: Edge seconds of its layers.
         price: Distortion that a second is worth.
         level: Index of the width at which to ask whether computing or traffic takes longer.
     """

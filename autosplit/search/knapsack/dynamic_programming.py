@@ -66,7 +66,7 @@ def extended(
         states: States of the layers before, N of them.
         instance: Where the layer's costs and distortions are.
         layer: Which layer.
-        options: Its choices to consider, ascending.
+        options: Choices of the layer to consider, ascending.
         ceiling: Most distortion worth following, at rising costs; beyond the last cost nothing is.
         share: Most partial solutions to keep, those that are furthest below the ceiling.
     """

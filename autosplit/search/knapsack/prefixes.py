@@ -53,7 +53,7 @@ class _Sweep:
 
     Attributes:
         pointer: Index of the solution among the states of its prefix, shape (L + 1, K).
-        upper: Its distortion, shape (L + 1, K).
+        upper: Distortion of the best choice found, shape (L + 1, K).
         history: States after each layer.
     """
 
@@ -103,7 +103,7 @@ def solve_prefixes(instance: Instance, limits: Ints) -> PrefixSolutions:
 
     Args:
         instance: Of L layers.
-        limits: Of each prefix, shape (L + 1, K); negative where nothing fits.
+        limits: Budget of each prefix, shape (L + 1, K); negative where nothing fits.
     """
     queries, upper = _queries(instance, limits)
     first = _sweep(instance, queries, upper, _FIRST_STATES)

@@ -24,8 +24,8 @@ class Instance:
     """One multiple-choice knapsack with its costs brought to the smallest integers.
 
     Attributes:
-        distortion: Of each choice, shape (L, B); infinite for a choice that another one of its
-            layer dominates.
+        distortion: Distortion of each choice, shape (L, B); infinite for a choice that another one
+            of its layer dominates.
         cost: Cost of each choice beyond the cheapest one of its layer, in ``unit``; shape (L, B).
         base: Cheapest cost of each layer, in the units given, shape (L,).
         unit: Greatest common divisor of the differences of costs, at least 1.

@@ -236,7 +236,7 @@ def _refusal(
     Args:
         question: The question without an answer.
         least: What has least of what is limited, whatever the limit.
-        lower: Its proven bound.
+        lower: Proven bound of the value.
         proven: Whether it is proven that no plan keeps the limits.
     """
     if question.by_distortion:

@@ -57,7 +57,7 @@ class Pool:
     """Choices and what they cost.
 
     Attributes:
-        lengths, weights, outputs: As in ``Choices``.
+        lengths, weights, outputs: Edge layers and indices of widths, as in ``Choices``.
         distortion: Distortion, that of the network's inputs in it, shape (M,).
         edge_s: Seconds on the edge, shape (M,).
         sent: Bytes of outputs that cross, shape (M,).

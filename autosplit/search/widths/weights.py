@@ -21,7 +21,7 @@ class Parameters:
     Attributes:
         rank: Ranks of those layers, ascending, shape (R,).
         rows: How many of them a prefix has, by its length, shape (L + 1,).
-        distortion: Of their weights at each usable width, 0 without a weight, shape (R, B).
+        distortion: Distortion of their weights at each usable width, 0 without one, shape (R, B).
         size: Bytes of all their parameters at each usable width, shape (R, B).
     """
 
@@ -42,7 +42,7 @@ class BestWeights:
 
     Attributes:
         parameters: What is stored where.
-        found: Of the R layers that store something; None if there are none.
+        found: Best widths of the R layers that store something; None if there are none.
         fits: Whether a budget is one at all, shape (K,).
     """
 
