@@ -7,6 +7,8 @@
 | ``yolo:NAME``, ``yolo:FILE.cfg``, ``torchvision-backbone:NAME`` | ``detectors.py`` |
 | ``efficientnet-lite0``, ``fashion-resnet``, ``scenes-yolo`` | ``bundled.py`` |
 | ``torchvision:NAME`` of segmentation, video, quantizable | ``torchvision_dense.py`` |
+| ``torchvision:NAME`` of a detector, and what reads its boxes | ``torchvision_detector.py`` |
+| ``--decode``, ``--names``: heads and classes as asked for | ``asked_heads.py`` |
 | ``timm:NAME`` | ``timm_network.py`` |
 | ``transformers:FOLDER`` | ``transformers_network.py`` |
 | ``FILE.py:FUNCTION`` | ``python_network.py`` |

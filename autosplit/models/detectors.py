@@ -126,7 +126,7 @@ class Backbone(nn.Module):
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
-        self.backbone = _thaw(inner)
+        self.backbone = thaw(inner)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Map images (N, 3, H, W) to the feature maps, each (N, C, H / s, W / s)."""
@@ -134,14 +134,14 @@ class Backbone(nn.Module):
         return (features,) if isinstance(features, Tensor) else tuple(features.values())
 
 
-def _thaw(module: nn.Module) -> nn.Module:
+def thaw(module: nn.Module) -> nn.Module:
     """The module with every frozen batch norm replaced by an ordinary one, out of training."""
     if isinstance(module, FrozenBatchNorm2d):
         norm = nn.BatchNorm2d(len(module.weight), module.eps).eval()
         norm.load_state_dict(module.state_dict(), strict=False)
         return norm
     for name, child in module.named_children():
-        setattr(module, name, _thaw(child))
+        setattr(module, name, thaw(child))
     return module
 
 

@@ -190,7 +190,10 @@ def _build_classifier(request: ModelRequest) -> BuiltNetwork:
     from autosplit.models.torchvision import build_classifier  # noqa: PLC0415
 
     name = request.spec.partition(":")[2]
+    from autosplit.models import torchvision_detector as whole  # noqa: PLC0415
+
     others = (
+        (whole.detector_names, whole.build_torchvision_detector),
         (dense.segmentation_names, dense.build_segmentation),
         (dense.video_names, dense.build_video),
         (dense.quantizable_names, dense.build_quantizable),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 NMS_KINDS = ("default", "greedynms", "diounms", "cornersnms")
 """How overlapping boxes are dropped, as ``nms_kind`` names it."""
@@ -27,6 +29,8 @@ class YoloHead:
         cells: Rows and columns of the grid where the output is no map (YOLOv1).
         squared: Whether the sizes of boxes are squared (YOLOv1's ``sqrt``).
         softmax: Whether probabilities of classes are a softmax (YOLOv2), else each is a sigmoid.
+        read: Reads boxes of all outputs at once (outputs, confidence, IoU), where a library has its
+            own way; None: ``coding`` says how.
     """
 
     layer: int
@@ -39,6 +43,7 @@ class YoloHead:
     cells: int = 0
     squared: bool = False
     softmax: bool = False
+    read: Callable[..., Any] | None = None
 
     @property
     def box_numbers(self) -> int:

@@ -1,0 +1,82 @@
+"""torchvision's detectors in two parts: together they find what the whole finds."""
+
+import pytest
+import torch
+from torchvision.models import detection
+
+from autosplit.capture.capture import capture
+from autosplit.errors import ModelError
+from autosplit.models.load import load_model
+from autosplit.models.networks.yolo_decode import detect_objects
+from autosplit.models.torchvision_detector import detector_names
+
+SMALL = ("ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn")
+LARGE = tuple(name for name in detector_names() if name not in SMALL)
+
+
+def spread(head):
+    """Make scores of random weights differ."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in head.parameters():
+            deviation = 4 / weight[0].numel() ** 0.5
+            weight.copy_(torch.randn(weight.shape, generator=generator) * deviation)
+
+
+def parts_and_whole(name, side):
+    """What the parts find in a picture of the size of the input, and what torchvision finds."""
+    model = load_model(f"torchvision:{name}", input_size=side)
+    tail = model.heads[0].read
+    whole = tail._detector
+    size = model.preprocess.size
+    spread(whole.roi_heads.box_predictor if hasattr(whole, "rpn") else whole.head)
+    image = torch.rand(3, *size, generator=torch.Generator().manual_seed(1))
+    program = capture(model.module, (model.example_input,), model.name)
+    mine = detect_objects(program.run((image[None],)), model.heads, size, 0.05)[0]
+    whole.transform.min_size, whole.transform.max_size = (size[0],), size[0]
+    with torch.no_grad():
+        (theirs,) = whole([image])
+    names = detection.FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"]
+    known = {label: number for number, label in enumerate(model.labels)}
+    numbers = torch.tensor([known.get(names[i], -1) for i in theirs["labels"].tolist()])
+    return mine, (theirs["boxes"], theirs["scores"], numbers)
+
+
+def check(name, side):
+    mine, (boxes, scores, numbers) = parts_and_whole(name, side)
+    real = numbers >= 0
+
+    assert len(mine) == int(real.sum()) > 0
+    assert torch.allclose(mine.scores, scores[real], atol=1e-4)
+    assert torch.allclose(mine.boxes, boxes[real], atol=0.05)
+    assert mine.classes.tolist() == numbers[real].tolist()
+
+
+@pytest.mark.parametrize("name", SMALL[:1])
+def test_the_parts_find_what_the_whole_finds(name):
+    check(name, None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*SMALL[1:], *LARGE])
+def test_the_parts_of_every_detector_find_what_the_whole_finds(name):
+    check(name, None if name.startswith("ssd") else 320)
+
+
+def test_classes_are_the_eighty_of_coco():
+    model = load_model(f"torchvision:{SMALL[0]}")
+
+    assert len(model.labels) == model.heads[0].classes == 80
+    assert (model.labels[0], model.labels[-1]) == ("person", "toothbrush")
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "problem"),
+    [
+        ("ssd300_vgg16", 320, "input size must be 300, got 320"),
+        ("fcos_resnet50_fpn", 100, "must be a multiple of 32, got 100"),
+    ],
+)
+def test_a_wrong_size_is_refused(name, side, problem):
+    with pytest.raises(ModelError, match=problem):
+        load_model(f"torchvision:{name}", input_size=side)
