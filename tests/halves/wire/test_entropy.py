@@ -136,6 +136,29 @@ class TestDamage:
             with pytest.raises(DataError, match=r"^entropy: "):
                 coder.decode(wrong)
 
+    @pytest.mark.parametrize("count", [200, pytest.param(20_000, marks=pytest.mark.slow)])
+    def test_a_damaged_sample_gives_a_tensor_or_one_line(self, count):
+        rng, coder = random.Random(2), coder_of((8, 12, 12), 4, skewed((8, 12, 12), 4))
+        (data, *_) = coder.encode(skewed((8, 12, 12), 4))
+        refused = set()
+        for _ in range(count):
+            wrong, place = bytearray(data), rng.randrange(len(data))
+            wrong[place : place + rng.randrange(4)] = rng.randbytes(rng.randrange(4))
+            try:
+                back = coder.decode(bytes(wrong))
+            except DataError as error:
+                refused.add(str(error))
+            else:
+                assert back.shape == (8, 12, 12)
+                assert back.max() < 16
+        assert refused
+        assert all(text.startswith("entropy: ") and "\n" not in text for text in refused)
+
+    def test_a_sample_of_fewer_elements_is_refused(self):
+        (data,) = EntropyCoder((2, 6, 6), (0, 0), 4).encode(self.SAMPLES[:1, :2])
+        with pytest.raises(DataError, match=r"^entropy: a sample must have 72 symbols of 8 bits"):
+            self.CODER.decode(data)
+
     def test_a_message_of_any_change_is_refused(self):
         rng, data = random.Random(1), bytearray(self.MESSAGE.encode())
         for _ in range(200):

@@ -26,6 +26,14 @@ def test_a_class_of_many_values_takes_no_channels_of_another_distribution():
     assert group_channels(np.array([large, small, large, small]), 2) == (0, 1, 0, 1)
 
 
+def test_three_distributions_are_three_classes():
+    low, middle, high = [90.0, 10, 0, 0], [0.0, 50, 50, 0], [0.0, 0, 10, 90]
+    classes = group_channels(np.array([low] * 9 + [middle] * 5 + [high] * 4), 3)
+
+    assert [len(set(part)) for part in (classes[:9], classes[9:14], classes[14:])] == [1, 1, 1]
+    assert len(set(classes)) == 3
+
+
 @pytest.mark.parametrize("bits", range(1, 9))
 def test_symbols_hold_as_many_elements_as_fit_eight_bits(bits):
     assert group_of(bits) * bits <= 8 < (group_of(bits) + 1) * bits
