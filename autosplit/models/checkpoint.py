@@ -1,6 +1,7 @@
 """Files that PyTorch wrote -> weights and programs; nothing but tensors is ever unpickled."""
 
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ def load_checkpoint(module: nn.Module, path: Path, ignored: tuple[str, ...] = ()
         if not key.startswith(ignored)
     }
     own = module.state_dict()
+    if not any(key.startswith("module_list.") for key in own):
+        state = darknet_names(state)
     counters = {key for key in own if key.endswith("num_batches_tracked")}
     problems = {
         "missing": sorted(own.keys() - state.keys() - counters),
@@ -46,6 +49,49 @@ def load_checkpoint(module: nn.Module, path: Path, ignored: tuple[str, ...] = ()
     # Some networks refuse a state dict without the version marks that only torch.save keeps.
     complete._metadata = getattr(own, "_metadata", {})  # type: ignore[attr-defined] # noqa: SLF001
     module.load_state_dict(complete)
+
+
+def darknet_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the layers of ports of Darknet to PyTorch; other keys are kept.
+
+    Args:
+        state: State dict.  ``module_list.3.Conv2d.weight`` (the archive of ultralytics' yolov3) and
+            ``module_list.3.conv_3.weight`` (eriklindernoren's PyTorch-YOLOv3) become ``3.weight``,
+            their batch norms ``3.norm.weight``; what their heads and counters keep is dropped.
+    """
+    found = {}
+    for key, value in state.items():
+        layer = PORT.fullmatch(key)
+        if layer is not None and layer["rest"] is not None:
+            continue
+        if layer is not None:
+            norm = "norm." if layer["norm"] else ""
+            key = f"{layer['number']}.{norm}{layer['name']}"  # noqa: PLW2901 - its new name
+        found[key] = value
+    return found
+
+
+PORT = re.compile(
+    r"module_list\.(?P<number>\d+)\."
+    r"(?:(?:(?:Conv2d|conv_\d+)|(?P<norm>BatchNorm2d|batch_norm_\d+))\.(?P<name>\w+)"
+    r"|(?P<rest>(?:yolo_\d+\.)?(?:anchors|anchor_grid|grid|stride|total_ops|total_params).*))"
+)
+"""A key of a port of Darknet: number of the layer, part of it, and name of the tensor."""
+
+
+def port_epsilon(path: Path) -> float | None:
+    """What a port of Darknet adds to variances of batch norms; None where a file is of none.
+
+    ultralytics' archive has 1e-4, eriklindernoren's PyTorch's own 1e-5, Darknet itself 1e-6.
+
+    Args:
+        path: A state dict.
+    """
+    for key in _read_checkpoint(path):
+        layer = PORT.fullmatch(key.removeprefix("module."))
+        if layer is not None and layer["norm"]:
+            return 1e-4 if layer["norm"] == "BatchNorm2d" else 1e-5
+    return None
 
 
 def _read_checkpoint(path: Path) -> Mapping[str, Tensor]:

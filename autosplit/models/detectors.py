@@ -13,7 +13,7 @@ from torchvision.ops import FrozenBatchNorm2d
 from autosplit.data.bundled import DARKNET
 from autosplit.data.preprocess import Letterbox, photo_preprocess
 from autosplit.errors import ModelError, did_you_mean
-from autosplit.models.checkpoint import load_checkpoint
+from autosplit.models.checkpoint import load_checkpoint, port_epsilon
 from autosplit.models.networks.darknet import Darknet, build_darknet
 from autosplit.models.networks.darknet_cfg import read_darknet_text
 from autosplit.models.networks.darknet_weights import read_weights
@@ -87,6 +87,10 @@ def load_yolo_weights(network: Darknet, path: Path) -> None:
         read_weights(network, path)
     elif path.suffix in (".safetensors", ".pt", ".pth"):
         load_checkpoint(network, path)
+        epsilon = port_epsilon(path)
+        for part in network.modules():
+            if epsilon is not None and isinstance(part, nn.BatchNorm2d):
+                part.eps = epsilon
     else:
         raise ModelError(
             f"{path}: must be a .weights or .safetensors file, got the suffix {path.suffix!r}"

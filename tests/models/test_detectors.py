@@ -285,3 +285,25 @@ def test_frozen_batch_norms_are_folded():
 
     assert [layer.kind for layer in program.graph.layers] == ["conv"]
     assert relative_error(program.run((images,))[0], want) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("conv", "norm", "epsilon"),
+    [("Conv2d", "BatchNorm2d", 1e-4), ("conv_{}", "batch_norm_{}", 1e-5)],
+    ids=["ultralytics", "eriklindernoren"],
+)
+def test_state_dicts_of_ports_are_read_by_their_names(tmp_path, conv, norm, epsilon):
+    model = load_model("yolo:yolov3-tiny", input_size=64, seed=3)
+    state = {}
+    for key, value in model.module.state_dict().items():
+        number, *rest = key.split(".")
+        part = norm if rest[0] == "norm" else conv
+        state[f"module_list.{number}.{part.format(number)}.{rest[-1]}"] = value.clone() + 0.25
+    state["module_list.16.anchor_grid"] = torch.zeros(1)
+    torch.save({"epoch": 3, "model": state}, tmp_path / "port.pt")
+
+    found = load_model("yolo:yolov3-tiny", weights=str(tmp_path / "port.pt"), input_size=64)
+    for key, value in model.module.state_dict().items():
+        added = 0.25 if value.is_floating_point() else 0
+        assert torch.equal(found.module.state_dict()[key], value + added), key
+    assert found.module.get_submodule("0.norm").eps == epsilon
