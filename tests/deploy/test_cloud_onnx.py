@@ -6,11 +6,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autosplit.deploy.cloud_onnx import unpacked
+from autosplit.capture.batch_axis import BatchLayout
+from autosplit.deploy.cloud_onnx import _Received, unpacked
 from autosplit.deploy.manifest import read_manifest
 from autosplit.deploy.sessions import CloudModel
+from autosplit.grid.grid import Grid
 from autosplit.halves.deployed import deploy
+from autosplit.halves.wire.layout import WireLayout, WireTensor
+from autosplit.halves.wire.message import Message
 from autosplit.halves.wire.pack import pack_rows
+from autosplit.stats.coding import InputCoding
 
 
 @given(st.integers(1, 16), st.integers(1, 40), st.integers(1, 3), st.randoms())
@@ -21,6 +26,30 @@ def test_it_unpacks_every_width(bits, count, rows, random):
     data = torch.from_numpy(pack_rows(values, bits).copy())
 
     np.testing.assert_array_equal(unpacked(data, bits, count).numpy(), values)
+
+
+def test_axes_that_were_sent_in_another_order_come_back_in_their_own():
+    wire = WireTensor("a", (2, 3, 4), 5, order=(1, 2, 0))
+    codes = np.random.default_rng(0).integers(0, 32, (2, 2, 3, 4)).astype(np.uint8)
+    sent = Message(WireLayout((wire,)), {"a": codes}).rows("a")
+    received = _Received(wire, Grid.of(5, 0.5, 3), BatchLayout(0), torch.float32, None)
+
+    got = received.value(torch.from_numpy(sent.copy()))
+
+    np.testing.assert_array_equal(got.numpy(), (codes - 3.0) * 0.5)
+
+
+def test_a_picture_becomes_pixels_from_0_to_1_less_the_mean_over_the_deviation():
+    wire = WireTensor("x", (3, 2, 2), 8, "jpeg", quality=75)
+    mean, std = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
+    received = _Received(
+        wire, None, BatchLayout(0), torch.float32, InputCoding(75, 10, 0.0, mean, std)
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 2, 2)).astype(np.uint8)
+    channels = (1, 3, 1, 1)
+    want = (pixels / 255 - np.reshape(mean, channels)) / np.reshape(std, channels)
+
+    np.testing.assert_allclose(received.value(torch.from_numpy(pixels)).numpy(), want, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["split", "raw"])

@@ -1,8 +1,10 @@
 """Operators of quantization compute what the quantizer does."""
 
+import numpy as np
+import pytest
 import torch
 
-import autosplit.deploy.quantize_operators  # noqa: F401 - registers the operators
+from autosplit.deploy.quantize_operators import onnx_translations
 from autosplit.grid.grid import Grid
 from autosplit.quantize.affine import dequantize, fake_quantize
 
@@ -21,6 +23,19 @@ def test_its_ends_clamp():
     got = torch.ops.autosplit.on_grid(torch.tensor([-9.0, 9.0]), 0.25, 3, 3, 7, 4)
 
     assert got.tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(("low", "high", "bits"), [(0, 15, 4), (3, 7, 4), (0, 255, 8)])
+def test_on_grid_in_onnx_is_the_operator(low, high, bits):
+    """Types of whole bytes hold more levels than a narrow grid has."""
+    operator = torch.ops.autosplit.on_grid.default
+    x = torch.linspace(-90, 90, 721)
+
+    got = onnx_translations()[operator](x.numpy(), 0.25, 3, low, high, bits)
+
+    np.testing.assert_array_equal(
+        np.array(got.value), operator(x, 0.25, 3, low, high, bits).numpy()
+    )
 
 
 def test_stored_is_dequantize_along_an_axis():
