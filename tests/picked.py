@@ -30,6 +30,6 @@ def widths_at(problem, choices, m):
 
 
 def plan_at(problem, choices, m):
-    """The plan of one of many choices, priced by the formulas that every plan is priced by."""
+    """The plan of one of many choices, costed by the formulas that every plan is costed by."""
     cut, weights, tensors = widths_at(problem, choices, m)
     return make_plan(problem, cut, weights, tensors, name="p", method="m", lower_bound=0.0)

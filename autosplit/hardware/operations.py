@@ -49,7 +49,7 @@ def operations(layer: Layer, device: Device) -> int:
 
 
 def unknown_layers(graph: Graph, device: Device) -> dict[str, str]:
-    """Layers that a device prices by their traffic alone, for want of a rule -> their kinds."""
+    """Layers that a device times by their traffic alone, for want of a rule -> their kinds."""
     if device.model == "table":
         return {layer.name: layer.kind for layer in graph.layers if layer.name not in device.table}
     return {

@@ -116,11 +116,11 @@ def limit_bytes(searched: Stamp, folder: Path | None = None) -> int | None:
 
 
 def warn_of_unknown(graph: Graph, device: Device) -> None:
-    """Warn of layers that a device prices by their traffic, for want of a rule or a measurement."""
+    """Warn of layers that a device times by their traffic, for want of a rule or a measurement."""
     if device.unknown_operators != "traffic":
         return
     found = unknown_layers(graph, device)
     if found:
         named = ", ".join(f"{name} ({kind})" for name, kind in list(found.items())[:_NAMED])
         more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-        warn(f"{device.name}: priced by their traffic alone, no cost is known: {named}{more}")
+        warn(f"{device.name}: timed by their traffic alone, no cost is known: {named}{more}")

@@ -57,5 +57,5 @@ def test_layers_that_no_rule_knows_are_named_where_their_traffic_is_their_price(
 
     (found,) = recwarn
     assert str(found.message).endswith(
-        "eyeriss: priced by their traffic alone, no cost is known: b (solve)"
+        "eyeriss: timed by their traffic alone, no cost is known: b (solve)"
     )

@@ -364,7 +364,7 @@ class TestBadInput:
             "def net():\n"
             "    return Odd(), torch.zeros(1, 1, 8, 8)\n"
         )
-        with pytest.warns(AutoSplitWarning, match="tpu_v1: priced by their traffic alone"):
+        with pytest.warns(AutoSplitWarning, match="tpu_v1: timed by their traffic alone"):
             folder = self.refuse(tiny, LatencyError, "matrix_exp.* on toy", model="odd.py:net")
 
         assert "matrix_exp" in (folder / "layers.csv").read_text()
@@ -375,7 +375,7 @@ class TestBadInput:
         with pytest.warns(AutoSplitWarning) as told:
             stages.STAGES["search"].run(folder, {"edge": "toy.yaml", "links": ("1mbps",)})
 
-        text = "priced by their traffic alone, no cost is known: linalg_matrix_exp"
+        text = "timed by their traffic alone, no cost is known: linalg_matrix_exp"
         texts = [str(warning.message) for warning in told]
         for device in ("toy", "tpu_v1"):
             assert any(one.startswith(f"{device}: {text}") for one in texts)

@@ -1,4 +1,4 @@
-"""Many edge halves at once against one plan at a time, priced by the formulas of every plan."""
+"""Many edge halves at once against one plan at a time, costed by the formulas of every plan."""
 
 from dataclasses import replace
 
