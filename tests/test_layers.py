@@ -89,7 +89,8 @@ ORDER = {
         "extras bundle_names manifest tensor_bytes oip sessions onnx_unpack quantize_operators "
         "onnx_export edge_onnx cloud_onnx triton bundle check run batcher repository credentials "
         "slow_requests http_server grpc_server server "
-        "pictures sources connection client infer"
+        "pictures sources connection client link_estimate "
+        "adaptive infer"
     ),
     "sweep": "file job backends figure run table",
     "detect": "drawing matching sources video step_seconds detector run",
@@ -141,6 +142,8 @@ TORCH_FREE = [
         "deploy.server",
         "deploy.client",
         "deploy.connection",
+        "deploy.link_estimate",
+        "deploy.adaptive",
         "deploy.infer",
     ),
 ]

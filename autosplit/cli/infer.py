@@ -15,14 +15,19 @@ def infer_command(
     out: str | None = None,
     tls_cert: str | None = None,
     token_file: str | None = None,
+    deadline_s: float | None = None,
 ) -> None:
     """Run the edge half of a plan here on pictures, and its cloud half on a server."""
     from autosplit.deploy.connection import Connection
     from autosplit.deploy.credentials import read_token
     from autosplit.deploy.infer import infer_sources
+    from autosplit.errors import OptionError
+
+    if deadline_s is not None and plan != "auto":
+        raise OptionError("--deadline: needs --plan auto, the plans to move along")
 
     token = None if token_file is None else read_token(Path(token_file))
     connection = Connection(server, token, None if tls_cert is None else Path(tls_cert))
     table = None if out is None else Path(out)
-    for line in infer_sources(bundle, Path(source), connection, plan, table):
+    for line in infer_sources(bundle, Path(source), connection, plan, table, deadline_s):
         print(line)

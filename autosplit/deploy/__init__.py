@@ -19,6 +19,7 @@
 | slow requests | ``slow_requests.py`` |
 | HTTP and gRPC servers | ``http_server.py``, ``grpc_server.py``, ``server.py`` |
 | the device's side: edge half, message, answer, times | ``client.py``, ``infer.py`` |
+| the link measured, plans that change with it | ``link_estimate.py``, ``adaptive.py`` |
 | a device's connection to a server | ``connection.py`` |
 | pictures and arrays as inputs, without torch | ``pictures.py``, ``sources.py`` |
 | optional libraries | ``extras.py`` |

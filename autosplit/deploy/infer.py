@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from autosplit.deploy.adaptive import AdaptiveClient
 from autosplit.deploy.client import Answer, EdgeClient
 from autosplit.deploy.connection import Connection
 from autosplit.deploy.extras import need
@@ -29,8 +31,17 @@ _HEADER = (
 )
 
 
+AUTO = "auto"
+"""Stands for whichever plan of a bundle is the fastest."""
+
+
 def infer_sources(
-    bundle: Path, source: Path, server: Connection, plan: str | None, out: Path | None
+    bundle: Path,
+    source: Path,
+    server: Connection,
+    plan: str | None,
+    out: Path | None,
+    deadline_s: float | None = None,
 ) -> Iterator[str]:
     """Run every input of a source.
 
@@ -38,8 +49,9 @@ def infer_sources(
         bundle: The bundle.
         source: A picture, an array, or a folder of such.
         server: The server.
-        plan: Name of the plan; None: the first one.
+        plan: Name of the plan; None: the first one; ``auto``: whichever is the fastest.
         out: Where the table is written; None: nowhere.
+        deadline_s: Of ``auto``: seconds after which the edge answers in place of the server.
 
     Yields:
         A line for each input, then the medians.
@@ -53,7 +65,12 @@ def infer_sources(
     need("edge", "onnxruntime")
     paths = list_sources(source)
     rows: list[dict[str, Any]] = []
-    with EdgeClient(bundle, server, plan) as client:
+    opened: EdgeClient | AdaptiveClient
+    if plan == AUTO:
+        opened = AdaptiveClient(bundle, server, deadline_s)
+    else:
+        opened = EdgeClient(bundle, server, plan)
+    with opened as client:
         (taken,) = client.manifest.inputs
         for path in paths:
             for value in read_source(path, client.manifest, client.chosen):
@@ -93,8 +110,11 @@ def _summary(rows: list[dict[str, Any]]) -> str:
     middle = {
         key: statistics.median(row[key] for row in rows) for key in _HEADER if key.endswith("_ms")
     }
+    counts = Counter(row["plan"] for row in rows)
+    one = len(counts) == 1
+    plans = ", ".join(name if one else f"{name} ({count})" for name, count in counts.items())
     return (
-        f"{len(rows)} answers of {rows[0]['plan']}, medians: edge {middle['edge_ms']:.2f} ms, "
+        f"{len(rows)} answers of {plans}, medians: edge {middle['edge_ms']:.2f} ms, "
         f"coding {middle['coding_ms']:.2f} ms, link {middle['link_ms']:.2f} ms, cloud "
         f"{middle['cloud_ms']:.2f} ms, total {middle['total_ms']:.2f} ms"
     )

@@ -34,7 +34,7 @@ def export_run(
 
     Args:
         folder: Run folder, after ``collect``.
-        plans: ``pick``, ``front``, or names separated by commas.
+        plans: ``pick``, ``front`` and names, separated by commas.
         out: The bundle.
         check: Images to run through the files and through the reference; None: no check.
         progress: Shows how far it is.
@@ -49,7 +49,7 @@ def export_run(
     """
     stamp = require(folder, "stats", "export")
     options = resolve({}, stamp, StatsOptions())
-    names = [picked(folder)] if plans == "pick" else plan_names(folder, _asked(plans))
+    names = _asked(folder, plans)
     graph = read_graph(folder)
     quantized = Quantized(folder / "quantized", graph)
     searched = read_plans(folder, graph, names)
@@ -72,5 +72,12 @@ def export_run(
     return manifest, found
 
 
-def _asked(plans: str) -> str:
-    return "pareto" if plans == "front" else plans
+def _asked(folder: Path, plans: str) -> list[str]:
+    """Names of the plans that are asked for, each once."""
+    found: list[str] = []
+    for word in plans.split(","):
+        if word.strip() == "pick":
+            found.append(picked(folder))
+        else:
+            found += plan_names(folder, "pareto" if word.strip() == "front" else word)
+    return list(dict.fromkeys(found))

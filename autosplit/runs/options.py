@@ -703,7 +703,7 @@ class ExportOptions:
         "pick",
         kinds.text("pick|front|NAMES"),
         "network",
-        "Plans to export: pick, front (every plan of the Pareto front), or names separated by "
+        "Plans to export: pick, front (every plan of the Pareto front) and names, separated by "
         "commas.",
     )
     check: int | None = option(
@@ -729,7 +729,19 @@ class InferOptions:
         "Picture, .npy file of inputs, or folder of pictures and such files."
     )
     plan: str | None = option(
-        None, kinds.text("NAME"), "network", "Plan to run.", none="the first plan of the bundle"
+        None,
+        kinds.text("NAME|auto"),
+        "network",
+        "Plan to run; auto moves to the fastest plan of the bundle as the link changes, and lets "
+        "the edge answer while the server is out of reach.",
+        none="the first plan of the bundle",
+    )
+    deadline_s: float | None = option(
+        None,
+        kinds.milliseconds(),
+        "limits",
+        "With --plan auto: milliseconds after which the edge answers in place of the server.",
+        none="no deadline",
     )
     server: str = option(
         "http://127.0.0.1:8000", kinds.text("URL"), "network", "Address of a server of the bundle."

@@ -1,0 +1,187 @@
+"""A client that keeps answering: moves along the plans of a bundle as the link changes.
+
+The link is measured by the messages themselves.  Where the server gives no answer before the
+deadline, the all-edge plan answers, and the server is asked again in the background, less and less
+often, until it is back.  Every input gets exactly one answer.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from autosplit.deploy.client import Answer, EdgeClient
+from autosplit.deploy.connection import Connection, UnreachableError
+from autosplit.deploy.link_estimate import LinkEstimate, PlanChoice, PlanTimes
+from autosplit.deploy.manifest import BundledPlan, Manifest, read_manifest
+from autosplit.deploy.tensor_bytes import TensorValue
+from autosplit.errors import FileError
+
+FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
+"""Seconds between two questions whether the server is back, at first and at most."""
+STALE_S = 5.0
+"""Seconds without a message after which one is sent only to measure the link."""
+
+
+@dataclass
+class AdaptiveClient:
+    """A bundle on a device whose link changes.
+
+    Attributes:
+        folder: The bundle; it needs one plan that answers on the edge alone.
+        connection: The server.
+        deadline_s: Seconds in which an answer must be there; None: 30, for the server alone.
+        threads: Threads that the edge halves compute with.
+
+    Raises:
+        FileError: The bundle is not as it was exported, or has no all-edge plan.
+    """
+
+    folder: Path
+    connection: Connection
+    deadline_s: float | None = None
+    threads: int = 1
+    manifest: Manifest = field(init=False)
+    clients: dict[str, EdgeClient] = field(init=False)
+    fallback: str = field(init=False)
+    choice: PlanChoice = field(init=False)
+    fallbacks: int = field(default=0, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _asking: threading.Thread | None = field(default=None, init=False, repr=False)
+    _closed: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
+    _last: float = field(default=0.0, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.manifest = manifest = read_manifest(self.folder)
+        alone = [plan for plan in manifest.plans if plan.cloud is None]
+        if not alone:
+            raise FileError(
+                f"{self.folder}: must have a plan that answers on the edge alone, has none; export "
+                "one with it, such as --plan pick,uniform8"
+            )
+        self.fallback = alone[0].name
+        taken = [plan for plan in manifest.plans if takes_inputs(plan)]
+        self.clients = {
+            plan.name: EdgeClient(self.folder, self.connection, plan.name, self.threads)
+            for plan in taken
+        }
+        zeros = {
+            one.name: np.zeros((1, *one.shape), np.dtype(one.dtype)) for one in manifest.inputs
+        }
+        times = {plan.name: self._begin(plan, zeros) for plan in taken}
+        self.choice = PlanChoice(times, LinkEstimate(), taken[0].name)
+
+    def _begin(self, plan: BundledPlan, zeros: Mapping[str, TensorValue]) -> PlanTimes:
+        """What a plan takes, its edge half measured on zeros and its cloud half as promised."""
+        edge = self.clients[plan.name].edge
+        edge(zeros)
+        start = time.perf_counter()
+        edge(zeros)
+        edge_s = time.perf_counter() - start
+        promised = [1e-3 * one["cloud_ms"] for one in plan.predicted["links"].values()]
+        return PlanTimes(edge_s, min(promised, default=0.0), plan.predicted["sent_bytes"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        if self._asking is not None:
+            self._asking.join()
+        self.connection.close()
+
+    @property
+    def chosen(self) -> BundledPlan:
+        """The plan that answers now."""
+        return self.clients[self.choice.present].chosen
+
+    def infer(self, inputs: Mapping[str, TensorValue]) -> Answer:
+        """The network's answer, from the plan that is fastest now.
+
+        Args:
+            inputs: Input -> value, (batch, ...).
+
+        Raises:
+            ServerError: The server refuses, as without the right token.
+            DataError: Its answer is none.
+        """
+        start = time.perf_counter()
+        with self._lock:
+            name = self.choice.choose()
+        client = self.clients[name]
+        if client.chosen.cloud is None:
+            self._keep_measuring(inputs)
+            return self._noted(client.infer(inputs))
+        spare = self.choice.times[self.fallback].edge_s
+        wait = math.inf if self.deadline_s is None else self.deadline_s - 1.5 * spare
+        client.timeout_s = max(min(wait, 30.0), 1e-3)
+        try:
+            return self._noted(client.infer(inputs))
+        except UnreachableError:
+            with self._lock:
+                self.choice.reachable = False
+            self.fallbacks += 1
+            self._ask(inputs)
+            late_s = time.perf_counter() - start
+            answer = self.clients[self.fallback].infer(inputs)
+            return Answer(answer.outputs, answer.plan, answer.edge_s, link_s=late_s)
+
+    def _noted(self, answer: Answer) -> Answer:
+        with self._lock:
+            times = self.choice.times[answer.plan]
+            times.noted(answer.edge_s, answer.own_s + answer.run_s, answer.body_bytes)
+            if answer.body_bytes:
+                if not math.isnan(self.connection.connect_s):
+                    self.choice.link.connected(self.connection.connect_s)
+                self.choice.link.sent(answer.body_bytes, answer.link_s)
+                self._last = time.monotonic()
+        return answer
+
+    def _keep_measuring(self, inputs: Mapping[str, TensorValue]) -> None:
+        """Measure the link now and then while nothing crosses it."""
+        if time.monotonic() - self._last > STALE_S:
+            self._ask(inputs)
+
+    def _ask(self, inputs: Mapping[str, TensorValue]) -> None:
+        """Ask in the background whether the server is there, with the smallest message."""
+        if self._asking is not None and self._asking.is_alive():
+            return
+        own = {name: value.copy() for name, value in inputs.items()}
+        self._asking = threading.Thread(target=self._until_back, args=(own,), daemon=True)
+        self._asking.start()
+
+    def _until_back(self, inputs: Mapping[str, TensorValue]) -> None:
+        sizes = {name: one.size_bytes for name, one in self.choice.times.items() if one.size_bytes}
+        if not sizes:
+            return
+        plan = min(sizes, key=lambda name: sizes[name])
+        given = self.connection
+        own = Connection(given.server, given.token, given.certificate)
+        pause = FIRST_RETRY_S
+        with EdgeClient(self.folder, own, plan, self.threads, timeout_s=LAST_RETRY_S) as client:
+            while not self._closed.is_set():
+                try:
+                    client.infer(inputs)
+                    answer = client.infer(inputs)
+                except UnreachableError:
+                    self._closed.wait(pause)
+                    pause = min(2 * pause, LAST_RETRY_S)
+                    continue
+                with self._lock:
+                    self.choice.link.connected(own.connect_s)
+                    self.choice.link.sent(answer.body_bytes, answer.link_s)
+                    self.choice.reachable = True
+                    self._last = time.monotonic()
+                return
+
+
+def takes_inputs(plan: BundledPlan) -> bool:
+    """Whether a plan takes the network's inputs; one that sends pictures takes pixels."""
+    return all(wire.coding != "jpeg" for wire in plan.wire.tensors)
