@@ -12,6 +12,7 @@ from autosplit.distortion.measure import measure
 from autosplit.errors import DataError
 from autosplit.graph.memory import packed_bytes
 from autosplit.halves.wire.entropy import EntropyCoder
+from autosplit.halves.wire.symbols import group_channels
 from autosplit.quantize.affine import quantize
 
 IMAGES = torch.rand(48, 1, 12, 12, generator=torch.Generator().manual_seed(0)) ** 3
@@ -71,3 +72,12 @@ def test_relu_leaves_at_most_two_thirds_of_a_small_tensor(stats):
 def test_without_samples_nothing_is_coded(program, stats):
     with pytest.raises(DataError, match=r"^calibration data: must have at least one sample"):
         code_tensors(program, lambda: iter([]), stats)
+
+
+def test_the_number_of_classes_is_the_one_that_takes_the_fewest_bytes(program, stats):
+    """The channels of a small tensor are alike, so four codes cost more than they save."""
+    whole = integers(program, stats, "conv", 4).reshape(48, 20, 100)
+    histogram = [np.bincount(whole[:, channel].ravel(), minlength=16) for channel in range(20)]
+    four = EntropyCoder((20, 10, 10), group_channels(np.array(histogram, float), 4), 4)
+
+    assert stats.coded["conv", 4].mean < np.mean([len(data) for data in four.encode(whole)])
