@@ -23,8 +23,9 @@ from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.widths.division import EdgeHalves, divide
 from autosplit.search.widths.edge_seconds import EdgeSeconds
-from autosplit.search.widths.pool import Pool, PoolCosts, joined_pools
+from autosplit.search.widths.pool import Choices, Picked, Pool, PoolCosts, joined_pools
 
+_BLOCK = 1 << 21  # widths of edge halves that are priced at a time
 OURS = "autosplit"
 """Name of our own method."""
 
@@ -57,8 +58,15 @@ def integer_front(problem: Problem, lengths: Sequence[int] | None = None) -> lis
     return _plans(problem, pool, lower)
 
 
-def candidates(costs: PoolCosts) -> tuple[Pool, Proofs]:
-    """Find edge halves worth having on some link, all-cloud among them, and what is proven."""
+def candidates(costs: PoolCosts, *, beaten: bool = False) -> tuple[Pool, Proofs]:
+    """Find edge halves worth having on some link, all-cloud among them, and what is proven.
+
+    Args:
+        costs: Tables of the problem.
+        beaten: Whether to keep edge halves that another one of their cut beats, of which some may
+            keep other limits; else they are dropped at once, and take no memory.
+    """
+    join = _all_of if beaten else _joined
     problem, seconds = costs.problem, costs.seconds
     enumerated, solved = enumerate_prefixes(costs)
     count = len(problem.graph.layers)
@@ -66,20 +74,53 @@ def candidates(costs: PoolCosts) -> tuple[Pool, Proofs]:
     if solved == count:
         return pool, Proofs(solved)
     halves = divide(problem)
-    divided = costs.pool([halves])
-    pools, priced = [pool, _thinned(costs, divided)], []
+    divided, sent = _thinned_halves(costs, halves)
+    halves = halves.proof
+    pool, priced = join(costs, pool, divided), []
     for one in price_ladder(problem, seconds):
         found = solve_priced(problem, seconds, *one)
-        pools.append(_thinned(costs, costs.pool([found])))
+        pool = join(costs, pool, _thinned_halves(costs, found)[0])
         priced.append(found.proof)
-    proofs = Proofs(solved, halves, divided.sent, tuple(priced), costs.input_distortion)
-    pool = joined_pools([*pools, costs.pool([costs.uniform()])])
-    kept = _kept(costs, pool)
-    more = [
-        costs.between(pool, kept[name], 8 / problem.links[name].uplink_bps)
-        for name in sorted(problem.links)
-    ]
-    return costs.pool([pool, *more]), proofs
+    proofs = Proofs(solved, halves, sent, tuple(priced), costs.input_distortion)
+    pool = join(costs, pool, costs.pool([costs.uniform()]))
+    kept, every = _kept(costs, pool), pool
+    for name in sorted(problem.links):
+        more = costs.between(pool, kept[name], 8 / problem.links[name].uplink_bps)
+        every = join(costs, every, costs.pool([more]))
+    return every, proofs
+
+
+def _all_of(_costs: PoolCosts, pool: Pool, more: Pool) -> Pool:
+    """Candidates of two pools, all of them."""
+    return joined_pools([pool, more])
+
+
+def _joined(costs: PoolCosts, pool: Pool, more: Pool) -> Pool:
+    """Candidates of two pools; those that another one of their cut beats are dropped at once."""
+    return _thinned(costs, joined_pools([pool, more]))
+
+
+def _thinned_halves(costs: PoolCosts, found: Choices) -> tuple[Pool, Ints]:
+    """Candidates of some edge halves that none of their cut beats, priced some cuts at a time.
+
+    Returns:
+        Those candidates, and the bytes that each of all edge halves sends.
+    """
+    parts = []
+    order = np.argsort(found.lengths, kind="stable")
+    cuts = np.split(order, np.flatnonzero(np.diff(found.lengths[order])) + 1) if len(order) else []
+    block = max(1, _BLOCK // max(found.weights.shape[1], 1))
+    bytes_of = np.zeros(len(order), dtype=np.int64)
+    while cuts:
+        rows = [cuts.pop(0)]
+        while cuts and sum(map(len, rows)) + len(cuts[0]) <= block:
+            rows.append(cuts.pop(0))
+        mine = np.concatenate(rows)
+        picked = Picked(found.lengths[mine], found.weights[mine], found.outputs[mine])
+        priced = costs.pool([picked])
+        bytes_of[mine] = priced.sent
+        parts.append(_thinned(costs, priced))
+    return joined_pools(parts) if parts else costs.pool([found]), bytes_of
 
 
 def _thinned(costs: PoolCosts, pool: Pool) -> Pool:

@@ -70,7 +70,7 @@ def layer_orders(problem: Problem, link: Link, cuts: Sequence[Cut] | None) -> li
         if sides and sides[0].proofs.halves is not None:
             pool, proofs = costs.pool([costs.nothing(), costs.uniform()]), Proofs(0)
         else:
-            pool, proofs = candidates(costs)
+            pool, proofs = candidates(costs, beaten=True)
         away_s = costs.away_s[link.name]
         sides.append(LayerOrder(costs, lengths, pool, proofs, away_s, 8 / link.uplink_bps))
     return sides

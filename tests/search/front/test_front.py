@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from autosplit.graph.memory import packed_bytes
 from autosplit.hardware.prediction import PlanWidths, predict
 from autosplit.search.front import enumerate as enumeration
+from autosplit.search.front import front as fronts
 from autosplit.search.front.front import integer_front
 from autosplit.search.methods import search
 
@@ -84,3 +85,14 @@ def test_bounds_hold_where_nothing_is_enumerated(first, monkeypatch):
             own = plan.predictions["fast"].latency_s - 8 * mine / LINKS["fast"].uplink_bps
             rivals = distortion[(sent <= mine) & (here <= own * (1 + 1e-12))]
             assert plan.lower_bound <= rivals.min() * (1 + 1e-9)
+
+
+def test_dropping_beaten_candidates_at_once_leaves_the_front_as_it_is(monkeypatch):
+    """The kept candidates are those of a pool from which nothing was dropped on the way."""
+    monkeypatch.setattr(enumeration, "MOST_LABELS", 0)
+    problem = chain_problem(60)
+    thin = integer_front(problem)
+    assert len(thin) > 2
+    monkeypatch.setattr(fronts, "_joined", fronts._all_of)
+    monkeypatch.setattr(fronts, "_BLOCK", 1)
+    assert integer_front(problem) == thin
