@@ -7,9 +7,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
 zoo = pytest.importorskip("zoo")
-FAST = ("audio:spectrogram", "unet:1-wide", "recurrent:rnn-1", "transformers:Bert")
+SLOW = ("recurrent:lstm-bi-2", "recurrent:gru-bi-2", "transformers:Deberta", "transformers:Funnel")
+"""The dearest of those with a tiny configuration."""
 OWN = [
-    pytest.param(exhibit, id=exhibit.name, marks=() if exhibit.name in FAST else pytest.mark.slow)
+    pytest.param(exhibit, id=exhibit.name, marks=pytest.mark.slow if exhibit.name in SLOW else ())
     for exhibit in zoo.exhibits()
     if exhibit.name in zoo.OWN or exhibit.name.startswith("transformers")
 ]

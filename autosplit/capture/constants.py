@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from autosplit.capture.operators import (
     arguments,
     holds_tensor,
     is_call,
+    is_movement,
     operator_name,
     tensor_arguments,
 )
@@ -34,8 +36,13 @@ def is_learned(nodes: Iterable[fx.Node | None]) -> bool:
 
 
 def fold_constants(graph: fx.Graph, attributes: Attributes) -> None:
-    """Compute once what depends on parameters and constants alone, such as an attention mask."""
+    """Compute once what depends on parameters and constants alone, such as an attention mask.
+
+    A view of a parameter that others read as well stays a view, so that the parameter is stored
+    once.
+    """
     constant: dict[fx.Node, Any] = {}
+    shared = _shared_views(graph)
     for node in list(graph.nodes):
         if node.op == "get_attr":
             constant[node] = attributes[str(node.target)]
@@ -44,6 +51,8 @@ def fold_constants(graph: fx.Graph, attributes: Attributes) -> None:
         creator = is_call(node, *CREATORS)
         inputs = tensor_arguments(node)
         sizes = set(node.all_input_nodes) - set(inputs)
+        if node in shared:
+            continue
         if sizes or not (creator or (inputs and all(arg in constant for arg in inputs))):
             continue
         constant[node] = value = _compute(node, constant)
@@ -55,6 +64,33 @@ def fold_constants(graph: fx.Graph, attributes: Attributes) -> None:
             node.replace_all_uses_with(fixed)
             constant[fixed] = value
     graph.eliminate_dead_code()
+
+
+def _shared_views(graph: fx.Graph) -> set[fx.Node]:
+    """Views of parameters that together read more than the parameter has, perhaps all of it."""
+    readers: dict[str, list[fx.Node]] = {}
+    for node in graph.nodes:
+        if node.op == "get_attr" and node.meta.get(LEARNED):
+            readers.setdefault(str(node.target), []).extend(node.users)
+    shared: set[fx.Node] = set()
+    for users in readers.values():
+        views = {user for user in users if is_movement(user)}
+        read = sum(_elements(view) for view in views)
+        whole = _elements(users[0].all_input_nodes[0]) if len(views) < len(set(users)) else 0
+        stored = max((_elements(view.all_input_nodes[0]) for view in views), default=0)
+        if read + whole > stored:
+            shared |= views
+    for node in graph.nodes:
+        if node.op == "call_function" and is_movement(node) and shared & set(node.all_input_nodes):
+            shared.add(node)
+    return shared
+
+
+def _elements(node: fx.Node) -> int:
+    """Elements of a node's tensor, or of its tensors."""
+    value = node.meta.get("val")
+    values = value if isinstance(value, list | tuple) else [value]
+    return sum(math.prod(map(int, x.shape)) for x in values if isinstance(x, Tensor))
 
 
 def fold_filled(graph: fx.Graph, attributes: Attributes) -> None:

@@ -18,6 +18,7 @@ from autosplit.capture.operators import (
     ASSERTION_OPERATORS,
     DROPOUTS,
     IDENTITIES,
+    PRODUCTS,
     RETRACED,
     arguments,
     is_activation,
@@ -106,6 +107,35 @@ def name_types(graph: fx.Graph, _: Attributes) -> None:
             node.args, node.kwargs = (node.args[0], node.meta["val"].dtype), {}
 
 
+def name_linear_layers(graph: fx.Graph, _: Attributes) -> None:
+    """Products by the transpose of a parameter are linear layers, which read it as it is stored."""
+    for node in list(graph.nodes):
+        if not is_call(node, *PRODUCTS):
+            continue
+        turned = node.args[PRODUCTS[operator_name(node)]]
+        bias, x = (node.args[0], node.args[1]) if is_call(node, "addmm") else (None, node.args[0])
+        if node.kwargs or not _is_transpose(turned) or (bias is not None and _dims(bias) != 1):
+            continue
+        node.target = torch.ops.aten.linear.default
+        node.args = (x, turned.args[0]) if bias is None else (x, turned.args[0], bias)
+    graph.eliminate_dead_code()
+
+
+def _is_transpose(node: object) -> bool:
+    """Whether a node is the transpose of a stored matrix."""
+    if not isinstance(node, fx.Node) or not is_call(node, "t", "transpose", "permute", "numpy_T"):
+        return False
+    (source,) = node.all_input_nodes
+    axes = node.args[1:]
+    turned = axes in ((), ([1, 0],)) or {axis % 2 for axis in axes} == {0, 1}  # type: ignore[operator]
+    return source.op == "get_attr" and _dims(source) == 2 and turned
+
+
+def _dims(node: object) -> int:
+    value = node.meta.get("val") if isinstance(node, fx.Node) else None
+    return value.dim() if isinstance(value, Tensor) else -1
+
+
 def keep_batch_axis(graph: fx.Graph, _: Attributes) -> None:
     """Name the axes that ``squeeze`` removes: those that were of length 1, and never the batch.
 
@@ -158,6 +188,7 @@ REWRITES: tuple[Rewrite, ...] = (
     drop_identities,
     name_types,
     keep_batch_axis,
+    name_linear_layers,
     fold_constants,
     fold_filled,
     mark_batch_norms,

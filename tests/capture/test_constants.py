@@ -1,11 +1,16 @@
 """What depends on parameters and constants alone is computed once."""
 
+import pytest
 import torch
+import torch.nn.functional as F
+from measured import plan_for
 from nets import Net, fused
 from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.capture.constants import add_attribute
+from autosplit.graph.memory import weight_bytes
+from autosplit.halves.deployed import deploy
 
 X = torch.randn(2, 3, 4, 4)
 
@@ -56,3 +61,68 @@ def test_a_name_that_is_taken_gets_another():
     assert names == ["a_b_", "a_b__"]
     assert torch.equal(attributes["a_b_"], X[0])
     assert torch.equal(attributes["a_b"], X)
+
+
+class Tied(nn.Module):
+    """A table of 50 rows of 16, a square matrix, and a head that reads one of them again."""
+
+    def __init__(self, head):
+        super().__init__()
+        self.e, self.head = nn.Embedding(50, 16), head
+        self.w = nn.Parameter(torch.randn(16, 16) / 4)
+
+    def forward(self, ids):
+        return self.head(self, self.e(ids))
+
+
+TABLE, SQUARE = 50 * 16, 16 * 16
+TIED = {  # head -> elements that have widths, and that stay at 32 bits
+    "linear": (lambda net, x: F.linear(x, net.e.weight), TABLE, 0),
+    "t()": (lambda net, x: x @ net.e.weight.t(), TABLE, 0),
+    "T": (lambda net, x: torch.matmul(x, net.e.weight.T), TABLE, 0),
+    "transpose": (lambda net, x: x @ net.e.weight.transpose(-1, 0), TABLE, 0),
+    "addmm": (
+        lambda net, x: torch.addmm(net.w[0].sum()[None], x[:, 0], net.e.weight.t()),
+        TABLE,
+        1,
+    ),
+    "a slice": (lambda net, x: F.linear(x, net.e.weight[:10]), 0, TABLE),
+    "a view": (
+        lambda net, x: F.linear(F.linear(x, net.w), net.w.view(4, 64).view(16, 16)),
+        SQUARE,
+        TABLE,
+    ),
+    "and back": (
+        lambda net, x: F.linear(F.linear(x, net.w).relu(), net.w.t()),
+        SQUARE,
+        TABLE,
+    ),
+    "two halves": (
+        lambda net, x: F.linear(x, net.w[:8]) + F.linear(x, net.w[8:]),
+        SQUARE,
+        TABLE,
+    ),
+    "parts that overlap": (
+        lambda net, x: F.linear(x, net.w[:12])[..., :8] + F.linear(x, net.w[8:]),
+        0,
+        TABLE + SQUARE,
+    ),
+}
+
+
+@pytest.mark.parametrize("head", TIED)
+def test_a_weight_that_is_read_again_is_stored_once(head):
+    torch.manual_seed(0)
+    function, widths, fixed = TIED[head]
+    ids = torch.randint(0, 50, (4, 6))
+
+    program = capture(Tied(function), ids)
+
+    layers = program.graph.layers
+    assert sum(layer.weight_elements for layer in layers if layer.owns_weight) == widths
+    assert sum(layer.fixed_elements for layer in layers) == fixed
+    cut = program.graph.prefix(len(layers))
+    assert weight_bytes(cut, dict.fromkeys(cut.weights, 4)) == widths // 2 + 4 * fixed
+    (want,) = program.run((ids,))
+    (got,), _ = deploy(program, plan_for(program, (ids,), 8))(ids)
+    assert (want - got).norm() < 0.05 * want.norm()
