@@ -51,6 +51,13 @@ def test_each_request_gets_its_own_rows():
     assert max(model.rows) == 8
 
 
+def test_requests_of_different_lengths_get_their_own_rows():
+    async def many(batcher):
+        await asyncio.gather(*(ask(batcher, *range(1, count + 1)) for count in (1, 3, 2)))
+
+    assert run(many, most_rows=8, wait_s=0.05).rows == [6]
+
+
 def test_without_a_wait_what_is_there_runs_together():
     async def many(batcher):
         await asyncio.gather(*(ask(batcher, n) for n in range(6)))
