@@ -18,7 +18,7 @@ from typing import Self
 import numpy as np
 
 from autosplit.deploy.client import Answer, EdgeClient
-from autosplit.deploy.connection import Connection, UnreachableError
+from autosplit.deploy.connection import Connection, ServerError, UnreachableError
 from autosplit.deploy.link_estimate import LinkEstimate, PlanChoice, PlanTimes
 from autosplit.deploy.manifest import BundledPlan, Manifest, read_manifest
 from autosplit.deploy.tensor_bytes import TensorValue
@@ -170,7 +170,7 @@ class AdaptiveClient:
                 try:
                     client.infer(inputs)
                     answer = client.infer(inputs)
-                except UnreachableError:
+                except ServerError:  # out of reach, or its queue is full
                     self._closed.wait(pause)
                     pause = min(2 * pause, LAST_RETRY_S)
                     continue

@@ -12,7 +12,7 @@ import pytest
 
 from autosplit.deploy.adaptive import AdaptiveClient
 from autosplit.deploy.client import EdgeClient
-from autosplit.deploy.connection import Connection
+from autosplit.deploy.connection import Connection, ServerError
 from autosplit.deploy.link_estimate import PlanTimes
 from autosplit.deploy.manifest import read_manifest, write_manifest
 from autosplit.errors import FileError
@@ -159,3 +159,21 @@ def test_a_bundle_without_an_edge_plan_is_refused(bundle, tmp_path):
     write_manifest(tmp_path / "b", replace(manifest, plans=kept))
     with pytest.raises(FileError, match="must have a plan that answers on the edge alone"):
         AdaptiveClient(tmp_path / "b", Connection("http://127.0.0.1:9"))
+
+
+def test_a_refusal_in_the_background_is_asked_again(client, small, right, relay, monkeypatch):
+    real, refused = EdgeClient.infer, []
+
+    def first_refused(self, inputs):
+        if threading.current_thread() is not threading.main_thread() and not refused:
+            refused.append("429")
+            raise ServerError("429, the queue is full")
+        return real(self, inputs)
+
+    monkeypatch.setattr(EdgeClient, "infer", first_refused)
+    relay.break_off()
+    assert ask(client, small, right, [0]) == ["edge"]
+    relay.cut = False
+    wait_until(lambda: client.choice.reachable)
+
+    assert refused == ["429"]
