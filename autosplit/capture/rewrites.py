@@ -126,9 +126,11 @@ def _is_transpose(node: object) -> bool:
     if not isinstance(node, fx.Node) or not is_call(node, "t", "transpose", "permute", "numpy_T"):
         return False
     (source,) = node.all_input_nodes
-    axes = node.args[1:]
-    turned = axes in ((), ([1, 0],)) or {axis % 2 for axis in axes} == {0, 1}  # type: ignore[operator]
-    return source.op == "get_attr" and _dims(source) == 2 and turned
+    if source.op != "get_attr" or _dims(source) != 2:
+        return False
+    axes = node.args[1] if is_call(node, "permute") else node.args[1:]
+    places = [axis % 2 for axis in axes]  # type: ignore[operator, union-attr]
+    return places == [1, 0] or (places in ([], [0, 1]) and not is_call(node, "permute"))
 
 
 def _dims(node: object) -> int:

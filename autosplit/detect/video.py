@@ -108,13 +108,13 @@ def frame_count(sources: Sequence[DetectSource], most: int | None) -> int:
     """
     total = 0
     for source in sources:
-        count: int | None = 1
+        count: int | None = None if source.is_live else 1
         if source.is_video and not source.is_live:
             try:
                 count = about_video(source).frames
             except DataError:
                 count = 0
-        total += count or 0 if most is None else min(count or most, most)
+        total += (count or 0) if most is None else min(most if count is None else count, most)
     return max(total, 1)
 
 

@@ -81,6 +81,7 @@ TIED = {  # head -> elements that have widths, and that stay at 32 bits
     "t()": (lambda net, x: x @ net.e.weight.t(), TABLE, 0),
     "T": (lambda net, x: torch.matmul(x, net.e.weight.T), TABLE, 0),
     "transpose": (lambda net, x: x @ net.e.weight.transpose(-1, 0), TABLE, 0),
+    "permute": (lambda net, x: x @ net.e.weight.permute(1, 0), TABLE, 0),
     "addmm": (
         lambda net, x: torch.addmm(net.w[0].sum()[None], x[:, 0], net.e.weight.t()),
         TABLE,

@@ -16,7 +16,7 @@ def source(path):
 @pytest.mark.parametrize("suffix", [".mp4", ".gif"])
 def test_what_is_written_is_read_again(tmp_path, suffix):
     clip = source(tmp_path / f"clip{suffix}")
-    drawing = VideoDrawing(tmp_path / f"clip{suffix}", 8)
+    drawing = VideoDrawing(tmp_path / f"clip{suffix}", 10)
     colours = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
     for colour in colours:
         drawing.add(Image.new("RGB", (65, 48), colour))
@@ -24,9 +24,9 @@ def test_what_is_written_is_read_again(tmp_path, suffix):
 
     about = about_video(clip)
     frames = list(read_frames(clip))
-    assert (round(about.rate, 2), about.frames) == (8, 3)
+    assert (round(about.rate, 2), about.frames) == (10, 3)
     assert [frame.number for frame in frames] == [0, 1, 2]
-    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.125, 0.25])
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.1, 0.2])
     for frame, colour in zip(frames, colours, strict=True):
         assert frame.picture.size == (64, 48)
         assert np.abs(np.asarray(frame.picture).mean((0, 1)) - colour).max() < 12

@@ -17,7 +17,17 @@ def test_every_option_of_the_network_reaches_the_loader(monkeypatch):
         "autosplit.models.load.load_model",
         lambda spec, **more: asked.append((spec, more)) or loaded,
     )
-    load_network(StatsOptions(model="m", weights="w", checkpoint="c.pt", input_size=9, seed=4))
+    load_network(
+        StatsOptions(
+            model="m",
+            weights="w",
+            checkpoint="c.pt",
+            input_size=9,
+            seed=4,
+            decode="scaled",
+            names="n.txt",
+        )
+    )
     load_network(StatsOptions())
 
     first, second = asked
@@ -27,6 +37,8 @@ def test_every_option_of_the_network_reaches_the_loader(monkeypatch):
         "checkpoint": "c.pt",
         "input_size": "9",
         "seed": "4",
+        "decode": "scaled",
+        "names": "n.txt",
     }
     nothing = {"weights": None, "checkpoint": None, "input_size": None, "seed": 0}
     assert second == (StatsOptions().model, nothing)

@@ -60,7 +60,9 @@ class TestFrame:
         assert toy.stage.run(toy.folder, {"max_drop": 3}) == Outcome("toy", False, "done")
         assert toy.done == [("prepare", 3.0, False, False), ("work", "not stamped")]
         wrote = {"out.csv": sha256_of("1")}
-        expected = Stamp({"max_drop": 3.0, "link": None}, {"graph.json": "aa"}, wrote)
+        expected = Stamp(
+            {"max_drop": 3.0, "confidence": None, "link": None}, {"graph.json": "aa"}, wrote
+        )
         assert read_stamp(toy.folder, "toy") == expected
 
         again = toy.stage.run(toy.folder, {})

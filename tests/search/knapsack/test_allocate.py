@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from oracles import by_milp
 
 from autosplit.errors import InfeasibleError
-from autosplit.search.knapsack import prefixes, states
+from autosplit.search.knapsack import dynamic_programming, prefixes
 from autosplit.search.knapsack.allocate import allocate, allocate_all
 
 ROWS_RESNET50 = (
@@ -222,7 +222,7 @@ def test_a_bounded_search_says_what_it_has_not_proven(monkeypatch, seed):
     best = allocate(distortion, cost, budget)
     assert best.gap == 0
 
-    monkeypatch.setattr(states, "_MOST_HISTORY", 0)
+    monkeypatch.setattr(dynamic_programming, "_MOST_HISTORY", 0)
     monkeypatch.setattr(prefixes, "MOST_STATES", 1000)
     for got in (
         allocate(distortion, cost, budget),
