@@ -8,7 +8,8 @@ from autosplit.runs.options import OPTIONS
 ALL_STATS = (
     "--model m --weights DEFAULT --checkpoint c.pt --input-size 64 --parent p --data d "
     "--calibration c --task regression --output age --mean 0.5,0.25,0.5 --std 2 --resize 70 "
-    "--crop 64 --interpolation bicubic --channels bgr --strict on --preprocess alexeyab --decode scaled --names n.txt "
+    "--crop 64 --interpolation bicubic --channels bgr --strict on "
+    "--preprocess alexeyab --decode scaled --names n.txt "
     "--calibration-images 3 --batch-size 4 --seed 5 --jpeg-quality 90,60 "
     "--clipping gauss --metric fisher --equalize on --rounding learned"
 )

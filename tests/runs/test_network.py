@@ -41,6 +41,7 @@ def test_every_option_of_the_network_reaches_the_loader(monkeypatch):
         "names": "n.txt",
     }
     nothing = {"weights": None, "checkpoint": None, "input_size": None, "seed": 0}
+    nothing |= {"decode": None, "names": None}
     assert second == (StatsOptions().model, nothing)
 
 

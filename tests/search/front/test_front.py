@@ -24,6 +24,8 @@ from autosplit.search.front import enumerate as enumeration
 from autosplit.search.front import front as fronts
 from autosplit.search.front.front import integer_front
 from autosplit.search.methods import search
+from autosplit.search.widths.edge_seconds import EdgeSeconds
+from autosplit.search.widths.pool import Picked, PoolCosts
 
 
 @settings(max_examples=100, deadline=None)
@@ -96,3 +98,29 @@ def test_dropping_beaten_candidates_at_once_leaves_the_front_as_it_is(monkeypatc
     monkeypatch.setattr(fronts, "_joined", fronts._all_of)
     monkeypatch.setattr(fronts, "_BLOCK", 1)
     assert integer_front(problem) == thin
+
+
+@pytest.mark.parametrize("block", [1, 1 << 21])
+def test_bytes_of_edge_halves_that_are_priced_some_cuts_at_a_time_are_their_own(monkeypatch, block):
+    """Each edge half has the bytes that its crossing tensor packs into, in any order of cuts."""
+    problem = chain_problem(sizes=(8, *range(20, 32)))
+    rng = np.random.default_rng(0)
+    lengths = rng.permutation(np.repeat(np.arange(1, 13), 3))
+    names = [layer.name for layer in problem.graph.layers]
+    inside = np.arange(12) < lengths[:, None]
+    outputs = np.where(inside, rng.integers(0, len(problem.widths), inside.shape), 0)
+    monkeypatch.setattr(fronts, "_BLOCK", block)
+
+    costs = PoolCosts(problem, EdgeSeconds(problem))
+    _, sent = fronts._thinned_halves(costs, Picked(lengths, outputs, outputs))
+
+    packed = [
+        packed_bytes(
+            problem.graph.elements(names[length - 1]), problem.widths[outputs[half, length - 1]]
+        )
+        if length < 12
+        else 0
+        for half, length in enumerate(lengths)
+    ]
+    assert len(set(packed)) > 5
+    assert sent.tolist() == packed
