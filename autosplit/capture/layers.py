@@ -13,6 +13,7 @@ from torch import fx
 from autosplit.capture.constants import FILLING
 from autosplit.capture.groups import Group
 from autosplit.capture.operators import (
+    LOOKUPS,
     arguments,
     base_of,
     is_call,
@@ -75,6 +76,12 @@ def _layer(
     whole = {tensor: sizes[node] for node, tensor in found.tensor_of.items() if tensor in read}
     weight = weight_argument(root)
     shape = tuple(weight.meta["val"].shape) if weight is not None else (0,)
+    if (
+        layer.kind in LOOKUPS
+        and weight is not None
+        and found.owners[str(weight.target)] == layer.name
+    ):
+        fixed_elements += shape[0]  # a table has as many scales as rows, many for what it holds
     return Layer(
         name=layer.name,
         kind=layer.kind,
@@ -115,6 +122,8 @@ def _gemms(root: fx.Node, output: Shape, sizes: Mapping[fx.Node, Any]) -> tuple[
     if kind == "deform_conv":
         shape = tuple(root.args[1].meta["val"].shape)  # type: ignore[union-attr]
         return (Gemm(elements // shape[0], math.prod(shape[1:]), shape[0]),)
+    if kind in LOOKUPS:
+        return ()
     if kind == "recurrent":
         return recurrent_products(root, sizes)
     if weight is not None:

@@ -138,14 +138,14 @@ def output_axis(node: fx.Node) -> int:
 
 
 def weight_argument(node: fx.Node) -> fx.Node | None:
-    """The constant that a conv or linear layer multiplies by, if it is one."""
+    """The constant that a conv or linear layer multiplies by, or a table of rows, if it is one."""
     name = operator_name(node)
     if name in RECURRENT:
         weight = next(iter(arguments(node).get("params") or [None]))
         return _stored_whole(weight)
     if name in RECURRENT_CELLS:
         return _stored_whole(arguments(node)["w_ih"])
-    if name in FOLDABLE:
+    if name in FOLDABLE or name in LOOKUPS:
         weight = arguments(node)["weight"]
     elif name in PRODUCTS:
         weight = node.args[PRODUCTS[name]]
@@ -153,7 +153,7 @@ def weight_argument(node: fx.Node) -> fx.Node | None:
         return None
     if not isinstance(weight, fx.Node) or weight.op != "get_attr":
         return None
-    matrix = name == "linear" or name in PRODUCTS
+    matrix = name == "linear" or name in PRODUCTS or name in LOOKUPS
     return None if matrix and weight.meta["val"].dim() != 2 else weight
 
 
@@ -200,6 +200,8 @@ TRANSPOSED = ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 FOLDABLE = ("conv1d", "conv2d", "conv3d", "convolution", "linear", *TRANSPOSED)
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 RECURRENT_CELLS = ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
+LOOKUPS = ("embedding", "embedding_bag")
+"""Operators that read rows of a table; each row has a scale of its own."""
 PRODUCTS = {"matmul": 1, "mm": 1, "addmm": 2}
 """Operators that are a linear layer when this argument is a constant matrix."""
 ASSERTION_OPERATORS = frozenset(

@@ -51,7 +51,7 @@ class Layer:
         weight_elements: Elements of the quantized weight that it reads, 0 without one.
         weight_channels: Output channels of that weight; each has its own scale.
         weight_owner: Layer that stores the weight: itself, or the first use of a shared one.
-        fixed_elements: Parameters that stay at 32 bits (bias, norm scale, embedding), owned ones.
+        fixed_elements: Owned parameters that stay at 32 bits (bias, norm scale, scales of a table).
         gemms: Matrix multiplications of the layer, empty for layers that have none.
         operators: ATen names fused into it, in order.
         kernel, stride, padding: Per spatial dimension, empty where they mean nothing.

@@ -75,38 +75,38 @@ class Tied(nn.Module):
         return self.head(self, self.e(ids))
 
 
-TABLE, SQUARE = 50 * 16, 16 * 16
+TABLE, SQUARE, SCALES = 50 * 16, 16 * 16, 50
 TIED = {  # head -> elements that have widths, and that stay at 32 bits
-    "linear": (lambda net, x: F.linear(x, net.e.weight), TABLE, 0),
-    "t()": (lambda net, x: x @ net.e.weight.t(), TABLE, 0),
-    "T": (lambda net, x: torch.matmul(x, net.e.weight.T), TABLE, 0),
-    "transpose": (lambda net, x: x @ net.e.weight.transpose(-1, 0), TABLE, 0),
-    "permute": (lambda net, x: x @ net.e.weight.permute(1, 0), TABLE, 0),
+    "linear": (lambda net, x: F.linear(x, net.e.weight), TABLE, SCALES),
+    "t()": (lambda net, x: x @ net.e.weight.t(), TABLE, SCALES),
+    "T": (lambda net, x: torch.matmul(x, net.e.weight.T), TABLE, SCALES),
+    "transpose": (lambda net, x: x @ net.e.weight.transpose(-1, 0), TABLE, SCALES),
+    "permute": (lambda net, x: x @ net.e.weight.permute(1, 0), TABLE, SCALES),
     "addmm": (
         lambda net, x: torch.addmm(net.w[0].sum()[None], x[:, 0], net.e.weight.t()),
         TABLE,
-        1,
+        SCALES + 1,
     ),
-    "a slice": (lambda net, x: F.linear(x, net.e.weight[:10]), 0, TABLE),
+    "a slice": (lambda net, x: F.linear(x, net.e.weight[:10]), TABLE, SCALES),
     "a view": (
         lambda net, x: F.linear(F.linear(x, net.w), net.w.view(4, 64).view(16, 16)),
-        SQUARE,
-        TABLE,
+        TABLE + SQUARE,
+        SCALES,
     ),
     "and back": (
         lambda net, x: F.linear(F.linear(x, net.w).relu(), net.w.t()),
-        SQUARE,
-        TABLE,
+        TABLE + SQUARE,
+        SCALES,
     ),
     "two halves": (
         lambda net, x: F.linear(x, net.w[:8]) + F.linear(x, net.w[8:]),
-        SQUARE,
-        TABLE,
+        TABLE + SQUARE,
+        SCALES,
     ),
     "parts that overlap": (
         lambda net, x: F.linear(x, net.w[:12])[..., :8] + F.linear(x, net.w[8:]),
-        0,
-        TABLE + SQUARE,
+        TABLE,
+        SCALES + SQUARE,
     ),
 }
 
@@ -127,3 +127,10 @@ def test_a_weight_that_is_read_again_is_stored_once(head):
     (want,) = program.run((ids,))
     (got,), _ = deploy(program, plan_for(program, (ids,), 8))(ids)
     assert (want - got).norm() < 0.05 * want.norm()
+
+
+def test_a_table_in_the_cloud_is_stored_on_the_edge_by_none():
+    program = capture(Tied(TIED["linear"][0]), torch.randint(0, 50, (4, 6)))
+
+    assert weight_bytes(program.graph.prefix(0), {}) == 0
+    assert weight_bytes(program.graph.prefix(1), {"e": 4}) == TABLE // 2 + 4 * SCALES

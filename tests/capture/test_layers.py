@@ -227,7 +227,9 @@ def test_an_embedding_s_indices_stay_indices():
     tokens = torch.tensor([[9, 0, 9, 0]])
     program = capture(network, (tokens,))
     assert fused(program) == ["words=embedding", "reduce=mean"]
-    assert program.graph.by_name["words"].fixed_elements == 40
+    words = program.graph.by_name["words"]
+    assert (words.weight_elements, words.weight_channels) == (40, 10)
+    assert words.fixed_elements == 10  # a scale for each row
     assert same(program, network, torch.randint(0, 10, (3, 4)))
 
 
