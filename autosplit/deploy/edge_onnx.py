@@ -136,6 +136,7 @@ class _EdgeGraph:
         biases: Name of a layer's node -> its bias in steps of the accumulator.
         constants: Value of each ``get_attr`` target.
         packed: Constant -> the width at which it is stored.
+        stored: ``get_attr`` target of a weight -> the node that unpacks it for all its readers.
     """
 
     half: Half
@@ -143,6 +144,7 @@ class _EdgeGraph:
     biases: Mapping[str, BiasSteps]
     constants: dict[str, Tensor] = field(default_factory=dict)
     packed: dict[str, int] = field(default_factory=dict)
+    stored: dict[str, fx.Node] = field(default_factory=dict)
 
     def run(self) -> Half:
         self.constants = dict(self.half.constants)
@@ -194,9 +196,12 @@ class _EdgeGraph:
         read = weight_argument(node)
         assert read is not None
         numbers = scale.flatten(), zero.flatten().to(kind)
-        real = self._stored(node, name, codes, *numbers, weight.axis)
+        real = self.stored.get(str(read.target))
+        if real is None:
+            real = self._stored(node, name, codes, *numbers, weight.axis)
+            self.stored[str(read.target)] = real
+            self.packed[_target(f"{name}.codes")] = grid.bits
         node.replace_input_with(read, real)
-        self.packed[_target(f"{name}.codes")] = grid.bits
         call = {**arguments(node)}
         bias = self.biases.get(node.name)
         if bias is not None:

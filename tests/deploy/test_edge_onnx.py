@@ -6,7 +6,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
+from measured import plan_for
+from nets import Net
+from torch import nn
 
+from autosplit.capture.capture import capture
 from autosplit.deploy.edge_onnx import edge_onnx, output_names
 from autosplit.deploy.manifest import read_manifest
 from autosplit.halves.quantized import integer_half
@@ -60,3 +65,16 @@ def test_an_input_that_is_sent_has_another_name_as_an_output(small):
 
     assert [one.name for one in model.graph.output] == ["sent:x"]
     assert output_names(["x", "output:0"]) == ["sent:x", "output:0"]
+
+
+def test_a_weight_that_two_layers_read_is_stored_once():
+    torch.manual_seed(0)
+    table = nn.Embedding(40, 16)
+    network = Net(lambda net, ids: net.e(ids) @ net.e.weight.t(), e=table)
+    ids = torch.randint(0, 40, (2, 5))
+    program = capture(network, ids)
+
+    model = edge_onnx(program, plan_for(program, (ids,), 4))
+
+    large = [one for one in model.graph.initializer if len(one.raw_data) >= 40 * 16 // 2]
+    assert [len(one.raw_data) for one in large] == [40 * 16 // 2]
