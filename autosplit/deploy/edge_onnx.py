@@ -186,22 +186,12 @@ class _EdgeGraph:
 
     def _store(self, node: fx.Node, weight: IntegerWeight) -> None:
         """A layer that reads its weight, and its bias, from their integers."""
-        grid = weight.grid
-        scale, zero = numbers_along(grid, weight.axis, weight.levels.dim())
-        assert isinstance(scale, Tensor)
-        assert isinstance(zero, Tensor)
-        kind = torch.uint8 if grid.bits <= 8 else torch.int32
-        codes = (weight.levels.to(torch.int32) + zero).to(kind)
-        name = f"{node.name}.weight"
         read = weight_argument(node)
         assert read is not None
-        numbers = scale.flatten(), zero.flatten().to(kind)
-        real = self.stored.get(str(read.target))
-        if real is None:
-            real = self._stored(node, name, codes, *numbers, weight.axis)
-            self.stored[str(read.target)] = real
-            self.packed[_target(f"{name}.codes")] = grid.bits
-        node.replace_input_with(read, real)
+        target = str(read.target)
+        if target not in self.stored:
+            self.stored[target] = self._weight(node, weight)
+        node.replace_input_with(read, self.stored[target])
         call = {**arguments(node)}
         bias = self.biases.get(node.name)
         if bias is not None:
@@ -213,6 +203,19 @@ class _EdgeGraph:
         else:
             return
         node.args, node.kwargs = (), call
+
+    def _weight(self, node: fx.Node, weight: IntegerWeight) -> fx.Node:
+        """Store the integers of a weight at their width; gives the node that unpacks them."""
+        grid = weight.grid
+        scale, zero = numbers_along(grid, weight.axis, weight.levels.dim())
+        assert isinstance(scale, Tensor)
+        assert isinstance(zero, Tensor)
+        kind = torch.uint8 if grid.bits <= 8 else torch.int32
+        codes = (weight.levels.to(torch.int32) + zero).to(kind)
+        name = f"{node.name}.weight"
+        self.packed[_target(f"{name}.codes")] = grid.bits
+        numbers = scale.flatten(), zero.flatten().to(kind)
+        return self._stored(node, name, codes, *numbers, weight.axis)
 
     def _stored(
         self, node: fx.Node, name: str, codes: Tensor, scale: Tensor, zero: Tensor, axis: int = 0
