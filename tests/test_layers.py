@@ -80,7 +80,9 @@ ORDER = {
     ),
     "report": "aligned candidate confidence choice pick tables labels figure box_figure",
     "runs": (
-        "kinds option options named stamps reads hashes lock trust hardware needs finishing "
+        "kinds option declared.choices declared.shared declared.stats declared.search "
+        "declared.scores declared.folder declared.boxes declared.bundle declared.sweep "
+        "options named stamps reads hashes lock trust hardware needs finishing "
         "folder finished network inputs summary measuring planning scoring plans stages.frame "
         "stages.stats stages.search stages.latency stages.quantize stages.collect stages.run"
     ),

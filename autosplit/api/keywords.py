@@ -1,4 +1,4 @@
-"""Keywords of the interface's functions: the options that ``runs/options.py`` declares."""
+"""Keywords of the interface's functions: the options that ``runs/declared/`` declares."""
 
 from __future__ import annotations
 

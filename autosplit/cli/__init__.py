@@ -9,6 +9,6 @@
 | ``run`` and the five stages | ``stages.py`` |
 | the other commands | ``detect.py``, ``emit.py``, ``profiles.py``, ``sweep.py`` |
 
-Options of the stages are declared in ``runs/options.py``; a command imports what is slow to import
+Options of every command are declared in ``runs/declared/``; a command imports what is slow to import
 inside its function.
 """

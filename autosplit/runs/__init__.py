@@ -4,7 +4,8 @@
 | --- | --- |
 | kinds of values of an option: sizes, times, switches, names | ``kinds.py`` |
 | one declaration of an option, and all that is made of it | ``option.py`` |
-| the options of every stage | ``options.py`` |
+| the options themselves, one declaration each | ``declared/`` |
+| which command has which options | ``options.py`` |
 | what options name, looked up before any work | ``named.py`` |
 | what a finished stage leaves, and whether it is done | ``stamps.py`` |
 | SHA-256 of everything that a stage reads | ``hashes.py`` |

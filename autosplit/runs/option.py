@@ -1,7 +1,7 @@
 """One declaration of an option: its help, group, kind and default, beside its field in a record.
 
 Of it are made the command line, the keywords in Python, the keys of a sweep file, and the table in
-the docs.  The options themselves are in ``options.py``.
+the docs.  The options themselves are in ``declared/``.
 """
 
 from __future__ import annotations

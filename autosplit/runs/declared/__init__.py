@@ -1,0 +1,16 @@
+"""The options of every command: an option is declared once, as a field of a record, with its help.
+
+| options of | file |
+| --- | --- |
+| ``stats``: the network, the data, the quantizer that is measured | ``stats.py`` |
+| ``search`` and ``latency``: devices, links, methods, limits | ``search.py`` |
+| ``quantize`` and ``collect``: evaluation and the pick | ``scores.py`` |
+| every stage: the run folder; ``emit`` | ``folder.py`` |
+| ``detect`` and ``anchors`` | ``boxes.py`` |
+| ``export``, ``infer`` and ``serve`` | ``bundle.py`` |
+| ``sweep`` | ``sweep.py`` |
+| several commands: ``--jobs``, ``--source``, ``--run``, ``--token-file`` | ``shared.py`` |
+| names among which an option chooses | ``choices.py`` |
+
+``runs/options.py`` joins them: it says which command has which record.
+"""

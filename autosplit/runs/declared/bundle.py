@@ -1,0 +1,108 @@
+"""Options of the commands for bundles: ``autosplit export``, ``infer`` and ``serve``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autosplit.runs import kinds
+from autosplit.runs.declared.shared import source_option, token_file_option
+from autosplit.runs.option import option
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What ``autosplit export`` writes."""
+
+    plan: str = option(
+        "pick",
+        kinds.text("pick|front|NAMES"),
+        "network",
+        "Plans to export: pick, front (every plan of the Pareto front) and names, separated by "
+        "commas.",
+    )
+    check: int | None = option(
+        None,
+        kinds.count(1),
+        "evaluation",
+        "Run this many evaluation images through the exported files and through the integer "
+        "reference, and print how they differ.",
+        none="no check",
+    )
+    out: str = option("bundle", kinds.text("FOLDER"), "output", "Bundle: the folder to write.")
+
+
+@dataclass(frozen=True, slots=True)
+class InferOptions:
+    """What ``autosplit infer`` runs."""
+
+    source: str | None = source_option(
+        "Picture, .npy file of inputs, or folder of pictures and such files."
+    )
+    plan: str | None = option(
+        None,
+        kinds.text("NAME|auto"),
+        "network",
+        "Plan to run; auto moves to the fastest plan of the bundle as the link changes, and lets "
+        "the edge answer while the server is out of reach.",
+        none="the first plan of the bundle",
+    )
+    deadline_s: float | None = option(
+        None,
+        kinds.milliseconds(),
+        "limits",
+        "With --plan auto: milliseconds after which the edge answers in place of the server.",
+        none="no deadline",
+    )
+    server: str = option(
+        "http://127.0.0.1:8000", kinds.text("URL"), "network", "Address of a server of the bundle."
+    )
+    tls_cert: str | None = option(
+        None,
+        kinds.text("FILE"),
+        "network",
+        "Certificate of an https server, or of who signed it, as PEM.",
+        none="the authorities that the system trusts",
+    )
+    token_file: str | None = token_file_option(
+        "File with the bearer token that the server asks for.", "no token"
+    )
+    out: str | None = option(
+        None,
+        kinds.text("FILE"),
+        "output",
+        "CSV file for the table of answers and times.",
+        none="no table",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """Where ``autosplit serve`` listens."""
+
+    host: str = option(
+        "127.0.0.1",
+        kinds.text("ADDRESS"),
+        "output",
+        "Address that the server listens on; any that other machines reach needs TLS and a token.",
+    )
+    port: int = option(8000, kinds.count(1, 65535), "output", "Port of HTTP.")
+    grpc_port: int | None = option(
+        None, kinds.count(1, 65535), "output", "Port of gRPC.", none="no gRPC"
+    )
+    tls_cert: str | None = option(
+        None, kinds.text("FILE"), "network", "Certificate for TLS, as PEM.", none="no TLS"
+    )
+    tls_key: str | None = option(
+        None, kinds.text("FILE"), "network", "Private key of --tls-cert, as PEM.", none="no TLS"
+    )
+    token_file: str | None = token_file_option(
+        "File with the bearer token that clients must send.", "no token"
+    )
+    credentials: str | None = option(
+        None,
+        kinds.text("FOLDER"),
+        "network",
+        "Folder with cert.pem, key.pem and token.txt, in place of the three options; those that "
+        "are missing are made, with a self-signed certificate.",
+        none="no such folder",
+    )

@@ -1,0 +1,66 @@
+"""Names among which an option chooses.
+
+They are the names of registries whose modules are slow to import; a test compares them.
+"""
+
+METHOD_NAMES = (
+    "autosplit",
+    "autosplit2021",
+    "neurosurgeon",
+    "dads",
+    "qdmp",
+    "uniform2",
+    "uniform4",
+    "uniform6",
+    "uniform8",
+    "cloud16",
+    "cloud8",
+    "cloud-jpeg",
+    "edge-float",
+    "random",
+)
+"""Methods that make plans: ``search.methods.METHODS``."""
+USUAL_METHODS = ("autosplit", "uniform2", "uniform4", "uniform6", "uniform8", "cloud16")
+"""Methods that make plans unless told otherwise: ours, and the two ways not to split."""
+ALL_METHODS = "all"
+"""Stands for every method."""
+USUAL_WIDTHS = (2, 3, 4, 5, 6, 8)
+"""Widths that may be used unless told otherwise: ``grid.grid.DEFAULT_WIDTHS``."""
+USUAL_QUALITIES = (50, 60, 70, 75, 80, 85, 90, 95)
+"""JPEG qualities that are measured unless told otherwise."""
+CLIPPING_NAMES = ("mse", "minmax", "average", "percentile", "laplace", "gauss", "norm", "lapq")
+"""Rules of clipping: ``grid.clipping.CLIPPING``."""
+METRIC_NAMES = ("output", "fisher", "mse")
+"""Metrics of distortion: ``distortion.metrics.METRICS``."""
+EFFORT_NAMES = ("none", "fast", "good", "best")
+"""How much work finishing a plan may take: ``finish.effort.EFFORTS``."""
+ROUNDING_NAMES = ("auto", "nearest", "moment", "learned")
+"""How a weight's integers are chosen; ``auto`` is as the effort has it."""
+TASK_NAMES = (
+    "classification",
+    "binary",
+    "multi-label",
+    "regression",
+    "segmentation",
+    "embedding",
+    "sequence-labelling",
+    "language-modelling",
+    "detection",
+)
+"""Tasks that can be asked for: ``evaluate.task.ASKED_TASKS``."""
+INTERPOLATION_NAMES = ("nearest", "bilinear", "bicubic", "lanczos")
+"""Ways to resize a picture: ``data.asked_preprocess.INTERPOLATIONS``."""
+CHANNEL_NAMES = ("gray", "rgb", "bgr")
+"""Orders of channels: ``data.asked_preprocess.CHANNELS``."""
+PREPROCESS_NAMES = ("darknet", "alexeyab", "ultralytics")
+"""How a whole picture becomes the input of a detector: ``data.preprocess.STYLES``."""
+DECODE_NAMES = ("darknet", "scaled", "yolov5", "yolov8", "yolox")
+"""How outputs are read as boxes: ``models.asked_heads.DECODINGS``."""
+CUT_NAMES = ("prefixes", "useful")
+"""Cuts that a plan within a limit may take."""
+CODING_NAMES = ("packed", "entropy")
+"""Codings of integers: those of ``halves.wire.layout.WIDTHS_OF``."""
+FORMAT_NAMES = ("native", "distiller")
+"""Formats in which a plan is printed: ``runs.plans.emit_plan``."""
+BACKEND_NAMES = ("joblib", "dask")
+"""Where the searches of a sweep run: ``sweep.backends.BACKENDS``."""

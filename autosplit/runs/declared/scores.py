@@ -1,0 +1,121 @@
+"""Options of ``autosplit quantize`` and ``autosplit collect``: how plans are scored and picked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autosplit.runs import kinds
+from autosplit.runs.declared.choices import EFFORT_NAMES, ROUNDING_NAMES
+from autosplit.runs.declared.shared import jobs_option
+from autosplit.runs.option import check_values, option
+
+
+def _confidence() -> float | None:
+    return option(
+        None,
+        kinds.number("P", 0.5, 0.9999),
+        "limits",
+        "Probability with which the pick must be shown to lose at most --max-drop, such as 0.95, "
+        "all plans that fit accounted for.",
+        none="the drop on the evaluation images decides",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizeOptions:
+    """What ``autosplit quantize`` measures.
+
+    Raises:
+        OptionError: An option cannot have its value.
+    """
+
+    plans: str = option(
+        "pareto",
+        kinds.text("NAME,NAME,..."),
+        "evaluation",
+        "Plans to evaluate: pareto (the Pareto front and the baselines), all, or names.",
+    )
+    images: int | None = option(
+        None,
+        kinds.count(1),
+        "evaluation",
+        "Largest number of evaluation images.",
+        none="all images",
+    )
+    jobs: int = jobs_option()
+    effort: str = option(
+        "good",
+        kinds.choice(*EFFORT_NAMES),
+        "quantizer",
+        "How much work to spend on the integers of a plan before the plan is evaluated.",
+        first=True,
+    )
+    rounding: str = option(
+        "auto",
+        kinds.choice(*ROUNDING_NAMES),
+        "quantizer",
+        "How to choose the integers of weights. auto: the rounding of --effort. autosplit run also "
+        "assumes this rounding when it measures distortion.",
+    )
+    bias: str = option(
+        "auto",
+        kinds.three_way(),
+        "quantizer",
+        "Whether to correct biases. auto: on, except with --effort none.",
+    )
+    joint_clips: str = option(
+        "auto",
+        kinds.three_way(),
+        "quantizer",
+        "Whether to move the ranges of all activations together. auto: on with --clipping lapq, "
+        "else off.",
+    )
+    max_drop: float | None = option(
+        None,
+        kinds.number("POINTS"),
+        "limits",
+        "Largest accuracy drop of the pick, points. autosplit then evaluates no more plans and "
+        "images than the pick of each link needs.",
+        none="every plan is evaluated on all images",
+    )
+    confidence: float | None = _confidence()
+    finished: bool = option(
+        False,
+        kinds.flag(),
+        "evaluation",
+        "Evaluate the finished plans in quantized/ as they are, for example after another machine "
+        "finished them. The option holds for this call only.",
+    )
+
+    def __post_init__(self) -> None:
+        check_values(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOptions:
+    """How ``autosplit collect`` picks.
+
+    Raises:
+        OptionError: An option cannot have its value.
+    """
+
+    max_drop: float | None = option(
+        1.0,
+        kinds.number("POINTS"),
+        "limits",
+        "Largest accuracy drop of the pick, points; a negative number asks for a gain.",
+        none="any accuracy",
+        first=True,
+    )
+    confidence: float | None = _confidence()
+    link: str | None = option(
+        None,
+        kinds.text("LINK"),
+        "evaluation",
+        "Link whose pick is printed alone, and which commands such as autosplit emit take.",
+        none="all links are printed; 3mbps is taken if the run has it, else the first",
+        flag="--show",
+    )
+
+    def __post_init__(self) -> None:
+        check_values(self)

@@ -1,0 +1,227 @@
+"""Options of ``autosplit stats``: the network, its data, and the quantizer that is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autosplit.runs import kinds
+from autosplit.runs.declared.choices import (
+    CHANNEL_NAMES,
+    CLIPPING_NAMES,
+    DECODE_NAMES,
+    INTERPOLATION_NAMES,
+    METRIC_NAMES,
+    PREPROCESS_NAMES,
+    ROUNDING_NAMES,
+    TASK_NAMES,
+    USUAL_QUALITIES,
+)
+from autosplit.runs.option import check_values, option
+
+
+@dataclass(frozen=True, slots=True)
+class StatsOptions:
+    """What ``autosplit stats`` measures.
+
+    Raises:
+        OptionError: An option cannot have its value.
+    """
+
+    model: str = option(
+        "efficientnet-lite0",
+        kinds.text("NETWORK"),
+        "network",
+        "The network: efficientnet-lite0, fashion-resnet, scenes-yolo, torchvision:NAME, "
+        "yolo:NAME, yolo:FILE.cfg, torchvision-backbone:NAME, timm:NAME, transformers:FOLDER, "
+        "FILE.py:FUNCTION or FILE.pt2.",
+        first=True,
+    )
+    weights: str | None = option(
+        None,
+        kinds.text("NAME|FILE"),
+        "network",
+        "Trained weights: for torchvision a name such as DEFAULT, for yolo a .weights or "
+        ".safetensors file.",
+        none="the network's own, else random",
+        first=True,
+    )
+    checkpoint: str | None = option(
+        None,
+        kinds.text("FILE"),
+        "network",
+        "State dict to load into the network: a .pt, .pth or .safetensors file.",
+        none="no file",
+    )
+    input_size: int | None = option(
+        None,
+        kinds.count(1, 8192),
+        "network",
+        "Height and width of the input, pixels.",
+        none="the network's own",
+    )
+    decode: str | None = option(
+        None,
+        kinds.choice(*DECODE_NAMES),
+        "network",
+        "How the outputs of a detector become boxes. darknet, scaled: for .cfg files, scaled where "
+        "ScaledYOLOv4 trained the weights; yolov5, yolov8, yolox: for an exported network.",
+        none="as the .cfg file says",
+    )
+    names: str | None = option(
+        None,
+        kinds.text("FILE"),
+        "network",
+        "Names of the classes of a detector, one per line or a data.yaml.",
+        none="FILE.names beside FILE.cfg, else COCO's if there are 80 classes",
+    )
+    parent: str | None = option(
+        None,
+        kinds.text("RUN"),
+        "network",
+        "Run folder of the network from which this network was made. autosplit records the "
+        "parent's hash and does nothing else with it.",
+        none="no parent",
+    )
+    data: str = option(
+        "demo",
+        kinds.text("DATA"),
+        "data",
+        "Images for calibration and evaluation: demo, fashion-mnist[:DIR], imagefolder:DIR, "
+        "scenes, coco:DIR (pictures with boxes) or FILE.py:FUNCTION.",
+        first=True,
+    )
+    calibration: str | None = option(
+        None,
+        kinds.text("DATA"),
+        "data",
+        "Data for calibration alone, named as for --data, whose own calibration part is then not "
+        "used.",
+        none="the calibration part of --data",
+    )
+    strict: bool = option(
+        False,
+        kinds.switch(),
+        "data",
+        "Whether to refuse annotations of boxes with entries that cannot be used; else autosplit "
+        "lists them and leaves them out.",
+    )
+    calibration_images: int | None = option(
+        None,
+        kinds.count(1),
+        "data",
+        "Largest number of calibration images.",
+        none="the data set's own number",
+    )
+    task: str | None = option(
+        None,
+        kinds.text("TASK"),
+        "evaluation",
+        f"What the network is for: {', '.join(TASK_NAMES)}, or FILE.py:FUNCTION, which scores "
+        "answers (outputs, labels).",
+        none="found out from outputs and labels",
+    )
+    output: str | None = option(
+        None,
+        kinds.text("NAME"),
+        "evaluation",
+        "Output that is scored, where the network has several: its name or number, or all.",
+        none="found out from names and labels",
+    )
+    mean: tuple[float, ...] | None = option(
+        None,
+        kinds.numbers(),
+        "data",
+        "Mean that is subtracted from pixels in 0..1, one number or one for each channel.",
+        none="that of the network's weights; 0 for a network of your own",
+    )
+    std: tuple[float, ...] | None = option(
+        None,
+        kinds.numbers(least=1e-6),
+        "data",
+        "Standard deviation by which pixels are divided afterwards, likewise.",
+        none="that of the network's weights; 1 for a network of your own",
+    )
+    resize: int | None = option(
+        None,
+        kinds.count(1),
+        "data",
+        "Size to which the shorter side of a picture is resized, pixels.",
+        none="that of the network's weights",
+    )
+    crop: int | None = option(
+        None,
+        kinds.count(1),
+        "data",
+        "Height and width of the middle of a resized picture that is kept, pixels.",
+        none="the size of the network's input",
+    )
+    interpolation: str | None = option(
+        None,
+        kinds.choice(*INTERPOLATION_NAMES),
+        "data",
+        "How pictures are resized.",
+        none="that of the network's weights; bilinear for a network of your own",
+    )
+    channels: str | None = option(
+        None,
+        kinds.choice(*CHANNEL_NAMES),
+        "data",
+        "Channels of the network's input, in their order.",
+        none="gray for one channel, rgb for three",
+    )
+    preprocess: str | None = option(
+        None,
+        kinds.choice(*PREPROCESS_NAMES),
+        "data",
+        "How the whole picture becomes the input of a detector: darknet (keeps its shape, on "
+        "grey), alexeyab (stretched) or ultralytics (keeps its shape, on grey 114).",
+        none="found out from the .cfg file and the weights",
+    )
+    batch_size: int | None = option(
+        None,
+        kinds.count(1),
+        "data",
+        "Images per step. The batch size changes results a little, because random signs are drawn "
+        "and sums are rounded step by step.",
+        none="chosen by the size of the images",
+    )
+    seed: int = option(
+        0, kinds.count(0, 2**32 - 1), "data", "Seed of random weights and of random choices."
+    )
+    jpeg_quality: tuple[int, ...] = option(
+        USUAL_QUALITIES,
+        kinds.qualities(),
+        "data",
+        "JPEG qualities at which the input may be sent as a JPEG file; each is measured and is a "
+        "plan.",
+    )
+    clipping: str = option(
+        "mse",
+        kinds.choice(*CLIPPING_NAMES, registry="autosplit.grid.clipping:CLIPPING"),
+        "quantizer",
+        "Rule that chooses the range of an activation; values outside are clipped. lapq starts as "
+        "norm, and all ranges are moved together when a plan is finished.",
+    )
+    metric: str = option(
+        "output",
+        kinds.choice(*METRIC_NAMES, registry="autosplit.distortion.metrics:METRICS"),
+        "quantizer",
+        "Distortion metric: output (change of the network's answers), fisher (squared errors "
+        "weighted by squared gradients) or mse (noise over signal of each tensor alone).",
+    )
+    equalize: bool = option(
+        False,
+        kinds.switch(),
+        "quantizer",
+        "Whether to equalize the channels of neighbouring layers before anything is measured.",
+    )
+    rounding: str = option(
+        "auto",
+        kinds.choice(*ROUNDING_NAMES),
+        "quantizer",
+        "Rounding that the distortion of a weight assumes. nearest: to the nearest integer. auto, "
+        "moment and learned: the rounding by second moments of the efforts good and best.",
+    )
+
+    def __post_init__(self) -> None:
+        check_values(self)
