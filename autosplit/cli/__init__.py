@@ -7,8 +7,10 @@
 | what ``--help`` prints | ``help.py`` |
 | errors, warnings, talk and progress on stderr | ``talk.py`` |
 | ``run`` and the five stages | ``stages.py`` |
-| the other commands | ``detect.py``, ``emit.py``, ``profiles.py``, ``sweep.py`` |
+| commands for detectors | ``detect.py``, ``anchors.py`` |
+| commands for bundles | ``export.py``, ``serve.py``, ``infer.py`` |
+| the other commands | ``emit.py``, ``profiles.py``, ``sweep.py`` |
 
-Options of every command are declared in ``runs/declared/``; a command imports what is slow to import
+The options of every command are declared in ``runs/declared/``.  A command imports slow modules
 inside its function.
 """
