@@ -96,7 +96,9 @@ ORDER = {
     ),
     "sweep": "file job backends figure run table",
     "detect": "drawing matching sources video step_seconds detector run",
-    "cli": "talk help options stages anchors detect emit export infer serve profiles sweep app",
+    "cli": (
+        "talk usage help options stages anchors detect emit export infer serve profiles sweep app"
+    ),
 }
 TORCH = "capture models quantize distortion finish evaluate detect deploy".split()
 """Packages that need torch; of ``halves`` the wire, and what is named below, need none."""

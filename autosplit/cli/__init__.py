@@ -6,6 +6,7 @@
 | from declared options to parameters of a command, and back | ``options.py`` |
 | what ``--help`` prints | ``help.py`` |
 | errors, warnings, talk and progress on stderr | ``talk.py`` |
+| a wrong command line in one line | ``usage.py`` |
 | ``run`` and the five stages | ``stages.py`` |
 | commands for detectors | ``detect.py``, ``anchors.py`` |
 | commands for bundles | ``export.py``, ``serve.py``, ``infer.py`` |

@@ -27,6 +27,7 @@ from autosplit.cli.serve import serve_command
 from autosplit.cli.stages import stage_command
 from autosplit.cli.sweep import sweep_command
 from autosplit.cli.talk import say, say_error, saying_warnings
+from autosplit.cli.usage import usage_text
 from autosplit.errors import AutoSplitError, OptionError
 from autosplit.runs.option import Option
 from autosplit.runs.options import OPTIONS
@@ -107,8 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, MemoryError, UnicodeError) as error:
         return _system_error(error)
     except UsageError as error:
-        path = error.ctx.command_path if error.ctx else "autosplit"
-        say_error(f"{error.format_message()} See: {path} --help")
+        say_error(usage_text(error, list(COMMANDS), sys.argv[1:] if argv is None else argv))
         return 2
     if result == INTERRUPTED:  # some versions of typer give it back instead of raising
         say("autosplit: interrupted; what is finished is kept, the same command goes on from there")

@@ -28,7 +28,7 @@ def detect_command(
     from autosplit.runs.plans import network_and_plan
     from autosplit.runs.trust import trusted_code
 
-    shown = {name: given.pop(name) for name in ("confidence", "iou") if name in given}
+    shown = {name: given.pop(name) for name in ("score", "iou") if name in given}
     most = given.pop("frames", None)
     place, folder = Path(out), None if run is None else Path(run)
     sources = detect_sources(source)

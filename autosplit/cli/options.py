@@ -13,7 +13,7 @@ from autosplit.runs import kinds
 from autosplit.runs.option import GROUPS, Option, options_of
 from autosplit.runs.options import OPTIONS, SIDE_OPTIONS, FolderOptions, options_of_run
 
-_OLDER = {"--run": ("--out",), "--show": ("--link",)}
+_OLDER = {"--run": ("--out",), "--show": ("--link",), "--score": ("--confidence",)}
 """Spelling of an option -> older ones, which are still read; ``--help`` does not show these."""
 BundleFolder = Annotated[
     Path,

@@ -41,12 +41,12 @@ class Detector:
         letterbox: Makes an input of the network of a picture.
         plan: Name of the plan; empty without one.
         deployed: The two halves of the plan; None without one.
-        confidence: Least score of a box that is kept, 0..1.
+        score: Least score of a box that is kept, 0..1.
         iou: Overlap from which two boxes of a class are one object, 0..1 (non-maximum suppression).
         about: The network and the plan in words: parameters, operations, bytes.
 
     Raises:
-        DataError: The confidence or the overlap is out of range.
+        DataError: The score or the overlap is out of range.
     """
 
     program: Program
@@ -55,12 +55,12 @@ class Detector:
     letterbox: Letterbox
     plan: str = ""
     deployed: Deployed | None = None
-    confidence: float = SHOWN_CONFIDENCE
+    score: float = SHOWN_CONFIDENCE
     iou: float = IOU
     about: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("confidence", "iou"):
+        for name in ("score", "iou"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise DataError(f"detect: {name} must be 0 to 1, got {value}")
@@ -114,16 +114,14 @@ class Detector:
             outputs: Feature map of each head, each (1, C, H, W).
             size: Width and height of the picture, pixels.
         """
-        (found,) = detect_objects(
-            outputs, self.heads, self.letterbox.size, self.confidence, self.iou
-        )
+        (found,) = detect_objects(outputs, self.heads, self.letterbox.size, self.score, self.iou)
         return Detections(self.letterbox.back(found.boxes, *size), found.scores, found.classes)
 
 
 def make_detector(
     model: Model,
     plan: Path | PlanFile | None = None,
-    confidence: float = SHOWN_CONFIDENCE,
+    score: float = SHOWN_CONFIDENCE,
     iou: float = IOU,
 ) -> Detector:
     """Capture a detection network, and build the halves of a plan of it if there is one.
@@ -131,7 +129,7 @@ def make_detector(
     Args:
         model: The network.
         plan: The plan, or its file; None: the float network alone.
-        confidence: Least score of a box that is kept, 0..1.
+        score: Least score of a box that is kept, 0..1.
         iou: Overlap from which two boxes of a class are one object, 0..1.
 
     Raises:
@@ -151,7 +149,7 @@ def make_detector(
     halves = None if plan is None else deploy(program, plan)
     read_as = (model.heads, model.labels, model.preprocess)
     about = network_text(model, program, plan)
-    return Detector(program, *read_as, name, halves, confidence, iou, about)
+    return Detector(program, *read_as, name, halves, score, iou, about)
 
 
 def network_text(model: Model, program: Program, plan: PlanFile | None) -> str:

@@ -125,8 +125,13 @@ def _ways(graph: Graph) -> dict[str, Callable[[Plan], bool]]:
     return {
         ALL_EDGE: lambda plan: len(plan.edge) == len(graph.layers),
         ALL_CLOUD: lambda plan: not plan.edge and plan.input_coding is None,
-        JPEG: lambda plan: not plan.edge and plan.input_coding is not None,
+        JPEG: sends_jpeg,
     }
+
+
+def sends_jpeg(plan: Plan) -> bool:
+    """Whether a plan runs everything in the cloud, and sends the input as a JPEG file."""
+    return not plan.edge and plan.input_coding is not None
 
 
 def _best(candidates: Sequence[Candidate], max_drop: float) -> Candidate | None:

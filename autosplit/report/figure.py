@@ -15,12 +15,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from autosplit.report.candidate import Candidate, FloatScore
+from autosplit.report.choice import sends_jpeg
 from autosplit.report.labels import place_labels
 from autosplit.report.pick import Pick
 from autosplit.search.front.front import OURS
 
 PLANS, FRONT, BASELINES, PICKED = "#9db7d5", "#1f5fa8", "#d1702a", "#c2185b"
-"""Colours of our plans, of the best ones among them, of baselines, and of the pick."""
+"""Colours of the plans of autosplit, of the best plans, of baselines, and of the pick."""
+JPEG_INPUT = "#4f9a68"
+"""Colour of the plans that send the input as a JPEG file and run everything in the cloud."""
 GREY, STOPPED = "#555555", "#9aa4b0"
 WIDE = 10
 """Ratio of the largest latency to the smallest from which the latency axis is logarithmic."""
@@ -117,7 +120,7 @@ class Points:
 def front_figure(
     points: Points, picks: Mapping[str, Pick] | None = None, max_drop: float | None = None
 ) -> Drawing:
-    """Draw plans, the best among them, baselines by name, and the pick.
+    """Draw the plans of autosplit, JPEG plans, baselines by name, the best plans, and the pick.
 
     Accuracy is drawn if the float network's score is known, else distortion.  Plans without a
     value are left out.
@@ -158,20 +161,25 @@ def front_figure(
 
 
 def _panel(axis: Any, points: Points, link: str, chosen: Candidate | None) -> None:
-    """One link: plans, the front among them, the baselines and the pick."""
+    """One link: plans of autosplit, JPEG plans, baselines, the best of all and the pick."""
     every = points.over(link)
     far = [one for one in every if points.far(one)]
     seen = [one for one in every if not one.stopped and one not in far]
     stopped = [one for one in every if one.stopped and one not in far]
+    split = [one for one in seen if not sends_jpeg(one.plan)]
     marks: list[tuple[list[Candidate], dict[str, Any]]] = [
         (far, {"s": 22, "color": STOPPED, "marker": "v", "label": "far below"}),
         (stopped, {"s": 14, "facecolor": "none", "edgecolor": STOPPED, "label": "stopped early"}),
         (
-            [one for one in seen if one.plan.method == OURS and one.fits],
-            {"s": 16, "color": PLANS, "label": "our plans"},
+            [one for one in split if one.plan.method == OURS and one.fits],
+            {"s": 16, "color": PLANS, "label": "plans of autosplit"},
+        ),
+        (
+            [one for one in seen if sends_jpeg(one.plan)],
+            {"s": 26, "color": JPEG_INPUT, "marker": "D", "label": "input sent as JPEG"},
         ),
     ]
-    others = [one for one in seen if one.plan.method != OURS]
+    others = [one for one in split if one.plan.method != OURS]
     for fits, marker, label in ((True, "s", "baselines"), (False, "x", "baselines, too large")):
         style = {"s": 34, "color": BASELINES, "marker": marker, "label": label, "zorder": 4}
         marks.append(([one for one in others if one.fits == fits], style))

@@ -59,8 +59,11 @@ class TestStatus:
                 "--memory: must be a size such as 4MB, 512KiB or 100000",
             ),
             ("run --clipping gaus", "--clipping: unknown name 'gaus', did you mean 'gauss'?"),
-            ("run --memry 3", "No such option: --memry"),
-            ("fly", "No such command 'fly'"),
+            (
+                "run --memry 3",
+                "--memry: must be an option of autosplit run, did you mean '--mem",
+            ),
+            ("fly", "fly: must be a command of autosplit, choose from: anchors, collect"),
         ],
     )
     def test_a_wrong_command_line_says_what_must_hold(self, calls, capsys, line, text):

@@ -17,14 +17,15 @@ CALLS = [
     ("--run r", (Path("r"), {}, None), {}),
     ("--run r --plan p", (Path("r"), {}, "p"), {}),
     (
-        f"{NETWORK} --plan p.yaml --confidence 0.5 --iou 1",
+        f"{NETWORK} --plan p.yaml --score 0.5 --iou 1",
         (
             None,
             {"model": "m", "weights": "w", "checkpoint": "c", "input_size": 64, "seed": 3},
             "p.yaml",
         ),
-        {"confidence": 0.5, "iou": 1.0},
+        {"score": 0.5, "iou": 1.0},
     ),
+    ("--confidence 0.5", (None, {}, None), {"score": 0.5}),  # the older spelling
 ]
 
 

@@ -68,7 +68,7 @@ def test_boxes_are_in_pixels_of_the_picture(model):
     assert found.classes.tolist() == [1]
 
 
-@pytest.mark.parametrize("about", [{"confidence": 1.5}, {"confidence": -0.1}, {"iou": 2.0}])
+@pytest.mark.parametrize("about", [{"score": 1.5}, {"score": -0.1}, {"iou": 2.0}])
 def test_a_threshold_out_of_range_is_refused(model, about):
     (name,) = about
 

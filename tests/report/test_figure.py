@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from candidates import FLOAT_SCORE, GRAPH, one
+from candidates import FLOAT_SCORE, GRAPH, JPEG, one
 from matplotlib.colors import to_hex
 from matplotlib.transforms import Bbox
 from PIL import Image
@@ -95,6 +95,14 @@ class TestFrontFigure:
         assert {PICKED, BASELINES, PLANS, FRONT} <= colours
         assert width >= 600
         assert height >= 400
+
+    @pytest.mark.parametrize("method", ["autosplit", "cloud-jpeg"])
+    def test_a_plan_that_sends_a_jpeg_file_is_neither_a_split_nor_a_baseline(self, method):
+        rows = [one("cut1", 0.004), one("jpeg75", 0.02, method=method, layers=0, coding=JPEG)]
+        (axis,) = front_figure(Points(rows, "t", FLOAT_SCORE)).axes
+        drawn = {c.get_label(): c.get_offsets()[:, 0].tolist() for c in axis.collections}
+
+        assert drawn == {"plans of autosplit": [4.0], "input sent as JPEG": [20.0]}
 
     def test_the_same_points_give_the_same_bytes(self):
         assert front_figure(points_over()).png() == front_figure(points_over()).png()

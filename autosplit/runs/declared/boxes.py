@@ -33,7 +33,7 @@ class DetectOptions:
         "Plan to compare with the float network: a file, or a name in the run folder.",
         none="the pick of the run folder",
     )
-    confidence: float = option(
+    score: float = option(
         0.25, kinds.number("SCORE", 0, 1), "evaluation", "Least score of a box that is drawn."
     )
     iou: float = option(

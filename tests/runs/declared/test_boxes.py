@@ -7,7 +7,7 @@ from autosplit.runs.declared.boxes import AnchorsOptions, DetectOptions
 from autosplit.runs.option import options_of
 
 
-@pytest.mark.parametrize(("name", "value"), [("confidence", 1.5), ("iou", -0.1), ("iou", 45)])
+@pytest.mark.parametrize(("name", "value"), [("score", 1.5), ("iou", -0.1), ("iou", 45)])
 def test_a_threshold_is_between_0_and_1(name, value):
     (one,) = (one for one in options_of(DetectOptions) if one.name == name)
 
