@@ -119,7 +119,7 @@ def options_of_run() -> tuple[Option, ...]:
             found |= {one.name: one for one in options_of(record) if one.name not in _NOT_OF_RUN}
     drop = found["max_drop"]
     text = (
-        f"{drop.help} Giving it on the command line also saves time: autosplit then evaluates no "
+        f"{drop.help} If the option is on the command line, autosplit saves time: it evaluates no "
         "more plans and images than the pick of each link needs."
     )
     found["max_drop"] = Option(

@@ -15,8 +15,8 @@ class DetectOptions:
     """What ``autosplit detect`` draws."""
 
     source: str | None = source_option(
-        "Picture or video, folder of them, pattern such as 'photos/*.jpg', list FILE.txt, number "
-        "of a camera, or address of a stream."
+        "Picture, video, folder of both, pattern such as 'photos/*.jpg', list of files FILE.txt, "
+        "number of a camera, or address of a stream."
     )
     out: str | None = option(
         None,
@@ -43,7 +43,7 @@ class DetectOptions:
         "Overlap (IoU) from which non-maximum suppression drops the weaker of two boxes.",
     )
     frames: int | None = option(
-        None, kinds.count(1), "data", "Most frames of a video.", none="all frames"
+        None, kinds.count(1), "data", "Largest number of frames of a video.", none="all frames"
     )
 
 
@@ -55,8 +55,8 @@ class AnchorsOptions:
         None,
         kinds.text("DATA"),
         "data",
-        "Pictures with boxes: coco:DIR, coco:FILE or scenes; the training pictures if there are "
-        "any.",
+        "Pictures with boxes: coco:DIR, coco:FILE or scenes. The boxes of the training pictures "
+        "are taken; if there are none, those of the validation pictures.",
         required=True,
     )
     clusters: int = option(9, kinds.count(1, 1000), "search", "Number of anchors.")

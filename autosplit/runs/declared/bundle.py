@@ -42,15 +42,16 @@ class InferOptions:
         None,
         kinds.text("NAME|auto"),
         "network",
-        "Plan to run; auto moves to the fastest plan of the bundle as the link changes, and lets "
-        "the edge answer while the server is out of reach.",
+        "Plan to run. auto: autosplit changes to the fastest plan of the bundle as the link "
+        "changes, and runs the all-edge plan while the server is out of reach.",
         none="the first plan of the bundle",
     )
     deadline_s: float | None = option(
         None,
         kinds.milliseconds(),
         "limits",
-        "With --plan auto: milliseconds after which the edge answers in place of the server.",
+        "With --plan auto: milliseconds after which the edge device answers in place of the "
+        "server.",
         none="no deadline",
     )
     server: str = option(
@@ -60,7 +61,7 @@ class InferOptions:
         None,
         kinds.text("FILE"),
         "network",
-        "Certificate of an https server, or of who signed it, as PEM.",
+        "PEM file with the certificate of an https server, or of the authority that signed it.",
         none="the authorities that the system trusts",
     )
     token_file: str | None = token_file_option(
@@ -83,7 +84,8 @@ class ServeOptions:
         "127.0.0.1",
         kinds.text("ADDRESS"),
         "output",
-        "Address that the server listens on; any that other machines reach needs TLS and a token.",
+        "Address that the server listens on. An address that other machines reach needs TLS and a "
+        "token.",
     )
     port: int = option(8000, kinds.count(1, 65535), "output", "Port of HTTP.")
     grpc_port: int | None = option(
@@ -102,7 +104,7 @@ class ServeOptions:
         None,
         kinds.text("FOLDER"),
         "network",
-        "Folder with cert.pem, key.pem and token.txt, in place of the three options; those that "
-        "are missing are made, with a self-signed certificate.",
+        "Folder with cert.pem, key.pem and token.txt, in place of --tls-cert, --tls-key and "
+        "--token-file. autosplit makes the files that are missing, with a self-signed certificate.",
         none="no such folder",
     )

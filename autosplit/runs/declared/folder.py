@@ -30,8 +30,8 @@ class FolderOptions:
         False,
         kinds.flag(),
         "network",
-        "Run the Python code that the run folder names though it was never given on this machine: "
-        "for a run folder that you received, after you looked at the code.",
+        "Run the Python code that a received run folder names. Read the code first. Without this "
+        "option, autosplit runs only code that was given on the command line of this machine.",
     )
     pins_file: str | None = option(
         None,

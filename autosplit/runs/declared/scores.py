@@ -15,8 +15,8 @@ def _confidence() -> float | None:
         None,
         kinds.number("P", 0.5, 0.9999),
         "limits",
-        "Probability with which the pick must be shown to lose at most --max-drop, such as 0.95, "
-        "all plans that fit accounted for.",
+        "Probability, such as 0.95, with which the pick must be shown to lose at most --max-drop "
+        "points. The test accounts for all plans that fit the memory.",
         none="the drop on the evaluation images decides",
     )
 
@@ -47,15 +47,17 @@ class QuantizeOptions:
         "good",
         kinds.choice(*EFFORT_NAMES),
         "quantizer",
-        "How much work to spend on the integers of a plan before the plan is evaluated.",
+        "How much work to spend on rounding the weights and correcting the biases of a plan before "
+        "the plan is evaluated.",
         first=True,
     )
     rounding: str = option(
         "auto",
         kinds.choice(*ROUNDING_NAMES),
         "quantizer",
-        "How to choose the integers of weights. auto: the rounding of --effort. autosplit run also "
-        "assumes this rounding when it measures distortion.",
+        "How to round the weights. nearest: to the nearest integer; moment: by second moments "
+        "(GPTQ); learned: AdaRound; auto: as --effort says. autosplit run also assumes this "
+        "rounding when it measures distortion.",
     )
     bias: str = option(
         "auto",
@@ -67,8 +69,8 @@ class QuantizeOptions:
         "auto",
         kinds.three_way(),
         "quantizer",
-        "Whether to move the ranges of all activations together. auto: on with --clipping lapq, "
-        "else off.",
+        "Whether to move the clipping ranges of all activations together (LAPQ). auto: on with "
+        "--clipping lapq, else off.",
     )
     max_drop: float | None = option(
         None,
@@ -112,7 +114,7 @@ class CollectOptions:
         None,
         kinds.text("LINK"),
         "evaluation",
-        "Link whose pick is printed alone, and which commands such as autosplit emit take.",
+        "Link whose pick alone is printed. Commands such as autosplit emit then take this pick.",
         none="all links are printed; 3mbps is taken if the run has it, else the first",
         flag="--show",
     )

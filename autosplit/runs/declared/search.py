@@ -95,8 +95,8 @@ class SearchOptions:
         8,
         kinds.count(2),
         "search",
-        "How many plans of the Pareto front to keep for each link; they are spread evenly along "
-        "it.",
+        "Number of plans of the Pareto front to write for each link; the plans are spread evenly "
+        "along the front.",
         none="all",
     )
     max_weight_bits: float | None = option(
@@ -124,8 +124,8 @@ class SearchOptions:
         None,
         kinds.milliseconds(),
         "limits",
-        "Limit on the milliseconds from input to answer. A plan must keep it over at least one "
-        "link.",
+        "Limit on the milliseconds from the input to the answer. A plan must keep the limit over "
+        "at least one link.",
         none="no limit",
     )
     max_distortion: float | None = option(
@@ -135,8 +135,8 @@ class SearchOptions:
         "prefixes",
         kinds.choice(*CUT_NAMES),
         "search",
-        "Which cuts a search with a limit (--max-...) considers: prefixes of the order of layers, "
-        "or useful cuts of any shape.",
+        "Cuts that a search with a limit (--max-...) considers. prefixes: the first layers of one "
+        "fixed order; useful: cuts of any shape.",
     )
 
     def __post_init__(self) -> None:

@@ -12,8 +12,9 @@ def jobs_option() -> int:
         1,
         kinds.count(1, 1024),
         "evaluation",
-        "Number of workers on this machine. So many plans are evaluated at the same time; of a "
-        "sweep, so many networks are measured, and then so many searches run.",
+        "Number of workers on this machine: the number of plans that are evaluated at the same "
+        "time; in a sweep, the number of networks measured, and then of searches run, at the same "
+        "time.",
     )
 
 

@@ -63,8 +63,8 @@ class StatsOptions:
         None,
         kinds.choice(*DECODE_NAMES),
         "network",
-        "How the outputs of a detector become boxes. darknet, scaled: for .cfg files, scaled where "
-        "ScaledYOLOv4 trained the weights; yolov5, yolov8, yolox: for an exported network.",
+        "How the outputs of a detector become boxes. For .cfg files: darknet, or scaled if "
+        "ScaledYOLOv4 trained the weights. For a network of your own: yolov5, yolov8 or yolox.",
         none="as the .cfg file says",
     )
     names: str | None = option(
@@ -94,16 +94,16 @@ class StatsOptions:
         None,
         kinds.text("DATA"),
         "data",
-        "Data for calibration alone, named as for --data, whose own calibration part is then not "
-        "used.",
+        "Data for calibration alone, named as for --data. The calibration part of --data is then "
+        "left out.",
         none="the calibration part of --data",
     )
     strict: bool = option(
         False,
         kinds.switch(),
         "data",
-        "Whether to refuse annotations of boxes with entries that cannot be used; else autosplit "
-        "lists them and leaves them out.",
+        "Whether an annotation of a box that cannot be used is an error. If not, autosplit lists "
+        "such annotations and leaves them out.",
     )
     calibration_images: int | None = option(
         None,
@@ -116,29 +116,32 @@ class StatsOptions:
         None,
         kinds.text("TASK"),
         "evaluation",
-        f"What the network is for: {', '.join(TASK_NAMES)}, or FILE.py:FUNCTION, which scores "
-        "answers (outputs, labels).",
+        "What the outputs of the network are and how they are scored: "
+        f"{', '.join(TASK_NAMES)}, or FILE.py:FUNCTION, a function of outputs and labels that "
+        "returns scores.",
         none="found out from outputs and labels",
     )
     output: str | None = option(
         None,
         kinds.text("NAME"),
         "evaluation",
-        "Output that is scored, where the network has several: its name or number, or all.",
+        "Output that is scored if the network has several: its name, its number, or all.",
         none="found out from names and labels",
     )
     mean: tuple[float, ...] | None = option(
         None,
         kinds.numbers(),
         "data",
-        "Mean that is subtracted from pixels in 0..1, one number or one for each channel.",
+        "Mean that is subtracted from the pixels, which are in 0..1: one number, or one for each "
+        "channel.",
         none="that of the network's weights; 0 for a network of your own",
     )
     std: tuple[float, ...] | None = option(
         None,
         kinds.numbers(least=1e-6),
         "data",
-        "Standard deviation by which pixels are divided afterwards, likewise.",
+        "Standard deviation by which the pixels are divided after --mean: one number, or one for "
+        "each channel.",
         none="that of the network's weights; 1 for a network of your own",
     )
     resize: int | None = option(
@@ -173,16 +176,17 @@ class StatsOptions:
         None,
         kinds.choice(*PREPROCESS_NAMES),
         "data",
-        "How the whole picture becomes the input of a detector: darknet (keeps its shape, on "
-        "grey), alexeyab (stretched) or ultralytics (keeps its shape, on grey 114).",
+        "How the whole picture becomes the input of a detector. darknet: the picture keeps its "
+        "shape and gets a grey border; alexeyab: the picture is stretched; ultralytics: the "
+        "picture keeps its shape and gets a border of grey 114.",
         none="found out from the .cfg file and the weights",
     )
     batch_size: int | None = option(
         None,
         kinds.count(1),
         "data",
-        "Images per step. The batch size changes results a little, because random signs are drawn "
-        "and sums are rounded step by step.",
+        "Images per step. The batch size changes the results a little, because random numbers are "
+        "drawn and sums are rounded step by step.",
         none="chosen by the size of the images",
     )
     seed: int = option(
@@ -192,15 +196,15 @@ class StatsOptions:
         USUAL_QUALITIES,
         kinds.qualities(),
         "data",
-        "JPEG qualities at which the input may be sent as a JPEG file; each is measured and is a "
-        "plan.",
+        "JPEG qualities at which the input may be sent as a JPEG file. autosplit measures each "
+        "quality and makes a plan of it.",
     )
     clipping: str = option(
         "mse",
         kinds.choice(*CLIPPING_NAMES, registry="autosplit.grid.clipping:CLIPPING"),
         "quantizer",
-        "Rule that chooses the range of an activation; values outside are clipped. lapq starts as "
-        "norm, and all ranges are moved together when a plan is finished.",
+        "Rule that chooses the range of an activation; values outside the range are clipped. lapq "
+        "starts with the ranges of norm, and moves all ranges together when a plan is finished.",
     )
     metric: str = option(
         "output",
@@ -220,7 +224,7 @@ class StatsOptions:
         kinds.choice(*ROUNDING_NAMES),
         "quantizer",
         "Rounding that the distortion of a weight assumes. nearest: to the nearest integer. auto, "
-        "moment and learned: the rounding by second moments of the efforts good and best.",
+        "moment and learned: by second moments (GPTQ), as with --effort good and best.",
     )
 
     def __post_init__(self) -> None:
