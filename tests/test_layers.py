@@ -88,9 +88,9 @@ ORDER = {
     ),
     "api": "keywords net data measurement problem scores front evaluation run",
     "deploy": (
-        "extras bundle_names manifest tensor_bytes oip sessions onnx_unpack quantize_operators "
-        "onnx_export edge_onnx cloud_onnx triton bundle check run batcher repository credentials "
-        "slow_requests http_server grpc_server server "
+        "extras bundle_names tensor_bytes coded_inputs manifest oip sessions onnx_unpack "
+        "quantize_operators onnx_export edge_onnx cloud_onnx triton bundle check run batcher "
+        "repository credentials slow_requests http_server grpc_server server "
         "pictures sources connection client link_estimate "
         "adaptive infer"
     ),
@@ -137,6 +137,7 @@ TORCH_FREE = [
         "deploy.manifest",
         "deploy.oip",
         "deploy.tensor_bytes",
+        "deploy.coded_inputs",
         "deploy.sessions",
         "deploy.repository",
     ),

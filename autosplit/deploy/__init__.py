@@ -13,6 +13,7 @@
 | integers of the files against the exact reference | ``check.py`` |
 | plans of a run folder | ``run.py`` |
 | Open Inference Protocol v2: requests and answers as bytes | ``oip.py``, ``tensor_bytes.py`` |
+| entropy-coded tensors as inputs of that protocol | ``coded_inputs.py`` |
 | dynamic batching, bounded queue | ``batcher.py`` |
 | models by name and version | ``repository.py`` |
 | TLS, bearer tokens | ``credentials.py`` |

@@ -13,6 +13,7 @@ from autosplit import __version__
 from autosplit.capture.program import Program
 from autosplit.deploy.bundle_names import cloud_name
 from autosplit.deploy.cloud_onnx import cloud_onnx
+from autosplit.deploy.coded_inputs import coding_record
 from autosplit.deploy.edge_onnx import edge_onnx
 from autosplit.deploy.manifest import BundledPlan, Manifest, TensorOf, write_manifest
 from autosplit.deploy.triton import triton_config
@@ -35,7 +36,8 @@ On the cloud machine:
 
     autosplit serve {name}
 
-On the device, which needs numpy, onnxruntime, pillow and pyyaml, but neither torch nor a compiler:
+On the device, which needs numpy, onnxruntime, pillow, pyyaml and zstandard, but neither torch nor a
+compiler:
 
     autosplit infer {name} --server http://CLOUD:8000 --source PICTURES
 
@@ -132,6 +134,7 @@ class Exporter:
                 **dict.fromkeys(on_cloud, "cloud"),
             },
             predicted=_promised(file, both.crossing_bytes),
+            coded=coding_record(both.layout),
         )
 
 

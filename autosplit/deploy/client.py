@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
+from autosplit.deploy.coded_inputs import coded_tensors, encode_samples, listed_inputs
 from autosplit.deploy.connection import Connection
 from autosplit.deploy.manifest import BundledPlan, Manifest, read_manifest
 from autosplit.deploy.oip import (
@@ -20,10 +23,10 @@ from autosplit.deploy.oip import (
     decode_response,
     encode_request,
 )
-from autosplit.deploy.sessions import Arrays, EdgeModel, server_inputs
-from autosplit.deploy.tensor_bytes import TensorValue
+from autosplit.deploy.sessions import Arrays, EdgeModel
+from autosplit.deploy.tensor_bytes import LENGTH_BYTES, TensorValue
 from autosplit.halves.wire.jpeg import encode_jpeg
-from autosplit.halves.wire.message import Message
+from autosplit.halves.wire.message import Message, fixed_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class Answer:
         plan: Name of the plan that made it.
         edge_s: Seconds that the edge half computed.
         coding_s: Seconds of packing, of making the request and of reading the answer.
-        sent_bytes: Bytes of tensors in the request.
+        sent_bytes: Bytes of the samples in the request, as the tables count them: without the
+            protocol's JSON, and without the lengths that stand before samples that differ in them.
         body_bytes: Bytes of the whole body.
         link_s: Seconds there and back, without those of the server.
         server_s: Seconds of the server, with ``run_s``.
@@ -88,6 +92,7 @@ class EdgeClient:
     chosen: BundledPlan = field(init=False)
     edge: EdgeModel = field(init=False)
     connection: Connection = field(init=False)
+    _taken: frozenset[str] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         given = self.server
@@ -112,16 +117,19 @@ class EdgeClient:
             ServerError: The server cannot be reached, or refuses.
             DataError: Its answer is none.
         """
+        until = time.monotonic() + self.timeout_s
+        taken = self._taken_coded()
         start = time.perf_counter()
         message, answers = self.edge(inputs)
         computed = time.perf_counter()
         if self.chosen.cloud is None:
             return Answer(answers, self.chosen.name, computed - start)
-        body, length = encode_request(InferRequest(wire_inputs(message)))
+        sent = wire_inputs(message, taken)
+        body, length = encode_request(InferRequest(sent))
         coded = time.perf_counter()
-        content, headers = self.connection.ask(
-            infer_path(self.manifest, self.chosen),
-            self.timeout_s,
+        content, headers = self._ask(
+            f"{model_path(self.manifest, self.chosen)}/infer",
+            until,
             body,
             {LENGTH_HEADER: str(length), "Content-Type": "application/octet-stream"},
         )
@@ -134,25 +142,76 @@ class EdgeClient:
             plan=self.chosen.name,
             edge_s=computed - start,
             coding_s=coded - computed + time.perf_counter() - arrived,
-            sent_bytes=len(body) - length,
+            sent_bytes=len(body) - length - framing_bytes(sent),
             body_bytes=len(body),
             link_s=arrived - coded - server_s,
             server_s=server_s,
             run_s=found.seconds(RUN_US),
         )
 
+    def _taken_coded(self) -> frozenset[str]:
+        """Coded inputs that the server takes; it is asked once where the plan codes a tensor.
 
-def infer_path(manifest: Manifest, plan: BundledPlan) -> str:
-    """Path of a server at which a plan's cloud half answers."""
-    return f"/v2/models/{manifest.network}/versions/{plan.name}/infer"
+        Raises:
+            ServerError: The server cannot be reached, or refuses.
+        """
+        if self._taken is None:
+            self._taken = frozenset()
+            wanted = coded_tensors(self.chosen.wire)
+            if wanted and importlib.util.find_spec("zstandard") is not None:
+                self._taken = None  # asked again if there is no answer now
+                until = time.monotonic() + self.timeout_s
+                content, _ = self._ask(model_path(self.manifest, self.chosen), until)
+                self._taken = listed_inputs(read_metadata(content)) & wanted.keys()
+        return self._taken
+
+    def _ask(
+        self,
+        path: str,
+        until: float,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """The answer of the server within the time that is left."""
+        return self.connection.ask(path, max(until - time.monotonic(), 1e-3), body, headers)
 
 
-def wire_inputs(message: Message) -> dict[str, TensorValue]:
-    """What is sent for a message: packed bytes, floats, or pictures as JPEG files."""
-    sent = server_inputs(message)
+def model_path(manifest: Manifest, plan: BundledPlan) -> str:
+    """Path of a server at which a plan's cloud half is described; ``/infer`` behind it answers."""
+    return f"/v2/models/{manifest.network}/versions/{plan.name}"
+
+
+def read_metadata(content: bytes) -> Mapping[str, Any]:
+    """A server's description of a model; empty where it is no JSON object."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def wire_inputs(message: Message, taken: Container[str] = ()) -> dict[str, TensorValue]:
+    """What is sent for a message: packed or coded bytes, floats, or pictures as JPEG files.
+
+    Args:
+        message: The tensors that cross.
+        taken: Coded inputs that the server takes; tensors without one of them are packed.
+    """
+    coded = {wire.name: name for name, wire in coded_tensors(message.layout).items()}
+    sent: dict[str, TensorValue] = {}
     for wire in message.layout.tensors:
+        value = message.tensors[wire.name]
         if wire.quality is not None:
             files = np.empty(message.batch, object)
-            files[:] = [encode_jpeg(one, wire.quality) for one in message.tensors[wire.name]]
+            files[:] = [encode_jpeg(one, wire.quality) for one in value]
             sent[wire.name] = files
+        elif coded.get(wire.name, "") in taken:
+            sent[coded[wire.name]] = encode_samples(message.layout, wire.name, value)
+        else:
+            sent[wire.name] = value if wire.coding == "none" else fixed_rows(wire, value)
     return sent
+
+
+def framing_bytes(sent: Mapping[str, TensorValue]) -> int:
+    """Bytes of the lengths that stand before the elements of BYTES tensors."""
+    return LENGTH_BYTES * sum(value.size for value in sent.values() if value.dtype == object)

@@ -1,7 +1,8 @@
 """The cloud half of a plan as an ONNX model that takes the bytes of a message.
 
-Every tensor that is sent packed is an input (batch, bytes of a sample), uint8, unpacked and
-dequantized by standard operators inside the graph, so that a server needs no code of ours.
+Every tensor of integers is an input (batch, bytes of a sample), uint8, unpacked and dequantized by
+standard operators inside the graph, so that a server needs no code of ours.  What is entropy-coded
+on the wire is decoded to these bytes before.
 """
 
 from __future__ import annotations
@@ -88,23 +89,19 @@ class _Received:
 
     def example(self) -> Tensor:
         """Two samples of zeros."""
-        if self.wire.coding == "packed":
-            return torch.zeros((2, self.wire.sample_bytes or 0), dtype=torch.uint8)
-        if self.wire.coding == "entropy":
-            return torch.zeros((2, *self.wire.shape), dtype=torch.uint8)
+        if self.wire.coding in ("packed", "entropy"):
+            return torch.zeros((2, self.wire.row_bytes), dtype=torch.uint8)
         kind = {8: torch.uint8, 16: torch.float16, 32: torch.float32}[self.wire.bits]
         return torch.zeros((2, *self.wire.shape), dtype=kind)
 
     def value(self, data: Tensor) -> Tensor:
         """The tensor of the network from what was sent, (batch, ...)."""
         wire = self.wire
-        if wire.coding == "packed":
+        if wire.coding in ("packed", "entropy"):
             numbers = unpacked(data, wire.bits, wire.elements)
             ordered = numbers.reshape(-1, *(wire.shape[axis] for axis in wire.order))
             back = np.argsort(wire.order)
             samples = self._real(ordered.permute(0, *(int(axis) + 1 for axis in back)))
-        elif wire.coding == "entropy":
-            samples = self._real(data.float())
         elif self.coding is not None:
             shape = (1, -1, 1, 1)
             mean, std = (

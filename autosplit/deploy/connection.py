@@ -105,7 +105,7 @@ class Connection:
                     kept = False
                     continue
                 raise UnreachableError(
-                    f"{self.server}: must answer within {timeout_s:g} s, {_reason(error)}"
+                    f"{self.server}: must answer within {timeout_s:.3g} s, {_reason(error)}"
                 ) from error
 
     def _once(

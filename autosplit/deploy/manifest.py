@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from autosplit.deploy.coded_inputs import coding_record
 from autosplit.errors import FileError
 from autosplit.files import check_keys, read_yaml, sha256_of_file, write_yaml
 from autosplit.halves.wire.layout import WireLayout, layout_from_list, layout_to_list
 
 MANIFEST = "manifest.yaml"
 _KEYS = "made_by network task labels preprocess inputs plans files".split()
-_PLAN_KEYS = "name edge cloud wire outputs predicted".split()
+_PLAN_KEYS = "name edge cloud wire outputs predicted coded".split()
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class BundledPlan:
         outputs: The network's answers -> ``edge`` or ``cloud``, where each is computed.
         predicted: What the search promised: ``edge_memory_bytes``, ``sent_bytes``, and for each
             link ``edge_ms``, ``link_ms``, ``cloud_ms``.
+        coded: Entropy-coded tensor -> format of the coding, input that takes it, and SHA-256 of its
+            table, as ``coding_record`` derives it from ``wire``.
     """
 
     name: str
@@ -60,6 +63,7 @@ class BundledPlan:
     wire: WireLayout
     outputs: Mapping[str, str]
     predicted: Mapping[str, Any] = field(default_factory=dict)
+    coded: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
                 "wire": layout_to_list(plan.wire),
                 "outputs": dict(plan.outputs),
                 "predicted": dict(plan.predicted),
+                "coded": {name: dict(one) for name, one in plan.coded.items()},
             }
             for plan in manifest.plans
         ],
@@ -157,6 +162,12 @@ def read_manifest(folder: Path, *, check: bool = True) -> Manifest:
         ),
         files=data["files"],
     )
+    for plan in manifest.plans:
+        if plan.coded != coding_record(plan.wire):
+            raise FileError(
+                f"{path}: {plan.name}: coded must be the tables of wire, with their SHA-256, was "
+                "changed; export the plan again"
+            )
     for name, digest in manifest.files.items():
         _check_file(folder, name, digest if check else None)
     return manifest

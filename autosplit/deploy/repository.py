@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import numpy as np
 from autosplit import __version__
 from autosplit.deploy.batcher import Batcher, Ran
 from autosplit.deploy.bundle_names import cloud_name
+from autosplit.deploy.coded_inputs import coded_tensors, decode_samples
 from autosplit.deploy.manifest import BundledPlan, Manifest, read_manifest
 from autosplit.deploy.sessions import CloudModel
 from autosplit.deploy.tensor_bytes import NAMES, TensorValue, datatype_of
 from autosplit.errors import AutoSplitError, DataError
 from autosplit.halves.wire.jpeg import decode_jpeg
+from autosplit.halves.wire.layout import WireTensor
 
 
 class UnknownModelError(AutoSplitError):
@@ -58,6 +61,17 @@ class Served:
     outputs: tuple[Tensor, ...]
     batcher: Batcher
 
+    @cached_property
+    def coded(self) -> Mapping[str, WireTensor]:
+        """Input that takes a tensor entropy-coded -> tensor."""
+        return coded_tensors(self.plan.wire)
+
+    @property
+    def described(self) -> list[dict[str, Any]]:
+        """The inputs as the protocol's JSON has them; a coded one may stand for its packed one."""
+        coded = [Tensor(name, "BYTES", (-1,)) for name in self.coded]
+        return [tensor.to_dict() for tensor in (*self.inputs, *coded)]
+
     @property
     def most_bytes(self) -> int:
         """Bytes of the largest request that can be right: one full batch, and room for JSON."""
@@ -85,11 +99,17 @@ class Served:
 
     def _checked(self, inputs: Mapping[str, TensorValue]) -> dict[str, TensorValue]:
         names = [one.name for one in self.inputs]
-        if sorted(inputs) != sorted(names):
+        given = [self.coded[name].name if name in self.coded else name for name in inputs]
+        if sorted(given) != sorted(names):
+            coded = f", or coded {', '.join(self.coded)}" if self.coded else ""
             raise DataError(
-                f"inputs: must be {', '.join(names)}, got {', '.join(inputs) or 'none'}"
+                f"inputs: must be {', '.join(names)}{coded}, got {', '.join(inputs) or 'none'}"
             )
-        found = {one.name: self._value(one, inputs[one.name]) for one in self.inputs}
+        taken = dict(inputs)
+        for name, wire in self.coded.items():
+            if name in taken:
+                taken[wire.name] = self._decoded(name, wire, taken.pop(name))
+        found = {one.name: self._value(one, taken[one.name]) for one in self.inputs}
         rows = {name: len(value) for name, value in found.items()}
         if len(set(rows.values())) != 1 or not 0 < min(rows.values()) <= self.batcher.most_rows:
             raise DataError(
@@ -107,6 +127,21 @@ class Served:
                 f"{datatype_of(value)} of shape {list(shape)}"
             )
         return value
+
+    def _decoded(self, name: str, wire: WireTensor, value: TensorValue) -> TensorValue:
+        """Packed rows of coded samples.
+
+        Raises:
+            DataError: They are none, or too many.
+        """
+        if value.dtype != object:
+            raise DataError(f"{name}: must be BYTES, got {datatype_of(value)}")
+        if value.ndim != 1 or not 0 < value.size <= self.batcher.most_rows:
+            raise DataError(
+                f"{name}: must be BYTES of shape [batch] with 1 to {self.batcher.most_rows} "
+                f"samples, got the shape {list(value.shape)}"
+            )
+        return decode_samples(self.plan.wire, wire, value)
 
     def _pictures(self, tensor: Tensor, value: TensorValue) -> TensorValue:
         """Pixels of JPEG files."""
@@ -201,7 +236,7 @@ class Repository:
             "name": model,
             "versions": list(self.served) if model == self.network else ["1"],
             "platform": "onnxruntime_onnx",
-            "inputs": [tensor.to_dict() for tensor in one.inputs],
+            "inputs": one.described,
             "outputs": [tensor.to_dict() for tensor in one.outputs],
         }
 

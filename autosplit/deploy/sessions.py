@@ -119,14 +119,15 @@ class CloudModel:
 
 
 def server_inputs(message: Message) -> Arrays:
-    """Tensors of a message as the cloud half takes them: bytes where they are packed.
+    """Tensors of a message as the cloud half takes them: integers packed to their widths.
 
     Returns:
-        Tensor -> uint8 (batch, bytes of a sample) for coding ``packed``, else the numbers.
+        Tensor -> uint8 (batch, bytes of a sample) for coding ``packed`` and ``entropy``, else the
+        numbers.
     """
     return {
         wire.name: message.rows(wire.name)
-        if wire.coding == "packed"
+        if wire.coding in ("packed", "entropy")
         else message.tensors[wire.name]
         for wire in message.layout.tensors
     }

@@ -33,6 +33,8 @@ DTYPES = {
 """Type of the protocol -> numpy's."""
 NAMES = {name: word for word, name in DTYPES.items()}
 _SIZE = struct.Struct("<I")
+LENGTH_BYTES = _SIZE.size
+"""Bytes before each element of type BYTES."""
 
 
 def datatype_of(value: TensorValue) -> str:

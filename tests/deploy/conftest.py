@@ -1,5 +1,6 @@
 """A small residual network as a bundle of three plans, and the network itself."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -17,9 +18,12 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.data.preprocess import Preprocess
 from autosplit.deploy.bundle import Exporter
+from autosplit.deploy.grpc_server import make_grpc_server
 from autosplit.deploy.http_server import make_app
 from autosplit.deploy.repository import Repository
+from autosplit.distortion.coded import code_tensors
 from autosplit.distortion.measure import measure
+from autosplit.plan.wire_layout import wire_layout
 
 PREPARE = Preprocess((8, 8), (8, 8), (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), Image.Resampling.BILINEAR)
 
@@ -31,9 +35,17 @@ def forward(net, x):
     return net.c(pooled.mean((2, 3)))
 
 
+def entropy_coded(file, program, images, stats):
+    """A plan with what crosses entropy-coded, by tables measured on the images."""
+    coded = code_tensors(program, lambda: iter([images]), stats).coded
+    tables = {key: (one.classes, one.sent) for key, one in coded.items()}
+    wire = wire_layout(program.graph.cut(file.plan.edge), file.activations, coded=tables)
+    return replace(file, wire=wire)
+
+
 @pytest.fixture(scope="session")
 def small():
-    """A captured network with images, and a bundle with an all-edge, a split and a raw plan."""
+    """A captured network with images, and plans: a split whose tensors are coded, all-edge, raw."""
     torch.manual_seed(0)
     modules = {
         "a": nn.Conv2d(3, 6, 3, padding=1),
@@ -46,12 +58,13 @@ def small():
     stats = measure(program, lambda: iter([images]))
     files = {}
     for name, weights, activations, count in (
-        ("split", 3, 5, 2),
+        ("split", 7, 5, 2),
         ("edge", 4, 8, None),
         ("raw", 8, 8, 0),
     ):
         file = plan_for(program, images, weights, activations, count, stats)
         files[name] = replace(file, plan=replace(file.plan, name=name))
+    files["split"] = entropy_coded(files["split"], program, images, stats)
     model = SimpleNamespace(preprocess=PREPARE, labels=("a", "b", "c", "d", "e"))
     return SimpleNamespace(
         network=network, program=program, images=images, files=files, model=model, stats=stats
@@ -82,3 +95,27 @@ def address(bundle):
     yield f"127.0.0.1:{port}"
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="session")
+def grpc_address(bundle):
+    """Address of a server of the bundle over gRPC: host and port."""
+    loop = asyncio.new_event_loop()
+    started = threading.Event()
+    place = {}
+
+    async def run():
+        server, place["port"] = make_grpc_server(Repository.load(bundle), "127.0.0.1:0")
+        await server.start()
+        place["stop"] = asyncio.Event()
+        started.set()
+        await place["stop"].wait()
+        await server.stop(None)
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    started.wait()
+    yield f"127.0.0.1:{place['port']}"
+    loop.call_soon_threadsafe(place["stop"].set)
+    thread.join()
+    loop.close()

@@ -46,7 +46,7 @@ def test_weights_are_stored_at_their_width(small, model):
     weight = small.network.a.weight
     packed = [one for one in model.graph.initializer if one.name.endswith("codes/packed")]
 
-    assert len(packed[0].raw_data) == -(-weight.numel() * 3 // 8)
+    assert len(packed[0].raw_data) == -(-weight.numel() * 7 // 8)
 
 
 def test_a_runtime_fuses_convolutions_into_integer_ones(small, bundle, model, tmp_path):

@@ -1,43 +1,21 @@
 """The server of a bundle over gRPC, called by an unmodified tritonclient and by wrong requests."""
 
-import asyncio
-import threading
-
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
 from tritonclient.grpc import service_pb2 as messages
 from tritonclient.utils import InferenceServerException
 
-from autosplit.deploy.grpc_server import make_grpc_server, request_inputs
+from autosplit.deploy.grpc_server import request_inputs
 from autosplit.deploy.manifest import read_manifest
-from autosplit.deploy.repository import Repository
 from autosplit.deploy.sessions import CloudModel, EdgeModel, server_inputs
 from autosplit.errors import DataError
 
 
 @pytest.fixture(scope="module")
-def client(bundle):
-    loop = asyncio.new_event_loop()
-    started = threading.Event()
-    place = {}
-
-    async def run():
-        server, place["port"] = make_grpc_server(Repository.load(bundle), "127.0.0.1:0")
-        await server.start()
-        place["stop"] = asyncio.Event()
-        started.set()
-        await place["stop"].wait()
-        await server.stop(None)
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
-    thread.start()
-    started.wait()
-    with triton.InferenceServerClient(f"127.0.0.1:{place['port']}") as client:
+def client(grpc_address):
+    with triton.InferenceServerClient(grpc_address) as client:
         yield client
-    loop.call_soon_threadsafe(place["stop"].set)
-    thread.join()
-    loop.close()
 
 
 def asked(inputs):

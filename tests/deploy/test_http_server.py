@@ -36,7 +36,7 @@ def test_tritonclient_gets_the_right_answer(address, sent):
         assert client.is_model_ready("small", "split")
         assert client.get_server_metadata()["extensions"] == ["binary_tensor_data"]
         described = client.get_model_metadata("small", "split")
-        assert [one["name"] for one in described["inputs"]] == list(inputs)
+        assert [one["name"] for one in described["inputs"]][: len(inputs)] == list(inputs)
         for binary in (True, False):
             asked = []
             for name, value in inputs.items():

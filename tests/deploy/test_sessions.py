@@ -9,6 +9,8 @@ import pytest
 from autosplit.deploy.manifest import read_manifest
 from autosplit.deploy.sessions import CloudModel, EdgeModel, open_session, server_inputs
 from autosplit.errors import FileError
+from autosplit.halves.wire.layout import WireLayout, WireTensor
+from autosplit.halves.wire.message import Message
 
 
 def test_the_two_halves_give_the_networks_answer(small, bundle):
@@ -26,8 +28,12 @@ def test_what_a_server_takes_are_the_bytes_of_the_message(small, bundle):
     message, _ = EdgeModel.load(bundle, plan)({"x": small.images.numpy()[:1]})
 
     sent = server_inputs(message)
+    packed = WireLayout(
+        tuple(WireTensor(one.name, one.shape, one.bits) for one in plan.wire.tensors)
+    )
 
-    assert b"".join(value.tobytes() for value in sent.values()) == message.encode()[16:]
+    whole = Message(packed, message.tensors).encode()
+    assert b"".join(value.tobytes() for value in sent.values()) == whole[16:]
 
 
 def test_an_all_edge_plan_sends_nothing(small, bundle):

@@ -16,7 +16,7 @@ def test_it_parses_and_names_the_tensors(bundle):
 
     assert found.name == "small"
     assert [one.name for one in found.input] == list(plan.wire.names)
-    assert [list(one.dims) for one in found.input] == [[w.sample_bytes] for w in plan.wire.tensors]
+    assert [list(one.dims) for one in found.input] == [[w.row_bytes] for w in plan.wire.tensors]
     assert {one.data_type for one in found.input} == {model_config_pb2.TYPE_UINT8}
     assert [list(one.dims) for one in found.output] == [[5]]
 

@@ -109,11 +109,14 @@ class WireTensor:
         return math.prod(self.shape)
 
     @property
+    def row_bytes(self) -> int:
+        """Bytes of one sample before entropy coding: its elements at their width, without gaps."""
+        return packed_bytes(self.elements, self.bits)
+
+    @property
     def sample_bytes(self) -> int | None:
         """Bytes of one sample in a message; None where they differ from sample to sample."""
-        return (
-            None if self.coding in ("jpeg", "entropy") else packed_bytes(self.elements, self.bits)
-        )
+        return None if self.coding in ("jpeg", "entropy") else self.row_bytes
 
 
 @dataclass(frozen=True)

@@ -90,21 +90,16 @@ class Message:
         """Bytes of one tensor as they are in the message, a row for each sample.
 
         Args:
-            name: A tensor whose coding gives every sample the same bytes: ``none`` or ``packed``.
+            name: A tensor of coding ``none`` or ``packed``; one of coding ``entropy`` is packed.
 
         Returns:
-            Shape (batch, ``WireTensor.sample_bytes``).
+            Shape (batch, bytes of a sample).
 
         Raises:
             DataError: A number does not fit the width.
         """
         wire = next(tensor for tensor in self.layout.tensors if tensor.name == name)
-        value = self.tensors[name]
-        ordered = value.transpose(0, *(axis + 1 for axis in wire.order))
-        flat = ordered.reshape(self.batch, wire.elements)
-        if wire.coding == "packed":
-            return pack_rows(flat, wire.bits)
-        return np.ascontiguousarray(flat, _float_type(wire)).view(np.uint8)
+        return fixed_rows(wire, self.tensors[name])
 
     def encode(self) -> bytes:
         """The message as bytes.
@@ -154,6 +149,26 @@ class Message:
                 f"{len(view)}"
             )
         return cls(layout, tensors)
+
+
+def fixed_rows(wire: WireTensor, value: npt.NDArray[Any]) -> SampleRows:
+    """Samples of a tensor as bytes of one length: integers packed to their width, or floats.
+
+    Args:
+        wire: Order, width and coding; not a tensor of coding ``jpeg``.
+        value: Shape (batch, *shape of a sample).
+
+    Returns:
+        Shape (batch, bytes of a sample).
+
+    Raises:
+        DataError: A number does not fit the width.
+    """
+    ordered = value.transpose(0, *(axis + 1 for axis in wire.order))
+    flat = ordered.reshape(len(value), wire.elements)
+    if wire.coding == "none":
+        return np.ascontiguousarray(flat, _float_type(wire)).view(np.uint8)
+    return pack_rows(flat, wire.bits)
 
 
 def _encoder(
