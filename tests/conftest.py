@@ -21,8 +21,8 @@ def _state(tmp_path_factory):
 
 
 TORCHVISION = (
-    "capture/test_capture.py capture/test_export.py capture/test_layers.py capture/test_layout.py "
-    "capture/test_trainable.py halves/test_partition.py"
+    "capture/test_batch_axis.py capture/test_capture.py capture/test_export.py "
+    "capture/test_layers.py capture/test_trainable.py halves/test_partition.py"
 ).split()
 """Files that capture the networks of ``nets.REQUIRED``, which takes a minute."""
 

@@ -3,12 +3,7 @@
 import pytest
 import torch
 from captures import FORWARD, IMAGE, conv, program_of, same
-from nets import (
-    REQUIRED,
-    Net,
-    captured,
-    relative_error,
-)
+from nets import REQUIRED, Net, captured, relative_error
 from torch import nn
 
 from autosplit.capture.batch_axis import BatchLayout
