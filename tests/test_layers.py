@@ -53,7 +53,7 @@ ORDER = {
         "networks.fashion_resnet networks.yolo_heads networks.yolo_boxes networks.free_boxes "
         "networks.suppression "
         "networks.yolo_decode networks.darknet_heads networks.darknet "
-        "networks.darknet_weights request asked_heads sidecar program_text program_archive "
+        "networks.darknet_weights asked_model asked_heads sidecar program_text program_archive "
         "program_file "
         "python_network torchvision torchvision_dense timm_network transformers_network detectors "
         "torchvision_detector "

@@ -80,11 +80,11 @@ def _own_data(data: Any, spec: InputSpec, limits: Mapping[str, int | None], seed
                 "data: a dictionary must have the keys calibration and evaluation, got "
                 f"{', '.join(map(str, data)) or 'none'}"
             )
-        given = {part: repeatable(data[part], part) for part in PARTS}
+        found = {part: repeatable(data[part], part) for part in PARTS}
     else:
-        given = dict.fromkeys(PARTS, repeatable(data, "data"))
+        found = dict.fromkeys(PARTS, repeatable(data, "data"))
     images = {
-        part: Images(FunctionBatches(part, part, seed, given[part], spec), limits[part], spec.axes)
+        part: Images(FunctionBatches(part, part, seed, found[part], spec), limits[part], spec.axes)
         for part in PARTS
     }
     for part in PARTS:
@@ -183,8 +183,8 @@ def input_batches(
     if images is not None:
         found = batches_of(images, net.program, batch_size)
         return lambda: (batch for batch, _ in found())
-    given, spec = repeatable(batches, "batches"), input_spec(net.program)
-    return lambda: (_inputs(batch, spec, number) for number, batch in enumerate(given))
+    repeated, spec = repeatable(batches, "batches"), input_spec(net.program)
+    return lambda: (_inputs(batch, spec, number) for number, batch in enumerate(repeated))
 
 
 def _inputs(batch: Any, spec: InputSpec, number: int) -> Tensor | tuple[Tensor, ...]:

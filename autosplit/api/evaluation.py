@@ -170,5 +170,5 @@ def _measured_batches(
         if finishing != finishing_of(QuantizeOptions(effort="none")):
             warn(_ONE_PART)
         return None
-    given = input_batches(net, front.stats.calibration)
-    return lambda: ((inputs, None) for inputs in given())
+    measured = input_batches(net, front.stats.calibration)
+    return lambda: ((inputs, None) for inputs in measured())

@@ -44,14 +44,14 @@ def measure(net: Net, batches: Any, *, progress: Progress = silent, **options: A
     if not isinstance(net, Net):
         raise DataError(f"net: must be what autosplit.capture gives, got {type(net).__name__}")
     asked = read_keywords(StatsOptions, measure, options)
-    given = input_batches(net, batches, asked.batch_size)
+    input_of_batches = input_batches(net, batches, asked.batch_size)
     images, picture = images_in(batches), None
     if are_pictures(images):
         (shape,) = net.graph.inputs.values()
         picture = picture_input(net.model.preprocess, (1, *shape), asked.jpeg_quality)
-    measuring = Measuring(net.program, given, asked, picture)
+    measuring = Measuring(net.program, input_of_batches, asked, picture)
     total = 0 if images is None else measuring.passes * len(images)
     with progress(f"stats: {net.name}", total) as advance:
         stats = measure_network(measuring, advance)
-    warn_of_inputs(net.program, stats, next(iter(given())))
+    warn_of_inputs(net.program, stats, next(iter(input_of_batches())))
     return replace(stats, clipping=asked.clipping, calibration=batches)

@@ -119,8 +119,8 @@ def _model_of(network: nn.Module | ExportedProgram, example: Any) -> Model:
     """A network in memory, as if it had been loaded."""
     from torch.export import ExportedProgram
 
+    from autosplit.models.asked_model import example_preprocess, safe_name
     from autosplit.models.load import Model
-    from autosplit.models.request import example_preprocess, safe_name
 
     program = network if isinstance(network, ExportedProgram) else None
     module = network.module() if isinstance(network, ExportedProgram) else network
@@ -137,7 +137,7 @@ def _inputs(model: nn.Module | ExportedProgram, example: Any) -> Any:
     """
     from torch.export import ExportedProgram
 
-    from autosplit.models.request import example_tensors
+    from autosplit.models.asked_model import example_tensors
 
     if example is None and isinstance(model, ExportedProgram) and model.example_inputs:
         args, kwargs = model.example_inputs

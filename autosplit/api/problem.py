@@ -90,7 +90,7 @@ def _device(device: str | Path | Device, side: str) -> Device:
 
 
 def _links(links: str | Link | Sequence[str | Link]) -> dict[str, Link]:
-    """Link name -> link, in the order given."""
+    """Link name -> link, in the order of ``links``."""
     if isinstance(links, str):
         links = [word.strip() for word in links.split(",")]
     listed = [links] if isinstance(links, Link) else links

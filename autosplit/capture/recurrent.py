@@ -46,8 +46,8 @@ def recurrent_products(root: fx.Node, sizes: Mapping[fx.Node, Any]) -> tuple[Gem
     if is_call(root, *RECURRENT_CELLS):
         matrices, steps = [call["w_ih"], call["w_hh"]], 1
     else:
-        given = call["input"] if "input" in call else call["data"]
-        shape = sizes.get(given, (1, 1)) if isinstance(given, fx.Node) else (1, 1)
+        data = call["input"] if "input" in call else call["data"]
+        shape = sizes.get(data, (1, 1)) if isinstance(data, fx.Node) else (1, 1)
         steps = math.prod(shape[:-1])
         matrices = [p for p in call["params"] if p.meta["val"].dim() == 2]
     shapes = [tuple(matrix.meta["val"].shape) for matrix in matrices]

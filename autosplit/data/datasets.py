@@ -44,7 +44,7 @@ class DataSet:
 
 
 @dataclass(frozen=True, slots=True)
-class _DataRequest:
+class _AskedData:
     """The arguments of ``load_data``; ``argument`` is the part of the name after the colon."""
 
     spec: str
@@ -107,21 +107,21 @@ def load_data(
             raise DataError(f"{spec}: must have at least 1 {what} image, got {number}")
     limits = calibration_images, evaluation_images
     argument = spec.partition(":")[2]
-    request = _DataRequest(spec, argument, preprocess, *limits, seed, inputs, rules)
-    data = _of_request(request)
+    asked = _AskedData(spec, argument, preprocess, *limits, seed, inputs, rules)
+    data = _load_asked(asked)
     if calibration is None or calibration == spec:
         return data
-    other = replace(request, spec=calibration, argument=calibration.partition(":")[2])
-    return replace(data, calibration=_of_request(other).calibration, shared=False)
+    other = replace(asked, spec=calibration, argument=calibration.partition(":")[2])
+    return replace(data, calibration=_load_asked(other).calibration, shared=False)
 
 
-def _of_request(request: _DataRequest) -> DataSet:
-    data = _builder(request.spec)(request)
-    _check_parts(data, request.spec)
+def _load_asked(asked: _AskedData) -> DataSet:
+    data = _builder(asked.spec)(asked)
+    _check_parts(data, asked.spec)
     return data
 
 
-def _builder(spec: str) -> Callable[[_DataRequest], DataSet]:
+def _builder(spec: str) -> Callable[[_AskedData], DataSet]:
     """The function that makes data sets of a name's kind."""
     name, _, argument = spec.partition(":")
     if is_python_spec(spec):
@@ -143,7 +143,7 @@ def _check_parts(data: DataSet, spec: str) -> None:
             raise DataError(f"{spec}: must hold images for {what}, there are none")
 
 
-def _demo(request: _DataRequest) -> DataSet:
+def _demo(asked: _AskedData) -> DataSet:
     found = importlib.util.find_spec("foolbox")
     if found is None or found.origin is None:
         raise MissingExtraError(
@@ -154,27 +154,27 @@ def _demo(request: _DataRequest) -> DataSet:
     photos = [(path, int(path.stem.rpartition("_")[2])) for path in paths]
     return DataSet(
         "demo",
-        _sample(photos, request.calibration_images, request),
-        _sample(photos, request.evaluation_images, request),
+        _sample(photos, asked.calibration_images, asked),
+        _sample(photos, asked.evaluation_images, asked),
         1000,
         shared=True,
     )
 
 
-def _fashion_mnist(request: _DataRequest) -> DataSet:
-    folder = Path(request.argument) if request.argument else FASHION_MNIST
+def _fashion_mnist(asked: _AskedData) -> DataSet:
+    folder = Path(asked.argument) if asked.argument else FASHION_MNIST
     calibration, evaluation = (
         IdxPair(
             _idx_file(folder, f"{split}-images-idx3-ubyte"),
             _idx_file(folder, f"{split}-labels-idx1-ubyte"),
-            request.preprocess,
+            asked.preprocess,
         )
         for split in ("train", "t10k")
     )
     return DataSet(
         "fashion-mnist",
-        Images(calibration, request.calibration_images or DEFAULT_CALIBRATION_IMAGES),
-        Images(evaluation, request.evaluation_images),
+        Images(calibration, asked.calibration_images or DEFAULT_CALIBRATION_IMAGES),
+        Images(evaluation, asked.evaluation_images),
         10,
     )
 
@@ -186,28 +186,28 @@ def _idx_file(folder: Path, name: str) -> Path:
     raise DataError(f"{folder}: must hold the file {name} or {name}.gz, has neither")
 
 
-def _image_folder(request: _DataRequest) -> DataSet:
-    folder = Path(request.argument)
+def _image_folder(asked: _AskedData) -> DataSet:
+    folder = Path(asked.argument)
     found = read_image_folder(folder)
-    calibration_images = request.calibration_images or DEFAULT_CALIBRATION_IMAGES
+    calibration_images = asked.calibration_images or DEFAULT_CALIBRATION_IMAGES
     return DataSet(
         folder.resolve().name,
-        _sample(found.calibration, calibration_images, request),
-        _sample(found.evaluation, request.evaluation_images, request),
+        _sample(found.calibration, calibration_images, asked),
+        _sample(found.evaluation, asked.evaluation_images, asked),
         len(found.classes) or None,
         shared=found.calibration == found.evaluation,
     )
 
 
-def _coco(request: _DataRequest) -> DataSet:
-    folder = Path(request.argument) if request.argument else SCENES
-    train, val = read_annotated(folder, request.rules)
+def _coco(asked: _AskedData) -> DataSet:
+    folder = Path(asked.argument) if asked.argument else SCENES
+    train, val = read_annotated(folder, asked.rules)
     return DataSet(
         folder.resolve().name,
         _sample(
-            (train or val).files, request.calibration_images or DEFAULT_CALIBRATION_IMAGES, request
+            (train or val).files, asked.calibration_images or DEFAULT_CALIBRATION_IMAGES, asked
         ),
-        _sample(val.files, request.evaluation_images, request),
+        _sample(val.files, asked.evaluation_images, asked),
         len(val.classes),
         labels=val.classes,
         shared=train is None,
@@ -215,29 +215,29 @@ def _coco(request: _DataRequest) -> DataSet:
 
 
 def _sample(
-    photos: Iterable[tuple[Path, Label | None]], limit: int | None, request: _DataRequest
+    photos: Iterable[tuple[Path, Label | None]], limit: int | None, asked: _AskedData
 ) -> Images:
     """Take photos at random, for the first ones of a folder are all of one class."""
     chosen = list(photos)
     if limit is not None and limit < len(chosen):
-        places = sorted(random.Random(request.seed).sample(range(len(chosen)), limit))  # noqa: S311
+        places = sorted(random.Random(asked.seed).sample(range(len(chosen)), limit))  # noqa: S311
         chosen = [chosen[place] for place in places]
-    return Images(Photos(tuple(chosen), request.preprocess))
+    return Images(Photos(tuple(chosen), asked.preprocess))
 
 
-def _python_file(request: _DataRequest) -> DataSet:
-    calibration, evaluation = function_batches(request.spec, request.seed, request.inputs)
-    axes = request.inputs.axes
+def _python_file(asked: _AskedData) -> DataSet:
+    calibration, evaluation = function_batches(asked.spec, asked.seed, asked.inputs)
+    axes = asked.inputs.axes
     return DataSet(
-        request.spec.rpartition(":")[2],
-        Images(calibration, request.calibration_images, axes),
-        Images(evaluation, request.evaluation_images, axes),
+        asked.spec.rpartition(":")[2],
+        Images(calibration, asked.calibration_images, axes),
+        Images(evaluation, asked.evaluation_images, axes),
         None,
         shared=calibration.same_parts,
     )
 
 
-_KINDS: dict[str, tuple[Callable[[_DataRequest], DataSet], set[bool]]] = {
+_KINDS: dict[str, tuple[Callable[[_AskedData], DataSet], set[bool]]] = {
     "demo": (_demo, {False}),
     "fashion-mnist": (_fashion_mnist, {False, True}),
     "imagefolder": (_image_folder, {True}),

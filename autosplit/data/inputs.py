@@ -121,12 +121,12 @@ def _flat(inputs: Any, spec: InputSpec, where: str) -> list[Any]:
     """
     names = spec.names
     if _is_mapping(inputs):
-        given = _named(inputs)
-        keys = [_key_of(name, given) for name in names]
+        named = _named(inputs)
+        keys = [_key_of(name, named) for name in names]
         missing = [name for name, key in zip(names, keys, strict=True) if key is None]
         if not missing:
-            return [given[key] for key in keys if key is not None]
-        near = did_you_mean(missing[0], given)
+            return [named[key] for key in keys if key is not None]
+        near = did_you_mean(missing[0], named)
         raise DataError(f"{where}: must give the network's input {missing[0]!r}{near}")
     found = _leaves(inputs)
     if len(found) != len(names):
@@ -137,12 +137,12 @@ def _flat(inputs: Any, spec: InputSpec, where: str) -> list[Any]:
     return found
 
 
-def _key_of(name: str, given: Mapping[str, Any]) -> str | None:
+def _key_of(name: str, named: Mapping[str, Any]) -> str | None:
     """Key of an input; of a dictionary that is one argument, names begin with the argument's."""
-    if name in given:
+    if name in named:
         return name
-    ends = [key for key in given if name.endswith(f"_{key}")]
-    return max(ends, key=len, default=None) or (next(iter(given)) if len(given) == 1 else None)
+    ends = [key for key in named if name.endswith(f"_{key}")]
+    return max(ends, key=len, default=None) or (next(iter(named)) if len(named) == 1 else None)
 
 
 def _typed(value: Any, dtype: torch.dtype, name: str, where: str) -> Tensor:

@@ -60,15 +60,15 @@ def _names(path: Path, names: Any) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
-def _pictures(given: Any, roots: Sequence[Path]) -> list[Path]:
+def _pictures(written: Any, roots: Sequence[Path]) -> list[Path]:
     """Pictures of a folder, of a list, or of several."""
-    if isinstance(given, list):
-        return [picture for one in given for picture in _pictures(one, roots)]
-    if not isinstance(given, str):
+    if isinstance(written, list):
+        return [picture for one in written for picture in _pictures(one, roots)]
+    if not isinstance(written, str):
         return []
     # Labelling services write ../train/images for a folder beside the file.
-    tails = [given, given.removeprefix("../")]
-    place = next((p for r in roots for t in tails if (p := r / t).exists()), roots[0] / given)
+    tails = [written, written.removeprefix("../")]
+    place = next((p for r in roots for t in tails if (p := r / t).exists()), roots[0] / written)
     if place.is_dir():
         return [p for p in sorted(place.rglob("*")) if p.suffix.lower() in SUFFIXES]
     if not place.is_file():

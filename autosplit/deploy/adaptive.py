@@ -162,8 +162,8 @@ class AdaptiveClient:
         if not sizes:
             return
         plan = min(sizes, key=lambda name: sizes[name])
-        given = self.connection
-        own = Connection(given.server, given.token, given.certificate)
+        known = self.connection
+        own = Connection(known.server, known.token, known.certificate)
         pause = FIRST_RETRY_S
         with EdgeClient(self.folder, own, plan, self.threads, timeout_s=LAST_RETRY_S) as client:
             while not self._closed.is_set():

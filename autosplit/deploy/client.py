@@ -95,8 +95,8 @@ class EdgeClient:
     _taken: frozenset[str] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        given = self.server
-        self.connection = given if isinstance(given, Connection) else Connection(given)
+        server = self.server
+        self.connection = server if isinstance(server, Connection) else Connection(server)
         self.manifest = read_manifest(self.folder)
         self.chosen = self.manifest.plan(self.plan)
         self.edge = EdgeModel.load(self.folder, self.chosen, self.threads)

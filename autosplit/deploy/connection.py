@@ -19,11 +19,11 @@ _MOST_TEXT = 300
 
 
 class ServerError(AutoSplitError):
-    """The server gave no answer, or refused."""
+    """The server gave no response, or refused."""
 
 
 class UnreachableError(ServerError):
-    """The server gave no answer in time: the link is cut or slow, or nothing runs there."""
+    """The server gave no response in time: the link is cut or slow, or nothing runs there."""
 
 
 @dataclass
@@ -75,19 +75,19 @@ class Connection:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[bytes, Mapping[str, str]]:
-        """The body and the headers of an answer; names of headers are in small letters.
+        """The body and the headers of a response; names of headers are in small letters.
 
         A connection that the server closed meanwhile is opened anew, once, for what is asked
         changes nothing there.
 
         Args:
             path: Path on the server.
-            timeout_s: Longest time until the whole answer is here, seconds.
+            timeout_s: Longest time until the whole response is here, seconds.
             body: What is posted; None: nothing, with GET.
             headers: Of the request.
 
         Raises:
-            UnreachableError: There is no answer in that time.
+            UnreachableError: There is no response in that time.
             ServerError: The server refuses.
         """
         until = time.monotonic() + timeout_s
@@ -116,20 +116,20 @@ class Connection:
         opened.sock.settimeout(_left(until))
         opened.request("GET" if body is None else "POST", path, body, dict(headers))
         opened.sock.settimeout(_left(until))
-        answer = opened.getresponse()
+        response = opened.getresponse()
         parts = []
-        while part := answer.read1(1 << 16):
+        while part := response.read1(1 << 16):
             parts.append(part)
             if opened.sock is not None:
                 opened.sock.settimeout(_left(until))
         content = b"".join(parts)
-        if answer.length:
-            raise http.client.IncompleteRead(content, answer.length)
-        answer.close()
-        if answer.status != http.client.OK:
+        if response.length:
+            raise http.client.IncompleteRead(content, response.length)
+        response.close()
+        if response.status != http.client.OK:
             text = content.decode(errors="replace")[:_MOST_TEXT]
-            raise ServerError(f"{self.server}: {answer.status}, {text or answer.reason}")
-        return content, {name.lower(): value for name, value in answer.headers.items()}
+            raise ServerError(f"{self.server}: {response.status}, {text or response.reason}")
+        return content, {name.lower(): value for name, value in response.headers.items()}
 
     def _open(self, until: float) -> http.client.HTTPConnection:
         parts = urlsplit(self.server)

@@ -52,10 +52,10 @@ class Credentials:
         """
         if self.token is None:
             return True
-        given = header or ""
-        if not given.lower().startswith(_BEARER):
+        sent = header or ""
+        if not sent.lower().startswith(_BEARER):
             return False
-        return hmac.compare_digest(given[len(_BEARER) :].strip().encode(), self.token.encode())
+        return hmac.compare_digest(sent[len(_BEARER) :].strip().encode(), self.token.encode())
 
 
 def asked_credentials(

@@ -67,8 +67,8 @@ class _TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         self.credentials = credentials
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
-        given = dict(details.invocation_metadata).get("authorization")
-        if self.credentials.admits(given):
+        header = dict(details.invocation_metadata).get("authorization")
+        if self.credentials.admits(header):
             return await continuation(details)
 
         async def refuse(_: Any, context: Any) -> None:

@@ -70,8 +70,8 @@ class _TokenGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["path"].startswith(_HEALTH):
-            given = Headers(scope=scope).get("authorization")
-            if not self.credentials.admits(given):
+            header = Headers(scope=scope).get("authorization")
+            if not self.credentials.admits(header):
                 headers = {"WWW-Authenticate": "Bearer"}
                 refusal = JSONResponse({"error": NOT_ADMITTED}, 401, headers)
                 await refusal(scope, receive, send)

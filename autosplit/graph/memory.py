@@ -46,7 +46,7 @@ def crossing_bytes(
     activation_bits: Mapping[str, int],
     coded: Mapping[tuple[str, int], int] = NOT_CODED,
 ) -> int:
-    """Bytes that cross to the cloud for one sample, at the given widths.
+    """Bytes that cross to the cloud for one sample, at its widths.
 
     Args:
         cut: The cut.

@@ -49,7 +49,7 @@ class Link:
         return self.rtt_s / 2 + bits / self.uplink_bps
 
     def answer_s(self, bits: int) -> float:
-        """Seconds until ``bits`` are back on the edge; 0 when no downlink is given."""
+        """Seconds until ``bits`` are back on the edge; 0 if the link has no downlink."""
         if self.downlink_bps is None:
             return 0.0
         return self.rtt_s / 2 + bits / self.downlink_bps

@@ -17,7 +17,7 @@
 | texts in it that torch would turn into code | ``program_text.py`` |
 | what stands beside a file: preparation, task, classes | ``sidecar.py`` |
 | state dicts; objects are never unpickled | ``checkpoint.py`` |
-| what a caller asks for and what each kind of name gives | ``request.py`` |
+| the network that is asked for by name, and what each kind of name gives | ``asked_model.py`` |
 | Darknet's ``.cfg`` and ``.weights``, YOLO's boxes, FashionResNet | ``networks/`` |
 
 Import from the modules themselves; all need torch but ``networks/darknet_cfg.py``,

@@ -12,9 +12,9 @@ from torch.utils import _pytree
 
 from autosplit.errors import FileError, ModelError, warn
 from autosplit.files import parse_yaml
+from autosplit.models.asked_model import AskedModel, BuiltNetwork
 from autosplit.models.networks.free_boxes import row_count
 from autosplit.models.networks.yolo_heads import YoloHead
-from autosplit.models.request import BuiltNetwork, ModelRequest
 from autosplit.plainfile import read_latin_text
 
 DISTANCE_BINS = 16
@@ -25,31 +25,31 @@ DECODINGS = ("darknet", "scaled", *sorted(OBJECTNESS))
 """How outputs may be asked to become boxes."""
 
 
-def with_asked_heads(built: BuiltNetwork, request: ModelRequest) -> BuiltNetwork:
+def with_asked_heads(built: BuiltNetwork, asked: AskedModel) -> BuiltNetwork:
     """Give a network the heads and the names of classes that a person asks for.
 
     Args:
         built: The network, its weights loaded.
-        request: What is asked for.
+        asked: What is asked for.
 
     Raises:
         ModelError: The network's outputs cannot be decoded so, or the names are of another number
             of classes.
     """
-    names = None if request.names is None else read_class_names(request.names)
-    if request.decode in OBJECTNESS:
-        built = replace(built, heads=_free_heads(built, request.decode, names))
-    elif request.decode is not None:
-        built = replace(built, heads=_darknet_heads(built, request.decode))
+    names = None if asked.names is None else read_class_names(asked.names)
+    if asked.decode in OBJECTNESS:
+        built = replace(built, heads=_free_heads(built, asked.decode, names))
+    elif asked.decode is not None:
+        built = replace(built, heads=_darknet_heads(built, asked.decode))
     if not built.heads:
         if names is not None:
             raise ModelError(f"{built.name}: takes names of classes with --decode alone")
         return built
-    if request.decode is None:
-        _warn_of_scaled(built, request.spec)
+    if asked.decode is None:
+        _warn_of_scaled(built, asked.spec)
     count = built.heads[0].classes
     if names is not None and len(names) != count:
-        raise ModelError(f"{request.names}: must name the {count} classes, got {len(names)} names")
+        raise ModelError(f"{asked.names}: must name the {count} classes, got {len(names)} names")
     return replace(built, labels=names or built.labels or tuple(map(str, range(count))))
 
 
@@ -64,8 +64,8 @@ def read_class_names(path: Path) -> tuple[str, ...]:
             found = tuple(filter(None, map(str.strip, read_latin_text(path).splitlines())))
         else:
             about = parse_yaml(path)
-            given = about.get("names") if isinstance(about, Mapping) else None
-            values = given.values() if isinstance(given, Mapping) else given or ()
+            names = about.get("names") if isinstance(about, Mapping) else None
+            values = names.values() if isinstance(names, Mapping) else names or ()
             found = tuple(map(str, values))
     except (FileError, OSError) as error:
         raise ModelError(f"--names: {error}") from error

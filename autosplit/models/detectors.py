@@ -13,32 +13,32 @@ from torchvision.ops import FrozenBatchNorm2d
 from autosplit.data.bundled import DARKNET
 from autosplit.data.preprocess import Letterbox, photo_preprocess
 from autosplit.errors import ModelError, did_you_mean
+from autosplit.models.asked_model import AskedModel, BuiltNetwork, random_weights, safe_name
 from autosplit.models.checkpoint import load_checkpoint, port_epsilon
 from autosplit.models.networks.darknet import Darknet, build_darknet
 from autosplit.models.networks.darknet_cfg import read_darknet_text
 from autosplit.models.networks.darknet_weights import read_weights
-from autosplit.models.request import BuiltNetwork, ModelRequest, random_weights, safe_name
 from autosplit.models.torchvision import build_with_weights, named_weights
 
 BACKBONE_SIZE = 800
 """Height and width of a backbone's input, pixels: the shorter side of torchvision's detectors."""
 
 
-def build_yolo(request: ModelRequest) -> BuiltNetwork:
+def build_yolo(asked: AskedModel) -> BuiltNetwork:
     """Load ``yolo:NAME`` or ``yolo:FILE.cfg``, weights from a ``.weights`` or a state dict.
 
     Raises:
         ModelError: There is no such network, or the file or the weights are wrong.
     """
-    path = _cfg_path(request.spec)
+    path = _cfg_path(asked.spec)
     text = read_darknet_text(path)
-    with random_weights(request.seed):
-        network = build_darknet(text, str(path), request.input_size)
+    with random_weights(asked.seed):
+        network = build_darknet(text, str(path), asked.input_size)
     channels, height, width = network.input_shape
     if channels not in (1, 3):
         raise ModelError(f"{path}: [net] channels must be 3, RGB, or 1, grey, got {channels}")
     network.eval()
-    weights = request.weights and Path(request.weights)
+    weights = asked.weights and Path(asked.weights)
     if weights:
         load_yolo_weights(network, weights)
     return BuiltNetwork(
@@ -48,7 +48,7 @@ def build_yolo(request: ModelRequest) -> BuiltNetwork:
         Letterbox((height, width), usual_style(text, network, weights or None), channels),
         text.encode(),
         heads=network.heads,
-        labels=_labels(path, network) if request.names is None else (),
+        labels=_labels(path, network) if asked.names is None else (),
     )
 
 
@@ -97,25 +97,25 @@ def load_yolo_weights(network: Darknet, path: Path) -> None:
         )
 
 
-def build_backbone(request: ModelRequest) -> BuiltNetwork:
+def build_backbone(asked: AskedModel) -> BuiltNetwork:
     """Load ``torchvision-backbone:NAME``: a detector's backbone, its pyramid as the outputs.
 
     Raises:
         ModelError: There is no such detector, or it has no such weights.
     """
-    name = request.spec.partition(":")[2]
+    name = asked.spec.partition(":")[2]
     names = list_models(module=detection)
     if name not in names:
         raise ModelError(f"model: torchvision has no detector {name!r}{did_you_mean(name, names)}")
-    weights = named_weights(request, name)
-    detector = build_with_weights(request, name, weights, {"weights_backbone": None})
-    side = request.input_size or BACKBONE_SIZE
+    weights = named_weights(asked, name)
+    detector = build_with_weights(asked, name, weights, {"weights_backbone": None})
+    side = asked.input_size or BACKBONE_SIZE
     return BuiltNetwork(
         f"{name}_backbone",
         Backbone(detector.get_submodule("backbone")),
         torch.zeros(1, 3, side, side),
         photo_preprocess((side, side)),
-        request.spec.encode(),
+        asked.spec.encode(),
         ignored_keys=("rpn.", "roi_heads.", "head."),
     )
 

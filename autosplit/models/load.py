@@ -14,6 +14,7 @@ from autosplit.data.preprocess import ImageToInput
 from autosplit.data.python_file import is_python_spec
 from autosplit.errors import ModelError, did_you_mean
 from autosplit.models.asked_heads import with_asked_heads
+from autosplit.models.asked_model import AskedModel, BuiltNetwork, example_tensors
 from autosplit.models.bundled import (
     build_efficientnet_lite0,
     build_fashion_resnet,
@@ -23,11 +24,10 @@ from autosplit.models.checkpoint import load_checkpoint
 from autosplit.models.networks.yolo_decode import YoloHead
 from autosplit.models.program_file import build_saved_program
 from autosplit.models.python_network import build_python_network
-from autosplit.models.request import BuiltNetwork, ModelRequest, example_tensors
 from autosplit.models.sidecar import with_sidecar
 
-Builder = Callable[[ModelRequest], BuiltNetwork]
-"""A function for one kind of name; it raises ``ModelError`` where the request is wrong."""
+Builder = Callable[[AskedModel], BuiltNetwork]
+"""A function for one kind of name; it raises ``ModelError`` where what is asked for is wrong."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,22 +100,22 @@ def load_model(
         ModelError: The name, the weights, the checkpoint or the file cannot be used.
         MissingExtraError: The packages of the default network are not installed.
     """
-    request = ModelRequest(spec, weights, checkpoint, input_size, seed, decode, names)
-    _check_request(request)
-    built = with_sidecar(_builder(spec)(request), spec)
+    asked = AskedModel(spec, weights, checkpoint, input_size, seed, decode, names)
+    _check_asked(asked)
+    built = with_sidecar(_builder(spec)(asked), spec)
     module = built.module
     if checkpoint is not None:
         load_checkpoint(module, checkpoint, built.ignored_keys)
     if built.program is None:
         module = module.eval()
-    built = with_asked_heads(built, request)
+    built = with_asked_heads(built, asked)
     return Model(
         built.name,
         module,
         built.program,
         built.example_input,
         built.preprocess,
-        _source(request),
+        _source(asked),
         _sha256(built, module),
         built.heads,
         built.labels,
@@ -126,11 +126,11 @@ def load_model(
     )
 
 
-def _check_request(request: ModelRequest) -> None:
-    spec, weights = request.spec, request.weights
-    if request.input_size is not None and request.input_size < 1:
-        raise ModelError(f"{spec}: input size must be at least 1 pixel, got {request.input_size}")
-    if weights is not None and request.checkpoint is not None:
+def _check_asked(asked: AskedModel) -> None:
+    spec, weights = asked.spec, asked.weights
+    if asked.input_size is not None and asked.input_size < 1:
+        raise ModelError(f"{spec}: input size must be at least 1 pixel, got {asked.input_size}")
+    if weights is not None and asked.checkpoint is not None:
         raise ModelError(f"{spec}: takes weights or a checkpoint, got both")
     if weights is not None and weights != "DEFAULT" and spec.partition(":")[0] not in _KINDS:
         raise ModelError(f"{spec}: takes no weights but a checkpoint, got {weights!r}")
@@ -161,11 +161,11 @@ def _builder(spec: str) -> Builder:
     raise ModelError(f"model: unknown name {spec!r}{did_you_mean(spec, kinds)}")
 
 
-def _source(request: ModelRequest) -> str:
+def _source(asked: AskedModel) -> str:
     """Return the name, weights and checkpoint as they were asked for."""
-    weights = f" weights {request.weights}" if request.weights else ""
-    checkpoint = f" checkpoint {request.checkpoint}" if request.checkpoint else ""
-    return request.spec + weights + checkpoint
+    weights = f" weights {asked.weights}" if asked.weights else ""
+    checkpoint = f" checkpoint {asked.checkpoint}" if asked.checkpoint else ""
+    return asked.spec + weights + checkpoint
 
 
 def _sha256(built: BuiltNetwork, module: nn.Module) -> str:
@@ -185,11 +185,11 @@ def _sha256(built: BuiltNetwork, module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _build_classifier(request: ModelRequest) -> BuiltNetwork:
+def _build_classifier(asked: AskedModel) -> BuiltNetwork:
     from autosplit.models import torchvision_dense as dense  # noqa: PLC0415 - slow to import
     from autosplit.models.torchvision import build_classifier  # noqa: PLC0415
 
-    name = request.spec.partition(":")[2]
+    name = asked.spec.partition(":")[2]
     from autosplit.models import torchvision_detector as whole  # noqa: PLC0415
 
     others = (
@@ -199,26 +199,26 @@ def _build_classifier(request: ModelRequest) -> BuiltNetwork:
         (dense.quantizable_names, dense.build_quantizable),
     )
     found = next((build for names, build in others if name in names()), build_classifier)
-    return found(request)
+    return found(asked)
 
 
-def _build_timm(request: ModelRequest) -> BuiltNetwork:
+def _build_timm(asked: AskedModel) -> BuiltNetwork:
     from autosplit.models.timm_network import build_timm  # noqa: PLC0415 - an extra
 
-    return build_timm(request)
+    return build_timm(asked)
 
 
-def _build_transformers(request: ModelRequest) -> BuiltNetwork:
+def _build_transformers(asked: AskedModel) -> BuiltNetwork:
     from autosplit.models.transformers_network import build_transformers  # noqa: PLC0415
 
-    return build_transformers(request)
+    return build_transformers(asked)
 
 
-def _build_detector(request: ModelRequest) -> BuiltNetwork:
+def _build_detector(asked: AskedModel) -> BuiltNetwork:
     from autosplit.models import detectors  # noqa: PLC0415 - torchvision is slow to import
 
     kinds = {"yolo": detectors.build_yolo, "torchvision-backbone": detectors.build_backbone}
-    return kinds[request.spec.partition(":")[0]](request)
+    return kinds[asked.spec.partition(":")[0]](asked)
 
 
 _BUNDLED: dict[str, Builder] = {

@@ -14,32 +14,32 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from autosplit.errors import ModelError
-from autosplit.models.program_archive import read_archive
-from autosplit.models.request import (
+from autosplit.models.asked_model import (
+    AskedModel,
     BuiltNetwork,
-    ModelRequest,
     check_example_size,
     example_preprocess,
     example_tensors,
     safe_name,
 )
+from autosplit.models.program_archive import read_archive
 
 
-def build_saved_program(request: ModelRequest) -> BuiltNetwork:
+def build_saved_program(asked: AskedModel) -> BuiltNetwork:
     """Read the network of a ``.pt2`` file.
 
     Raises:
         ModelError: The file is missing or is no such program, a checkpoint is given too, or the
             input size contradicts the program.
     """
-    path = Path(request.spec)
+    path = Path(asked.spec)
     if not path.is_file():
         raise ModelError(f"{path}: must be a saved torch.export program, there is no such file")
-    if request.checkpoint is not None:
+    if asked.checkpoint is not None:
         raise ModelError(f"{path}: holds its weights, takes no checkpoint")
     program = read_program(path)
     example = program_input(path, program)
-    check_example_size(request, example)
+    check_example_size(asked, example)
     return BuiltNetwork(
         safe_name(path.stem),
         program.module(),

@@ -8,9 +8,9 @@ from torch import nn
 
 from autosplit.data.python_file import call_function, split_python_spec
 from autosplit.errors import ModelError
-from autosplit.models.request import (
+from autosplit.models.asked_model import (
+    AskedModel,
     BuiltNetwork,
-    ModelRequest,
     check_example_size,
     example_preprocess,
     example_tensors,
@@ -21,7 +21,7 @@ DEFAULT_SIDE = 224
 """Height and width of the example input where neither the function nor the caller gives any."""
 
 
-def build_python_network(request: ModelRequest) -> BuiltNetwork:
+def build_python_network(asked: AskedModel) -> BuiltNetwork:
     """Call the user's function and check what it returns.
 
     Raises:
@@ -29,33 +29,33 @@ def build_python_network(request: ModelRequest) -> BuiltNetwork:
             than a module, a module and an example input, or these and the axis of the batch, or
             the input size contradicts the example.
     """
-    path, function = split_python_spec(request.spec, ModelError)
-    result = call_function(request.spec, ModelError, request.seed)
+    path, function = split_python_spec(asked.spec, ModelError)
+    result = call_function(asked.spec, ModelError, asked.seed)
     parts = result if isinstance(result, tuple) and 1 <= len(result) <= 3 else (result,)
     module, example, axis = (*parts, None, None)[:3]
     if not isinstance(module, nn.Module):
         raise ModelError(
-            f"{request.spec}: must return a torch.nn.Module, or one and an example input, "
+            f"{asked.spec}: must return a torch.nn.Module, or one and an example input, "
             f"got {type(module).__name__}"
         )
     if example is None:
-        size = request.input_size or DEFAULT_SIDE
+        size = asked.input_size or DEFAULT_SIDE
         example = torch.zeros(1, 3, size, size)
     if not example_tensors(example):
         raise ModelError(
-            f"{request.spec}: example input must be a tensor, or a tuple or a dictionary of "
+            f"{asked.spec}: example input must be a tensor, or a tuple or a dictionary of "
             f"tensors, got {type(example).__name__}"
         )
-    check_example_size(request, example)
+    check_example_size(asked, example)
     preprocess = example_preprocess(example)
     definition = function.encode() + b"\n" + path.read_bytes()
     name = safe_name(function)
     return BuiltNetwork(
-        name, module, example, preprocess, definition, assumed=True, batch_axis=_axis(request, axis)
+        name, module, example, preprocess, definition, assumed=True, batch_axis=_axis(asked, axis)
     )
 
 
-def _axis(request: ModelRequest, axis: Any) -> int | Sequence[int | None]:
+def _axis(asked: AskedModel, axis: Any) -> int | Sequence[int | None]:
     """Axis of the batch, as the function says it behind the example input.
 
     Raises:
@@ -66,7 +66,7 @@ def _axis(request: ModelRequest, axis: Any) -> int | Sequence[int | None]:
         return 0
     if not axes or not all(one is None or type(one) is int for one in axes):
         raise ModelError(
-            f"{request.spec}: the batch axis must be a whole number, or one for each input, got "
+            f"{asked.spec}: the batch axis must be a whole number, or one for each input, got "
             f"{axis!r:.60}"
         )
     return tuple(axes) if isinstance(axis, list | tuple) else axes[0]

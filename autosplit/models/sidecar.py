@@ -15,7 +15,7 @@ from autosplit.data.asked_preprocess import AskedPreprocess, adjusted, prepared_
 from autosplit.data.preprocess import ImageToInput, Preprocess
 from autosplit.errors import FileError, OptionError
 from autosplit.files import check_keys, read_yaml, write_yaml
-from autosplit.models.request import BuiltNetwork
+from autosplit.models.asked_model import BuiltNetwork
 
 _KEYS = ("preprocess", "task", "output", "classes")
 _NUMBERS = ("resize", "crop", "mean", "std", "interpolation", "channels")

@@ -10,10 +10,10 @@ from PIL import Image
 
 from autosplit.data.preprocess import Preprocess
 from autosplit.errors import MissingExtraError, ModelError, did_you_mean
-from autosplit.models.request import BuiltNetwork, ModelRequest, random_weights, safe_name
+from autosplit.models.asked_model import AskedModel, BuiltNetwork, random_weights, safe_name
 
 
-def build_timm(request: ModelRequest) -> BuiltNetwork:
+def build_timm(asked: AskedModel) -> BuiltNetwork:
     """Build ``timm:NAME``, with random weights, or with ``--weights DEFAULT`` those of its hub.
 
     Raises:
@@ -24,29 +24,28 @@ def build_timm(request: ModelRequest) -> BuiltNetwork:
         timm: Any = importlib.import_module("timm")
     except ImportError as error:
         raise MissingExtraError(
-            f"{request.spec}: needs the package timm, "
-            "install it with: pip install 'autosplit[timm]'"
+            f"{asked.spec}: needs the package timm, install it with: pip install 'autosplit[timm]'"
         ) from error
-    name = request.spec.partition(":")[2]
+    name = asked.spec.partition(":")[2]
     if not timm.is_model(name):
         near = did_you_mean(name.partition(".")[0], timm.list_models())
         raise ModelError(f"model: timm has no network {name!r}{near:.200}")
-    if request.weights not in (None, "DEFAULT"):
-        raise ModelError(f"{request.spec}: weights must be DEFAULT, got {request.weights!r}")
-    options = {} if request.input_size is None else {"img_size": request.input_size}
-    module = _created(timm, request, name, options)
+    if asked.weights not in (None, "DEFAULT"):
+        raise ModelError(f"{asked.spec}: weights must be DEFAULT, got {asked.weights!r}")
+    options = {} if asked.input_size is None else {"img_size": asked.input_size}
+    module = _created(timm, asked, name, options)
     known = timm.data.resolve_model_data_config(module)
-    preprocess = _preprocess(known, request.input_size)
+    preprocess = _preprocess(known, asked.input_size)
     example = torch.zeros(1, known["input_size"][0], *preprocess.crop)
-    return BuiltNetwork(safe_name(name), module, example, preprocess, request.spec.encode())
+    return BuiltNetwork(safe_name(name), module, example, preprocess, asked.spec.encode())
 
 
-def _created(timm: Any, request: ModelRequest, name: str, options: dict[str, Any]) -> Any:
-    pretrained = request.weights is not None
-    with random_weights(request.seed):
-        for given in (options, {}):  # only networks with positions of their own take a size
+def _created(timm: Any, asked: AskedModel, name: str, options: dict[str, Any]) -> Any:
+    pretrained = asked.weights is not None
+    with random_weights(asked.seed):
+        for sized in (options, {}):  # only networks with positions of their own take a size
             try:
-                return timm.create_model(name, pretrained=pretrained, **given)
+                return timm.create_model(name, pretrained=pretrained, **sized)
             except TypeError as error:
                 problem: Exception = error
             except Exception as error:  # noqa: BLE001 - whatever timm says
@@ -54,7 +53,7 @@ def _created(timm: Any, request: ModelRequest, name: str, options: dict[str, Any
                 break
     text = " ".join(str(problem).split())[:300]
     raise ModelError(
-        f"{request.spec}: must be built by timm, got {text}; fetch weights elsewhere and give them "
+        f"{asked.spec}: must be built by timm, got {text}; fetch weights elsewhere and give them "
         "with --checkpoint"
     ) from problem
 

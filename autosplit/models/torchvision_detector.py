@@ -18,10 +18,10 @@ from torchvision.models.detection.image_list import ImageList
 
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import ModelError
+from autosplit.models.asked_model import AskedModel, BuiltNetwork
 from autosplit.models.detectors import thaw
 from autosplit.models.networks.suppression import IOU, Detections
 from autosplit.models.networks.yolo_heads import YoloHead
-from autosplit.models.request import BuiltNetwork, ModelRequest
 from autosplit.models.torchvision import build_with_weights, named_weights
 
 FAMILIES = ("fasterrcnn", "retinanet", "fcos", "ssd")
@@ -41,17 +41,17 @@ def detector_names() -> tuple[str, ...]:
     return tuple(name for name in list_models(module=detection) if name.startswith(FAMILIES))
 
 
-def build_torchvision_detector(request: ModelRequest) -> BuiltNetwork:
+def build_torchvision_detector(asked: AskedModel) -> BuiltNetwork:
     """Load ``torchvision:NAME`` of a detector.
 
     Raises:
         ModelError: There are no such weights, or the input size cannot be.
     """
-    name = request.spec.partition(":")[2]
-    side = _side(request, name)
-    weights = named_weights(request, name)
-    whole = build_with_weights(request, name, weights, {"weights_backbone": None}).eval()
-    if request.checkpoint is not None:
+    name = asked.spec.partition(":")[2]
+    side = _side(asked, name)
+    weights = named_weights(asked, name)
+    whole = build_with_weights(asked, name, weights, {"weights_backbone": None}).eval()
+    if asked.checkpoint is not None:
         raise ModelError(f"{name}: takes --weights NAME, no checkpoint")
     part = DetectorPart(whole)
     names = get_model_weights(name).DEFAULT.value.meta["categories"]
@@ -64,14 +64,14 @@ def build_torchvision_detector(request: ModelRequest) -> BuiltNetwork:
         part,
         torch.zeros(1, 3, side, side),
         Letterbox((side, side), style),
-        request.spec.encode(),
+        asked.spec.encode(),
         heads=(head,),
         labels=tuple(names[place] for place in kept),
     )
 
 
-def _side(request: ModelRequest, name: str) -> int:
-    side = request.input_size or SIDES.get(name) or USUAL_SIDES.get(name, USUAL_SIDE)
+def _side(asked: AskedModel, name: str) -> int:
+    side = asked.input_size or SIDES.get(name) or USUAL_SIDES.get(name, USUAL_SIDE)
     if name in SIDES and side != SIDES[name]:
         raise ModelError(f"{name}: input size must be {SIDES[name]}, got {side}")
     if name not in SIDES and side % STRIDE:

@@ -18,7 +18,7 @@ from PIL import Image
 from autosplit.data.preprocess import ImageToInput, NoImages, Preprocess
 from autosplit.errors import MissingExtraError, ModelError, did_you_mean
 from autosplit.files import sha256_of_file
-from autosplit.models.request import BuiltNetwork, ModelRequest, random_weights, safe_name
+from autosplit.models.asked_model import AskedModel, BuiltNetwork, random_weights, safe_name
 
 TOKENS = 32
 """Tokens of the example input."""
@@ -35,26 +35,26 @@ _TASKS = {
 }
 
 
-def build_transformers(request: ModelRequest) -> BuiltNetwork:
+def build_transformers(asked: AskedModel) -> BuiltNetwork:
     """Build the network of a folder.
 
     Raises:
         MissingExtraError: transformers is not installed.
         ModelError: The folder has no such network, or its weights are no safetensors.
     """
-    folder = Path(request.spec.partition(":")[2])
+    folder = Path(asked.spec.partition(":")[2])
     config = _config(folder)
     try:
         library: Any = importlib.import_module("transformers")
     except ImportError as error:
         raise MissingExtraError(
-            f"{request.spec}: needs the package transformers, install it with: "
+            f"{asked.spec}: needs the package transformers, install it with: "
             "pip install 'autosplit[transformers]'"
         ) from error
     name = _architecture(folder, config, library)
-    module = _loaded(request, folder, getattr(library, name))
+    module = _loaded(asked, folder, getattr(library, name))
     module.config.use_cache = False
-    example, preprocess = _example(folder, module, request)
+    example, preprocess = _example(folder, module, asked)
     labels = config.get("id2label") or {}
     ending = next((end for end in _TASKS if name.endswith(end)), None)
     task, output = _TASKS[ending] if ending else (None, None)
@@ -100,7 +100,7 @@ def _architecture(folder: Path, config: Mapping[str, Any], library: Any) -> str:
     return str(name)
 
 
-def _loaded(request: ModelRequest, folder: Path, built: Any) -> Any:
+def _loaded(asked: AskedModel, folder: Path, built: Any) -> Any:
     """The network with its weights, or with random ones where the folder has none."""
     stored = sorted(folder.glob("*.safetensors"))
     pickled = [path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pth")]
@@ -114,7 +114,7 @@ def _loaded(request: ModelRequest, folder: Path, built: Any) -> Any:
             "unpickled"
         )
     try:
-        with random_weights(request.seed):
+        with random_weights(asked.seed):
             if stored:
                 return built.from_pretrained(
                     folder, use_safetensors=True, dtype=torch.float32, **options
@@ -125,10 +125,10 @@ def _loaded(request: ModelRequest, folder: Path, built: Any) -> Any:
         raise ModelError(f"{folder}: must be a network of transformers, got {text}") from error
 
 
-def _example(folder: Path, module: Any, request: ModelRequest) -> tuple[Any, ImageToInput]:
+def _example(folder: Path, module: Any, asked: AskedModel) -> tuple[Any, ImageToInput]:
     """An example input by name, and the preparation of pictures."""
     if module.main_input_name == "pixel_values":
-        prepare = _picture(folder, module.config, request.input_size)
+        prepare = _picture(folder, module.config, asked.input_size)
         return {"pixel_values": torch.zeros(1, len(prepare.mean), *prepare.crop)}, prepare
     if module.main_input_name != "input_ids":
         raise ModelError(

@@ -22,7 +22,7 @@ def round_by_moment(
 ) -> tuple[Tensor, RowGrids]:
     """Levels and scales of small output error: GPTQ, then refits and coordinate descent in turn.
 
-    The result is never worse for the output than rounding to the nearest on the given grid.
+    The result is never worse for the output than rounding to the nearest on the same grid.
 
     Args:
         weight: Shape (..., C, K), in any unit.

@@ -15,6 +15,9 @@ from autosplit.grid.grid import LEAST_STEP, Grid
 class RowGrids:
     """Grids of the rows of many matrices, as tensors: those of one or several ``Grid`` records.
 
+    A ``Grid`` is numpy and of one width, as files and plans hold it; this record is torch, and has
+    the axes of groups and widths along which the rounding of weights computes many grids at once.
+
     Attributes:
         scale: Step, shape (..., C), positive.
         zero_point: Integer that stands for zero, shape (..., C).

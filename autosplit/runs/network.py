@@ -60,8 +60,8 @@ def capture_network(model: Model, example: Any = None, *, equalized: bool) -> Pr
     from autosplit.capture.equalize import equalize
 
     network = model.program or model.module
-    given = model.example_input if example is None else example
-    program = capture(network, given, model.name, model.batch_axis)
+    inputs = model.example_input if example is None else example
+    program = capture(network, inputs, model.name, model.batch_axis)
     return equalize(program) if equalized else program
 
 

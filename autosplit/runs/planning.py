@@ -87,7 +87,7 @@ def plan_files(
         coded: Tensor and width -> mean bytes on the wire, as the search counted them.
 
     Yields:
-        All that is needed to run each plan, in the order given.
+        All that is needed to run each plan, in the order of the names.
     """
     baseline = next((plan for plan in plans if plan.method == "cloud16"), None)
     predictions = {} if baseline is None else baseline.predictions

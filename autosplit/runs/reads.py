@@ -195,7 +195,7 @@ def _by_a_person(lists: bool) -> bool:
     Args:
         lists: Whether a folder is listed.
     """
-    frame = sys._getframe(2)  # noqa: SLF001 - an audit hook is given no frame
+    frame = sys._getframe(2)  # noqa: SLF001 - an audit hook gets no frame
     in_package = in_import = by_code = False
     while frame is not None:
         file = frame.f_code.co_filename

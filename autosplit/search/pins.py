@@ -1,6 +1,6 @@
 """Make the search keep pinned widths.
 
-A pin is put into the problem: every other width of that tensor is given a distortion that no plan
+A pin is put into the problem: every other width of that tensor gets a distortion that no plan
 worth having has, so every method of ours avoids it without knowing of pins.  Floats have no
 distortion, so plans with floats, and any other plan that breaks a pin, are dropped afterwards
 (``keeps_pins``).

@@ -25,7 +25,7 @@ def thin(ours: Sequence[Plan], others: Sequence[Plan], most: int | None) -> list
         most: Places per link, at least 2; None keeps all.
 
     Returns:
-        Those kept, in the order given.
+        Those kept, in their order.
     """
     if most is None or not ours:
         return list(ours)

@@ -1,9 +1,10 @@
 """How far sums of float64 are trusted, and when a value keeps a limit: one rule for every limit.
 
-The same sum in another order differs in its last digits, so a limit that was taken from an answer
-must be kept by that answer however it is added up.  Every comparison of seconds, distortion, mean
-widths or bit operations with a limit goes through ``keeps``, and every comparison of an accuracy
-drop with a limit through ``keeps_drop``; bytes are whole and compared as such.
+The same sum in another order differs in its last digits, so a limit that was taken from a plan must
+be kept by that plan in whichever order its costs are added up.  Every comparison of seconds,
+distortion, mean widths or bit operations with a limit goes through ``keeps``, of an accuracy drop
+with a limit through ``keeps_drop``, and of a lower bound with its value through ``proves``; bytes
+are whole and compared as such.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from autosplit.search.arrays import Booleans, Floats
 ROUNDING = 1e-12
 """Sums are trusted up to this part of the numbers they add up."""
 LIMIT_ROUNDING = 1e-9
-"""A limit is kept by what passes it by at most this part; programs are solved as closely."""
+"""A limit is kept by what passes it by at most this part.  Programs are solved as closely, and no
+search goes on for a gain of a smaller part."""
+BOUND_ROUNDING = 2 * LIMIT_ROUNDING
+"""A lower bound nearer to its value than this part is the value itself: the value may be off by
+``LIMIT_ROUNDING``, and the program that gave the bound by as much."""
 
 
 def loosened(limit: float) -> float:
@@ -39,6 +44,15 @@ def keeps(values: float | Floats, limit: float) -> bool | Booleans:
     (True, False)
     """
     return values <= loosened(limit)
+
+
+def proves(lower: float | Floats, value: float | Floats) -> bool | Booleans:
+    """Whether a lower bound, or each of many, is so near to its value that it proves it least.
+
+    >>> proves(0.3, 0.1 + 0.2), proves(0.2999, 0.3)
+    (True, False)
+    """
+    return lower >= value * (1 - BOUND_ROUNDING)
 
 
 def keeps_drop(drop: float, max_drop: float) -> bool:

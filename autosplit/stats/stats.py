@@ -82,7 +82,7 @@ class Stats:
         coded: Activation tensor and width -> its bytes when it is entropy-coded; empty where that
             was not measured.
         clipping: Rule that chose the ranges of activations.
-        calibration: The batches that ``autosplit.measure`` was given; None: not known.
+        calibration: The batches that ``autosplit.measure`` read; None: not known.
     """
 
     samples: int

@@ -42,7 +42,7 @@ class Network:
 
     Attributes:
         name: Name of the network in the table, unique.
-        options: What the stage ``stats`` is given.
+        options: Options of the stage ``stats``.
         memory_bytes: Memory limits to try, as a ``Problem`` has them.
     """
 

@@ -33,6 +33,9 @@ ROW_HEADER = [*AXES, *SWEEP_HEADER]
 class SearchJob:
     """One search of a sweep, with all that it needs: it can be done on another machine.
 
+    A ``Problem`` is checked when it is made; a job is not: limits that nothing keeps are a finding
+    of the table, and no error of the sweep that lists the jobs.
+
     Attributes:
         model: Name of the network in the table.
         graph: The network.
@@ -143,8 +146,8 @@ def pick_of(
 ) -> Plan | None:
     """The plan that stands for a method on one link.
 
-    A method that answers each link with a plan of its own, named after it, stands by that one.  Of
-    the others it is the fastest of those that fit the memory and have at most the distortion
+    Of a method that makes one plan for each link, it is the plan named after the link.  Of the
+    other methods it is the fastest of those that fit the memory and have at most the distortion
     ``most``.  Where there is none, what comes nearest stands there, and its memory and distortion
     show it: of those that fit, else of all, the one of least distortion.  Ties go to the smaller
     distortion, the faster, the smaller memory, then the name.

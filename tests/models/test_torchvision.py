@@ -9,8 +9,8 @@ import torchvision
 from loaded import model_error
 from torch import nn
 
+from autosplit.models.asked_model import AskedModel
 from autosplit.models.load import load_model
-from autosplit.models.request import ModelRequest
 from autosplit.models.torchvision import build_classifier, named_weights
 
 
@@ -70,7 +70,7 @@ def test_a_checkpoint_may_hold_auxiliary_heads(tmp_path):
 
 @pytest.mark.parametrize("weights", ["IMAGENET1K_V1", "ResNet50_Weights.IMAGENET1K_V1"])
 def test_weights_may_have_the_name_of_their_enumeration(weights):
-    found = named_weights(ModelRequest("torchvision:resnet50", weights), "resnet50")
+    found = named_weights(AskedModel("torchvision:resnet50", weights), "resnet50")
 
     assert found is torchvision.models.ResNet50_Weights.IMAGENET1K_V1
 
@@ -78,7 +78,7 @@ def test_weights_may_have_the_name_of_their_enumeration(weights):
 def test_images_are_prepared_as_the_weights_asked_for_say(monkeypatch):
     monkeypatch.setattr("autosplit.models.torchvision.build_with_weights", lambda *_: nn.Identity())
     first, second = (
-        build_classifier(ModelRequest("torchvision:resnet50", name)).preprocess
+        build_classifier(AskedModel("torchvision:resnet50", name)).preprocess
         for name in ("IMAGENET1K_V1", "IMAGENET1K_V2")
     )
 

@@ -5,8 +5,8 @@ import torch
 from loaded import model_error
 
 from autosplit.data.preprocess import NoImages
+from autosplit.models.asked_model import AskedModel
 from autosplit.models.load import load_model
-from autosplit.models.request import ModelRequest
 from autosplit.models.torchvision_dense import (
     build_quantizable,
     build_video,
@@ -25,7 +25,7 @@ def test_segmentation_answers_with_a_class_for_each_pixel():
 
 
 def test_a_quantizable_network_is_built_in_floats():
-    built = build_quantizable(ModelRequest("torchvision:quantized_shufflenet_v2_x0_5"))
+    built = build_quantizable(AskedModel("torchvision:quantized_shufflenet_v2_x0_5"))
 
     assert {p.dtype for p in built.module.parameters()} == {torch.float32}
     assert built.preprocess.crop == (224, 224)
@@ -39,7 +39,7 @@ def test_weights_that_are_integers_are_refused():
 
 @pytest.mark.slow
 def test_a_clip_is_no_picture():
-    built = build_video(ModelRequest("torchvision:mc3_18", input_size=32))
+    built = build_video(AskedModel("torchvision:mc3_18", input_size=32))
 
     assert built.example_input.shape == (1, 3, 16, 32, 32)
     assert isinstance(built.preprocess, NoImages)

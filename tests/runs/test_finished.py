@@ -12,36 +12,36 @@ from autosplit.plan.plan import Origin
 from autosplit.runs.finished import Quantized
 
 CODES = {"a": np.arange(10, dtype=np.uint8), "b": np.arange(15, dtype=np.uint8)}
-REQUEST = plan_file()
-FINISHED = replace(REQUEST, codes=CODES, biases={"a": np.float32([1.5, -2])})
-OTHER = replace(REQUEST, activations={**REQUEST.activations, "a": Grid.of(3, (1.25,), (0,))})
+SEARCHED = plan_file()
+FINISHED = replace(SEARCHED, codes=CODES, biases={"a": np.float32([1.5, -2])})
+OTHER = replace(SEARCHED, activations={**SEARCHED.activations, "a": Grid.of(3, (1.25,), (0,))})
 
 
 @pytest.fixture
 def quantized(tmp_path):
     kept = Quantized(tmp_path, GRAPH, "how")
-    kept.keep(REQUEST, FINISHED)
+    kept.keep(SEARCHED, FINISHED)
     return kept
 
 
-def test_it_is_found_by_its_request(quantized):
-    found = quantized.find(REQUEST)
+def test_it_is_found_by_the_plan_as_searched(quantized):
+    found = quantized.find(SEARCHED)
 
-    assert quantized.has(REQUEST)
-    assert found.origin == Origin(REQUEST.half_sha256, "how", FINISHED.half_sha256)
+    assert quantized.has(SEARCHED)
+    assert found.origin == Origin(SEARCHED.half_sha256, "how", FINISHED.half_sha256)
     assert found.half_sha256 == FINISHED.half_sha256
     assert found.codes["b"].tolist() == list(range(15))
 
 
-@pytest.mark.parametrize("request_", [OTHER, replace(REQUEST, graph_sha256="cd34")])
-def test_it_is_none_of_another_request(quantized, request_):
-    assert quantized.find(request_) is None
-    assert not quantized.has(request_)
+@pytest.mark.parametrize("other", [OTHER, replace(SEARCHED, graph_sha256="cd34")])
+def test_it_is_none_of_another_plan(quantized, other):
+    assert quantized.find(other) is None
+    assert not quantized.has(other)
 
 
 def test_it_is_none_that_was_finished_in_another_way(quantized):
-    assert replace(quantized, finishing="else").find(REQUEST) is None
-    assert replace(quantized, finishing="").find(REQUEST) is not None
+    assert replace(quantized, finishing="else").find(SEARCHED) is None
+    assert replace(quantized, finishing="").find(SEARCHED) is not None
 
 
 def test_one_that_was_edited_is_not_found(quantized):
@@ -50,35 +50,35 @@ def test_one_that_was_edited_is_not_found(quantized):
     path.write_text(text.replace("scale: [2.0]", "scale: [4.0]"))
 
     assert path.read_text() != text
-    assert quantized.find(REQUEST) is None
+    assert quantized.find(SEARCHED) is None
 
 
 def test_one_that_is_broken_is_not_found(quantized):
     quantized.path("mine").with_suffix(".safetensors").unlink()
 
-    assert quantized.find(REQUEST) is None
+    assert quantized.find(SEARCHED) is None
 
 
 def test_a_plan_as_it_was_searched_is_none_that_was_finished(quantized):
-    quantized.keep(REQUEST, REQUEST)
+    quantized.keep(SEARCHED, SEARCHED)
     path = quantized.path("mine")
     text = path.read_text()
     start = text.index("finished:")
     path.write_text(text[:start] + text[text.index("graph_sha256:", start) :])
 
-    assert quantized.find(REQUEST) is None
+    assert quantized.find(SEARCHED) is None
 
 
 def test_integers_of_an_earlier_file_do_not_stay_beside_one_without(quantized):
     assert len(quantized.files("mine")) == 2
-    quantized.keep(REQUEST, REQUEST)
+    quantized.keep(SEARCHED, SEARCHED)
 
     assert quantized.files("mine") == (quantized.path("mine"),)
 
 
 def test_other_predictions_need_no_other_finishing_but_are_not_there(quantized):
-    plan = replace(REQUEST.plan, predictions={"lte": Prediction(1.0, 2.0, 3.0)})
-    other = replace(REQUEST, plan=plan)
+    plan = replace(SEARCHED.plan, predictions={"lte": Prediction(1.0, 2.0, 3.0)})
+    other = replace(SEARCHED, plan=plan)
     found = quantized.find(other)
 
     assert found is not None

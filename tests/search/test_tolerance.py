@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from autosplit.search.tolerance import keeps, keeps_drop, loosened, told_apart
+from autosplit.search.tolerance import keeps, keeps_drop, loosened, proves, told_apart
 
 
 @pytest.mark.parametrize("limit", [3e-9, 1.0, 7e12])
@@ -63,3 +63,11 @@ def test_numbers_are_written_with_as_many_digits_as_tell_them_apart(first, secon
 def test_a_drop_keeps_a_limit_of_points_up_to_rounding(drop, kept):
     assert keeps_drop(drop, 1.0) is kept
     assert keeps_drop(drop - 1, 0.0) is kept  # a limit of no points has the same rounding
+
+
+def test_a_bound_proves_a_value_that_is_two_billionths_above_it_and_no_more():
+    value = np.array([1.0, 1e-12, 3e8])
+
+    assert proves(value * (1 - 1.9e-9), value).all()
+    assert not proves(value * (1 - 2.1e-9), value).any()
+    assert proves(0.0, 0.0)

@@ -61,7 +61,7 @@ class BoxReader:
     Attributes:
         heads: How each output is read.
         input_size: Height and width of the input, pixels.
-        back: Moves boxes from the input to a picture of the width and height given.
+        back: Moves boxes from the input to a picture of a width and a height.
         labels: Names of the classes.
     """
 

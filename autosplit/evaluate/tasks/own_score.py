@@ -27,9 +27,9 @@ class OwnScore:
     """Scores answers by a person's function.
 
     Attributes:
-        function: Takes the network's outputs and the labels of a batch.  One output is given as a
-            tensor, several as a dictionary by their names.  It returns a score for each sample,
-            (samples,), or one number for the whole batch; more is better.
+        function: Takes the network's outputs and the labels of a batch.  One output comes as a
+            tensor, several come as a dictionary by their names.  It returns a score for each
+            sample, (samples,), or one number for the whole batch; more is better.
         where: Name of the function in errors.
         names: Names of the outputs that are scored.
     """
@@ -46,9 +46,9 @@ class OwnScore:
         Raises:
             DataError: The function fails, or returns something else than scores.
         """
-        given = outputs[0] if len(outputs) == 1 else dict(zip(self.names, outputs, strict=True))
+        scored = outputs[0] if len(outputs) == 1 else dict(zip(self.names, outputs, strict=True))
         try:
-            found = self.function(given, labels)
+            found = self.function(scored, labels)
             scores = torch.as_tensor(found).detach().double().cpu()
         except Exception as error:
             text = " ".join(f"{type(error).__name__}: {error}".split())

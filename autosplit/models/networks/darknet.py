@@ -29,7 +29,7 @@ class Darknet(nn.Module):
         heads: How each output is read as boxes, in order; empty where no section says so.
         input_shape: Channels, height and width of the input.
         letter_box: Whether the file says that pictures keep their shape in the input.
-        shapes: Channels, height and width of every layer's output at the input size given.
+        shapes: Channels, height and width of every layer's output at the network's input size.
         stride: Height and width of the input must be multiples of it.
 
     Args:

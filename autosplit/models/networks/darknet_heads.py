@@ -120,7 +120,7 @@ def _masked(section: Section) -> Pairs:
 
 
 def _pairs(section: Section, count: int) -> Pairs:
-    """All anchors; Darknet takes half a pixel, or half a cell, for each that is not given."""
+    """All anchors; Darknet takes half a pixel, or half a cell, for each that the file lacks."""
     sides = section.numbers("anchors", ())
     if len(sides) % 2 or any(side < 0 for side in sides) or (not sides and not count):
         raise section.error(f"anchors must be pairs of pixels, got {len(sides)} numbers")

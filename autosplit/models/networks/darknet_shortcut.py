@@ -47,9 +47,9 @@ class Shortcut(nn.Module):
         """Add tensors of one height and width; the result has the shape of the first."""
         shares = None if self.weights is None else self._shares(self.weights)
         total = features if shares is None else features * shares[0]
-        for place, given in enumerate(earlier, 1):
+        for place, tensor in enumerate(earlier, 1):
             step = self.steps[place]
-            other = given[:, :, ::step, ::step] if step > 1 else given
+            other = tensor[:, :, ::step, ::step] if step > 1 else tensor
             total = self._add(total, other, None if shares is None else shares[place])
         return self.activation(total)
 

@@ -1,4 +1,4 @@
-"""The stage ``latency``: seconds of every plan on given hardware, whole and layer by layer."""
+"""The stage ``latency``: seconds of every plan on some hardware, whole and layer by layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage ``search``: cuts and widths for the given hardware and limits, every plan a file."""
+"""The stage ``search``: cuts and widths for some hardware and limits, every plan a file."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def random(problem: Problem) -> list[Plan]:
 
 
 def float_plan(problem: Problem, cut: Cut, name: str, method: str) -> Plan:
-    """Price a cut in floats, which add no distortion."""
+    """Make a plan of a cut in floats, which add no distortion."""
     widths = problem.uniform(cut, problem.edge.float_bits)
     bound = problem.distortion_of(*widths)
     return make_plan(problem, cut, *widths, name=name, method=method, lower_bound=bound)

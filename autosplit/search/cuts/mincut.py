@@ -1,4 +1,4 @@
-"""The latency-optimal cut of any graph: a minimum s-t cut, exact on the seconds given.
+"""The latency-optimal cut of any graph: a minimum s-t cut, exact on its seconds.
 
 Every layer is on the edge (the source's side) or in the cloud (the sink's side), and pays its
 seconds there.  A layer on the edge has its predecessors there: arcs without limit say so.  A tensor

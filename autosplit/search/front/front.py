@@ -21,11 +21,12 @@ from autosplit.search.front.lagrangian import PricedHalves, price_ladder, solve_
 from autosplit.search.front.prove import prove
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
+from autosplit.search.tolerance import LIMIT_ROUNDING
 from autosplit.search.widths.division import EdgeHalves, divide
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.pool import Choices, Picked, Pool, PoolCosts, joined_pools
 
-_BLOCK = 1 << 21  # widths of edge halves that are priced at a time
+_BLOCK = 1 << 21  # widths of edge halves whose costs are computed at a time
 OURS = "autosplit"
 """Name of our own method."""
 
@@ -101,7 +102,7 @@ def _joined(costs: PoolCosts, pool: Pool, more: Pool) -> Pool:
 
 
 def _thinned_halves(costs: PoolCosts, found: Choices) -> tuple[Pool, Ints]:
-    """Candidates of some edge halves that none of their cut beats, priced some cuts at a time.
+    """Candidates of some edge halves that none of their cut beats, computed some cuts at a time.
 
     Returns:
         Those candidates, and the bytes that each of all edge halves sends.
@@ -117,9 +118,9 @@ def _thinned_halves(costs: PoolCosts, found: Choices) -> tuple[Pool, Ints]:
             rows.append(cuts.pop(0))
         mine = np.concatenate(rows)
         picked = Picked(found.lengths[mine], found.weights[mine], found.outputs[mine])
-        priced = costs.pool([picked])
-        bytes_of[mine] = priced.sent
-        parts.append(_thinned(costs, priced))
+        costed = costs.pool([picked])
+        bytes_of[mine] = costed.sent
+        parts.append(_thinned(costs, costed))
     return joined_pools(parts) if parts else costs.pool([found]), bytes_of
 
 
@@ -181,7 +182,7 @@ class Proofs:
 
 
 def _plans(problem: Problem, pool: Pool, lower: Floats) -> list[Plan]:
-    """Price candidates, whose bounds are given, and make sure that they cost what was added up."""
+    """Make plans of candidates with known bounds; check that they cost what was added up."""
     rank, usable = problem.graph.rank, problem.usable
     inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
     plans: list[Plan] = []
@@ -202,8 +203,8 @@ def _plans(problem: Problem, pool: Pool, lower: Floats) -> list[Plan]:
             lower_bound=float(lower[m]),
         )
         assert not cut.edge or problem.fits(plan.edge_memory_bytes), plan
-        assert np.isclose(plan.distortion, pool.distortion[m], rtol=1e-9), plan
+        assert np.isclose(plan.distortion, pool.distortion[m], rtol=LIMIT_ROUNDING), plan
         here_s = next(iter(plan.predictions.values())).edge_s
-        assert np.isclose(here_s, pool.edge_s[m], rtol=1e-9), plan
+        assert np.isclose(here_s, pool.edge_s[m], rtol=LIMIT_ROUNDING), plan
         plans.append(plan)
     return plans

@@ -217,7 +217,7 @@ def _mean(seconds: EdgeSeconds, level: int) -> _Mean:
         theta = 1.0 if moved / rate > costs.compute_s[widest] else 0.0
         read = [(tensor, bits) for tensor, bits in costs.tensors if tensor != rank]
         stores = costs.weight is not None and costs.weight[0] == rank
-        # Of the operands each computes an equal part; those of given width count once.
+        # Of the operands each computes an equal part; those of fixed width count once.
         parts = len(read) + stores + 1
         part_s = (1 - theta) / parts * compute_s[operand]
         constant_s[rank] = problem.edge.dispatch_s + theta * costs.fixed_bits / rate

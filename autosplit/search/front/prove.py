@@ -11,12 +11,11 @@ import numpy as np
 
 from autosplit.search.arrays import Floats, Indices
 from autosplit.search.front.boxes import BoxProgram, BoxProof
+from autosplit.search.tolerance import BOUND_ROUNDING, proves
 from autosplit.search.widths.pool import Pool, PoolCosts, joined_pools
 
 MOST_WORK = 6e7
 """Choices times layers of all programs; a full-length one of 100 layers counts about 1e5."""
-_NEAR = 2e-9
-"""A bound nearer than this part is the value itself: programs are solved as closely."""
 _INFINITE = 1e19
 
 
@@ -76,7 +75,7 @@ def _widest_gap(pool: Pool, lower: Floats, tried: set[tuple[int, int, float]]) -
     gap = (pool.distortion - lower) / np.where(pool.distortion > 0, pool.distortion, 1.0)
     gap[pool.distortion >= _INFINITE] = 0.0
     for m in map(int, np.argsort(-gap, kind="stable")):
-        if gap[m] <= _NEAR:
+        if gap[m] <= BOUND_ROUNDING:
             return None
         if (int(pool.lengths[m]), int(pool.sent[m]), float(pool.edge_s[m])) not in tried:
             return m
@@ -101,7 +100,7 @@ def _holds(proof: BoxProof, one: Pool) -> bool:
 
 def _snapped(distortion: Floats, lower: Floats) -> Floats:
     """Bounds, with those near the value brought to it."""
-    return np.where(lower >= distortion * (1 - _NEAR), distortion, lower)
+    return np.where(proves(lower, distortion), distortion, lower)
 
 
 def _joined(pool: Pool, lower: Floats, better: Pool, proofs: list[BoxProof]) -> tuple[Pool, Floats]:

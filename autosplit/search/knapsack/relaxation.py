@@ -27,7 +27,7 @@ class Instance:
         distortion: Distortion of each choice, shape (L, B); infinite for a choice that another one
             of its layer dominates.
         cost: Cost of each choice beyond the cheapest one of its layer, in ``unit``; shape (L, B).
-        base: Cheapest cost of each layer, in the units given, shape (L,).
+        base: Cheapest cost of each layer, in the units of the costs, shape (L,).
         unit: Greatest common divisor of the differences of costs, at least 1.
         start: The cheapest choice of each layer, shape (L,).
         step_layer: Layer of each step down a hull, shape (H,), steepest step first.

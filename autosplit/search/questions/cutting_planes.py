@@ -17,7 +17,7 @@ from autosplit.search.questions.limits import width_limit_rows
 from autosplit.search.questions.milp import Inequality, MilpModel, build_milp
 from autosplit.search.questions.orders import LayerOrder
 from autosplit.search.questions.question import Question
-from autosplit.search.tolerance import loosened
+from autosplit.search.tolerance import ROUNDING, loosened
 from autosplit.search.widths.pool import Picked, Pool
 
 _SOLVES = 12
@@ -126,7 +126,7 @@ def cover(model: MilpModel, picked: Picked, most: float) -> Inequality:
     least = distortion.min(axis=1)
     extra = distortion[rows, chosen] - least
     order = np.argsort(-extra, kind="stable")
-    over = np.flatnonzero(least.sum() + np.cumsum(extra[order]) > most * (1 + 1e-12))
+    over = np.flatnonzero(least.sum() + np.cumsum(extra[order]) > most * (1 + ROUNDING))
     if len(over):
         guilty = order[: over[0] + 1]
         worse = distortion[guilty] >= distortion[guilty, chosen[guilty]][:, None]

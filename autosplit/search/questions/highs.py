@@ -2,7 +2,7 @@
 
 HiGHS solves to a relative gap of 0 within its tolerances, 1e-6 on rows that are scaled to about
 1000, or stops after ``NODES`` with a bound.  Coefficients of 1e20 and more are infinite to it, so
-choices that are ruled out are no columns of what it is given, and do not set the scale either.
+choices that are ruled out are no columns of its program, and do not set the scale either.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def keeps_width_limits(costs: PoolCosts, pool: Pool, limits: WidthLimits) -> Boo
         (limits.activation_bits, [n.output_elements for n in layers], pool.outputs),
     ):
         if limit is not None:
-            kept &= keeps(_means(costs, np.array(elements), pool.lengths, chosen), limit)
+            kept &= keeps(_mean_bits(costs, np.array(elements), pool.lengths, chosen), limit)
     if limits.bops is not None:
         kept &= keeps(bops(costs, pool), limits.bops)
     return kept
@@ -61,8 +61,11 @@ def _stored_elements(layer: Layer) -> int:
     return layer.weight_elements if layer.owns_weight else 0
 
 
-def _means(costs: PoolCosts, elements: Ints, lengths: Indices, chosen: Indices) -> Floats:
-    """Mean width over elements of each candidate's edge half, as ``mean_bits``; 0 without any.
+def _mean_bits(costs: PoolCosts, elements: Ints, lengths: Indices, chosen: Indices) -> Floats:
+    """Mean width over elements of each candidate's edge half; 0 without any elements.
+
+    ``graph.bit_counts.mean_bits`` is the same mean of one plan by names; this is that of M
+    candidates as arrays, 0 in place of None so that a candidate without elements keeps any limit.
 
     Args:
         costs: Tables of the problem.

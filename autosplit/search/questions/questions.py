@@ -27,11 +27,8 @@ from autosplit.search.questions.cutting_planes import solve_cut
 from autosplit.search.questions.limits import WidthLimits
 from autosplit.search.questions.orders import LayerOrder, layer_orders
 from autosplit.search.questions.question import Question, find_link
-from autosplit.search.tolerance import keeps, told_apart
+from autosplit.search.tolerance import LIMIT_ROUNDING, keeps, proves, told_apart
 from autosplit.search.widths.pool import Pool
-
-_NEAR = 1e-9
-"""Plans nearer than this part to the best one known are not looked for."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +169,7 @@ def _search(
     known = math.inf if best is None else best.value
     lower = math.inf
     for floor, length, order in sorted(todo, key=lambda one: one[:2]):
-        if not floor < known * (1 - _NEAR):
+        if not floor < known * (1 - LIMIT_ROUNDING):
             continue
         pool, proven = solve_cut(question, order, length, known)
         lower = min(lower, max(floor, proven))
@@ -186,18 +183,18 @@ def _search(
 def _proven(question: Question, best: _Best, lower: float) -> ProvenPlan:
     """Make a plan of the best candidate, with the exact costs, and say what is proven of it."""
     value = best.value
-    lower = value if lower >= value * (1 - 2 * _NEAR) else lower
+    lower = value if proves(lower, value) else lower
     plan = _plan(question, best, lower if question.by_distortion else None)
     exact = plan.distortion
     if not question.by_distortion:
         exact = plan.predictions[question.link].latency_s
-    assert math.isclose(exact, value, rel_tol=_NEAR), (plan, value)
+    assert math.isclose(exact, value, rel_tol=LIMIT_ROUNDING), (plan, value)
     lower = exact if lower == value else min(lower, exact)
     return ProvenPlan(plan, exact, lower, (exact - lower) / exact if exact else 0.0)
 
 
 def _plan(question: Question, best: _Best, lower: float | None) -> Plan:
-    """Price a candidate with all links of the problem."""
+    """Make a plan of a candidate, with its seconds over every link of the problem."""
     problem, graph = question.problem, best.order.costs.problem.graph
     pool, m = best.pool, best.m
     cut = graph.prefix(int(pool.lengths[m]))

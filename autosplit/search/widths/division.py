@@ -18,6 +18,7 @@ import numpy as np
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
+from autosplit.search.tolerance import LIMIT_ROUNDING
 from autosplit.search.widths.bucket_elimination import (
     ActivationTable,
     BucketElimination,
@@ -32,8 +33,6 @@ MORE_SHARES = 64
 """Shares added in a round, at most."""
 MOST_ROUNDS = 8
 """Rounds at most; most networks are proven after two to four."""
-_HOPE = 1e-9
-"""A division that could win less than this part is not looked for; the gap says so."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class _Hopes:
 
     def add(self, part: Floats, peak: Ints) -> None:
         """Note what part of the distortion divisions near some peaks might save, of one shape."""
-        worth = part > _HOPE
+        worth = part > LIMIT_ROUNDING  # the gap says what is left out
         peaks, parts = peak[worth], part[worth]
         near = peaks[:, None] - np.arange(2)
         new = ((near >= self._shares[0]) & ~np.isin(near, self._shares)).any(axis=1)

@@ -32,7 +32,7 @@ class _LayerCosts:
         fixed_bits: Traffic that no choice changes.
         weight: Rank of the layer that stores its weight, and traffic by width; None without one.
         tensors: Rank of each layer whose output it reads, and its own, with traffic by width.
-        least_operand: Index of the widest operand whose width is given.
+        least_operand: Index of the widest operand whose width is fixed, not chosen.
     """
 
     compute_s: Floats
@@ -98,8 +98,8 @@ class EdgeSeconds:
                 ]
             )
 
-        given = [t for t in layer.inputs if t in graph.inputs and t not in graph.integers]
-        operand = max(problem.input_bits if given else 1, integer_operand(graph, layer))
+        floats = [t for t in layer.inputs if t in graph.inputs and t not in graph.integers]
+        operand = max(problem.input_bits if floats else 1, integer_operand(graph, layer))
         owner = layer.owner
         compute_s = _by_widest(each_s) if layer.weight_elements else each_s[0]
         places = np.arange(len(compute_s))

@@ -19,7 +19,7 @@ from autosplit.models.networks.yolo_decode import YoloHead
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRequest:
+class AskedModel:
     """The arguments of ``load_model``, which describes them.
 
     Attributes:
@@ -85,14 +85,14 @@ def random_weights(seed: int) -> Iterator[None]:
         yield
 
 
-def check_fixed_size(request: ModelRequest, size: int) -> None:
+def check_fixed_size(asked: AskedModel, size: int) -> None:
     """Make sure that a network of one input size is asked for at no other size.
 
     Raises:
-        ModelError: The request names another size.
+        ModelError: Another size is asked for.
     """
-    if request.input_size not in {None, size}:
-        raise ModelError(f"{request.spec}: input size must be {size}, got {request.input_size}")
+    if asked.input_size not in {None, size}:
+        raise ModelError(f"{asked.spec}: input size must be {size}, got {asked.input_size}")
 
 
 def example_tensors(example: Any) -> tuple[Tensor, ...]:
@@ -112,7 +112,7 @@ def example_preprocess(example: Any) -> ImageToInput:
     return preprocess_for(tuple(tensors[0].shape))
 
 
-def check_example_size(request: ModelRequest, example: Any) -> None:
+def check_example_size(asked: AskedModel, example: Any) -> None:
     """Make sure that the input size asked for, if any, is a side of the example input.
 
     Raises:
@@ -120,10 +120,10 @@ def check_example_size(request: ModelRequest, example: Any) -> None:
     """
     tensors = example_tensors(example)
     sides = {size for tensor in tensors for size in tensor.shape[2:]}
-    if request.input_size is not None and request.input_size not in sides:
+    if asked.input_size is not None and asked.input_size not in sides:
         shapes = " and ".join(str(tuple(tensor.shape)) for tensor in tensors)
         raise ModelError(
-            f"{request.spec}: takes inputs of shape {shapes}, got input size {request.input_size}"
+            f"{asked.spec}: takes inputs of shape {shapes}, got input size {asked.input_size}"
         )
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from autosplit.errors import ModelError
-from autosplit.models.request import (
-    ModelRequest,
+from autosplit.models.asked_model import (
+    AskedModel,
     check_example_size,
     check_fixed_size,
     random_weights,
@@ -46,25 +46,25 @@ def test_an_error_inside_leaves_the_callers_generator_as_it_was():
 
 @pytest.mark.parametrize(("size", "right"), [(None, True), (28, True), (27, False), (56, False)])
 def test_a_network_of_one_size_takes_that_size_or_none(size, right):
-    request = ModelRequest("net", input_size=size)
+    asked = AskedModel("net", input_size=size)
 
     if right:
-        check_fixed_size(request, 28)
+        check_fixed_size(asked, 28)
     else:
         with pytest.raises(ModelError, match=f"^net: input size must be 28, got {size}$"):
-            check_fixed_size(request, 28)
+            check_fixed_size(asked, 28)
 
 
 @pytest.mark.parametrize(("size", "right"), [(None, True), (10, True), (12, True), (3, False)])
 def test_the_size_asked_for_is_a_side_of_the_example_never_its_channels(size, right):
-    request = ModelRequest("net", input_size=size)
+    asked = AskedModel("net", input_size=size)
     example = torch.zeros(1, 3, 10, 12)
 
     if right:
-        check_example_size(request, example)
+        check_example_size(asked, example)
     else:
         with pytest.raises(ModelError, match=r"shape \(1, 3, 10, 12\), got input size 3$"):
-            check_example_size(request, example)
+            check_example_size(asked, example)
 
 
 def test_a_name_becomes_safe_for_files():
