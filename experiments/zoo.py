@@ -62,7 +62,7 @@ def examine(exhibit: Exhibit) -> Row:
     row = Row(exhibit.name, exhibit.task)
     torch.manual_seed(0)
     network, inputs = exhibit.build()
-    network.eval()
+    network.eval().requires_grad_(False)  # torch's counter wants functions of gradients, else
     _settle(network)
     began = time.perf_counter()
     program = capture(network, inputs(2), exhibit.name.replace(":", "_"))

@@ -96,7 +96,7 @@ def _video(name: str) -> tuple[nn.Module, Callable[[int], Any]]:
     from torchvision import models  # noqa: PLC0415 - slow to import
 
     frames = 16 if name == "s3d" else 4
-    side = 64 if name == "s3d" else 32
+    side = 224 if name == "s3d" else 32
     return models.get_model(name, weights=None, num_classes=10), pictures(side, 3, frames)
 
 

@@ -18,6 +18,7 @@ rewrites it, groups its operators into layers, and checks that the answers stay 
 | where the batch is in each tensor | ``batch_axis.py`` |
 | masks, indices and counts: tensors that keep their values | ``integers.py`` |
 | scores that a mask hides | ``masks.py`` |
+| what writes infinity joins what reads it | ``infinities.py`` |
 | recurrent operators, one for each layer and direction | ``recurrent.py`` |
 | operators in named groups | ``groups.py`` |
 | groups to counted layers | ``layers.py`` |

@@ -110,14 +110,14 @@ def find_layouts(
     if batch_size is None:
         one = batched(example, 1, axes)
         both = tuple(
-            x if a is None else torch.cat([x, _other(x, a)], a)
+            x if a is None else torch.cat([x, other_samples(x, a)], a)
             for x, a in zip(one, axes, strict=True)
         )
         first, second = _record(module, one), _record(module, both)
     else:
         whole = batched(example, batch_size, axes)
         changed = tuple(
-            x if a is None else torch.cat([x.narrow(a, 0, 1), _rest(_other(x, a), a)], a)
+            x if a is None else torch.cat([x.narrow(a, 0, 1), _rest(other_samples(x, a), a)], a)
             for x, a in zip(whole, axes, strict=True)
         )
         first = _record(module, whole)
@@ -141,7 +141,7 @@ def _rest(samples: Tensor, axis: int) -> Tensor:
     return samples.narrow(axis, 1, samples.shape[axis] - 1)
 
 
-def _other(tensor: Tensor, axis: int) -> Tensor:
+def other_samples(tensor: Tensor, axis: int) -> Tensor:
     """Other samples of the same kind: shuffled, so that they stay valid, and floats disturbed."""
     generator = torch.Generator().manual_seed(0)
     samples = tensor.movedim(axis, 0)

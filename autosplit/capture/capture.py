@@ -22,6 +22,7 @@ from autosplit.capture.check import check_answers
 from autosplit.capture.constants import LEARNED, Attributes
 from autosplit.capture.export import bound_batch, export
 from autosplit.capture.groups import Group, group
+from autosplit.capture.infinities import copy_infinite, refuse_infinite
 from autosplit.capture.inputs import Axes, batch_axes, structure_of
 from autosplit.capture.integers import integer_tensors
 from autosplit.capture.layers import TensorFacts, describe_layers
@@ -67,11 +68,12 @@ def capture(
     structure, tensors = structure_of(network, example)
     axes = batch_axes(tensors, batch_axis)
     with torch.no_grad():
-        exported = (
-            network
-            if isinstance(network, ExportedProgram)
-            else export(network, tensors, structure, axes, name)
-        )
+        if isinstance(network, ExportedProgram):
+            exported, keeps = network, False
+        else:
+            exported, keeps = export(network, tensors, structure, axes, name)
+        if keeps:
+            network = copy.deepcopy(network)
         refuse_state(exported, name)
         tensors = tuple(x.float() if x.is_floating_point() else x for x in tensors)
         program, unfused = _build(exported, tensors, axes, name)
@@ -112,10 +114,13 @@ def _build(
     module = fx.GraphModule(kept, operators)
     batch_size = bound_batch(operators, axes)
     layouts, sizes, values = find_layouts(module, example, axes, batch_size)
-    groups = group(operators)
+    infinite = copy_infinite(operators, (layouts, sizes, values))
+    module.recompile()
+    groups = group(operators, infinite)
     if not groups:
         raise CaptureError(f"{name}: must have at least one layer, got none")
     _check_numbers(groups, attributes, name)
+    refuse_infinite(((found.name, found.output) for found in groups), infinite)
     weights = _weights(groups)
     inputs = {node: node.name for node in operators.nodes if node.op == "placeholder"}
     tensor_of = inputs | {found.output: found.name for found in groups}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from operator import floordiv, neg
 from typing import Any
 
 import torch
@@ -24,8 +25,8 @@ Attributes = dict[str, Tensor]
 """Constants and parameters of a program: ``get_attr`` target -> value."""
 LEARNED = "learned"
 """Key in the ``meta`` of a ``get_attr`` node: whether its value is a parameter, or made of some."""
-
-
+MAX_BATCH = 65_536
+"""Most samples of a batch."""
 FILLING = "filling"
 """Key in the ``meta`` of a ``get_attr`` node: whether it is the number that fills a tensor."""
 
@@ -48,8 +49,8 @@ def fold_constants(graph: fx.Graph, attributes: Attributes) -> None:
             constant[node] = attributes[str(node.target)]
         if node.op != "call_function" or not holds_tensor(node):
             continue
-        creator = is_call(node, *CREATORS)
         inputs = tensor_arguments(node)
+        creator = is_call(node, *CREATORS) or not inputs
         sizes = set(node.all_input_nodes) - set(inputs)
         if node in shared:
             continue
@@ -94,13 +95,16 @@ def _elements(node: fx.Node) -> int:
 
 
 def fold_filled(graph: fx.Graph, attributes: Attributes) -> None:
-    """Store one element of a tensor of equal numbers whose size grows with the batch.
+    """Store once what depends on the batch size alone: equal numbers, and a count of the samples.
 
-    Such are the zeros that a recurrent layer begins with.  They are a view of that element then,
-    and no layer.
+    Such are the zeros that a recurrent layer begins with.  They are a view of one stored element
+    then, and no layer; ``arange`` is a part of a stored count.
     """
     for node in list(graph.nodes):
         value = node.meta.get("val")
+        if _counts_samples(node):
+            _fold_count(graph, attributes, node)
+            continue
         if not is_call(node, *FILLED) or not isinstance(value, Tensor):
             continue
         filler = _filler(node)
@@ -115,6 +119,33 @@ def fold_filled(graph: fx.Graph, attributes: Attributes) -> None:
         whole.meta = {**node.meta}
         node.replace_all_uses_with(whole)
     graph.eliminate_dead_code()
+
+
+def _counts_samples(node: fx.Node) -> bool:
+    """Whether a node counts from 0 in equal steps to a number that grows with the batch."""
+    if not is_call(node, "arange"):
+        return False
+    call = arguments(node)
+    step = call.get("step", 1)
+    return isinstance(call["end"], fx.Node) and not call.get("start") and isinstance(step, int)
+
+
+def _fold_count(graph: fx.Graph, attributes: Attributes, node: fx.Node) -> None:
+    """Replace a count of the samples by a part of one that is as long as a batch can be."""
+    call = arguments(node)
+    step = call.get("step", 1)
+    every = step * torch.arange(MAX_BATCH, dtype=node.meta["val"].dtype)
+    with graph.inserting_before(node):
+        constant = graph.get_attr(add_attribute(attributes, f"_constant_{node.name}", every))
+        constant.meta = {"val": every, LEARNED: False, FILLING: True}
+        length = call["end"]
+        if step != 1:  # upwards: as many as there are steps that begin before the end
+            length = graph.call_function(neg, (length,))
+            length = graph.call_function(floordiv, (length, step))
+            length = graph.call_function(neg, (length,))
+        part = graph.call_function(torch.ops.aten.slice.Tensor, (constant, 0, 0, length))
+    part.meta = {**node.meta}
+    node.replace_all_uses_with(part)
 
 
 def _filler(node: fx.Node) -> float | int | bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import logging
 import os
@@ -16,22 +17,25 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
 
-from autosplit.capture.batch_axis import batched
+from autosplit.capture.batch_axis import batched, other_samples
+from autosplit.capture.constants import MAX_BATCH
 from autosplit.capture.inputs import Axes, Structure
 from autosplit.capture.output_names import register_answers
 from autosplit.errors import CaptureError
 
-MAX_BATCH = 65_536
+_NAMED = 3  # attributes of an error
 _UNKNOWN_TYPE = "not a known type"
 """What torch says of an answer in a dataclass that it was not told of."""
 
 
 def export(
     network: nn.Module, example: Sequence[Tensor], structure: Structure, axes: Axes, name: str
-) -> ExportedProgram:
+) -> tuple[ExportedProgram, bool]:
     """Export with any batch size, or, where the network forbids that, with one sample.
 
-    A network in another precision that does not cast its inputs itself gets them cast.
+    A network in another precision that does not cast its inputs itself gets them cast.  One that
+    keeps in its attributes what it computes once is run first, on other inputs, as a copy: what it
+    kept is constant then, and one whose answers depend on it does not pass the check of them.
 
     Args:
         network: In eval mode.
@@ -39,6 +43,9 @@ def export(
         structure: How they nest.
         axes: Axis of the batch in each of them.
         name: Name of the network.
+
+    Returns:
+        The program, and whether the network keeps what it computes once.
 
     Raises:
         CaptureError: torch.export cannot trace it; says where.
@@ -48,6 +55,7 @@ def export(
     if first != torch.float32 and any(x.dtype == torch.float32 for x in example):
         examples.append([x.to(first) if x.dtype == torch.float32 else x for x in example])
     any_size = Dim("batch", min=1, max=MAX_BATCH)
+    ran = False
     with _quiet():
         for one, batch in [(one, batch) for batch in (any_size, None) for one in examples]:
             inputs = batched(one, 2 if batch else 1, axes)
@@ -57,15 +65,54 @@ def export(
                     shapes[tensor] = {axis: batch}
             args, kwargs = structure.arguments(inputs)
             try:
-                with warnings.catch_warnings(record=True) as said:
-                    warnings.simplefilter("always")
-                    exported = _export_any_answer(network, args, kwargs, shapes if batch else None)
+                exported, kept = _export_once(network, args, kwargs, shapes if batch else None)
+                if kept and not ran:
+                    network, ran = _run_before(network, inputs, structure, axes), True
+                    exported, kept = _export_once(network, args, kwargs, shapes if batch else None)
             except Exception as error:  # noqa: BLE001 - whatever forbids this, another way may do
                 problem = error
                 continue
-            _refuse_assigned(said, name)
-            return exported
+            if kept:
+                raise _keeps_tensors(kept, name)
+            return exported, ran
     raise CaptureError(_explain(problem, name)) from problem
+
+
+def _run_before(
+    network: nn.Module, inputs: Sequence[Tensor], structure: Structure, axes: Axes
+) -> nn.Module:
+    """A copy of a network that was run on other inputs."""
+    network = copy.deepcopy(network)
+    others = [
+        x.clone() if axis is None else other_samples(x, axis)
+        for x, axis in zip(inputs, axes, strict=True)
+    ]
+    args, kwargs = structure.arguments(others)
+    with torch.no_grad():
+        network(*args, **kwargs)
+    return network
+
+
+def _export_once(
+    network: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    shapes: torch.export.ShapesCollection | None,
+) -> tuple[ExportedProgram, list[str]]:
+    """Export, and name the attributes that the network assigned tensors to; pass on warnings."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        exported = _export_any_answer(network, args, kwargs, shapes)
+    kept: list[str] = []
+    for warning in said:
+        found = re.match(r"The tensor attributes? (.*) (?:were|was) assigned", str(warning.message))
+        if found is None:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+            continue
+        kept += [a for a in found[1].split(", ") if "._flat_weights[" not in a]  # an RNN's own
+    return exported, kept
 
 
 def _export_any_answer(
@@ -84,26 +131,14 @@ def _export_any_answer(
     return torch.export.export(network, args, kwargs, dynamic_shapes=shapes, strict=False)
 
 
-def _refuse_assigned(said: Iterable[warnings.WarningMessage], name: str) -> None:
-    """Refuse a network that keeps tensors in its attributes; pass on what else torch warned of.
-
-    Raises:
-        CaptureError: Names the attributes.
-    """
-    for warning in said:
-        found = re.match(r"The tensor attributes? (.*) (?:were|was) assigned", str(warning.message))
-        if found is None:
-            warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )
-            continue
-        kept = [a for a in found[1].split(", ") if "._flat_weights[" not in a]  # an RNN's own
-        if kept:
-            raise CaptureError(
-                f"{name}: {', '.join(kept).replace('self.', '')}: a network must not keep state "
-                "between calls, it assigns tensors to attributes; pass the state as an input and "
-                "return it as an output"
-            )
+def _keeps_tensors(kept: Sequence[str], name: str) -> CaptureError:
+    """The error that names attributes which a network assigns tensors to."""
+    more = f" and {len(kept) - _NAMED} more" if len(kept) > _NAMED else ""
+    named = ", ".join(kept[:_NAMED]).replace("self.", "")
+    return CaptureError(
+        f"{name}: {named}{more}: a network must not keep state between calls, it assigns tensors "
+        "to attributes; pass the state as an input and return it as an output"
+    )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass
 from operator import getitem
 from typing import Any
@@ -69,8 +70,13 @@ class Group:
         return "linear" if kind == "matmul" and weight_argument(self.root) is not None else kind
 
 
-def group(operators: fx.Graph) -> list[Group]:
-    """Layers of a program, named, ordered by the node that writes their tensor."""
+def group(operators: fx.Graph, infinite: Container[fx.Node] = ()) -> list[Group]:
+    """Layers of a program, named, ordered by the node that writes their tensor.
+
+    Args:
+        operators: The program.
+        infinite: Operators that write infinity, which join what reads them.
+    """
     groups: dict[fx.Node, Group] = {}
     read: set[fx.Node] = set()
     for node in operators.nodes:
@@ -89,7 +95,7 @@ def group(operators: fx.Graph) -> list[Group]:
             groups[node] = Group([node], node)
         else:
             continue
-        _join_what_waits(groups, node)
+        _join_what_waits(groups, node, infinite)
     order = {node: i for i, node in enumerate(operators.nodes)}
     ordered = sorted(groups.values(), key=lambda found: order[found.output])
     _name(ordered, {node.name for node in operators.nodes if node.op == "placeholder"})
@@ -102,11 +108,14 @@ def _has_outputs(node: Any) -> bool:
     return several and not is_movement(node)
 
 
-def _join_what_waits(groups: dict[fx.Node, Group], node: fx.Node) -> None:
+def _join_what_waits(
+    groups: dict[fx.Node, Group], node: fx.Node, infinite: Container[fx.Node]
+) -> None:
     """Let the layer that ends with a node begin with what it alone reads and what must not stay.
 
-    Those are complex numbers, divisors and hidden scores; and the scores that an operator hides,
-    for a layer that ends in a softmax writes no scores at all, as the attention of torch does not.
+    Those are complex numbers, infinity, divisors and hidden scores; and the scores that an operator
+    hides, for a layer that ends in a softmax writes no scores at all, as the attention of torch
+    does not.
     """
     found = groups[node]
     todo = [node]
@@ -124,6 +133,11 @@ def _join_what_waits(groups: dict[fx.Node, Group], node: fx.Node) -> None:
                     found.root = waiting.root
             elif hides(reader) and waiting.kind in _SCORES:
                 found.root = waiting.root
+            elif base in infinite:
+                if weight_argument(waiting.root) is not None:
+                    if weight_argument(found.root) is not None:
+                        continue
+                    found.root = waiting.root
             elif _divides(argument, base, reader) and waiting.kind in _DIVISORS:
                 pass  # a grid has the number 0, which nothing may be divided by
             else:

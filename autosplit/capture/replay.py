@@ -57,6 +57,10 @@ class Wiring:
             return []
         return [arg for arg in root.all_input_nodes if is_movement(arg) and base_of(arg) is weight]
 
+    def is_one_tensor(self, root: fx.Node) -> bool:
+        """Whether an operator reads its weight whole and writes one tensor."""
+        return isinstance(root.meta.get("val"), Tensor) and not self.views(root)
+
     def after(self, starts: Sequence[fx.Node]) -> list[fx.Node]:
         """Nodes whose value depends on one of some nodes, in order, without those."""
         reached = set(starts)

@@ -54,13 +54,13 @@ def output_change(
                 for width in errors.coarse(layer):
                     with torch.no_grad():
                         weight = errors.weight(layer, width)
-                        if wiring.views(chain[0]):
+                        if wiring.is_one_tensor(chain[0]):
+                            written = layer_product(run, wiring, layer, chain[0], weight)
+                            error = run.replay({chain[0]: written}, chain[1:]) - value
+                        else:
                             nodes = [*wiring.views(chain[0]), *chain]
                             sources = dict.fromkeys(wiring.sources(layer), weight)
                             error = run.replay(sources, nodes) - value
-                        else:
-                            written = layer_product(run, wiring, layer, chain[0], weight)
-                            error = run.replay({chain[0]: written}, chain[1:]) - value
                     rows, *parts = wide_enough(rows_of_tensor(program, tensor, error), *projections)
                     found[layer, "weight", width] += _squared(_dots(rows, parts)) / 2
         samples += program.count(inputs)

@@ -60,7 +60,9 @@ def _overrides(
         return {node: errors.activation(tensor, width, run.env[node])}
     weight = errors.weight(tensor, width)
     readers = wiring.readers[tensor]
-    if len(readers) > 1 or wiring.views(readers[0][1][0]):  # one may read what another wrote
+    if len(readers) > 1 or not wiring.is_one_tensor(
+        readers[0][1][0]
+    ):  # one may read what another wrote
         return dict.fromkeys(wiring.sources(tensor), weight)
     root = readers[0][1][0]
     return {root: layer_product(run, wiring, tensor, root, weight, errors.left(key))}

@@ -46,6 +46,25 @@ def test_a_creator_is_a_constant_unless_its_size_grows_with_the_batch():
     assert [value.tolist() for value in constants(growing).values()] == [[[[[1.0]]]]]
 
 
+def test_what_depends_on_the_batch_size_alone_is_no_layer():
+    """Places of samples, offsets of bags, and windows, which depend on nothing at all."""
+
+    def forward(net, x):
+        bags = net.e((3 * x).long().clamp(0, 29).flatten(1))
+        first = x[torch.arange(x.shape[0]), 0]
+        return bags.view(-1, 1, 4) * first * torch.hann_window(4)
+
+    program = capture(Net(forward, e=nn.EmbeddingBag(30, 4)), (X[:1].abs(),))
+    x = torch.rand(5, 3, 4, 4)
+
+    kinds = [layer.kind for layer in program.graph.layers]
+    assert kinds[-4:] == ["embedding_bag", "move", "mul", "mul"]
+    assert "move" not in kinds[:-4]
+    (got,) = program.run((x,))
+    bags = program.constant("e/weight")[(3 * x).long().flatten(1)].mean(1)
+    torch.testing.assert_close(got, bags[:, None] * x[:, 0] * torch.hann_window(4))
+
+
 def test_a_creator_borrows_the_type_of_its_argument_and_not_its_values():
     program = program_of(lambda net, x: x * x.new_full((4,), 7))
 

@@ -48,6 +48,21 @@ class Remembering(nn.Module):
         return y
 
 
+class Cached(nn.Module):
+    """What it computes once and keeps, of its parameters or of its first input."""
+
+    def __init__(self, of_input):
+        super().__init__()
+        self.f, self.bias = nn.Linear(8, 4), nn.Parameter(torch.randn(4, 4))
+        self.of_input, self.kept = of_input, {}
+
+    def forward(self, x):
+        y = self.f(x)
+        if "bias" not in self.kept:
+            self.kept["bias"] = (y if self.of_input else self.bias).mean(0)
+        return y + self.kept["bias"]
+
+
 class Of(nn.Module):
     """A linear layer and a function."""
 
@@ -96,3 +111,17 @@ def test_what_no_split_can_stand_for_is_named_in_one_line(case):
     assert "\n" not in str(refusal.value)
     after = network.state_dict()  # the caller's module is left as it was
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_what_is_computed_once_of_parameters_may_be_kept():
+    network, x = Cached(of_input=False).eval(), torch.randn(3, 8)
+
+    program = capture(network, (torch.randn(2, 8),))
+
+    assert network.kept == {}
+    torch.testing.assert_close(program.run((x,))[0], network.f(x) + network.bias.mean(0))
+
+
+def test_what_is_kept_of_the_first_input_is_refused():
+    with pytest.raises(CaptureError, match="must equal the network"):
+        capture(Cached(of_input=True).eval(), (torch.randn(2, 8),))
