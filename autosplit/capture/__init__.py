@@ -15,6 +15,7 @@ rewrites it, groups its operators into layers, and checks that the answers stay 
 | constant folding | ``constants.py`` |
 | half and double precision to float32 | ``precision.py`` |
 | how the inputs of a network nest, and where their batch is | ``inputs.py`` |
+| names of the outputs: keys of dictionaries, fields, places in tuples | ``output_names.py`` |
 | where the batch is in each tensor | ``batch_axis.py`` |
 | masks, indices and counts: tensors that keep their values | ``integers.py`` |
 | scores that a mask hides | ``masks.py`` |

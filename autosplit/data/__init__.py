@@ -5,10 +5,14 @@
 | ``load_data``: name -> ``DataSet``; the registry of names | ``datasets.py`` |
 | ``Images``: batches in a fixed order, their hash; ``ImageSource`` | ``images.py`` |
 | resize, crop and normalize as torchvision; Darknet's letterbox | ``preprocess.py`` |
+| the preparation of pictures that a person asks for | ``asked_preprocess.py`` |
+| pictures as inputs, with numpy and Pillow alone | ``picture_input.py`` |
+| a batch of a person's data: inputs in the network's order and types, labels | ``inputs.py`` |
 | what is in pictures with boxes, in one line | ``data_card.py`` |
 | anchors: k-means with IoU as the distance | ``anchors.py`` |
 | bilinear resizing without antialiasing, as Darknet and OpenCV | ``bilinear.py`` |
 | image files (Pillow) | ``photos.py`` |
+| one image file: rotated as EXIF says, 8 bits a channel | ``photo_file.py`` |
 | one folder per class, as torchvision's ``ImageFolder`` | ``image_folder.py`` |
 | MNIST's format | ``idx.py`` |
 | COCO's annotations; ``Truth`` | ``coco.py`` |

@@ -8,6 +8,7 @@
 | cloud half in ONNX, which takes the packed bytes | ``cloud_onnx.py`` |
 | export by torch.onnx, packing of constants | ``onnx_export.py`` |
 | bundle: all files of a plan with their hashes | ``bundle.py``, ``manifest.py`` |
+| names of files and tensors inside a bundle | ``bundle_names.py`` |
 | configuration for Triton | ``triton.py`` |
 | the halves as onnxruntime runs them, without torch | ``sessions.py`` |
 | integers of the files against the exact reference | ``check.py`` |

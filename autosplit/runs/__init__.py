@@ -16,6 +16,9 @@
 | stages that must be done before another one | ``needs.py`` |
 | where a run folder is; its graph and its plans | ``folder.py`` |
 | the network that is asked for, loaded and captured | ``network.py`` |
+| how samples become inputs, and the task: ``inputs.json`` | ``inputs.py`` |
+| every tensor measured on calibration batches | ``measuring.py`` |
+| plans as the options of ``search`` ask | ``planning.py`` |
 | from the options of ``quantize`` to the steps that finish a plan | ``finishing.py`` |
 | finished plans, found by what they were made of | ``finished.py`` |
 | plans finished and run on evaluation data | ``scoring.py`` |

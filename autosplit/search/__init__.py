@@ -7,6 +7,7 @@
 | every method by name | ``methods.py`` |
 | our method: the front in integers, floats, JPEG | ``autosplit.py`` |
 | Pareto set; few plans of a long front | ``pareto.py``, ``thin.py`` |
+| types of arrays | ``arrays.py`` |
 | when a value keeps a limit: one rule of rounding | ``tolerance.py`` |
 | pinned widths; limits beside memory | ``pins.py``, ``limits.py`` |
 | multiple-choice knapsack, proven optimal | ``knapsack/`` |

@@ -17,6 +17,7 @@
 | what a head of boxes is; without torch | ``yolo_heads.py`` |
 | the formula of a box and of its scores, one a coding | ``yolo_boxes.py`` |
 | outputs of heads -> boxes of each image | ``yolo_decode.py`` |
+| outputs of networks without anchors (YOLOv8, YOLOX) -> boxes | ``free_boxes.py`` |
 | non-maximum suppression: greedy, DIoU | ``suppression.py`` |
 | the small residual network of the bundled sample | ``fashion_resnet.py`` |
 
