@@ -35,7 +35,7 @@ The packages, low to high: a package imports only from packages above it in this
 | ``halves`` | edge half, cloud half, exact integers |
 | ``finish`` | AdaRound, bias correction, joint clipping |
 | ``evaluate`` | tasks, accuracy, average precision, early stopping |
-| ``report`` | the pick, tables, the Pareto figure |
+| ``report`` | the pick, tables, the Pareto figure, the HTML page of a run |
 | ``runs`` | run folders, options, the five stages |
 | ``api`` | the functions and objects of ``import autosplit`` |
 | ``deploy`` | bundles of both halves as ONNX files, the server, the client of a device |

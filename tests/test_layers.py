@@ -78,13 +78,18 @@ ORDER = {
         "tasks.classification tasks.detection tasks.several tasks.tasks ledger outputs batches "
         "looks clear_task choice chance trials"
     ),
-    "report": "aligned candidate confidence choice pick tables labels figure box_figure",
+    "report": (
+        "aligned candidate confidence choice pick tables labels figure box_figure page.view "
+        "page.cuts page.panels page.network page.words page.page"
+    ),
     "runs": (
         "kinds option declared.choices declared.shared declared.stats declared.search "
-        "declared.scores declared.folder declared.boxes declared.bundle declared.sweep "
+        "declared.scores declared.folder declared.boxes declared.bundle declared.report "
+        "declared.sweep "
         "options named stamps reads hashes lock trust hardware needs finishing "
         "folder finished network inputs summary measuring planning scoring plans stages.frame "
-        "stages.stats stages.search stages.latency stages.quantize stages.collect stages.run"
+        "stages.stats stages.search stages.latency stages.quantize stages.collect stages.run "
+        "viewing"
     ),
     "api": "keywords net data measurement problem scores front evaluation run",
     "deploy": (
@@ -97,7 +102,8 @@ ORDER = {
     "sweep": "file job backends figure run table",
     "detect": "drawing matching sources video step_seconds detector run",
     "cli": (
-        "talk usage help options stages anchors detect emit export infer serve profiles sweep app"
+        "talk usage help options stages anchors detect emit export infer serve profiles report "
+        "sweep app"
     ),
 }
 TORCH = "capture models quantize distortion finish evaluate detect deploy".split()

@@ -10,7 +10,7 @@
 | ``run`` and the five stages | ``stages.py`` |
 | commands for detectors | ``detect.py``, ``anchors.py`` |
 | commands for bundles | ``export.py``, ``serve.py``, ``infer.py`` |
-| the other commands | ``emit.py``, ``profiles.py``, ``sweep.py`` |
+| the other commands | ``emit.py``, ``profiles.py``, ``report.py``, ``sweep.py`` |
 
 The options of every command are declared in ``runs/declared/``.  A command imports slow modules
 inside its function.

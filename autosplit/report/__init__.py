@@ -8,6 +8,7 @@
 | the pick with its table and the sentence on why | ``pick.py`` (``Pick``) |
 | aligned tables of text, and the same as HTML | ``aligned.py`` |
 | rows of ``plans.csv``, ``latency.csv`` | ``tables.py`` |
+| the page of a run, an HTML file | ``page/`` |
 | the Pareto figure | ``figure.py`` |
 | curves of precision over recall, confusion of classes | ``box_figure.py`` |
 | names in a figure that lie over nothing | ``labels.py`` |

@@ -53,11 +53,13 @@ class Points:
         candidates: Plans over one link or more.
         title: Network and hardware.
         float_score: What the float network scored; None: distortion is drawn, not accuracy.
+        far_points: Points below the float network from which a plan stands at the border.
     """
 
     candidates: Sequence[Candidate]
     title: str
     float_score: FloatScore | None = None
+    far_points: float = FAR
 
     @property
     def links(self) -> list[str]:
@@ -79,7 +81,7 @@ class Points:
             return -math.inf
         best = 100 * self.float_score.accuracy
         known = [best, *(100 * one.accuracy for one in self.candidates if one.accuracy is not None)]
-        near = [value for value in known if value > best - FAR]
+        near = [value for value in known if value > best - self.far_points]
         return min(near) - 0.15 * max(max(near) - min(near), 1.0)
 
     def far(self, one: Candidate) -> bool:
@@ -115,6 +117,15 @@ class Points:
             if not front or sign * self.place(one)[1] < sign * self.place(front[-1])[1]:
                 front.append(one)
         return front
+
+
+def far_points_of(max_drop: float) -> float:
+    """Points below the float network that are drawn: five times the allowed drop, at least 2.
+
+    Args:
+        max_drop: Accuracy points that a pick may lose at most, infinite if that is not limited.
+    """
+    return min(max(5 * max_drop, 2.0), FAR)
 
 
 def front_figure(

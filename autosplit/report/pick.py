@@ -86,7 +86,7 @@ class Pick:
         Args:
             width: Characters of a line at most.
         """
-        table = aligned(self._header(), self._rows(), width)
+        table = aligned(self.header(), self.rows(), width)
         return f"{fill(self.title, width)}\n\n{table}\n\n{fill(self.reason, width)}"
 
     @property
@@ -133,10 +133,11 @@ class Pick:
         few = f"with {score.images:,} {_plural('image', score.images)}"
         return f"{text}, so {few} a drop of up to {high:.2f} points is possible"
 
-    def _header(self) -> list[str]:
+    def header(self) -> list[str]:
+        """Titles of the columns of the table."""
         return ["", *(", ".join(one.titles) for one in self.contenders)]
 
-    def _rows(self) -> list[list[str]]:
+    def rows(self) -> list[list[str]]:
         """Label and cells of every line of the table."""
         rows = [[label] for label in _LABELS]
         rows[_LABELS.index(_ACCURACY)] = [f"{self.float_score.metric}, %"]
@@ -183,7 +184,7 @@ class Pick:
         return f"Pick({self.plan.name} over {self.link}: {total} ms, {lost} points lost)"
 
     def _repr_html_(self) -> str:
-        table = html(self._header(), self._rows())
+        table = html(self.header(), self.rows())
         return f"<p>{escape(self.title)}</p>{table}<p>{escape(self.reason)}</p>"
 
 

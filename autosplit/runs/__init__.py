@@ -24,5 +24,6 @@
 | plans finished and run on evaluation data | ``scoring.py`` |
 | plans, seconds and scores joined; the picks | ``summary.py`` |
 | single plans: printed, or found as they were finished | ``plans.py`` |
+| the page of a run: what its stages left, joined | ``viewing.py`` |
 | the stages, and ``run`` | ``stages/`` |
 """

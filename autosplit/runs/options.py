@@ -34,6 +34,7 @@ from autosplit.runs.declared.choices import (
     USUAL_WIDTHS,
 )
 from autosplit.runs.declared.folder import EmitOptions, FolderOptions
+from autosplit.runs.declared.report import ReportOptions
 from autosplit.runs.declared.scores import CollectOptions, QuantizeOptions
 from autosplit.runs.declared.search import LatencyOptions, SearchOptions
 from autosplit.runs.declared.stats import StatsOptions
@@ -72,6 +73,7 @@ __all__ = [
     "LatencyOptions",
     "Options",
     "QuantizeOptions",
+    "ReportOptions",
     "SearchOptions",
     "ServeOptions",
     "StatsOptions",
@@ -95,6 +97,7 @@ SIDE_OPTIONS: dict[str, type[Any]] = {
     "emit": EmitOptions,
     "export": ExportOptions,
     "infer": InferOptions,
+    "report": ReportOptions,
     "serve": ServeOptions,
     "sweep": SweepOptions,
 }
