@@ -85,11 +85,11 @@ ORDER = {
     "runs": (
         "kinds option declared.choices declared.shared declared.stats declared.search "
         "declared.scores declared.folder declared.boxes declared.bundle declared.report "
-        "declared.sweep "
+        "declared.check declared.sweep "
         "options named stamps reads hashes lock trust hardware needs finishing "
         "folder finished network inputs summary measuring planning scoring plans stages.frame "
         "stages.stats stages.search stages.latency stages.quantize stages.collect stages.run "
-        "viewing"
+        "viewing checks.checkfile checks.judge checks.outcome"
     ),
     "api": "keywords net data measurement problem scores front evaluation run",
     "deploy": (
@@ -102,9 +102,10 @@ ORDER = {
     "sweep": "file job backends figure run table",
     "detect": "drawing matching sources video step_seconds detector run",
     "cli": (
-        "talk usage help options stages anchors detect emit export infer serve profiles report "
-        "sweep app"
+        "talk usage help options stages anchors check detect emit export infer serve profiles "
+        "report sweep app"
     ),
+    "pytest_plugin": "",
 }
 TORCH = "capture models quantize distortion finish evaluate detect deploy".split()
 """Packages that need torch; of ``halves`` the wire, and what is named below, need none."""

@@ -8,7 +8,7 @@
 | errors, warnings, talk and progress on stderr | ``talk.py`` |
 | a wrong command line in one line | ``usage.py`` |
 | ``run`` and the five stages | ``stages.py`` |
-| commands for detectors | ``detect.py``, ``anchors.py`` |
+| commands for detectors | ``check.py``, ``detect.py``, ``anchors.py`` |
 | commands for bundles | ``export.py``, ``serve.py``, ``infer.py`` |
 | the other commands | ``emit.py``, ``profiles.py``, ``report.py``, ``sweep.py`` |
 

@@ -16,6 +16,7 @@ import typer
 
 from autosplit import __version__
 from autosplit.cli.anchors import anchors_command
+from autosplit.cli.check import check_command
 from autosplit.cli.detect import detect_command
 from autosplit.cli.emit import emit_command
 from autosplit.cli.export import export_command
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 _CALLS: dict[str, Callable[..., None]] = {
     "anchors": anchors_command,
+    "check": check_command,
     "detect": detect_command,
     "emit": emit_command,
     "export": export_command,

@@ -46,7 +46,7 @@ def side_options(command: str) -> tuple[Option, ...]:
     """Options of the command of any other kind."""
     network = network_options() if command == "detect" else ()
     own = options_of(SIDE_OPTIONS[command]) if command in SIDE_OPTIONS else ()
-    more = {"detect": "trust", "export": "trust", "sweep": "force"}.get(command)
+    more = {"check": "trust", "detect": "trust", "export": "trust", "sweep": "force"}.get(command)
     return (*network, *own, *(() if more is None else (_OF_FOLDER[more],)))
 
 

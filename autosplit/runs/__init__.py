@@ -25,5 +25,6 @@
 | plans, seconds and scores joined; the picks | ``summary.py`` |
 | single plans: printed, or found as they were finished | ``plans.py`` |
 | the page of a run: what its stages left, joined | ``viewing.py`` |
+| checks of plans for continuous integration | ``checks/`` |
 | the stages, and ``run`` | ``stages/`` |
 """

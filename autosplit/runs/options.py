@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from autosplit.errors import OptionError, did_you_mean
 from autosplit.runs.declared.boxes import AnchorsOptions, DetectOptions
 from autosplit.runs.declared.bundle import ExportOptions, InferOptions, ServeOptions
+from autosplit.runs.declared.check import CheckOptions
 from autosplit.runs.declared.choices import (
     ALL_METHODS,
     BACKEND_NAMES,
@@ -64,6 +65,7 @@ __all__ = [
     "USUAL_QUALITIES",
     "USUAL_WIDTHS",
     "AnchorsOptions",
+    "CheckOptions",
     "CollectOptions",
     "DetectOptions",
     "EmitOptions",
@@ -93,6 +95,7 @@ OPTIONS: dict[str, type[Any]] = {
 """Stage -> record of its options, in the order in which ``run`` does the stages."""
 SIDE_OPTIONS: dict[str, type[Any]] = {
     "anchors": AnchorsOptions,
+    "check": CheckOptions,
     "detect": DetectOptions,
     "emit": EmitOptions,
     "export": ExportOptions,

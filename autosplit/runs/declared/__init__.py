@@ -8,6 +8,7 @@
 | every stage: the run folder; ``emit`` | ``folder.py`` |
 | ``detect`` and ``anchors`` | ``boxes.py`` |
 | ``export``, ``infer`` and ``serve`` | ``bundle.py`` |
+| ``check``: limits that plans must keep | ``check.py`` |
 | ``report``: the page of a run | ``report.py`` |
 | ``sweep`` | ``sweep.py`` |
 | several commands: ``--jobs``, ``--source``, ``--run``, ``--token-file`` | ``shared.py`` |
