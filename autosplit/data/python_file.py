@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import os
 import re
 import sys
 import traceback
@@ -124,8 +123,7 @@ def _forget_namesakes(folder: Path) -> None:
     files = (getattr(module, "__file__", None) for name, module in _modules(_PREFIX))
     others = {Path(file).resolve().parent for file in files if file} - {folder}
     tops = {name.partition(".")[0] for name in sys.modules}
-    entries = {entry.name for entry in os.scandir(folder)}
-    here = {top for top in tops if top in entries or f"{top}.py" in entries}
+    here = {top for top in tops if (folder / top).exists() or (folder / f"{top}.py").exists()}
     for name, module in _modules(""):
         file, top = getattr(module, "__file__", None), name.partition(".")[0]
         if file is None or top not in here:
