@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +51,24 @@ def load_network(options: StatsOptions) -> Model:
     return replace(model, preprocess=adjusted(model.preprocess, asked, model.name))
 
 
+_KEPT: ContextVar[dict[tuple[str, bool], Program] | None] = ContextVar("kept", default=None)
+"""SHA-256 of a network, and whether its weights are scaled -> its operators; None: none is kept."""
+
+
+@contextmanager
+def captured_once() -> Iterator[None]:
+    """Inside, a loaded network is captured once, and later stages compute with the same operators.
+
+    The operators of a network are found again by the SHA-256 of all that defines it.
+    """
+    before = _KEPT.get()
+    _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.set(before)
+
+
 def capture_network(model: Model, example: Any = None, *, equalized: bool) -> Program:
     """Operators of a loaded network, with neighbouring weights scaled to each other if asked.
 
@@ -59,10 +80,16 @@ def capture_network(model: Model, example: Any = None, *, equalized: bool) -> Pr
     from autosplit.capture.capture import capture
     from autosplit.capture.equalize import equalize
 
+    kept, key = _KEPT.get(), (model.sha256, equalized)
+    if kept and example is None and key in kept:
+        return kept[key]
     network = model.program or model.module
     inputs = model.example_input if example is None else example
     program = capture(network, inputs, model.name, model.batch_axis)
-    return equalize(program) if equalized else program
+    program = equalize(program) if equalized else program
+    if kept is not None and example is None:
+        kept[key] = program
+    return program
 
 
 def warn_of_precision(program: Program) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from autosplit.capture.capture import capture
-from autosplit.runs.network import capture_network, load_network
+from autosplit.runs.network import capture_network, captured_once, load_network
 from autosplit.runs.options import StatsOptions
 
 MINE = StatsOptions(model="net.py:net")
@@ -55,3 +55,27 @@ def test_weights_are_scaled_to_each_other_only_if_asked(tiny, equalized):
 
     assert program.graph.equalized == equalized
     assert (program.weight("2") == plain.weight("2")).all() != equalized
+
+
+def test_stages_of_one_run_share_the_operators_of_a_network(tiny):
+    model = load_network(MINE)
+    plain = capture_network(model, equalized=False)
+    with captured_once():
+        first = capture_network(model, equalized=False)
+        again = capture_network(load_network(MINE), equalized=False)
+        other = capture_network(model, equalized=True)
+        given = capture_network(model, model.example_input, equalized=False)
+    after = capture_network(model, equalized=False)
+
+    assert first is again
+    assert len({id(one) for one in (plain, first, other, given, after)}) == 5
+
+
+def test_a_network_that_changes_is_captured_again_in_the_same_run(tiny):
+    with captured_once():
+        first = capture_network(load_network(MINE), equalized=False)
+        text = (tiny.place / "net.py").read_text()
+        (tiny.place / "net.py").write_text(text.replace("nn.ReLU()", "nn.ReLU6()", 1))
+        again = capture_network(load_network(MINE), equalized=False)
+
+    assert first.graph.layers[0].operators != again.graph.layers[0].operators

@@ -8,6 +8,7 @@ from typing import Any
 
 from autosplit.progress import Progress, silent
 from autosplit.runs.finishing import finishing_of
+from autosplit.runs.network import captured_once
 from autosplit.runs.option import options_of
 from autosplit.runs.options import QuantizeOptions, check_options
 from autosplit.runs.stages.collect import COLLECT
@@ -51,10 +52,16 @@ def run(
         stage.resolved(folder, own[name], force=force)
     own["latency"] = dict.fromkeys(own["latency"])
     own["stats"] |= _rounding_counted(folder, given)
-    return (
-        stage.run(folder, own[name], force=force, progress=progress)
-        for name, stage in STAGES.items()
-    )
+    return _run(folder, own, force=force, progress=progress)
+
+
+def _run(
+    folder: Path, own: Mapping[str, Mapping[str, Any]], *, force: bool, progress: Progress
+) -> Iterator[Outcome]:
+    """Do the stages, each with its own options; the network is captured once for all of them."""
+    with captured_once():
+        for name, stage in STAGES.items():
+            yield stage.run(folder, own[name], force=force, progress=progress)
 
 
 def _rounding_counted(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
