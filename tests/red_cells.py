@@ -2,12 +2,12 @@
 
 import numpy as np
 import torch
-from darknet_files import write_weights
 from PIL import Image
 
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import Grid
 from autosplit.models.networks.darknet import build_darknet
+from autosplit.models.networks.darknet_weights import write_weights
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 import torchvision
 from captures import split
-from darknet_files import write_weights
 from nets import relative_error
 from PIL import Image
 from safetensors.torch import save_file
@@ -22,6 +21,7 @@ from autosplit.hardware.link import load_link
 from autosplit.models.detectors import Backbone
 from autosplit.models.load import load_model
 from autosplit.models.networks.darknet import build_darknet
+from autosplit.models.networks.darknet_weights import write_weights
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.planfile import PlanFile
 from autosplit.runs.measuring import picture_input

@@ -1,4 +1,4 @@
-"""Darknet's ``.weights`` files, read into a network.
+"""Darknet's ``.weights`` files, read into a network and written from one.
 
 A header of three int32 (major, minor, revision) and the number of images seen in training (int32
 before version 0.2, int64 since), then little-endian float32, layer by layer.  A convolution has its
@@ -20,10 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from autosplit.errors import ModelError
+from autosplit.files import write_bytes
 from autosplit.models.networks.darknet import Darknet
 from autosplit.models.networks.darknet_dense import Connected, Local
 from autosplit.models.networks.darknet_gates import SqueezeExcitation
 from autosplit.models.networks.darknet_layers import Convolutional
+from autosplit.models.networks.darknet_shape import BATCH_NORM_EPS
 from autosplit.models.networks.darknet_shortcut import Shortcut
 
 READABLE = ((0, 0), (0, 1), (0, 2))
@@ -66,6 +68,37 @@ def read_weights(network: Darknet, path: Path) -> int:
         for (_, tensor), part in zip(places, parts, strict=True):
             tensor.copy_(part.view(tensor.shape))
     return seen
+
+
+def write_weights(network: nn.Module, path: Path, seen: int = 0) -> None:
+    """Write the weights of a network as Darknet does, version 0.2.
+
+    What a batch normalization adds to its variances beyond Darknet's own is written into them, so
+    that Darknet computes the same.
+
+    Args:
+        network: A network of a ``.cfg`` file: ``load_model("yolo:FILE.cfg", weights=...).module``.
+        path: The file to write.
+        seen: Number of images that the weights were trained on.
+
+    Raises:
+        ModelError: The network is another one.
+        FileError: The file cannot be written.
+    """
+    if not isinstance(network, Darknet):
+        raise ModelError(
+            f"{path}: must be of a network of a .cfg file, got a {type(network).__name__}"
+        )
+    added = {
+        id(part.running_var): part.eps - BATCH_NORM_EPS
+        for part in network.modules()
+        if isinstance(part, nn.BatchNorm2d | nn.BatchNorm1d)
+    }
+    content = [struct.pack("<iiiq", 0, 2, 0, seen)]
+    for _, tensor in weight_places(network):
+        numbers = tensor.detach().cpu() + added.get(id(tensor), 0.0)
+        content.append(numbers.contiguous().numpy().astype("<f4").tobytes())
+    write_bytes(path, b"".join(content))
 
 
 def _header(content: bytes, path: Path) -> tuple[int, int]:

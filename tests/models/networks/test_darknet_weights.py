@@ -5,11 +5,10 @@ import struct
 import numpy as np
 import pytest
 import torch
-from darknet_files import write_weights
 
 from autosplit.errors import ModelError
 from autosplit.models.networks.darknet import build_darknet
-from autosplit.models.networks.darknet_weights import read_weights
+from autosplit.models.networks.darknet_weights import read_weights, write_weights
 
 CFG = """
 [net]
@@ -81,6 +80,49 @@ def test_what_is_written_is_read_back(network, tmp_path):
     assert read_weights(other, path) == 2**40
     images = torch.rand(2, 2, 8, 8)
     torch.testing.assert_close(other(images), network(images), rtol=0, atol=0)
+
+
+def test_a_written_file_is_a_header_of_version_0_2_and_the_numbers_in_darknets_order(tmp_path):
+    network = build_darknet(
+        "[net]\nwidth=1\nheight=1\nchannels=1\n"
+        "[convolutional]\nbatch_normalize=1\n[convolutional]\nactivation=linear\n"
+    )
+    first, last = getattr(network, "0"), getattr(network, "1")
+    with torch.no_grad():
+        first.weight.fill_(5)
+        for tensor, value in zip(
+            (first.norm.bias, first.norm.weight, first.norm.running_mean, first.norm.running_var),
+            (1, 2, 3, 4),
+            strict=True,
+        ):
+            tensor.fill_(value)
+        last.bias.fill_(6)
+        last.weight.fill_(7)
+
+    write_weights(network, tmp_path / "a.weights", seen=9)
+
+    assert (tmp_path / "a.weights").read_bytes() == struct.pack(
+        "<iiiq7f", 0, 2, 0, 9, 1, 2, 3, 4, 5, 6, 7
+    )
+
+
+def test_what_a_port_adds_to_variances_is_written_into_them(network, tmp_path):
+    for part in network.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.eps = 1e-2
+            part.running_var.fill_(1e-3)
+    write_weights(network, tmp_path / "a.weights")
+    other = build_darknet(CFG).eval()
+
+    read_weights(other, tmp_path / "a.weights")
+
+    images = torch.rand(2, 2, 8, 8)
+    torch.testing.assert_close(other(images), network(images))
+
+
+def test_weights_of_another_kind_of_network_are_not_written(tmp_path):
+    with pytest.raises(ModelError, match=r"must be of a network of a \.cfg file, got a Linear"):
+        write_weights(torch.nn.Linear(1, 1), tmp_path / "a.weights")
 
 
 @pytest.mark.parametrize(
