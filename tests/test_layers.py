@@ -38,7 +38,7 @@ ORDER = {
     "capture": (
         "output_names operators infinities constants recurrent refusals masks batchnorm im2col "
         "inputs batch_axis integers export precision program trainable equalize check replay "
-        "rewrites groups layers capture"
+        "rewrites flat groups layers capture"
     ),
     "data": (
         "bundled image_folder dirty coco_categories coco label_lines darknet_lists yolo_yaml voc "
@@ -84,14 +84,19 @@ ORDER = {
     ),
     "runs": (
         "kinds option declared.choices declared.shared declared.stats declared.search "
-        "declared.scores declared.folder declared.boxes declared.bundle declared.report "
-        "declared.check declared.sweep "
+        "declared.compress declared.scores declared.folder declared.boxes declared.bundle "
+        "declared.report declared.check declared.sweep "
         "options named stamps reads hashes lock trust hardware needs finishing "
         "folder finished network inputs summary measuring planning scoring plans stages.frame "
         "stages.stats stages.search stages.latency stages.quantize stages.collect stages.run "
         "viewing checks.checkfile checks.judge checks.outcome"
     ),
     "api": "keywords net data measurement problem scores front evaluation run",
+    "compress": (
+        "units live walk layer_rules movement_rules channel_groups slicing gates cost_of_channels "
+        "scores.scores scores.magnitude scores.slimming scores.geometric_median scores.taylor "
+        "scores.answer_change scores.registry choose_units refit prune accuracy variant run_prune"
+    ),
     "deploy": (
         "extras bundle_names tensor_bytes coded_inputs manifest oip sessions onnx_unpack "
         "quantize_operators onnx_export edge_onnx cloud_onnx triton bundle check run batcher "
@@ -103,11 +108,11 @@ ORDER = {
     "detect": "drawing matching sources video step_seconds detector run",
     "cli": (
         "talk usage help options stages anchors check detect emit export infer serve profiles "
-        "report sweep app"
+        "prune report sweep app"
     ),
     "pytest_plugin": "",
 }
-TORCH = "capture models quantize distortion finish evaluate detect deploy".split()
+TORCH = "capture models quantize distortion finish evaluate compress detect deploy".split()
 """Packages that need torch; of ``halves`` the wire, and what is named below, need none."""
 MODULES = [
     f"{package}.{name}" if name else package

@@ -9,6 +9,7 @@ rewrites it, groups its operators into layers, and checks that the answers stay 
 | the check of the answers, in float64 where float32 is too coarse | ``check.py`` |
 | what is refused: state, random numbers, control flow | ``refusals.py`` |
 | ``torch.export`` with a free batch, and its errors in one line | ``export.py`` |
+| an exported program as a flat graph, parameters beside it | ``flat.py`` (``flat_operators``) |
 | what each ATen operator is: its kind, what joins which layer | ``operators.py`` |
 | rewrites of the program: functionalization, dropped checks and identities | ``rewrites.py`` |
 | batch norm folding (Jacob et al. 2018, section 3.2) | ``batchnorm.py`` |

@@ -8,19 +8,19 @@ list, ``layout`` finds the batch in it, and ``layers`` groups and describes its 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
-from torch.export.graph_signature import OutputKind, TensorArgument
 
 from autosplit.capture.batch_axis import batched, find_layouts
 from autosplit.capture.check import check_answers
-from autosplit.capture.constants import LEARNED, Attributes
+from autosplit.capture.constants import Attributes
 from autosplit.capture.export import bound_batch, export
+from autosplit.capture.flat import flat_operators, unlift
 from autosplit.capture.groups import Group, group
 from autosplit.capture.infinities import copy_infinite, refuse_infinite
 from autosplit.capture.inputs import Axes, batch_axes, structure_of
@@ -31,10 +31,9 @@ from autosplit.capture.output_names import answer_names
 from autosplit.capture.precision import to_float32
 from autosplit.capture.program import Program, Trained, WeightRef
 from autosplit.capture.refusals import refuse_complex, refuse_state
-from autosplit.capture.rewrites import REWRITES, drop_checks, functionalize
+from autosplit.capture.rewrites import REWRITES, drop_checks
 from autosplit.errors import CaptureError, ModelError
 from autosplit.graph.graph import Graph
-from autosplit.graph.layer import Shape
 
 
 def capture(
@@ -88,7 +87,7 @@ def capture(
         else:
             module = network if isinstance(network, nn.Module) else network.module()
             expected = structure.call(module, copies)
-    check_answers(program, inputs, expected, lambda: unfused or _copied(*_unlift(exported)))
+    check_answers(program, inputs, expected, lambda: unfused or _copied(*unlift(exported)))
     return program
 
 
@@ -101,9 +100,7 @@ def _build(
         The program; and, if it does not compute in the types of the network, its operators before
         they were fused.
     """
-    operators, attributes = _unlift(exported)
-    if not functionalize(operators):
-        operators, attributes = _unlift(exported.run_decompositions(_retraced()))
+    operators, attributes = flat_operators(exported)
     cast_from = to_float32(operators, attributes)
     unfused = _copied(operators, attributes) if cast_from else None
     for rewrite in REWRITES:
@@ -162,49 +159,6 @@ def _copied(operators: fx.Graph, attributes: Attributes) -> fx.GraphModule:
     copied.output(copied.graph_copy(operators, {}))
     drop_checks(copied, attributes)
     return fx.GraphModule(dict(attributes), copied)
-
-
-def _retraced() -> dict[Any, Callable[..., Any]]:
-    """Rules of torch for taking apart the operators whose parts are counted each on its own."""
-    known = torch.export.default_decompositions()
-    return {call: rule for call, rule in known.items() if call.name() == "aten::einsum"}
-
-
-def _unlift(exported: ExportedProgram) -> tuple[fx.Graph, Attributes]:
-    """The operators with parameters as ``get_attr`` and a flat tuple of outputs.
-
-    A parameter's target is its name with slashes for dots; tied parameters get one target.
-    """
-    signature = exported.graph_signature
-    lifted = {
-        **signature.inputs_to_parameters,
-        **signature.inputs_to_buffers,
-        **signature.inputs_to_lifted_tensor_constants,
-    }
-    stored = {**dict(exported.state_dict), **exported.constants}
-    attributes: Attributes = {}
-    same: dict[tuple[int, Shape, Shape, torch.dtype], str] = {}
-    operators = fx.Graph()
-    copied: dict[fx.Node, fx.Node] = {}
-    for node in exported.graph.nodes:
-        if node.op == "placeholder" and node.name in lifted:
-            value = stored[lifted[node.name]].detach()
-            key = (value.data_ptr(), tuple(value.shape), value.stride(), value.dtype)
-            target = same.setdefault(key, lifted[node.name].replace(".", "/"))
-            attributes[target] = value
-            copied[node] = operators.get_attr(target)
-            learned = node.name in signature.inputs_to_parameters
-            copied[node].meta = {**node.meta, LEARNED: learned}
-        elif node.op == "output":
-            answers = [
-                arg
-                for arg, spec in zip(node.args[0], signature.output_specs, strict=True)
-                if spec.kind is OutputKind.USER_OUTPUT and isinstance(spec.arg, TensorArgument)
-            ]
-            operators.output(tuple(copied[arg] for arg in answers))
-        else:
-            copied[node] = operators.node_copy(node, lambda arg: copied[arg])
-    return operators, attributes
 
 
 def _trained(operators: fx.Graph) -> Trained | None:

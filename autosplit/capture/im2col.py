@@ -39,14 +39,14 @@ def gather(
     call = arguments(node)
     if is_call(node, "linear"):
         rows = [x.flatten(0, -2) for x in values]
-        chosen = _some(len(rows[0]), count, generator)
+        chosen = some_places(len(rows[0]), count, generator)
         return [x[chosen].unsqueeze(0) for x in rows]
     (sh, sw), (dh, dw) = _two(call["stride"]), _two(call["dilation"])
     (ph, pw), (kh, kw) = _two(call["padding"]), call["weight"].meta["val"].shape[2:]
     n, channels, height, width = values[0].shape
     rows_out = (height + 2 * ph - dh * (kh - 1) - 1) // sh + 1
     columns_out = (width + 2 * pw - dw * (kw - 1) - 1) // sw + 1
-    place = _some(n * rows_out * columns_out, count, generator)
+    place = some_places(n * rows_out * columns_out, count, generator)
     image = (place // (rows_out * columns_out)).view(-1, 1, 1)
     row = (place // columns_out % rows_out * sh).view(-1, 1, 1) + dh * torch.arange(kh).view(-1, 1)
     column = (place % columns_out * sw).view(-1, 1, 1) + dw * torch.arange(kw)
@@ -64,7 +64,8 @@ def gather(
     return found
 
 
-def _some(total: int, count: int, generator: torch.Generator) -> Tensor:
+def some_places(total: int, count: int, generator: torch.Generator) -> Tensor:
+    """Choose this many of some places, ascending; all of them if there are no more."""
     if total <= count:
         return torch.arange(total)
     return torch.randperm(total, generator=generator)[:count].sort().values

@@ -8,9 +8,9 @@
 | errors, warnings, talk and progress on stderr | ``talk.py`` |
 | a wrong command line in one line | ``usage.py`` |
 | ``run`` and the five stages | ``stages.py`` |
-| commands for detectors | ``check.py``, ``detect.py``, ``anchors.py`` |
+| commands for detectors | ``detect.py``, ``anchors.py`` |
 | commands for bundles | ``export.py``, ``serve.py``, ``infer.py`` |
-| the other commands | ``emit.py``, ``profiles.py``, ``report.py``, ``sweep.py`` |
+| the other commands | ``check.py``, ``emit.py``, ``profiles.py``, ``prune.py``, ``report.py``, ``sweep.py`` |
 
 The options of every command are declared in ``runs/declared/``.  A command imports slow modules
 inside its function.

@@ -24,6 +24,7 @@ from autosplit.cli.help import PanelCommand, PanelGroup
 from autosplit.cli.infer import infer_command
 from autosplit.cli.options import side_options, stage_options, with_options
 from autosplit.cli.profiles import profiles_command
+from autosplit.cli.prune import prune_command
 from autosplit.cli.report import report_command
 from autosplit.cli.serve import serve_command
 from autosplit.cli.stages import stage_command
@@ -58,6 +59,7 @@ _CALLS: dict[str, Callable[..., None]] = {
     "infer": infer_command,
     "profiles": profiles_command,
     "report": report_command,
+    "prune": prune_command,
     "serve": serve_command,
     "sweep": sweep_command,
 }

@@ -31,6 +31,23 @@ NETWORK = (
     "preprocess",
 )
 """Options of ``stats`` that say which network."""
+DATA = (
+    "data",
+    "calibration",
+    "calibration_images",
+    "batch_size",
+    "task",
+    "output",
+    "mean",
+    "std",
+    "resize",
+    "crop",
+    "interpolation",
+    "channels",
+)
+"""Options of ``stats`` that say which data, and how the network is scored on them."""
+_WITH_NETWORK = {"detect": NETWORK, "prune": (*NETWORK, *DATA)}
+"""Command -> options of ``stats`` that it has too."""
 _OF_FOLDER = {one.name: one for one in options_of(FolderOptions)}
 
 
@@ -44,15 +61,16 @@ def stage_options(stage: str) -> tuple[Option, ...]:
 
 def side_options(command: str) -> tuple[Option, ...]:
     """Options of the command of any other kind."""
-    network = network_options() if command == "detect" else ()
+    network = network_options(command)
     own = options_of(SIDE_OPTIONS[command]) if command in SIDE_OPTIONS else ()
     more = {"check": "trust", "detect": "trust", "export": "trust", "sweep": "force"}.get(command)
     return (*network, *own, *(() if more is None else (_OF_FOLDER[more],)))
 
 
-def network_options() -> tuple[Option, ...]:
-    """Options that say which network, of commands that need no more of ``stats``."""
-    return tuple(one for one in options_of(OPTIONS["stats"]) if one.name in NETWORK)
+def network_options(command: str = "detect") -> tuple[Option, ...]:
+    """Options of ``stats`` that a command has too: which network, and perhaps which data."""
+    names = _WITH_NETWORK.get(command, ())
+    return tuple(one for one in options_of(OPTIONS["stats"]) if one.name in names)
 
 
 def with_options(

@@ -17,7 +17,7 @@ from autosplit.errors import FileError, OptionError
 from autosplit.files import check_keys, read_yaml, write_yaml
 from autosplit.models.asked_model import BuiltNetwork
 
-_KEYS = ("preprocess", "task", "output", "classes")
+_KEYS = ("preprocess", "task", "output", "classes", "variant")
 _NUMBERS = ("resize", "crop", "mean", "std", "interpolation", "channels")
 
 
@@ -54,6 +54,7 @@ def write_sidecar(
     task: str | None = None,
     output: str | None = None,
     classes: Sequence[str] = (),
+    variant: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write what belongs to a network beside its file.
 
@@ -63,6 +64,7 @@ def write_sidecar(
         task: Name of the task, if it is known.
         output: Name of the output that is scored, if it is known.
         classes: Names of the classes, if they are known.
+        variant: What is known of a variant, if the network is one.
 
     Returns:
         The path of the sidecar.
@@ -71,7 +73,7 @@ def write_sidecar(
     numbers = prepared_numbers(preprocess)
     if numbers:
         data["preprocess"] = numbers
-    known = {"task": task, "output": output, "classes": list(classes)}
+    known = {"task": task, "output": output, "classes": list(classes), "variant": variant}
     data |= {key: value for key, value in known.items() if value}
     path = sidecar_path(file)
     write_yaml(path, "network", data)
@@ -91,6 +93,8 @@ def read_sidecar(path: Path) -> Sidecar:
     for key in ("task", "output"):
         if not isinstance(data.get(key, ""), str):
             problems.append(f"{path}: {key}: must be text, got {data[key]!r:.60}")
+    if not isinstance(data.get("variant", {}), dict):
+        problems.append(f"{path}: variant: must be a mapping, got {data['variant']!r:.60}")
     classes = data.get("classes", [])
     if not isinstance(classes, list) or not all(isinstance(one, str) for one in classes):
         problems.append(f"{path}: classes: must be a list of names, got {classes!r:.60}")

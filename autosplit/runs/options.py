@@ -34,6 +34,7 @@ from autosplit.runs.declared.choices import (
     USUAL_QUALITIES,
     USUAL_WIDTHS,
 )
+from autosplit.runs.declared.compress import PruneOptions
 from autosplit.runs.declared.folder import EmitOptions, FolderOptions
 from autosplit.runs.declared.report import ReportOptions
 from autosplit.runs.declared.scores import CollectOptions, QuantizeOptions
@@ -74,6 +75,7 @@ __all__ = [
     "InferOptions",
     "LatencyOptions",
     "Options",
+    "PruneOptions",
     "QuantizeOptions",
     "ReportOptions",
     "SearchOptions",
@@ -101,6 +103,7 @@ SIDE_OPTIONS: dict[str, type[Any]] = {
     "export": ExportOptions,
     "infer": InferOptions,
     "report": ReportOptions,
+    "prune": PruneOptions,
     "serve": ServeOptions,
     "sweep": SweepOptions,
 }

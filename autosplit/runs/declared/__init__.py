@@ -10,6 +10,7 @@
 | ``export``, ``infer`` and ``serve`` | ``bundle.py`` |
 | ``check``: limits that plans must keep | ``check.py`` |
 | ``report``: the page of a run | ``report.py`` |
+| ``prune`` | ``compress.py`` |
 | ``sweep`` | ``sweep.py`` |
 | several commands: ``--jobs``, ``--source``, ``--run``, ``--token-file`` | ``shared.py`` |
 | names among which an option chooses | ``choices.py`` |

@@ -64,3 +64,5 @@ FORMAT_NAMES = ("native", "distiller")
 """Formats in which a plan is printed: ``runs.plans.emit_plan``."""
 BACKEND_NAMES = ("joblib", "dask")
 """Where the searches of a sweep run: ``sweep.backends.BACKENDS``."""
+SCORE_NAMES_OF_UNITS = ("distortion", "taylor", "l1", "bn-gamma", "fpgm")
+"""Scores of channels: ``compress.scores.registry.UNIT_SCORES``."""

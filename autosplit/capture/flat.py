@@ -1,0 +1,73 @@
+"""An exported program as a flat graph of operators, its parameters and constants beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import fx
+from torch.export import ExportedProgram
+from torch.export.graph_signature import OutputKind, TensorArgument
+
+from autosplit.capture.constants import LEARNED, Attributes
+from autosplit.capture.rewrites import functionalize
+from autosplit.graph.layer import Shape
+
+
+def flat_operators(exported: ExportedProgram) -> tuple[fx.Graph, Attributes]:
+    """The operators of a program without in-place ones, and its parameters and constants.
+
+    Args:
+        exported: The program; it is left as it was.
+
+    Returns:
+        As ``unlift`` gives them.
+    """
+    operators, attributes = unlift(exported)
+    if not functionalize(operators):
+        operators, attributes = unlift(exported.run_decompositions(_retraced()))
+    return operators, attributes
+
+
+def _retraced() -> dict[Any, Callable[..., Any]]:
+    """Rules of torch for taking apart the operators whose parts are counted each on its own."""
+    known = torch.export.default_decompositions()
+    return {call: rule for call, rule in known.items() if call.name() == "aten::einsum"}
+
+
+def unlift(exported: ExportedProgram) -> tuple[fx.Graph, Attributes]:
+    """The operators with parameters as ``get_attr`` and a flat tuple of outputs.
+
+    A parameter's target is its name with slashes for dots; tied parameters get one target.
+    """
+    signature = exported.graph_signature
+    lifted = {
+        **signature.inputs_to_parameters,
+        **signature.inputs_to_buffers,
+        **signature.inputs_to_lifted_tensor_constants,
+    }
+    stored = {**dict(exported.state_dict), **exported.constants}
+    attributes: Attributes = {}
+    same: dict[tuple[int, Shape, Shape, torch.dtype], str] = {}
+    operators = fx.Graph()
+    copied: dict[fx.Node, fx.Node] = {}
+    for node in exported.graph.nodes:
+        if node.op == "placeholder" and node.name in lifted:
+            value = stored[lifted[node.name]].detach()
+            key = (value.data_ptr(), tuple(value.shape), value.stride(), value.dtype)
+            target = same.setdefault(key, lifted[node.name].replace(".", "/"))
+            attributes[target] = value
+            copied[node] = operators.get_attr(target)
+            learned = node.name in signature.inputs_to_parameters
+            copied[node].meta = {**node.meta, LEARNED: learned}
+        elif node.op == "output":
+            answers = [
+                arg
+                for arg, spec in zip(node.args[0], signature.output_specs, strict=True)
+                if spec.kind is OutputKind.USER_OUTPUT and isinstance(spec.arg, TensorArgument)
+            ]
+            operators.output(tuple(copied[arg] for arg in answers))
+        else:
+            copied[node] = operators.node_copy(node, lambda arg: copied[arg])
+    return operators, attributes

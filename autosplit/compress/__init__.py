@@ -1,0 +1,21 @@
+"""Variants of a network: pruned, each a network of its own with its parent on record.
+
+| formula or method | file |
+| --- | --- |
+| a network's operators with live batch norms; exported again | ``live.py`` (``live_network``) |
+| channels that go together, as units | ``channel_groups.py`` (``channel_groups``) |
+| numbers of channels and their ties (union-find); labels of reshapes | ``units.py`` |
+| the walk along operators; what layers and movements do to channels | ``walk.py``, ``layer_rules.py``, ``movement_rules.py`` |
+| parameters sliced, and the numbers in operators; the masked network; the check | ``slicing.py`` |
+| gates on channels: derivative of the answers by each unit and sample | ``gates.py`` |
+| scores of units, one file each | ``scores/`` |
+| multiply-accumulates by kept channels | ``cost_of_channels.py`` |
+| which units go first, and how many | ``choose_units.py`` |
+| least squares (He et al. 2017), batch norm statistics | ``refit.py`` |
+| all steps of pruning in order | ``prune.py`` (``prune``) |
+| accuracy of a network in float | ``accuracy.py`` |
+| the folder of a variant | ``variant.py`` |
+| the command ``prune`` | ``run_prune.py`` |
+
+Import from the modules themselves; all need torch.
+"""  # noqa: E501 - a table
