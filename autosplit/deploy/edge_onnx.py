@@ -126,6 +126,10 @@ class _Edge(nn.Module):
         return written
 
 
+Window = tuple[float, float]
+"""Least and most value that clamps let through."""
+
+
 @dataclass
 class _EdgeGraph:
     """The half with quantization as operators that have a form in ONNX.
@@ -164,17 +168,12 @@ class _EdgeGraph:
         window = -math.inf, math.inf
         while len(source.users) == 1:
             found = clamp_window(source)
-            if found is not None:  # the later clamp decides where two have nothing in common
-                least, most = found
-                window = (
-                    min(max(window[0], least), window[1]),
-                    max(min(window[1], most), window[0]),
-                )
+            if found is not None:
+                window = narrowed(window, found)
             elif source.target is not torch.clone:  # nothing is overwritten here
                 break
             source = source.all_input_nodes[0]
-        ends = (min(max(end / step, -zero), steps_of(bits) - zero) for end in window)
-        low, high = (round(end) + zero for end in ends)
+        low, high = window_codes(window, step, zero, bits)
         graph = self.half.operators
         with graph.inserting_before(node):
             new = graph.call_function(
@@ -234,6 +233,31 @@ class _EdgeGraph:
         graph = self.half.operators
         with graph.inserting_before(node):
             return graph.create_node("get_attr", target)
+
+
+def narrowed(window: Window, earlier: Window) -> Window:
+    """The window of two clamps, one after the other.
+
+    Args:
+        window: Least and most of the later clamp, which decides where they have nothing in common.
+        earlier: Those of the clamp before it.
+    """
+    least, most = earlier
+    return min(max(window[0], least), window[1]), max(min(window[1], most), window[0])
+
+
+def window_codes(window: Window, step: float, zero: int, bits: int) -> tuple[int, int]:
+    """Least and most code that a clamped tensor has on its grid.
+
+    Args:
+        window: Least and most value of the clamps.
+        step: Scale of the grid.
+        zero: Its zero point.
+        bits: Its width.
+    """
+    ends = (min(max(end / step, -zero), steps_of(bits) - zero) for end in window)
+    low, high = (round(end) + zero for end in ends)
+    return low, high
 
 
 def _target(name: str) -> str:

@@ -30,7 +30,12 @@ class SlowBodyError(AutoSplitError):
     """A body comes too slowly."""
 
 
-_STATUS = {UnknownModelError: 404, QueueFullError: 429, SlowBodyError: 408}
+class LargeBodyError(AutoSplitError):
+    """A body is longer than any right one."""
+
+
+_STATUS = {UnknownModelError: 404, QueueFullError: 429, SlowBodyError: 408, LargeBodyError: 413}
+_MOST_DIGITS = 12
 _HEALTH = "/v2/health/"
 
 
@@ -136,13 +141,16 @@ async def _body(request: Request, most: int) -> bytes:
     """The body, of at most so many bytes.
 
     Raises:
-        DataError: It is longer.
+        LargeBodyError: It is longer, by its header or by its bytes.
     """
+    text = request.headers.get("content-length", "")
     parts, size = [], 0
+    if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS and int(text) > most:
+        raise LargeBodyError(f"body: must be at most {most} bytes, is {int(text)}")
     async for part in request.stream():
         size += len(part)
         if size > most:
-            raise DataError(f"body: must be at most {most} bytes, is longer")
+            raise LargeBodyError(f"body: must be at most {most} bytes, is longer")
         parts.append(part)
     return b"".join(parts)
 
@@ -151,6 +159,6 @@ def _header_length(request: Request) -> int | None:
     text = request.headers.get(LENGTH_HEADER)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 12):
+    if not (text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS):
         raise DataError(f"{LENGTH_HEADER}: must be a whole number, got {text!r:.40}")
     return int(text)

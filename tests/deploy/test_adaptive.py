@@ -6,13 +6,14 @@ import socket
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from autosplit.deploy.adaptive import AdaptiveClient
-from autosplit.deploy.client import EdgeClient
-from autosplit.deploy.connection import Connection, ServerError
+from autosplit.deploy.adaptive import FIRST_RETRY_S, STALE_S, AdaptiveClient, takes_inputs
+from autosplit.deploy.client import Answer, EdgeClient
+from autosplit.deploy.connection import Connection, ServerError, UnreachableError
 from autosplit.deploy.link_estimate import PlanTimes
 from autosplit.deploy.manifest import read_manifest, write_manifest
 from autosplit.errors import FileError
@@ -177,3 +178,133 @@ def test_a_refusal_in_the_background_is_asked_again(client, small, right, relay,
     wait_until(lambda: client.choice.reachable)
 
     assert refused == ["429"]
+
+
+class FakeClient:
+    """An ``EdgeClient`` without files or a server: 0.2 s on the edge, or 0.28 s with a server."""
+
+    made, asked, failures = [], [], []
+
+    def __init__(self, folder, connection, plan, threads=1, timeout_s=30.0):
+        self.chosen = next(one for one in PLANS if one.name == plan)
+        self.timeout_s = timeout_s
+        self.connection = connection
+        FakeClient.made.append(plan)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def edge(self, _):
+        pass
+
+    def infer(self, _):
+        FakeClient.asked.append((self.chosen.name, self.timeout_s))
+        if self.chosen.cloud is None:
+            return Answer({}, self.chosen.name, 0.2)
+        if FakeClient.failures:
+            raise FakeClient.failures.pop(0)
+        self.connection.connect_s = 0.02
+        return Answer({}, self.chosen.name, 0.1, 0.01, 1000, 1250, 0.12, 0.05, 0.03)
+
+
+def fake_plan(name, size, cloud, coding="packed", **cloud_ms):
+    return SimpleNamespace(
+        name=name,
+        cloud=cloud,
+        wire=SimpleNamespace(tensors=[SimpleNamespace(coding=coding)] if cloud else []),
+        predicted={
+            "sent_bytes": size,
+            "links": {link: {"cloud_ms": ms} for link, ms in cloud_ms.items()},
+        },
+    )
+
+
+PLANS = (
+    fake_plan("split", 1000, "c", lte=5.0, wifi=4.0),
+    fake_plan("picture", 10, "c", "jpeg", lte=1.0),
+    fake_plan("small", 100, "c", lte=9.0),
+    fake_plan("edge", 0, None, lte=0.0),
+)
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """What makes an adaptive client of the fake plans."""
+    manifest = SimpleNamespace(plans=PLANS, inputs=[])
+    monkeypatch.setattr("autosplit.deploy.adaptive.read_manifest", lambda _: manifest)
+    monkeypatch.setattr("autosplit.deploy.adaptive.EdgeClient", FakeClient)
+    monkeypatch.setattr(FakeClient, "made", [])
+    monkeypatch.setattr(FakeClient, "asked", [])
+    monkeypatch.setattr(FakeClient, "failures", [])
+
+    def make(**about):
+        client = AdaptiveClient(None, Connection("http://127.0.0.1:9"), **about)
+        times = client.choice.times
+        assert (times["split"].cloud_s, times["split"].size_bytes) == (0.004, 1000)
+        times["edge"] = PlanTimes(0.2, 0.0, 0)
+        times["split"] = PlanTimes(0.0, 0.0, 1)
+        times["small"] = PlanTimes(0.9, 0.0, 2)
+        return client
+
+    return make
+
+
+def test_plans_that_send_pictures_are_left_out(fake):
+    assert [one.name for one in PLANS if takes_inputs(one)] == ["split", "small", "edge"]
+    with fake() as client:
+        assert FakeClient.made == ["split", "small", "edge"]
+        assert client.fallback == "edge"
+        assert client.choice.present == "split"
+
+
+@pytest.mark.parametrize(
+    ("deadline_s", "wait_s"), [(None, 30.0), (1.0, 0.7), (0.31, 0.01), (0.1, 1e-3), (99.0, 30.0)]
+)
+def test_the_server_has_the_deadline_less_one_and_a_half_edge_answers(fake, deadline_s, wait_s):
+    with fake(deadline_s=deadline_s) as client:
+        client.infer({})
+    assert FakeClient.asked == [("split", pytest.approx(wait_s))]
+
+
+def test_an_answer_is_noted_with_all_that_is_not_the_links(fake):
+    with fake() as client:
+        client.infer({})
+        times, link = client.choice.times["split"], client.choice.link
+    assert times.edge_s == pytest.approx(0.3 * 0.1)
+    assert times.cloud_s == pytest.approx(0.3 * 0.06)  # coding 0.01, server 0.05 with its run
+    assert times.size_bytes == pytest.approx(0.7 + 0.3 * 1250)
+    assert link.rtt_s == 0.02
+    assert link.uplink_bps == pytest.approx(10_000 / 0.1)
+
+
+def test_a_late_answer_is_the_edges_and_the_server_is_asked_less_and_less_often(fake):
+    FakeClient.failures += [UnreachableError("late"), *[ServerError("full")] * 6]
+    pauses = []
+    with fake() as client:
+        client._closed = SimpleNamespace(wait=pauses.append, is_set=lambda: False, set=lambda: None)
+        answer = client.infer({})
+        client._asking.join()
+        assert client.choice.reachable is True
+    assert (answer.plan, answer.edge_s, client.fallbacks) == ("edge", 0.2, 1)
+    assert answer.link_s > 0
+    assert pauses == [FIRST_RETRY_S, 0.5, 1.0, 2.0, 4.0, 5.0]
+    asked = [name for name, _ in FakeClient.asked]
+    assert asked[0] == "split"
+    assert "edge" in asked
+    assert "small" not in asked  # the smallest message asks
+    assert asked.count("split") == 1 + 6 + 2
+
+
+@pytest.mark.parametrize(("silent_s", "asks"), [(STALE_S + 1, True), (STALE_S - 1, False)])
+def test_a_silent_link_is_measured_again_in_time(fake, silent_s, asks):
+    with fake() as client:
+        client.choice.present = "edge"
+        client.choice.times["edge"] = PlanTimes(0.0, 0.0, 0)
+        client._last = time.monotonic() - silent_s
+        assert client.infer({}).plan == "edge"
+        if client._asking is not None:
+            client._asking.join()
+    assert (("split", 5.0) in FakeClient.asked) == asks

@@ -1,6 +1,7 @@
 """A connection gives whole answers or one clear error, and opens itself anew once."""
 
 import contextlib
+import http.client
 import socket
 import threading
 import time
@@ -114,3 +115,58 @@ def test_a_certificate_that_cannot_be_read_is_named(tmp_path):
     path.write_text("no certificate")
     with pytest.raises(ServerError, match=r"c\.pem: must be a certificate in PEM"):
         Connection("https://127.0.0.1:1", certificate=path)
+
+
+class SlowSteps:
+    """An opened connection whose steps take seconds of a clock that stands otherwise."""
+
+    def __init__(self, *, sending, answering, reading):
+        self.now, self.limits = 100.0, []
+        self.seconds = {"send": sending, "answer": answering, "read": reading}
+        self.parts = [b"a", b"b", b""]
+        self.sock = self
+        self.status, self.length, self.headers = http.client.OK, 0, {}
+
+    def monotonic(self):
+        return self.now
+
+    def settimeout(self, seconds):
+        self.limits.append(round(seconds, 6))
+
+    def take(self, step):
+        self.now += self.seconds[step]
+
+    def request(self, *_):
+        self.take("send")
+
+    def getresponse(self):
+        self.take("answer")
+        return self
+
+    def read1(self, _):
+        self.take("read")
+        return self.parts.pop(0)
+
+    def close(self):
+        pass
+
+
+def test_each_step_of_a_request_has_the_time_that_is_left(monkeypatch):
+    slow = SlowSteps(sending=0.25, answering=0.125, reading=0.0625)
+    monkeypatch.setattr("autosplit.deploy.connection.time", slow)
+    connection = Connection("http://127.0.0.1:9")
+    connection._http = slow
+
+    assert connection.ask("/", 1.0)[0] == b"ab"
+    assert slow.limits == [1.0, 0.75, 0.5625, 0.5]
+
+
+def test_an_answer_after_slow_sending_ends_with_the_time_of_both(monkeypatch):
+    slow = SlowSteps(sending=1.5, answering=0.0, reading=0.0)
+    monkeypatch.setattr("autosplit.deploy.connection.time", slow)
+    connection = Connection("http://127.0.0.1:9")
+    connection._http = slow
+
+    with pytest.raises(UnreachableError, match="within 1 s, has not"):
+        connection.ask("/", 1.0)
+    assert slow.limits == [1.0]

@@ -71,7 +71,7 @@ def test_a_request_without_outputs_gets_all(client, sent):
         ("/v2/models/small/versions/edge/infer", b"{}", 404, "model: must be small"),
         ("/v2/models/small/infer", b"nonsense", 400, "body: must begin with a JSON object"),
         ("/v2/models/small/infer", b'{"inputs": []}', 400, "inputs: must be"),
-        ("/v2/models/small/infer", b" " * 200_000, 400, "body: must be at most"),
+        ("/v2/models/small/infer", b" " * 200_000, 413, "body: must be at most"),
     ],
 )
 def test_wrong_requests_get_one_clear_line(client, path, body, status, words):
@@ -140,3 +140,10 @@ def test_a_body_that_comes_too_slowly_is_refused(bundle):
 
     assert answer.status_code == 408
     assert answer.json()["error"] == "body: must come within 0 s, has not"
+
+
+def test_a_long_body_without_its_length_is_refused_while_it_comes(client):
+    answer = client.post("/v2/models/small/infer", content=(b" " * 10_000 for _ in range(20)))
+
+    assert answer.status_code == 413
+    assert answer.json()["error"].endswith("bytes, is longer")

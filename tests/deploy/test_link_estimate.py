@@ -79,3 +79,47 @@ def test_measured_seconds_move_a_plan():
     times = PlanTimes(0.1, 0.0, 100)
     times.noted(0.2, 0.1, 200)
     assert (times.edge_s, times.cloud_s, times.size_bytes) == pytest.approx((0.13, 0.03, 130))
+
+
+def test_the_round_trip_is_a_mean_too():
+    link = LinkEstimate()
+    link.connected(0.02)
+    link.connected(0.04)
+    assert link.rtt_s == pytest.approx(0.7 * 0.02 + 0.3 * 0.04)
+
+
+@pytest.mark.parametrize(
+    ("rtt_s", "seconds", "bps"),
+    [
+        (1.0, 0.001, 8000 / 1e-4),  # a tenth of the seconds is left for the bits
+        (0.4, 1.0, 8000 / 0.6),
+        (math.nan, 0.5, 8000 / 0.5),
+        (math.nan, 0.0, 8000 / 1e-6),
+    ],
+)
+def test_the_rate_of_one_message_of_1000_bytes(rtt_s, seconds, bps):
+    link = LinkEstimate(rtt_s=rtt_s)
+    link.sent(1000, seconds)
+    assert link.uplink_bps == pytest.approx(bps)
+
+
+def test_seconds_of_a_message_by_what_is_known():
+    assert LinkEstimate(rtt_s=0.1).seconds(1000) == 0
+    assert LinkEstimate(uplink_bps=8000).seconds(1000) == 1
+    assert LinkEstimate(0.5, 8000).seconds(1000) == 1.5
+    assert LinkEstimate(0.5, 8000).seconds(0) == 0
+
+
+@pytest.mark.parametrize(("seconds", "plan"), [(0.84, "b"), (0.86, "a")])
+def test_a_plan_is_left_for_one_that_takes_less_than_the_margin(seconds, plan):
+    times = {"a": PlanTimes(1.0, 0.0, 0), "b": PlanTimes(seconds - 0.1, 0.1, 0)}
+    chosen = PlanChoice(times, LinkEstimate(), "a")
+    assert chosen.choose() == plan
+    assert chosen.present == plan
+
+
+def test_out_of_reach_a_plan_that_sends_takes_forever():
+    chosen = choice()
+    chosen.reachable = False
+    assert chosen.seconds("split") == math.inf
+    assert chosen.seconds("edge") == 0.5

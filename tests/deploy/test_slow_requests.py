@@ -67,3 +67,19 @@ def test_a_connection_that_rests_between_requests_stays(port):
             while not answer.endswith(b"ok"):
                 answer += one.recv(1000)
             time.sleep(0.5)
+
+
+def test_a_header_that_comes_byte_by_byte_gets_no_more_time(port):
+    """One byte every 50 ms is never silent for 0.3 s, but the whole header takes longer."""
+    with connected(port) as one:
+        one.settimeout(0.05)
+        for byte in b"GET / HTTP/1.1\r\n" + b"X-Long: yes\r\n" * 20:
+            with contextlib.suppress(TimeoutError):
+                try:
+                    one.sendall(bytes([byte]))
+                    found = one.recv(100)
+                except ConnectionError:
+                    found = b""
+                assert found == b""
+                return
+    pytest.fail("the connection has stayed open")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autosplit.deploy.tensor_bytes import DTYPES, from_raw, raw_bytes
+from autosplit.deploy.tensor_bytes import DTYPES, datatype_of, from_raw, raw_bytes
 from autosplit.errors import DataError
 
 
@@ -39,8 +39,29 @@ def test_elements_of_bytes_have_their_lengths_in_front():
         (b"\2\0\0\0a", "BYTES", [1], "must have 2 bytes, 1 are left"),
         (b"\0\0\0\0", "BYTES", [2], "must be longer than 4 bytes"),
         (b"\0\0\0\0a", "BYTES", [1], "must be 4 bytes, got 5"),
+        (b"\5\0\0\0abcde", "BYTES", [2], "element 1 must begin with its length"),
     ],
 )
 def test_bytes_of_another_shape_are_refused(data, datatype, shape, words):
     with pytest.raises(DataError, match=words):
         from_raw(memoryview(data), datatype, shape, "x")
+
+
+@pytest.mark.parametrize("datatype", DTYPES)
+def test_a_type_has_one_word_in_both_directions(datatype):
+    value = from_raw(
+        memoryview(bytes(8)), datatype, [8 // np.dtype(DTYPES[datatype]).itemsize], "x"
+    )
+    assert value.dtype == np.dtype(DTYPES[datatype])
+    assert value.dtype.isnative
+    assert datatype_of(value) == datatype
+
+
+def test_objects_are_bytes_and_empty_ones_take_four():
+    value = from_raw(memoryview(bytes(8)), "BYTES", [2, 1], "x")
+    assert (datatype_of(value), value.shape, value.ravel().tolist()) == ("BYTES", (2, 1), [b""] * 2)
+
+
+def test_numbers_are_little_endian_in_c_order():
+    value = np.array([[1, 2], [3, 4]], ">u2")
+    assert raw_bytes(value.T) == bytes([1, 0, 3, 0, 2, 0, 4, 0])
