@@ -44,6 +44,41 @@ def pareto(points: npt.ArrayLike) -> Indices:
     return finite[order[falling]]
 
 
+def pareto_of_groups(group: Indices, first: Floats, second: Floats) -> Indices:
+    """Find the points that no other point of their group beats, as ``pareto`` of each group does.
+
+    Args:
+        group: Group of each of N points, a number of at least 0, shape (N,).
+        first: First value of each point, no NaN, shape (N,).
+        second: Its second value.
+
+    Returns:
+        Indices by rising group, then by rising first value.
+
+    >>> pareto_of_groups(np.array([1, 0, 1]), np.array([2.0, 9.0, 3.0]), np.array([5.0, 9.0, 5.0]))
+    array([1, 0])
+    """
+    finite = np.flatnonzero(np.isfinite(first) & np.isfinite(second))
+    places = [_places_of_groups(group[finite], one[finite]) for one in (first, second)]
+    order = np.lexsort((*reversed(places), group[finite]))
+    # Places of a later group are lower, so every group begins anew.
+    falling = places[1][order] - group[finite][order] * (len(order) + 1)
+    kept = np.ones(len(order), dtype=np.bool_)
+    kept[1:] = falling[1:] < np.minimum.accumulate(falling)[:-1]
+    return finite[order[kept]]
+
+
+def _places_of_groups(group: Indices, values: Floats) -> Indices:
+    """Place of each value among those of its group, as ``_places``, shape (N,)."""
+    order = np.lexsort((values, group))
+    rising, of = values[order], group[order]
+    apart = (np.diff(rising) > ROUNDING * np.abs(rising[1:])) & (np.diff(of) == 0)
+    ranks = np.concatenate([[0], np.cumsum(apart)])[: len(values)]
+    places = np.zeros(len(values), dtype=np.intp)
+    places[order] = ranks
+    return places
+
+
 def _places(values: Floats) -> Indices:
     """Place of each value among all, from 0; values that differ by rounding alone share one."""
     order = np.argsort(values, kind="stable")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
-from autosplit.search.pareto import latency_and_distortion, pareto, unbeaten
+from autosplit.search.pareto import latency_and_distortion, pareto, pareto_of_groups, unbeaten
 
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=12)
 
@@ -23,6 +23,18 @@ def test_the_set_is_what_no_other_point_beats(points):
     unbeaten = {p for p in points if not any(beats(q, p) for q in points)}
     assert [points[i] for i in got] == sorted(unbeaten)
     assert all(points.index(points[i]) == i for i in got), "of equals the first stays"
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 6), st.integers(0, 6)), max_size=20))
+def test_the_sets_of_groups_are_those_of_each_group_alone(points):
+    values = np.array(points, dtype=float).reshape(-1, 3)
+    values[:, 1:] = np.where(values[:, 1:] == 6, np.inf, values[:, 1:])
+    group = values[:, 0].astype(np.intp)
+
+    got = pareto_of_groups(group, values[:, 1], values[:, 2]).tolist()
+
+    mine = [np.flatnonzero(group == one) for one in range(3)]
+    assert got == [int(i) for one in mine for i in one[pareto(values[one, 1:])]]
 
 
 def test_infinite_points_are_left_out():

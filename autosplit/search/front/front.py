@@ -19,7 +19,7 @@ from autosplit.search.cost import make_plan
 from autosplit.search.front.enumerate import enumerate_prefixes
 from autosplit.search.front.lagrangian import PricedHalves, price_ladder, solve_priced
 from autosplit.search.front.prove import prove
-from autosplit.search.pareto import pareto
+from autosplit.search.pareto import pareto, pareto_of_groups
 from autosplit.search.problem import Problem
 from autosplit.search.tolerance import LIMIT_ROUNDING
 from autosplit.search.widths.division import EdgeHalves, divide
@@ -127,17 +127,10 @@ def _thinned_halves(costs: PoolCosts, found: Choices) -> tuple[Pool, Ints]:
 def _thinned(costs: PoolCosts, pool: Pool) -> Pool:
     """Candidates that no other one of their cut beats on every link, in their order."""
     kept = [
-        mine[pareto(np.stack([(pool.edge_s + byte_s * pool.sent)[mine], pool.distortion[mine]], 1))]
+        pareto_of_groups(pool.lengths, pool.edge_s + byte_s * pool.sent, pool.distortion)
         for byte_s in (8 / link.uplink_bps for link in costs.problem.links.values())
-        for mine in _by_length(pool)
     ]
     return pool.take(np.unique(np.concatenate([np.zeros(0, dtype=np.intp), *kept])))
-
-
-def _by_length(pool: Pool) -> list[Indices]:
-    """Which candidates have each length, ascending."""
-    order = np.argsort(pool.lengths, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(pool.lengths[order])) + 1)
 
 
 def _kept(costs: PoolCosts, pool: Pool) -> dict[str, Indices]:

@@ -178,13 +178,12 @@ def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: in
         widths = elimination.widths(length, share, combination)
         lengths += [length] * len(share)
         outputs.append(np.pad(widths, ((0, 0), (0, count - length))))
-        chosen = {int(one): weights.widths(length, int(one)) for one in share}
-        owned += [chosen[int(one)] for one in share]
+        owned.append(weights.widths(length, share))
     return PricedHalves(
         price,
         np.concatenate([[0.0], np.cumsum(mean.constant_s)]),
         np.array(lengths, dtype=np.intp),
-        np.array(owned, dtype=np.intp).reshape(-1, count),
+        np.concatenate([np.zeros((0, count), dtype=np.intp), *owned]),
         np.concatenate([np.zeros((0, count), dtype=np.intp), *outputs]),
         tuple(sent),
         tuple(lower),

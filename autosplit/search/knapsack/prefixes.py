@@ -79,11 +79,9 @@ class PrefixSolutions:
     pointer: Indices
     history: list[States]
 
-    def choice(self, layers: int, limit: int) -> Indices:
-        """Choice of each of the first layers at one limit, by its index, shape (layers,)."""
-        last = self.pointer[layers, limit : limit + 1]
-        found: Indices = traced(self.history[:layers], last)[0]
-        return found
+    def choice(self, layers: int, limits: Indices) -> Indices:
+        """Choice of each of the first layers at some limits, by their indices, (K, layers)."""
+        return traced(self.history[:layers], self.pointer[layers, limits])
 
     def choices(self) -> Indices:
         """All choices, shape (L + 1, K, L); those of a prefix's own layers mean something."""

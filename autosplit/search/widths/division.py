@@ -220,8 +220,7 @@ def _assembled(
         lengths += [length] * len(best.distortion)
         widths = elimination.widths(length, best.share, best.combination)
         outputs.append(np.pad(widths, ((0, 0), (0, count - length))))
-        chosen = [weights.widths(length, int(share)) for share in best.share]
-        stored_at.append(np.array(chosen, dtype=np.intp).reshape(-1, count))
+        stored_at.append(weights.widths(length, best.share))
     return EdgeHalves(
         np.array(lengths),
         np.concatenate(stored_at),

@@ -130,6 +130,8 @@ class EdgeSeconds:
         seconds = np.zeros(len(lengths))
         for rank in range(len(self.layers)):
             here = np.flatnonzero(lengths > rank)
+            if not len(here):
+                break
             seconds[here] += self.of_layer(rank, weights, outputs, here)
         return seconds
 

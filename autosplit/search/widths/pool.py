@@ -195,45 +195,65 @@ class PoolCosts:
             byte_s: Seconds that a byte sent takes.
         """
         latency_s = pool.edge_s + byte_s * pool.sent
-        parts = []
+        pairs: list[tuple[int, int]] = []
         for length in np.unique(pool.lengths[kept]).tolist():
             mine = np.flatnonzero(pool.lengths == length)
             front = mine[pareto(np.stack([latency_s[mine], pool.distortion[mine]], axis=1))]
             if length:
-                parts += [
-                    self._path(pool, int(a), int(b), byte_s) for a, b in itertools.pairwise(front)
-                ]
+                pairs += itertools.pairwise(front.tolist())
+        exchanges = [self._exchanges(pool, *pair) for pair in pairs]
         count = len(self.problem.graph.layers)
-        empty = np.zeros((0, count), dtype=np.intp)
+        none = np.zeros((0, count), dtype=np.intp)
+        priced = self.pool([Picked(none[:, 0], none, none), *(one for one, _ in exchanges)])
+        parts, first = [], 0
+        for (fast, slow), (_, differ) in zip(pairs, exchanges, strict=True):
+            mine = np.arange(first, first + len(differ))
+            first += len(differ)
+            gain = pool.distortion[fast] - priced.distortion[mine]
+            cost_s = priced.edge_s[mine] - pool.edge_s[fast]
+            cost_s = cost_s + byte_s * (priced.sent[mine] - pool.sent[fast])
+            parts.append(_path(pool, fast, slow, differ[_best_first(gain, cost_s)]))
         return self.fitting(
             Picked(
-                np.concatenate([empty[:, 0], *(part.lengths for part in parts)]),
-                np.concatenate([empty, *(part.weights for part in parts)]),
-                np.concatenate([empty, *(part.outputs for part in parts)]),
+                np.concatenate([none[:, 0], *(part.lengths for part in parts)]),
+                np.concatenate([none, *(part.weights for part in parts)]),
+                np.concatenate([none, *(part.outputs for part in parts)]),
             )
         )
 
-    def _path(self, pool: Pool, fast: int, slow: int, byte_s: float) -> Picked:
-        """Choices on the way from one candidate to another of the same cut."""
+    def _exchanges(self, pool: Pool, fast: int, slow: int) -> tuple[Picked, Indices]:
+        """One candidate with each one width of another of its cut, and which, shape (M, 2)."""
         start = np.stack([pool.weights[fast], pool.outputs[fast]])
         goal = np.stack([pool.weights[slow], pool.outputs[slow]])
-        length = int(pool.lengths[fast])
         differ = np.argwhere(start != goal)
-        differ = differ[differ[:, 1] < length]
+        differ = differ[differ[:, 1] < pool.lengths[fast]]
         steps = np.repeat(start[None], len(differ), axis=0)
         steps[np.arange(len(differ)), differ[:, 0], differ[:, 1]] = goal[tuple(differ.T)]
-        lengths = np.full(len(differ), length, dtype=np.intp)
-        one = self.pool([Picked(lengths, steps[:, 0], steps[:, 1])])
-        gain = pool.distortion[fast] - one.distortion
-        cost = one.edge_s - pool.edge_s[fast] + byte_s * (one.sent - pool.sent[fast])
-        # What wins distortion without seconds first, what loses both last.
-        order = np.argsort(
-            -np.arctan2(
-                gain / max(gain.max(initial=0), 1e-300), cost / max(cost.max(initial=0), 1e-300)
-            ),
-            kind="stable",
-        )
-        chosen = np.repeat(start[None], max(0, len(differ) - 1), axis=0)
-        for place, (role, rank) in enumerate(differ[order][: len(chosen)]):
-            chosen[place:, role, rank] = goal[role, rank]
-        return Picked(lengths[: len(chosen)], chosen[:, 0], chosen[:, 1])
+        lengths = np.full(len(differ), pool.lengths[fast], dtype=np.intp)
+        return Picked(lengths, steps[:, 0], steps[:, 1]), differ
+
+
+def _best_first(gain: Floats, cost_s: Floats) -> Indices:
+    """Order of exchanges: what wins distortion without seconds first, what loses both last."""
+    gain = gain / max(gain.max(initial=0), 1e-300)
+    cost_s = cost_s / max(cost_s.max(initial=0), 1e-300)
+    return np.argsort(-np.arctan2(gain, cost_s), kind="stable")
+
+
+def _path(pool: Pool, fast: int, slow: int, differ: Indices) -> Picked:
+    """Choices on the way from one candidate to another of the same cut, the ends not among them.
+
+    Args:
+        pool: All candidates.
+        fast: Candidate at which the way begins.
+        slow: Candidate at which it ends.
+        differ: Role and rank of the tensors in which they differ, in the order of their exchange,
+            shape (M, 2).
+    """
+    goal = np.stack([pool.weights[slow], pool.outputs[slow]])
+    start = np.stack([pool.weights[fast], pool.outputs[fast]])
+    chosen = np.repeat(start[None], max(0, len(differ) - 1), axis=0)
+    for place, (role, rank) in enumerate(differ[: len(chosen)].tolist()):
+        chosen[place:, role, rank] = goal[role, rank]
+    lengths = np.full(len(chosen), pool.lengths[fast], dtype=np.intp)
+    return Picked(lengths, chosen[:, 0], chosen[:, 1])

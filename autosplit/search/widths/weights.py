@@ -66,13 +66,22 @@ class BestWeights:
         least[~np.isfinite(self.found.distortion)] = np.inf
         return least[self.parameters.rows]
 
-    def widths(self, length: int, budget: int) -> Indices:
-        """Index of the width of each layer's weight in a prefix, shape (L,); 0 where none is."""
-        chosen = np.zeros(len(self.parameters.rows) - 1, dtype=np.intp)
-        rows = self.parameters.rows[length]
+    def widths(self, length: int, budgets: Indices) -> Indices:
+        """Index of the width of each layer's weight in a prefix; 0 where none is.
+
+        Args:
+            length: Layers of the prefix.
+            budgets: Indices of budgets, shape (M,).
+
+        Returns:
+            Shape (M, L).
+        """
+        each, where = np.unique(budgets, return_inverse=True)
+        chosen = np.zeros((len(each), len(self.parameters.rows) - 1), dtype=np.intp)
+        rows = int(self.parameters.rows[length])
         if self.found is not None:
-            chosen[self.parameters.rank[:rows]] = self.found.choice(int(rows), budget)
-        return chosen
+            chosen[:, self.parameters.rank[:rows]] = self.found.choice(rows, each)
+        return chosen[where]
 
 
 def parameters_of(problem: Problem) -> Parameters:

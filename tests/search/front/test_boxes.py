@@ -6,9 +6,10 @@ from brute import coded_problem, every_plan, small_problem
 
 from autosplit.graph.memory import sent_bytes
 from autosplit.hardware.prediction import PlanWidths, predict
+from autosplit.search.front import boxes as module
 from autosplit.search.front.boxes import BoxProgram
 from autosplit.search.widths.edge_seconds import EdgeSeconds
-from autosplit.search.widths.pool import PoolCosts
+from autosplit.search.widths.pool import Picked, PoolCosts
 
 
 def plans_of(problem, length):
@@ -28,10 +29,13 @@ def plans_of(problem, length):
     return np.array(found)
 
 
+@pytest.mark.parametrize("core", [0, module.CORE])
 @pytest.mark.parametrize("make", [small_problem, coded_problem])
 @pytest.mark.parametrize("seed", range(7000, 7012))
-def test_nothing_in_a_box_has_less_and_what_is_found_has_that(seed, make):
+def test_nothing_in_a_box_has_less_and_what_is_found_has_that(seed, make, core, monkeypatch):
     """Bytes on the wire are those of the coding, which are fewer than in memory."""
+    monkeypatch.setattr(module, "CORE", core)
+    monkeypatch.setattr(module, "_WORTH", 1.0)
     problem = make(seed, 5)
     costs = PoolCosts(problem, EdgeSeconds(problem))
     length = 1 + seed % len(problem.graph.layers)
@@ -75,3 +79,45 @@ def test_the_bytes_of_a_box_bound_it_to_the_byte(seed, make):
             assert lower + costs.input_distortion == pytest.approx(inside.min(), rel=1e-8)
             if chosen is not None:
                 assert costs.pool([program.model.picked(chosen)]).sent[0] <= sent
+
+
+def every_choice(problem, costs, length):
+    """All choices of one cut that fit, and what they cost."""
+    rank, widths = problem.graph.rank, []
+    for cut, weights, tensors in every_plan(problem):
+        if len(cut.edge) == length:
+            chosen = np.zeros((2, len(problem.graph.layers)), dtype=np.intp)
+            for role, bits_of in enumerate((weights, tensors)):
+                for name, bits in bits_of.items():
+                    if name in rank:
+                        chosen[role, rank[name]] = problem.usable.index(bits)
+            widths.append(chosen)
+    chosen = np.array(widths, dtype=np.intp).reshape(-1, 2, len(problem.graph.layers))
+    return costs.pool([Picked(np.full(len(chosen), length), chosen[:, 0], chosen[:, 1])])
+
+
+@pytest.mark.parametrize("make", [small_problem, coded_problem])
+@pytest.mark.parametrize("seed", range(7020, 7030))
+def test_the_duals_of_any_box_bound_every_box_and_each_choice_in_it(seed, make):
+    """Whatever is in a box has at least the bound and what each of its own choices adds to it."""
+    problem = make(seed, 5)
+    costs = PoolCosts(problem, EdgeSeconds(problem))
+    length = 1 + seed % len(problem.graph.layers)
+    pool = every_choice(problem, costs, length)
+    if not len(pool.lengths):
+        return
+    program = BoxProgram(costs, length, int(pool.sent.max()), float(pool.edge_s.max()))
+    distortion = pool.distortion - costs.input_distortion
+    rng = np.random.default_rng(seed)
+    for m in rng.choice(len(distortion), min(12, len(distortion)), False):
+        sent, edge_s, known = int(pool.sent[m]), float(pool.edge_s[m]), float(distortion[m])
+        bounded = program._bounded(sent, edge_s, known)
+        inside = np.flatnonzero((pool.sent <= sent) & (pool.edge_s <= edge_s * (1 + 1e-12)))
+
+        for one in inside:
+            picked = Picked(pool.lengths[[one]], pool.weights[[one]], pool.outputs[[one]])
+            chosen = program.model.chosen(picked)
+            places = np.arange(len(chosen)) * program.model.widths + chosen
+            slack = 1e-8 * distortion.max()
+            assert (bounded.lower + bounded.added[places] <= distortion[one] + slack).all()
+            assert bounded.lower + bounded.reduced[places].sum() <= distortion[one] + slack

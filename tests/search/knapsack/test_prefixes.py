@@ -52,7 +52,7 @@ def test_every_prefix_at_every_limit_has_the_least_distortion(seed):
         rows, choice = np.arange(layers), choices[layers, k, :layers]
         assert one.cost[rows, choice].sum() <= limit
         assert one.distortion[rows, choice].sum() == pytest.approx(want, rel=1e-12)
-        assert found.choice(layers, k).tolist() == choice.tolist()
+        assert found.choice(layers, np.array([k])).tolist() == [choice.tolist()]
         assert found.distortion[layers, k] == pytest.approx(want, rel=1e-12)
         assert lower[layers, k] == np.inf  # nothing was dropped: proven
 

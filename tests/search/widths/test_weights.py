@@ -51,7 +51,7 @@ def test_every_prefix_has_the_least_distortion_within_every_budget(seed):
             least = min(totals)[0]
             assert found.distortion[length, k] == pytest.approx(least, abs=1e-15)
             assert found.lower[length, k] == pytest.approx(least, abs=1e-15)
-            chosen = found.widths(length, k)[parameters.rank[:rows]]
+            chosen = found.widths(length, np.array([k]))[0, parameters.rank[:rows]]
             assert parameters.size[rank, chosen].sum() <= budget
             assert parameters.distortion[rank, chosen].sum() == pytest.approx(least, abs=1e-15)
 
@@ -62,4 +62,4 @@ def test_without_anything_stored_every_budget_from_zero_on_will_do():
 
     assert parameters.most_bytes == 0
     assert found.distortion.tolist() == [[np.inf, 0.0, 0.0]] * 3
-    assert found.widths(2, 1).tolist() == [0, 0]
+    assert found.widths(2, np.array([1, 0, 1])).tolist() == [[0, 0]] * 3
