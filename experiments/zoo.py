@@ -1,6 +1,6 @@
 """Run every network of the zoo end to end, each in a process of its own: ``results/zoo.csv``.
 
-    python experiments/zoo.py [--only TEXT ...] [--seconds 300]
+    python experiments/zoo.py [--only TEXT ...] [--seconds 300] [--older]
 
 A network with random weights is captured and compared with the module on other inputs; cut in the
 middle, and the two halves compared with the whole; its multiply-accumulates compared with torch's
@@ -8,7 +8,13 @@ flop counter; and quantized to 8 bits, weights and activations, with the signal 
 its answer.  A network that fails gives one line.
 
 Rows are kept as they are found, in ``.zoo/``, under the digest of the code that found them: a run
-that was cut goes on where it was.  The table is written when every network has a row.
+that was cut goes on where it was.  The table is written when every network has a row; its column
+``code`` begins the digest of the code that found the row.  ``--older`` takes rows that other code
+found of the networks that ``--only`` does not name.
+
+A network whose noise is above the limit names its reason: what plain rounding to 8 bits, from the
+least to the greatest value, gives where it rounds the input alone, the weights alone, and all
+tensors.  No width, clip or grid is chosen there, so it says what the network does with noise.
 """
 
 from __future__ import annotations
@@ -18,20 +24,20 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 from zoo_networks import OWN, Exhibit, exhibits
-from zoo_process import LIBRARIES, ROOT, Row, code_digest, in_a_process, kept_rows
+from zoo_process import LIBRARIES, ROOT, Row, code_digest, in_a_process, kept_rows, older_rows
 
 from autosplit.capture.capture import capture
 from autosplit.capture.check import relative_error
@@ -46,10 +52,11 @@ from autosplit.plan.planfile import PlanFile
 
 HEADER = (
     "name task capture_s program_vs_module halves_vs_whole macs_over_torch "
-    "weights_over_parameters sqnr_w8a8_db result"
+    "weights_over_parameters sqnr_w8a8_db result code"
 ).split()
 LEAST_DB = 25.0
 """W8A8 signal to noise ratio that a network must reach, or a reason is named."""
+AMPLIFIES = "it amplifies noise"
 CLOSE = 1e-4
 SAMPLES = 4
 TOKENS = ("cls_token", "class_token", "dist_token", "pos_embed")
@@ -84,7 +91,7 @@ def examine(exhibit: Exhibit) -> Row:
     row.sqnr_w8a8_db = _noise(program, flat, whole)
     row.result = _verdict(row, folded)
     if row.sqnr_w8a8_db is not None and row.sqnr_w8a8_db < LEAST_DB:
-        row.result += f": its input alone at 8 bits gives {_of_input(program, flat, whole):.1f} dB"
+        row.result += f": {AMPLIFIES}, {_plain_noise(program, flat, whole)}"
     return row
 
 
@@ -177,15 +184,48 @@ def _noise(program: Program, flat: tuple[Tensor, ...], whole: tuple[Tensor, ...]
     return _ratio(got, whole, shown)
 
 
-def _of_input(program: Program, flat: tuple[Tensor, ...], whole: tuple[Tensor, ...]) -> float:
-    """Signal to noise ratio where nothing but floats of the input is rounded, to 8 bits, dB."""
-    rounded = tuple(
-        torch.fake_quantize_per_tensor_affine(x, float(x.max() - x.min()) / 255, 128, 0, 255)
-        if x.is_floating_point()
-        else x
-        for x in flat
-    )
-    return _ratio(program.run(rounded), whole, None) or math.inf
+def _plain_noise(program: Program, flat: tuple[Tensor, ...], whole: tuple[Tensor, ...]) -> str:
+    """Signal to noise ratios where plain rounding takes the input, the weights, all tensors."""
+    weights = {weight.target for weight in program.weights.values()}
+    inputs = {node.name for node in program.module.graph.find_nodes(op="placeholder")}
+    tensors = set(program.nodes.values())
+    found = []
+    for rounds in (inputs, weights, inputs | weights | tensors):
+        got = _PlainlyRounded(program.module, rounds).run(*flat)
+        found.append(_ratio(got, whole, None) or math.inf)
+    one, two, three = found
+    gives = f"gives {one:.1f} dB of its input, {two:.1f} of its weights, {three:.1f} of all"
+    return f"plain rounding {gives}"
+
+
+class _PlainlyRounded(fx.Interpreter):
+    """Runs a program with some of its tensors rounded from their least to their greatest value.
+
+    Names are those of operators and inputs, and of weights, which are rounded row by row.
+    """
+
+    def __init__(self, module: fx.GraphModule, names: Container[str]) -> None:
+        super().__init__(module)
+        self._names = names
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            return value
+        named = str(n.target) if n.op == "get_attr" else n.name
+        if named not in self._names:
+            return value
+        rows = value.flatten(1) if n.op == "get_attr" else value.flatten()[None]
+        return _rounded_plainly(rows).view_as(value)
+
+
+def _rounded_plainly(rows: Tensor) -> Tensor:
+    """Each row rounded to 8 bits, from its least to its greatest value, both no farther than 0."""
+    low = rows.amin(1, keepdim=True).clamp(max=0)
+    high = rows.amax(1, keepdim=True).clamp(min=0)
+    step = ((high - low) / 255).clamp(min=1e-30)
+    zero = (-low / step).round()
+    return ((rows / step).round() + zero).clamp(0, 255).sub(zero) * step
 
 
 def _ratio(
@@ -227,6 +267,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[""], help="networks with such a text in them")
     parser.add_argument("--seconds", type=int, default=300, help="limit of a network, of one core")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "zoo.csv")
+    parser.add_argument("--older", action="store_true", help="take rows that other code found")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     for library in LIBRARIES:  # once, and not in each process
@@ -240,12 +281,16 @@ def main() -> None:
         if exhibit.name in rows or not any(text in exhibit.name for text in asked.only):
             continue
         row = rows[exhibit.name] = in_a_process(examine, exhibit, asked.seconds)
+        row.code = kept_in.stem[:8]
         with kept_in.open("a") as file:
             file.write(f"\n{json.dumps(asdict(row))}")
         print(f"{row.name}: {row.result}", file=sys.stderr, flush=True)
+    if asked.older:
+        rows = older_rows(kept_in.parent) | rows
     found = [rows[exhibit.name] for exhibit in everything if exhibit.name in rows]
     right = sum(row.result == "right" for row in found)
-    print(f"{right} of {len(found)} networks are right")
+    named = sum(AMPLIFIES in row.result for row in found)
+    print(f"{right} of {len(found)} networks are right, and {named} amplify noise")
     if len(found) < len(everything):
         print(f"{len(everything) - len(found)} have no row yet: no table is written")
         return

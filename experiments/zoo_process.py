@@ -22,7 +22,10 @@ LIBRARIES = ("torchvision", "timm", "transformers")
 
 @dataclass
 class Row:
-    """One line of the table; what was not reached is None."""
+    """One line of the table; what was not reached is None.
+
+    ``code`` is the beginning of the digest of the code that found the row.
+    """
 
     name: str
     task: str
@@ -33,6 +36,7 @@ class Row:
     weights_over_parameters: float | None = None
     sqnr_w8a8_db: float | None = None
     result: str = ""
+    code: str = ""
 
 
 def in_a_process(examine: Callable[[Exhibit], Row], exhibit: Exhibit, seconds: int) -> Row:
@@ -78,6 +82,14 @@ def kept_rows(path: Path) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     for line in path.read_text().splitlines() if path.exists() else ():
         if line.endswith("}"):
-            row = Row(**json.loads(line))
+            row = Row(**json.loads(line) | {"code": path.stem[:8]})
             rows[row.name] = row
+    return rows
+
+
+def older_rows(folder: Path) -> dict[str, Row]:
+    """Rows that any code found, by name, of each the newest."""
+    rows: dict[str, Row] = {}
+    for path in sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime):
+        rows |= kept_rows(path)
     return rows

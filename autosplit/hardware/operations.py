@@ -59,6 +59,11 @@ def unknown_layers(graph: Graph, device: Device) -> dict[str, str]:
     }
 
 
+def unpriced_layers(graph: Graph, device: Device) -> dict[str, str]:
+    """Layers that a device refuses to time, for want of a rule or a measurement -> their kinds."""
+    return {} if device.unknown_operators == "traffic" else unknown_layers(graph, device)
+
+
 def _nothing(layer: Layer) -> int:
     """Traffic only."""
     del layer

@@ -7,18 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from autosplit.errors import warn
 from autosplit.files import parse_yaml, sha256_of, write_text, write_yaml
-from autosplit.graph.graph import Graph
 from autosplit.hardware.device import OF_DEVICE, Device, load_device, memory_limit
 from autosplit.hardware.link import Link, load_link
-from autosplit.hardware.operations import unknown_layers
 from autosplit.plainfile import exists, read_text
 from autosplit.runs.hashes import hash_profile
 from autosplit.runs.options import SearchOptions
 from autosplit.runs.stamps import Stamp, resolve
 
-_NAMED = 3  # layers of a warning
 Known = TypeVar("Known", Device, Link)
 
 
@@ -113,14 +109,3 @@ def limit_bytes(searched: Stamp, folder: Path | None = None) -> int | None:
     if asked == OF_DEVICE:
         return memory_limit(asked, _load(load_device, options.edge, folder))
     return asked
-
-
-def warn_of_unknown(graph: Graph, device: Device) -> None:
-    """Warn of layers that a device times by their traffic, for want of a rule or a measurement."""
-    if device.unknown_operators != "traffic":
-        return
-    found = unknown_layers(graph, device)
-    if found:
-        named = ", ".join(f"{name} ({kind})" for name, kind in list(found.items())[:_NAMED])
-        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-        warn(f"{device.name}: timed by their traffic alone, no cost is known: {named}{more}")

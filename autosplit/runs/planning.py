@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from autosplit.errors import warn
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import NOT_CODED
+from autosplit.hardware.operations import unknown_layers
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.pins import parse_pin
 from autosplit.plan.plan import Plan
@@ -23,6 +25,8 @@ from autosplit.search.problem import Problem
 from autosplit.search.questions.limits import WidthLimits
 from autosplit.search.thin import thin
 from autosplit.stats.stats import Stats
+
+_NAMED = 3  # layers of a warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ def make_plans(problem: Problem, options: SearchOptions) -> Planned:
         InfeasibleError: Nothing fits the memory, or no plan keeps the limits.
         PlanError: A method or a pin is unknown.
     """
+    _warn_of_unknown(problem)
     pinned = pin(problem, tuple(map(parse_pin, options.pins)))
     methods = tuple(METHODS) if options.methods == (ALL,) else options.methods
     found = search_pinned(problem, pinned, methods) if options.pins else search(problem, methods)
@@ -64,6 +69,25 @@ def make_plans(problem: Problem, options: SearchOptions) -> Planned:
     of = f"{kept} of the {len(ours)} plans" if kept < len(ours) else _plans(kept)
     text = f"kept {of} of method {OURS}, and {_plans(len(others))} of other methods"
     return Planned(plans, text + _considered(problem, cuts))
+
+
+def _warn_of_unknown(problem: Problem) -> None:
+    """Warn of layers that a device times by traffic alone, or not at all, as no cost is known."""
+    sides = (problem.edge, "on the edge"), (problem.cloud, "in the cloud")
+    for (device, where), refused in zip(sides, problem.unpriced, strict=True):
+        found = unknown_layers(problem.graph, device)
+        if not found:
+            continue
+        named = ", ".join(f"{name} ({kind})" for name, kind in list(found.items())[:_NAMED])
+        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        if refused:
+            warn(
+                f"{device.name}: no cost is known of {named}{more}: plans that run such a layer "
+                f"{where} are left out; measure the layers and use a device of model table, or "
+                "let the profile say unknown_operators: traffic"
+            )
+        else:
+            warn(f"{device.name}: timed by their traffic alone, no cost is known: {named}{more}")
 
 
 def _plans(count: int) -> str:

@@ -24,8 +24,12 @@ def autosplit(problem: Problem) -> list[Plan]:
         of integers are named ``cut`` and their number of edge layers, the others after what they
         are.
     """
-    others = [plan for plan in _uncommon(problem) if problem.fits(plan.edge_memory_bytes)]
-    plans = unbeaten([*integer_front(problem), *others])
+    others = [
+        plan
+        for plan in _uncommon(problem)
+        if problem.fits(plan.edge_memory_bytes) and problem.allows(plan.edge)
+    ]
+    plans = unbeaten([*integer_front(problem, problem.lengths), *others])
     return sorted(plans, key=lambda plan: (len(plan.edge), plan.distortion, plan.name))
 
 

@@ -54,7 +54,7 @@ def make_plan(
         lower_bound=distortion if lower_bound >= distortion * (1 - ROUNDING) else lower_bound,
         edge_memory_bytes=edge_memory_bytes(cut, weight_bits, activation_bits),
         crossing_bytes=sent_bytes,
-        predictions=predict_links(cut, widths, problem.edge, problem.cloud, problem.links),
+        predictions=predict_links(cut, widths, *problem.priced_devices, problem.links),
         cloud_bits=cloud_bits or problem.cloud.float_bits,
     )
 

@@ -18,7 +18,7 @@ Method = Callable[[Problem], list[Plan]]
 
 
 def search(problem: Problem, methods: Sequence[str] | None = None) -> list[Plan]:
-    """Run some methods on one problem.
+    """Run some methods on one problem; plans with a layer where it cannot be timed are left out.
 
     A baseline says what it says even if it does not fit: whoever picks a plan must leave out those
     whose ``edge_memory_bytes`` pass the limit.  Ours always fit.
@@ -41,7 +41,8 @@ def search(problem: Problem, methods: Sequence[str] | None = None) -> list[Plan]
     if len(set(names)) < len(names):
         raise PlanError(f"methods: each must be listed once, got {', '.join(names)}")
     problem.check_feasible()
-    return [plan for name in names for plan in METHODS[name](problem)]
+    plans = (plan for name in names for plan in METHODS[name](problem))
+    return [plan for plan in plans if problem.allows(plan.edge)]
 
 
 def search_pinned(problem: Problem, pinned: Problem, methods: Sequence[str]) -> list[Plan]:

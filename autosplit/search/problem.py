@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
-from autosplit.errors import DataError, GraphError, InfeasibleError, PlanError
+from autosplit.errors import DataError, GraphError, InfeasibleError, LatencyError, PlanError
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.layer import FIXED_BITS
 from autosplit.graph.memory import (
@@ -20,6 +21,7 @@ from autosplit.graph.memory import (
 from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
 from autosplit.hardware.device import OF_DEVICE, Device, MemoryLimit, memory_limit
 from autosplit.hardware.link import Link
+from autosplit.hardware.operations import unpriced_layers
 from autosplit.search.arrays import Floats, Ints
 from autosplit.stats.coding import InputCoding
 from autosplit.stats.stats import Distortion, Role, Stats
@@ -139,6 +141,32 @@ class Problem:
         """Whether an edge half of this size keeps the limit."""
         return fits_memory(memory_bytes, self.limit_bytes)
 
+    @cached_property
+    def unpriced(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Layers that the edge device, and those that the cloud device, refuses to time."""
+        return unpriced_layers(self.graph, self.edge), unpriced_layers(self.graph, self.cloud)
+
+    @cached_property
+    def priced_devices(self) -> tuple[Device, Device]:
+        """Both devices, for costs of cuts that may be left out: what they refuse costs traffic."""
+        edge, cloud = (replace(one, unknown_operators="traffic") for one in (self.edge, self.cloud))
+        return edge, cloud
+
+    def allows(self, edge: Collection[str]) -> bool:
+        """Whether no device would run a layer that it refuses to time.
+
+        Args:
+            edge: Names of the edge layers.
+        """
+        here, there = self.unpriced
+        return here.keys().isdisjoint(edge) and all(name in edge for name in there)
+
+    @cached_property
+    def lengths(self) -> tuple[int, ...]:
+        """Numbers of edge layers of the prefixes that are allowed, ascending."""
+        names = tuple(self.graph.by_name)
+        return tuple(n for n in range(len(names) + 1) if self.allows(set(names[:n])))
+
     def distortion_of(
         self, weight_bits: Mapping[str, int], activation_bits: Mapping[str, int]
     ) -> float:
@@ -173,7 +201,20 @@ class Problem:
 
         Raises:
             InfeasibleError: There is no room, even at 1 bit, or not at the widths that may be used.
+            LatencyError: Every prefix has a layer on a device that refuses to time it.
         """
+        if not self.lengths:
+            sides = zip(self.unpriced, (self.edge, self.cloud), ("edge", "cloud"), strict=True)
+            refused = [
+                f"{next(iter(found))} ({next(iter(found.values()))}) on the {side} {device.name}"
+                for found, device, side in sides
+                if found
+            ]
+            raise LatencyError(
+                f"{self.graph.name}: no cost is known of {', nor of '.join(refused)}, and every "
+                "cut has one of these; measure the layers and use a device of model table, or let "
+                "the profile say unknown_operators: traffic"
+            )
         if self.limit_bytes == 0:
             return
         smallest = self.graph.prefix(1)  # memory never falls when layers are added

@@ -1,14 +1,10 @@
 """The hardware of a stage: profiles by name, their hashes, and the memory limit."""
 
-from dataclasses import replace
-
 import pytest
-from builders import part
 
 from autosplit.errors import ProfileError
-from autosplit.graph.graph import Graph
 from autosplit.hardware.device import load_device
-from autosplit.runs.hardware import limit_bytes, load_hardware, warn_of_unknown
+from autosplit.runs.hardware import limit_bytes, load_hardware
 from autosplit.runs.stamps import Stamp
 
 
@@ -47,15 +43,3 @@ def test_an_unknown_profile_is_refused():
 )
 def test_the_limit_is_what_was_asked_for_else_what_the_device_has(options, limit):
     assert limit_bytes(Stamp(options, {}, {})) == limit
-
-
-def test_layers_that_no_rule_knows_are_named_where_their_traffic_is_their_price(recwarn):
-    known, strange = part("a", "x", elements=1), replace(part("b", "a", elements=1), kind="solve")
-    graph = Graph("g", {"x": (1,)}, (known, strange), ("b",))
-
-    warn_of_unknown(graph, load_device("eyeriss"))
-
-    (found,) = recwarn
-    assert str(found.message).endswith(
-        "eyeriss: timed by their traffic alone, no cost is known: b (solve)"
-    )

@@ -1,6 +1,7 @@
 """Plans as the options of the search ask, and the files of plans."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from builders import random_problem
@@ -20,6 +21,39 @@ def problem():
 
 def name(plan):
     return plan.name
+
+
+def of_strange_kind(problem, name):
+    """The problem with one layer of a kind that no rule knows."""
+    layers = [
+        replace(layer, kind="solve", gemms=()) if layer.name == name else layer
+        for layer in problem.graph.layers
+    ]
+    return replace(problem, graph=replace(problem.graph, layers=tuple(layers)))
+
+
+@pytest.mark.parametrize("side", ["edge", "cloud"])
+def test_layers_that_no_rule_knows_are_named_with_what_a_device_does(side, recwarn):
+    problem = of_strange_kind(random_problem(random.Random(3), 6), "l2")
+    devices = {"edge": problem.edge, "cloud": problem.cloud}
+    stated = {key: replace(one, unknown_operators="traffic") for key, one in devices.items()}
+
+    make_plans(replace(problem, **stated), SearchOptions(front=None))
+    told = {str(warning.message) for warning in recwarn.list}
+    recwarn.clear()
+    make_plans(replace(problem, **{**stated, side: devices[side]}), SearchOptions(front=None))
+    refused = {str(warning.message) for warning in recwarn.list} - told
+
+    assert told == {
+        f"{name}: timed by their traffic alone, no cost is known: l2 (solve)" for name in devices
+    }
+    where = {"edge": "on the edge", "cloud": "in the cloud"}[side]
+    (line,) = refused
+    assert line == (
+        f"{side}: no cost is known of l2 (solve): plans that run such a layer {where} are left "
+        "out; measure the layers and use a device of model table, or let the profile say "
+        "unknown_operators: traffic"
+    )
 
 
 class TestMakePlans:

@@ -1,15 +1,17 @@
 """Every method by name: all on the same costs, with plans that say what they cost."""
 
+import math
 import random
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from brute import has_room, problems
 from builders import CLOUD, EDGE, INTEGERS, LINKS, chain_problem, random_problem
 from hypothesis import given, settings
 
-from autosplit.errors import InfeasibleError, PlanError
+from autosplit.errors import InfeasibleError, LatencyError, PlanError
 from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
 from autosplit.grid.grid import WIDTHS
 from autosplit.hardware.prediction import PlanWidths, predict
@@ -18,7 +20,65 @@ from autosplit.runs.options import USUAL_METHODS
 from autosplit.search.baselines import plain
 from autosplit.search.methods import ALL, METHODS, search, search_pinned
 from autosplit.search.pins import pin
+from autosplit.search.questions.questions import least_latency
 from autosplit.stats.coding import InputCoding
+
+
+def barred(problem, name, side):
+    """The problem with a layer that one device refuses to time, and the other times by traffic."""
+    graph = problem.graph
+    layers = [replace(n, kind="solve") if n.name == name else n for n in graph.layers]
+    other = "cloud" if side == "edge" else "edge"
+    stated = {other: replace(getattr(problem, other), unknown_operators="traffic")}
+    return replace(problem, graph=replace(graph, layers=tuple(layers)), **stated)
+
+
+@pytest.mark.parametrize("side", ["edge", "cloud"])
+@pytest.mark.parametrize("seed", range(6))
+def test_plans_with_a_layer_where_it_cannot_be_timed_are_left_out_and_no_others(seed, side):
+    free = random_problem(random.Random(seed), 5)
+    strange = next((n for n in reversed(free.graph.layers) if not n.gemms), None)
+    if strange is None:
+        return
+    problem = barred(free, strange.name, side)
+    same = replace(problem, **{side: replace(getattr(free, side), unknown_operators="traffic")})
+
+    plans = search(problem)
+
+    for plan in plans:
+        assert (strange.name in plan.edge) == (side == "cloud")
+    # what no plan left out beats is found as before, at the same costs
+    before = {(p.name, p.edge): p for p in search(same, ["uniform8", "cloud16", "edge-float"])}
+    for plan in plans:
+        assert before.get((plan.name, plan.edge), plan) == plan
+    for link in problem.links:
+        ours = [p for p in plans if p.method == "autosplit"]
+        rivals = [p for p in search(same) if problem.allows(p.edge)]
+        rivals = [p for p in rivals if p.method in ("uniform8", "cloud16", "edge-float", "dads")]
+        for rival in rivals:
+            assert any(
+                mine.distortion <= rival.distortion * (1 + 1e-9)
+                and mine.predictions[link].latency_s <= rival.predictions[link].latency_s + 1e-9
+                for mine in ours
+            )
+        best = least_latency(problem, link)
+        assert problem.allows(best.plan.edge)
+        prefixes = [p.predictions[link].latency_s for p in ours if p.name.startswith("cut")]
+        assert best.value <= min(prefixes, default=math.inf) + 1e-9
+
+
+def test_a_layer_that_neither_device_times_is_one_line():
+    free = random_problem(random.Random(3), 6)
+    layers = [replace(n, kind="solve", gemms=()) for n in free.graph.layers]
+
+    with pytest.raises(LatencyError) as caught:
+        search(replace(free, graph=replace(free.graph, layers=tuple(layers))))
+
+    first = layers[0].name
+    assert f"{first} (solve) on the edge edge, nor of {first} (solve) on the cloud cloud" in str(
+        caught.value
+    )
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

@@ -11,7 +11,7 @@ from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import write_plan
 from autosplit.report.tables import PLANS_HEADER, plan_rows
 from autosplit.runs.folder import read_graph
-from autosplit.runs.hardware import Hardware, keep_profiles, load_hardware, warn_of_unknown
+from autosplit.runs.hardware import Hardware, keep_profiles, load_hardware
 from autosplit.runs.hashes import hash_files
 from autosplit.runs.options import SearchOptions
 from autosplit.runs.planning import make_plans, plan_files
@@ -47,8 +47,6 @@ def _search(job: Job[SearchOptions], hardware: Hardware) -> Made:
         input_codings=stats.input_codings,
         coded=stats.sent(options.coding),
     )
-    for device in (hardware.edge, hardware.cloud):
-        warn_of_unknown(graph, device)
     with job.progress("search: cuts and widths", 1) as advance:
         planned = make_plans(problem, options)
         advance(1)

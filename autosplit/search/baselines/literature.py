@@ -16,6 +16,7 @@ from autosplit.hardware.prediction import ANSWER_BITS
 from autosplit.hardware.seconds import layers_s
 from autosplit.plan.plan import Plan
 from autosplit.search.baselines.plain import float_plan, has_floats
+from autosplit.search.cuts.ideals import barred
 from autosplit.search.cuts.mincut import Charges, min_cut, min_cut_between
 from autosplit.search.problem import Problem
 
@@ -89,8 +90,8 @@ def _per_link(problem: Problem, method: str, cutter: Cutter) -> list[Plan]:
 
 def _float_seconds(problem: Problem) -> tuple[list[float], list[float]]:
     """Seconds of each layer in floats, on the edge (infinite if it has none) and in the cloud."""
-    graph, edge, cloud = problem.graph, problem.edge, problem.cloud
+    graph, (edge, cloud) = problem.graph, problem.priced_devices
     here = [math.inf] * len(graph.layers)
     if has_floats(edge):
         here = layers_s(graph, edge, edge.float_bits, problem.input_bits)
-    return here, layers_s(graph, cloud, cloud.float_bits)
+    return barred(problem, here, layers_s(graph, cloud, cloud.float_bits))

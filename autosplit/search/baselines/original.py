@@ -41,6 +41,8 @@ def autosplit2021(problem: Problem) -> list[Plan]:
     plans: list[Plan] = []
     for cut in (problem.graph.prefix(0), *candidate_cuts(problem)):
         seen = set()
+        if not problem.allows(cut.edge):
+            continue
         for tensors in _activations(problem, cut) if cut.edge else iter([{}]):
             activation_bits = {**dict.fromkeys(cut.graph.inputs, problem.input_bits), **tensors}
             weight_bits = _weights(problem, cut, activation_bits)

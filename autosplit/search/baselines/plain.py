@@ -135,7 +135,8 @@ def random(problem: Problem) -> list[Plan]:
         inputs = dict.fromkeys(graph.inputs, problem.input_bits)
         weights = {name: int(bits[0, graph.rank[name]]) for name in cut.weights}
         tensors = {**inputs, **{name: int(bits[1, graph.rank[name]]) for name in cut.edge}}
-        if problem.fits(edge_memory_bytes(cut, weights, tensors)):
+        fits = problem.fits(edge_memory_bytes(cut, weights, tensors))
+        if fits and length in problem.lengths:
             bound = distortion_floor(problem, cut)
             name = f"random-{number:03d}"
             plans.append(

@@ -8,6 +8,7 @@ varies, beside the prefixes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -76,9 +77,10 @@ def useful(problem: Problem, most: int = MOST_CUTS) -> CutList:
     """
     every = ideals(problem.graph, most)
     if every is not None:
-        return every
+        allowed = tuple(cut for cut in every.cuts if problem.allows(set(cut.edge)))
+        return CutList(allowed, complete=True)
     graph = problem.graph
-    found = {cut.edge: cut for cut in graph.prefixes()}
+    found = {cut.edge: cut for cut in map(graph.prefix, problem.lengths)}
     for bits in problem.usable:
         for rate in RATES_BPS:
             cut = _least(problem, bits, rate)
@@ -96,12 +98,23 @@ def latency_floor(problem: Problem, link: str) -> float:
     rate_bps = problem.links[link].uplink_bps
     each = [_seconds(problem, bits, rate_bps) for bits in problem.usable]
     there, up = each[0][1], {t: min(up[t] for *_, up in each) for t in problem.graph.tensors}
-    here: list[float] = EdgeSeconds(problem).floor_s.tolist()
+    here, there = barred(problem, EdgeSeconds(problem).floor_s.tolist(), there)
     cut = min_cut(problem.graph, here, there, up)
     rank = problem.graph.rank
     total = sum(here[rank[name]] for name in cut.edge)
     total += sum(there[rank[name]] for name in cut.cloud)
     return total + sum(up[tensor] for tensor in cut.crossing)
+
+
+def barred(
+    problem: Problem, here: list[float], there: list[float]
+) -> tuple[list[float], list[float]]:
+    """Seconds of each layer on both sides, infinite where a device refuses to time the layer."""
+    sides = []
+    for seconds, refused in zip((here, there), problem.unpriced, strict=True):
+        names = zip(problem.graph.by_name, seconds, strict=True)
+        sides.append([math.inf if name in refused else one for name, one in names])
+    return sides[0], sides[1]
 
 
 def orders(graph: Graph, cuts: Sequence[Cut] | None) -> list[tuple[Graph, tuple[int, ...]]]:
@@ -168,8 +181,10 @@ def _seconds(
 ) -> tuple[list[float], list[float], dict[str, float]]:
     """Seconds of each layer on both sides, and of each tensor on its way."""
     graph = problem.graph
-    here = layers_s(graph, problem.edge, bits, problem.input_bits)
-    there = layers_s(graph, problem.cloud, problem.cloud.float_bits)
+    edge, cloud = problem.priced_devices
+    here = layers_s(graph, edge, bits, problem.input_bits)
+    there = layers_s(graph, cloud, cloud.float_bits)
+    here, there = barred(problem, here, there)
     _, widths = problem.uniform(graph.prefix(len(graph.layers)), bits)
     up = {t: 8 * sent_bytes(graph, t, widths[t], problem.coded) / rate_bps for t in graph.tensors}
     return here, there, up

@@ -64,7 +64,10 @@ def layer_orders(problem: Problem, link: Link, cuts: Sequence[Cut] | None) -> li
     for the programs to solve, if their bounds leave hope.
     """
     sides: list[LayerOrder] = []
-    for graph, lengths in orders(problem.graph, cuts):
+    for graph, every in orders(problem.graph, cuts):
+        lengths = tuple(n for n in every if problem.allows(graph.prefix(n).edge))
+        if not lengths:
+            continue
         costs_of = replace(reordered(problem, graph), links={link.name: link})
         costs = PoolCosts(costs_of, EdgeSeconds(costs_of))
         if sides and sides[0].proofs.halves is not None:

@@ -102,7 +102,8 @@ def front(problem: Problem, link: str, *, cuts: Sequence[Cut] | None = None) -> 
     one = replace(problem, links={link: find_link(problem, link)})
     every = []
     for graph, lengths in orders(problem.graph, cuts):
-        for plan in integer_front(reordered(one, graph), lengths):
+        allowed = [n for n in lengths if problem.allows(graph.prefix(n).edge)]
+        for plan in integer_front(reordered(one, graph), allowed):
             bits = plan.weight_bits, plan.activation_bits
             every.append(_own_plan(problem, plan.edge, *bits, plan.name, plan.lower_bound))
     every.sort(key=lambda plan: (plan.predictions[link].latency_s, plan.distortion, plan.name))

@@ -60,7 +60,7 @@ class EdgeSeconds:
     def layers(self) -> tuple[_LayerCosts, ...]:
         """Cost tables in topological order."""
         graph = self.problem.graph
-        compute_s = compute_table(graph, self.problem.edge, self.operands)
+        compute_s = compute_table(graph, self.problem.priced_devices[0], self.operands)
         return tuple(map(self._costs, graph.layers, compute_s))
 
     @cached_property

@@ -133,7 +133,7 @@ class PoolCosts:
         widths = [{**inputs, **dict.fromkeys(cut.edge, 0)} for cut in cuts]
         sizes = {t: sent_bytes(problem.graph, t, inputs[t], problem.coded) for t in inputs}
         sent = [sum(sizes.get(tensor, 0) for tensor in cut.crossing) for cut in cuts]
-        each_s = layers_s(problem.graph, problem.cloud, problem.cloud.float_bits)
+        each_s = layers_s(problem.graph, problem.priced_devices[1], problem.cloud.float_bits)
         there_s = np.append(np.cumsum(each_s[::-1])[::-1], 0.0)  # as cloud_s, for every prefix
         return {
             name: there_s
