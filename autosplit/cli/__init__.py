@@ -10,7 +10,8 @@
 | ``run`` and the five stages | ``stages.py`` |
 | commands for detectors | ``detect.py``, ``anchors.py`` |
 | commands for bundles | ``export.py``, ``serve.py``, ``infer.py`` |
-| the other commands | ``check.py``, ``emit.py``, ``profiles.py``, ``prune.py``, ``report.py``, ``sweep.py`` |
+| page of a run, limits for CI | ``report.py``, ``check.py`` |
+| the other commands | ``emit.py``, ``profiles.py``, ``prune.py``, ``sweep.py`` |
 
 The options of every command are declared in ``runs/declared/``.  A command imports slow modules
 inside its function.
