@@ -11,6 +11,7 @@ Rows are kept as they are found, in ``.zoo/``, under the digest of the code that
 that was cut goes on where it was.  The table is written when every network has a row; its column
 ``code`` begins the digest of the code that found the row.  ``--older`` takes rows that other code
 found of the networks that ``--only`` does not name.
+The module is long because one file shows all that is asked of a network.
 
 A network whose noise is above the limit names its reason: what plain rounding to 8 bits, from the
 least to the greatest value, gives where it rounds the input alone, the weights alone, and all

@@ -91,7 +91,7 @@ def live_network(
         exported = (
             network
             if isinstance(network, ExportedProgram)
-            else export(network, tensors, structure, axes, name)
+            else export(network, tensors, structure, axes, name)[0]
         )
     return _of_program(exported, tensors, axes, name)
 
@@ -135,7 +135,7 @@ def exported_again(live: LiveNetwork) -> ExportedProgram:
     flat = structure_of(live.module, live.example)[0]
     structure = Structure(flat.spec, names, flat.leaves)
     with torch.no_grad():
-        return export(module, live.example, structure, live.axes, live.name)
+        return export(module, live.example, structure, live.axes, live.name)[0]
 
 
 def reloaded(live: LiveNetwork) -> tuple[LiveNetwork, ExportedProgram]:
