@@ -100,8 +100,8 @@ ORDER = {
     "deploy": (
         "extras bundle_names tensor_bytes coded_inputs manifest oip sessions onnx_unpack "
         "quantize_operators onnx_export edge_onnx cloud_onnx triton bundle check run batcher "
-        "repository credentials slow_requests http_server grpc_server server "
-        "pictures sources connection client link_estimate "
+        "server_metrics status_page repository credentials slow_requests http_server grpc_server "
+        "server pictures sources connection client link_estimate "
         "adaptive infer"
     ),
     "sweep": "file job backends figure run table",
@@ -151,6 +151,8 @@ TORCH_FREE = [
         "deploy.tensor_bytes",
         "deploy.coded_inputs",
         "deploy.sessions",
+        "deploy.server_metrics",
+        "deploy.status_page",
         "deploy.repository",
     ),
     *(

@@ -17,6 +17,7 @@ def serve_command(
     tls_key: str | None = None,
     token_file: str | None = None,
     credentials: str | None = None,
+    log_requests: bool = False,
 ) -> None:
     """Run the cloud halves of a bundle as a server of the Open Inference Protocol."""
     from autosplit.deploy.credentials import asked_credentials
@@ -29,4 +30,4 @@ def serve_command(
     def ready(names: tuple[str, ...]) -> None:
         say(f"serve: {', '.join(names)} on {where.addresses}; stop with Ctrl-C")
 
-    serve(bundle, where, ready)
+    serve(bundle, where, ready, say if log_requests else None)

@@ -17,6 +17,8 @@
 | entropy-coded tensors as inputs of that protocol | ``coded_inputs.py`` |
 | dynamic batching, bounded queue | ``batcher.py`` |
 | models by name and version | ``repository.py`` |
+| counts for Prometheus, lines of a log | ``server_metrics.py`` |
+| the page that a server shows | ``status_page.py`` |
 | TLS, bearer tokens | ``credentials.py`` |
 | slow requests | ``slow_requests.py`` |
 | HTTP and gRPC servers | ``http_server.py``, ``grpc_server.py``, ``server.py`` |

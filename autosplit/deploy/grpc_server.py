@@ -14,6 +14,7 @@ from autosplit.deploy.batcher import QueueFullError
 from autosplit.deploy.credentials import NOT_ADMITTED, Credentials
 from autosplit.deploy.oip import cloud_times
 from autosplit.deploy.repository import Repository, UnknownModelError
+from autosplit.deploy.server_metrics import AnsweredRequest
 from autosplit.deploy.tensor_bytes import DTYPES, TensorValue, datatype_of, from_raw, raw_bytes
 from autosplit.errors import AutoSplitError, DataError
 
@@ -114,14 +115,16 @@ class _Servicer(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
             wanted = [one.name for one in request.outputs]
             ran = await served.infer(request_inputs(request), wanted)
         except AutoSplitError as error:
+            self.repository.metrics.refuse("grpc", _code(error).name, str(error))
             await _refuse(context, error)
-        return messages.ModelInferResponse(
+        server_s = time.perf_counter() - start
+        answer = messages.ModelInferResponse(
             model_name=request.model_name,
             model_version=served.plan.name,
             id=request.id,
             parameters={
                 name: {"int64_param": number}
-                for name, number in cloud_times(ran.run_s, time.perf_counter() - start).items()
+                for name, number in cloud_times(ran.run_s, server_s).items()
             },
             outputs=[
                 {"name": name, "datatype": datatype_of(value), "shape": value.shape}
@@ -129,12 +132,20 @@ class _Servicer(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
             ],
             raw_output_contents=[raw_bytes(value) for value in ran.outputs.values()],
         )
+        rows = len(next(iter(ran.outputs.values())))
+        sizes = request.ByteSize(), answer.ByteSize()
+        one = AnsweredRequest("grpc", served.plan.name, rows, *sizes, server_s, ran.run_s)
+        self.repository.metrics.answered(one)
+        return answer
+
+
+def _code(error: AutoSplitError) -> grpc.StatusCode:
+    return _CODES.get(type(error), grpc.StatusCode.INVALID_ARGUMENT)
 
 
 async def _refuse(context: Any, error: AutoSplitError) -> None:
     """End a call with the status of an error and its one line."""
-    code = _CODES.get(type(error), grpc.StatusCode.INVALID_ARGUMENT)
-    await context.abort(code, str(error))
+    await context.abort(_code(error), str(error))
 
 
 def request_inputs(request: Any) -> dict[str, TensorValue]:

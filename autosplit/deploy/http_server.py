@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,6 +19,8 @@ from autosplit.deploy.batcher import QueueFullError
 from autosplit.deploy.credentials import NOT_ADMITTED, Credentials
 from autosplit.deploy.oip import LENGTH_HEADER, cloud_times, decode_request, encode_response
 from autosplit.deploy.repository import Repository, UnknownModelError
+from autosplit.deploy.server_metrics import AnsweredRequest
+from autosplit.deploy.status_page import status_page
 from autosplit.errors import AutoSplitError, DataError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -36,6 +38,7 @@ class LargeBodyError(AutoSplitError):
 
 _STATUS = {UnknownModelError: 404, QueueFullError: 429, SlowBodyError: 408, LargeBodyError: 413}
 _MOST_DIGITS = 12
+_PROMETHEUS = "text/plain; version=0.0.4"
 _HEALTH = "/v2/health/"
 
 
@@ -51,6 +54,8 @@ def make_app(
     """
     api = _Api(repository, body_s)
     routes = [
+        Route("/", api.page),
+        Route("/metrics", api.metrics),
         Route("/v2", api.server),
         Route("/v2/", api.server),
         Route("/v2/health/live", api.live),
@@ -60,7 +65,7 @@ def make_app(
         routes += [
             Route(path, _told(api.metadata)),
             Route(f"{path}/ready", _told(api.ready)),
-            Route(f"{path}/infer", _told(api.infer), methods=["POST"]),
+            Route(f"{path}/infer", _told(api.infer, repository), methods=["POST"]),
         ]
     guard = Middleware(_TokenGuard, credentials=credentials or Credentials())
     return Starlette(routes=routes, middleware=[guard])
@@ -89,6 +94,12 @@ class _Api:
         self.repository = repository
         self.body_s = body_s
 
+    async def page(self, _: Request) -> Response:
+        return HTMLResponse(status_page(self.repository.network, self.repository.metrics))
+
+    async def metrics(self, _: Request) -> Response:
+        return Response(self.repository.metrics.text(), media_type=_PROMETHEUS)
+
     async def server(self, _: Request) -> Response:
         return JSONResponse(self.repository.server())
 
@@ -112,22 +123,35 @@ class _Api:
         start = time.perf_counter()
         asked = decode_request(body, _header_length(request))
         ran = await served.infer(asked.inputs, asked.outputs)
-        times = cloud_times(ran.run_s, time.perf_counter() - start)
+        server_s = time.perf_counter() - start
+        times = cloud_times(ran.run_s, server_s)
         data, length = encode_response(model, served.plan.name, ran.outputs, asked, times)
+        rows = len(next(iter(asked.inputs.values())))
+        sizes = len(body), len(data)
+        one = AnsweredRequest("http", served.plan.name, rows, *sizes, server_s, ran.run_s)
+        self.repository.metrics.answered(one)
         if length is None:
             return Response(data, media_type="application/json")
         headers = {LENGTH_HEADER: str(length)}
         return Response(data, headers=headers, media_type="application/octet-stream")
 
 
-def _told(endpoint: Endpoint) -> Endpoint:
-    """An endpoint whose errors are the protocol's: a status, and one line."""
+def _told(endpoint: Endpoint, counted: Repository | None = None) -> Endpoint:
+    """An endpoint whose errors are the protocol's: a status, and one line.
+
+    Args:
+        endpoint: What is called.
+        counted: Counts the errors; None: they are not counted.
+    """
 
     async def call(request: Request) -> Response:
         try:
             return await endpoint(request)
         except AutoSplitError as error:
-            return JSONResponse({"error": str(error)}, _STATUS.get(type(error), 400))
+            status = _STATUS.get(type(error), 400)
+            if counted is not None:
+                counted.metrics.refuse("http", str(status), str(error))
+            return JSONResponse({"error": str(error)}, status)
 
     return call
 

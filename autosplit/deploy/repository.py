@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from autosplit.deploy.batcher import Batcher, Ran
 from autosplit.deploy.bundle_names import cloud_name
 from autosplit.deploy.coded_inputs import coded_tensors, decode_samples
 from autosplit.deploy.manifest import BundledPlan, Manifest, read_manifest
+from autosplit.deploy.server_metrics import ServerMetrics
 from autosplit.deploy.sessions import CloudModel
 from autosplit.deploy.tensor_bytes import NAMES, TensorValue, datatype_of
 from autosplit.errors import AutoSplitError, DataError
@@ -159,10 +160,12 @@ class Repository:
     Attributes:
         manifest: The bundle's.
         served: Plan -> its cloud half.
+        metrics: What the server counts.
     """
 
     manifest: Manifest
     served: Mapping[str, Served]
+    metrics: ServerMetrics = field(default_factory=ServerMetrics)
 
     @classmethod
     def load(

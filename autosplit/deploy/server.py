@@ -62,13 +62,19 @@ class Listening:
         return f"http{secure}://{self.host}:{self.port}{grpc}"
 
 
-def serve(folder: Path, where: Listening, ready: Callable[[tuple[str, ...]], None]) -> None:
+def serve(
+    folder: Path,
+    where: Listening,
+    ready: Callable[[tuple[str, ...]], None],
+    log: Callable[[str], None] | None = None,
+) -> None:
     """Serve the cloud halves of a bundle until the process is told to stop.
 
     Args:
         folder: The bundle.
         where: Where to listen.
         ready: Called with the names of the plans before the first request is taken.
+        log: Takes a line of JSON for each request; None: requests are not logged.
 
     Raises:
         AddressError: A port is taken.
@@ -84,6 +90,7 @@ def serve(folder: Path, where: Listening, ready: Callable[[tuple[str, ...]], Non
     from autosplit.deploy.slow_requests import TimedProtocol
 
     repository = Repository.load(folder)
+    repository.metrics.log = log
     guard = where.credentials
     config = uvicorn.Config(
         make_app(repository, guard),

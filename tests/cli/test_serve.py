@@ -5,7 +5,8 @@ from autosplit.cli.app import main
 
 
 def test_it_says_what_it_serves(monkeypatch, capsys):
-    def serve(bundle, where, ready):
+    def serve(bundle, where, ready, log):
+        assert log is None
         ready((str(bundle), "second"))
         assert (where.host, where.port, where.grpc_port) == ("127.0.0.1", 9000, 9001)
 
@@ -26,7 +27,7 @@ def test_an_open_address_is_refused_with_status_1(tmp_path, capsys):
 
 
 def test_a_folder_of_credentials_is_filled_and_opens_the_address(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(autosplit.deploy.server, "serve", lambda _, where, ready: ready(("p",)))
+    monkeypatch.setattr(autosplit.deploy.server, "serve", lambda *given: given[2](("p",)))
 
     asked = ["serve", "b", "--host", "0.0.0.0", "--credentials", str(tmp_path / "c")]
     assert main(asked) == 0

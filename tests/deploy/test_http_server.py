@@ -147,3 +147,23 @@ def test_a_long_body_without_its_length_is_refused_while_it_comes(client):
 
     assert answer.status_code == 413
     assert answer.json()["error"].endswith("bytes, is longer")
+
+
+def test_requests_are_counted_for_prometheus_and_shown_on_a_page(bundle, sent):
+    inputs, _ = sent
+    entries = [
+        {"name": name, "shape": list(v.shape), "datatype": "UINT8", "data": v.ravel().tolist()}
+        for name, v in inputs.items()
+    ]
+    with TestClient(make_app(Repository.load(bundle))) as client:
+        answer = client.post("/v2/models/small/infer", json={"inputs": entries})
+        assert client.post("/v2/models/small/infer", content=b"x").status_code == 400
+        counts, page = client.get("/metrics"), client.get("/")
+
+    assert counts.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'autosplit_requests_total{plan="split",protocol="http"} 1' in counts.text
+    assert 'autosplit_refusals_total{protocol="http",status="400"} 1' in counts.text
+    size = len(answer.content)
+    assert f'autosplit_response_bytes_total{{plan="split"}} {size}' in counts.text
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<td>split</td><td>1</td>" in page.text

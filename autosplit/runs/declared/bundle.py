@@ -108,3 +108,9 @@ class ServeOptions:
         "--token-file. autosplit makes the files that are missing, with a self-signed certificate.",
         none="no such folder",
     )
+    log_requests: bool = option(
+        False,
+        kinds.switch(),
+        "output",
+        "Whether each request is a line of JSON on stderr: plan, bytes, seconds, error.",
+    )
