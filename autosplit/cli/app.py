@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say_error(usage_text(error, list(COMMANDS), sys.argv[1:] if argv is None else argv))
         return 2
     if result == INTERRUPTED:  # some versions of typer give it back instead of raising
-        say("autosplit: interrupted; what is finished is kept, the same command goes on from there")
+        say("autosplit: interrupted; what is done is kept, the same command goes on from there")
     return result if isinstance(result, int) else 0
 
 

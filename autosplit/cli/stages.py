@@ -33,7 +33,7 @@ def run_command(
         text = outcome.text
         if outcome.stage != "collect":
             say(text)
-    _finish(folder, text)
+    _print_collected(folder, text)
 
 
 def stats_command(
@@ -48,7 +48,7 @@ def stats_command(
 def collect_command(out: str | None = None, force: bool = False, **given: Any) -> None:
     """Write the table and the figure, and pick a plan for each link."""
     folder = _found(out)
-    _finish(folder, _do("collect", folder, given, force))
+    _print_collected(folder, _do("collect", folder, given, force))
 
 
 _ABOUT = {
@@ -91,7 +91,7 @@ def _check_code(stage: str, folder: Path, given: dict[str, Any], trust: bool) ->
         say(f"{stage}: runs the Python code of {' and '.join(map(str, files))}")
 
 
-def _finish(folder: Path, text: str) -> None:
+def _print_collected(folder: Path, text: str) -> None:
     print(text)
     print(f"figure: {folder / 'pareto.png'}")
     print(f"table:  {folder / 'summary.csv'}")

@@ -157,7 +157,7 @@ class VideoDrawing:
         self._writer.write(np.asarray(frame.convert("RGB"))[:, :, ::-1])
 
     def close(self) -> None:
-        """Finish the file."""
+        """Close the file."""
         if self._writer is not None:
             self._writer.release()
         if self._frames:

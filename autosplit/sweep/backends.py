@@ -20,7 +20,7 @@ CONNECT_S = 5
 WORKERS_S = 60
 """How long to wait for a scheduler's first worker."""
 ENDED = (
-    "jobs: a process was ended from outside, or for lack of memory; what finished is kept, run "
+    "jobs: a process was ended from outside, or for lack of memory; what is done is kept, run "
     "the same command again, with fewer --jobs if it is memory"
 )
 
@@ -57,7 +57,7 @@ class Where:
 
 
 def do_jobs(jobs: Sequence[SearchJob], where: Where) -> Iterator[tuple[int, JobResult]]:
-    """Do searches and yield the number of each and what became of it, as they finish.
+    """Do searches and yield the number of each and what became of it, as they end.
 
     Raises:
         SweepError: The scheduler is not there or went away, or a process was ended.
@@ -92,7 +92,7 @@ def _by_dask(jobs: Sequence[SearchJob], where: Where) -> Iterator[tuple[int, Job
             "dask: needs the package distributed, install it with: pip install 'autosplit[dask]'"
         ) from error
     address = str(where.scheduler)
-    lost = f"{address}: the scheduler went away; what finished is kept, run the same command again"
+    lost = f"{address}: the scheduler went away; what is done is kept, run the same command again"
     with _quiet():
         try:
             client = dask.Client(address, timeout=CONNECT_S, set_as_default=False)

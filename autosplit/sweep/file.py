@@ -33,7 +33,7 @@ Profile = TypeVar("Profile", Device, Link)
 
 
 class SweepError(AutoSplitError, RuntimeError):
-    """A sweep cannot go on; what has finished is kept."""
+    """A sweep cannot go on; what is done is kept."""
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def run_sweep(
 
     Raises:
         FileError: The sweep file is wrong.
-        SweepError: The scheduler is not there or went away, or a job failed; what finished is
+        SweepError: The scheduler is not there or went away, or a job failed; what is done is
             kept.
     """
     where = where or Where()
@@ -198,13 +198,13 @@ def _search(
     if not jobs:
         return []
     with progress("sweep: searches", len(jobs)) as advance:
-        for number, finished in do_jobs(jobs, where):
-            if finished.infeasible:
-                left_out[number] = finished.error
-            elif finished.error:
-                failed[number] = finished.error
+        for number, result in do_jobs(jobs, where):
+            if result.infeasible:
+                left_out[number] = result.error
+            elif result.error:
+                failed[number] = result.error
             else:
-                write_csv(paths[jobs[number].key], ROW_HEADER, finished.rows)
+                write_csv(paths[jobs[number].key], ROW_HEADER, result.rows)
             advance(1)
     if failed:
         raise SweepError("; ".join(failed[number] for number in sorted(failed)))

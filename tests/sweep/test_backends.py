@@ -101,7 +101,7 @@ def test_what_finished_before_the_scheduler_died_is_kept(place):
             run(place, Where("dask", scheduler=address), progress=kill_after_the_first)
 
     assert str(error.value) == (
-        f"{address}: the scheduler went away; what finished is kept, run the same command again"
+        f"{address}: the scheduler went away; what is done is kept, run the same command again"
     )
     assert len(list((place / "tiny" / "jobs").iterdir())) == 1
     assert "4 searches, 1 of them done before" in run(place).text
