@@ -49,12 +49,12 @@ def test_nothing_of_the_archive_runs_and_a_wrong_file_is_refused(tmp_path, monke
 @pytest.mark.parametrize(
     ("photo", "label", "score"),
     [
-        ("imagenet_14_129.jpg", "bird", 0.942),
-        ("imagenet_06_609.jpg", "truck", 0.778),
-        ("imagenet_00_243.jpg", "dog", 0.485),
+        ("imagenet_14_129.jpg", "bird", 0.94),
+        ("imagenet_06_609.jpg", "truck", 0.82),
+        ("imagenet_00_243.jpg", "dog", 0.54),
     ],
 )
-def test_the_weights_find_what_is_on_the_photos(photo, label, score):
+def test_the_weights_find_what_darknet_finds(photo, label, score):  # AlexeyAB's, in percent
     foolbox = pytest.importorskip("foolbox")
     model = load_model("yolo:yolov3-tiny", weights=str(fetch.TARGET))
     with Image.open(Path(foolbox.__file__).parent / "data" / photo) as image, torch.no_grad():
@@ -63,4 +63,4 @@ def test_the_weights_find_what_is_on_the_photos(photo, label, score):
     (found,) = detect_objects(outputs, model.heads, (416, 416))
 
     assert model.labels[int(found.classes[0])] == label
-    assert float(found.scores[0]) == pytest.approx(score, abs=0.005)
+    assert float(found.scores[0]) == pytest.approx(score, abs=0.01)

@@ -1,0 +1,89 @@
+"""yolov3-tiny with its COCO weights end to end; needs ``make yolo-weights``."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from autosplit.cli.app import main
+from autosplit.detect.sources import DetectSource
+from autosplit.detect.video import VideoDrawing, about_video
+
+YOLO = Path(__file__).parents[2] / "experiments" / "yolo"
+WEIGHTS, DOG = YOLO / "yolov3-tiny.weights", YOLO / "dog.jpg"
+RUN = f"--model yolo:yolov3-tiny --weights {WEIGHTS} --data demo --metric mse --run run"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not WEIGHTS.is_file(), reason="needs 'make yolo-weights'"),
+]
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run folder, searched with all on the edge at 8 bits and with split plans."""
+    place = tmp_path_factory.mktemp("tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        assert main(["stats", *RUN.split(), "--calibration-images", "4"]) == 0
+        line = "--run run --memory 32MiB --link 10mbps --methods autosplit2021,uniform8"
+        assert main(["search", *line.split()]) == 0
+        assert main(["latency", "--run", "run"]) == 0
+    return place
+
+
+# measured with Darknet: pjreddie's letterbox, and AlexeyAB's stretched picture
+@pytest.mark.skipif(not DOG.is_file(), reason=f"needs Darknet's data/dog.jpg as {DOG.name} there")
+@pytest.mark.parametrize(
+    ("style", "scores"),
+    [
+        ("darknet", {"dog": 0.57, "car": 0.62, "truck": 0.56, "bicycle": 0.59}),
+        ("alexeyab", {"dog": 0.81, "car": 0.71, "truck": 0.62, "bicycle": 0.38}),
+    ],
+)
+def test_scores_are_those_of_darknet(tmp_path, style, scores):
+    line = f"--model yolo:yolov3-tiny --weights {WEIGHTS} --preprocess {style} --source {DOG}"
+    assert main(["detect", *line.split(), "--out", str(tmp_path)]) == 0
+
+    found = {}
+    for row in rows(tmp_path / "detections.csv"):
+        found.setdefault(row["class"], float(row["score"]))
+    assert found == pytest.approx(scores, abs=0.02)
+
+
+def test_all_on_the_edge_at_8_bits_finds_what_the_float_network_finds(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    line = "--run run --effort none --plans uniform8"
+    assert main(["quantize", *line.split()]) == 0
+
+    scores = {row["name"]: row for row in rows(folder / "run" / "scores.csv")}
+    assert float(scores["uniform8"]["ap50_vs_float"]) >= 0.95
+
+
+def test_a_split_quantized_plan_runs_over_a_video_of_10_seconds(folder, monkeypatch, tmp_path):
+    foolbox = pytest.importorskip("foolbox")
+    data = Path(foolbox.__file__).parent / "data"
+    names = ("imagenet_14_129.jpg", "imagenet_06_609.jpg", "imagenet_00_243.jpg")
+    photos = [Image.open(data / name).convert("RGB").resize((416, 416)) for name in names]
+    clip = VideoDrawing(tmp_path / "clip.mp4", 4)
+    for number in range(40):
+        clip.add(photos[number * len(photos) // 40])
+    clip.close()
+    monkeypatch.chdir(folder)
+    plans = rows(folder / "run" / "plans.csv")
+    split = next(p["name"] for p in plans if 2 <= int(p["edge_layers"]) <= 20)
+
+    line = f"--run run --plan {split} --source {tmp_path / 'clip.mp4'} --out {tmp_path / 'out'}"
+    assert main(["detect", *line.split()]) == 0
+
+    drawn = about_video(DetectSource(str(tmp_path / "out" / "clip.mp4"), "clip", is_video=True))
+    assert (drawn.rate, drawn.frames) == (4, 40)
+    times = rows(tmp_path / "out" / "times.csv")
+    assert all(int(row["wire_bytes"]) > 0 for row in times if row["network"] == split)
+    found = [r for r in rows(tmp_path / "out" / "detections.csv") if r["network"] == split]
+    assert {"bird", "truck", "dog"} <= {row["class"] for row in found}
