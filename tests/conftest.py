@@ -1,6 +1,7 @@
 """A tiny network with its data, and a finished run folder of it."""
 
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,20 +21,38 @@ def _state(tmp_path_factory):
         yield
 
 
-TORCHVISION = (
-    "capture/test_batch_axis.py capture/test_capture.py capture/test_export.py "
-    "capture/test_layers.py capture/test_trainable.py halves/test_partition.py"
-).split()
-"""Files that capture the networks of ``nets.REQUIRED``, which takes a minute."""
+TOGETHER = {
+    "torchvision": (
+        "capture/test_batch_axis.py capture/test_capture.py capture/test_export.py "
+        "capture/test_layers.py capture/test_trainable.py halves/test_partition.py"
+    ).split(),
+    "deploy": ["deploy/*"],
+}
+"""Group -> files that share what takes long to make: networks of ``nets.REQUIRED``, a bundle."""
+LONG = ("test_readme.py", "torchvision", "docs/test_howto.py", "test_bad_input.py", "deploy")
+"""Groups that take longest and are begun first, so that no process waits for another at the end."""
 
 
+def group_of(place):
+    """Tests of one group are run in the same process: those of a file, or of files together."""
+    for group, patterns in TOGETHER.items():
+        if any(fnmatch(place, pattern) for pattern in patterns):
+            return group
+    return place
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(config, items):
-    """Run the tests of a file in one process, and those of ``TORCHVISION`` all in the same one."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            place = item.path.relative_to(Path(__file__).parent).as_posix()
-            group = "torchvision" if place in TORCHVISION else place
-            item.add_marker(pytest.mark.xdist_group(group))
+    """With several processes, run each group in one of them, and the longest groups first."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    here = Path(__file__).parent
+    groups = {item: group_of(item.path.relative_to(here).as_posix()) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    if hasattr(config, "workerinput"):  # as in a process that xdist started
+        order = {group: place for place, group in enumerate(LONG)}
+        items.sort(key=lambda item: order.get(groups[item], len(LONG)))
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,7 @@ def test_it_holds_every_module_and_nothing_else(wheel):
 def test_it_runs_in_another_folder(wheel, tmp_path):
     target, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
-    pip("install", "--no-deps", "--target", str(target), str(wheel))
+    pip("install", "--no-deps", "--no-compile", "--target", str(target), str(wheel))
     environment = {**os.environ, "PYTHONPATH": str(target), "OMP_NUM_THREADS": "1"}
 
     def python(*arguments):
