@@ -2,7 +2,6 @@
 
 import shutil
 from fnmatch import fnmatch
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -33,26 +32,34 @@ LONG = ("test_readme.py", "torchvision", "docs/test_howto.py", "test_bad_input.p
 """Groups that take longest and are begun first, so that no process waits for another at the end."""
 
 
-def group_of(place):
+def group_of(nodeid):
     """Tests of one group are run in the same process: those of a file, or of files together."""
+    place = nodeid.partition("::")[0].removeprefix("tests/")
     for group, patterns in TOGETHER.items():
         if any(fnmatch(place, pattern) for pattern in patterns):
             return group
     return place
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(config, items):
-    """With several processes, run each group in one of them, and the longest groups first."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    here = Path(__file__).parent
-    groups = {item: group_of(item.path.relative_to(here).as_posix()) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    if hasattr(config, "workerinput"):  # as in a process that xdist started
-        order = {group: place for place, group in enumerate(LONG)}
-        items.sort(key=lambda item: order.get(groups[item], len(LONG)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With ``--dist loadscope``, give whole groups to processes, and the longest ones first."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where it is there
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return group_of(nodeid)
+
+    config.option.loadscopereorder = False
+    return Groups(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest groups come first."""
+    order = {group: place for place, group in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(group_of(item.nodeid), len(LONG)))
 
 
 @pytest.fixture(scope="session")
