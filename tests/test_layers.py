@@ -85,7 +85,7 @@ ORDER = {
     "runs": (
         "kinds option declared.choices declared.shared declared.stats declared.search "
         "declared.compress declared.scores declared.folder declared.boxes declared.bundle "
-        "declared.report declared.check declared.sweep "
+        "declared.report declared.check declared.profile declared.sweep "
         "options named stamps reads hashes lock trust hardware needs finishing "
         "folder finished network inputs summary measuring planning scoring plans stages.frame "
         "stages.stats stages.search stages.latency stages.quantize stages.collect stages.run "
@@ -102,13 +102,13 @@ ORDER = {
         "quantize_operators onnx_export edge_onnx cloud_onnx triton bundle check run batcher "
         "server_metrics status_page repository credentials slow_requests http_server grpc_server "
         "server pictures sources connection client link_estimate "
-        "adaptive infer"
+        "adaptive infer node_layers node_seconds profile"
     ),
     "sweep": "file job backends figure run table",
     "detect": "drawing matching sources video step_seconds detector run",
     "cli": (
-        "talk usage help options stages anchors check detect emit export infer serve profiles "
-        "prune report sweep app"
+        "talk usage help options stages anchors check detect emit export infer serve profile "
+        "profiles prune report sweep app"
     ),
     "pytest_plugin": "",
 }

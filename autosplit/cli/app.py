@@ -23,6 +23,7 @@ from autosplit.cli.export import export_command
 from autosplit.cli.help import PanelCommand, PanelGroup
 from autosplit.cli.infer import infer_command
 from autosplit.cli.options import side_options, stage_options, with_options
+from autosplit.cli.profile import profile_command
 from autosplit.cli.profiles import profiles_command
 from autosplit.cli.prune import prune_command
 from autosplit.cli.report import report_command
@@ -57,6 +58,7 @@ _CALLS: dict[str, Callable[..., None]] = {
     "emit": emit_command,
     "export": export_command,
     "infer": infer_command,
+    "profile": profile_command,
     "profiles": profiles_command,
     "report": report_command,
     "prune": prune_command,

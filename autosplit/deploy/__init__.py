@@ -26,6 +26,8 @@
 | the link measured, plans that change with it | ``link_estimate.py``, ``adaptive.py`` |
 | a device's connection to a server | ``connection.py`` |
 | pictures and arrays as inputs, without torch | ``pictures.py``, ``sources.py`` |
+| nodes measured on this machine; their layers | ``node_seconds.py``, ``node_layers.py`` |
+| a device profile of these | ``profile.py`` |
 | optional libraries | ``extras.py`` |
 
 Import from the modules themselves; this file is light, so that a device needs no torch.

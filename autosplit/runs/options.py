@@ -36,6 +36,7 @@ from autosplit.runs.declared.choices import (
 )
 from autosplit.runs.declared.compress import PruneOptions
 from autosplit.runs.declared.folder import EmitOptions, FolderOptions
+from autosplit.runs.declared.profile import ProfileOptions
 from autosplit.runs.declared.report import ReportOptions
 from autosplit.runs.declared.scores import CollectOptions, QuantizeOptions
 from autosplit.runs.declared.search import LatencyOptions, SearchOptions
@@ -75,6 +76,7 @@ __all__ = [
     "InferOptions",
     "LatencyOptions",
     "Options",
+    "ProfileOptions",
     "PruneOptions",
     "QuantizeOptions",
     "ReportOptions",
@@ -102,6 +104,7 @@ SIDE_OPTIONS: dict[str, type[Any]] = {
     "emit": EmitOptions,
     "export": ExportOptions,
     "infer": InferOptions,
+    "profile": ProfileOptions,
     "report": ReportOptions,
     "prune": PruneOptions,
     "serve": ServeOptions,

@@ -9,6 +9,7 @@
 | ``detect`` and ``anchors`` | ``boxes.py`` |
 | ``export``, ``infer`` and ``serve`` | ``bundle.py`` |
 | ``check``: limits that plans must keep | ``check.py`` |
+| ``profile``: seconds of this machine | ``profile.py`` |
 | ``report``: the page of a run | ``report.py`` |
 | ``prune`` | ``compress.py`` |
 | ``sweep`` | ``sweep.py`` |

@@ -1,0 +1,23 @@
+"""The command ``profile`` is one library call, and says what was measured."""
+
+from pathlib import Path
+
+import autosplit.deploy.profile
+import autosplit.runs.trust
+from autosplit.cli.app import main
+
+
+def test_it_passes_the_run_the_threads_and_the_file(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(autosplit.deploy.profile, "profile_run", lambda *a: asked.append(a) or [])
+    monkeypatch.setattr(autosplit.runs.trust, "trusted_code", lambda *_, **__: {})
+
+    assert main(["profile", "--run", "r", "--threads", "2", "--out", "d.yaml"]) == 0
+
+    assert asked == [(Path("r"), 2, Path("d.yaml"))]
+    assert capsys.readouterr().out.splitlines()[-1] == "profile: d.yaml"
+
+
+def test_another_runtime_is_refused(capsys):
+    assert main(["profile", "--runtime", "tflite"]) == 2
+    assert "onnxruntime" in capsys.readouterr().err
