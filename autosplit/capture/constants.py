@@ -70,14 +70,16 @@ def fold_constants(graph: fx.Graph, attributes: Attributes) -> None:
 def _shared_views(graph: fx.Graph) -> set[fx.Node]:
     """Views of parameters that together read more than the parameter has, perhaps all of it."""
     readers: dict[str, list[fx.Node]] = {}
+    sizes: dict[str, int] = {}
     for node in graph.nodes:
         if node.op == "get_attr" and node.meta.get(LEARNED):
             readers.setdefault(str(node.target), []).extend(node.users)
+            sizes[str(node.target)] = _elements(node)
     shared: set[fx.Node] = set()
-    for users in readers.values():
+    for target, users in readers.items():
         views = {user for user in users if is_movement(user)}
         read = sum(_elements(view) for view in views)
-        whole = _elements(users[0].all_input_nodes[0]) if len(views) < len(set(users)) else 0
+        whole = sizes[target] if len(views) < len(set(users)) else 0
         stored = max((_elements(view.all_input_nodes[0]) for view in views), default=0)
         if read + whole > stored:
             shared |= views
@@ -92,6 +94,35 @@ def _elements(node: fx.Node) -> int:
     value = node.meta.get("val")
     values = value if isinstance(value, list | tuple) else [value]
     return sum(math.prod(map(int, x.shape)) for x in values if isinstance(x, Tensor))
+
+
+def views_of_others(values: Mapping[fx.Node, Tensor]) -> dict[fx.Node, tuple[fx.Node, int]]:
+    """Parameters whose memory lies in a larger or an earlier one -> that one, and where.
+
+    Parameters that lie in the memory of another one in the same way are tied, and no views.
+
+    Args:
+        values: Node of each parameter -> its value.
+    """
+    order = sorted(values, key=lambda n: (-values[n].numel(), not values[n].is_contiguous()))
+    found: dict[fx.Node, tuple[fx.Node, int]] = {}
+    wholes: list[fx.Node] = []
+    for node in order:
+        value = values[node]
+        spans = zip(value.shape, value.stride(), strict=True)
+        last = sum((length - 1) * stride for length, stride in spans)
+        for owner in wholes:
+            one = values[owner]
+            offset = value.storage_offset() - one.storage_offset()
+            same = value.untyped_storage().data_ptr() == one.untyped_storage().data_ptr()
+            if same and value.dtype == one.dtype and 0 <= offset <= offset + last < one.numel():
+                if (value.shape, value.stride(), offset) != (one.shape, one.stride(), 0):
+                    found[node] = owner, offset
+                break
+        else:
+            if value.numel() and value.is_contiguous():
+                wholes.append(node)
+    return found
 
 
 def fold_filled(graph: fx.Graph, attributes: Attributes) -> None:

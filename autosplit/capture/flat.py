@@ -10,7 +10,7 @@ from torch import fx
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind, TensorArgument
 
-from autosplit.capture.constants import LEARNED, Attributes
+from autosplit.capture.constants import LEARNED, Attributes, views_of_others
 from autosplit.capture.rewrites import functionalize
 from autosplit.graph.layer import Shape
 
@@ -39,7 +39,8 @@ def _retraced() -> dict[Any, Callable[..., Any]]:
 def unlift(exported: ExportedProgram) -> tuple[fx.Graph, Attributes]:
     """The operators with parameters as ``get_attr`` and a flat tuple of outputs.
 
-    A parameter's target is its name with slashes for dots; tied parameters get one target.
+    A parameter's target is its name with slashes for dots; tied parameters get one target, and one
+    whose memory lies in that of a larger one is a view of it.
     """
     signature = exported.graph_signature
     lifted = {
@@ -52,10 +53,26 @@ def unlift(exported: ExportedProgram) -> tuple[fx.Graph, Attributes]:
     same: dict[tuple[int, Shape, Shape, torch.dtype], str] = {}
     operators = fx.Graph()
     copied: dict[fx.Node, fx.Node] = {}
+    whole = views_of_others(
+        {
+            node: stored[lifted[node.name]].detach()
+            for node in exported.graph.find_nodes(op="placeholder")
+            if node.name in signature.inputs_to_parameters
+        }
+    )
     for node in exported.graph.nodes:
         if node.op == "placeholder" and node.name in lifted:
             value = stored[lifted[node.name]].detach()
             key = (value.data_ptr(), tuple(value.shape), value.stride(), value.dtype)
+            if node in whole:
+                owner, offset = whole[node]
+                base = operators.get_attr(lifted[owner.name].replace(".", "/"))
+                base.meta = {**owner.meta, LEARNED: True}
+                attributes[str(base.target)] = stored[lifted[owner.name]].detach()
+                place = (base, value.shape, value.stride(), offset)
+                copied[node] = operators.call_function(torch.ops.aten.as_strided.default, place)
+                copied[node].meta = {**node.meta}
+                continue
             target = same.setdefault(key, lifted[node.name].replace(".", "/"))
             attributes[target] = value
             copied[node] = operators.get_attr(target)

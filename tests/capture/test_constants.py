@@ -153,3 +153,30 @@ def test_a_table_in_the_cloud_is_stored_on_the_edge_by_none():
 
     assert weight_bytes(program.graph.prefix(0), {}) == 0
     assert weight_bytes(program.graph.prefix(1), {"e": 4}) == TABLE // 2 + 4 * SCALES
+
+
+@pytest.mark.parametrize(
+    ("part", "stored"),
+    [
+        (lambda base: (base[:4], base[:4].t()), 24),  # 4 x 6, and its transpose
+        (lambda base: (base[:4], base[1:3]), 24),  # and two of its rows
+        (lambda base: (base[:4], base[:4]), 24),
+        (lambda base: (base[:3], base[3:6]), 36),  # nothing in common
+    ],
+)
+def test_parameters_that_share_memory_are_stored_once(part, stored):
+    first, second = map(nn.Parameter, part(torch.randn(6, 6)))
+    network = Net(
+        lambda net, x: torch.cat(
+            [F.linear(x, net.first), F.linear(x[:, : net.second.shape[1]], net.second)], -1
+        )
+    )
+    network.first, network.second = first, second
+    x = torch.randn(2, 6)
+
+    program = capture(network, x)
+
+    layers = program.graph.layers
+    counted = sum(n.weight_elements for n in layers if n.owns_weight)
+    assert counted + sum(n.fixed_elements for n in layers) == stored
+    torch.testing.assert_close(program.run((x,))[0], network(x))
