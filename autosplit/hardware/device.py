@@ -64,8 +64,8 @@ class Device:
         peak_macs_per_s: Roofline: operand width, bits -> multiply-accumulates per second.
         elementwise_ops_per_s: Roofline: rate of layers without products; 0: as the slowest peak.
         unknown_operators: ``traffic``: a layer of a kind that no rule knows costs its dispatch and
-            traffic alone; ``refuse``: the search leaves out the
-            plans that run it there, and names it.
+            traffic alone; ``refuse``: the search names it, and leaves out the plans that run it
+            there.
         table: Table: layer name -> seconds at every width, or -> {(weight bits, activation bits):
             seconds}; weight bits are 0 for a layer without a weight.
 
