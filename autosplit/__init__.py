@@ -38,7 +38,7 @@ The packages, low to high: a package imports only from packages above it in this
 | ``report`` | the pick, tables, the Pareto figure, the HTML page of a run |
 | ``runs`` | run folders, options, the five stages |
 | ``api`` | the functions and objects of ``import autosplit`` |
-| ``compress`` | variants of a network: pruned, checked, with their parent on record |
+| ``compress`` | pruned variants of a network, and plans trained with their integers (QAT) |
 | ``deploy`` | bundles of both halves as ONNX files, the server, the client of a device |
 | ``sweep`` | many networks, devices and links in one table |
 | ``detect`` | drawings of a detector's boxes |

@@ -95,7 +95,8 @@ ORDER = {
     "compress": (
         "units live walk layer_rules movement_rules channel_groups slicing gates cost_of_channels "
         "scores.scores scores.magnitude scores.slimming scores.geometric_median scores.taylor "
-        "scores.answer_change scores.registry choose_units refit prune accuracy variant run_prune"
+        "scores.answer_change scores.registry choose_units refit prune accuracy variant run_prune "
+        "training_set fit quantized_run tune run_tune"
     ),
     "deploy": (
         "extras bundle_names tensor_bytes coded_inputs manifest oip sessions onnx_unpack "
@@ -108,7 +109,7 @@ ORDER = {
     "detect": "drawing matching sources video step_seconds detector run",
     "cli": (
         "talk usage help options stages anchors check detect emit export infer serve profile "
-        "profiles prune report sweep app"
+        "profiles prune report sweep tune app"
     ),
     "pytest_plugin": "",
 }

@@ -30,8 +30,7 @@ rewrites it, groups its operators into layers, and checks that the answers stay 
 | im2col | ``im2col.py`` |
 | running a program again from one of its tensors on | ``replay.py`` |
 
-``trainable.py`` is for training with quantized weights (QAT), which autosplit does not do yet;
-tests alone use it.  ``autosplit.capture(model)`` calls ``autosplit.api.net.capture``: this package
+``autosplit.capture(model)`` calls ``autosplit.api.net.capture``: this package
 is also the function of its name (``callable_package.py``).  Import from the modules themselves;
 each needs torch.
 """

@@ -48,8 +48,11 @@ DATA = (
 """Options of ``stats`` that say which data, and how the network is scored on them."""
 _WITH_NETWORK = {"detect": NETWORK, "prune": (*NETWORK, *DATA)}
 """Command -> options of ``stats`` that it has too."""
-_TRUSTING = {"check", "detect", "export", "profile"}
-"""Commands beside the stages that may run code that a run folder names."""
+_FOLDER_OPTION = {
+    **dict.fromkeys(("check", "detect", "export", "profile", "tune"), "trust"),
+    "sweep": "force",
+}
+"""Command -> the option of run folders that it has too."""
 _OF_FOLDER = {one.name: one for one in options_of(FolderOptions)}
 
 
@@ -65,7 +68,7 @@ def side_options(command: str) -> tuple[Option, ...]:
     """Options of the command of any other kind."""
     network = network_options(command)
     own = options_of(SIDE_OPTIONS[command]) if command in SIDE_OPTIONS else ()
-    more = "force" if command == "sweep" else "trust" if command in _TRUSTING else None
+    more = _FOLDER_OPTION.get(command)
     return (*network, *own, *(() if more is None else (_OF_FOLDER[more],)))
 
 

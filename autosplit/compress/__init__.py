@@ -1,4 +1,4 @@
-"""Variants of a network: pruned, each a network of its own with its parent on record.
+"""Pruned variants of a network, each with its parent on record; plans trained with their integers.
 
 | formula or method | file |
 | --- | --- |
@@ -16,6 +16,11 @@
 | accuracy of a network in float | ``accuracy.py`` |
 | the folder of a variant | ``variant.py`` |
 | the command ``prune`` | ``run_prune.py`` |
+| training samples in random batches, and the held-out part | ``training_set.py`` |
+| optimizers, schedules, distillation (Hinton et al. 2015) | ``fit.py`` |
+| a plan with gradients, learned steps (LSQ, Esser et al. 2020) | ``quantized_run.py`` |
+| quantization-aware training (QAT) of a plan | ``tune.py`` (``tune_plan``) |
+| the command ``tune`` | ``run_tune.py`` |
 
 Import from the modules themselves; all need torch.
 """  # noqa: E501 - a table

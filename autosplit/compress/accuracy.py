@@ -10,8 +10,10 @@ from autosplit.data.images import Images, count_of
 from autosplit.evaluate.batches import batches_of, step_size
 from autosplit.evaluate.chance import guessing
 from autosplit.evaluate.judge import Judge
-from autosplit.evaluate.outputs import float_outputs
+from autosplit.evaluate.outputs import float_outputs, plan_outputs
 from autosplit.evaluate.task import Task
+from autosplit.halves.deployed import deploy
+from autosplit.plan.planfile import PlanFile
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,28 @@ def float_score(
     known = row.get(record.task.metric) is not None
     accuracy = record.task.accuracy(row) if known else None
     return FloatAccuracy(record.task, accuracy, record.seen, guessing(record, classes))
+
+
+def plan_score(program: Program, file: PlanFile, judge: Judge, images: Images) -> FloatAccuracy:
+    """Run a plan as a device and a server do on evaluation samples, and score it.
+
+    Args:
+        program: The captured network.
+        file: The plan.
+        judge: What reads its answers.
+        images: The samples.
+    """
+    record, deployed = judge.empty(), deploy(program, file)
+    for inputs, labels in batches_of(images, program, step_size(program, None))():
+        count = count_of(inputs, images.axes)
+        outputs = plan_outputs(deployed, inputs, count)
+        answers = float_outputs(program, inputs) if judge.compares else None
+        record.add(judge.read(outputs, labels, count, answers))
+    record.total = record.seen
+    row = record.float_row()
+    known = row.get(record.task.metric) is not None
+    accuracy = record.task.accuracy(row) if known else None
+    return FloatAccuracy(record.task, accuracy, record.seen)
 
 
 def labelled(data: DataSet) -> bool:

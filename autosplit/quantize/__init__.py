@@ -12,7 +12,7 @@
 | grids of a weight's rows as tensors | `row_grids.py` |
 | powers of two that keep products inside float32 | `unit_scale.py` |
 
-The straight-through estimator is for training with quantized weights (QAT), which autosplit does
-not do yet; tests alone use it.  The record of a grid is `autosplit.grid.grid.Grid`.  AdaRound is in
+The straight-through estimator is for training with quantized weights (QAT), which
+`autosplit.compress.tune` does.  The record of a grid is `autosplit.grid.grid.Grid`.  AdaRound is in
 `autosplit.finish.adaround`, because it learns from a layer's inputs.
 """

@@ -11,7 +11,7 @@
 | ``check``: limits that plans must keep | ``check.py`` |
 | ``profile``: seconds of this machine | ``profile.py`` |
 | ``report``: the page of a run | ``report.py`` |
-| ``prune`` | ``compress.py`` |
+| ``prune`` and ``tune`` | ``compress.py`` |
 | ``sweep`` | ``sweep.py`` |
 | several commands: ``--jobs``, ``--source``, ``--run``, ``--token-file`` | ``shared.py`` |
 | names among which an option chooses | ``choices.py`` |

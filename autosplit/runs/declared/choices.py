@@ -66,3 +66,7 @@ BACKEND_NAMES = ("joblib", "dask")
 """Where the searches of a sweep run: ``sweep.backends.BACKENDS``."""
 SCORE_NAMES_OF_UNITS = ("distortion", "taylor", "l1", "bn-gamma", "fpgm")
 """Scores of channels: ``compress.scores.registry.UNIT_SCORES``."""
+OPTIMIZER_NAMES = ("sgd", "adamw")
+"""Optimizers of a training: ``compress.fit.OPTIMIZERS``."""
+SCHEDULE_NAMES = ("cosine", "step", "constant")
+"""How a learning rate changes: ``compress.fit.SCHEDULES``."""

@@ -1,4 +1,4 @@
-"""Options of the commands that make variants of a network: ``autosplit prune``, tune and train."""
+"""Options of the commands that compress a network: ``autosplit prune`` and ``autosplit tune``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 from autosplit.errors import OptionError
 from autosplit.runs import kinds
-from autosplit.runs.declared.choices import SCORE_NAMES_OF_UNITS
+from autosplit.runs.declared.choices import (
+    OPTIMIZER_NAMES,
+    SCHEDULE_NAMES,
+    SCORE_NAMES_OF_UNITS,
+)
 from autosplit.runs.option import check_values, option
 
 
@@ -92,3 +96,64 @@ class PruneOptions:
                 "prune: one of --ratio, --target-macs and --target-latency must be given, got "
                 f"{3 - given.count(None)}"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class TuneOptions:
+    """How ``autosplit tune`` trains a plan.
+
+    Raises:
+        OptionError: An option cannot have its value.
+    """
+
+    plan: str = option(
+        "pick",
+        kinds.text("NAME"),
+        "network",
+        "Finished plan of the run folder that is trained; pick is the picked one.",
+    )
+    teacher: str = option(
+        "float",
+        kinds.text("float|NETWORK"),
+        "network",
+        "Network whose answers the plan shall give: float is the run folder's own network, else a "
+        "network as for --model, with the same outputs.",
+    )
+    data: str | None = option(
+        None,
+        kinds.text("DATA"),
+        "data",
+        "Data whose training part is trained on, as for autosplit run.",
+        none="the data of the run folder",
+    )
+    epochs: int = option(1, kinds.count(1, 10_000), "quantizer", "Passes over the samples.")
+    batch_size: int = option(256, kinds.count(1), "data", "Samples of a step.")
+    lr: float = option(3e-4, kinds.number("RATE", 0, 10), "quantizer", "Highest learning rate.")
+    optimizer: str = option(
+        "adamw", kinds.choice(*OPTIMIZER_NAMES), "quantizer", "Optimizer of the training."
+    )
+    schedule: str = option(
+        "cosine",
+        kinds.choice(*SCHEDULE_NAMES),
+        "quantizer",
+        "How the learning rate changes: cosine (to 0), step (a tenth from 50 % and from 80 % of "
+        "the steps on) or constant.",
+    )
+    train_images: int | None = option(
+        None,
+        kinds.count(12),
+        "data",
+        "Largest number of training samples, held-out ones among them.",
+        none="all",
+    )
+    images: int | None = option(
+        None,
+        kinds.count(1),
+        "evaluation",
+        "Largest number of evaluation images.",
+        none="all images",
+    )
+    seed: int = option(0, kinds.count(0, 2**32 - 1), "data", "Seed of the order of samples.")
+
+    def __post_init__(self) -> None:
+        check_values(self)

@@ -1,0 +1,35 @@
+"""The command ``tune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autosplit.cli.talk import bar
+from autosplit.runs.options import TuneOptions
+
+
+def tune_command(
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Run folder (default: the only run folder in results/).", show_default=False
+        ),
+    ] = None,
+    trust: bool = False,
+    **given: Any,
+) -> None:
+    """Train a finished plan with its integers (QAT), so that it answers as a teacher does.
+
+    Example: autosplit tune results/fashion_resnet --plan pick --data fashion-mnist:DIR --epochs 1
+    """
+    options = TuneOptions(**given)
+    from autosplit.compress.run_tune import run_tune
+    from autosplit.runs.folder import find_folder
+    from autosplit.runs.trust import trusted_code
+
+    folder = run or find_folder()
+    trusted_code(folder, given, trust=trust)
+    print(run_tune(folder, options, bar).text())

@@ -1,0 +1,192 @@
+"""A plan's edge half with gradients: weights and activations on grids whose steps are learned.
+
+Steps are learned with the gradient of LSQ (Esser et al. 2020, eq. 3), as their logarithms, and with
+its factor 1 / sqrt(elements x levels) (section 2.2).  Zero points stay those of the plan.  Training
+starts from the plan as it was finished: each weight is moved into the cell of its code, so that
+rounding gives that code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from autosplit.capture.operators import arguments, weight_argument
+from autosplit.capture.program import Program
+from autosplit.finish.bias_correction import can_be_corrected
+from autosplit.grid.grid import Grid
+from autosplit.plan.planfile import PlanFile
+from autosplit.quantize.affine import numbers_along, quantize_to_levels
+from autosplit.quantize.straight_through import straight_through
+
+_CELL = 0.49
+"""How far from its level, in steps, a weight starts at most."""
+
+
+class QuantizedRun(nn.Module):
+    """The network with a plan's quantized tensors, trainable.
+
+    Args:
+        program: The captured network.
+        file: The finished plan.
+    """
+
+    def __init__(self, program: Program, file: PlanFile) -> None:
+        super().__init__()
+        self._program, self._file = program, file
+        self.latent, self.steps = nn.ParameterDict(), nn.ParameterDict()
+        self.biases = nn.ParameterDict()
+        self._layers: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
+        self._tensor_keys: dict[str, str] = {}
+        self._zeros: dict[str, Tensor] = {}
+        for place, (layer, grid) in enumerate(file.weights.items()):
+            if isinstance(grid, Grid):
+                self._add_weight(f"{place}", layer, grid)
+        self._readers = self._bias_readers()
+        jpeg = program.graph.inputs if file.plan.input_coding is not None else ()
+        self._tensors: dict[str, str] = {}
+        for place, (tensor, grid) in enumerate(file.activations.items()):
+            if isinstance(grid, Grid) and tensor not in jpeg:
+                self._tensors[program.nodes[tensor]] = tensor
+                self.steps[f"a{place}"] = nn.Parameter(torch.tensor(grid.scale).log())
+                self._tensor_keys[tensor] = f"a{place}"
+
+    def _add_weight(self, key: str, layer: str, grid: Grid) -> None:
+        program, file = self._program, self._file
+        axis, weight = program.weights[layer].axis, program.weight(layer)
+        scale, zero = numbers_along(grid, axis, weight.dim())
+        levels = (
+            torch.from_numpy(file.codes[layer].reshape(weight.shape)).float() - zero
+            if layer in file.codes
+            else quantize_to_levels(weight, grid, axis)
+        )
+        inside = (weight / scale - levels).clamp(-_CELL, _CELL)
+        self.latent[key] = nn.Parameter((levels + inside) * scale)
+        assert isinstance(scale, Tensor)
+        self.steps[key] = nn.Parameter(scale.log())
+        self._layers[program.weights[layer].target] = layer
+        self._keys[layer] = key
+        self._zeros[layer] = torch.as_tensor(zero)
+
+    def _bias_readers(self) -> dict[str, str]:
+        """Operator -> layer whose bias is trained; all readers of a weight share it."""
+        readers: dict[str, list[fx.Node]] = {}
+        for node in self._program.module.graph.nodes:
+            weight = weight_argument(node) if node.op == "call_function" else None
+            layer = None if weight is None else self._layers.get(str(weight.target))
+            if layer is not None:
+                readers.setdefault(layer, []).append(node)
+        found: dict[str, str] = {}
+        for layer, nodes in readers.items():
+            if not all(can_be_corrected(node, nodes) for node in nodes):
+                continue
+            stored = arguments(nodes[0])["bias"]
+            channels = len(self._file.weights[layer].scale)  # type: ignore[union-attr]
+            own = torch.zeros(channels)
+            if stored is not None:
+                own = self._program.constant(str(stored.target)).clone()
+            if layer in self._file.biases:
+                own = torch.from_numpy(self._file.biases[layer].copy())
+            self.biases[self._keys[layer]] = nn.Parameter(own)
+            found |= {node.name: layer for node in nodes}
+        return found
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The network's outputs, with gradients."""
+        found: tuple[Tensor, ...] = _Quantizing(self).run(*inputs)
+        return found
+
+    def first_not_finite(self, *inputs: Tensor) -> str:
+        """Name of the first tensor that is not finite for some inputs; empty without any."""
+        run = _Quantizing(self)
+        with torch.no_grad():
+            run.run(*inputs)
+        return next(iter(run.broken), "")
+
+    def weight(self, layer: str) -> Tensor:
+        """A layer's weight on its grid."""
+        key, grid = self._keys[layer], self._file.weights[layer]
+        assert isinstance(grid, Grid)
+        step = self._step(key, self.latent[key].numel() / len(grid.scale), grid)
+        latent: Tensor = self.latent[key]
+        return straight_through(latent, step, self._zeros[layer], grid.bits)
+
+    def _step(self, key: str, elements: float, grid: Grid) -> Tensor:
+        """A step whose gradient has the factor of LSQ."""
+        step: Tensor = self.steps[key].exp()
+        factor = (elements * max(grid.steps, 1)) ** -0.5
+        return step.detach() + factor * (step - step.detach())
+
+    def activation(self, tensor: str, value: Tensor) -> Tensor:
+        """An activation on its grid."""
+        grid = self._file.activations[tensor]
+        assert isinstance(grid, Grid)
+        step = self._step(self._tensor_keys[tensor], value[0].numel(), grid)
+        return straight_through(value, step, int(grid.zero_point[0]), grid.bits)
+
+    def plan(self) -> PlanFile:
+        """The plan with the integers, steps and biases as they are now."""
+        weights, activations = dict(self._file.weights), dict(self._file.activations)
+        codes, biases = dict(self._file.codes), dict(self._file.biases)
+        with torch.no_grad():
+            for layer in self._layers.values():
+                key, before = self._keys[layer], weights[layer]
+                assert isinstance(before, Grid)
+                scale = self.steps[key].exp().flatten().numpy().astype(np.float32)
+                grid = weights[layer] = Grid(before.bits, scale, before.zero_point)
+                axis = self._program.weights[layer].axis
+                levels = quantize_to_levels(self.latent[key].detach(), grid, axis)
+                codes[layer] = (levels + self._zeros[layer]).to(torch.uint8).numpy()
+                if key in self.biases:
+                    biases[layer] = self.biases[key].detach().numpy().astype(np.float32)
+            for tensor in self._tensors.values():
+                old = activations[tensor]
+                assert isinstance(old, Grid)
+                step = self.steps[self._tensor_keys[tensor]].exp().numpy().astype(np.float32)
+                activations[tensor] = Grid(old.bits, step, old.zero_point)
+        return replace(
+            self._file, weights=weights, activations=activations, codes=codes, biases=biases
+        )
+
+
+class _Quantizing(fx.Interpreter):
+    def __init__(self, run: QuantizedRun) -> None:
+        super().__init__(run._program.module)  # noqa: SLF001
+        self._run = run
+        self.broken: list[str] = []
+
+    def run_node(self, n: fx.Node) -> Any:
+        run = self._run
+        if n.op == "get_attr":
+            layer = run._layers.get(str(n.target))  # noqa: SLF001
+            return super().run_node(n).detach() if layer is None else run.weight(layer)
+        owner = run._readers.get(n.name)  # noqa: SLF001
+        if owner is not None:
+            args, kwargs = self.fetch_args_kwargs_from_env(n)
+            call = {**_by_name(n, args), **kwargs, "bias": run.biases[run._keys[owner]]}  # noqa: SLF001
+            value = n.target(**call)  # type: ignore[operator]
+        else:
+            value = super().run_node(n)
+        tensor = run._tensors.get(n.name)  # noqa: SLF001
+        if not torch.is_grad_enabled() and not self.broken and not _is_finite_tensor(value):
+            self.broken.append(str(tensor or owner or n.name))
+        return value if tensor is None else run.activation(tensor, value)
+
+
+def _by_name(node: fx.Node, args: Sequence[Any]) -> dict[str, Any]:
+    """Arguments in order, by the names of the operator."""
+    names = [one.name for one in node.target._schema.arguments]  # type: ignore[union-attr]  # noqa: SLF001
+    return dict(zip(names, args, strict=False))
+
+
+def _is_finite_tensor(value: Any) -> bool:
+    """Whether a value is no tensor of floats, or has finite elements alone."""
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        return True
+    return bool(value.isfinite().all())
