@@ -115,13 +115,15 @@ class QuantizedRun(nn.Module):
         assert isinstance(grid, Grid)
         step = self._step(key, self.latent[key].numel() / len(grid.scale), grid)
         latent: Tensor = self.latent[key]
-        return straight_through(latent, step, self._zeros[layer], grid.bits)
+        found: Tensor = straight_through(latent, step, self._zeros[layer], grid.bits)
+        return found
 
     def _step(self, key: str, elements: float, grid: Grid) -> Tensor:
         """A step whose gradient has the factor of LSQ."""
         step: Tensor = self.steps[key].exp()
         factor = (elements * max(grid.steps, 1)) ** -0.5
-        return step.detach() + factor * (step - step.detach())
+        scaled: Tensor = step.detach() + factor * (step - step.detach())
+        return scaled
 
     def activation(self, tensor: str, value: Tensor) -> Tensor:
         """An activation on its grid."""

@@ -13,7 +13,7 @@ from autosplit.compress.fit import Recipe
 from autosplit.compress.training_set import TrainingSet
 from autosplit.compress.tune import Teacher, Tuned, tune_plan
 from autosplit.data.datasets import DataSet
-from autosplit.errors import DataError, OptionError, StageError, warn
+from autosplit.errors import DataError, OptionError, PlanError, StageError, warn
 from autosplit.evaluate.choice import judge_of
 from autosplit.files import sha256_of
 from autosplit.graph.graphfile import graph_to_dict
@@ -22,7 +22,7 @@ from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Progress
 from autosplit.runs.declared.compress import TuneOptions
 from autosplit.runs.finished import Quantized, finished_plan
-from autosplit.runs.folder import read_graph, read_plans
+from autosplit.runs.folder import plan_names, read_graph, read_plans
 from autosplit.runs.needs import require
 from autosplit.runs.network import asked_task, capture_network, load_images, load_network
 from autosplit.runs.options import StatsOptions
@@ -83,6 +83,9 @@ def run_tune(folder: Path, options: TuneOptions, progress: Progress) -> TuneRepo
     measured = resolve({}, require(folder, "stats", "tune"), StatsOptions())
     quantized = Quantized(folder / "quantized", read_graph(folder))
     name = picked(folder) if options.plan == "pick" else options.plan
+    names = plan_names(folder, name)
+    if len(names) != 1:
+        raise PlanError(f"--plan: must be one plan, got {len(names)}: {', '.join(names)}")
     searched = read_plans(folder, quantized.graph, [name])[name]
     file = finished_plan(folder, quantized, searched)
     _check_trainable(file)

@@ -37,7 +37,7 @@ def test_a_plan_is_trained_and_written_back(tiny):
 def test_too_few_samples_are_one_line(tiny):
     wrong = pytest.raises(DataError, match="training data: must hold at least 12 samples, got 8")
     with pytest.warns(UserWarning, match="which is few"), wrong:
-            run_tune(tiny.run, TuneOptions(plan="uniform2"), silent)
+        run_tune(tiny.run, TuneOptions(plan="uniform2"), silent)
 
 
 def test_a_plan_that_is_unknown_or_has_no_edge_is_refused(tiny):
