@@ -121,3 +121,16 @@ def test_the_duals_of_any_box_bound_every_box_and_each_choice_in_it(seed, make):
             slack = 1e-8 * distortion.max()
             assert (bounded.lower + bounded.added[places] <= distortion[one] + slack).all()
             assert bounded.lower + bounded.reduced[places].sum() <= distortion[one] + slack
+
+
+def test_the_bound_of_a_box_is_the_least_of_each_tensor_less_what_the_limits_are_worth():
+    """By hand: 1 + 2, and 0.5, less 4 bytes at 0.1 and 0.25 s at 2; without the 1 it is 3 + 2."""
+    duals = module._Duals(np.array([[1.0, 3.0], [2.0, 2.5]]), 0.5, 0.1, 2.0)
+
+    bound, added = duals.bound(4, 0.25, np.zeros(4, dtype=np.bool_))
+    assert bound == pytest.approx(2.6)
+    assert added.tolist() == [0.0, 2.0, 0.0, 0.5]
+
+    bound, added = duals.bound(4, 0.25, np.array([True, False, False, False]))
+    assert bound == pytest.approx(4.6)
+    assert added.tolist() == [np.inf, 0.0, 0.0, 0.5]
