@@ -7,6 +7,7 @@ from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
+from autosplit.distortion import coded as module
 from autosplit.distortion.coded import code_tensors
 from autosplit.distortion.measure import measure
 from autosplit.errors import DataError
@@ -81,3 +82,22 @@ def test_the_number_of_classes_is_the_one_that_takes_the_fewest_bytes(program, s
     four = EntropyCoder((20, 10, 10), group_channels(np.array(histogram, float), 4), 4)
 
     assert stats.coded["conv", 4].mean < np.mean([len(data) for data in four.encode(whole)])
+
+
+def test_channels_are_put_into_classes_by_their_integers_at_4_bits(program, stats, monkeypatch):
+    """The classes hold for every width, and their number is chosen at 4 bits."""
+    seen, plain = [], module._classes
+
+    def classes(samples, shape, bits):
+        seen.append((samples, bits))
+        return plain(samples, shape, bits)
+
+    monkeypatch.setattr(module, "_classes", classes)
+    coded = code_tensors(program, lambda: iter(BATCHES), stats).coded
+
+    assert [bits for _, bits in seen] == [4] * len({name for name, _ in coded})
+    assert any(
+        np.array_equal(samples, integers(program, stats, "conv", 4)[:20].reshape(20, -1))
+        for samples, _ in seen
+    )
+    assert len({coded["conv", bits].classes for bits in (1, 2, 4, 8)}) == 1
