@@ -113,7 +113,7 @@ def views_of_others(values: Mapping[fx.Node, Tensor]) -> dict[fx.Node, tuple[fx.
         last = sum((length - 1) * stride for length, stride in spans)
         for owner in wholes:
             one = values[owner]
-            offset = value.storage_offset() - one.storage_offset()
+            offset = int(value.storage_offset()) - int(one.storage_offset())
             same = value.untyped_storage().data_ptr() == one.untyped_storage().data_ptr()
             if same and value.dtype == one.dtype and 0 <= offset <= offset + last < one.numel():
                 if (value.shape, value.stride(), offset) != (one.shape, one.stride(), 0):

@@ -6,7 +6,6 @@ from dataclasses import fields
 from typing import Any
 
 from autosplit.cli.talk import bar
-from autosplit.runs.named import check_names
 from autosplit.runs.options import PruneOptions, StatsOptions
 
 
@@ -18,6 +17,8 @@ def prune_command(**given: Any) -> None:
     own = {field.name for field in fields(PruneOptions)}
     options = PruneOptions(**{name: value for name, value in given.items() if name in own})
     measured = StatsOptions(**{name: value for name, value in given.items() if name not in own})
+    from autosplit.runs.named import check_names  # numpy takes longer than help may
+
     check_names(given)
     from autosplit.compress.run_prune import run_prune
     from autosplit.runs.network import check_network

@@ -63,7 +63,7 @@ class TestStatus:
                 "run --memry 3",
                 "--memry: must be an option of autosplit run, did you mean '--mem",
             ),
-            ("fly", "fly: must be a command of autosplit, choose from: anchors, collect"),
+            ("fly", "fly: must be a command of autosplit, choose from: anchors, check, collect"),
         ],
     )
     def test_a_wrong_command_line_says_what_must_hold(self, calls, capsys, line, text):
