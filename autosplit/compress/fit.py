@@ -14,7 +14,7 @@ from autosplit.errors import DataError
 
 BatchLoss = Callable[[Tensor, Tensor | None], Tensor]
 """Loss of a batch: inputs, and classes or None."""
-Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]
+TrainedParameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Recipe:
         return self.lr * SCHEDULES[self.schedule](done)
 
 
-def optimizer_of(parameters: Parameters, recipe: Recipe) -> torch.optim.Optimizer:
+def optimizer_of(parameters: TrainedParameters, recipe: Recipe) -> torch.optim.Optimizer:
     """An optimizer by name."""
     return OPTIMIZERS[recipe.optimizer](parameters, recipe)
 
@@ -92,17 +92,17 @@ def distillation_loss(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> T
     return torch.stack(parts).mean()
 
 
-def _sgd(parameters: Parameters, recipe: Recipe) -> torch.optim.Optimizer:
+def _sgd(parameters: TrainedParameters, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.SGD(
         parameters, recipe.lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
     )
 
 
-def _adamw(parameters: Parameters, recipe: Recipe) -> torch.optim.Optimizer:
+def _adamw(parameters: TrainedParameters, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.AdamW(parameters, recipe.lr, weight_decay=recipe.weight_decay)
 
 
-OPTIMIZERS: dict[str, Callable[[Parameters, Recipe], torch.optim.Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[[TrainedParameters, Recipe], torch.optim.Optimizer]] = {
     "sgd": _sgd,
     "adamw": _adamw,
 }
