@@ -28,12 +28,12 @@ def box_figure(folder: Path, names: Sequence[str]) -> Drawing:
     """
     curves = read_csv(folder / "precision_recall.csv", CURVES_HEADER)
     pairs = read_csv(folder / "confusion.csv", CONFUSION_HEADER)
-    names = [name for name in names if any(row["name"] == name for row in curves)]
+    names = [name for name in names if any(row["name"] == name for row in [*curves, *pairs])]
     figure = Drawing(figsize=(5.2 * max(len(names), 1), 9.6), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, max(len(names), 1), squeeze=False)
     labels = _labels_of([row for row in pairs if row["name"] in names])
-    for name, curve, square in zip(names, axes[0], axes[1], strict=True):
+    for name, curve, square in zip(names, axes[0], axes[1], strict=False):
         _draw_curves(curve, name, [row for row in curves if row["name"] == name])
         own = [row for row in pairs if row["name"] == name]
         _draw_confusion(square, labels, _counts(own, labels))
@@ -50,8 +50,11 @@ def _draw_curves(axes: Axes, name: str, rows: Rows) -> None:
         precisions.append(precision)
         few = len(classes) <= 8
         axes.plot(recall, precision, lw=1, alpha=1 if few else 0.35, label=label if few else None)
-    axes.plot(recall, np.mean(precisions, 0), lw=2.5, color="black", label="mean of classes")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision", title=name)
+    if not precisions:  # where every annotated box is of a crowd
+        axes.text(0.5, 0.5, "no box has to be found", ha="center")
+        return
+    axes.plot(recall, np.mean(precisions, 0), lw=2.5, color="black", label="mean of classes")
     axes.legend(fontsize=8, loc="lower left")
 
 

@@ -32,3 +32,15 @@ def test_networks_stand_side_by_side_with_curve_and_confusion(tmp_path):
     assert [tick.get_text() for tick in square.get_yticklabels()] == ["cat", "dog", "background"]
     with Image.open(io.BytesIO(figure.png())) as picture:
         assert picture.width > picture.height
+
+
+def test_pictures_where_no_box_has_to_be_found_have_a_figure_too(tmp_path):
+    write_csv(tmp_path / "precision_recall.csv", ["name", "class", "recall", "precision"], [])
+    rows = [{"name": "float", "there": "background", "found": "cat", "boxes": 7}]
+    write_csv(tmp_path / "confusion.csv", ["name", "there", "found", "boxes"], rows)
+
+    curve, square = box_figure(tmp_path, ["float", "a"]).axes
+
+    assert [text.get_text() for text in curve.texts] == ["no box has to be found"]
+    assert [text.get_text() for text in square.texts] == ["7"]
+    assert box_figure(tmp_path, ["none"]).png()
