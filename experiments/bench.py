@@ -10,6 +10,8 @@ on the machine change a ratio little.
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 import time
 import timeit
 from collections.abc import Callable, Iterator
@@ -130,6 +132,21 @@ def bench_whole_search(setting: Setting) -> None:
     report("search, all cuts, 4 links / 20 milp solves", ours, theirs, "at most 1")
 
 
+def bench_start(setting: Setting) -> None:
+    """The start of the command line and of the package, each in a process of its own."""
+
+    def runs(*arguments: str) -> Callable[[], object]:
+        line = [sys.executable, *arguments]
+        return lambda: subprocess.run(line, check=True, capture_output=True)  # noqa: S603 - ours
+
+    ours, plain = setting.race(
+        runs("-m", "autosplit", "--help"), runs("-c", "import typer.rich_utils")
+    )
+    report("autosplit --help / import typer", ours, plain, "help in at most 0.5 s")
+    ours, plain = setting.race(runs("-c", "import autosplit"), runs("-c", "pass"))
+    report("import autosplit / an empty program", ours, plain, "package in at most 0.3 s")
+
+
 def bench_systolic(setting: Setting) -> None:
     """Our cycles of ResNet-18 on a 256x256 array against the time SCALE-Sim took."""
     torch.manual_seed(0)
@@ -227,6 +244,7 @@ def several(bench: Callable[[Setting], list[tuple[str, float, float, str]]]) -> 
 
 Bench = Callable[[Setting], None]
 BENCHES: dict[str, Bench] = {
+    "start": bench_start,
     "systolic": bench_systolic,
     "stats": bench_stats,
     "search": bench_whole_search,

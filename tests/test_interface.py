@@ -20,15 +20,13 @@ def run(code):
     return found.stdout.strip()
 
 
-def test_importing_takes_less_than_a_third_of_a_second_and_nothing_heavy():
+def test_importing_the_package_imports_nothing_slow():
     code = (
-        "import sys, time; start = time.process_time(); import autosplit; "
-        "took = time.process_time() - start; "
-        "print(took < 0.3, [m for m in ('torch', 'numpy', 'pandas', 'matplotlib', 'yaml') "
-        "if m in sys.modules])"
+        "import sys; import autosplit; "
+        "print([m for m in ('torch', 'numpy', 'pandas', 'matplotlib', 'yaml') if m in sys.modules])"
     )
 
-    assert run(code) == "True []"
+    assert run(code) == "[]"
 
 
 def test_the_search_half_of_the_interface_needs_no_torch():
