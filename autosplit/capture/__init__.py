@@ -18,6 +18,7 @@ rewrites it, groups its operators into layers, and checks that the answers stay 
 | how the inputs of a network nest, and where their batch is | ``inputs.py`` |
 | names of the outputs: keys of dictionaries, fields, places in tuples | ``output_names.py`` |
 | where the batch is in each tensor | ``batch_axis.py`` |
+| networks that mix the samples of a batch | ``mixing.py`` |
 | masks, indices and counts: tensors that keep their values | ``integers.py`` |
 | scores that a mask hides | ``masks.py`` |
 | what writes infinity joins what reads it | ``infinities.py`` |

@@ -141,8 +141,14 @@ def _rest(samples: Tensor, axis: int) -> Tensor:
     return samples.narrow(axis, 1, samples.shape[axis] - 1)
 
 
-def other_samples(tensor: Tensor, axis: int) -> Tensor:
-    """Other samples of the same kind: shuffled, so that they stay valid, and floats disturbed."""
+def other_samples(tensor: Tensor, axis: int, noise: float = 1.0) -> Tensor:
+    """Other samples of the same kind: shuffled, so that they stay valid, and floats disturbed.
+
+    Args:
+        tensor: Samples.
+        axis: Their axis.
+        noise: Deviation of what is added to floats.
+    """
     generator = torch.Generator().manual_seed(0)
     samples = tensor.movedim(axis, 0)
     order = torch.randperm(samples[:1].numel(), generator=generator)
@@ -150,7 +156,7 @@ def other_samples(tensor: Tensor, axis: int) -> Tensor:
     shuffled = shuffled.movedim(0, axis)
     if not tensor.is_floating_point():
         return shuffled
-    return shuffled + torch.randn(tensor.shape, generator=generator).to(tensor.dtype)
+    return shuffled + noise * torch.randn(tensor.shape, generator=generator).to(tensor.dtype)
 
 
 def _record(module: fx.GraphModule, inputs: Inputs) -> dict[fx.Node, Any]:

@@ -26,6 +26,7 @@ from autosplit.capture.infinities import copy_infinite, refuse_infinite
 from autosplit.capture.inputs import Axes, batch_axes, structure_of
 from autosplit.capture.integers import integer_tensors
 from autosplit.capture.layers import TensorFacts, describe_layers
+from autosplit.capture.mixing import refuse_mixing
 from autosplit.capture.operators import arguments, base_of, is_call, output_axis, weight_argument
 from autosplit.capture.output_names import answer_names
 from autosplit.capture.precision import to_float32
@@ -111,6 +112,7 @@ def _build(
     module = fx.GraphModule(kept, operators)
     batch_size = bound_batch(operators, axes)
     layouts, sizes, values = find_layouts(module, example, axes, batch_size)
+    refuse_mixing(module, example, axes, batch_size, layouts)
     infinite = copy_infinite(operators, (layouts, sizes, values))
     module.recompile()
     groups = group(operators, infinite)

@@ -53,7 +53,7 @@ def check_answers(
     worst = max(range(len(errors)), key=errors.__getitem__, default=0)
     if not errors or errors[worst] <= LARGEST_ERROR:
         return
-    exact = _Double(operators())
+    exact = DoubleInterpreter(operators())
     truth = [leaf for leaf in exact.run(*inputs) if isinstance(leaf, Tensor)]
     ours = max(relative_error(*pair) for pair in zip(got, truth, strict=True))
     theirs = max(relative_error(*pair) for pair in zip(wanted, truth, strict=True))
@@ -104,7 +104,7 @@ def _first_difference(
     return found[0] if found else ""
 
 
-class _Double(fx.Interpreter):
+class DoubleInterpreter(fx.Interpreter):
     """Runs operators in float64, and keeps every value."""
 
     def __init__(self, module: fx.GraphModule) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from operator import getitem
+
 import torch
 from torch import fx, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
+from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from autosplit.capture.constants import Attributes
 from autosplit.capture.operators import (
@@ -80,7 +83,9 @@ def refuse_complex(network: nn.Module | ExportedProgram, name: str) -> None:
 
 
 def refuse_unknown_calls(graph: fx.Graph, _: Attributes) -> None:
-    """Refuse control flow, dropout in training, random numbers, and numbers read out of a tensor.
+    """Refuse control flow, dropout in training, random numbers, and shapes that depend on values.
+
+    A number must not be read out of a tensor either.
 
     Raises:
         CaptureError: Names the operator and the line it comes from.
@@ -104,4 +109,13 @@ def refuse_unknown_calls(graph: fx.Graph, _: Attributes) -> None:
             raise CaptureError(
                 f"{name}{where}: a network must not draw random numbers, its answer would differ "
                 "from call to call; pass them as an input"
+            )
+    for node in graph.output_node().all_input_nodes:
+        value = node.meta.get("val")
+        if isinstance(value, torch.Tensor) and free_unbacked_symbols(value):
+            writer = node.all_input_nodes[0] if node.target is getitem else node
+            raise CaptureError(
+                f"{operator_name(writer)}{source_line(writer)}: the shape of an answer must not "
+                f"depend on values, it is ({', '.join(map(str, value.shape))}); give answers of "
+                "one shape"
             )
