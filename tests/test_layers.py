@@ -36,9 +36,9 @@ ORDER = {
         "autosplit pins methods limits thin"
     ),
     "capture": (
-        "output_names operators infinities constants recurrent refusals masks batchnorm im2col "
-        "inputs batch_axis integers export precision program trainable equalize check mixing "
-        "replay rewrites flat groups layers capture"
+        "output_names operators constants recurrent refusals masks batchnorm im2col "
+        "inputs batch_axis infinities integers export precision program trainable equalize check "
+        "mixing replay rewrites flat groups layers capture"
     ),
     "data": (
         "bundled image_folder dirty coco_categories coco label_lines darknet_lists yolo_yaml voc "

@@ -113,7 +113,14 @@ def find_layouts(
             x if a is None else torch.cat([x, other_samples(x, a)], a)
             for x, a in zip(one, axes, strict=True)
         )
-        first, second = _record(module, one), _record(module, both)
+        try:
+            first = _record(module, one)
+        except (RuntimeError, ValueError) as error:
+            first_line = str(error).partition("\n")[0]
+            raise CaptureError(
+                f"a network must answer one sample alone, got {first_line}"
+            ) from error
+        second = _record(module, both)
     else:
         whole = batched(example, batch_size, axes)
         changed = tuple(

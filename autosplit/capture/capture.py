@@ -22,18 +22,26 @@ from autosplit.capture.constants import Attributes
 from autosplit.capture.export import bound_batch, export
 from autosplit.capture.flat import flat_operators, unlift
 from autosplit.capture.groups import Group, group
-from autosplit.capture.infinities import copy_infinite, refuse_infinite
+from autosplit.capture.infinities import copy_infinite, infinite_in_example, refuse_infinite
 from autosplit.capture.inputs import Axes, batch_axes, structure_of
 from autosplit.capture.integers import integer_tensors
 from autosplit.capture.layers import TensorFacts, describe_layers
-from autosplit.capture.mixing import refuse_mixing
-from autosplit.capture.operators import arguments, base_of, is_call, output_axis, weight_argument
+from autosplit.capture.mixing import sample_mixer
+from autosplit.capture.operators import (
+    arguments,
+    base_of,
+    is_call,
+    operator_name,
+    output_axis,
+    source_line,
+    weight_argument,
+)
 from autosplit.capture.output_names import answer_names
 from autosplit.capture.precision import to_float32
 from autosplit.capture.program import Program, Trained, WeightRef
 from autosplit.capture.refusals import refuse_complex, refuse_state
 from autosplit.capture.rewrites import REWRITES, drop_checks
-from autosplit.errors import CaptureError, ModelError
+from autosplit.errors import CaptureError, ModelError, warn
 from autosplit.graph.graph import Graph
 
 
@@ -87,7 +95,13 @@ def capture(
             expected = unfused(*copies)
         else:
             module = network if isinstance(network, nn.Module) else network.module()
-            expected = structure.call(module, copies)
+            try:
+                expected = structure.call(module, copies)
+            except (RuntimeError, ValueError) as error:
+                reason = str(error).partition("\n")[0]
+                raise CaptureError(
+                    f"{name}: must answer a batch of {size or 'any size'}, got: {reason}"
+                ) from error
     check_answers(program, inputs, expected, lambda: unfused or _copied(*unlift(exported)))
     return program
 
@@ -112,14 +126,17 @@ def _build(
     module = fx.GraphModule(kept, operators)
     batch_size = bound_batch(operators, axes)
     layouts, sizes, values = find_layouts(module, example, axes, batch_size)
-    refuse_mixing(module, example, axes, batch_size, layouts)
+    mixer = sample_mixer(module, example, axes, batch_size, layouts)
+    if mixer is not None:
+        batch_size = _one_at_a_time(mixer, batch_size, name)
     infinite = copy_infinite(operators, (layouts, sizes, values))
     module.recompile()
     groups = group(operators, infinite)
     if not groups:
         raise CaptureError(f"{name}: must have at least one layer, got none")
     _check_numbers(groups, attributes, name)
-    refuse_infinite(((found.name, found.output) for found in groups), infinite)
+    written = ((found.name, found.output) for found in groups)
+    refuse_infinite(written, infinite_in_example(infinite, layouts, values))
     weights = _weights(groups)
     inputs = {node: node.name for node in operators.nodes if node.op == "placeholder"}
     tensor_of = inputs | {found.output: found.name for found in groups}
@@ -182,6 +199,21 @@ def _weights(groups: Sequence[Group]) -> dict[str, WeightRef]:
         if weight is not None and str(weight.target) not in {ref.target for ref in owners.values()}:
             owners[found.name] = WeightRef(str(weight.target), output_axis(found.root))
     return owners
+
+
+def _one_at_a_time(mixer: fx.Node, batch_size: int | None, name: str) -> int:
+    """The batch size of a program that mixes samples: 1.
+
+    Raises:
+        CaptureError: The program can run another batch size alone.
+    """
+    mixes = f"{operator_name(mixer)}{source_line(mixer)}: mixes the samples of a batch"
+    if batch_size is not None:
+        raise CaptureError(
+            f"{mixes}, so it must be captured with one sample, the example has {batch_size}"
+        )
+    warn(f"{name}: {mixes}; samples are run one at a time, as on a device")
+    return 1
 
 
 def _check_numbers(groups: Sequence[Group], attributes: Attributes, name: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from autosplit.capture.batch_axis import BatchLayout
 from autosplit.capture.operators import is_integers, source_line
 from autosplit.errors import CaptureError
 
@@ -62,12 +63,30 @@ def copy_infinite(graph: fx.Graph, facts: Iterable[MutableMapping[fx.Node, Any]]
     return infinite
 
 
+def infinite_in_example(
+    infinite: Iterable[fx.Node],
+    layouts: Mapping[fx.Node, BatchLayout],
+    values: Mapping[fx.Node, Any],
+) -> set[fx.Node]:
+    """Those of some infinite operators that are infinite in the first sample: the example itself.
+
+    The other samples are disturbed, and a network of huge weights may overflow on them alone.
+
+    Args:
+        infinite: From ``copy_infinite``.
+        layouts: Where the batch is in each tensor.
+        values: Value of each node.
+    """
+    first = {node: layouts[node].samples_first(values[node])[0] for node in infinite}
+    return infinite_nodes(first)
+
+
 def refuse_infinite(written: Iterable[tuple[str, fx.Node]], infinite: set[fx.Node]) -> None:
     """Refuse tensors of layers that are infinite.
 
     Args:
         written: Name of each layer, and the node that writes its tensor.
-        infinite: From ``copy_infinite``.
+        infinite: From ``infinite_in_example``.
 
     Raises:
         CaptureError: Names the layer, and the line that it comes from.

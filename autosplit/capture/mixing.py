@@ -1,7 +1,7 @@
-"""Networks that mix the samples of a batch are refused: one sample's answer must be its own.
+"""Networks that mix the samples of a batch, such as a norm by the batch's own statistics.
 
 A device answers one sample at a time, but a network is measured in batches; where the answer to a
-sample depends on the others, the accuracy measured is that of another network.  Two runs that
+sample depends on the others, it must be measured one sample at a time too.  Two runs that
 share one sample and no others tell.  Where their answers to it differ, both are repeated in
 float64: rounding that a network amplifies goes away, what mixes samples stays.
 """
@@ -18,8 +18,6 @@ from torch.utils._pytree import tree_leaves
 from autosplit.capture.batch_axis import BatchLayout, Inputs, batched, other_samples
 from autosplit.capture.check import DoubleInterpreter, relative_error
 from autosplit.capture.inputs import Axes
-from autosplit.capture.operators import operator_name, source_line
-from autosplit.errors import CaptureError
 
 _SUSPECT = 1e-4
 """Answers that differ by more than this part of the largest are looked at in float64."""
@@ -30,10 +28,10 @@ _NOISE = 8.0
 Layouts = Mapping[fx.Node, BatchLayout]
 
 
-def refuse_mixing(
+def sample_mixer(
     module: fx.GraphModule, example: Inputs, axes: Axes, batch_size: int | None, layouts: Layouts
-) -> None:
-    """Refuse a program whose answer to a sample depends on the other samples of its batch.
+) -> fx.Node | None:
+    """The first operator of a program whose value for a sample depends on the other samples.
 
     Args:
         module: The program.
@@ -42,11 +40,11 @@ def refuse_mixing(
         batch_size: The only batch size it can run, or None if any will do.
         layouts: Where the batch is in every tensor.
 
-    Raises:
-        CaptureError: It does; names the first operator that mixes samples.
+    Returns:
+        The operator; None where no answer depends on other samples.
     """
     if batch_size == 1:
-        return
+        return None
     runs, places = _two_runs(example, axes, batch_size)
     (results,) = module.graph.output_node().args
     nodes = [node for node in tree_leaves(results) if node in layouts]
@@ -58,7 +56,7 @@ def refuse_mixing(
         return _difference(layouts[node], pair, places) > most
 
     if not any(differs(node, answers, _SUSPECT) for node in nodes):
-        return
+        return None
     exact: list[Mapping[fx.Node, Any]] = []
     for inputs in runs:
         double = DoubleInterpreter(module)
@@ -66,13 +64,11 @@ def refuse_mixing(
             double.run(*(x.double() if x.is_floating_point() else x for x in inputs))
         exact.append(double.values)
     if not any(differs(node, exact, _MIXED) for node in nodes):
-        return
-    first = next(n for n in module.graph.nodes if n in layouts and differs(n, exact, _MIXED))
-    raise CaptureError(
-        f"{operator_name(first)}{source_line(first)}: the answer to a sample must not depend on "
-        "the other samples of its batch, here it does; reduce or normalise over the axes of one "
-        "sample"
+        return None
+    mixer: fx.Node = next(
+        node for node in module.graph.nodes if node in layouts and differs(node, exact, _MIXED)
     )
+    return mixer
 
 
 def _two_runs(

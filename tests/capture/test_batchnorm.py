@@ -57,6 +57,7 @@ def test_folding_leaves_the_caller_s_weights_alone():
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
+@pytest.mark.filterwarnings("ignore:.*samples are run one at a time")
 def test_a_norm_of_the_batch_itself_stays_a_layer():
     """Without running statistics each sample depends on the others, in eval mode too."""
     network = then(lambda net, x: net.bn(x), bn=nn.BatchNorm2d(4, track_running_stats=False))

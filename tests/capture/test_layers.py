@@ -322,6 +322,7 @@ GEMMS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*samples are run one at a time")
 @pytest.mark.parametrize("case", GEMMS)
 def test_matrix_multiplications_are_counted(case):
     network, shape, gemms = GEMMS[case]

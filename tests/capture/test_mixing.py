@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from autosplit.capture.capture import capture
-from autosplit.errors import CaptureError
+from autosplit.errors import AutoSplitWarning, CaptureError
 
 
 class Net(nn.Module):
@@ -34,18 +34,30 @@ def captured(change, example=None):
         (lambda y: y.softmax(0), "softmax"),
         (lambda y: y.cumsum(0), "cumsum"),
         (lambda y: y.roll(1, 0), "roll"),
-        (lambda y: F.batch_norm(y, None, None, training=True), "batch_norm"),
+        (
+            lambda y: F.batch_norm(y.view(-1, 2, 4), None, None, training=True).flatten(1),
+            "batch_norm",
+        ),
         (lambda y: y / y.abs().amax(), "amax"),
     ],
 )
 @pytest.mark.parametrize("samples", [2, 3])
-def test_a_network_that_mixes_samples_is_refused(change, operator, samples):
-    with pytest.raises(CaptureError) as info:
-        captured(change, torch.randn(samples, 8))
+def test_a_network_that_mixes_samples_is_run_one_at_a_time(change, operator, samples):
+    with pytest.warns(AutoSplitWarning, match=f"net: {operator}.* at .*test_mixing.py:") as said:
+        program = captured(change, torch.randn(samples, 8))
 
-    assert operator in str(info.value).partition(" at ")[0]
-    assert "test_mixing.py:" in str(info.value)
-    assert "must not depend on the other samples of its batch" in str(info.value)
+    assert str(said[0].message).endswith("samples are run one at a time, as on a device")
+    assert program.batch_size == 1
+    assert all(len(one) == 1 for (one,) in program.steps(torch.randn(4, 8)))
+
+
+def test_a_saved_program_of_two_samples_that_mixes_them_is_refused():
+    torch.manual_seed(0)
+    network = Net(lambda y: y + y.sum(0)).eval()
+    exported = torch.export.export(network, (torch.randn(2, 8),))
+
+    with pytest.raises(CaptureError, match=r"sum at .*: mixes the samples .* the example has 2$"):
+        capture(exported, torch.randn(2, 8), "net")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +77,12 @@ def test_a_network_that_answers_each_sample_on_its_own_is_taken(change):
     (answers,) = program.run((both,))
 
     assert torch.allclose(answers[:1], program.run((both[:1],))[0], atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*samples are run one at a time")
+def test_a_network_that_cannot_answer_one_sample_is_refused():
+    with pytest.raises(CaptureError, match="net: must answer a batch of 1, got: Expected more"):
+        captured(lambda y: F.batch_norm(y, None, None, training=True), torch.randn(2, 8))
 
 
 def test_rounding_that_a_network_amplifies_is_no_mixing():

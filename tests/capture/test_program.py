@@ -143,6 +143,7 @@ def test_channels_that_are_switched_off_do_not_count():
     assert capture(network, (images[:1],)).deviations((images,)) is None
 
 
+@pytest.mark.filterwarnings("ignore:.*samples are run one at a time")
 @pytest.mark.parametrize(
     "norm",
     [nn.BatchNorm2d(4), nn.BatchNorm2d(4, track_running_stats=False), nn.GroupNorm(2, 4)],

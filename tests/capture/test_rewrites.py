@@ -200,6 +200,7 @@ MUST_NOT_FUSE = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*samples are run one at a time")
 @pytest.mark.parametrize("case", MUST_NOT_FUSE)
 def test_must_not_fuse(case):
     network, layers = MUST_NOT_FUSE[case]
@@ -220,6 +221,7 @@ IN_PLACE = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*samples are run one at a time")
 @pytest.mark.parametrize("case", IN_PLACE)
 def test_in_place_operators_are_as_the_network_has_them(case):
     checked(IN_PLACE[case])
