@@ -16,7 +16,7 @@ From Python::
 ``autosplit.read_sweep(file)`` reads the table that ``autosplit sweep`` wrote.
 Nothing below is imported before it is used, so ``import autosplit`` is fast and needs no torch.
 
-The packages, low to high: a package imports only from packages above it in this table.  The
+The packages, in order: a package imports only from packages that come before it in this table.  The
 ``__init__.py`` of each is its map: it names the file of each formula and method.
 
 | package | holds |

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from autosplit.distortion.divergence import kl_terms
 from autosplit.errors import DataError
 
 BatchLoss = Callable[[Tensor, Tensor | None], Tensor]
@@ -85,8 +86,7 @@ def distillation_loss(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> T
     other networks the mean squared difference over the teacher's mean square.
     """
     if len(student) == 1 and student[0].dim() == 2 and student[0].shape[1] > 1:
-        p, q = teacher[0].log_softmax(1), student[0].log_softmax(1)
-        return (p.exp() * (p - q)).sum(1).mean()
+        return kl_terms(teacher[0], student[0]).sum(1).mean()
     pairs = [(a, b) for a, b in zip(student, teacher, strict=True) if b.is_floating_point()]
     parts = [(a - b).square().mean() / b.square().mean().clamp_min(1e-20) for a, b in pairs]
     return torch.stack(parts).mean()

@@ -8,6 +8,7 @@ the output's mean square.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -23,11 +24,27 @@ def is_classifier(outputs: Outputs) -> bool:
     return len(outputs) == 1 and outputs[0].dim() == 2 and outputs[0].shape[1] > 1
 
 
+def kl_terms(before: Tensor, after: Tensor) -> Tensor:
+    """Terms of the Kullback-Leibler divergence of softmax distributions over the last axis.
+
+    p_c (log p_c - log q_c) with p = softmax(before) and q = softmax(after) (Kullback and Leibler
+    1951, eq. 2.4); 0 where p_c is 0.  The sum over the last axis is the divergence.
+
+    Args:
+        before: Logits of the float network, (..., classes).
+        after: Logits of another network, likewise; gradients go through it.
+
+    Returns:
+        Nats, shape (..., classes).
+    """
+    old, new = before.log_softmax(-1), after.log_softmax(-1)
+    return (old.exp() * (old - new)).masked_fill(old == -math.inf, 0.0)
+
+
 def kl_divergence(before: Tensor, after: Tensor) -> float:
     """Kullback-Leibler divergence of two softmax distributions, summed over the samples.
 
-    D(p || q) = sum_c p_c (log p_c - log q_c) with p = softmax(before) and q = softmax(after)
-    (Kullback and Leibler 1951, eq. 2.4).
+    The formula is that of ``kl_terms``.
 
     Args:
         before: Logits of the float network, (batch, classes).
@@ -36,9 +53,7 @@ def kl_divergence(before: Tensor, after: Tensor) -> float:
     Returns:
         Nats, at least 0.
     """
-    old = before.double().log_softmax(1)
-    new = after.double().log_softmax(1)
-    return max(float((old.exp() * (old - new)).sum()), 0.0)
+    return max(float(kl_terms(before.double(), after.double()).sum()), 0.0)
 
 
 def output_divergence(before: Outputs, after: Outputs) -> float:

@@ -39,7 +39,7 @@ def locked(folder: Path) -> Iterator[None]:
     except Timeout:
         raise StageError(
             f"{folder}: must be written by one process at a time, another one works there; wait "
-            "for it, or choose another run folder with --out"
+            "for it, or choose another run folder with --run"
         ) from None
     except (OSError, ValueError, NotImplementedError) as error:  # ValueError: a null byte
         reason = getattr(error, "strerror", None) or error

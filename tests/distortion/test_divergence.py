@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from autosplit.distortion.divergence import is_classifier, label_loss, output_divergence, probes
+from autosplit.distortion.divergence import (
+    is_classifier,
+    kl_divergence,
+    kl_terms,
+    label_loss,
+    output_divergence,
+    probes,
+)
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0, 0.5], [0.1, 0.0, 3.0, -2.0]])
 
@@ -90,3 +97,16 @@ def test_outputs_below_the_normal_numbers_count_as_zeros_on_every_processor(deno
 
     assert output_divergence(tiny, [torch.ones(1, 1, 3)]) == 0
     assert squared(tiny, [torch.ones(1, 1, 3)], 2) == 0
+
+
+def test_a_class_that_is_ruled_out_adds_nothing_to_the_divergence():
+    """Two classes of one half each; the third is impossible in both, and in one alone."""
+    before = torch.tensor([[0.0, 0.0, -math.inf]])
+    after = torch.tensor([[0.0, math.log(3.0), -math.inf]], requires_grad=True)
+
+    found = kl_terms(before, after).sum()
+    found.backward()
+
+    assert found.item() == pytest.approx(0.5 * math.log(2.0) + 0.5 * math.log(2.0 / 3.0))
+    assert torch.allclose(after.grad, torch.tensor([[-0.25, 0.25, 0.0]]))
+    assert kl_divergence(before, torch.zeros(1, 3)) == pytest.approx(math.log(1.5))

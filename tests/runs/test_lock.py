@@ -32,7 +32,7 @@ def test_a_second_process_is_refused_in_one_line_while_the_first_works(tmp_path)
 
     assert str(caught.value) == (
         f"{tmp_path}: must be written by one process at a time, another one works there; wait for "
-        "it, or choose another run folder with --out"
+        "it, or choose another run folder with --run"
     )
     with locked(tmp_path):
         assert (tmp_path / LOCK).exists()

@@ -18,6 +18,7 @@ import torch
 from scipy.stats import binomtest
 from torch import Tensor
 
+from autosplit.distortion.divergence import kl_terms
 from autosplit.errors import DataError
 from autosplit.evaluate.early_stop import MeanStanding, Standing, must_stop
 from autosplit.evaluate.paired import INTERVAL_CONFIDENCE, drop_interval
@@ -262,8 +263,8 @@ def kl_per_sample(outputs: Tensor, reference: Tensor) -> Tensor:
     Returns:
         The mean over all distributions of a sample, shape (samples,).
     """
-    old, new = reference.double().log_softmax(-1), outputs.double().log_softmax(-1)
-    kl = (old.exp() * (old - new)).nan_to_num(0.0).sum(-1).clamp_min(0)
+    terms = kl_terms(reference.double(), outputs.double())
+    kl = terms.nan_to_num(0.0).sum(-1).clamp_min(0)
     return kl.flatten(1).mean(1) if kl.dim() > 1 else kl
 
 
