@@ -137,6 +137,7 @@ def test_a_tensor_that_stays_a_float_crosses_as_one():
     assert deployed(X)[1] == 3 * 6 * 8 * 2
 
 
+@pytest.mark.filterwarnings("ignore:.*samples are run one at a time")
 def test_a_tensor_that_is_the_same_for_every_sample_is_sent_with_each_as_it_is_counted():
     def spread(net, x):
         a = net.a(x.mean((0, 1)))
