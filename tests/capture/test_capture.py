@@ -91,6 +91,18 @@ def test_a_weight_and_its_transpose_that_share_their_memory_are_one_weight():
     assert same(program, network, torch.randn(3, 6))
 
 
+def test_buffers_that_share_their_memory_in_another_order_stay_apart():
+    network = Net(
+        lambda net, x: torch.nn.functional.linear(net.a(x) @ net.m, net.turned), a=nn.Linear(6, 6)
+    )
+    network.register_buffer("m", torch.randn(6, 6))
+    network.register_buffer("turned", network.m.t())
+
+    program = program_of(network, (1, 6))
+
+    assert same(program, network, torch.randn(3, 6))
+
+
 OUTPUTS = {
     "a tuple": (lambda net, x: (net.a(x), net.b(x).relu()), ("a", "b")),
     "a dict, in its own order": (lambda net, x: {"z": net.b(x), "y": net.a(x)}, ("b", "a")),
