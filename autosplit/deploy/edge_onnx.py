@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
 import autosplit.deploy.quantize_operators  # noqa: F401 - registers the operators
 from autosplit.capture.operators import arguments, clamp_window, weight_argument
 from autosplit.capture.program import Program
-from autosplit.deploy.onnx_export import export_onnx, pack_constants
+from autosplit.deploy.onnx_export import AnyInputs, export_onnx, pack_constants
 from autosplit.deploy.sessions import SENT
 from autosplit.grid.grid import steps_of
 from autosplit.halves.integer_kernels import BiasSteps, IntegerWeight
@@ -55,7 +55,7 @@ def edge_onnx(program: Program, file: PlanFile) -> ModelProto:
     marked = made.run()
     layouts = [program.layouts[name] for name in marked.reads]
     model = export_onnx(
-        _Edge(marked.module()),
+        AnyInputs(marked.module()),
         example_inputs(program, marked),
         [layout.axis for layout in layouts],
         marked.reads,
@@ -112,18 +112,6 @@ def _integer_type(model: ModelProto, name: str) -> int:
         if node.output[0] == name:
             return int(node.attribute[0].t.data_type)
     raise AssertionError(name)
-
-
-class _Edge(nn.Module):
-    """The edge half as a module of any number of inputs."""
-
-    def __init__(self, half: nn.Module) -> None:
-        super().__init__()
-        self.inner = half
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        written: tuple[Tensor, ...] = self.inner(*inputs)
-        return written
 
 
 Window = tuple[float, float]

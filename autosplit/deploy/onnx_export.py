@@ -24,6 +24,19 @@ SMALL = 64
 """Constants of up to this many elements stay as they are: the nodes that unpack cost more."""
 
 
+class AnyInputs(nn.Module):
+    """A half, or a whole program, as a module of any number of inputs."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """What the inner module writes, unchanged."""
+        written: tuple[Tensor, ...] = self.inner(*inputs)
+        return written
+
+
 def export_onnx(
     module: nn.Module,
     example: Sequence[Tensor],

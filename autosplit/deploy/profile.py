@@ -9,14 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
-
 from autosplit.capture.program import Program
 from autosplit.deploy.edge_onnx import edge_onnx, example_inputs
 from autosplit.deploy.extras import need
 from autosplit.deploy.node_layers import float_layers, integer_layers
 from autosplit.deploy.node_seconds import LayerTimes, NodeSeconds, layer_times, measure_nodes
-from autosplit.deploy.onnx_export import export_onnx
+from autosplit.deploy.onnx_export import AnyInputs, export_onnx
 from autosplit.errors import warn
 from autosplit.files import write_csv, write_yaml
 from autosplit.graph.graph import Graph
@@ -111,7 +109,7 @@ def profile_floats(program: Program, threads: int) -> ProfiledWidth:
     half = cloud_part(program, program.graph.cut(()))
     axes = [program.layouts[name].axis for name in half.reads]
     example = example_inputs(program, half)
-    model = export_onnx(_Whole(half.module()), example, axes, half.reads, half.writes)
+    model = export_onnx(AnyInputs(half.module()), example, axes, half.reads, half.writes)
     nodes = measure_nodes(model.SerializeToString(), threads)
     owner = float_layers(model, program)
     return ProfiledWidth(
@@ -179,15 +177,3 @@ def profile_words(found: list[ProfiledWidth]) -> str:
             "nodes of no layer, charged to the layer before"
         )
     return "\n".join(lines)
-
-
-class _Whole(nn.Module):
-    """A program that takes any number of tensors."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        found: tuple[Tensor, ...] = self.inner(*inputs)
-        return found

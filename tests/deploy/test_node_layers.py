@@ -10,8 +10,7 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.deploy.edge_onnx import edge_onnx, example_inputs
 from autosplit.deploy.node_layers import float_layers, integer_layers
-from autosplit.deploy.onnx_export import export_onnx
-from autosplit.deploy.profile import _Whole
+from autosplit.deploy.onnx_export import AnyInputs, export_onnx
 from autosplit.halves.partition import cloud_part
 
 
@@ -49,7 +48,7 @@ def test_each_convolution_of_the_float_form_is_that_of_its_layer(program):
     half = cloud_part(program, program.graph.cut(()))
     axes = [program.layouts[name].axis for name in half.reads]
     example = example_inputs(program, half)
-    model = export_onnx(_Whole(half.module()), example, axes, half.reads, half.writes)
+    model = export_onnx(AnyInputs(half.module()), example, axes, half.reads, half.writes)
 
     owner = float_layers(model, program)
 
