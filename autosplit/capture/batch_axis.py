@@ -7,7 +7,8 @@ it with positions.  Two runs that differ in all samples but the first tell.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,13 +114,8 @@ def find_layouts(
             x if a is None else torch.cat([x, other_samples(x, a)], a)
             for x, a in zip(one, axes, strict=True)
         )
-        try:
+        with refused_batch("a network must answer one sample alone"):
             first = _record(module, one)
-        except (RuntimeError, ValueError) as error:
-            first_line = str(error).partition("\n")[0]
-            raise CaptureError(
-                f"a network must answer one sample alone, got {first_line}"
-            ) from error
         second = _record(module, both)
     else:
         whole = batched(example, batch_size, axes)
@@ -141,6 +137,23 @@ def find_layouts(
         elif type(value) is int and second[node] == 2 * value != value:
             sizes[node] = value
     return layouts, sizes, second
+
+
+@contextmanager
+def refused_batch(rule: str) -> Iterator[None]:
+    """Turn what torch says of a batch that a network cannot run into one line.
+
+    Args:
+        rule: What must hold.
+
+    Raises:
+        CaptureError: The rule, and the first line of what torch says.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CaptureError(f"{rule}, got: {reason}") from error
 
 
 def _rest(samples: Tensor, axis: int) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
-from autosplit.capture.batch_axis import batched, find_layouts
+from autosplit.capture.batch_axis import batched, find_layouts, refused_batch
 from autosplit.capture.check import check_answers
 from autosplit.capture.constants import Attributes
 from autosplit.capture.export import bound_batch, export
@@ -95,13 +95,8 @@ def capture(
             expected = unfused(*copies)
         else:
             module = network if isinstance(network, nn.Module) else network.module()
-            try:
+            with refused_batch(f"{name}: must answer a batch of {size or 'any size'}"):
                 expected = structure.call(module, copies)
-            except (RuntimeError, ValueError) as error:
-                reason = str(error).partition("\n")[0]
-                raise CaptureError(
-                    f"{name}: must answer a batch of {size or 'any size'}, got: {reason}"
-                ) from error
     check_answers(program, inputs, expected, lambda: unfused or _copied(*unlift(exported)))
     return program
 
