@@ -88,8 +88,8 @@ ORDER = {
         "declared.report declared.check declared.profile declared.sweep "
         "options named stamps reads hashes lock trust hardware needs finishing "
         "folder finished network inputs summary measuring planning scoring plans stages.frame "
-        "stages.stats stages.search stages.latency stages.quantize stages.collect stages.run "
-        "viewing checks.checkfile checks.judge checks.outcome"
+        "stages.stats stages.search stages.latency stages.quantize viewing stages.collect "
+        "stages.run checks.checkfile checks.judge checks.outcome"
     ),
     "api": "keywords net data measurement problem scores front evaluation run",
     "compress": (

@@ -95,6 +95,8 @@ def _print_collected(folder: Path, text: str) -> None:
     print(text)
     print(f"figure: {folder / 'pareto.png'}")
     print(f"table:  {folder / 'summary.csv'}")
+    if (page := folder / "report.html").is_file():
+        print(f"page:   {page}")
     print(f"pick:   {folder / 'pick.yaml'}")
 
 

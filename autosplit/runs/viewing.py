@@ -62,12 +62,20 @@ def write_page(folder: Path, out: Path, measured: Path | None = None) -> int:
     Raises:
         AutoSplitError: As of ``read_view``.
     """
-    view = read_view(folder, measured)
-    from autosplit.report.page.page import html_page
-
-    data = html_page(view).encode()
+    data = _html(read_view(folder, measured))
     write_bytes(out, data)
     return len(data)
+
+
+def page_of(folder: Path, summary: Summary, graph: Graph, options: CollectOptions) -> bytes:
+    """The page of a run folder in which ``summary.csv`` is written; arguments as in ``view_of``."""
+    return _html(view_of(folder, summary, graph, options))
+
+
+def _html(view: PageView) -> bytes:
+    from autosplit.report.page.page import html_page
+
+    return html_page(view).encode()
 
 
 def view_of(folder: Path, summary: Summary, graph: Graph, options: CollectOptions) -> PageView:

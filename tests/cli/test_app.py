@@ -199,9 +199,10 @@ class TestOutput:
         out, err = capsys.readouterr()
         first, *middle = out.splitlines()
         assert first.startswith("Over 1mbps; float network: ")
-        assert middle[-3:] == [
+        assert middle[-4:] == [
             "figure: run/pareto.png",
             "table:  run/summary.csv",
+            "page:   run/report.html",
             "pick:   run/pick.yaml",
         ]
         assert err.splitlines() == [

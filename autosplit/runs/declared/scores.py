@@ -118,6 +118,12 @@ class CollectOptions:
         none="all links are printed; 3mbps is taken if the run has it, else the first",
         flag="--show",
     )
+    page: bool = option(
+        True,
+        kinds.switch(),
+        "evaluation",
+        "Whether to write report.html as well, the page that autosplit report writes.",
+    )
 
     def __post_init__(self) -> None:
         check_values(self)

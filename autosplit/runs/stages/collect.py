@@ -1,4 +1,4 @@
-"""The stage ``collect``: join plans, seconds and scores; draw the front; pick plans."""
+"""The stage ``collect``: join plans, seconds and scores; pick plans; draw front and page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from autosplit.evaluate.scorefile import BOX_FILES
 from autosplit.evaluate.task import FLOAT
 from autosplit.files import read_json, write_bytes, write_csv, write_json, write_yaml
+from autosplit.graph.graph import Graph
 from autosplit.report.choice import no_pick
 from autosplit.report.confidence import judge_drops
 from autosplit.report.pick import Pick
@@ -17,8 +18,9 @@ from autosplit.runs.folder import read_graph
 from autosplit.runs.hardware import limit_bytes
 from autosplit.runs.hashes import hash_files
 from autosplit.runs.options import CollectOptions
-from autosplit.runs.stages.frame import Job, Made, Prepared, Stage
+from autosplit.runs.stages.frame import Job, Made, Prepared, Stage, delete_old
 from autosplit.runs.summary import Summary, headline, pick_all, pick_file, summarize
+from autosplit.runs.viewing import page_of
 
 
 def _prepare(job: Job[CollectOptions]) -> Prepared:
@@ -43,7 +45,7 @@ def _collect(job: Job[CollectOptions], limit: int | None) -> Made:
     picks = pick_all(graph, summary, most, options.confidence)
     link = headline(options.link, picks)
     text = picks[link].text() if options.link else text_of(summary, picks, most, options.confidence)
-    return Made(text, partial(_write, job, summary, picks, link, text))
+    return Made(text, partial(_write, job, graph, summary, picks, link, text))
 
 
 def text_of(
@@ -67,7 +69,12 @@ def text_of(
 
 
 def _write(
-    job: Job[CollectOptions], summary: Summary, picks: Mapping[str, Pick], link: str, text: str
+    job: Job[CollectOptions],
+    graph: Graph,
+    summary: Summary,
+    picks: Mapping[str, Pick],
+    link: str,
+    text: str,
 ) -> Sequence[str]:
     from autosplit.report import figure
 
@@ -81,7 +88,12 @@ def _write(
     write_csv(folder / "summary.csv", summary.header, summary.table)
     write_yaml(folder / "pick.yaml", "pick", pick_file(folder, picks, link, job.options))
     write_json(folder / "stages" / "pick.json", "text", {"text": text})
-    return "summary.csv", "pareto.png", *drawn, "pick.yaml", "stages/pick.json"
+    if job.options.page:
+        write_bytes(folder / "report.html", page_of(folder, summary, graph, job.options))
+        drawn.append("report.html")
+    outputs = ("summary.csv", "pareto.png", *drawn, "pick.yaml", "stages/pick.json")
+    delete_old(job, outputs)
+    return outputs
 
 
 def _draw_measures(job: Job[CollectOptions], plan: str) -> list[str]:

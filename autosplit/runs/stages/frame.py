@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Generic
 
 from autosplit.errors import warn
+from autosplit.plainfile import delete
 from autosplit.progress import Progress, note, silent
 from autosplit.runs.hashes import hash_files
 from autosplit.runs.kinds import NONE
@@ -117,6 +118,18 @@ class _Ready(Generic[Options]):
     options: Options
     prepared: Prepared
     needed: Mapping[str, Stamp]
+
+
+def delete_old(job: Job[Any], outputs: Sequence[str]) -> None:
+    """Delete what the stage made the last time and makes no more.
+
+    Args:
+        job: The call of the stage.
+        outputs: Names of the files that the stage makes now.
+    """
+    for old in () if job.before is None else job.before.outputs:
+        if old not in outputs:
+            delete(job.folder / old)
 
 
 def _stamps(folder: Path, stages: Sequence[str]) -> tuple[Stamp | None, ...]:

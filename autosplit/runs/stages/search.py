@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 
 from autosplit.files import sha256_of_file, write_csv
-from autosplit.plainfile import delete
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import write_plan
 from autosplit.report.tables import PLANS_HEADER, plan_rows
@@ -15,7 +14,7 @@ from autosplit.runs.hardware import Hardware, keep_profiles, load_hardware
 from autosplit.runs.hashes import hash_files
 from autosplit.runs.options import SearchOptions
 from autosplit.runs.planning import make_plans, plan_files
-from autosplit.runs.stages.frame import Job, Made, Prepared, Stage
+from autosplit.runs.stages.frame import Job, Made, Prepared, Stage, delete_old
 from autosplit.search.problem import Problem
 from autosplit.stats.stats import Stats
 from autosplit.stats.statsfile import STATS_FILES, read_stats
@@ -67,9 +66,7 @@ def _write(
             advance(1)
     named = job.options.edge, job.options.cloud, *job.options.links
     outputs += keep_profiles(folder, named)
-    for old in () if job.before is None else job.before.outputs:
-        if old not in outputs:
-            delete(folder / old)
+    delete_old(job, outputs)
     rows = plan_rows(graph, plans, tuple(problem.links), problem.limit_bytes)
     write_csv(folder / "plans.csv", PLANS_HEADER, rows)
     return outputs

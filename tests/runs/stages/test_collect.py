@@ -13,6 +13,7 @@ from autosplit.errors import (
 from autosplit.runs.folder import plan_names, read_graph
 from autosplit.runs.stages.collect import COLLECT, text_of
 from autosplit.runs.summary import pick_all, summarize
+from autosplit.runs.viewing import write_page
 
 
 class TestCollect:
@@ -98,6 +99,20 @@ def test_there_is_a_table_for_each_link(tiny):
     assert re.fullmatch(r"Over 1mbps; float network: top-1 [\d.]+ % on 12 images", first)
     assert first.replace("1mbps", "20kbps") in text
     assert text.count("speed-up of the pick") == 2
+
+
+def test_the_page_is_the_one_that_report_writes(tiny):
+    COLLECT.run(tiny.run, {"max_drop": 50.0}, force=True)
+    write_page(tiny.run, tiny.place / "again.html")
+
+    assert (tiny.run / "report.html").read_bytes() == (tiny.place / "again.html").read_bytes()
+
+
+def test_the_page_can_be_left_out(tiny):
+    COLLECT.run(tiny.run, {"page": False})
+
+    assert not (tiny.run / "report.html").exists()
+    assert (tiny.run / "pareto.png").is_file()
 
 
 def test_one_link_can_be_asked_for(tiny):

@@ -57,7 +57,7 @@ class TestRun:
                 "latency.csv",
                 "layer_latency.csv",
             ),
-            *("scores.csv", "summary.csv", "pareto.png", "pick.yaml"),
+            *("scores.csv", "summary.csv", "pareto.png", "pick.yaml", "report.html"),
         }
 
     def test_stage_by_stage_gives_the_same_bytes(self, tiny):
