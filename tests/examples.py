@@ -134,10 +134,25 @@ def alike(line: str, real: str) -> bool:
 
 
 def _without_luck(text: str) -> str:
-    """A line without the number of a plan, its points lost, and the width of its columns."""
-    for pattern, kept in ((r"(cut\d{3})-\d\d", r"\1"), (r"(points lost) .*", r"\1"), (r" +", " ")):
+    """A line without the number of a plan, its points lost, and the width of its columns.
+
+    The interval of the points lost, too: an image or two that fall to the other side of a
+    rounding move both of its ends.
+    """
+    for pattern, kept in _LUCK:
         text = re.sub(pattern, kept, text)
     return text
+
+
+_LUCK = (
+    (r"(cut\d{3})-\d\d", r"\1"),
+    (r"(points lost) .*", r"\1"),
+    (r"-?\d+\.\d+ to -?\d+\.\d+", "LOSS"),
+    (r"between -?\d+\.\d+ and -?\d+\.\d+ points", "LOSS"),
+    (r"a drop of up to \d+\.\d+ points", "LOSS"),
+    (r" +", " "),
+)
+"""What differs from processor to processor -> what is compared."""
 
 
 def near(shown: str, real: str) -> bool:

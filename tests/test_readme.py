@@ -71,6 +71,12 @@ def test_lines_are_alike_if_only_their_numbers_are_near():
     assert alike(line, line.replace("1.00 ms", " 1.01 ms"))
     assert alike("  points lost  0.50  1.00", "  points lost  -0.10  1.40")
     assert alike(line, line.replace("112,088", "114,000"))
+    assert alike(
+        "its loss is between -0.35 and 1.75 points", "its loss is between 0.10 and 3.00 points"
+    )
+    assert alike("a drop of up to 1.75 points is", "a drop of up to 3.00 points is")
+    assert alike("  95 % interval  -0.35 to 1.75  0", "  95 % interval    0.10 to 3.00  0")
+    assert not alike("  95 % interval  92.58-95.49", "  95 % interval  82.58-95.49")
     assert not alike(line, line.replace("112,088", "124,000"))
     assert not alike(line, line.replace("1.00 ms", "1.20 ms"))
     assert not alike(line, line.replace("cut020", "cut019"))
