@@ -21,7 +21,7 @@ from autosplit.models.load import Model
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Progress
 from autosplit.runs.declared.compress import TuneOptions
-from autosplit.runs.finished import Quantized, finished_plan
+from autosplit.runs.finished import TUNED, Quantized, finished_plan
 from autosplit.runs.folder import plan_names, read_graph, read_plans
 from autosplit.runs.needs import require
 from autosplit.runs.network import asked_task, capture_network, load_images, load_network
@@ -109,7 +109,7 @@ def run_tune(folder: Path, options: TuneOptions, progress: Progress) -> TuneRepo
     if tuned.best:
         after = plan_score(program, tuned.file, judge, data.evaluation)
         settings = {key: value for key, value in asdict(options).items() if key != "images"}
-        finishing = sha256_of(f"{file.half_sha256} {sorted(settings.items())}")
+        finishing = TUNED + sha256_of(f"{file.half_sha256} {sorted(settings.items())}")
         clear_stamp(folder, "quantize")
         replace(quantized, finishing=finishing).keep(searched, tuned.file)
     return TuneReport(quantized.path(name), tuned, before, after, len(samples.trained))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,9 @@ from autosplit.graph.graph import Graph
 from autosplit.plan.plan import Origin
 from autosplit.plan.planfile import PlanFile, read_plan, write_plan
 from autosplit.runs.folder import plan_names, read_plans
+
+TUNED = "tuned "
+"""How ``Origin.finishing_sha256`` begins in a plan that was trained after it was finished."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,25 @@ def finished_names(quantized: Quantized, names: Sequence[str], plans: str) -> li
             "run: autosplit quantize without --finished"
         )
     return found if plans in {"all", "pareto"} else list(names)
+
+
+def check_untuned(quantized: Quantized, searched: Mapping[str, PlanFile], folder: Path) -> None:
+    """Make sure that finishing plans again overwrites none that was trained.
+
+    Raises:
+        StageError: One was.
+    """
+    every = replace(quantized, finishing="")
+    for name, file in searched.items():
+        found = every.find(file)
+        if found is None or found.origin is None:
+            continue
+        if found.origin.finishing_sha256.startswith(TUNED):
+            raise StageError(
+                f"{quantized.path(name)}: was trained by autosplit tune, quantize would overwrite "
+                f"it; evaluate it: autosplit quantize --finished --run {folder}; to finish the "
+                "plan anew all the same: --force"
+            )
 
 
 def finished_plan(folder: Path, quantized: Quantized, searched: PlanFile) -> PlanFile:

@@ -3,11 +3,12 @@ import re
 import pytest
 
 from autosplit.compress.run_tune import run_tune
-from autosplit.errors import DataError, OptionError, PlanError
+from autosplit.errors import DataError, OptionError, PlanError, StageError
 from autosplit.progress import silent
 from autosplit.runs.finished import Quantized
 from autosplit.runs.folder import read_graph
 from autosplit.runs.options import TuneOptions
+from autosplit.runs.stages.run import STAGES
 
 MORE = """\
 import torch
@@ -30,6 +31,9 @@ def test_a_plan_is_trained_and_written_back(tiny):
     report = run_tune(tiny.run, options, silent)
 
     assert report.tuned.best > 0
+    with pytest.raises(StageError, match=r"uniform2.yaml: was trained by autosplit tune"):
+        STAGES["quantize"].run(tiny.run, {})
+    STAGES["quantize"].run(tiny.run, {"finished": True, "plans": "uniform2"})
     assert quantized.path("uniform2").read_text() != before
     assert re.search(r"held out: divergence from the teacher [\d.]+ at the start", report.text())
 

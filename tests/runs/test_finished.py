@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from plans import GRAPH, plan_file
 
+from autosplit.errors import StageError
 from autosplit.grid.grid import Grid
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Origin
-from autosplit.runs.finished import Quantized
+from autosplit.runs.finished import TUNED, Quantized, check_untuned
 
 CODES = {"a": np.arange(10, dtype=np.uint8), "b": np.arange(15, dtype=np.uint8)}
 SEARCHED = plan_file()
@@ -94,3 +95,12 @@ def test_what_is_forgotten_leaves_no_file(quantized, tmp_path):
 
     assert list(tmp_path.iterdir()) == []
     assert quantized.names() == set()
+
+
+def test_a_plan_that_was_trained_is_not_to_be_overwritten(quantized, tmp_path):
+    check_untuned(replace(quantized, finishing="other"), {"mine": SEARCHED}, tmp_path)
+    replace(quantized, finishing=TUNED + "ab12").keep(SEARCHED, FINISHED)
+
+    with pytest.raises(StageError, match=r"mine.yaml: was trained by autosplit tune, .*--finished"):
+        check_untuned(quantized, {"mine": SEARCHED}, tmp_path)
+    check_untuned(quantized, {"mine": OTHER}, tmp_path)

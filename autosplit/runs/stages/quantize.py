@@ -10,7 +10,13 @@ from autosplit.evaluate.scorefile import write_scores
 from autosplit.evaluate.task import FLOAT
 from autosplit.files import sha256_of
 from autosplit.finish.effort import Finishing
-from autosplit.runs.finished import Quantized, finished_names, finished_plan, forget_strangers
+from autosplit.runs.finished import (
+    Quantized,
+    check_untuned,
+    finished_names,
+    finished_plan,
+    forget_strangers,
+)
 from autosplit.runs.finishing import finishing_of
 from autosplit.runs.folder import plan_names, read_graph, read_plans
 from autosplit.runs.hardware import limit_bytes
@@ -97,6 +103,8 @@ def _score(
     files = {name: file for name, file in files.items() if file.plan.cloud_is_float}
     if options.finished:
         files = {name: finished_plan(folder, quantized, file) for name, file in files.items()}
+    elif not job.force:
+        check_untuned(quantized, files, folder)
     kept = "finished_scores" if options.finished else "scores"
     ledger = Ledger(folder / "stages" / kept, source)
     if job.force:
