@@ -53,8 +53,8 @@ ORDER = {
         "networks.fashion_resnet networks.yolo_heads networks.yolo_boxes networks.free_boxes "
         "networks.suppression "
         "networks.yolo_decode networks.darknet_heads networks.darknet "
-        "networks.darknet_weights asked_model asked_heads sidecar program_text program_archive "
-        "program_file "
+        "networks.darknet_weights forms asked_model asked_heads sidecar program_text "
+        "program_archive program_file "
         "python_network torchvision torchvision_dense timm_network transformers_network detectors "
         "torchvision_detector "
         "bundled load"
@@ -144,7 +144,7 @@ TORCH_FREE = [
         "models.networks.darknet_cfg",
     ),
     *("models.networks.darknet_options", "models.networks.yolo_heads"),
-    *("models.program_text", "models.program_archive"),
+    *("models.forms", "models.program_text", "models.program_archive"),
     *(
         "deploy.extras",
         "deploy.manifest",

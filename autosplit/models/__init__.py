@@ -3,6 +3,7 @@
 | name | file |
 | --- | --- |
 | ``load_model``: name -> ``Model``; the registry of names | ``load.py`` |
+| forms of names; why ONNX files are refused | ``forms.py`` |
 | ``torchvision:NAME`` | ``torchvision.py`` |
 | ``yolo:NAME``, ``yolo:FILE.cfg``, ``torchvision-backbone:NAME`` | ``detectors.py`` |
 | ``efficientnet-lite0``, ``fashion-resnet``, ``scenes-yolo`` | ``bundled.py`` |
@@ -20,6 +21,6 @@
 | the network that is asked for by name, and what each kind of name gives | ``asked_model.py`` |
 | Darknet's ``.cfg`` and ``.weights``, YOLO's boxes, FashionResNet | ``networks/`` |
 
-Import from the modules themselves; all need torch but ``networks/darknet_cfg.py``,
-``program_archive.py`` and ``program_text.py``.
+Import from the modules themselves; all need torch but ``forms.py``,
+``networks/darknet_cfg.py``, ``program_archive.py`` and ``program_text.py``.
 """

@@ -21,6 +21,7 @@ from autosplit.models.bundled import (
     build_scenes_yolo,
 )
 from autosplit.models.checkpoint import load_checkpoint
+from autosplit.models.forms import NETWORK_FORMS, onnx_refusal
 from autosplit.models.networks.yolo_decode import YoloHead
 from autosplit.models.program_file import build_saved_program
 from autosplit.models.python_network import build_python_network
@@ -148,17 +149,12 @@ def _builder(spec: str) -> Builder:
     if spec.endswith(".pt2"):
         return build_saved_program
     if spec.endswith(".onnx"):
-        raise ModelError(
-            f"{spec}: ONNX files cannot be read: no converter to torch is kept up (the last one of "
-            "onnx2torch, of 2024, lacks the operator set 18, which torch exports); save the "
-            "network with torch.export.save to FILE.pt2"
-        )
+        raise ModelError(onnx_refusal(spec))
     from autosplit.models.torchvision import classifier_names  # noqa: PLC0415 - slow to import
 
     if spec in classifier_names():
         raise ModelError(f"model: unknown name {spec!r}, did you mean 'torchvision:{spec}'?")
-    kinds = [*_BUNDLED, *(f"{kind}:NAME" for kind in _KINDS), "FILE.py:FUNCTION", "FILE.pt2"]
-    raise ModelError(f"model: unknown name {spec!r}{did_you_mean(spec, kinds)}")
+    raise ModelError(f"model: unknown name {spec!r}{did_you_mean(spec, NETWORK_FORMS)}")
 
 
 def _source(asked: AskedModel) -> str:

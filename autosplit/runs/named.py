@@ -12,6 +12,7 @@ from typing import Any
 from autosplit.errors import OptionError, PlanError, ProfileError, did_you_mean
 from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link
+from autosplit.models.forms import NETWORK_FORMS, onnx_refusal
 from autosplit.plan.pins import parse_pin
 
 # These names are those of registries whose modules need torch; a test compares them.
@@ -58,11 +59,12 @@ def _check_network(name: str, spec: str) -> None:
         return
     if _is_python(spec) or spec.endswith(".pt2"):
         return
+    if spec.endswith(".onnx"):
+        raise OptionError(f"{name}: {onnx_refusal(spec)}")
     if _TORCHVISION.match(spec) and spec not in BUNDLED_NETWORKS:
         near = f", did you mean 'torchvision:{spec}'?"
     else:
-        kinds = [*BUNDLED_NETWORKS, *(f"{kind}:NAME" for kind in KINDS_OF_NETWORKS)]
-        near = did_you_mean(spec, [*kinds, "FILE.py:FUNCTION", "FILE.pt2"])
+        near = did_you_mean(spec, NETWORK_FORMS)
     raise OptionError(f"{name}: unknown name {spec!r}{near}")
 
 

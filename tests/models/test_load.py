@@ -72,7 +72,8 @@ def test_a_name_like_no_other_lists_what_there_is():
 
     assert text.endswith(
         "choose from: FILE.pt2, FILE.py:FUNCTION, efficientnet-lite0, fashion-resnet, scenes-yolo, "
-        "timm:NAME, torchvision-backbone:NAME, torchvision:NAME, transformers:NAME, yolo:NAME"
+        "timm:NAME, torchvision-backbone:NAME, torchvision:NAME, transformers:FOLDER, "
+        "yolo:FILE.cfg, yolo:NAME"
     )
 
 
