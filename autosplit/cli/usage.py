@@ -43,7 +43,7 @@ def _problem(error: Any, path: str, commands: Sequence[str]) -> str:
         end = did_you_mean(error.option_name, known) if known else ""
         return _sentence(f"{error.option_name}: must be an option of {path}{_near(end)}")
     if kind == "BadOptionUsage" and "requires an argument" in text:
-        return f"{error.option_name}: must have a value, got none."
+        return f"{error.option_name}: must be followed by a value, but nothing follows."
     if text.startswith("No such command"):
         name = (*_IN_QUOTES.findall(text), "")[0]
         return _sentence(f"{name}: must be a command of autosplit{did_you_mean(name, commands)}")

@@ -14,7 +14,7 @@ CASES = {
     "serve": "autosplit serve: BUNDLE must be given.",
     "search --linc 3mbps": "--linc: must be an option of autosplit search, did you mean '--link'?",
     "search --zzz": "--zzz: must be an option of autosplit search.",
-    "detect --source": "--source: must have a value, got none.",
+    "detect --source": "--source: must be followed by a value, but nothing follows.",
     "run extra": (
         "autosplit run: must have no more arguments, got 'extra'; an option begins with --."
     ),
