@@ -6,7 +6,7 @@ line that names the outputs and what to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,8 @@ from autosplit.evaluate.task import (
     Task,
 )
 from autosplit.evaluate.tasks.own_score import OwnScore, checked_function
-from autosplit.evaluate.tasks.several import labels_of
+from autosplit.evaluate.tasks.samples import IGNORED
+from autosplit.evaluate.tasks.several import labels_of, labels_of_one
 from autosplit.evaluate.tasks.tasks import ScoredOutput, TaskChoice
 
 _MANY = 8
@@ -80,6 +81,7 @@ class Probe:
         labels: Labels of these samples; None without any.
         batch: Number of samples.
         bounded: Whether each output is written by a sigmoid or a softmax.
+        copied: Whether the labels are the whole numbers of an input.
     """
 
     names: tuple[str, ...]
@@ -87,6 +89,7 @@ class Probe:
     labels: Any
     batch: int
     bounded: tuple[bool, ...] = ()
+    copied: bool = False
 
     @classmethod
     def of(cls, program: Program, images: Images) -> Probe:
@@ -102,7 +105,9 @@ class Probe:
         names = program.answers
         if len(names) != len(outputs):
             names = tuple(map(str, range(len(outputs))))
-        return cls(names, outputs, labels, count, _bounded(program))
+        tensors = inputs if isinstance(inputs, tuple) else (inputs,)
+        copied = isinstance(labels, Tensor) and any(_copies(labels, one) for one in tensors)
+        return cls(names, outputs, labels, count, _bounded(program), copied)
 
     def are_probabilities(self, place: int) -> bool:
         """Tell whether an output is probabilities: all are 0..1, and not by chance."""
@@ -167,13 +172,19 @@ def choose_task(probe: Probe, asked: AskedTask) -> TaskChoice:
         kinds = ", ".join(f"{one.name}: {one.task.name}" for one, _ in found)
         return TaskChoice(SEVERAL, tuple(one for one, _ in found), why=f"as asked; {kinds}")
     place = _the_output(probe, places, task)
-    labels = probe.labels
-    if isinstance(labels, Mapping | tuple | list):
-        labels = _own_labels(labels, probe, place)
+    labels = labels_of_one(probe.labels, probe.names[place], place)
     one, why = _one(probe, place, labels, task)
     value = probe.outputs[place]
     classes = value.shape[_class_axis(one.task)] if value.dim() > 1 else None
     return TaskChoice(one.task, (one,), classes, why)
+
+
+def _copies(labels: Tensor, values: Tensor) -> bool:
+    """Whether labels that count are the whole numbers of an input."""
+    if labels.shape != values.shape or labels.is_floating_point() or values.is_floating_point():
+        return False
+    counted = labels != IGNORED
+    return bool(counted.any() and (labels == values)[counted].all())
 
 
 def _bounded(program: Program) -> tuple[bool, ...]:
@@ -246,14 +257,6 @@ def _fits(probe: Probe, place: int, task: Task | None) -> bool:
     return True
 
 
-def _own_labels(labels: Any, probe: Probe, place: int) -> Any:
-    """Labels of the one output that is scored, out of labels of several."""
-    if isinstance(labels, Mapping):
-        name = probe.names[place]
-        return labels.get(name)
-    return labels
-
-
 def _one(probe: Probe, place: int, labels: Any, task: Task | None) -> tuple[ScoredOutput, str]:
     """How one output is scored, and why.
 
@@ -262,7 +265,9 @@ def _one(probe: Probe, place: int, labels: Any, task: Task | None) -> tuple[Scor
     """
     name, value = probe.names[place], probe.outputs[place]
     certain = place < len(probe.bounded) and probe.bounded[place]
-    found, why = (task, "as asked") if task else clear_task(name, value, labels, certain)
+    found, why = (
+        (task, "as asked") if task else clear_task(name, value, labels, certain, probe.copied)
+    )
     if found is None:
         raise DataError(
             f"task: is not clear from the output {name} {tuple(value.shape)} and "

@@ -9,6 +9,7 @@ from torch import Tensor
 from autosplit.evaluate.task import (
     BINARY,
     CLASSIFICATION,
+    LANGUAGE_MODELLING,
     MULTI_LABEL,
     REGRESSION,
     SEGMENTATION,
@@ -43,9 +44,21 @@ def suggested_tasks(value: Tensor) -> list[str]:
     return list(names.get(value.dim(), ("regression", "embedding")))
 
 
-def clear_task(name: str, value: Tensor, labels: Any, bounded: bool) -> tuple[Task | None, str]:
-    """The task that an output and its labels make clear, and why; None where they do not."""
+def clear_task(
+    name: str, value: Tensor, labels: Any, bounded: bool, copied: bool = False
+) -> tuple[Task | None, str]:
+    """Find the task that an output and its labels make clear, and why; None where they do not.
+
+    Args:
+        name: Name of the output.
+        value: The output for a few samples.
+        labels: Labels of these samples; None without any.
+        bounded: Whether the output is written by a sigmoid or a softmax.
+        copied: Whether the labels are the whole numbers of an input.
+    """
     if isinstance(labels, Tensor):
+        if copied and value.dim() == 3 and labels.shape == value.shape[:2]:
+            return LANGUAGE_MODELLING, "the labels are the tokens of an input"
         return _labelled_task(value, labels)
     if labels is not None:
         return None, ""

@@ -156,7 +156,7 @@ SEGMENTATION = Task(
     "miou",
     "mIoU",
     "pixel_agreement",
-    "pixels that agree with the float network",
+    "agreement of pixels with the float network",
     ("miou", "pixel_accuracy", "pixel_agreement", "sqnr_db"),
     no_bound=_RATIO,
 )
@@ -174,7 +174,7 @@ SEQUENCE_LABELLING = Task(
     "token_accuracy",
     "accuracy of tokens",
     "token_agreement",
-    "tokens that agree with the float network",
+    "agreement of tokens with the float network",
     ("token_accuracy", "token_agreement", "kl"),
 )
 LANGUAGE_MODELLING = Task(
@@ -182,7 +182,7 @@ LANGUAGE_MODELLING = Task(
     "next_token_accuracy",
     "accuracy of next tokens",
     "token_agreement",
-    "tokens that agree with the float network",
+    "agreement of tokens with the float network",
     ("next_token_accuracy", "perplexity", "token_agreement", "kl"),
 )
 DETECTION = Task(

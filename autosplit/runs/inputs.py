@@ -171,5 +171,5 @@ def chance_text(guess: str) -> str:
     """What to say of a float network that does no better than guessing."""
     return (
         f"float network: must do better than guessing, {guess}; look at how inputs are prepared "
-        "(--mean, --std, --channels), at the order of the classes, and at the weights"
+        "(--mean, --std, --channels), at the order of the classes, at the weights, and at --task"
     )

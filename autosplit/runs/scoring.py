@@ -84,16 +84,21 @@ def score_plans(scoring: Scoring, progress: Progress) -> str:
     plans, images = choose(trials, files, orders, options.max_drop, progress, error)
     candidates = {name for order in orders for name in order}
     whole = len(candidates) * trials.looks.total
-    bound = trials.choice.task.no_bound
-    early = (
-        f"; none is stopped early: {trials.choice.task.metric_name} has no bound, {bound}"
-        if bound
-        else ""
-    )
     return (
         f"quantize: {plans} of {len(candidates)} plans run for picks within {options.max_drop:g} "
-        f"points, {images:,} images of {whole:,}{early}"
+        f"points, {images:,} images of {whole:,}{_never_early(trials)}"
     )
+
+
+def _never_early(trials: Trials) -> str:
+    """Why no plan is stopped early; empty where plans are."""
+    from autosplit.evaluate.tasks.own_score import NO_BOUND, OwnScoreRecord
+
+    task, record = trials.choice.task, trials.reference()
+    reason = task.no_bound
+    if isinstance(record, OwnScoreRecord) and record.shares() is None:
+        reason = NO_BOUND
+    return f"; none is stopped early: {task.metric_name} has no bound, {reason}" if reason else ""
 
 
 def _measured_text(new: int, every: int) -> str:

@@ -21,6 +21,9 @@ from autosplit.evaluate.tasks.samples import (
     sqnr_db,
 )
 
+NO_BOUND = "a bound needs a score of each sample, from 0 to 1"
+"""Why plans may not be stopped early."""
+
 
 @dataclass(frozen=True)
 class OwnScore:

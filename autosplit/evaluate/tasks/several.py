@@ -152,6 +152,22 @@ class _Nameless:
     crossing_bytes = 0
 
 
+def labels_of_one(labels: Any, name: str, place: int) -> Any:
+    """Labels of the one output that is scored, out of labels for one or for several outputs.
+
+    Args:
+        labels: Labels of a batch: for this output alone, or by the names of outputs, or one for
+            each output in their order; None without any.
+        name: Name of the output.
+        place: Number of the output among all outputs of the network.
+    """
+    if isinstance(labels, Mapping):
+        return labels.get(name)
+    if isinstance(labels, tuple | list) and all(isinstance(one, Tensor) for one in labels):
+        return labels[place] if place < len(labels) else None
+    return labels
+
+
 def labels_of(labels: Any, name: str, place: int) -> Any:
     """Labels of one output: by its name in a dictionary, by its place in a tuple or a list.
 

@@ -33,7 +33,7 @@ from autosplit.evaluate.tasks.embedding import read_vectors
 from autosplit.evaluate.tasks.own_score import OwnScore
 from autosplit.evaluate.tasks.regression import read_numbers
 from autosplit.evaluate.tasks.segmentation import read_pixels
-from autosplit.evaluate.tasks.several import RECORDS, SeveralRecord, labels_of
+from autosplit.evaluate.tasks.several import RECORDS, SeveralRecord, labels_of, labels_of_one
 from autosplit.evaluate.tasks.tokens import read_next_tokens, read_tokens
 
 Reader = Callable[..., Any]
@@ -116,7 +116,8 @@ class TaskChoice:
             ref = reference and [reference[one.place] for one in self.scored]
             return first.own(own, labels, batch, ref)
         ref = None if reference is None else (reference[first.place],)
-        return first.read((outputs[first.place],), labels, batch, ref)
+        own_labels = labels_of_one(labels, first.name, first.place)
+        return first.read((outputs[first.place],), own_labels, batch, ref)
 
     def _read_several(
         self,

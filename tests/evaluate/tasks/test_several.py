@@ -6,7 +6,7 @@ from answers import PLAN
 
 from autosplit.errors import DataError
 from autosplit.evaluate.task import CLASSIFICATION, REGRESSION, SEVERAL
-from autosplit.evaluate.tasks.several import SeveralRecord, labels_of
+from autosplit.evaluate.tasks.several import SeveralRecord, labels_of, labels_of_one
 from autosplit.evaluate.tasks.tasks import ScoredOutput, TaskChoice
 
 CHOICE = TaskChoice(
@@ -62,3 +62,25 @@ def test_a_record_is_read_back():
     record = filled(FLOAT)
 
     assert SeveralRecord.of(record.data()) == record
+
+
+@pytest.mark.parametrize("labels", [LABELS, (LABELS["kind"], torch.zeros(4), LABELS["age"])])
+def test_one_output_takes_its_own_of_the_labels_of_several(labels):
+    """Labels by name, or one for each output in their order: R2 of the ages is 1 - 4 / 14."""
+    choice = TaskChoice(REGRESSION, (ScoredOutput("age", 2, REGRESSION),))
+    judge = choice.judge(None, None)
+    record = judge.empty()
+    record.total = 4
+    record.add(judge.read(FLOAT, labels, 4, FLOAT))
+
+    assert record.float_row()["r2"] == pytest.approx(1 - 4 / 14)
+
+
+def test_labels_of_one_output_are_kept_as_they_are():
+    boxes = ("no tensor", "no tensor")
+
+    assert labels_of_one(None, "age", 2) is None
+    assert labels_of_one(LABELS["age"], "age", 2) is LABELS["age"]
+    assert labels_of_one({"kind": LABELS["kind"]}, "age", 2) is None
+    assert labels_of_one((LABELS["kind"],), "age", 2) is None
+    assert labels_of_one(boxes, "age", 0) is boxes
