@@ -22,6 +22,7 @@ _REACHES = 14
 _LEAST_REACH = (0.06, 0.08, 0.12, 0.16, 0.16, 0.16, 0.16, 0.16)  # per width, of the greatest 1
 _FEW = 32  # a channel of at most so many elements is searched element by element
 _SMALL = 1 << 14  # so is a weight of at most so many elements, from several starts
+_POINTS = 512  # elements whose errors on every candidate stay in the processor's cache
 Found = tuple[Tensor, Tensor, Tensor]
 """Scale, zero point and MSE per channel, each of shape (C,)."""
 
@@ -87,34 +88,32 @@ def _candidates(bits: int) -> _Candidates:
 
 
 def _point_costs(points: Tensor, bits: int) -> Tensor:
-    """Squared error of values (P,) of magnitude up to 1 on every candidate, shape (P, Z R)."""
+    """Mean squared error of values (C, K) of magnitude up to 1 on every candidate: (C, Z R)."""
     grids = _candidates(bits)
-    y = points[:, None, None] / grids.scale
-    error = clamp_(y.round(), grids.zero_point[:, None], grids.steps).sub_(y)
-    return error.square_().mul_(grids.scale**2).flatten(1)
+    scale, lowest = grids.scale.flatten(), -grids.zero_point.repeat_interleave(_REACHES)
+    inverse, highest = 1 / scale, lowest + grids.steps
+    means = []
+    for tile in torch.split(points, max(_POINTS // points.shape[1], 1)):
+        y = tile[..., None] * inverse
+        error = y.round().clamp_(lowest, highest).sub_(y)
+        means.append(error.square_().mean(1))
+    return torch.cat(means).mul_(scale**2)
 
 
 @lru_cache(maxsize=4)
 def _bin_costs(widths: tuple[int, ...]) -> Tensor:
     """Mean squared error of a value spread over a bin, on every candidate, shape (bins, N)."""
     points = (torch.arange(_CHANNEL_BINS * _SUBPOINTS) + 0.5) / (_CHANNEL_BINS * _SUBPOINTS) * 2 - 1
-    points.view(_CHANNEL_BINS, _SUBPOINTS)[_CHANNEL_BINS // 2] = 0  # exact zeros, if any, are here
-    shape = (_CHANNEL_BINS, _SUBPOINTS, -1)
-    return torch.cat([_point_costs(points, bits).view(shape).mean(1) for bits in widths], dim=1)
+    points = points.view(_CHANNEL_BINS, _SUBPOINTS)
+    points[_CHANNEL_BINS // 2] = 0  # exact zeros, if any, are here
+    return torch.cat([_point_costs(points, bits) for bits in widths], dim=1)
 
 
 def _channel_costs(rows: Tensor, peak: Tensor, widths: tuple[int, ...]) -> Mapping[int, Tensor]:
     """Expected MSE of rows (C, K), relative to their peak, on every candidate: (C, Z R)."""
     channels, elements = rows.shape
     if elements <= _FEW:
-        points = (rows / peak[:, None]).view(-1)
-        tiles = torch.split(points, max(_FEW * BLOCK // 8192 // elements, 1) * elements)
-        return {
-            bits: torch.cat(
-                [_point_costs(tile, bits).view(-1, elements, _size(bits)).mean(1) for tile in tiles]
-            )
-            for bits in widths
-        }
+        return {bits: _point_costs(rows / peak[:, None], bits) for bits in widths}
     counts = torch.empty(channels, _CHANNEL_BINS)
     for first, tile in _tiles(rows):
         some = len(tile)
