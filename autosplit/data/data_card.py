@@ -27,8 +27,9 @@ def data_card(truths: Sequence[Truth], labels: Sequence[str]) -> str:
     small = sum(area < SMALL for area in areas)
     large = sum(area > LARGE for area in areas)
     boxes = f"{len(areas):,} {'box' if len(areas) == 1 else 'boxes'}"
+    pictures = f"{len(truths):,} {'picture' if len(truths) == 1 else 'pictures'}"
     text = (
-        f"{len(truths):,} pictures, {boxes} of {len(kinds)} of {len(labels)} classes, "
+        f"{pictures}, {boxes} of {len(kinds)} of {len(labels)} classes, "
         f"{min(each, default=0)} to {max(each, default=0)} a picture "
         f"(mean {len(areas) / max(len(truths), 1):.1f}), "
         f"{small:,} small, {len(areas) - small - large:,} medium, {large:,} large"

@@ -24,7 +24,8 @@ from autosplit.evaluate.task import (
 ERROR = 0.05
 """Guessing scores as much as the network with at least this probability."""
 ENOUGH = 50
-"""Of so many samples a network that guesses is refused; of fewer it is told of."""
+"""Of so many samples a network that guesses is refused; of fewer it is told of, unless it finds
+boxes: their floor holds for any number of pictures."""
 _SOME = 16
 """Fewer samples say nothing."""
 
@@ -42,6 +43,15 @@ def guessing(record: Record, classes: int | None) -> str:
     found = _GUESSING.get(record.task.name)
     few = record.seen < _SOME and record.task.name != DETECTION.name
     return "" if found is None or few else found(record, classes)
+
+
+def is_refused(record: Record) -> bool:
+    """Whether a float network that guesses ends the run: it ran on enough samples to be sure.
+
+    Args:
+        record: The float network's record.
+    """
+    return record.seen >= ENOUGH or record.task.name == DETECTION.name
 
 
 def is_guess(hits: int, count: int, chance: float) -> bool:

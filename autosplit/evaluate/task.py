@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,8 @@ class Task:
             empty where no interval is known.
         no_bound: Why a drop has no bound before all samples were run, so that no plan is stopped
             early; empty where it has one.
+        floor: Least accuracy of the float network, 0..1, at which a drop is counted in it; below
+            the drop is counted in the agreement.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Task:
     columns: tuple[str, ...]
     bounds: tuple[str, ...] = ()
     no_bound: str = ""
+    floor: float = -math.inf
 
     @property
     def drop_bounds(self) -> tuple[str, ...]:
@@ -74,9 +78,28 @@ class Task:
         """Columns of ``scores.csv``."""
         return ("name", *self.measured, "cut_bytes")
 
-    def accuracy(self, score: Mapping[str, Any]) -> float | None:
-        """Read the accuracy, 0..1, in a row of ``scores.csv``; None if it was not measured."""
-        known = (score.get(column) for column in (self.metric, self.agreement))
+    def counts_metric(self, reference: Mapping[str, Any]) -> bool:
+        """Whether a drop is counted in the accuracy, not in the agreement with the float network.
+
+        Args:
+            reference: The float network's row of ``scores.csv``.
+        """
+        found = reference.get(self.metric)
+        return found not in (None, "") and float(found) >= self.floor
+
+    def accuracy(
+        self, score: Mapping[str, Any], reference: Mapping[str, Any] | None = None
+    ) -> float | None:
+        """Read the accuracy, 0..1, in a row of ``scores.csv``; None if it was not measured.
+
+        Args:
+            score: The row.
+            reference: The float network's row, if the agreement is to stand for an accuracy below
+                the floor.
+        """
+        counted = reference is None or self.counts_metric(reference)
+        columns = (self.metric, self.agreement) if counted else (self.agreement,)
+        known = (score.get(column) for column in columns)
         found = next((value for value in known if value not in (None, "")), None)
         return None if found is None else float(found)
 
@@ -193,6 +216,7 @@ DETECTION = Task(
     "AP against the float network's detections",
     (*COCO_NUMBERS, "ap_vs_float", "ap50_vs_float"),
     no_bound=_RATIO,
+    floor=0.05,  # any plan is as accurate as a network that finds nothing
 )
 OWN_SCORE = Task(
     "own-score",

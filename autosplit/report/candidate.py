@@ -38,8 +38,8 @@ class FloatScore:
             scores: Plan name -> row of ``scores.csv``, with the float network's own.
         """
         row = scores[FLOAT]
-        metric = task.metric_name if row[task.metric] else task.agreement_name
-        return cls(metric, task.accuracy(row) or 0.0, int(row["images"]))
+        metric = task.metric_name if task.counts_metric(row) else task.agreement_name
+        return cls(metric, task.accuracy(row, row) or 0.0, int(row["images"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def candidate(
         prediction,
         fits,
         drop=float(score["drop"]),
-        accuracy=task.accuracy(score),
+        accuracy=task.accuracy(score, scores[FLOAT]),
         interval=task.interval(score),
         drop_interval=task.drop_interval(score),
         stopped=images < int(scores[FLOAT]["images"]),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from autosplit.capture.program import Program
     from autosplit.data.datasets import DataSet
     from autosplit.evaluate.judge import Judge
+    from autosplit.evaluate.task import Task
     from autosplit.evaluate.tasks.tasks import TaskChoice
     from autosplit.models.load import Model
     from autosplit.runs.options import StatsOptions
@@ -162,14 +163,20 @@ def float_text(program: Program, data: DataSet, choice: TaskChoice, judge: Judge
     if row.get(choice.task.metric) is None:
         return "no labels: plans are compared with the float network"
     guess = guessing(record, choice.classes)
-    warn(guess and chance_text(guess))
+    warn(guess and chance_text(guess, choice.task))
     accuracy = 100 * (choice.task.accuracy(row) or 0.0)
     return f"float network: {choice.task.metric_name} {accuracy:.1f} % on {record.seen} samples"
 
 
-def chance_text(guess: str) -> str:
-    """What to say of a float network that does no better than guessing."""
+def chance_text(guess: str, task: Task) -> str:
+    """What to say of a float network that does no better than guessing, and what to look at."""
+    look = "how inputs are prepared (--mean, --std, --channels), at the order of the classes"
+    if task.name == "detection":
+        look = (
+            "how pictures become inputs (--preprocess) and outputs become boxes (--decode), at the "
+            "names and order of the classes (--names)"
+        )
     return (
-        f"float network: must do better than guessing, {guess}; look at how inputs are prepared "
-        "(--mean, --std, --channels), at the order of the classes, at the weights, and at --task"
+        f"float network: must do better than guessing, {guess}; look at {look}, at the weights, and "
+        "at --task"
     )

@@ -111,7 +111,7 @@ def score_float(trials: Trials, *, force: bool, progress: Progress) -> None:
     Raises:
         DataError: It does no better than guessing, and nobody says that this is meant.
     """
-    from autosplit.evaluate.chance import ENOUGH, guessing
+    from autosplit.evaluate.chance import guessing, is_refused
 
     with progress("quantize: float network", 1) as advance:
         record = trials.reference()
@@ -122,9 +122,10 @@ def score_float(trials: Trials, *, force: bool, progress: Progress) -> None:
         told = f"float network: {task.metric_name} {accuracy:.2f} % on {record.seen:,} samples"
         note(progress, told)
     guess = guessing(record, trials.choice.classes)
-    if guess and record.seen >= ENOUGH and not force:
-        raise DataError(f"{chance_text(guess)}; to go on all the same: --force")
-    warn(guess and chance_text(guess))
+    text = guess and chance_text(guess, task)
+    if guess and is_refused(record) and not force:
+        raise DataError(f"{text}; to go on all the same: --force")
+    warn(text)
 
 
 def trials_of(scoring: Scoring) -> Trials:

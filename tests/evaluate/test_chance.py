@@ -7,7 +7,7 @@ from torch.nn.functional import one_hot
 
 from autosplit.data.coco import Truth
 from autosplit.evaluate.average_precision import FoundBoxes
-from autosplit.evaluate.chance import guessing, is_guess
+from autosplit.evaluate.chance import guessing, is_guess, is_refused
 from autosplit.evaluate.task import TASKS
 from autosplit.evaluate.tasks.detection import BoxRecord
 from autosplit.evaluate.tasks.tasks import READERS, SCORERS
@@ -119,7 +119,15 @@ def test_a_detector_that_fits_no_annotation_guesses_even_on_one_picture(crowds, 
     record = BoxRecord(1, ("hand",), [elsewhere], [there])
 
     assert guessing(record, 1).startswith(told)
+    assert is_refused(record)
     fits = FoundBoxes(np.array([box]), np.array([0.9]), np.array([0]))
     if not crowds[0]:
         assert guessing(BoxRecord(1, ("hand",), [fits], [there]), 1) == ""
     assert guessing(BoxRecord(1, ("hand",), [elsewhere]), 1) == ""
+
+
+@pytest.mark.parametrize(("count", "refused"), [(40, False), (50, True)])
+def test_a_guess_of_any_other_task_is_refused_of_enough_samples(count, refused):
+    whole = record("classification", random(count, 5), CLASSES[:count])
+
+    assert is_refused(whole) == refused

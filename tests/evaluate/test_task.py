@@ -3,7 +3,7 @@
 import pytest
 
 from autosplit.errors import DataError
-from autosplit.evaluate.task import CLASSIFICATION, DETECTION, TASKS, check_counted
+from autosplit.evaluate.task import CLASSIFICATION, DETECTION, REGRESSION, TASKS, check_counted
 
 
 class TestColumns:
@@ -31,6 +31,24 @@ class TestColumns:
     )
     def test_without_labels_agreement_is_the_accuracy(self, task, score, accuracy):
         assert task.accuracy(score) == accuracy
+
+    @pytest.mark.parametrize(
+        ("task", "score", "counts"),
+        [
+            (DETECTION, {"ap": "0.05"}, True),
+            (DETECTION, {"ap": "0.0499"}, False),
+            (DETECTION, {"ap": ""}, False),  # undefined, or no annotations
+            (REGRESSION, {"r2": "-3.0"}, True),  # tasks without a floor count any accuracy
+            (CLASSIFICATION, {"top1": "0.0"}, True),
+        ],
+    )
+    def test_a_float_network_below_the_floor_is_what_plans_are_compared_with(
+        self, task, score, counts
+    ):
+        plan = {task.metric: "0.02", task.agreement: "0.75"}
+
+        assert task.counts_metric(score) == counts
+        assert task.accuracy(plan, score) == (0.02 if counts else 0.75)
 
     def test_no_two_tasks_have_one_name_or_one_header(self):
         assert len({task.name for task in TASKS}) == len(TASKS)

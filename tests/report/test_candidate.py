@@ -52,6 +52,14 @@ class TestCandidate:
 
         assert joined(rows, task=DETECTION).interval is None
 
+    def test_a_plan_of_a_detector_that_finds_nothing_has_its_agreement(self):
+        rows = {name: {**row, "ap": "0.01", "ap_vs_float": "0.9"} for name, row in scores().items()}
+
+        assert joined(rows, task=DETECTION).accuracy == 0.9
+        assert FloatScore.of(DETECTION, rows) == FloatScore(
+            "AP against the float network's detections", 0.9, 200
+        )
+
     def test_a_plan_fits_up_to_the_limit(self):
         assert [joined(scores(), limit).fits for limit in (None, 499, 500)] == [True, False, True]
 

@@ -35,8 +35,6 @@ from autosplit.search.tolerance import keeps_drop
 
 LEAST_SCORE = 0.005
 """Boxes below this score are left out, as in Darknet's own validation."""
-LEAST_AP = 0.05
-"""Below this AP, 0..1, of the float network, plans are judged by its own boxes."""
 MOST_FOUND = 100
 """COCO counts so many boxes of a picture, those of the highest scores."""
 
@@ -158,7 +156,7 @@ class BoxRecord:
         if self.truths is None:
             return False
         ap = self.precision(self.truths).numbers["ap"]
-        return ap is not None and ap >= LEAST_AP
+        return ap is not None and ap >= self.task.floor
 
     def own(self) -> list[Truth]:
         """Return the boxes of sufficient score as ground truth, for comparing plans with float."""
@@ -209,9 +207,9 @@ class BoxRecord:
     def _drop(self, reference: BoxRecord) -> float:
         """Points of AP lost against the float network on the same images.
 
-        Where there are no annotations, or float's own AP is undefined or below ``LEAST_AP``, the
-        loss is that of the AP against the float network's boxes: every plan would be as accurate
-        as a network that finds nothing.
+        Where there are no annotations, or float's own AP is undefined or below the task's floor,
+        the loss is that of the AP against the float network's boxes: every plan would be as
+        accurate as a network that finds nothing.
 
         Args:
             reference: The float network's record.
