@@ -56,7 +56,7 @@ ORDER = {
         "networks.darknet_weights forms asked_model asked_heads sidecar program_text "
         "program_archive program_file "
         "python_network torchvision torchvision_dense timm_network transformers_network detectors "
-        "torchvision_detector "
+        "second_stage torchvision_detector "
         "bundled load"
     ),
     "quantize": (

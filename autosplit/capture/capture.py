@@ -42,7 +42,7 @@ from autosplit.capture.program import Program, Trained, WeightRef
 from autosplit.capture.refusals import refuse_complex, refuse_state
 from autosplit.capture.rewrites import REWRITES, drop_checks
 from autosplit.errors import CaptureError, ModelError, warn
-from autosplit.graph.graph import Graph
+from autosplit.graph.graph import Graph, Tail
 
 
 def capture(
@@ -85,7 +85,7 @@ def capture(
         refuse_state(exported, name)
         tensors = tuple(x.float() if x.is_floating_point() else x for x in tensors)
         program, unfused = _build(exported, tensors, axes, name)
-        program = replace(program, structure=structure)
+        program = replace(program, structure=structure, graph=_with_tail(program.graph, network))
         size = program.batch_size
         if size is None and _squeezes(exported):  # of one sample, it may remove the batch axis too
             size = 2
@@ -160,6 +160,14 @@ def _build(
         answers=answer_names(exported),
     )
     return program, unfused
+
+
+def _with_tail(graph: Graph, network: nn.Module | ExportedProgram) -> Graph:
+    """The graph with what a network says that is computed in floats behind it (``float_tail``)."""
+    describe = getattr(network, "float_tail", None)
+    if describe is None:
+        return graph
+    return replace(graph, tail=Tail(graph.layers[-1].name, describe()))
 
 
 def _squeezes(exported: ExportedProgram) -> bool:

@@ -160,6 +160,11 @@ def network_text(model: Model, program: Program, plan: PlanFile | None) -> str:
         f"network: {model.name}, {parameters:,} parameters ({4 * parameters:,} bytes in float32), "
         f"{macs:,} multiply-accumulates"
     )
+    if (tail := program.graph.tail) is not None:
+        text += (
+            f"; then in float on the machine that ran the last layer: {tail.parameters:,} "
+            f"parameters, {tail.macs:,} multiply-accumulates"
+        )
     if plan is None:
         return text
     edge = set(plan.plan.edge)

@@ -18,6 +18,29 @@ from autosplit.graph.layer import FIXED_BITS, Layer, Shape
 
 
 @dataclass(frozen=True)
+class Tail:
+    """What is always computed in floats behind the network, where one of its layers runs.
+
+    Attributes:
+        after: The layer: the tail runs on the same machine, and has its parameters there.
+        graph: What the tail computes.
+    """
+
+    after: str
+    graph: Graph
+
+    @cached_property
+    def parameters(self) -> int:
+        """Number of its parameters, all of them floats."""
+        return sum(layer.weight_elements + layer.fixed_elements for layer in self.graph.layers)
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates for one sample."""
+        return sum(layer.macs for layer in self.graph.layers)
+
+
+@dataclass(frozen=True)
 class Graph:
     """The DAG of layers in one fixed topological order.
 
@@ -28,10 +51,11 @@ class Graph:
         outputs: Tensors that are the network's answer, in order.
         equalized: Whether the weights of neighbouring layers were scaled to each other.
         integers: Tensors that keep their values, as masks and indices do -> the values they take.
+        tail: What is computed in floats behind the network; None for nearly all networks.
 
     Raises:
-        GraphError: A name is used twice, a layer reads what no earlier layer wrote, an output or a
-            tensor of integers does not exist, or there is no layer at all.
+        GraphError: A name is used twice, a layer reads what no earlier layer wrote, an output, a
+            tensor of integers or the layer of the tail does not exist, or there is no layer at all.
     """
 
     name: str
@@ -40,6 +64,7 @@ class Graph:
     outputs: tuple[str, ...]
     equalized: bool = False
     integers: Mapping[str, Integers] = field(default_factory=dict)
+    tail: Tail | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -63,6 +88,10 @@ class Graph:
         for tensor in self.integers:
             if tensor not in seen:
                 raise GraphError(f"{self.name}: integers {tensor!r} must be an input or a layer")
+        if self.tail is not None and self.tail.after not in self.by_name:
+            raise GraphError(
+                f"{self.name}: the tail must be after a layer, got {self.tail.after!r}"
+            )
 
     @cached_property
     def by_name(self) -> dict[str, Layer]:
@@ -87,6 +116,11 @@ class Graph:
             for tensor in layer.inputs:
                 readers[tensor].append(layer.name)
         return {name: tuple(layers) for name, layers in readers.items()}
+
+    def fixed_elements(self, layer: str) -> int:
+        """Parameters of 32 bits that are stored where a layer runs, those of a tail among them."""
+        behind = self.tail.parameters if self.tail and self.tail.after == layer else 0
+        return self.by_name[layer].fixed_elements + behind
 
     def shape(self, tensor: str) -> Shape:
         """Shape of a tensor without the batch dimension."""
@@ -216,4 +250,4 @@ class Cut:
     @cached_property
     def fixed_bits(self) -> int:
         """Bits of the edge side's parameters that are not quantized."""
-        return FIXED_BITS * sum(self.graph.by_name[name].fixed_elements for name in self.edge)
+        return FIXED_BITS * sum(map(self.graph.fixed_elements, self.edge))

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from autosplit.errors import FileError, GraphError
-from autosplit.graph.graph import Graph
+from autosplit.graph.graph import Graph, Tail
 from autosplit.graph.integers import Integers
 from autosplit.graph.layer import Gemm, Layer, Shape
 
@@ -59,6 +59,8 @@ def graph_to_dict(graph: Graph) -> dict[str, Any]:
     }
     if graph.integers:
         data["integers"] = {name: asdict(kept) for name, kept in graph.integers.items()}
+    if graph.tail is not None:
+        data["tail"] = {"after": graph.tail.after, "graph": graph_to_dict(graph.tail.graph)}
     return data
 
 
@@ -76,9 +78,14 @@ def graph_from_dict(data: Mapping[str, Any], where: str = "graph") -> Graph:
             outputs=tuple(data["outputs"]),
             equalized=bool(data["equalized"]),
             integers={name: Integers(**kept) for name, kept in data.get("integers", {}).items()},
+            tail=_tail_from_dict(data["tail"]) if "tail" in data else None,
         )
     except (KeyError, TypeError, AttributeError, GraphError) as error:
         raise FileError(f"{where}: must describe a graph, {error}") from error
+
+
+def _tail_from_dict(data: Mapping[str, Any]) -> Tail:
+    return Tail(data["after"], graph_from_dict(data["graph"], "tail"))
 
 
 def _layer_from_dict(data: Mapping[str, Any]) -> Layer:

@@ -49,14 +49,27 @@ def operations(layer: Layer, device: Device) -> int:
 
 
 def unknown_layers(graph: Graph, device: Device) -> dict[str, str]:
-    """Layers that a device times by their traffic alone, for want of a rule -> their kinds."""
+    """Layers that a device times by their traffic alone, for want of a rule -> their kinds.
+
+    A layer with a tail that the device cannot time, or has no floats for, is among them.
+    """
+    behind = _unknown_tail(graph, device)
     if device.model == "table":
-        return {layer.name: layer.kind for layer in graph.layers if layer.name not in device.table}
+        missing = (layer for layer in graph.layers if layer.name not in device.table)
+        return {layer.name: layer.kind for layer in missing} | behind
     return {
         layer.name: layer.kind
         for layer in graph.layers
         if not layer.gemms and layer.kind not in _OPERATIONS
-    }
+    } | behind
+
+
+def _unknown_tail(graph: Graph, device: Device) -> dict[str, str]:
+    if graph.tail is None:
+        return {}
+    known = device.float_bits <= max(device.peak_macs_per_s, default=device.float_bits)
+    known = known and not unknown_layers(graph.tail.graph, device)
+    return {} if known else {graph.tail.after: graph.tail.graph.name}
 
 
 def unpriced_layers(graph: Graph, device: Device) -> dict[str, str]:
@@ -112,6 +125,11 @@ def _per_row_read(layer: Layer) -> int:
     return _per_input(layer) * (layer.output_shape[-1] if layer.output_shape else 1)
 
 
+def _in_crops(layer: Layer) -> int:
+    """Bilinear samples, as many for each output element as the kernel has places (RoIAlign)."""
+    return TAPS * math.prod(layer.kernel) * layer.output_elements
+
+
 def _in_taps(layer: Layer) -> int:
     return TAPS * layer.output_elements
 
@@ -135,6 +153,7 @@ _OPERATIONS: dict[str, Callable[[Layer], int]] = {
     "distance": _per_pair,
     "upsample": _in_taps,
     "sample": _in_taps,
+    "crop": _in_crops,
     "recurrent": _nothing,
     "embedding_bag": _per_row_read,
     "embedding": _nothing,

@@ -4,11 +4,16 @@ A layer takes ``dispatch + max(compute, traffic / bandwidth)`` seconds: memory t
 computation (the roofline bound of Williams, Waterman and Patterson, CACM 52(4), 2009), and layers
 run one after the other.  The device's latency model gives the compute seconds; the traffic is every
 byte that the layer must read or write once, packed at its width.
+
+A tail, which is always computed in floats behind the network, adds the seconds of its own layers to
+the compute seconds of the layer that it comes after.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +54,8 @@ def layer_s(
     """
     moved_bytes = traffic_bits(layer, graph, weight_bits, activation_bits) / 8
     weight = weight_bits if layer.weight_elements else 0
-    compute_s = _model(device)(layer, device, weight, input_bits(graph, layer, activation_bits))
+    model = _model(device, graph)
+    compute_s = model(layer, device, weight, input_bits(graph, layer, activation_bits))
     return device.dispatch_s + max(compute_s, moved_bytes / device.bandwidth_bytes_per_s)
 
 
@@ -89,7 +95,7 @@ def compute_table(graph: Graph, device: Device, widths: Sequence[int]) -> npt.ND
     Raises:
         LatencyError: The device's model does not know a layer.
     """
-    model = _model(device)
+    model = _model(device, graph)
     places = np.arange(len(widths))
     if device.model in WIDEST_ALONE:
         each = [[model(layer, device, 0, bits) for bits in widths] for layer in graph.layers]
@@ -105,11 +111,37 @@ def compute_table(graph: Graph, device: Device, widths: Sequence[int]) -> npt.ND
     )
 
 
-def _model(device: Device) -> LatencyModel:
+def tail_s(graph: Graph, device: Device) -> list[float]:
+    """Predict the seconds of each layer of a graph's tail, in floats; none without a tail.
+
+    Args:
+        graph: The graph.
+        device: Where the tail runs; without floats, at the widest operands that it has.
+
+    Raises:
+        LatencyError: The device's model does not know a layer.
+    """
+    if graph.tail is None:
+        return []
+    widest = max(device.peak_macs_per_s, default=device.float_bits)
+    return layers_s(graph.tail.graph, device, min(device.float_bits, widest))
+
+
+def _model(device: Device, graph: Graph) -> LatencyModel:
+    """The function of a device's latency model, with the tail of the graph."""
     if device.model not in MODELS:
         hint = did_you_mean(device.model, MODELS)
         raise LatencyError(f"{device.name}: no latency model {device.model!r}{hint}")
-    return MODELS[device.model]
+    model, tail = MODELS[device.model], graph.tail
+    if tail is None:
+        return model
+    behind_s = cache(lambda: math.fsum(tail_s(graph, device)))
+
+    def with_tail(layer: Layer, device: Device, weight_bits: int, activation_bits: int) -> float:
+        own_s = model(layer, device, weight_bits, activation_bits)
+        return own_s + behind_s() if layer.name == tail.after else own_s
+
+    return with_tail
 
 
 WIDEST_ALONE = frozenset({"systolic", "roofline"})

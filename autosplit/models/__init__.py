@@ -9,6 +9,7 @@
 | ``efficientnet-lite0``, ``fashion-resnet``, ``scenes-yolo`` | ``bundled.py`` |
 | ``torchvision:NAME`` of segmentation, video, quantizable | ``torchvision_dense.py`` |
 | ``torchvision:NAME`` of a detector, and what reads its boxes | ``torchvision_detector.py`` |
+| second stage of Faster R-CNN, as layers that have a cost | ``second_stage.py`` |
 | ``--decode``, ``--names``: heads and classes as asked for | ``asked_heads.py`` |
 | ``timm:NAME`` | ``timm_network.py`` |
 | ``transformers:FOLDER`` | ``transformers_network.py`` |

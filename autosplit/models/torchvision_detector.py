@@ -2,13 +2,15 @@
 
 The network is the backbone and the convolutions behind it; it is split and quantized.  Anchors,
 decoding and non-maximum suppression follow in float, as torchvision computes them; of the two-stage
-detectors (Faster R-CNN) the second stage, which crops features at the proposals, does too.
+detectors (Faster R-CNN) the second stage, which crops features at the proposals, does too; its cost
+is in ``second_stage.py``.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,10 +20,12 @@ from torchvision.models.detection.image_list import ImageList
 
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import ModelError
+from autosplit.graph.graph import Graph
 from autosplit.models.asked_model import AskedModel, BuiltNetwork
 from autosplit.models.detectors import thaw
 from autosplit.models.networks.suppression import IOU, Detections
 from autosplit.models.networks.yolo_heads import YoloHead
+from autosplit.models.second_stage import second_stage
 from autosplit.models.torchvision import build_with_weights, named_weights
 
 FAMILIES = ("fasterrcnn", "retinanet", "fcos", "ssd")
@@ -85,6 +89,8 @@ class DetectorPart(nn.Module):
     Attributes:
         backbone: As in the detector; frozen batch norms are made ordinary ones.
         head: The convolutions behind it: of boxes, or of proposals.
+        two_stages: Whether it finds proposals, of which a second stage makes boxes.
+        float_tail: Describes the second stage; ``capture`` makes it the tail of the graph.
     """
 
     mean: Tensor
@@ -101,6 +107,7 @@ class DetectorPart(nn.Module):
         ):
             self.register_buffer(key, torch.tensor(values).view(3, 1, 1), persistent=False)
         self.two_stages = _has_proposals(detector)
+        self.float_tail: Callable[[], Graph] | None = None
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Map images (N, 3, H, W) in 0..1 to what boxes are read from.
@@ -127,7 +134,7 @@ class DetectorTail:
 
     Args:
         whole: The detector; it is changed only in its thresholds, which every call sets.
-        part: Its convolutions.
+        part: Its convolutions; of two stages, it is told to describe the second.
         side: Height and width of the input, pixels.
         kept: Numbers of the classes that count, in their order.
     """
@@ -150,6 +157,8 @@ class DetectorTail:
                 self._head_keys = list(part.head(maps))
         self._cells = [one.shape[-2] * one.shape[-1] for one in maps]
         self._maps = [one[:, :1] for one in maps]
+        if part.two_stages:
+            part.float_tail = partial(second_stage, whole, [one.to("meta") for one in maps])
 
     def __call__(
         self, outputs: Sequence[Tensor], confidence: float, iou: float

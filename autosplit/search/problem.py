@@ -96,7 +96,9 @@ class Problem:
     def _check_sizes(self) -> None:
         graph = self.graph
         counts = [graph.elements(name) for name in graph.tensors]
-        counts += [layer.weight_elements + layer.fixed_elements for layer in graph.layers]
+        counts += [
+            layer.weight_elements + graph.fixed_elements(layer.name) for layer in graph.layers
+        ]
         total = sum(packed_bytes(count, FIXED_BITS) for count in counts)
         if total > MOST_TENSOR_BYTES:
             largest = max(graph.tensors, key=graph.elements)

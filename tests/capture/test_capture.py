@@ -22,6 +22,7 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
 from autosplit.errors import CaptureError, ModelError
+from autosplit.graph.graph import Tail
 from autosplit.graph.graphfile import graph_to_dict
 
 
@@ -49,6 +50,15 @@ class Functional(nn.Module):
 
     def forward(self, image):
         return F.linear(F.relu(F.conv2d(image, self.w1)).mean((2, 3)), self.w2)
+
+
+def test_what_a_network_says_of_its_tail_comes_after_its_last_layer():
+    network, behind = Functional(), program_of(conv()).graph
+    network.float_tail = lambda: behind
+    graph = program_of(network).graph
+
+    assert graph.tail == Tail("w2", behind)
+    assert graph_to_dict(graph)["tail"]["after"] == "w2"
 
 
 def test_a_network_of_functions_alone_is_captured():

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from builders import diamond, part
 
 from autosplit.errors import GraphError
-from autosplit.graph.graph import Graph
+from autosplit.graph.graph import Graph, Tail
 
 
 @pytest.mark.parametrize(
@@ -115,3 +117,20 @@ def test_a_prefix_has_a_length_that_exists(length):
 def test_what_is_no_graph_is_refused(layers, outputs, message):
     with pytest.raises(GraphError, match=message):
         Graph("bad", {"x": (1,)}, layers, outputs)
+
+
+def test_parameters_of_a_tail_are_stored_where_its_layer_runs():
+    tail = Tail(
+        "out", Graph("tail", {"y": (5,)}, (part("z", "y", elements=2, weight=7, fixed=3),), ("z",))
+    )
+    plain, graph = diamond(), replace(diamond(), tail=tail)
+
+    assert (tail.parameters, tail.macs) == (10, 0)
+    assert [graph.fixed_elements(name) for name in graph.by_name] == [2, 0, 0, 1 + 10]
+    assert graph.prefix(3).fixed_bits == plain.prefix(3).fixed_bits == 32 * 2
+    assert graph.prefix(4).fixed_bits == 32 * (2 + 1 + 10)
+
+
+def test_a_tail_comes_after_a_layer():
+    with pytest.raises(GraphError, match="diamond: the tail must be after a layer, got 'x'"):
+        replace(diamond(), tail=Tail("x", diamond()))

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 from builders import diamond
 
 from autosplit.errors import FileError
+from autosplit.graph.graph import Tail
 from autosplit.graph.graphfile import (
     LAYERS_HEADER,
     by_x,
@@ -18,6 +20,12 @@ def test_a_graph_survives_its_file():
     again = graph_from_dict(json.loads(json.dumps(graph_to_dict(graph))))
     assert again == graph
     assert again.prefix(2).live == graph.prefix(2).live
+
+
+def test_a_graph_with_a_tail_survives_its_file():
+    graph = replace(diamond(), tail=Tail("out", diamond()))
+
+    assert graph_from_dict(json.loads(json.dumps(graph_to_dict(graph)))) == graph
 
 
 @pytest.mark.parametrize("broken", [{}, {"name": "n", "inputs": {}, "layers": [{}], "outputs": []}])

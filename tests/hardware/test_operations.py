@@ -4,9 +4,10 @@ import math
 from dataclasses import replace
 
 import pytest
-from boards import ARRAY, BOARD, one_layer, uniform
+from boards import ARRAY, BENCH, BOARD, graph, one_layer, uniform
 
 from autosplit.errors import LatencyError
+from autosplit.graph.graph import Tail
 from autosplit.graph.layer import Gemm
 from autosplit.hardware.operations import VECTOR_KINDS, unknown_layers
 from autosplit.hardware.seconds import MODELS, layer_s
@@ -43,6 +44,7 @@ def test_an_attention_pays_for_its_softmax():
         ({"kind": "fft"}, 5 * 48 * 6),
         ({"kind": "distance", "output_shape": (12, 12)}, 3 * 144 * 4),
         ({"kind": "sample"}, 4 * 48),
+        ({"kind": "crop", "kernel": (2, 2)}, 4 * 4 * 48),  # four bilinear samples each
         ({"kind": "embedding_bag", "input_shapes": ((6,),), "output_shape": (5,)}, 30),
         ({"kind": "recurrent"}, 0),
         ({"kind": "embedding"}, 0),
@@ -69,6 +71,7 @@ def test_the_known_kinds_are_what_the_capture_writes():
     arithmetic = {"add", "sub", "mul", "div", "activation", "elementwise", "reduce", "upsample"}
     others = {"cat", "move", "embedding", "max_pool", "avg_pool", "norm", "softmax"}
     others |= {"scan", "add_at", "sort", "fft", "distance", "sample", "embedding_bag", "recurrent"}
+    others.add("crop")  # RoIAlign, of the second stage of a detector
     assert arithmetic | others == VECTOR_KINDS
 
 
@@ -90,3 +93,17 @@ def test_an_unknown_kind_is_named_and_never_free(device):
         layer_s(layer, everything, device, 8, uniform(everything.tensors, 8))
     for word in ("it: ", "'linalg_inv'", device.name, device.model, "model table"):
         assert word in str(caught.value)
+
+
+def test_a_tail_that_a_device_cannot_time_makes_its_layer_unknown():
+    network, inside = graph(), one_layer(kind="linalg_inv")[0]
+    strange = replace(network, tail=Tail("fc2", inside))
+    floats = replace(network, tail=Tail("fc2", one_layer(kind="add")[0]))
+
+    assert unknown_layers(strange, BOARD) == {"fc2": "one"}
+    assert unknown_layers(floats, BOARD) == unknown_layers(floats, ARRAY) == {}
+    integers = replace(BOARD, peak_macs_per_s={8: 200.0})
+    assert unknown_layers(floats, integers) == {"fc2": "one"}
+    known = replace(BENCH, table={layer.name: 0.5 for layer in network.layers})
+    assert unknown_layers(floats, known) == {"fc2": "one"}
+    assert unknown_layers(floats, replace(known, table={**known.table, "it": 0.5})) == {}

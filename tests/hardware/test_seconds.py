@@ -7,16 +7,13 @@ import pytest
 from boards import ARRAY, BENCH, BOARD, graph, one_layer, uniform
 
 from autosplit.errors import LatencyError
+from autosplit.graph.graph import Tail
 from autosplit.graph.layer import Gemm
 from autosplit.hardware import operations as rules
 from autosplit.hardware import prediction
 from autosplit.hardware.device import MODEL_KEYS, device_names, load_device
 from autosplit.hardware.prediction import cloud_s
-from autosplit.hardware.seconds import (
-    MODELS,
-    compute_table,
-    layer_s,
-)
+from autosplit.hardware.seconds import MODELS, compute_table, layer_s, layers_s, tail_s
 
 
 def test_every_device_model_has_a_function():
@@ -91,6 +88,36 @@ def test_the_width_of_a_weight_that_is_not_there_is_ignored():
     g, layer = one_layer(kind="matmul", gemms=(Gemm(4, 4, 4),))
     fast = replace(BOARD, bandwidth_bytes_per_s=1e9)
     assert layer_s(layer, g, fast, 32, uniform(g.tensors, 4)) == pytest.approx(64 / 400)
+
+
+def test_a_tail_is_paid_for_in_floats_where_its_layer_runs():
+    inside, _ = one_layer(kind="linear", weight_elements=100, gemms=(Gemm(6, 10, 10),))
+    plain, g = graph(), replace(graph(), tail=Tail("fc2", inside))
+    fast = replace(BOARD, bandwidth_bytes_per_s=1e9)
+    behind = 600 / 100  # at 32 bits
+    slow = (48 + 48 + 100) * 4 / 10.0  # the same, of 10 bytes a second
+
+    assert tail_s(g, fast) == [pytest.approx(behind)]
+    assert tail_s(g, replace(fast, bandwidth_bytes_per_s=10.0)) == [pytest.approx(slow)]
+    assert tail_s(plain, fast) == []
+    before, after = (np.array(layers_s(one, fast, 8)) for one in (plain, g))
+    assert (after - before).tolist() == [0, 0, 0, 0, pytest.approx(behind)]
+    for length, here, there in ((4, 0.0, behind), (5, behind, 0.0)):
+        eights = uniform(g.tensors, 8)
+        weights = {"conv": 8, "fc": 8}
+        cuts = plain.prefix(length), g.prefix(length)
+        edge = [prediction.edge_s(cut, fast, weights, eights) for cut in cuts]
+        cloud = [cloud_s(cut, fast) for cut in cuts]
+        assert edge[1] - edge[0] == pytest.approx(here)
+        assert cloud[1] - cloud[0] == pytest.approx(there)
+
+
+def test_a_tail_runs_at_the_widest_operands_of_a_device_without_floats():
+    inside, _ = one_layer(kind="linear", gemms=(Gemm(6, 10, 10),))
+    g = replace(graph(), tail=Tail("fc2", inside))
+    integers = replace(BOARD, bandwidth_bytes_per_s=1e9, peak_macs_per_s={4: 400.0, 8: 200.0})
+
+    assert tail_s(g, integers) == [pytest.approx(600 / 200)]
 
 
 def test_the_public_constants_say_what_the_documents_say():

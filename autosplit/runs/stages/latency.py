@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -19,6 +20,7 @@ from autosplit.hardware.prediction import (
     edge_layers,
     predict,
 )
+from autosplit.hardware.seconds import tail_s
 from autosplit.plan.plan import Plan
 from autosplit.report import tables
 from autosplit.runs.folder import plan_names, read_graph, read_plans
@@ -87,21 +89,26 @@ def _cloud_bits(plan: Plan, cloud: Device) -> int:
 
 
 def _layer_latencies(graph: Graph, plan: Plan, edge: Device, cloud: Device) -> list[dict[str, Any]]:
-    """Seconds of every layer where the plan runs it, in the order of the graph."""
+    """Seconds of every layer where the plan runs it, in the order of the graph, and of a tail."""
     cut = graph.cut(plan.edge)
     here = edge_layers(cut, edge, plan.weight_bits, plan.activation_bits)
     there = cloud_layers(cut, cloud, _cloud_bits(plan, cloud))
     found = {layer.name: ("edge", edge.name, seconds) for layer, seconds in here}
     found |= {layer.name: ("cloud", cloud.name, seconds) for layer, seconds in there}
-    columns = ("side", "device", "seconds")
-    return [
-        {
-            "name": plan.name,
-            "layer": layer.name,
-            **dict(zip(columns, found[layer.name], strict=True)),
-        }
-        for layer in graph.layers
-    ]
+    columns = ("name", "layer", "side", "device", "seconds")
+    rows: list[dict[str, Any]] = []
+    for layer in graph.layers:
+        side, device, seconds = found[layer.name]
+        behind: list[tuple[str, float]] = []
+        if graph.tail is not None and graph.tail.after == layer.name:
+            each_s = tail_s(graph, edge if side == "edge" else cloud)
+            behind = list(zip(graph.tail.graph.by_name, each_s, strict=True))
+            seconds -= math.fsum(each_s)
+        rows += [
+            dict(zip(columns, (plan.name, name, side, device, own_s), strict=True))
+            for name, own_s in [(layer.name, seconds), *behind]
+        ]
+    return rows
 
 
 LATENCY = Stage("latency", LatencyOptions, ("search",), _prepare)

@@ -120,9 +120,11 @@ def _measure(job: Job[StatsOptions]) -> Made:
     odd = _odd_preparation(model, program, options, stats)
     warn_of_inputs(program, stats, first, odd, _remedy(model, options))
     macs = sum(layer.macs for layer in program.graph.layers)
+    tail = program.graph.tail
+    behind = "" if tail is None else f" and {tail.macs:,} of a second stage in float"
     text = (
-        f"stats: {len(program.graph.layers)} layers, {macs:,} multiply-accumulates, measured on "
-        f"{stats.samples} images, into {job.folder}"
+        f"stats: {len(program.graph.layers)} layers, {macs:,} multiply-accumulates{behind}, "
+        f"measured on {stats.samples} images, into {job.folder}"
     )
     write = partial(_write, job.folder, program.graph, stats, known)
     return Made(text, write, {STATE: model.sha256})

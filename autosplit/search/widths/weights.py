@@ -88,7 +88,7 @@ def parameters_of(problem: Problem) -> Parameters:
     """Tabulate distortion and bytes of what each layer stores; a shared weight at its first use."""
     graph = problem.graph
     weighted = set(graph.prefix(len(graph.layers)).weights)
-    layers = [n for n in graph.layers if n.name in weighted or n.fixed_elements]
+    layers = [n for n in graph.layers if n.name in weighted or graph.fixed_elements(n.name)]
     rank = np.array([graph.rank[layer.name] for layer in layers], dtype=np.intp)
     here = np.array([layer.name in weighted for layer in layers], dtype=np.bool_)
     distortion = np.zeros((len(layers), len(problem.usable)))
@@ -96,7 +96,7 @@ def parameters_of(problem: Problem) -> Parameters:
     names = [layer.name for layer in layers if layer.name in weighted]
     distortion[here], size[here] = distortion_and_bytes(problem, names, "weight")
     for row, layer in enumerate(layers):
-        size[row] += layer.fixed_elements * FIXED_BITS // 8
+        size[row] += graph.fixed_elements(layer.name) * FIXED_BITS // 8
     rows = np.searchsorted(rank, np.arange(len(graph.layers) + 1))
     return Parameters(rank, rows, distortion, size)
 

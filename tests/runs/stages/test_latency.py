@@ -1,7 +1,15 @@
 """The stage ``latency``: seconds of plans and of their layers."""
 
+from dataclasses import replace
+
 import pytest
+from builders import CLOUD, EDGE, LINKS, chain, distortions, falling
 from run_folders import files_of, rerun, step, table
+
+from autosplit.graph.graph import Tail
+from autosplit.runs.stages.latency import _layer_latencies
+from autosplit.search.methods import search
+from autosplit.search.problem import Problem
 
 
 class TestLatency:
@@ -49,3 +57,27 @@ class TestLatency:
 
         rows = table(tiny.run / "latency.csv")
         assert {(row["edge"], row["link"]) for row in rows} == {("jetson_nano", "lte")}
+
+
+def test_layers_of_a_tail_have_lines_of_their_own_behind_the_layer_that_they_come_after():
+    tail = Tail("c2", replace(chain([6, 9, 4], weight=5), name="behind"))
+    inside = [replace(one, name=f"behind.{one.name}") for one in tail.graph.layers]
+    inside[1] = replace(inside[1], inputs=("behind.c0",))
+    tail = replace(tail, graph=replace(tail.graph, layers=tuple(inside), outputs=()))
+    graph = replace(chain([8, 8, 8, 8], weight=16), tail=tail)
+    problem = Problem(graph, distortions(graph, falling), EDGE, CLOUD, LINKS)
+
+    for plan in search(problem, ("uniform8", "cloud16")):
+        rows = _layer_latencies(graph, plan, EDGE, CLOUD)
+        assert [row["layer"] for row in rows] == ["c0", "c1", "c2", "behind.c0", "behind.c1"]
+        side = "edge" if plan.method == "uniform8" else "cloud"
+        assert {row["side"] for row in rows[2:]} == {side}
+        seconds = plan.predictions["slow"]
+        for part in ("edge", "cloud"):
+            total = sum(row["seconds"] for row in rows if row["side"] == part)
+            assert total == pytest.approx(getattr(seconds, f"{part}_s"), rel=1e-12)
+        # 27 products at the floats of the device; 4 bytes an element or 2
+        device, size = (EDGE, 4) if side == "edge" else (CLOUD, 2)
+        first = 27 / device.peak_macs_per_s[device.float_bits]
+        moved = size * (6 + 9 + 5) / device.bandwidth_bytes_per_s
+        assert rows[3]["seconds"] == pytest.approx(device.dispatch_s + max(first, moved))

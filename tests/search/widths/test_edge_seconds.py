@@ -1,16 +1,21 @@
 """Seconds of many choices of widths at once, against the latency model one by one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from brute import (
     problems,
 )
 from builders import (
+    EDGE,
     INTEGERS,
+    chain,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autosplit.graph.graph import Tail
 from autosplit.hardware.prediction import edge_s
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 
@@ -18,6 +23,19 @@ from autosplit.search.widths.edge_seconds import EdgeSeconds
 @settings(max_examples=100, deadline=None)
 @given(problems(most=4, edge=INTEGERS), st.integers(0, 2**32 - 1))
 def test_tabulated_seconds_are_those_of_the_latency_model(problem, seed):
+    check(problem, seed)
+
+
+@settings(max_examples=20, deadline=None)
+@given(problems(most=4, edge=EDGE), st.integers(0, 2**32 - 1))
+def test_seconds_of_a_tail_are_tabulated_with_its_layer(problem, seed):
+    graph = problem.graph
+    after = graph.layers[seed % len(graph.layers)].name
+    graph = replace(graph, tail=Tail(after, chain([6, 9, 4], weight=5)))
+    check(replace(problem, graph=graph), seed)
+
+
+def check(problem, seed):
     rng, layers = np.random.default_rng(seed), len(problem.graph.layers)
     lengths = rng.integers(0, layers + 1, 5)
     weights, outputs = rng.integers(0, len(problem.usable), (2, 5, layers))
