@@ -9,32 +9,23 @@ what is promised is promised of a link without limit.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import csv
-import itertools
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from deployed_links import CLOUD, Ends, can_shape, link
-from deployed_profile import write_profiles
+import yaml
+from deployed_links import BURST_BYTES, SHARE, Counted
+from deployed_profile import write_links
+from deployed_side import Deployment, Row, call, inputs, read_rows, served
 
-from autosplit.cli.app import main as autosplit
-from autosplit.evaluate.batches import batches_of
-from autosplit.evaluate.outputs import as_tuple
 from autosplit.files import write_csv
-from autosplit.runs.folder import read_graph, read_plans
-from autosplit.runs.needs import require
-from autosplit.runs.network import capture_network, load_images, load_network
-from autosplit.runs.options import StatsOptions
-from autosplit.runs.stamps import resolve
+from autosplit.runs.folder import read_graph
 
 NETWORKS = {
     "fashion": "--model fashion-resnet --data fashion-mnist --images 64 --calibration-images 16",
@@ -44,15 +35,16 @@ NETWORKS = {
 LINKS = {"1mbps": 1e6, "3mbps": 3e6, "10mbps": 1e7, "20mbps": 2e7}
 FREE = "free"
 METHODS = "autosplit,uniform8,cloud8,cloud-jpeg"
+MOST_DROP = 1.0
+"""Points that a split plan, or one that sends a JPEG file, may lose."""
+CALIBRATED, OPENING = 30, 2
+"""Answers that measure what a message costs; first answers, whose times are left out."""
 TIMES = ("edge_ms", "link_ms", "cloud_ms", "own_ms", "total_ms")
 HEADER = (
     *("network", "link", "plan", "kind", "answers", "table_bytes", "sent_bytes"),
     *(f"{name}_{word}" for name in TIMES for word in ("median", "p95")),
-    *("predicted_ms", "ratio"),
+    *("promised_ms", "predicted_ms", "ratio"),
 )
-PORT = 8000
-Row = Mapping[str, str]
-"""A row of a table that was read."""
 
 
 def parsed() -> argparse.Namespace:
@@ -68,17 +60,22 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, help="Folder for deployed.csv and deployed.png.")
     parser.add_argument("--work", type=Path, help="Folder for run folders and bundles.")
+    parser.add_argument(
+        "--under", default="", help="What stands before commands that measure: 'chrt -f 20'."
+    )
+    parser.add_argument("--server-under", default="", help="The same before the server.")
     return parser.parse_args()
 
 
 def main() -> None:
     asked = parsed()
     links = {name: LINKS[name] for name in asked.links.split(",")}
+    under = asked.under.split(), asked.server_under.split()
     rows = []
     with tempfile.TemporaryDirectory() as made:
         for network in asked.networks.split(","):
             folder = (asked.work or Path(made)) / network
-            rows += deployed(network, folder, links, asked.answers)
+            rows += deployed(Deployment(network, folder, under), links, asked.answers)
     print(",".join(HEADER))
     for row in rows:
         print(",".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
@@ -87,56 +84,83 @@ def main() -> None:
         draw(rows, asked.out / "deployed.png")
 
 
-def deployed(
-    network: str, folder: Path, links: Mapping[str, float], answers: int
-) -> list[dict[str, Any]]:
-    """Rows of one network: search on a profile of this machine, export, serve and infer."""
-    run, bundle = folder / "run", folder / "bundle"
-    searched(network, run, folder, links)
-    with (run / "plans.csv").open() as file:
-        plans = list(csv.DictReader(file))
+def deployed(one: Deployment, links: Mapping[str, float], answers: int) -> list[dict[str, Any]]:
+    """Rows of one network: profile this machine, search, export, serve and infer."""
+    profiles = profiled(one, links, answers)
+    hardware = ("--edge", one.folder / "edge.yaml", "--cloud", one.folder / "cloud.yaml")
+    over = ",".join(str(profiles[name]) for name in links)
+    call("run", *NETWORKS[one.network].split(), "--methods", METHODS, "--memory", "none",
+         "--plans", "all", *hardware, "--link", over, "--run", one.run)  # fmt: skip
+    plans = read_rows(one.run / "summary.csv")
     chosen = {name: kinds_of(plans, name) for name in links}
     names = dict.fromkeys(name for kinds in chosen.values() for name in kinds.values())
-    call("export", run, "--plan", ",".join(names), "--out", bundle)
-    inputs(run, folder / "inputs", answers)
+    call("export", one.run, "--plan", ",".join(names), "--out", one.folder / "bundle")
     rows = []
-    with served(bundle, folder / "secrets") as (side, ends):
+    with served(one, one.folder / "bundle") as side:
         for name, bps in links.items():
-            if ends is not None:
-                ends.shape(bps)
+            side.shape(bps)
             for kind, plan in chosen[name].items():
                 promised = next(p for p in plans if (p["name"], p["link"]) == (plan, name))
-                took = inferred(bundle, folder, plan, side, answers)
-                rows.append(row(network, name if ends else FREE, plan, kind, promised, took))
-                print(
-                    f"{network} {name} {plan}: {rows[-1]['total_ms_median']:.2f} ms, promised "
-                    f"{rows[-1]['predicted_ms']:.2f} ms",
-                    file=sys.stderr,
-                )
+                took = side.infer(plan, answers)
+                link = yaml.safe_load(profiles[name].read_text())
+                about = (one.network, name if side.ends else FREE, plan, kind)
+                rows.append(row(about, promised, took, link, bps if side.ends else None))
+                print(*list(rows[-1].values())[:4], f"{rows[-1]['ratio']:.3f}", file=sys.stderr)
     return rows
 
 
-def searched(network: str, run: Path, folder: Path, links: Mapping[str, float]) -> None:
-    """The run folder of a network, searched with the seconds of this machine."""
-    about = NETWORKS[network].split()
-    call("run", *about, "--methods", "uniform8", "--link", "3mbps", "--run", folder / "first")
-    graph = read_graph(folder / "first")
-    options = resolve({}, require(folder / "first", "stats", "profile"), StatsOptions())
-    program = capture_network(load_network(options), equalized=graph.equalized)
-    (plan,) = read_plans(folder / "first", graph, ["uniform8"]).values()
-    write_profiles(program, plan, folder)
-    profiles = ("--edge", folder / "edge.yaml", "--cloud", folder / "cloud.yaml")
-    call("run", *about, "--methods", METHODS, "--memory", "none", "--link", ",".join(links),
-         *profiles, "--run", run)  # fmt: skip
+def profiled(one: Deployment, links: Mapping[str, float], answers: int) -> dict[str, Path]:
+    """Profiles of the links; those of the devices are written beside them.
+
+    What a message costs is measured with the whole network in the cloud, without a shaper.
+    """
+    call("run", *NETWORKS[one.network].split(), "--methods", "cloud8,cloud-jpeg", "--link",
+         "3mbps", "--run", one.run)  # fmt: skip
+    files = one.run.parent / "edge.yaml", one.run.parent / "cloud.yaml"
+    if not all(file.is_file() for file in files):
+        script = str(Path(__file__).with_name("deployed_profile.py"))
+        command = [*one.under[0], sys.executable, script, str(one.run), str(one.folder)]
+        subprocess.run(command, check=True)  # noqa: S603
+    plans = read_rows(one.run / "plans.csv")
+    raw, jpeg = "cloud8", next(row["name"] for row in plans if is_jpeg(row))
+    call("export", one.run, "--plan", f"{raw},{jpeg}", "--out", one.folder / "whole")
+    inputs(one.run, one.folder / "inputs", max(answers, CALIBRATED + 1))
+    with served(one, one.folder / "whole") as side:
+        side.infer(raw, CALIBRATED)
+        few = side.counted(raw, 1)
+        many = side.counted(raw, CALIBRATED + 1)
+        sent = next(float(row["cut_bytes"]) for row in plans if row["name"] == raw)
+        graph = read_graph(one.run)
+        back = 4 * sum(graph.elements(name) for name in graph.outputs)
+        up, down = (
+            (getattr(many, key) - getattr(few, key)) / CALIBRATED
+            for key in ("up_bytes", "down_bytes")
+        )
+        beside = Counted(max(round(up - sent), 0), max(round(down - back), 0))
+        return write_links(
+            one.folder, links, side.infer(raw, CALIBRATED), side.infer(jpeg, CALIBRATED), beside
+        )
+
+
+def is_jpeg(plan: Row) -> bool:
+    """Whether a plan sends its input as a JPEG file."""
+    return plan["method"] == "cloud-jpeg"
+
+
+def keeps(plan: Row) -> bool:
+    """Whether a plan was evaluated and loses little."""
+    return plan["drop"] != "" and float(plan["drop"]) <= MOST_DROP
 
 
 def kinds_of(plans: Sequence[Row], link_name: str) -> dict[str, str]:
-    """Kind of plan -> the fastest plan of that kind on a link."""
+    """Kind of plan -> the fastest plan of that kind on a link that loses at most a point."""
     kinds = {
         "all-edge": lambda p: p["method"] == "uniform8",
         "all-cloud": lambda p: p["method"] == "cloud8",
-        "all-cloud JPEG": lambda p: p["method"] == "cloud-jpeg",
-        "split": lambda p: int(p["edge_layers"]) > 0 and int(p["cut_bytes"]) > 0,
+        "all-cloud JPEG": lambda p: is_jpeg(p) and keeps(p),
+        "split": lambda p: (
+            int(p["edge_layers"]) > 0 and int(p["cut_bytes"]) > 0 and float(p["drop"]) <= MOST_DROP
+        ),
     }
     found = {}
     for kind, fits in kinds.items():
@@ -146,87 +170,43 @@ def kinds_of(plans: Sequence[Row], link_name: str) -> dict[str, str]:
     return found
 
 
-def inputs(run: Path, folder: Path, answers: int) -> None:
-    """Evaluation images as the network takes them, one file each."""
-    options = resolve({}, require(run, "stats", "inputs"), StatsOptions())
-    model = load_network(options)
-    program = capture_network(model, equalized=read_graph(run).equalized)
-    images = load_images(options, model, program, answers).evaluation
-    folder.mkdir(parents=True, exist_ok=True)
-    batches = itertools.cycle(batches_of(images, program, 1)())
-    for place, (batch, _) in zip(range(answers), batches, strict=False):
-        np.save(folder / f"{place:04}.npy", as_tuple(batch)[0].numpy())
-
-
-@contextlib.contextmanager
-def served(bundle: Path, secrets: Path) -> Iterator[tuple[Side, Ends | None]]:
-    """A server of the bundle on the other side of a link, or of loopback."""
-    with contextlib.ExitStack() as stack:
-        ends = stack.enter_context(link()) if can_shape() else None
-        host = "127.0.0.1" if ends is None else CLOUD
-        command = [sys.executable, "-m", "autosplit", "serve", str(bundle), "--host", host]
-        command += ["--port", str(PORT), "--credentials", str(secrets)]
-        command = command if ends is None else ends.within(ends.cloud, command)
-        process = stack.enter_context(subprocess.Popen(command))  # noqa: S603
-        try:
-            side = Side(host, secrets, ends)
-            side.wait()
-            yield side, ends
-        finally:
-            process.terminate()
-
-
-class Side:
-    """The edge's side: how it reaches the server."""
-
-    def __init__(self, host: str, secrets: Path, ends: Ends | None) -> None:
-        self.host, self.secrets, self.ends = host, secrets, ends
-
-    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        inside = command if self.ends is None else self.ends.within(self.ends.edge, command)
-        return subprocess.run(inside, capture_output=True, text=True, check=False)  # noqa: S603
-
-    def wait(self) -> None:
-        """Wait until the server takes connections."""
-        knock = f"import socket; socket.create_connection(({self.host!r}, {PORT}), 2)"
-        for _ in range(300):
-            if self.run([sys.executable, "-c", knock]).returncode == 0:
-                return
-            time.sleep(0.2)
-        raise SystemExit("the server has not started within a minute")
-
-
-def inferred(bundle: Path, folder: Path, plan: str, side: Side, answers: int) -> list[Row]:
-    """Rows of ``autosplit infer``; the first answers, which open the connection, are dropped."""
-    table = folder / "answers.csv"
-    command = [sys.executable, "-m", "autosplit", "infer", str(bundle), "--plan", plan]
-    command += ["--server", f"https://{side.host}:{PORT}", "--source", str(folder / "inputs")]
-    command += ["--tls-cert", str(side.secrets / "cert.pem"), "--out", str(table)]
-    command += ["--token-file", str(side.secrets / "token.txt")]
-    done = side.run(command)
-    if done.returncode:
-        raise SystemExit(f"infer: {done.stderr}")
-    with table.open() as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == answers
-    return rows[min(2, answers - 1) :]
-
-
 def row(
-    network: str, link_name: str, plan: str, kind: str, promised: Row, took: Sequence[Row]
+    about: Sequence[str],
+    promised: Row,
+    took: Sequence[Row],
+    link: Mapping[str, Any],
+    bps: float | None,
 ) -> dict[str, Any]:
-    """One row of the table."""
-    found: dict[str, Any] = {"network": network, "link": link_name, "plan": plan, "kind": kind}
+    """One row of the table; the first answers, which open the connection, have no times in it."""
+    found: dict[str, Any] = dict(zip(HEADER[:4], about, strict=True))
     found |= {"answers": len(took), "table_bytes": float(promised["cut_bytes"])}
     found["sent_bytes"] = statistics.mean(float(one["sent_bytes"]) for one in took)
     for name in TIMES:
-        values = [float(one[name]) for one in took]
+        values = [float(one[name]) for one in took[min(OPENING, len(took) - 1) :]]
         found[f"{name}_median"] = statistics.median(values)
         found[f"{name}_p95"] = float(np.percentile(values, 95))
-    seconds = ["edge_s", "cloud_s", *(["transfer_s"] if link_name != FREE else [])]
-    found["predicted_ms"] = 1e3 * sum(float(promised[name]) for name in seconds)
+    link_s = float(promised["transfer_s"])
+    found["promised_ms"] = 1e3 * (float(promised["latency_s"]))
+    if bps is None:
+        link_s = link["message_s"] if link_s else 0.0
+        link_s += link["jpeg_s"] if is_jpeg(promised) else 0.0
+    elif link_s:
+        sent = float(promised["cut_bytes"]) + link["message_bytes"], link["reply_bytes"]
+        link_s -= sum(head_start(one, bps) for one in sent)
+    halves_s = float(promised["edge_s"]) + float(promised["cloud_s"])
+    found["predicted_ms"] = 1e3 * (halves_s + link_s)
     found["ratio"] = found["total_ms_median"] / found["predicted_ms"]
     return found
+
+
+def head_start(size: float, bps: float) -> float:
+    """Seconds that the shaper saves a message, of which it lets one packet through at once.
+
+    Args:
+        size: Bytes of TCP in the message.
+        bps: Rate of the shaper, bits per second.
+    """
+    return 8 * min(size / SHARE, BURST_BYTES) / bps
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -244,18 +224,6 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     axes.legend()
     figure.savefig(path, metadata={"Software": None})
     plt.close(figure)
-
-
-def call(*words: object) -> None:
-    """A command of autosplit.
-
-    Raises:
-        SystemExit: It has failed.
-    """
-    with contextlib.redirect_stdout(sys.stderr):
-        status = autosplit([str(word) for word in words])
-    if status:
-        raise SystemExit(status)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,20 @@ from dataclasses import dataclass
 
 BURST_BYTES = 1600
 """What the shaper lets through at once: one packet, the least that it can."""
+HEADERS_BYTES, FRAME_BYTES = 66, 1514
+"""Ethernet, IPv4 and TCP with timestamps before the bytes of a packet; the largest packet."""
+SHARE = 1 - HEADERS_BYTES / FRAME_BYTES
+"""Share of the shaper's rate that is left for the bytes of TCP."""
 EDGE, CLOUD = "192.0.2.1", "192.0.2.2"
 """Addresses inside the namespaces, of a block that is for documentation alone."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Bytes of TCP that the edge's interface sent and got, without the headers of packets."""
+
+    up_bytes: float
+    down_bytes: float
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,18 @@ class Ends:
     def cut(self, down: bool = True) -> None:
         """Cut the link, or join it again."""
         run(["ip", "-n", self.edge, "link", "set", "edge0", "down" if down else "up"])
+
+    def counted(self) -> Counted:
+        """What crossed the link so far."""
+        script = "cat /sys/class/net/edge0/statistics/{tx,rx}_{bytes,packets}"
+        done = subprocess.run(  # noqa: S603 - of this file
+            self.within(self.edge, ["bash", "-c", script]),
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        up, sent, down, got = map(int, done.stdout.split())
+        return Counted(up - HEADERS_BYTES * sent, down - HEADERS_BYTES * got)
 
     def within(self, side: str, command: Sequence[str]) -> list[str]:
         """A command that runs at one end."""

@@ -76,6 +76,7 @@ def drawn_problem(seed):
         uplink_bps=rng.choice([50.0, 500.0]),
         downlink_bps=rng.choice([None, 300.0]),
         rtt_s=rng.choice([0.0, 0.3]),
+        **rng.choice([{}, {"message_bytes": 7, "reply_bytes": 3, "message_s": 0.04}]),
     )
     widths = rng.choice([(2, 8), (4, 8), (2, 5)])
     limit = rng.choice([None, rng.randint(10, 300)])
@@ -138,7 +139,8 @@ def _plans_of_cut(problem, edge):
     answers = [t for t in graph.outputs if t not in edge]
     away_s = cloud_s
     if answers and link.downlink_bps is not None:
-        away_s += link.rtt_s / 2 + 32 * sum(elements[t] for t in answers) / link.downlink_bps
+        back = 4 * sum(elements[t] for t in answers) + link.reply_bytes
+        away_s += link.rtt_s / 2 + 8 * back / link.downlink_bps
     live = _live(graph, layers, set(crossing))
     inputs = dict.fromkeys(graph.inputs, INPUT_BITS)
     owners = [one.name for one in layers if one.weight_elements]
@@ -156,7 +158,8 @@ def _plans_of_cut(problem, edge):
             takes_s(one, elements, problem.edge, weights.get(one.name, 0), bits) for one in layers
         )
         if crossing:
-            seconds += link.rtt_s / 2 + 8 * sum(size[t] for t in crossing) / link.uplink_bps
+            sent = sum(size[t] for t in crossing) + link.message_bytes
+            seconds += link.rtt_s / 2 + link.message_s + 8 * sent / link.uplink_bps
         table = problem.distortions
         distortion = math.fsum(
             [table[t, "activation", b].distortion for t, b in bits.items()]

@@ -169,4 +169,8 @@ CHECKS: dict[str, Callable[[Any], list[str]]] = {
     "uplink_bps": _positive,
     "downlink_bps": _positive,
     "rtt_s": _not_negative,
+    "message_bytes": _not_negative,
+    "reply_bytes": _not_negative,
+    "message_s": _not_negative,
+    "jpeg_s": _not_negative,
 }

@@ -26,6 +26,11 @@ class Link:
         uplink_bps: Sustained rate to the cloud, bits per second (1 Mbit = 10^6 bits).
         downlink_bps: Sustained downlink rate; None: the answer's way back costs nothing.
         rtt_s: Round-trip time, seconds; each transfer pays half of it.
+        message_bytes: Bytes of a message beside its tensors, such as headers of the protocol.
+        reply_bytes: Bytes of an answer beside its numbers; they need a downlink to cost anything.
+        message_s: Seconds of both ends for a message beside the halves and the link: packing, the
+            request, reading the answer.
+        jpeg_s: Seconds of both ends, in addition, to write and read an input as a JPEG file.
 
     Raises:
         ProfileError: A value is out of range.
@@ -36,6 +41,10 @@ class Link:
     uplink_bps: float
     downlink_bps: float | None = None
     rtt_s: float = 0.0
+    message_bytes: float = 0
+    reply_bytes: float = 0
+    message_s: float = 0.0
+    jpeg_s: float = 0.0
 
     def __post_init__(self) -> None:
         refuse(_link_problems(set_fields(self), str(self.name)))
@@ -43,16 +52,19 @@ class Link:
     def transfer_s(self, bits: int) -> float:
         """Seconds to send ``bits`` to the cloud: half a round trip, then the bits at the rate.
 
+        The bytes and the seconds that a message has of its own are added.
+
         >>> Link(name="3mbps", source="doc", uplink_bps=3.0e6, rtt_s=0.02).transfer_s(300_000)
         0.11
         """
-        return self.rtt_s / 2 + bits / self.uplink_bps
+        sent = bits + 8 * self.message_bytes
+        return self.rtt_s / 2 + self.message_s + sent / self.uplink_bps
 
     def answer_s(self, bits: int) -> float:
         """Seconds until ``bits`` are back on the edge; 0 if the link has no downlink."""
         if self.downlink_bps is None:
             return 0.0
-        return self.rtt_s / 2 + bits / self.downlink_bps
+        return self.rtt_s / 2 + (bits + 8 * self.reply_bytes) / self.downlink_bps
 
 
 def load_link(name_or_path: str | Path) -> Link:
@@ -82,6 +94,7 @@ def link_names() -> tuple[str, ...]:
 
 
 def _link_problems(data: Mapping[str, Any], where: str) -> list[str]:
-    required, optional = {"name", "source", "uplink_bps"}, {"downlink_bps", "rtt_s"}
+    required = {"name", "source", "uplink_bps"}
+    optional = {"downlink_bps", "rtt_s", "message_bytes", "reply_bytes", "message_s", "jpeg_s"}
     problems = check_keys(data, required, optional, where=where)
     return problems + value_problems(data, where)

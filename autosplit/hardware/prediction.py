@@ -28,7 +28,7 @@ class Prediction:
     Attributes:
         edge_s: Time of the edge half on the edge device.
         transfer_s: Time on the link: crossing tensors up, and the answer down if there is a
-            downlink.
+            downlink, with what the link's profile charges for each message.
         cloud_s: Time of the cloud half on the cloud device.
     """
 
@@ -52,12 +52,14 @@ class PlanWidths:
         cloud_bits: Width of the cloud half; the cloud device's floats if None.
         sent_bytes: Bytes that are sent for one sample; the crossing tensors packed to their widths
             if None.
+        jpeg: Whether the input is sent as a JPEG file.
     """
 
     weight_bits: Mapping[str, int]
     activation_bits: Mapping[str, int]
     cloud_bits: int | None = None
     sent_bytes: int | None = None
+    jpeg: bool = False
 
 
 def edge_layers(
@@ -167,9 +169,9 @@ def predict_links(
     activation_bits = widths.activation_bits
     here_s = edge_s(cut, edge, widths.weight_bits, activation_bits)
     there_s = cloud_s(cut, cloud, widths.cloud_bits)
-    return {
-        name: Prediction(
-            here_s, transfer_s(cut, links[name], activation_bits, widths.sent_bytes), there_s
-        )
-        for name in sorted(links)
-    }
+    found = {}
+    for name in sorted(links):
+        link_s = transfer_s(cut, links[name], activation_bits, widths.sent_bytes)
+        coded_s = links[name].jpeg_s if widths.jpeg else 0.0
+        found[name] = Prediction(here_s, link_s + coded_s, there_s)
+    return found

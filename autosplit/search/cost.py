@@ -24,6 +24,7 @@ def make_plan(
     lower_bound: float,
     cloud_bits: int | None = None,
     sent_bytes: int | None = None,
+    jpeg: bool = False,
 ) -> Plan:
     """Add up memory, bytes, distortion and seconds of a cut at these widths, for every link.
 
@@ -38,11 +39,12 @@ def make_plan(
         cloud_bits: Width of the cloud half; the cloud device's floats if None.
         sent_bytes: What is sent for one sample; None: the crossing tensors at their
             widths, as the problem codes them.
+        jpeg: Whether the input is sent as a JPEG file.
     """
     activation_bits = cut.graph.widths(activation_bits)
     if sent_bytes is None:
         sent_bytes = crossing_bytes(cut, activation_bits, problem.coded)
-    widths = PlanWidths(weight_bits, activation_bits, cloud_bits, sent_bytes)
+    widths = PlanWidths(weight_bits, activation_bits, cloud_bits, sent_bytes, jpeg)
     distortion = problem.distortion_of(weight_bits, activation_bits)
     return Plan(
         name=name,

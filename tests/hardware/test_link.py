@@ -81,6 +81,26 @@ def test_a_link_sends_at_its_rate_after_half_a_round_trip():
     assert link.answer_s(1_000_000) == pytest.approx(0.05 / 2 + 1 / 8)
 
 
+def test_a_message_pays_for_its_headers_and_for_the_seconds_of_its_ends():
+    link = Link(
+        name="x",
+        source="s",
+        uplink_bps=1000.0,
+        downlink_bps=500.0,
+        rtt_s=0.2,
+        message_bytes=25,
+        reply_bytes=10,
+        message_s=0.03,
+    )
+    assert link.transfer_s(300) == pytest.approx(0.1 + 0.03 + (300 + 200) / 1000)
+    assert link.answer_s(40) == pytest.approx(0.1 + (40 + 80) / 500)
+
+
+@pytest.mark.parametrize("key", ["message_bytes", "reply_bytes", "message_s", "jpeg_s"])
+def test_what_a_message_costs_is_not_negative(tmp_path, key):
+    assert wrong(tmp_path, LINK, **{key: -1}) == [f"{key}: must be >= 0, got -1"]
+
+
 def test_an_answer_is_free_without_a_downlink():
     link = Link(name="x", source="s", uplink_bps=2.0e6, rtt_s=0.05)
     assert link.answer_s(1_000_000) == 0.0

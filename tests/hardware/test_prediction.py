@@ -131,6 +131,15 @@ def test_a_cloud_half_of_integers_and_coded_bytes_are_paid_for_as_such():
     assert got.edge_s == edge_s(cut, ARRAY, {"conv": 5}, bits)
 
 
+def test_an_input_sent_as_a_jpeg_file_pays_for_the_coding_of_each_link():
+    cut, bits = graph().prefix(0), {"image": 8}
+    links = {"a": replace(WIRE, jpeg_s=0.125), "b": WIRE}
+    plain = predict_links(cut, PlanWidths({}, bits, sent_bytes=10), ARRAY, BOARD, links)
+    coded = predict_links(cut, PlanWidths({}, bits, None, 10, True), ARRAY, BOARD, links)
+    assert coded["a"].transfer_s == plain["a"].transfer_s + 0.125
+    assert coded["b"] == plain["b"] == plain["a"]
+
+
 def test_predictions_over_several_links_are_those_over_each_by_name():
     g = graph()
     cut, widths = g.prefix(1), PlanWidths({"conv": 4}, {"image": 8, "conv": 4})

@@ -79,7 +79,13 @@ def _write(
 def _predict(graph: Graph, plan: Plan, edge: Device, cloud: Device, link: Link) -> Prediction:
     cut = graph.cut(plan.edge)
     cloud_bits = _cloud_bits(plan, cloud)
-    widths = PlanWidths(plan.weight_bits, plan.activation_bits, cloud_bits, plan.crossing_bytes)
+    widths = PlanWidths(
+        plan.weight_bits,
+        plan.activation_bits,
+        cloud_bits,
+        plan.crossing_bytes,
+        plan.input_coding is not None,
+    )
     return predict(cut, widths, edge, cloud, link)
 
 

@@ -86,7 +86,7 @@ def cloud_jpeg(problem: Problem) -> list[Plan]:
     """All layers in the cloud, in its floats; the input crosses as a JPEG file.
 
     Its bytes are those measured, in whole bytes, and its distortion is that of the decoded input.
-    Encoding and decoding cost no seconds.
+    Encoding and decoding cost the seconds ``jpeg_s`` of the link's profile.
 
     Returns:
         One plan for each quality, named after it; none without a coding, or if the network does not
@@ -108,6 +108,7 @@ def _jpeg_plan(problem: Problem, cut: Cut, coding: InputCoding) -> Plan:
         method="cloud-jpeg",
         lower_bound=0.0,
         sent_bytes=coding.sent,
+        jpeg=True,
     )
     distortion = coding.distortion
     return replace(plan, distortion=distortion, lower_bound=distortion, input_coding=coding)

@@ -115,6 +115,14 @@ def test_cloud_jpeg_sends_the_measured_bytes():
     assert plan.predictions["slow"].cloud_s > 0
 
 
+def test_a_jpeg_file_costs_the_seconds_of_its_coding():
+    problem = replace(chain_problem(), input_codings=(InputCoding(75, 4.0, 0.1),))
+    links = {name: replace(link, jpeg_s=0.5) for name, link in problem.links.items()}
+    (free,), (paid,) = cloud_jpeg(problem), cloud_jpeg(replace(problem, links=links))
+    for name, one in free.predictions.items():
+        assert paid.predictions[name].transfer_s == pytest.approx(one.transfer_s + 0.5)
+
+
 def test_nothing_is_sent_as_jpeg_without_a_coding_or_with_two_inputs():
     assert cloud_jpeg(chain_problem()) == []
     shapes = {"x": (4,), "y": (4,)}
