@@ -14,18 +14,22 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import yaml
-from deployed_links import BURST_BYTES, SHARE, Counted
+from deployed_links import BURST_BYTES, Counted
 from deployed_profile import write_links
 from deployed_side import Deployment, Row, call, inputs, read_rows, served
 
 from autosplit.files import write_csv
-from autosplit.runs.folder import read_graph
+from autosplit.graph.graph import Graph
+from autosplit.hardware.link import Link, load_link
+from autosplit.hardware.prediction import ANSWER_BITS
+from autosplit.plan.plan import Plan
+from autosplit.runs.folder import read_graph, read_plans
 
 NETWORKS = {
     "fashion": "--model fashion-resnet --data fashion-mnist --images 64 --calibration-images 16",
@@ -94,6 +98,8 @@ def deployed(one: Deployment, links: Mapping[str, float], answers: int) -> list[
     plans = read_rows(one.run / "summary.csv")
     chosen = {name: kinds_of(plans, name) for name in links}
     names = dict.fromkeys(name for kinds in chosen.values() for name in kinds.values())
+    graph = read_graph(one.run)
+    files = read_plans(one.run, graph, list(names))
     call("export", one.run, "--plan", ",".join(names), "--out", one.folder / "bundle")
     rows = []
     with served(one, one.folder / "bundle") as side:
@@ -102,9 +108,9 @@ def deployed(one: Deployment, links: Mapping[str, float], answers: int) -> list[
             for kind, plan in chosen[name].items():
                 promised = next(p for p in plans if (p["name"], p["link"]) == (plan, name))
                 took = side.infer(plan, answers)
-                link = yaml.safe_load(profiles[name].read_text())
+                promise = Promise.of(promised, load_link(profiles[name]), files[plan].plan, graph)
                 about = (one.network, name if side.ends else FREE, plan, kind)
-                rows.append(row(about, promised, took, link, bps if side.ends else None))
+                rows.append(row(about, promise, took, bps if side.ends else None))
                 print(*list(rows[-1].values())[:4], f"{rows[-1]['ratio']:.3f}", file=sys.stderr)
     return rows
 
@@ -170,43 +176,76 @@ def kinds_of(plans: Sequence[Row], link_name: str) -> dict[str, str]:
     return found
 
 
+@dataclass(frozen=True)
+class Promise:
+    """What the search promised of a plan over a link.
+
+    Attributes:
+        sent_bytes: Bytes of the crossing tensors.
+        halves_s: Seconds of both halves.
+        beside_s: Seconds of both ends for a message.
+        up_s, down_s: Seconds of the message and of the answer on the link.
+    """
+
+    sent_bytes: float
+    halves_s: float
+    beside_s: float
+    up_s: float
+    down_s: float
+
+    @classmethod
+    def of(cls, row: Row, link: Link, plan: Plan, graph: Graph) -> Promise:
+        """The parts of a row of ``summary.csv``."""
+        halves_s, transfer_s = (
+            float(row["edge_s"]) + float(row["cloud_s"]),
+            float(row["transfer_s"]),
+        )
+        if not transfer_s:
+            return cls(0.0, halves_s, 0.0, 0.0, 0.0)
+        beside_s = link.message_s + (link.jpeg_s if is_jpeg(row) else 0.0)
+        elements = sum(graph.elements(name) for name in graph.cut(plan.edge).answers)
+        down_s = link.answer_s(ANSWER_BITS * elements)
+        up_s = transfer_s - beside_s - down_s
+        return cls(float(row["cut_bytes"]), halves_s, beside_s, up_s, down_s)
+
+
 def row(
-    about: Sequence[str],
-    promised: Row,
-    took: Sequence[Row],
-    link: Mapping[str, Any],
-    bps: float | None,
+    about: Sequence[str], promise: Promise, took: Sequence[Row], bps: float | None
 ) -> dict[str, Any]:
     """One row of the table; the first answers, which open the connection, have no times in it."""
     found: dict[str, Any] = dict(zip(HEADER[:4], about, strict=True))
-    found |= {"answers": len(took), "table_bytes": float(promised["cut_bytes"])}
+    found |= {"answers": len(took), "table_bytes": promise.sent_bytes}
     found["sent_bytes"] = statistics.mean(float(one["sent_bytes"]) for one in took)
     for name in TIMES:
         values = [float(one[name]) for one in took[min(OPENING, len(took) - 1) :]]
         found[f"{name}_median"] = statistics.median(values)
         found[f"{name}_p95"] = float(np.percentile(values, 95))
-    link_s = float(promised["transfer_s"])
-    found["promised_ms"] = 1e3 * (float(promised["latency_s"]))
-    if bps is None:
-        link_s = link["message_s"] if link_s else 0.0
-        link_s += link["jpeg_s"] if is_jpeg(promised) else 0.0
-    elif link_s:
-        sent = float(promised["cut_bytes"]) + link["message_bytes"], link["reply_bytes"]
-        link_s -= sum(head_start(one, bps) for one in sent)
-    halves_s = float(promised["edge_s"]) + float(promised["cloud_s"])
-    found["predicted_ms"] = 1e3 * (halves_s + link_s)
+    rest_s = promise.halves_s + promise.beside_s
+    found["promised_ms"] = 1e3 * (rest_s + promise.up_s + promise.down_s)
+    crossing_s = 0.0
+    if bps is not None:
+        crossing_s = shaped_s(promise.up_s, promise.down_s, rest_s, 8 * BURST_BYTES / bps)
+    found["predicted_ms"] = 1e3 * (rest_s + crossing_s)
     found["ratio"] = found["total_ms_median"] / found["predicted_ms"]
     return found
 
 
-def head_start(size: float, bps: float) -> float:
-    """Seconds that the shaper saves a message, of which it lets one packet through at once.
+def shaped_s(up_s: float, down_s: float, rest_s: float, burst_s: float) -> float:
+    """Seconds that an answer spends on a shaped link, one answer right after the other.
+
+    A token bucket saves up, at the link's rate and up to its burst, while nothing is sent, so that
+    a part of each message passes at once.
 
     Args:
-        size: Bytes of TCP in the message.
-        bps: Rate of the shaper, bits per second.
+        up_s, down_s: Seconds of the message and of the answer at the rate of the link.
+        rest_s: Seconds of an answer beside these.
+        burst_s: Seconds of a full bucket.
     """
-    return 8 * min(size / SHARE, BURST_BYTES) / bps
+    going_s, coming_s = up_s, down_s
+    for _ in range(50):
+        going_s = max(up_s - min(burst_s, rest_s + coming_s), 0.0)
+        coming_s = max(down_s - min(burst_s, rest_s + going_s), 0.0)
+    return going_s + coming_s
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

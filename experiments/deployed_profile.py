@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnxruntime
-from deployed_links import SHARE, Counted
+from deployed_links import HEADERS_BYTES, SHARE, Counted
 from deployed_side import Row
 
 from autosplit.deploy.profile import (
@@ -98,8 +98,8 @@ def write_links(
             "source": LINK_SOURCE.format(bps=bps, share=SHARE),
             "uplink_bps": SHARE * bps,
             "downlink_bps": SHARE * bps,
-            "message_bytes": wire.up_bytes,
-            "reply_bytes": wire.down_bytes,
+            "message_bytes": wire.up_bytes + HEADERS_BYTES,  # of a packet that is not full
+            "reply_bytes": wire.down_bytes + HEADERS_BYTES,
             "message_s": message_s,
             "jpeg_s": max(_beside(jpeg) - message_s, 0.0),
         }
