@@ -1,8 +1,6 @@
 """Answers go on, each once and right, while the link is cut, stalls, and the server is killed."""
 
-import contextlib
 import shutil
-import socket
 import threading
 import time
 from dataclasses import replace
@@ -10,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from relays import Relay
 
 from autosplit.deploy.adaptive import FIRST_RETRY_S, STALE_S, AdaptiveClient, takes_inputs
 from autosplit.deploy.client import Answer, EdgeClient
@@ -17,55 +16,6 @@ from autosplit.deploy.connection import Connection, ServerError, UnreachableErro
 from autosplit.deploy.link_estimate import PlanTimes
 from autosplit.deploy.manifest import read_manifest, write_manifest
 from autosplit.errors import FileError
-
-
-class Relay:
-    """A link to a server: ``cut`` takes no more connections, ``held`` lets no byte pass."""
-
-    def __init__(self, address):
-        host, port = address.split(":")
-        self.server = host, int(port)
-        self.held = self.cut = False
-        self.open = []
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                device, _ = self.listening.accept()
-                if self.cut:
-                    device.close()
-                    continue
-                far = socket.create_connection(self.server)
-                self.open += [device, far]
-                for one, other in ((device, far), (far, device)):
-                    threading.Thread(target=self.pass_on, args=(one, other), daemon=True).start()
-
-    def pass_on(self, one, other):
-        with contextlib.suppress(OSError):
-            while part := one.recv(65536):
-                while self.held:
-                    time.sleep(0.01)
-                other.sendall(part)
-        self.end(one, other)
-
-    def end(self, *sockets):
-        for one in sockets:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def break_off(self):
-        self.cut = True
-        self.end(*self.open)
-
-    def close(self):
-        self.held = False
-        self.break_off()
-        self.end(self.listening)
-        for one in (*self.open, self.listening):
-            one.close()
 
 
 @pytest.fixture
