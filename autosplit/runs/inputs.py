@@ -177,6 +177,6 @@ def chance_text(guess: str, task: Task) -> str:
             "names and order of the classes (--names)"
         )
     return (
-        f"float network: must do better than guessing, {guess}; look at {look}, at the weights, and "
-        "at --task"
+        f"float network: must do better than guessing, {guess}; look at {look}, at the weights, "
+        "and at --task"
     )
