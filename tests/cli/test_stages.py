@@ -139,10 +139,10 @@ CALLS = [
     ),
     ("collect --out o", "collect", "o", {}, False),
     (
-        "collect --max-drop 2.5 --confidence 0.9 --link lte --out o --force",
+        "collect --max-drop 2.5 --confidence 0.9 --link lte --page off --out o --force",
         "collect",
         "o",
-        {"max_drop": 2.5, "confidence": 0.9, "link": "lte"},
+        {"max_drop": 2.5, "confidence": 0.9, "link": "lte", "page": False},
         True,
     ),
     ("run", "run", HERE, {}, False),

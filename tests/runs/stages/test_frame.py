@@ -61,7 +61,9 @@ class TestFrame:
         assert toy.done == [("prepare", 3.0, False, False), ("work", "not stamped")]
         wrote = {"out.csv": sha256_of("1")}
         expected = Stamp(
-            {"max_drop": 3.0, "confidence": None, "link": None}, {"graph.json": "aa"}, wrote
+            {"max_drop": 3.0, "confidence": None, "link": None, "page": True},
+            {"graph.json": "aa"},
+            wrote,
         )
         assert read_stamp(toy.folder, "toy") == expected
 
