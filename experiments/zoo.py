@@ -10,12 +10,13 @@ its answer.  A network that fails gives one line.
 Rows are kept as they are found, in ``.zoo/``, under the digest of the code that found them: a run
 that was cut goes on where it was.  The table is written when every network has a row; its column
 ``code`` begins the digest of the code that found the row.  ``--older`` takes rows that other code
-found of the networks that ``--only`` does not name.
+found, those of the table included, of the networks that ``--only`` does not name.
 The module is long because one file shows all that is asked of a network.
 
-A network whose noise is above the limit names its reason: what plain rounding to 8 bits, from the
-least to the greatest value, gives where it rounds the input alone, the weights alone, and all
-tensors.  No width, clip or grid is chosen there, so it says what the network does with noise.
+A network whose noise is above the limit has a reason if white noise as strong as that of 8 bits is
+above it too: no width, clip or grid is chosen there, so the reason is the network's.  It amplifies
+noise; or, where noise in proportion to each row of a tensor would stay below the limit, rows of
+different size, as of a class token and of patches, share one grid.
 """
 
 from __future__ import annotations
@@ -57,7 +58,10 @@ HEADER = (
 ).split()
 LEAST_DB = 25.0
 """W8A8 signal to noise ratio that a network must reach, or a reason is named."""
-AMPLIFIES = "it amplifies noise"
+AMPLIFIES, UNEVEN = "it amplifies noise", "rows of different size share grids"
+"""Reasons why the noise is above the limit; each is measured."""
+NOISE_DB = 40.0
+"""What 8 bits leave of normal values: with 255 steps s from -4.3 to 4.3 deviations, 12 / s^2."""
 CLOSE = 1e-4
 SAMPLES = 4
 TOKENS = ("cls_token", "class_token", "dist_token", "pos_embed")
@@ -92,7 +96,7 @@ def examine(exhibit: Exhibit) -> Row:
     row.sqnr_w8a8_db = _noise(program, flat, whole)
     row.result = _verdict(row, folded)
     if row.sqnr_w8a8_db is not None and row.sqnr_w8a8_db < LEAST_DB:
-        row.result += f": {AMPLIFIES}, {_plain_noise(program, flat, whole)}"
+        row.result += _reason(program, flat, whole)
     return row
 
 
@@ -185,48 +189,53 @@ def _noise(program: Program, flat: tuple[Tensor, ...], whole: tuple[Tensor, ...]
     return _ratio(got, whole, shown)
 
 
-def _plain_noise(program: Program, flat: tuple[Tensor, ...], whole: tuple[Tensor, ...]) -> str:
-    """Signal to noise ratios where plain rounding takes the input, the weights, all tensors."""
+def _reason(program: Program, flat: tuple[Tensor, ...], whole: tuple[Tensor, ...]) -> str:
+    """Why no grid of 8 bits a tensor could reach the limit, as measured; empty if one could.
+
+    White noise is added to all inputs, weights and tensors, ``NOISE_DB`` below each of them: first
+    as strong in all of a tensor, as one grid makes it, then in proportion to each of its rows.
+    """
     weights = {weight.target for weight in program.weights.values()}
-    inputs = {node.name for node in program.module.graph.find_nodes(op="placeholder")}
-    tensors = set(program.nodes.values())
-    found = []
-    for rounds in (inputs, weights, inputs | weights | tensors):
-        got = _PlainlyRounded(program.module, rounds).run(*flat)
-        found.append(_ratio(got, whole, None) or math.inf)
-    one, two, three = found
-    gives = f"gives {one:.1f} dB of its input, {two:.1f} of its weights, {three:.1f} of all"
-    return f"plain rounding {gives}"
+    names = weights | set(program.nodes.values())
+    even, by_row = (
+        _ratio(_Noisy(program.module, names, rows=rows).run(*flat), whole, None) or math.inf
+        for rows in (False, True)
+    )
+    if even >= LEAST_DB:
+        return ""
+    gives = f"noise {NOISE_DB:g} dB below each tensor gives {even:.1f} dB, below each row"
+    return f": {AMPLIFIES if by_row < LEAST_DB else UNEVEN}, {gives} {by_row:.1f}"
 
 
-class _PlainlyRounded(fx.Interpreter):
-    """Runs a program with some of its tensors rounded from their least to their greatest value.
+class _Noisy(fx.Interpreter):
+    """Runs a program with white noise in its inputs, tensors and weights, always the same noise.
 
-    Names are those of operators and inputs, and of weights, which are rounded row by row.
+    Args:
+        module: The program.
+        names: Of inputs, operators and weights that get noise.
+        rows: Whether each row, of the last axis, gets noise in proportion to its own size, and not
+            to that of the tensor.  A weight's rows are its output channels, each with a grid of
+            its own.  The power of all noise in a tensor is the same.
     """
 
-    def __init__(self, module: fx.GraphModule, names: Container[str]) -> None:
+    def __init__(self, module: fx.GraphModule, names: Container[str], *, rows: bool) -> None:
         super().__init__(module)
-        self._names = names
+        self._names, self._rows = names, rows
+        self._random = torch.Generator().manual_seed(0)
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
-        if not isinstance(value, Tensor) or not value.is_floating_point():
+        if not isinstance(value, Tensor) or not value.is_floating_point() or not value.dim():
             return value
-        named = str(n.target) if n.op == "get_attr" else n.name
+        if n.op == "get_attr":
+            named, rows = str(n.target), value.flatten(1) if value.dim() > 1 else value[None]
+        else:
+            named = n.name
+            rows = value.reshape(-1, value.shape[-1]) if self._rows else value.reshape(1, -1)
         if named not in self._names:
             return value
-        rows = value.flatten(1) if n.op == "get_attr" else value.flatten()[None]
-        return _rounded_plainly(rows).view_as(value)
-
-
-def _rounded_plainly(rows: Tensor) -> Tensor:
-    """Each row rounded to 8 bits, from its least to its greatest value, both no farther than 0."""
-    low = rows.amin(1, keepdim=True).clamp(max=0)
-    high = rows.amax(1, keepdim=True).clamp(min=0)
-    step = ((high - low) / 255).clamp(min=1e-30)
-    zero = (-low / step).round()
-    return ((rows / step).round() + zero).clamp(0, 255).sub(zero) * step
+        size = rows.square().mean(1, keepdim=True).sqrt() * 10 ** (-NOISE_DB / 20)
+        return (rows + size * torch.randn(rows.shape, generator=self._random)).view(value.shape)
 
 
 def _ratio(
@@ -287,11 +296,12 @@ def main() -> None:
             file.write(f"\n{json.dumps(asdict(row))}")
         print(f"{row.name}: {row.result}", file=sys.stderr, flush=True)
     if asked.older:
-        rows = older_rows(kept_in.parent) | rows
+        rows = older_rows(kept_in.parent, asked.out) | rows
     found = [rows[exhibit.name] for exhibit in everything if exhibit.name in rows]
     right = sum(row.result == "right" for row in found)
-    named = sum(AMPLIFIES in row.result for row in found)
-    print(f"{right} of {len(found)} networks are right, and {named} amplify noise")
+    amplify, uneven = (sum(text in row.result for row in found) for text in (AMPLIFIES, UNEVEN))
+    print(f"{right} of {len(found)} networks are right; of the others {amplify} amplify noise")
+    print(f"and {uneven} have rows of different size in one grid")
     if len(found) < len(everything):
         print(f"{len(everything) - len(found)} have no row yet: no table is written")
         return

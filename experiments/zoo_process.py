@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ import resource
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 
@@ -87,9 +88,19 @@ def kept_rows(path: Path) -> dict[str, Row]:
     return rows
 
 
-def older_rows(folder: Path) -> dict[str, Row]:
-    """Rows that any code found, by name, of each the newest."""
-    rows: dict[str, Row] = {}
+def older_rows(folder: Path, table: Path) -> dict[str, Row]:
+    """Rows that any code found, by name, of each the newest; those of the table are the oldest."""
+    rows = _table_rows(table) if table.exists() else {}
     for path in sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime):
         rows |= kept_rows(path)
+    return rows
+
+
+def _table_rows(table: Path) -> dict[str, Row]:
+    texts = {field.name for field in fields(Row) if field.type == "str"}
+    rows = {}
+    with table.open(newline="") as file:
+        for line in csv.DictReader(file):
+            row = {k: v if k in texts else float(v) if v else None for k, v in line.items()}
+            rows[line["name"]] = Row(**row)  # type: ignore[arg-type]
     return rows
