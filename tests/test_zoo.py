@@ -1,13 +1,9 @@
 """A part of the zoo, end to end: what ``experiments/zoo.py`` does with all of it."""
 
-import json
-import re
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
 zoo = pytest.importorskip("zoo")
@@ -31,59 +27,3 @@ def test_the_zoo_has_120_networks_with_names_of_their_own():
     names = [exhibit.name for exhibit in zoo.exhibits()]
 
     assert len(set(names)) == len(names) >= 120
-
-
-class Offset(torch.nn.Module):
-    """Its middle tensor is a thousand times the answer."""
-
-    def forward(self, x):
-        return (x.sigmoid() + 1000).sub(torch.full_like(x, 1000))
-
-
-class Uneven(torch.nn.Module):
-    """Its middle tensor has a row of the size 0.01, which is the answer, and one of the size 1."""
-
-    def forward(self, x):
-        return torch.stack([0.01 * x.tanh(), x.sigmoid()], 1)[:, 0]
-
-
-def found_reason(network):
-    x = torch.randn(4, 50, generator=torch.Generator().manual_seed(0))
-    program = zoo.capture(network, x)
-    return zoo._reason(program, (x,), program.run((x,)))
-
-
-def test_a_network_that_subtracts_large_numbers_amplifies_noise():
-    """Noise 40 dB below 1000 is 10 beside an answer of about 0.5: -26 dB, by row as well."""
-    found = found_reason(Offset())
-
-    assert zoo.AMPLIFIES in found
-    assert re.search(r"each tensor gives -2\d\.\d dB, below each row -2\d\.\d$", found)
-
-
-def test_a_small_row_in_the_grid_of_a_large_one_is_the_reason():
-    """Below the tensor's size of 0.4, noise is at 0.004 beside an answer of about 0.006."""
-    found = found_reason(Uneven())
-
-    assert zoo.UNEVEN in found
-    even, by_row = map(float, re.findall(r"(-?\d+\.\d)(?: dB|$)", found))
-    assert even < 10 < 33 < by_row < 40
-
-
-def test_a_network_that_keeps_noise_as_it_is_has_no_reason():
-    """The noises of input, weight and output add to 3 times that of one: 35 dB."""
-    assert found_reason(torch.nn.Linear(50, 50)) == ""
-
-
-def test_rows_of_the_table_are_taken_where_nothing_newer_is_kept(tmp_path):
-    row = zoo.Row("net", "task", 1.5, 0.0, None, 1.0, 0.5, 24.5, "sqnr, low", "code1")
-    newer = zoo.Row("other", "task", result="right", code="12345678")
-    table, kept = tmp_path / "zoo.csv", tmp_path / "kept"
-    lines = [asdict(one) for one in (row, newer)]
-    zoo.write_csv(table, zoo.HEADER, lines)
-    kept.mkdir()
-    (kept / "12345678.jsonl").write_text(json.dumps(asdict(newer) | {"task": "new"}) + "\n")
-
-    found = zoo.older_rows(kept, table)
-
-    assert found == {"net": row, "other": replace(newer, task="new")}
