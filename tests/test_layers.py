@@ -47,11 +47,11 @@ ORDER = {
         "python_file images inputs idx photos python_batches batch_ends datasets"
     ),
     "models": (
-        "checkpoint networks.darknet_options networks.darknet_cfg networks.darknet_activations "
-        "networks.darknet_shape networks.darknet_shortcut networks.darknet_gates "
-        "networks.darknet_reorg networks.darknet_dense networks.darknet_layers "
-        "networks.fashion_resnet networks.yolo_heads networks.yolo_boxes networks.free_boxes "
-        "networks.suppression "
+        "checkpoint networks.darknet_options networks.darknet_section networks.darknet_cfg "
+        "networks.darknet_activations networks.darknet_shape networks.darknet_shortcut "
+        "networks.darknet_gates networks.darknet_reorg networks.darknet_dense "
+        "networks.darknet_layers networks.fashion_resnet networks.yolo_heads "
+        "networks.yolo_boxes networks.free_boxes networks.suppression "
         "networks.yolo_decode networks.darknet_heads networks.darknet "
         "networks.darknet_weights forms asked_model asked_heads sidecar program_text "
         "program_archive program_file "
@@ -141,6 +141,7 @@ TORCH_FREE = [
         "data.bilinear",
         "data.picture_input",
         "data.photo_file",
+        "models.networks.darknet_section",
         "models.networks.darknet_cfg",
     ),
     *("models.networks.darknet_options", "models.networks.yolo_heads"),

@@ -6,6 +6,7 @@ last layer's where there is none; ``yolo_decode`` makes boxes of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,12 +15,18 @@ from torch import Tensor, nn
 
 from autosplit.graph.graphfile import by_x
 from autosplit.models.networks.darknet_activations import activation_of
-from autosplit.models.networks.darknet_cfg import Problems, Section, parse_cfg, read_darknet_text
+from autosplit.models.networks.darknet_cfg import Problems, parse_cfg, read_darknet_text
 from autosplit.models.networks.darknet_heads import build_head
 from autosplit.models.networks.darknet_layers import BUILDERS, Convolutional
 from autosplit.models.networks.darknet_options import HEADS
+from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import FeatureShape, strides_of
 from autosplit.models.networks.yolo_heads import YoloHead
+
+MOST_PIXELS = 1 << 14
+"""Largest height and width of an input, pixels."""
+MOST_NUMBERS = 1 << 29
+"""Most weights, or outputs for one picture, of a layer: 2 GiB."""
 
 
 class Darknet(nn.Module):
@@ -99,9 +106,17 @@ class Darknet(nn.Module):
 
     def _add(self, section: Section, inputs: Sequence[FeatureShape]) -> FeatureShape:
         """Add the module of a layer, and return the shape of its output."""
-        module, shape = BUILDERS[section.kind](section, inputs)
+        with torch.device("meta"):  # takes no memory
+            module, shape = BUILDERS[section.kind](section, inputs)
         if min(shape) < 1:
             raise section.error(f"must leave at least one pixel, got {by_x(shape)}")
+        weights = sum(tensor.numel() for tensor in module.parameters())
+        if max(weights, math.prod(shape)) > MOST_NUMBERS:
+            raise section.error(
+                f"must have at most {MOST_NUMBERS:,} weights and outputs, has {weights:,} and "
+                f"{math.prod(shape):,}"
+            )
+        module, shape = BUILDERS[section.kind](section, inputs)
         self.add_module(str(section.number), module)
         return shape
 
@@ -154,6 +169,9 @@ def _input(net: Section, input_size: int | None) -> tuple[FeatureShape, bool]:
     """Shape of the input, and whether the file asks for a letterbox."""
     sides = [input_size or net.integer(key, None, 1) for key in ("height", "width")]
     channels = net.integer("channels", 3, 1)
+    for key, side in zip(("height", "width"), sides, strict=True):
+        if side > MOST_PIXELS:
+            raise net.error(f"{key} must be at most {MOST_PIXELS:,} pixels, got {side:,}", key)
     return (channels, sides[0], sides[1]), bool(net.integer("letter_box", 0))
 
 
@@ -189,10 +207,11 @@ def _earlier(section: Section, key: str) -> tuple[int, ...]:
         if not 0 <= i < section.number:
             raise section.error(
                 f"{key} must name earlier layers, 0 to {section.number - 1}, "
-                f"got {written}" + (f", which is layer {i}" if written != i else "")
+                f"got {written}" + (f", which is layer {i}" if written != i else ""),
+                key,
             )
     if not found:
-        raise section.error(f"{key} must name a layer, names none")
+        raise section.error(f"{key} must name a layer, names none", key)
     return absolute
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from autosplit.errors import did_you_mean
-from autosplit.models.networks.darknet_cfg import Section
+from autosplit.models.networks.darknet_section import Section
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -80,6 +80,14 @@ DARKNET_ACTIVATIONS: dict[str, Activation] = {
     "normalize_channels_softmax_maxval": lambda x: _softmax_of_channels(x, shifted=True),
 }
 """Name in a ``.cfg`` file -> function."""
+OTHER_NAMES = {
+    "none": ", which is relu to Darknet and linear to other programs; write the one that is meant",
+    "identity": ", which is relu to Darknet; write linear",
+    "silu": ", which is relu to Darknet; write swish",
+    "sigmoid": ", which is relu to Darknet; write logistic",
+    "prelu": ", its slopes are not in Darknet's weights",
+}
+"""Name that Darknet does not know, so that it takes relu -> what to do, for errors."""
 
 
 def activation_of(section: Section, default: str) -> Activation:
@@ -90,5 +98,6 @@ def activation_of(section: Section, default: str) -> Activation:
     """
     name = section.options.get("activation", default)
     if name not in DARKNET_ACTIVATIONS:
-        raise section.error(f"unknown activation {name!r}{did_you_mean(name, DARKNET_ACTIVATIONS)}")
+        near = OTHER_NAMES.get(name.lower()) or did_you_mean(name.lower(), DARKNET_ACTIVATIONS)
+        raise section.error(f"unknown activation {name!r}{near}", "activation")
     return DARKNET_ACTIVATIONS[name]

@@ -9,7 +9,8 @@ a file are told in one error.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from pathlib import Path
 from autosplit.errors import FileError, ModelError, did_you_mean, warn
 from autosplit.models.networks.darknet_options import (
     COUNTS,
+    LISTS,
+    NET_OPTIONS,
     NEVER,
     OFF,
     REFUSED,
@@ -24,101 +27,13 @@ from autosplit.models.networks.darknet_options import (
     SHORT,
     TRAINING,
 )
+from autosplit.models.networks.darknet_section import Section
 from autosplit.plainfile import read_latin_text
 
+_LIST = re.compile(r"[-+.\d][-+.\d\s,;]*")
+"""Numbers, and what people put between them."""
 MOST_PROBLEMS = 20
 """Problems of a file that are told; of further ones only the number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One section of a file.
-
-    Attributes:
-        kind: Name of the section, abbreviations spelled out.
-        number: Number of the layer; -1 for ``[net]``.
-        where: File, line and name of the section, for errors.
-        options: Key -> text.
-    """
-
-    kind: str
-    number: int
-    where: str
-    options: Mapping[str, str]
-
-    def integer(self, key: str, default: int | None = None, least: int = 0) -> int:
-        """Read a whole number of at least ``least``; ``3.0`` is one too.
-
-        Raises:
-            ModelError: The option is missing and has no default, or is no such number.
-        """
-        return self._one(self.integers(key, None if default is None else (default,)), key, least)
-
-    def integers(self, key: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
-        """Read whole numbers separated by commas.
-
-        Raises:
-            ModelError: The option is missing and has no default, or holds other text.
-        """
-        if key not in self.options and default is not None:
-            return default
-        words = self._words(key)
-        try:
-            return tuple(map(_whole, words))
-        except ValueError as error:
-            raise self.error(f"{key} must be whole numbers, got {self.options[key]!r}") from error
-
-    def number_of(self, key: str, default: float) -> float:
-        """Read one number.
-
-        Raises:
-            ModelError: The option holds other text.
-        """
-        values = self.numbers(key, (default,))
-        if len(values) != 1:
-            raise self.error(f"{key} must be one number, got {self.options[key]!r}")
-        return values[0]
-
-    def numbers(self, key: str, default: tuple[float, ...] | None = None) -> tuple[float, ...]:
-        """Read numbers separated by commas.
-
-        Raises:
-            ModelError: The option is missing and has no default, or holds other text.
-        """
-        if key not in self.options and default is not None:
-            return default
-        words = self._words(key)
-        try:
-            return tuple(float(word) for word in words)
-        except ValueError as error:
-            raise self.error(f"{key} must be numbers, got {self.options[key]!r}") from error
-
-    def choice(self, key: str, choices: Sequence[str], default: str) -> str:
-        """Read one of several words.
-
-        Raises:
-            ModelError: The option is another word.
-        """
-        word = self.options.get(key, default)
-        if word not in choices:
-            raise self.error(f"{key} is unknown, {word!r}{did_you_mean(word, choices)}")
-        return word
-
-    def error(self, text: str) -> ModelError:
-        """Make an error that names this section."""
-        return ModelError(f"{self.where}: {text}")
-
-    def _one(self, values: tuple[int, ...], key: str, least: int) -> int:
-        if len(values) != 1 or values[0] < least:
-            found = self.options.get(key, values)
-            raise self.error(f"{key} must be a whole number of at least {least}, got {found!r}")
-        return values[0]
-
-    def _words(self, key: str) -> list[str]:
-        if key not in self.options:
-            raise self.error(f"must have the option {key!r}")
-        text = self.options[key].rstrip(", \t")  # Darknet takes "1,2," too
-        return [word.strip() for word in text.split(",")] if text else []
 
 
 @dataclass(slots=True)
@@ -188,22 +103,31 @@ def parse_cfg(text: str, name: str) -> tuple[Section, ...]:
     problems = Problems(name)
     sections: list[Section] = []
     options: dict[str, str] = {}
+    lines: dict[str, int] = {}
     ignored: list[str] = []
+    twice: list[str] = []
     for place, raw in enumerate(text.split("\n"), 1):
         line = raw.partition("#")[0].partition(";")[0].strip()
         with problems.collecting():
-            if line.startswith("["):
-                options = {}
-                sections.append(_section(line, len(sections) - 1, f"{name}:{place}", options))
+            if line.startswith("[") and line.endswith("]"):
+                options, lines = {}, {}
+                sections.append(
+                    _section(line, len(sections) - 1, f"{name}:{place}", options, lines)
+                )
                 _check_section(sections[-1], f"{name}:{place}")
             elif line:
                 key, equals, value = (part.strip() for part in line.partition("="))
                 if not sections or not equals or not key or not (value or key in TRAINING):
                     raise ModelError(
-                        f"{name}:{place}: must be [section] or option=value, got {line!r}"
+                        f"{name}:{place}: must be [section] or option=value, got {line[:80]!r}"
                     )
+                if key in LISTS and _LIST.fullmatch(comment := raw.partition(";")[2].strip()):
+                    value = f"{value}; {comment}"  # no comment, but numbers without their comma
                 ignored += _check_option(sections[-1], key, value, f"{name}:{place}")
+                if options.get(key, value) != value and _is_read(sections[-1], key):
+                    twice.append(f"line {place}: {key} of line {lines[key]}")
                 options.setdefault(key, value)  # Darknet reads the first of two
+                lines.setdefault(key, place)
     if not sections and not problems.found:
         problems.found.append(f"{name}: must begin with the section [net], got no section")
     elif len(sections) == 1 and not problems.found:
@@ -214,14 +138,18 @@ def parse_cfg(text: str, name: str) -> tuple[Section, ...]:
     problems.check()
     if ignored:
         warn(f"{name}: ignores what it does not know, {'; '.join(ignored[:5])}")
+    if twice:
+        warn(f"{name}: of options with two values the first counts, {'; '.join(twice[:5])}")
     return tuple(sections)
 
 
-def _section(line: str, number: int, where: str, options: dict[str, str]) -> Section:
+def _section(
+    line: str, number: int, where: str, options: dict[str, str], lines: dict[str, int]
+) -> Section:
     word = line.partition("]")[0].strip("[] \t")
     kind = SHORT.get(word, word)
     layer = "" if number < 0 else f" of layer {number}"
-    return Section(kind, number, f"{where}: [{kind}]{layer}", options)
+    return Section(kind, number, f"{where}: [{kind}]{layer}", options, lines)
 
 
 def _check_section(section: Section, where: str) -> None:
@@ -230,7 +158,7 @@ def _check_section(section: Section, where: str) -> None:
         raise ModelError(f"{where}: section '[{kind}]' cannot be carried out, {REFUSED[kind]}")
     if kind not in SECTION_OPTIONS or (kind == "net") != first:
         known = {"net"} if first else SECTION_OPTIONS.keys() - {"net"}
-        raise ModelError(f"{where}: unknown section '[{kind}]'{did_you_mean(kind, known)}")
+        raise ModelError(f"{where}: unknown section '[{kind}]'{did_you_mean(kind.lower(), known)}")
 
 
 def _check_option(section: Section, key: str, value: str, where: str) -> list[str]:
@@ -254,18 +182,17 @@ def _check_option(section: Section, key: str, value: str, where: str) -> list[st
     return [f"line {where.rpartition(':')[2]}: {key} of [{section.kind}]"]
 
 
+def _is_read(section: Section, key: str) -> bool:
+    """Whether an option decides what the network computes."""
+    known = NET_OPTIONS if section.kind == "net" else SECTION_OPTIONS.get(section.kind, ())
+    return key in known
+
+
 def _check_values(section: Section) -> None:
     """Make sure that each option that is a whole number is one."""
     for key in section.options:
         if key in COUNTS and key in SECTION_OPTIONS.get(section.kind, ()):
             section.integer(key, None, COUNTS[key])
-
-
-def _whole(word: str) -> int:
-    number = float(word)
-    if number != int(number):
-        raise ValueError(word)
-    return int(number)
 
 
 def _is_zero(value: str) -> bool:

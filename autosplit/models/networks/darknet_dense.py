@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from autosplit.models.networks.darknet_activations import activation_of
-from autosplit.models.networks.darknet_cfg import Section
+from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import BATCH_NORM_EPS, BuiltLayer, FeatureShape
 
 

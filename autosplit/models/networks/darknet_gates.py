@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from autosplit.graph.graphfile import by_x
 from autosplit.models.networks.darknet_activations import activation_of, hard_sigmoid
-from autosplit.models.networks.darknet_cfg import Section
+from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import BuiltLayer, FeatureShape
 
 

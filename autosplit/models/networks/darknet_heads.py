@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from autosplit.errors import warn
-from autosplit.models.networks.darknet_cfg import Section
+from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import FeatureShape
 from autosplit.models.networks.yolo_heads import BETA_NMS, NMS_KINDS, YoloHead
 
@@ -95,7 +95,7 @@ def _detection(section: Section, shape: FeatureShape, input_shape: FeatureShape)
 def _stretch(section: Section) -> float:
     stretch = section.number_of("scale_x_y", 1)
     if not stretch > 0:
-        raise section.error(f"scale_x_y must be above 0, got {stretch}")
+        raise section.error(f"scale_x_y must be above 0, got {stretch}", "scale_x_y")
     return stretch
 
 
@@ -106,7 +106,7 @@ def _suppression(section: Section) -> tuple[str, float]:
         kind = "default"
     beta = section.number_of("beta_nms", BETA_NMS)
     if not beta > 0:
-        raise section.error(f"beta_nms must be above 0, got {beta}")
+        raise section.error(f"beta_nms must be above 0, got {beta}", "beta_nms")
     return kind, beta
 
 
@@ -115,7 +115,7 @@ def _masked(section: Section) -> Pairs:
     pairs = _pairs(section, section.integer("num", 0))
     mask = section.integers("mask", tuple(range(len(pairs))))
     if not mask or not all(0 <= i < len(pairs) for i in mask):
-        raise section.error(f"mask must be anchors 0 to {len(pairs) - 1}, got {mask}")
+        raise section.error(f"mask must be anchors 0 to {len(pairs) - 1}, got {mask}", "mask")
     return tuple(pairs[i] for i in mask)
 
 
@@ -123,7 +123,7 @@ def _pairs(section: Section, count: int) -> Pairs:
     """All anchors; Darknet takes half a pixel, or half a cell, for each that the file lacks."""
     sides = section.numbers("anchors", ())
     if len(sides) % 2 or any(side < 0 for side in sides) or (not sides and not count):
-        raise section.error(f"anchors must be pairs of pixels, got {len(sides)} numbers")
+        raise section.error(_wrong_anchors(sides), "anchors")
     pairs = list(zip(sides[::2], sides[1::2], strict=True))
     if len(pairs) < count:
         warn(
@@ -132,6 +132,13 @@ def _pairs(section: Section, count: int) -> Pairs:
         )
         pairs += [(0.5, 0.5)] * (count - len(pairs))
     return tuple(pairs)
+
+
+def _wrong_anchors(sides: tuple[float, ...]) -> str:
+    """What is the matter with anchors."""
+    below = [side for side in sides if side < 0]
+    found = f"{len(sides)} numbers" if len(sides) % 2 or not sides else f"{below[0]:g}"
+    return f"anchors must be pairs of pixels, got {found}"
 
 
 HEAD_BUILDERS: dict[str, Callable[[Section, FeatureShape, FeatureShape], YoloHead]] = {

@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from autosplit.graph.graphfile import by_x
 from autosplit.models.networks.darknet_activations import activation_of
-from autosplit.models.networks.darknet_cfg import Section
 from autosplit.models.networks.darknet_dense import (
     build_batchnorm,
     build_connected,
@@ -24,6 +23,7 @@ from autosplit.models.networks.darknet_gates import (
     build_squeeze_excitation,
 )
 from autosplit.models.networks.darknet_reorg import build_reorg, build_reorg3d
+from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import (
     BATCH_NORM_EPS,
     BuiltLayer,

@@ -49,6 +49,10 @@ SECTION_OPTIONS: dict[str, frozenset[str]] = {
     "cost": frozenset(),
 }
 """Section -> the options that decide what it computes."""
+NET_OPTIONS = frozenset(["width", "height", "channels", "letter_box"])
+"""Options of ``[net]`` that are read; the others are for training."""
+LISTS = frozenset(["anchors", "mask", "layers", "from"])
+"""Options that are lists of numbers."""
 REFUSED = {
     "crnn": "it keeps a state from picture to picture",
     "rnn": "it keeps a state from picture to picture",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from autosplit.models.networks.darknet_cfg import Section
+from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import BuiltLayer, FeatureShape
 
 

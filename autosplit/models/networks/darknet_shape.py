@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from autosplit.models.networks.darknet_cfg import Section
+from autosplit.models.networks.darknet_section import Section
 
 FeatureShape = tuple[int, int, int]
 """Channels, height and width of a layer's output."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from autosplit.graph.graphfile import by_x
 from autosplit.models.networks.darknet_activations import activation_of
-from autosplit.models.networks.darknet_cfg import Section
+from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import BuiltLayer, FeatureShape
 
 EPS = 1e-4

@@ -165,6 +165,10 @@ def test_the_first_anchors_are_the_largest(size):
         (SEVEN + YOLO.replace("1.05", "0"), "scale_x_y must be above 0, got 0"),
         (CONV.replace("linear", "laeky"), "unknown activation 'laeky', did you mean 'leaky'?"),
         ("[conv]\nsize=65\nactivation=linear\n", "must leave at least one pixel, got 1x0x0"),
+        (
+            "[conv]\nfilters=999999999\n",  # 3 weights and a bias each, 64 x 64 pixels
+            "must have at most 536,870,912 weights and outputs, has 3,999,999,996 and 4,",
+        ),
     ],
 )
 def test_what_cannot_be_carried_out_is_refused_in_one_line(layers, message):
@@ -177,6 +181,11 @@ def test_an_input_size_that_the_strides_do_not_divide_is_refused(size):
         load_darknet(DARKNET / "yolov3-tiny.cfg", size)
 
     assert str(error.value).endswith(f"[net]: input size must be a multiple of 32, got {size}")
+
+
+def test_an_input_that_no_machine_holds_is_refused():
+    with pytest.raises(ModelError, match=r"cfg:2: \[net\]: width must be at most 16,384 pixels, "):
+        build_darknet("[net]\nwidth=99999999\nheight=64\n[conv]\n")
 
 
 def test_all_problems_of_a_file_are_told_at_once():

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from autosplit.errors import ModelError
+from autosplit.models.networks.darknet import build_darknet
 from autosplit.models.networks.darknet_activations import DARKNET_ACTIVATIONS, activation_of
-from autosplit.models.networks.darknet_cfg import Section
+from autosplit.models.networks.darknet_section import Section
 
 
 def stair(x):
@@ -102,3 +103,24 @@ def test_a_layer_of_an_unknown_activation_is_refused():
 
     with pytest.raises(ModelError, match="unknown activation 'leeky', did you mean 'leaky'"):
         activation_of(section, "linear")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("none", "which is relu to Darknet and linear to other programs; write the one"),
+        ("NONE", "which is relu to Darknet and linear to other programs; write the one"),
+        ("silu", "which is relu to Darknet; write swish"),
+        ("sigmoid", "which is relu to Darknet; write logistic"),
+        ("identity", "which is relu to Darknet; write linear"),
+        ("prelu", "its slopes are not in Darknet's weights"),
+        ("Leaky", "did you mean 'leaky'?"),
+    ],
+)
+def test_a_name_that_is_not_darknets_is_refused_with_its_line(name, told):
+    with pytest.raises(ModelError) as error:
+        build_darknet(f"[net]\nwidth=8\nheight=8\n[conv]\nsize=1\nactivation={name}\n", "a.cfg")
+
+    assert str(error.value).startswith(
+        f"a.cfg:6: [convolutional] of layer 0: unknown activation {name!r}, {told}"
+    )

@@ -20,17 +20,6 @@ def test_sections_are_numbered_and_comments_skipped():
     assert conv.where == "a.cfg:5: [convolutional] of layer 0"
 
 
-def test_options_are_numbers_with_defaults():
-    _, route, yolo = parse_cfg(
-        NET + "[route]\nlayers=-1, 61\n[yolo]\nanchors=10,13,  16.5,30\n", "a.cfg"
-    )
-
-    assert route.integers("layers") == (-1, 61)
-    assert route.integer("groups", 1) == 1
-    assert yolo.numbers("anchors") == (10, 13, 16.5, 30)
-    assert yolo.integers("mask", (0, 1)) == (0, 1)
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -48,6 +37,10 @@ def test_options_are_numbers_with_defaults():
         (NET + "[conv]\nfliters=3", "a.cfg:4: [convolutional] unknown option 'fliters', did you "),
         (NET + "[conv]\nfilters", "a.cfg:4: must be [section] or option=value, got 'filters'"),
         (NET + "[conv]\nfilters=", "a.cfg:4: must be [section] or option=value, got 'filters='"),
+        (NET + "[YOLO]", "a.cfg:3: unknown section '[YOLO]', did you mean 'yolo'?"),
+        (NET + "[yolo", "a.cfg:3: must be [section] or option=value, got '[yolo'"),
+        (NET + "[yolo] x", "a.cfg:3: must be [section] or option=value, got '[yolo] x'"),
+        (NET + "x" * 999, f"a.cfg:3: must be [section] or option=value, got '{'x' * 80}'"),
     ],
 )
 def test_what_is_no_cfg_is_refused_with_its_line(text, message):
@@ -56,29 +49,6 @@ def test_what_is_no_cfg_is_refused_with_its_line(text, message):
 
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ("size=0", "size must be a whole number of at least 1, got '0'"),
-        ("size=x", "size must be whole numbers, got 'x'"),
-        ("size=1,2", "size must be a whole number of at least 1, got '1,2'"),
-        ("stride=1", "must have the option 'size'"),
-    ],
-)
-def test_a_wrong_option_is_refused(options, message):
-    with pytest.raises(ModelError) as error:
-        parse_cfg(NET + "[conv]\n" + options, "a.cfg")[1].integer("size", None, 1)
-
-    assert str(error.value) == f"a.cfg:3: [convolutional] of layer 0: {message}"
-
-
-def test_numbers_that_are_none_are_refused():
-    _, section = parse_cfg(NET + "[yolo]\nanchors=1,b\n", "a.cfg")
-
-    with pytest.raises(ModelError, match="anchors must be numbers, got '1,b'"):
-        section.numbers("anchors")
 
 
 def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path):
@@ -104,25 +74,44 @@ def test_all_problems_of_a_file_are_told_with_their_lines():
         parse_cfg(text, "a.cfg")
 
     told = str(error.value)
-    places = [told.index(part) for part in ("line 3: ", "line 5: ", "line 7: ", "line 8: ")]
-    assert told.startswith("a.cfg: 4 problems: line 3: [convolutional] of layer 0: size must be ")
+    places = [told.index(part) for part in ("line 4: ", "line 5: ", "line 7: ", "line 8: ")]
+    assert told.startswith("a.cfg: 4 problems: line 4: [convolutional] of layer 0: size must be ")
     assert places == sorted(places)
     assert "\n" not in told
 
 
-def test_whole_numbers_may_be_written_with_a_point_and_lists_end_in_a_comma():
-    _, conv, yolo = parse_cfg(NET + "[conv]\nsize=3.0\n[yolo]\nmask=1,2,\n", "a.cfg")
-
-    assert conv.integer("size") == 3
-    assert yolo.integers("mask") == (1, 2)
-    with pytest.raises(ModelError, match=r"size must be whole numbers, got '3\.5'"):
-        parse_cfg(NET + "[conv]\nsize=3.5\n", "a.cfg")
-
-
-def test_of_two_options_of_one_name_the_first_counts():
-    _, conv = parse_cfg(NET + "[conv]\nfilters=4\nfilters=8\n", "a.cfg")
+def test_of_two_options_of_one_name_the_first_counts_and_is_told_of():
+    with pytest.warns(AutoSplitWarning) as told:
+        _, conv = parse_cfg(NET + "[conv]\nfilters=4\nsize=1\nfilters=8\n", "a.cfg")
 
     assert conv.integer("filters") == 4
+    assert [str(one.message) for one in told] == [
+        "a.cfg: of options with two values the first counts, line 6: filters of line 4"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NET + "[conv]\nfilters=4\nfilters=4\n",  # the same value
+        NET + "batch=1\nbatch=64\n[conv]\n",  # for training
+        NET + "[conv]\n[yolo]\nrandom=1\nrandom=0\n",
+    ],
+)
+def test_two_options_that_decide_nothing_are_not_told_of(text):
+    assert parse_cfg(text, "a.cfg")[0].kind == "net"
+
+
+def test_a_list_with_a_semicolon_is_no_list_with_a_comment():
+    with pytest.raises(ModelError) as error:
+        parse_cfg(NET + "[yolo]\nanchors=10,14; 23,27\n", "a.cfg")[1].numbers("anchors")
+    assert str(error.value) == (
+        "a.cfg:4: [yolo] of layer 0: anchors must be numbers with a comma between any two, "
+        "got '10,14; 23,27'"
+    )
+    _, yolo = parse_cfg(NET + "[yolo]\nanchors=10,14 ; 2 boxes\nclasses=2; 3\n", "a.cfg")
+    assert yolo.numbers("anchors") == (10, 14)
+    assert yolo.integer("classes") == 2
 
 
 @pytest.mark.parametrize("key", ["antialiasing", "xnor", "flipped", "assisted_excitation"])

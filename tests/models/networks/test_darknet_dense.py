@@ -5,13 +5,13 @@ import torch
 
 from autosplit.errors import ModelError
 from autosplit.models.networks.darknet import build_darknet
-from autosplit.models.networks.darknet_cfg import Section
 from autosplit.models.networks.darknet_dense import (
     build_batchnorm,
     build_connected,
     build_crop,
     build_local,
 )
+from autosplit.models.networks.darknet_section import Section
 
 
 def section(**options):

@@ -5,12 +5,12 @@ import torch
 
 from autosplit.errors import ModelError
 from autosplit.models.networks.darknet import build_darknet
-from autosplit.models.networks.darknet_cfg import Section
 from autosplit.models.networks.darknet_gates import (
     build_channel_scale,
     build_sam,
     build_squeeze_excitation,
 )
+from autosplit.models.networks.darknet_section import Section
 
 
 def section(**options):

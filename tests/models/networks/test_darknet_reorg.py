@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from autosplit.errors import ModelError
-from autosplit.models.networks.darknet_cfg import Section
 from autosplit.models.networks.darknet_reorg import build_reorg, build_reorg3d
+from autosplit.models.networks.darknet_section import Section
 
 SECTION = Section("reorg", 1, "a.cfg:9: [reorg] of layer 1", {"stride": "2"})
 

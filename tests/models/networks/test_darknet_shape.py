@@ -5,7 +5,7 @@ import torch
 
 from autosplit.errors import ModelError
 from autosplit.models.networks.darknet import build_darknet
-from autosplit.models.networks.darknet_cfg import Section
+from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import build_same, strides_of
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autosplit.errors import ModelError
-from autosplit.models.networks.darknet_cfg import Section
+from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shortcut import build_shortcut
 
 

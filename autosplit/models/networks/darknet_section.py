@@ -1,0 +1,135 @@
+"""One section of a Darknet file, and how its options are read: numbers, lists, words."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from autosplit.errors import ModelError, did_you_mean
+
+_LINE = re.compile(r":\d+(?=: \[)")
+"""The number of the line in the place of a section."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section of a file.
+
+    Attributes:
+        kind: Name of the section, abbreviations spelled out.
+        number: Number of the layer; -1 for ``[net]``.
+        where: File, line and name of the section, for errors.
+        options: Key -> text.
+        lines: Key -> line of the option in the file, for errors.
+    """
+
+    kind: str
+    number: int
+    where: str
+    options: Mapping[str, str]
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def integer(self, key: str, default: int | None = None, least: int = 0) -> int:
+        """Read a whole number of at least ``least``; ``3.0`` is one too.
+
+        Raises:
+            ModelError: The option is missing and has no default, or is no such number.
+        """
+        return self._one(self.integers(key, None if default is None else (default,)), key, least)
+
+    def integers(self, key: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """Read whole numbers separated by commas.
+
+        Raises:
+            ModelError: The option is missing and has no default, or holds other text.
+        """
+        if key not in self.options and default is not None:
+            return default
+        words = self._words(key)
+        try:
+            return tuple(map(_whole, words))
+        except (ValueError, OverflowError) as error:
+            text = self._listed(key, "whole numbers", words)
+            raise self.error(text, key) from error
+
+    def number_of(self, key: str, default: float) -> float:
+        """Read one number.
+
+        Raises:
+            ModelError: The option holds other text.
+        """
+        values = self.numbers(key, (default,))
+        if len(values) != 1:
+            raise self.error(f"{key} must be one number, got {self.options[key]!r}", key)
+        return values[0]
+
+    def numbers(self, key: str, default: tuple[float, ...] | None = None) -> tuple[float, ...]:
+        """Read numbers separated by commas.
+
+        Raises:
+            ModelError: The option is missing and has no default, or holds other text.
+        """
+        if key not in self.options and default is not None:
+            return default
+        words = self._words(key)
+        try:
+            return tuple(map(_finite, words))
+        except ValueError as error:
+            raise self.error(self._listed(key, "numbers", words), key) from error
+
+    def choice(self, key: str, choices: Sequence[str], default: str) -> str:
+        """Read one of several words.
+
+        Raises:
+            ModelError: The option is another word.
+        """
+        word = self.options.get(key, default)
+        if word not in choices:
+            raise self.error(f"{key} is unknown, {word!r}{did_you_mean(word, choices)}", key)
+        return word
+
+    def error(self, text: str, key: str = "") -> ModelError:
+        """Make an error that names this section, and the line of an option of it."""
+        where = self.where
+        if key in self.lines:
+            where = _LINE.sub(f":{self.lines[key]}", where, count=1)
+        return ModelError(f"{where}: {text}")
+
+    def _one(self, values: tuple[int, ...], key: str, least: int) -> int:
+        if len(values) != 1 or values[0] < least:
+            found = self.options.get(key, values)
+            raise self.error(
+                f"{key} must be a whole number of at least {least}, got {found!r}", key
+            )
+        return values[0]
+
+    def _words(self, key: str) -> list[str]:
+        if key not in self.options:
+            raise self.error(f"must have the option {key!r}")
+        text = self.options[key].rstrip(", \t")  # Darknet takes "1,2," too
+        return [word.strip() for word in text.split(",")] if text else []
+
+    def _listed(self, key: str, what: str, words: Sequence[str]) -> str:
+        """What is the matter with a list, one word of which is no number."""
+        commas = " with a comma between any two" if any(map(_APART.search, words)) else ""
+        return f"{key} must be {what}{commas}, got {self.options[key]!r}"
+
+
+_APART = re.compile(r"\d[\s;]+[-+.]?\d")
+"""Two numbers of a list without a comma between them."""
+
+
+def _whole(word: str) -> int:
+    number = float(word)
+    if number != int(number):
+        raise ValueError(word)
+    return int(number)
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError(word)
+    return number
