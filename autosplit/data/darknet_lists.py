@@ -104,7 +104,7 @@ def _truth(picture: Path, dirt: Dirt) -> Truth:
             width, height = image.size
             if image.getexif().get(ExifTags.Base.Orientation) in _LYING:
                 width, height = height, width
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         text = " ".join(str(error).split())
         raise DataError(f"{picture}: must be an image that can be read, got {text}") from error
     labels: dict[tuple[int, BoxShares], None] = {}  # in the order of the lines, each once

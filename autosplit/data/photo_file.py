@@ -1,9 +1,11 @@
 """One image file, read whole: turned as its camera says, 8 bits a channel; without torch."""
 
+import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from autosplit.errors import DataError
 
@@ -18,13 +20,45 @@ def read_photo(path: Path) -> Image.Image:
         DataError: The file is no image, or is truncated, or holds values that are no brightness.
     """
     try:
-        with Image.open(path) as image:
+        # Pillow warns of broken EXIF data and of many pixels.
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             image.load()
             return _scaled(ImageOps.exif_transpose(image), path)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        # Pillow reports some broken PNG files as a SyntaxError.
-        text = " ".join(str(error).split())
-        raise DataError(f"{path}: must be an image that can be read, got {text}") from error
+    except BROKEN as error:
+        raise broken_photo(path, error) from error
+
+
+BROKEN = (
+    *(OSError, SyntaxError, ValueError, LookupError, EOFError, struct.error),
+    Image.DecompressionBombError,
+)
+"""What Pillow raises where a file is broken; each kind of file has its own."""
+
+
+def broken_photo(path: Path, error: Exception, what: str = "an image") -> DataError:
+    """The error of a file that Pillow does not read.
+
+    Args:
+        path: The file.
+        error: What Pillow raised, one of ``BROKEN``.
+        what: What the file should be.
+    """
+    return DataError(f"{path}: must be {what} that can be read, {_reason(path, error)}")
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why a file is no image, without its name."""
+    if path.is_dir():
+        return "is a folder"
+    if not path.exists():
+        return "there is no such file"
+    if isinstance(error, PermissionError):
+        return "may not be read"
+    if not path.stat().st_size:
+        return "is empty"
+    if isinstance(error, UnidentifiedImageError):
+        return "is of no kind that Pillow knows"
+    return "got " + " ".join(str(error).split())
 
 
 def _scaled(image: Image.Image, path: Path) -> Image.Image:

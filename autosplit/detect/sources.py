@@ -52,7 +52,9 @@ def detect_sources(source: str) -> tuple[DetectSource, ...]:
     if "://" in source:
         return (DetectSource(source, "stream", is_video=True),)
     if path.is_dir():
-        inside = (p for p in sorted(path.rglob("*")) if p.suffix.lower() in _KNOWN)
+        _check_readable(path)
+        found = (p for p in sorted(path.rglob("*")) if p.suffix.lower() in _KNOWN)
+        inside = (p for p in found if not p.is_dir())
         return _all(inside, path, f"{source}: must hold pictures ({' '.join(SUFFIXES)}) or videos")
     if path.is_file() and path.suffix == ".txt":
         lines = [line.strip() for line in read_latin_text(path).splitlines() if line.strip()]
@@ -63,8 +65,8 @@ def detect_sources(source: str) -> tuple[DetectSource, ...]:
     if source.isdecimal():
         return (DetectSource(source, f"camera {source}", is_video=True),)
     if any(letter in source for letter in PATTERN):
-        found = (Path(p) for p in sorted(glob.glob(source, recursive=True)))  # noqa: PTH207 - absolute
-        files = (p for p in found if p.suffix.lower() in _KNOWN and p.is_file())
+        matches = (Path(p) for p in sorted(glob.glob(source, recursive=True)))  # noqa: PTH207 - absolute
+        files = (p for p in matches if p.suffix.lower() in _KNOWN and p.is_file())
         return _all(files, None, f"{source}: must match pictures or videos")
     raise DataError(
         f"{source}: must be a picture, a video, a folder, a pattern, a list (.txt) or a camera, "
@@ -79,6 +81,18 @@ def drawing_names(sources: Sequence[DetectSource]) -> tuple[str, ...]:
     names = [s if stems.count(s) == 1 else w for s, w in zip(stems, whole, strict=True)]
     twice = {name for name in names if names.count(name) > 1}
     return tuple(f"{name}_{i}" if name in twice else name for i, name in enumerate(names))
+
+
+def _check_readable(folder: Path) -> None:
+    """Make sure that a folder may be read; ``rglob`` finds nothing in one that may not.
+
+    Raises:
+        DataError: It may not.
+    """
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise DataError(f"{folder}: must be a folder that can be read, {error.strerror}") from error
 
 
 def _all(paths: Iterable[Path], root: Path | None, problem: str) -> tuple[DetectSource, ...]:

@@ -5,7 +5,9 @@ GIF files are read and written with Pillow, all others with OpenCV (the extra ``
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from autosplit.data.photo_file import BROKEN, broken_photo
 from autosplit.deploy.extras import need
 from autosplit.detect.sources import DetectSource
 from autosplit.errors import DataError
@@ -59,9 +62,11 @@ def about_video(source: DetectSource) -> VideoAbout:
         StageError: OpenCV is missing.
     """
     if _is_gif(source.place):
-        with _open_gif(source.place) as gif:
-            shown_s = [_shown_s(gif, number) for number in range(getattr(gif, "n_frames", 1))]
-        return VideoAbout(len(shown_s) / sum(shown_s), len(shown_s))
+        shown_s: list[float] = []
+        with _open_gif(source.place) as gif, contextlib.suppress(*BROKEN):
+            while True:
+                shown_s.append(_shown_s(gif, len(shown_s)))
+        return VideoAbout(len(shown_s) / sum(shown_s) if shown_s else USUAL_RATE, len(shown_s))
     cv2 = _opencv()
     capture = _open(source.place)
     rate, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -173,11 +178,13 @@ def _is_gif(place: str) -> bool:
 def _gif_frames(place: str) -> Iterator[VideoFrame]:
     time_s = 0.0
     with _open_gif(place) as gif:
-        for number in range(getattr(gif, "n_frames", 1)):
-            shown_s = _shown_s(gif, number)
+        for number in itertools.count():
             try:
+                shown_s = _shown_s(gif, number)
                 picture = gif.convert("RGB")
-            except (OSError, SyntaxError) as error:
+            except BROKEN as error:
+                if number and isinstance(error, EOFError):
+                    return
                 raise DataError(f"{place}: frame {number} cannot be read, {error}") from error
             yield VideoFrame(picture, number, time_s)
             time_s += shown_s
@@ -186,8 +193,8 @@ def _gif_frames(place: str) -> Iterator[VideoFrame]:
 def _open_gif(place: str) -> Image.Image:
     try:
         return Image.open(place)
-    except (OSError, SyntaxError) as error:
-        raise DataError(f"{place}: must be a GIF that can be read, got {error}") from error
+    except BROKEN as error:
+        raise broken_photo(Path(place), error, "a GIF") from error
 
 
 def _shown_s(gif: Image.Image, number: int) -> float:
@@ -206,5 +213,7 @@ def _opencv() -> Any:
 def _open(place: str) -> Any:
     capture = _opencv().VideoCapture(int(place) if place.isdecimal() else place)
     if not capture.isOpened():
-        raise DataError(f"{place}: must be a video that OpenCV can read, cannot be opened")
+        what = "the number of a camera" if place.isdecimal() else "a video"
+        what = "a stream" if "://" in place else what
+        raise DataError(f"{place}: must be {what} that OpenCV can read, cannot be opened")
     return capture

@@ -58,3 +58,36 @@ def test_a_float_picture_below_zero_is_refused(tmp_path):
 
     with pytest.raises(DataError, match="must hold finite brightness of 0 or more"):
         read_photo(tmp_path / "a.tiff")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.ppm", b"P6\n50T40 40\n255\n", "got invalid literal for int"),
+        (
+            "a.png",
+            b"\x89PNG\r\n\x1a\n\x00\x00\x00\x01IHDR\x00\x00\x00\x00\x00",
+            "got Truncated IHDR",
+        ),
+        ("a.jpg", b"", "is empty"),
+        ("a.jpg", b"text", "is of no kind that Pillow knows"),
+        ("a.jpg", None, "there is no such file"),
+        (".", None, "is a folder"),
+    ],
+)
+def test_a_broken_file_is_told_with_its_reason(tmp_path, name, content, reason):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(DataError) as caught:
+        read_photo(path)
+
+    assert str(caught.value).startswith(f"{path}: must be an image that can be read, {reason}")
+
+
+def test_broken_camera_data_do_not_matter(tmp_path):
+    cut = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x05"  # five entries follow, it says
+    Image.new("RGB", (8, 4), "white").save(tmp_path / "a.jpg", exif=cut)
+
+    assert read_photo(tmp_path / "a.jpg").size == (8, 4)

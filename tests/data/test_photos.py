@@ -30,7 +30,7 @@ def test_an_image_that_cannot_be_read_is_named(folder, content):
 
     text = data_error(f"imagefolder:{folder}")
 
-    assert text.startswith(f"{broken}: must be an image that can be read, got ")
+    assert text.startswith(f"{broken}: must be an image that can be read, ")
 
 
 def test_no_photo_is_held_open_or_decoded_before_it_is_needed(folder):

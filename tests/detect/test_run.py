@@ -1,6 +1,7 @@
 """Detecting on pictures with a tiny network whose one box is known, alone and beside a plan."""
 
 import csv
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -142,7 +143,17 @@ def test_pictures_of_one_stem_do_not_overwrite_each_other(place, model):
             "absent: must be a picture, a video, a folder, a pattern, a list (.txt) or a c",
         ),
         (f"{LINE} cut.jpg", "cut.jpg: must be an image that can be read, got image file is trunc"),
-        (f"{LINE} red.cfg", "red.cfg: must be an image that can be read, got cannot identify"),
+        (f"{LINE} red.cfg", "red.cfg: must be an image that can be read, is of no kind that"),
+        (f"{LINE} list.txt", "none.png: must be an image that can be read, there is no such file"),
+        (f"{LINE} void.jpg", "void.jpg: must be an image that can be read, is empty"),
+        (f"{LINE} void.gif", "void.gif: must be a GIF that can be read, is empty"),
+        (
+            f"{LINE} vast.bmp",
+            "vast.bmp: must be an image that can be read, got Image size (3600000000 ",
+        ),
+        (f"{LINE} head.avi", "head.avi: must be a video"),
+        (f"{LINE} 99", "99: must be the number of a camera that OpenCV can read, cannot be opened"),
+        (f"{LINE} rtsp://127.0.0.1:9/x", "must be a stream that OpenCV can read, cannot be opened"),
         (f"{LINE} pictures --plan half", "must be a file such as plan.yaml without --run, got 'ha"),
         (f"{LINE} pictures --plan none.yaml", "none.yaml"),
         (f"{LINE} pictures --run absent", "'autosplit detect' needs 'autosplit stats' to be done"),
@@ -154,6 +165,13 @@ def test_bad_input_is_one_line(place, capsys, line, message):
     photo = place / "whole.jpg"
     Image.effect_noise((300, 300), 90).save(photo)
     (place / "cut.jpg").write_bytes(photo.read_bytes()[:5000])
+    (place / "list.txt").write_text("none.png\n")
+    for name in ("void.jpg", "void.gif"):
+        (place / name).touch()
+    # a bitmap (BMP) of 60,000 x 60,000 pixels, of which there is none
+    head = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 54, 0, 0, 54, 40, 60000, 60000, 1, 24, *[0] * 6)
+    (place / "vast.bmp").write_bytes(head)
+    (place / "head.avi").write_bytes(b"RIFF\x04\x00\x00\x00AVI ")
 
     assert main(["detect", *line.split()]) == 1
 
@@ -171,6 +189,23 @@ def test_a_broken_picture_is_named_and_the_others_are_done(place, capsys):
     assert "aa.png: must be an image that can be read" in err
     assert "a.png: float finds 1\nb.png: float finds 1\n" in out
     assert [row["picture"] for row in table(place / "out" / "detections.csv")] == ["a.png", "b.png"]
+
+
+def test_a_video_that_breaks_off_is_named_and_its_frames_are_kept(place, capsys):
+    frame = Image.open(place / "pictures" / "a.png").convert("RGB")
+    frame.save("pictures/c.gif", save_all=True, append_images=[Image.effect_noise((128, 128), 90)])
+    whole = (place / "pictures" / "c.gif").read_bytes()
+    (place / "pictures" / "c.gif").write_bytes(whole[:-5000])
+
+    assert main(["detect", *LINE.split(), "pictures"]) == 1
+
+    out, err = capsys.readouterr()
+    assert "pictures/c.gif: frame 1 cannot be read, image file is truncated" in err
+    assert "b.png: float finds 1\n" in out
+    boxes = [(row["picture"], row["frame"]) for row in table(place / "out" / "detections.csv")]
+    assert boxes == [("a.png", ""), ("b.png", ""), ("c.gif", "0")]
+    with Image.open(place / "out" / "c.gif") as drawn:
+        assert drawn.n_frames == 1
 
 
 def test_every_frame_of_a_video_is_drawn_and_listed(place, capsys):

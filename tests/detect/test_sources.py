@@ -1,5 +1,7 @@
 """What ``--source`` names."""
 
+from pathlib import Path
+
 import pytest
 
 from autosplit.detect.sources import DetectSource, detect_sources, drawing_names
@@ -27,6 +29,23 @@ def _files(tmp_path, monkeypatch):
 )
 def test_a_source_is_listed_in_the_order_of_names(source, labels):
     assert [one.label for one in detect_sources(source)] == labels
+
+
+def test_a_folder_named_like_a_picture_is_a_folder(tmp_path):
+    (tmp_path / "p" / "sub.jpg").mkdir()
+    (tmp_path / "p" / "gone.jpg").symlink_to("nowhere.jpg")
+
+    labels = [one.label for one in detect_sources("p")]
+    assert labels == ["a.jpg", "b.PNG", "deep/a.jpg", "deep/c.mp4", "gone.jpg"]
+
+
+def test_a_folder_that_may_not_be_read_is_an_error(monkeypatch):
+    def refused(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(DataError, match=r"p: must be a folder that can be read, Permission denied"):
+        detect_sources("p")
 
 
 def test_a_list_names_files_beside_it_or_from_here(tmp_path):
