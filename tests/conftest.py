@@ -4,12 +4,16 @@ import shutil
 from fnmatch import fnmatch
 from types import SimpleNamespace
 
+import hypothesis
 import pytest
 import torch
 from tiny import DATA, EDGE, GIVEN, NETWORK
 
 from autosplit.runs.stages import run as stages
 from autosplit.runs.trust import trusted_code
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
