@@ -49,6 +49,8 @@ class Batcher:
         most_rows: Samples that run together at most.
         wait_s: Time that the first request of a batch waits for others, seconds.
         most_waiting: Requests that wait at most.
+        workers: Batches at a time, in the pool or waiting for it.  Without a wait, each takes its
+            share of the requests that are there.
     """
 
     model: CloudModel
@@ -56,11 +58,15 @@ class Batcher:
     most_rows: int = 16
     wait_s: float = 0.0
     most_waiting: int = 256
+    workers: int = 1
     _queue: asyncio.Queue[_Waiting] = field(init=False)
-    _task: asyncio.Task[None] | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
+    _idle: int = field(init=False)
+    _started: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._queue = asyncio.Queue(self.most_waiting)
+        self._idle = self.workers
 
     async def run(self, inputs: Mapping[str, Any]) -> Ran:
         """The answers of one request.
@@ -76,38 +82,61 @@ class Batcher:
             raise QueueFullError(
                 f"queue: holds {self.most_waiting} requests at most, is full; send it again later"
             ) from error
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work())
+        if self._started < self.workers:
+            self._started += 1
+            task = asyncio.create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await future
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        while not self._queue.empty():
-            batch = [self._queue.get_nowait()]
-            rows, until = batch[0].rows, time.monotonic() + self.wait_s
-            while rows < self.most_rows:
+        try:
+            while not self._queue.empty():
+                batch = await self._batch()
+                if batch:
+                    self._idle -= 1
+                    try:
+                        await self._answer(batch)
+                    finally:
+                        self._idle += 1
+        finally:
+            self._started -= 1
+
+    async def _batch(self) -> list[_Waiting]:
+        """Requests to run together, without those whose askers have gone."""
+        share = self.most_rows
+        if not self.wait_s:
+            share = -(-self._queue.qsize() // max(self._idle, 1))
+        batch = [self._queue.get_nowait()]
+        rows, until = batch[0].rows, time.monotonic() + self.wait_s
+        while rows < self.most_rows and len(batch) < share:
+            if self._queue.empty():
                 left = until - time.monotonic()
-                if self._queue.empty() and left <= 0:
+                if left <= 0:
                     break
                 try:
-                    one = await asyncio.wait_for(self._queue.get(), max(left, 1e-6))
+                    one = await asyncio.wait_for(self._queue.get(), left)
                 except TimeoutError:
                     break
-                batch.append(one)
-                rows += one.rows
-            batch = [one for one in batch if not one.future.cancelled()]
-            if not batch:
-                continue
-            try:
-                answers = await loop.run_in_executor(self.pool, self._together, batch)
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
-                for one in batch:
-                    if not one.future.done():
-                        one.future.set_exception(error)
-                continue
-            for one, answer in zip(batch, answers, strict=True):
+            else:
+                one = self._queue.get_nowait()
+            batch.append(one)
+            rows += one.rows
+        return [one for one in batch if not one.future.cancelled()]
+
+    async def _answer(self, batch: list[_Waiting]) -> None:
+        """Run a batch and give each request its rows, or the error."""
+        loop = asyncio.get_running_loop()
+        try:
+            answers = await loop.run_in_executor(self.pool, self._together, batch)
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            for one in batch:
                 if not one.future.done():
-                    one.future.set_result(answer)
+                    one.future.set_exception(error)
+            return
+        for one, answer in zip(batch, answers, strict=True):
+            if not one.future.done():
+                one.future.set_result(answer)
 
     def _together(self, batch: list[_Waiting]) -> list[Ran]:
         if len(batch) == 1:

@@ -198,7 +198,8 @@ class Repository:
             if plan.cloud is None:
                 continue
             model = CloudModel.load(folder, plan, threads)
-            batcher = Batcher(model, pool, most_rows, wait_s, most_waiting)
+            # twice as many batches as threads: a thread finds its next one without the event loop
+            batcher = Batcher(model, pool, most_rows, wait_s, most_waiting, 2 * workers)
             inputs = tuple(_tensor(one) for one in model.session.get_inputs())
             outputs = tuple(_tensor(one) for one in model.session.get_outputs())
             served[plan.name] = Served(plan, inputs, outputs, batcher)

@@ -65,6 +65,26 @@ def test_without_a_wait_what_is_there_runs_together():
     assert sum(run(many).rows) == 6
 
 
+def test_workers_share_what_is_there():
+    async def many(batcher):
+        await asyncio.gather(*(ask(batcher, n) for n in range(12)))
+
+    rows = run(many, workers=3).rows
+
+    # of 12 the first takes a third, the second half of the rest, the third what is left
+    assert rows == [4, 4, 4]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_every_request_is_answered_by_any_number_of_workers(workers):
+    async def many(batcher):
+        for _ in range(30):
+            await asyncio.gather(*(ask(batcher, n) for n in range(7)))
+            await ask(batcher, 1)
+
+    assert sum(run(many, workers=workers).rows) == 30 * 8
+
+
 def test_a_full_queue_refuses():
     async def many(batcher):
         results = await asyncio.gather(*(ask(batcher, n) for n in range(5)), return_exceptions=True)
