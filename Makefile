@@ -41,6 +41,7 @@ bench-metric: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python experiments/bench.py
 	$(BIN)/python experiments/bench_yolo.py
+	$(BIN)/python experiments/bench_serve.py
 
 yolo-weights: $(VENV)/bin/python
 	$(BIN)/python experiments/fetch_yolo_weights.py
