@@ -16,6 +16,7 @@ from deployed_links import HEADERS_BYTES, SHARE, Counted
 from deployed_side import Row
 
 from autosplit.deploy.profile import (
+    INT8_WEIGHTS,
     INTEGER_BITS,
     ProfiledWidth,
     profile_floats,
@@ -59,13 +60,20 @@ def main(run: Path, folder: Path) -> None:
         for layer in graph.layers
     ]
     write_csv(folder / "edge.csv", WIDTHS_HEADER, rows)
-    _write(folder, "edge", graph, integers, 2)
+    _write(folder, "edge", graph, integers, {"int8_weights": INT8_WEIGHTS}, 2)
     rows = [{"layer": name, "seconds": one} for name, one in reals.times.layers.items()]
     write_csv(folder / "cloud.csv", ("layer", "seconds"), rows)
-    _write(folder, "cloud", graph, reals, 1)
+    _write(folder, "cloud", graph, reals, {}, 1)
 
 
-def _write(folder: Path, side: str, graph: Graph, found: ProfiledWidth, version: int) -> None:
+def _write(
+    folder: Path,
+    side: str,
+    graph: Graph,
+    found: ProfiledWidth,
+    kept: Mapping[str, str],
+    version: int,
+) -> None:
     runs = found.nodes.runs
     about = {
         "name": f"this_{side}_{graph.name}",
@@ -73,6 +81,7 @@ def _write(folder: Path, side: str, graph: Graph, found: ProfiledWidth, version:
         "model": "table",
         "table": f"{side}.csv",
         "float_bits": 32,
+        **kept,
     }
     write_yaml(folder / f"{side}.yaml", "device", about, version)
 

@@ -25,7 +25,7 @@ ORDER = {
         "prediction"
     ),
     "stats": "coding stats statsfile",
-    "plan": "plan checks grids codes formats wire_layout planfile distiller pins",
+    "plan": "plan int8_weights checks grids codes formats wire_layout planfile distiller pins",
     "search": (
         "arrays tolerance pareto problem cost knapsack.relaxation knapsack.dynamic_programming "
         "knapsack.prefixes knapsack.allocate widths.bucket_elimination widths.weights "

@@ -9,6 +9,7 @@ from autosplit.errors import DataError, ProfileError
 from autosplit.graph.graph import Graph
 from autosplit.hardware.device import Device, load_device
 from autosplit.hardware.link import Link, load_link
+from autosplit.plan.int8_weights import stats_for
 from autosplit.runs.option import options_of
 from autosplit.runs.options import SearchOptions
 from autosplit.search import problem as record
@@ -65,10 +66,12 @@ class Problem(record.Problem, metaclass=_TypeOfProblem):
             raise DataError(f"graph: must be that of a network, net.graph, got {_kind(graph)}")
         if not isinstance(stats, Stats):
             raise DataError(f"stats: must be what autosplit.measure gives, got {_kind(stats)}")
+        device = _device(edge, "edge")
+        stats = stats_for(device, graph, stats)
         return record.Problem(
             graph,
             stats.distortions,
-            _device(edge, "edge"),
+            device,
             _device(cloud, "cloud"),
             _links(links),
             _OPTIONS["memory_bytes"].check(memory, "memory"),

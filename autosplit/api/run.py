@@ -14,11 +14,12 @@ from autosplit.errors import OptionError, StageError
 from autosplit.evaluate.scorefile import read_scores
 from autosplit.files import read_json
 from autosplit.graph.graph import Graph
+from autosplit.plan.int8_weights import stats_for
 from autosplit.plan.plan import Plan
 from autosplit.progress import Progress, silent
 from autosplit.report.pick import Pick
 from autosplit.runs.folder import default_folder, read_graph
-from autosplit.runs.hardware import limit_bytes
+from autosplit.runs.hardware import edge_device, limit_bytes
 from autosplit.runs.option import read_given
 from autosplit.runs.options import CollectOptions, StatsOptions, options_of_run
 from autosplit.runs.stages.run import run as run_stages
@@ -61,8 +62,10 @@ class Run:
                 one.plan, predictions={**known, one.link: one.prediction}
             )
         about = self.graph, tuple(found.values()), summary.links, summary.limit_bytes
-        coding = self._stamp("search").options.get("coding", "packed")
-        return Front(*about, summary.hardware, self.stats, self.stats.sent(coding))
+        searched = self._stamp("search")
+        coding = searched.options.get("coding", "packed")
+        stats = stats_for(edge_device(searched, self.folder), self.graph, self.stats)
+        return Front(*about, summary.hardware, stats, stats.sent(coding))
 
     @cached_property
     def scores(self) -> Scores:

@@ -2,6 +2,11 @@
 
 The model takes the network's inputs and gives the integers of the crossing tensors, as uint8 or
 uint16 (batch, ...), and the answers that the edge computes, in float32.
+
+onnxruntime has a fast kernel for depthwise convolutions only where all channels share one zero
+point; with one for each channel it is about 40 times slower.  The levels q - z_c of a channel are
+those of the codes q - z_c + 128 at zero point 128, as long as all are in -128..127, so the weights
+of convolutions in groups are moved there, exactly.
 """
 
 from __future__ import annotations
@@ -11,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, fx
 
@@ -19,6 +26,7 @@ from autosplit.capture.operators import arguments, clamp_window, weight_argument
 from autosplit.capture.program import Program
 from autosplit.deploy.onnx_export import AnyInputs, export_onnx, pack_constants
 from autosplit.deploy.sessions import SENT
+from autosplit.errors import warn
 from autosplit.grid.grid import steps_of
 from autosplit.halves.integer_kernels import BiasSteps, IntegerWeight
 from autosplit.halves.lowering import bias_steps
@@ -61,11 +69,23 @@ def edge_onnx(program: Program, file: PlanFile) -> ModelProto:
         marked.reads,
         output_names(marked.writes),
     )
-    pack_constants(model, made.packed)
+    pack_constants(model, made.packed, made.offsets)
+    _warn_of_slow([name for name in cut.weights if program.weights[name].target in made.slow])
     sent = wire_layout(cut, file.activations, file.plan.input_coding)
     packed = [one.name for one in sent.tensors if one.coding == "packed"]
     _give_integers(model, output_names(packed))
     return model
+
+
+def _warn_of_slow(layers: Sequence[str]) -> None:
+    """Warn of layers whose zero points keep them from the fast kernel."""
+    if layers:
+        more = f" and {len(layers) - 1} more" if len(layers) > 1 else ""
+        warn(
+            f"export: {layers[0]}{more}: 8-bit levels of a convolution in groups must be in "
+            "-128..127, or onnxruntime runs it about 40 times slower; search with an edge profile "
+            "that says int8_weights: depthwise"
+        )
 
 
 def output_names(writes: Sequence[str]) -> list[str]:
@@ -114,6 +134,8 @@ def _integer_type(model: ModelProto, name: str) -> int:
     raise AssertionError(name)
 
 
+INT8_ZERO = 128
+"""Zero point at which codes of 8 bits are the levels -128..127."""
 Window = tuple[float, float]
 """Least and most value that clamps let through."""
 
@@ -128,7 +150,9 @@ class _EdgeGraph:
         biases: Name of a layer's node -> its bias in steps of the accumulator.
         constants: Value of each ``get_attr`` target.
         packed: Constant -> the width at which it is stored.
+        offsets: Constant -> what its integers are above those that are stored.
         stored: ``get_attr`` target of a weight -> the node that unpacks it for all its readers.
+        slow: ``get_attr`` target of each weight of a convolution in groups that is not int8.
     """
 
     half: Half
@@ -136,7 +160,9 @@ class _EdgeGraph:
     biases: Mapping[str, BiasSteps]
     constants: dict[str, Tensor] = field(default_factory=dict)
     packed: dict[str, int] = field(default_factory=dict)
+    offsets: dict[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
     stored: dict[str, fx.Node] = field(default_factory=dict)
+    slow: list[str] = field(default_factory=list)
 
     def run(self) -> Half:
         self.constants = dict(self.half.constants)
@@ -177,7 +203,7 @@ class _EdgeGraph:
         assert read is not None
         target = str(read.target)
         if target not in self.stored:
-            self.stored[target] = self._weight(node, weight)
+            self.stored[target] = self._weight(node, target, weight)
         node.replace_input_with(read, self.stored[target])
         call = {**arguments(node)}
         bias = self.biases.get(node.name)
@@ -191,16 +217,25 @@ class _EdgeGraph:
             return
         node.args, node.kwargs = (), call
 
-    def _weight(self, node: fx.Node, weight: IntegerWeight) -> fx.Node:
+    def _weight(self, node: fx.Node, read: str, weight: IntegerWeight) -> fx.Node:
         """Store the integers of a weight at their width; gives the node that unpacks them."""
         grid = weight.grid
         scale, zero = numbers_along(grid, weight.axis, weight.levels.dim())
         assert isinstance(scale, Tensor)
         assert isinstance(zero, Tensor)
         kind = torch.uint8 if grid.bits <= 8 else torch.int32
-        codes = (weight.levels.to(torch.int32) + zero).to(kind)
         name = f"{node.name}.weight"
-        self.packed[_target(f"{name}.codes")] = grid.bits
+        target = _target(f"{name}.codes")
+        self.packed[target] = grid.bits
+        levels = weight.levels.to(torch.int32)
+        in_groups = grid.bits <= 8 and arguments(node).get("groups", 1) > 1
+        if in_groups and not are_int8(levels):
+            self.slow.append(read)
+        elif in_groups:
+            if grid.bits < 8:
+                self.offsets[target] = (INT8_ZERO - zero).to(torch.uint8).numpy()
+            zero = torch.full_like(zero, INT8_ZERO)
+        codes = (levels + zero).to(kind)
         numbers = scale.flatten(), zero.flatten().to(kind)
         return self._stored(node, name, codes, *numbers, weight.axis)
 
@@ -221,6 +256,12 @@ class _EdgeGraph:
         graph = self.half.operators
         with graph.inserting_before(node):
             return graph.create_node("get_attr", target)
+
+
+def are_int8(levels: Tensor) -> bool:
+    """Whether levels, counted from zero, are in -128..127."""
+    least, most = levels.aminmax()
+    return bool(least >= -INT8_ZERO and most < INT8_ZERO)
 
 
 def narrowed(window: Window, earlier: Window) -> Window:

@@ -7,8 +7,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -104,25 +107,33 @@ def _without_traces(model: ModelProto) -> ModelProto:
     return model
 
 
-def pack_constants(model: ModelProto, widths: Mapping[str, int]) -> None:
+def pack_constants(
+    model: ModelProto,
+    widths: Mapping[str, int],
+    offsets: Mapping[str, npt.NDArray[np.uint8]] = MappingProxyType({}),
+) -> None:
     """Store integers of a model at their widths, with nodes that unpack them.
 
     Args:
         model: Changed in place.
         widths: Last part of a constant's name -> its width; one of 8 bits or more stays as it is.
+        offsets: Last part of a constant's name -> what its integers are above those that its width
+            holds, in a shape that broadcasts to theirs.
     """
     from onnx import numpy_helper
 
     graph = model.graph
     made = UnpackNodes("unpack")
     for place, stored in reversed(list(enumerate(graph.initializer))):
-        bits = widths.get(stored.name.rpartition(".")[2], 8)
+        last = stored.name.rpartition(".")[2]
+        bits, offset = widths.get(last, 8), offsets.get(last)
         codes = numpy_helper.to_array(stored)
         if bits >= 8 or codes.size <= SMALL:
             continue
-        packed = pack_rows(codes.reshape(1, -1), bits)
+        narrow = codes if offset is None else (codes - offset).astype(np.uint8)
+        packed = pack_rows(narrow.reshape(1, -1), bits)
         del graph.initializer[place]
         name = f"{stored.name}/packed"
         made.constants.append(numpy_helper.from_array(packed, name))
-        made.unpack(name, bits, codes.size, codes.shape, stored.name)
+        made.unpack(name, bits, codes.size, codes.shape, stored.name, offset)
     made.add_to(graph)

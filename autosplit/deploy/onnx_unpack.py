@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from autosplit.graph.memory import packed_bytes
 
@@ -48,7 +49,15 @@ class UnpackNodes:
         del graph.node[:]
         graph.node.extend([*self.nodes, *own])
 
-    def unpack(self, packed: str, bits: int, count: int, shape: Sequence[int], out: str) -> None:
+    def unpack(
+        self,
+        packed: str,
+        bits: int,
+        count: int,
+        shape: Sequence[int],
+        out: str,
+        offset: npt.NDArray[np.uint8] | None = None,
+    ) -> None:
         """Add the nodes from bytes to integers.
 
         Args:
@@ -57,9 +66,10 @@ class UnpackNodes:
             count: Elements of a row.
             shape: Shape of ``out``; -1 for the rows.
             out: Name of the integers: uint8 up to 8 bits, int32 above.
+            offset: Added to the integers, which stay uint8; its shape broadcasts to theirs.
         """
         kind = _tensor_type("UINT8" if bits <= _BYTE else "INT32")
-        flat = packed
+        out_of, flat = out if offset is None else f"{out}/stored", packed
         if _BYTE % bits:
             stream = self._fields(packed, 1)
             used = self._sliced(stream, count * bits)
@@ -71,7 +81,11 @@ class UnpackNodes:
             flat = self._fields(packed, bits)
         if bits <= _BYTE and packed_bytes(count, bits) * _BYTE != count * bits and not _BYTE % bits:
             flat = self._sliced(flat, count)
-        self._node("Reshape", (flat, self._constant(shape, np.int64)), out)
+        self._node("Reshape", (flat, self._constant(shape, np.int64)), out_of)
+        if offset is not None:  # onnxruntime adds no uint8
+            both = out_of, self._constant(offset, np.uint8)
+            wide = (self._made("Cast", one, to=_tensor_type("INT32")) for one in both)
+            self._node("Cast", (self._made("Add", *wide),), out, to=_tensor_type("UINT8"))
 
     def _fields(self, packed: str, bits: int) -> str:
         """The fields of ``bits`` bits of every byte, in the order of the stream."""

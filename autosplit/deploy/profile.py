@@ -20,6 +20,7 @@ from autosplit.files import write_csv, write_yaml
 from autosplit.graph.graph import Graph
 from autosplit.halves.partition import cloud_part
 from autosplit.hardware.tablefile import WIDTHS_HEADER
+from autosplit.plan.int8_weights import int8_stats
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.runs.folder import read_graph
@@ -33,6 +34,8 @@ from autosplit.stats.statsfile import read_stats
 
 INTEGER_BITS, REAL_BITS = 8, 32
 """Widths at which onnxruntime computes on processors."""
+INT8_WEIGHTS = "depthwise"
+"""Weights that onnxruntime runs slowly unless their levels are int8 (``deploy/edge_onnx.py``)."""
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
@@ -79,12 +82,12 @@ def profile_run(folder: Path, threads: int, out: Path) -> list[ProfiledWidth]:
 
 
 def whole_plan(graph: Graph, stats: Stats) -> PlanFile:
-    """The plan that computes all of a network on the edge at 8 bits."""
+    """The plan that computes all of a network on the edge at 8 bits, for onnxruntime."""
     cut = graph.prefix(len(graph.layers))
     weights = dict.fromkeys(cut.weights, INTEGER_BITS)
     activations = graph.widths(dict.fromkeys(cut.edge_tensors, INTEGER_BITS))
     plan = Plan("profile", "profile", cut.edge, weights, activations, 0.0, 0.0, 0, 0)
-    (file,) = plan_files([plan], graph, stats)
+    (file,) = plan_files([plan], graph, int8_stats(graph, stats, INT8_WEIGHTS))
     return file
 
 
@@ -152,6 +155,7 @@ def write_profile(
         "model": "table",
         "table": table.name,
         "float_bits": REAL_BITS,
+        "int8_weights": INT8_WEIGHTS,
     }
     write_yaml(out, "device", about, 2)
 

@@ -12,6 +12,8 @@ from autosplit.plainfile import is_plain_name
 
 UNKNOWN_OPERATORS = ("refuse", "traffic")
 """What a device does with a layer of a kind whose cost no rule knows."""
+INT8_WEIGHTS = ("all", "depthwise", "none")
+"""Weights that a device takes as 8-bit levels of -128..127 only."""
 DATAFLOWS = ("is", "os", "ws")
 """What stays in a systolic array: inputs, outputs or weights."""
 
@@ -85,6 +87,14 @@ def _unknown_operators(value: Any) -> list[str]:
         return []
     hint = did_you_mean(str(value), UNKNOWN_OPERATORS)
     return [f"must be {' or '.join(UNKNOWN_OPERATORS)}, got {value!r}{hint}"]
+
+
+def _int8_weights(value: Any) -> list[str]:
+    if isinstance(value, str) and value in INT8_WEIGHTS:
+        return []
+    return [
+        f"must be all, depthwise or none, got {value!r}{did_you_mean(str(value), INT8_WEIGHTS)}"
+    ]
 
 
 def _count(value: Any) -> list[str]:
@@ -165,6 +175,7 @@ CHECKS: dict[str, Callable[[Any], list[str]]] = {
     "peak_macs_per_s": _peaks,
     "elementwise_ops_per_s": _positive,
     "unknown_operators": _unknown_operators,
+    "int8_weights": _int8_weights,
     "table": _seconds,
     "uplink_bps": _positive,
     "downlink_bps": _positive,

@@ -22,7 +22,7 @@ OF_DEVICE: Literal["device"] = "device"
 """Stands for a memory limit of as much as the edge device has."""
 MemoryLimit = int | Literal["device"] | None
 """A memory limit as it is asked for: bytes, ``OF_DEVICE``, or None for no limit."""
-_MAYBE = {"memory_bytes", "widths", "unknown_operators"}
+_MAYBE = {"memory_bytes", "widths", "unknown_operators", "int8_weights"}
 MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
     "systolic": (
         {"bandwidth_bytes_per_s", "clock_hz", "rows", "cols", "dataflow"},
@@ -66,6 +66,8 @@ class Device:
         unknown_operators: ``traffic``: a layer of a kind that no rule knows costs its dispatch and
             traffic alone; ``refuse``: the search names it, and leaves out the plans that run it
             there.
+        int8_weights: Weights that need 8-bit levels of -128..127 for a fast kernel: ``none``,
+            ``depthwise`` or ``all``; the search gives these weights such grids.
         table: Table: layer name -> seconds at every width, or -> {(weight bits, activation bits):
             seconds}; weight bits are 0 for a layer without a weight.
 
@@ -90,6 +92,7 @@ class Device:
     peak_macs_per_s: Mapping[int, float] = field(default_factory=dict, hash=False)
     elementwise_ops_per_s: float = 0.0
     unknown_operators: str = "refuse"
+    int8_weights: str = "none"
     table: Mapping[str, LayerSeconds] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:

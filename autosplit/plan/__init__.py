@@ -4,6 +4,7 @@
 | --- | --- |
 | `Plan`: a cut, widths, distortion with its proven bound, seconds; optimality gap | `plan.py` |
 | the grid of each tensor at its width, dead channels raised | `grids.py` |
+| grids of 8 bits whose levels are int8, for a device that needs them | `int8_weights.py` |
 | `PlanFile`, `write_plan`, `read_plan`: the YAML file, and the digest of a half | `planfile.py` |
 | grids as numbers of that file | `formats.py` |
 | what crosses the link: the layout of a message | `wire_layout.py` |

@@ -56,6 +56,16 @@ def load_hardware(
     return Hardware(_load(load_device, edge, folder), _load(load_device, cloud, folder), by_name)
 
 
+def edge_device(searched: Stamp, folder: Path | None = None) -> Device:
+    """The edge device that a search was asked for.
+
+    Args:
+        searched: Stamp of ``search``.
+        folder: Run folder, as of ``load_hardware``.
+    """
+    return _load(load_device, resolve({}, searched, SearchOptions()).edge, folder)
+
+
 def keep_profiles(folder: Path, names: Iterable[str]) -> list[str]:
     """Copy profiles that are a person's files into a run folder, which may be moved.
 
@@ -107,5 +117,5 @@ def limit_bytes(searched: Stamp, folder: Path | None = None) -> int | None:
     options = resolve({}, searched, SearchOptions())
     asked = options.memory_bytes
     if asked == OF_DEVICE:
-        return memory_limit(asked, _load(load_device, options.edge, folder))
+        return memory_limit(asked, edge_device(searched, folder))
     return asked

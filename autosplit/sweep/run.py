@@ -15,6 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from autosplit.files import read_csv, write_csv
+from autosplit.plan.int8_weights import stats_for
 from autosplit.progress import Advance, Progress, silent
 from autosplit.runs.folder import read_graph
 from autosplit.runs.options import StatsOptions
@@ -168,7 +169,7 @@ def list_jobs(sweep: SweepFile, place: Path) -> list[SearchJob]:
             SearchJob(
                 network.name,
                 graph,
-                stats.distortions,
+                stats_for(edge, graph, stats).distortions,
                 edge,
                 cloud,
                 sweep.links,

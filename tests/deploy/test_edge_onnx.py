@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
-from autosplit.deploy.edge_onnx import edge_onnx, narrowed, output_names, window_codes
+from autosplit.deploy.edge_onnx import are_int8, edge_onnx, narrowed, output_names, window_codes
 from autosplit.deploy.manifest import read_manifest
 from autosplit.halves.quantized import integer_half
 
@@ -79,6 +80,63 @@ def test_a_weight_that_two_layers_read_is_stored_once():
 
     large = [one for one in model.graph.initializer if len(one.raw_data) >= 40 * 16 // 2]
     assert [len(one.raw_data) for one in large] == [40 * 16 // 2]
+
+
+def depthwise_model(bits, tmp_path, zero=None):
+    """A depthwise network at a width: the model, what it sends, the reference, kinds of nodes."""
+    torch.manual_seed(bits)
+    network = Net(lambda net, x: net.b(torch.relu(net.a(x))),
+                  a=nn.Conv2d(3, 16, 1), b=nn.Conv2d(16, 16, 3, groups=16))  # fmt: skip
+    with torch.no_grad():
+        network.b.weight[::2] += 0.2  # ranges that are far from symmetric
+    images = torch.rand(4, 3, 9, 9)
+    program = capture(network, images, "depthwise")
+    file = plan_for(program, (images,), bits)
+    if zero is not None:
+        grid = replace(file.weights["b"], zero_point=np.full(16, zero, np.int32))
+        file = replace(file, weights=file.weights | {"b": grid})
+    model = edge_onnx(program, file)
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    (got,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
+    half = integer_half(program, file)
+    (want,) = half(dict(zip(half.reads, [images], strict=True))).values()
+    return model, got, want.numpy(), onnx.load(tmp_path / "optimized.onnx").graph
+
+
+def zero_points(graph):
+    """Zero points of the weights of a graph's integer convolutions that are depthwise."""
+    stored = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
+    nodes = [n for n in graph.node if n.op_type == "QLinearConv"]
+    return [stored[n.input[5]] for n in nodes if len(stored[n.input[3]][0]) == 1]
+
+
+@pytest.mark.parametrize(("bits", "zero"), [(3, None), (4, None), (8, 128)])
+def test_channels_of_a_depthwise_convolution_share_a_zero_point(bits, zero, tmp_path):
+    model, got, want, optimized = depthwise_model(bits, tmp_path, zero)
+
+    assert [set(found.tolist()) for found in zero_points(optimized)] == [{128}]
+    np.testing.assert_array_equal(got, want)
+    packed = [len(p.raw_data) for p in model.graph.initializer if p.dims[:1] == [16]]
+    packed += [len(p.raw_data) for p in model.graph.initializer if p.name.endswith("packed")]
+    assert -(-16 * 9 * bits // 8) in packed
+
+
+def test_levels_beyond_int8_stay_and_are_warned_of(tmp_path):
+    with pytest.warns(UserWarning, match=r"^export: b: 8-bit levels .* 40 times slower; search"):
+        _, got, want, optimized = depthwise_model(8, tmp_path)
+
+    assert len(set(zero_points(optimized)[0].tolist())) > 1
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    ("levels", "fit"), [([-128, 127], True), ([-129, 0], False), ([0, 128], False), ([5], True)]
+)
+def test_levels_of_int8_are_minus_128_to_127(levels, fit):
+    assert are_int8(torch.tensor(levels)) is fit
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from autosplit.files import sha256_of_file, write_csv
+from autosplit.plan.int8_weights import stats_for
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import write_plan
 from autosplit.report.tables import PLANS_HEADER, plan_rows
@@ -34,7 +35,8 @@ def _search(job: Job[SearchOptions], hardware: Hardware) -> Made:
         InfeasibleError: Nothing fits the memory.
     """
     options = job.options
-    graph, stats = read_graph(job.folder), read_stats(job.folder)
+    graph = read_graph(job.folder)
+    stats = stats_for(hardware.edge, graph, read_stats(job.folder))
     problem = Problem(
         graph,
         stats.distortions,
