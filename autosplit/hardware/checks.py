@@ -12,7 +12,7 @@ from autosplit.plainfile import is_plain_name
 
 UNKNOWN_OPERATORS = ("refuse", "traffic")
 """What a device does with a layer of a kind whose cost no rule knows."""
-INT8_WEIGHTS = ("all", "depthwise", "none")
+_INT8_WEIGHTS = ("all", "depthwise", "none")
 """Weights that a device takes as 8-bit levels of -128..127 only."""
 DATAFLOWS = ("is", "os", "ws")
 """What stays in a systolic array: inputs, outputs or weights."""
@@ -90,10 +90,10 @@ def _unknown_operators(value: Any) -> list[str]:
 
 
 def _int8_weights(value: Any) -> list[str]:
-    if isinstance(value, str) and value in INT8_WEIGHTS:
+    if isinstance(value, str) and value in _INT8_WEIGHTS:
         return []
     return [
-        f"must be all, depthwise or none, got {value!r}{did_you_mean(str(value), INT8_WEIGHTS)}"
+        f"must be all, depthwise or none, got {value!r}{did_you_mean(str(value), _INT8_WEIGHTS)}"
     ]
 
 
