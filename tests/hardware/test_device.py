@@ -98,8 +98,8 @@ def test_an_unknown_device_is_answered_with_the_nearest_name():
 
 
 def test_an_unknown_model_is_named_with_the_other_problems(tmp_path):
-    assert wrong(tmp_path, SYSTOLIC, model="sistolic", rows=0, colour="red") == [
-        "unknown key 'colour', choose from: " + ", ".join(FIELDS),
+    assert wrong(tmp_path, SYSTOLIC, model="sistolic", rows=0, price="5 euros") == [
+        "unknown key 'price', choose from: " + ", ".join(FIELDS),
         "model: must be a latency model, got 'sistolic', did you mean 'systolic'?",
         "rows: must be > 0, got 0",
     ]
