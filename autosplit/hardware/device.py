@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from autosplit.errors import did_you_mean
 from autosplit.files import check_keys, read_yaml_of
-from autosplit.hardware.checks import CHECKS, refuse, set_fields, tidy, value_problems
+from autosplit.hardware.checks import refuse, set_fields, tidy, value_problems
 from autosplit.hardware.shipped import find, folder
 from autosplit.hardware.tablefile import LayerSeconds, read_table
 
@@ -129,7 +129,7 @@ def device_names() -> tuple[str, ...]:
 def _device_problems(data: Mapping[str, Any], where: str) -> list[str]:
     model = data.get("model")
     if not isinstance(model, str) or model not in MODEL_KEYS:
-        every = set(CHECKS) - {"uplink_bps", "downlink_bps", "rtt_s"}
+        every = {field.name for field in fields(Device)}
         problems = check_keys(data, _ALWAYS, every, where=where)
         if "model" in data:
             hint = did_you_mean(str(model), MODEL_KEYS)
