@@ -6,8 +6,8 @@ measures the layers of the network of a run folder and writes ``edge.yaml`` and 
 device profiles of model ``table``.  ``write_links`` makes the profiles of shaped links.
 """
 
+import argparse
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -122,4 +122,7 @@ def _beside(answers: Sequence[Row]) -> float:
 
 
 if __name__ == "__main__":
-    main(*(Path(word) for word in sys.argv[1:3]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="Run folder, after its statistics.")
+    parser.add_argument("folder", type=Path, help="Folder for the profiles.")
+    main(**vars(parser.parse_args()))

@@ -9,7 +9,7 @@ and 60 kB.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from autosplit.deploy.manifest import read_manifest
@@ -42,4 +42,7 @@ def main(run: Path, bundle: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*(Path(word) for word in sys.argv[1:3]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="Run folder that the plans are of.")
+    parser.add_argument("bundle", type=Path, help="The bundle.")
+    main(**vars(parser.parse_args()))
