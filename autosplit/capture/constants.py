@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import combinations
 from operator import floordiv, neg
 from typing import Any
 
@@ -123,6 +124,40 @@ def views_of_others(values: Mapping[fx.Node, Tensor]) -> dict[fx.Node, tuple[fx.
             if value.numel() and value.is_contiguous():
                 wholes.append(node)
     return found
+
+
+def shared_in_part(
+    values: Mapping[fx.Node, Tensor], views: Mapping[fx.Node, object]
+) -> tuple[fx.Node, fx.Node, int] | None:
+    """Two parameters that share some elements of their memory, and how many; None without any.
+
+    Parameters that are tied, or of which one lies in the other, are not among them.
+
+    Args:
+        values: Node of each parameter -> its value.
+        views: Parameters that lie in another one, of ``views_of_others``.
+    """
+    by_memory: dict[int, list[fx.Node]] = {}
+    for node, value in values.items():
+        if node not in views and value.numel():
+            by_memory.setdefault(value.untyped_storage().data_ptr(), []).append(node)
+    for nodes in by_memory.values():
+        for first, second in combinations(nodes, 2):
+            one, other = values[first], values[second]
+            if one.stride() == other.stride() and one.data_ptr() == other.data_ptr():
+                continue
+            count = int(torch.isin(_addresses(one), _addresses(other)).sum())
+            if count:
+                return first, second, count
+    return None
+
+
+def _addresses(value: Tensor) -> Tensor:
+    """Addresses of the elements of a tensor, flat."""
+    found = torch.tensor(value.data_ptr())
+    for length, stride in zip(value.shape, value.stride(), strict=True):
+        found = found[..., None] + torch.arange(length) * (stride * value.element_size())
+    return found.flatten()
 
 
 def fold_filled(graph: fx.Graph, attributes: Attributes) -> None:

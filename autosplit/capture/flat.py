@@ -10,8 +10,9 @@ from torch import fx
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind, TensorArgument
 
-from autosplit.capture.constants import LEARNED, Attributes, views_of_others
+from autosplit.capture.constants import LEARNED, Attributes, shared_in_part, views_of_others
 from autosplit.capture.rewrites import functionalize
+from autosplit.errors import ModelError
 from autosplit.graph.layer import Shape
 
 
@@ -41,6 +42,9 @@ def unlift(exported: ExportedProgram) -> tuple[fx.Graph, Attributes]:
 
     A parameter's target is its name with slashes for dots; tied parameters get one target, and one
     whose memory lies in that of a larger one is a view of it.
+
+    Raises:
+        ModelError: Two parameters share a part of their memory.
     """
     signature = exported.graph_signature
     lifted = {
@@ -53,13 +57,20 @@ def unlift(exported: ExportedProgram) -> tuple[fx.Graph, Attributes]:
     same: dict[tuple[int, Shape, Shape, torch.dtype], str] = {}
     operators = fx.Graph()
     copied: dict[fx.Node, fx.Node] = {}
-    whole = views_of_others(
-        {
-            node: stored[lifted[node.name]].detach()
-            for node in exported.graph.find_nodes(op="placeholder")
-            if node.name in signature.inputs_to_parameters
-        }
-    )
+    parameters = {
+        node: stored[lifted[node.name]].detach()
+        for node in exported.graph.find_nodes(op="placeholder")
+        if node.name in signature.inputs_to_parameters
+    }
+    whole = views_of_others(parameters)
+    shared = shared_in_part(parameters, whole)
+    if shared is not None:
+        first, second, count = shared
+        raise ModelError(
+            f"{lifted[first.name]}: parameters must not share a part of their memory, shares "
+            f"{count:,} elements with {lifted[second.name]}; make one parameter of both and slice "
+            "it in forward"
+        )
     for node in exported.graph.nodes:
         if node.op == "placeholder" and node.name in lifted:
             value = stored[lifted[node.name]].detach()

@@ -9,6 +9,7 @@ from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.capture.constants import add_attribute
+from autosplit.errors import ModelError
 from autosplit.graph.memory import weight_bytes
 from autosplit.halves.deployed import deploy
 
@@ -180,3 +181,30 @@ def test_parameters_that_share_memory_are_stored_once(part, stored):
     counted = sum(n.weight_elements for n in layers if n.owns_weight)
     assert counted + sum(n.fixed_elements for n in layers) == stored
     torch.testing.assert_close(program.run((x,))[0], network(x))
+
+
+@pytest.mark.parametrize(
+    ("part", "count"),
+    [
+        (lambda base: (base[:4], base[2:]), 12),  # two rows of six
+        (lambda base: (base[:, :4], base[:, 3:]), 6),  # one column of six
+        (lambda base: (base[:, :4], base[:, 4:]), 0),  # side by side
+        (lambda base: (base[::2], base[1::2]), 0),
+    ],
+)
+def test_parameters_that_share_a_part_of_their_memory_are_refused(part, count):
+    first, second = map(nn.Parameter, part(torch.randn(6, 6)))
+    network = Net(
+        lambda net, x: torch.cat(
+            [F.linear(x[:, : one.shape[1]], one) for one in (net.first, net.second)], -1
+        )
+    )
+    network.first, network.second = first, second
+    x = torch.randn(2, 6)
+    if not count:
+        torch.testing.assert_close(capture(network, x).run((x,))[0], network(x))
+        return
+
+    text = f"first: parameters must not share a part of their memory, shares {count} elements with "
+    with pytest.raises(ModelError, match=f"{text}second; make one parameter of both"):
+        capture(network, x)
