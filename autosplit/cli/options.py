@@ -48,11 +48,11 @@ DATA = (
 """Options of ``stats`` that say which data, and how the network is scored on them."""
 _WITH_NETWORK = {"detect": NETWORK, "prune": (*NETWORK, *DATA)}
 """Command -> options of ``stats`` that it has too."""
-_FOLDER_OPTION = {
-    **dict.fromkeys(("check", "detect", "export", "profile", "tune"), "trust"),
-    "sweep": "force",
+_FOLDER_OPTIONS = {
+    **dict.fromkeys(("check", "detect", "export", "profile", "tune"), ("trust",)),
+    "sweep": ("force", "trust"),
 }
-"""Command -> the option of run folders that it has too."""
+"""Command -> the options of run folders that it has too."""
 _OF_FOLDER = {one.name: one for one in options_of(FolderOptions)}
 
 
@@ -68,8 +68,8 @@ def side_options(command: str) -> tuple[Option, ...]:
     """Options of the command of any other kind."""
     network = network_options(command)
     own = options_of(SIDE_OPTIONS[command]) if command in SIDE_OPTIONS else ()
-    more = _FOLDER_OPTION.get(command)
-    return (*network, *own, *(() if more is None else (_OF_FOLDER[more],)))
+    more = _FOLDER_OPTIONS.get(command, ())
+    return (*network, *own, *(_OF_FOLDER[name] for name in more))
 
 
 def network_options(command: str = "detect") -> tuple[Option, ...]:

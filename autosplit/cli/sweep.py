@@ -15,6 +15,7 @@ def sweep_command(
     file: Annotated[Path, typer.Argument(help="Sweep file; experiments/ has examples.")],
     out: str = "results",
     force: bool = False,
+    trust: bool = False,
     **given: Any,
 ) -> None:
     """Run many networks, devices, links, methods and memory limits; write one table."""
@@ -22,7 +23,7 @@ def sweep_command(
     from autosplit.sweep.run import run_sweep
 
     start_s = time.perf_counter()
-    swept = run_sweep(file, Path(out), Where(**given), force=force, progress=bar)
+    swept = run_sweep(file, Path(out), Where(**given), force=force, trust=trust, progress=bar)
     say(f"{swept.text}; {time.perf_counter() - start_s:.1f} s")
     print(f"table:  {swept.table}")
     if swept.figure:

@@ -1,6 +1,7 @@
 """Code that a run folder names: run only if a person gave it, here, or trusts the folder.
 
-A stamp may name ``FILE.py:FUNCTION``, and a run folder may come from anyone.  Files of code that a
+A stamp may name ``FILE.py:FUNCTION``, and a run folder may come from anyone; so may a sweep file.
+Files of code that a
 person gives on the command line are remembered, by the SHA-256 of their place, in
 ``~/.local/state/autosplit/code`` (``$XDG_STATE_HOME`` if set).
 """
@@ -8,7 +9,7 @@ person gives on the command line are remembered, by the SHA-256 of their place, 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +40,49 @@ def trusted_code(
     specs = {**named, **given}
     known = _known()
     found: dict[Path, None] = {}
-    for key, spec in specs.items():
-        if not isinstance(spec, str) or not is_code(spec):
-            continue
-        path = Path(spec.rpartition(":")[0] if not spec.endswith(".py") else spec)
+    for key, path in _code_of(specs):
         if key not in given and not trust and _digest(path) not in known:
-            raise StageError(
-                f"{folder}: names the Python code {str(path)!r:.100} as its {key}, which was never "
-                f"given here; look at the file, then give --trust (or --{key})"
-            )
+            raise StageError(f"{_unknown(folder, key, path)} (or --{key})")
         found[path] = None
     _remember(known, found)
     return tuple(found)
+
+
+def trusted_sweep(
+    file: Path, networks: Iterable[Mapping[str, Any]], *, trust: bool = False
+) -> tuple[Path, ...]:
+    """Files of code that a sweep will run, each given before or trusted.
+
+    Args:
+        file: The sweep file, which may come from anyone.
+        networks: Options of each network.
+        trust: Whether the person trusts what the sweep file names.
+
+    Raises:
+        StageError: The sweep file names code that was never given here.
+    """
+    known = _known()
+    named = [one for specs in networks for one in _code_of(specs)]
+    for key, path in named:
+        if not trust and _digest(path) not in known:
+            raise StageError(_unknown(file, key, path))
+    found = dict.fromkeys(path for _, path in named)
+    _remember(known, found)
+    return tuple(found)
+
+
+def _code_of(specs: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
+    """Options that name code, each with its file."""
+    for key, spec in specs.items():
+        if isinstance(spec, str) and is_code(spec):
+            yield key, Path(spec if spec.endswith(".py") else spec.rpartition(":")[0])
+
+
+def _unknown(where: Path | None, key: str, path: Path) -> str:
+    return (
+        f"{where}: names the Python code {str(path)!r:.100} as its {key}, which was never given "
+        "here; look at the file, then give --trust"
+    )
 
 
 def _remembered(folder: Path) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from autosplit.files import read_csv, write_csv
 from autosplit.plan.int8_weights import stats_for
-from autosplit.progress import Advance, Progress, silent
+from autosplit.progress import Advance, Progress, note, silent
 from autosplit.runs.folder import read_graph
 from autosplit.runs.options import StatsOptions
 from autosplit.runs.stages.stats import STATS
 from autosplit.runs.stamps import read_stamp
+from autosplit.runs.trust import trusted_sweep
 from autosplit.stats.statsfile import read_stats
 from autosplit.sweep.backends import ENDED, Where, do_jobs
 from autosplit.sweep.file import Network, SweepError, SweepFile, read_sweep_file
@@ -48,6 +49,7 @@ def run_sweep(
     where: Where | None = None,
     *,
     force: bool = False,
+    trust: bool = True,
     progress: Progress = silent,
 ) -> Swept:
     """Do what a sweep file says, but for what was done before.
@@ -58,15 +60,20 @@ def run_sweep(
             (``models``) and the rows of each search (``jobs``); NAME is that of the sweep file.
         where: Where the searches are done.
         force: Measure and search again what was done before too.
+        trust: Whether Python code that the file names runs although it was never given here.
         progress: Shows how far it is.
 
     Raises:
         FileError: The sweep file is wrong.
+        StageError: The sweep file names code that is not trusted.
         SweepError: The scheduler is not there or went away, or a job failed; what is done is
             kept.
     """
     where = where or Where()
     sweep = read_sweep_file(file)
+    code = trusted_sweep(file, [network.options for network in sweep.networks], trust=trust)
+    if code and trust:
+        note(progress, f"sweep: runs the Python code of {' and '.join(map(str, code))}")
     place = out / file.stem
     measure_networks(sweep, place, where.jobs, force=force, progress=progress)
     jobs = list_jobs(sweep, place)

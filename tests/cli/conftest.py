@@ -21,8 +21,8 @@ def calls(monkeypatch, tmp_path):
         noted.append(("run", str(folder), dict(given), force))
         return iter([Outcome("collect", False, "all done")])
 
-    def sweep(file, out, where, *, force, progress):
-        noted.append(("sweep", str(file), str(out), where, force))
+    def sweep(file, out, where, *, force, trust, progress):
+        noted.append(("sweep", str(file), str(out), where, force, trust))
         return SimpleNamespace(text="swept", table="t.csv", figure=None)
 
     def emit(folder, name, form):

@@ -9,11 +9,15 @@ from autosplit.sweep.backends import Where
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("sweep a.yaml", ("sweep", "a.yaml", "results", Where(), False)),
-        ("sweep a.yaml --jobs 3 --out o --force", ("sweep", "a.yaml", "o", Where(jobs=3), True)),
+        ("sweep a.yaml", ("sweep", "a.yaml", "results", Where(), False, False)),
+        (
+            "sweep a.yaml --jobs 3 --out o --force",
+            ("sweep", "a.yaml", "o", Where(jobs=3), True, False),
+        ),
+        ("sweep a.yaml --trust", ("sweep", "a.yaml", "results", Where(), False, True)),
         (
             "sweep a.yaml --backend dask --scheduler tcp://h:1",
-            ("sweep", "a.yaml", "results", Where("dask", scheduler="tcp://h:1"), False),
+            ("sweep", "a.yaml", "results", Where("dask", scheduler="tcp://h:1"), False, False),
         ),
     ],
 )

@@ -9,7 +9,7 @@ from autosplit.cli.app import main
 from autosplit.errors import StageError
 from autosplit.runs.options import StatsOptions, plain
 from autosplit.runs.stamps import Stamp, write_stamp
-from autosplit.runs.trust import trusted_code
+from autosplit.runs.trust import trusted_code, trusted_sweep
 
 
 @pytest.fixture
@@ -54,6 +54,19 @@ def test_the_same_name_in_another_folder_is_other_code(received, tmp_path, monke
 
     with pytest.raises(StageError, match="never given here"):
         trusted_code(received, {})
+
+
+def test_a_sweep_file_runs_code_that_was_given_or_is_trusted(received):
+    networks = [{"model": "fashion-resnet", "seed": 3}, {"model": "net.py:net", "data": "demo"}]
+    with pytest.raises(StageError, match=r"^a.yaml: names the Python code 'net\.py' as its model"):
+        trusted_sweep(Path("a.yaml"), networks)
+    trusted_code(None, {"model": "net.py:net"})
+
+    assert trusted_sweep(Path("a.yaml"), networks) == (Path("net.py"),)
+    with pytest.raises(StageError, match=r"'data\.py' as its data.*then give --trust$"):
+        trusted_sweep(Path("a.yaml"), [*networks, {"model": "demo", "data": "data.py:data"}])
+    trusted_sweep(Path("a.yaml"), [{"data": "data.py:data"}], trust=True)
+    assert trusted_sweep(Path("a.yaml"), [{"data": "data.py:data"}]) == (Path("data.py"),)
 
 
 def test_no_code_is_no_matter(received):

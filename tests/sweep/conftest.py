@@ -5,6 +5,7 @@ import shutil
 import pytest
 from sweeps import DATA, NETWORKS, SWEEP
 
+from autosplit.runs.trust import trusted_code
 from autosplit.sweep import run as sweep
 from autosplit.sweep.file import read_sweep_file
 
@@ -27,4 +28,5 @@ def place(measured, tmp_path, monkeypatch):
     """A folder of its own, made the current one, with ``tiny.yaml`` and measured networks."""
     shutil.copytree(measured, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
+    trusted_code(None, {"model": "net.py:small", "data": "data.py:data"})
     return tmp_path / "here"

@@ -294,3 +294,15 @@ def test_the_command_prints_where_the_table_is_and_how_long_it_took(place, capsy
     assert got.out == "table:  tiny.csv\nfigure: tiny.png\n"
     assert got.err.startswith("sweep: 2 networks, 4 searches, 0 of them done before, 32 rows; ")
     assert got.err.endswith(" s\n")
+
+
+def test_a_sweep_file_from_elsewhere_runs_no_code_untrusted(place, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
+
+    assert main(["sweep", "tiny.yaml", "--out", "."]) == 1
+    err = capsys.readouterr().err
+    assert "tiny.yaml: names the Python code 'net.py' as its model, which was never given" in err
+    assert err.count("\n") == 1
+    assert not (place / "tiny.csv").exists()
+    assert main(["sweep", "tiny.yaml", "--out", ".", "--trust"]) == 0
+    assert "sweep: runs the Python code of net.py and data.py" in capsys.readouterr().err

@@ -30,8 +30,9 @@ class FolderOptions:
         False,
         kinds.flag(),
         "network",
-        "Run the Python code that a received run folder names. Read the code first. Without this "
-        "option, autosplit runs only code that was given on the command line of this machine.",
+        "Run the Python code that a received run folder or sweep file names. Read the code first. "
+        "Without this option, autosplit runs only code that was given on the command line of this "
+        "machine.",
     )
     pins_file: str | None = option(
         None,
