@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from math import isinf
 from textwrap import fill
@@ -19,6 +19,8 @@ from autosplit.search.tolerance import keeps_drop
 
 NO_VALUE = "-"
 """What a cell without a value shows."""
+_NAMED = 3
+"""So many layers are named, of the others the number."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Pick:
         float_score: What the float network scored.
         measured: Plans over this link whose accuracy was measured on all images.
         stopped: Faster plans whose measurement was stopped, because they must lose too much.
+        by_traffic: Layers that are priced by their memory traffic alone -> seconds.
     """
 
     graph: Graph
@@ -42,6 +45,7 @@ class Pick:
     float_score: FloatScore
     measured: int
     stopped: int
+    by_traffic: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def candidate(self) -> Candidate:
@@ -110,7 +114,23 @@ class Pick:
             were = "plan was" if self.stopped == 1 else "plans were"
             stopped = f" ({self.stopped} faster {were} stopped early, beyond a doubt of 5 %)"
         among = f"Of {self.measured} measured {_plural('plan', self.measured)}"
-        return f"{among}, {self.plan.name} is the fastest{limits}{stopped}; {self._surety()}."
+        return (
+            f"{among}, {self.plan.name} is the fastest{limits}{stopped}; {self._surety()}."
+            f"{self._uncosted()}"
+        )
+
+    def _uncosted(self) -> str:
+        """The layers whose cost is not known, and their share of the seconds; empty without any."""
+        if not self.by_traffic:
+            return ""
+        kinds = {layer.name: layer.kind for layer in self.graph.layers}
+        names = [f"{name} ({kinds[name]})" for name in self.by_traffic]
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        share = 100 * sum(self.by_traffic.values()) / self.latency_s
+        return (
+            f" {share:.1f} % of its latency is that of layers whose cost is unknown, so that they "
+            f"are priced by their memory traffic alone: {', '.join(names[:_NAMED])}{more}."
+        )
 
     def _surety(self) -> str:
         """How sure the accuracy is."""

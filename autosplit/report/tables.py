@@ -16,7 +16,9 @@ PLANS_HEADER = (
     "edge_memory_bytes distortion optimality_gap edge_s transfer_s cloud_s latency_s pareto"
 ).split()
 LATENCY_HEADER = ("name", "edge", "cloud", "link", "edge_s", "transfer_s", "cloud_s", "latency_s")
-LAYER_LATENCY_HEADER = ("name", "layer", "side", "device", "seconds")
+LAYER_LATENCY_HEADER = ("name", "layer", "side", "device", "seconds", "priced_by")
+TRAFFIC = "traffic"
+"""What prices a layer whose cost no rule and no measurement knows: its memory traffic alone."""
 
 
 def plan_row(graph: Graph, plan: Plan, link: str, *, pareto: bool) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from autosplit.errors import DataError, did_you_mean
 from autosplit.evaluate.scorefile import read_scores
-from autosplit.files import read_csv, sha256_of_file
+from autosplit.files import read_csv, read_header, sha256_of_file
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import fits_memory
 from autosplit.hardware.prediction import Prediction
@@ -37,6 +37,7 @@ class Summary:
         hardware: Names of the edge device and the cloud device.
         float_score: What the float network scored.
         limit_bytes: Memory that an edge half may use, None if that is not limited.
+        by_traffic: Plan -> layers that are priced by their traffic alone -> seconds.
     """
 
     candidates: tuple[Candidate, ...]
@@ -46,6 +47,7 @@ class Summary:
     hardware: tuple[str, str]
     float_score: FloatScore
     limit_bytes: int | None
+    by_traffic: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -94,7 +96,18 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
         (lines[0]["edge"], lines[0]["cloud"]),
         replace(FloatScore.of(task, scores), calibrated=shares_samples(folder)),
         limit_bytes,
+        _by_traffic(folder),
     )
+
+
+def _by_traffic(folder: Path) -> dict[str, dict[str, float]]:
+    """Plan -> layers that are priced by their traffic alone -> seconds, as ``latency`` found."""
+    found: dict[str, dict[str, float]] = {}
+    path = folder / "layer_latency.csv"
+    for row in read_csv(path, read_header(path)):
+        if row.get("priced_by") == tables.TRAFFIC:
+            found.setdefault(row["name"], {})[row["layer"]] = float(row["seconds"])
+    return found
 
 
 def fastest_first(
@@ -144,7 +157,11 @@ def pick_all(
     """
     about = max_drop, summary.limit_bytes, summary.float_score, confidence
     found = {link: pick_from(graph, summary.over(link), *about) for link in summary.links}
-    picks = {link: pick for link, pick in found.items() if pick is not None}
+    picks = {
+        link: replace(pick, by_traffic=summary.by_traffic.get(pick.plan.name, {}))
+        for link, pick in found.items()
+        if pick is not None
+    }
     if not picks:
         first = summary.over(summary.links[0])
         raise no_pick(judge_drops(first, max_drop, confidence), max_drop)

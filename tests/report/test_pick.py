@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from candidates import FLOAT_SCORE, GRAPH, JPEG, one
+from candidates import FLOAT_SCORE, GRAPH, JPEG, layer, one
 
 from autosplit.report.candidate import FloatScore
 from autosplit.report.pick import pick_from
 
+WIDE = replace(GRAPH, layers=(*GRAPH.layers, layer("d", ("c",), (5,)), layer("e", ("d",), (5,))))
 GOLDEN = Path(__file__).parent / "golden"
 PLANS = (
     one(
@@ -146,3 +147,16 @@ class TestPick:
 
     def test_there_is_none_where_no_plan_keeps_the_limits(self):
         assert picked(replace(PLANS[1], drop=2.0)) is None
+
+
+def test_layers_of_unknown_cost_are_named_with_their_share_of_the_latency():
+    """Of 4 ms, 0.5 and 0.3 ms are those of two such layers: 20 %."""
+    pick = replace(picked(), by_traffic={"a": 0.0005, "c": 0.0003})
+
+    assert pick.reason.endswith(
+        " 20.0 % of its latency is that of layers whose cost is unknown, so that they are priced "
+        "by their memory traffic alone: a (conv), c (conv)."
+    )
+    many = replace(pick, graph=WIDE, by_traffic=dict.fromkeys("abcde", 0.0001))
+    assert many.reason.endswith(" alone: a (conv), b (conv), c (conv) and 2 more.")
+    assert "priced" not in picked().reason

@@ -27,7 +27,8 @@ def _prepare(job: Job[CollectOptions]) -> Prepared:
     searched = job.needed["search"]
     limit = limit_bytes(searched, job.folder)
     boxes = [name for name in BOX_FILES if name in job.needed["quantize"].outputs]
-    read = ("graph.json", "latency.csv", "scores.csv", *boxes, *searched.outputs)
+    timed = ("latency.csv", "layer_latency.csv")
+    read = ("graph.json", *timed, "scores.csv", *boxes, *searched.outputs)
     inputs = hash_files(job.folder, read) | {"memory_bytes": str(limit)}
     return Prepared(inputs, partial(_collect, job, limit))
 

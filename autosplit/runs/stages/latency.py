@@ -13,6 +13,7 @@ from autosplit.files import write_csv
 from autosplit.graph.graph import Graph
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
+from autosplit.hardware.operations import unknown_layers
 from autosplit.hardware.prediction import (
     PlanWidths,
     Prediction,
@@ -99,20 +100,24 @@ def _layer_latencies(graph: Graph, plan: Plan, edge: Device, cloud: Device) -> l
     cut = graph.cut(plan.edge)
     here = edge_layers(cut, edge, plan.weight_bits, plan.activation_bits)
     there = cloud_layers(cut, cloud, _cloud_bits(plan, cloud))
-    found = {layer.name: ("edge", edge.name, seconds) for layer, seconds in here}
-    found |= {layer.name: ("cloud", cloud.name, seconds) for layer, seconds in there}
-    columns = ("name", "layer", "side", "device", "seconds")
+    found = {layer.name: ("edge", edge, seconds) for layer, seconds in here}
+    found |= {layer.name: ("cloud", cloud, seconds) for layer, seconds in there}
+    guessed = {"edge": unknown_layers(graph, edge), "cloud": unknown_layers(graph, cloud)}
+    columns = ("name", "layer", "side", "device", "seconds", "priced_by")
     rows: list[dict[str, Any]] = []
     for layer in graph.layers:
         side, device, seconds = found[layer.name]
+        unknown = guessed[side]
         behind: list[tuple[str, float]] = []
         if graph.tail is not None and graph.tail.after == layer.name:
-            each_s = tail_s(graph, edge if side == "edge" else cloud)
+            each_s = tail_s(graph, device)
             behind = list(zip(graph.tail.graph.by_name, each_s, strict=True))
             seconds -= math.fsum(each_s)
+            unknown = unknown | unknown_layers(graph.tail.graph, device)
         rows += [
-            dict(zip(columns, (plan.name, name, side, device, own_s), strict=True))
+            dict(zip(columns, (plan.name, name, side, device.name, own_s, by), strict=True))
             for name, own_s in [(layer.name, seconds), *behind]
+            for by in (tables.TRAFFIC if name in unknown else device.model,)
         ]
     return rows
 

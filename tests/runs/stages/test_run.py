@@ -1,6 +1,7 @@
 """All five stages on a tiny network: the same files each way, and nothing done twice."""
 
 import json
+import re
 
 import pytest
 from run_folders import NAMES, edit_text, files_of, rerun, step, table, weights
@@ -372,6 +373,15 @@ class TestBadInput:
         assert "toy: no cost is known of linalg_matrix_exp (aten.linalg_matrix_exp): plans" in texts
         plans = read_plans(folder, read_graph(folder), plan_names(folder)).values()
         assert {file.plan.edge for file in plans} == {(), ("first",)}
+        rows = table(folder / "layer_latency.csv")
+        odd = [row for row in rows if row["layer"] == "linalg_matrix_exp"]
+        assert {(row["device"], row["priced_by"]) for row in odd} == {("tpu_v1", "traffic")}
+        others = [row for row in rows if row not in odd]
+        assert {row["priced_by"] for row in others} == {"roofline", "systolic"}
+        text = stages.STAGES["collect"].run(folder, {}).text.replace("\n", " ")
+        part = r"\d\.\d % of its latency is that of layers whose cost is unknown, so that they are "
+        name = r"linalg_matrix_exp \(aten.linalg_matrix_exp\)\."
+        assert re.search(part + "priced by their memory traffic alone: " + name, text)
 
         with (tiny.place / "toy.yaml").open("a") as profile:
             profile.write("unknown_operators: traffic\n")
