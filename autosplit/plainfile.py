@@ -64,7 +64,9 @@ def delete(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise FileError(f"{path}: must be a file to delete, {error.strerror or error}") from error
+        raise FileError(
+            f"{path}: must be a file that can be deleted, {error.strerror or error}"
+        ) from error
 
 
 def open_plain(path: Path) -> io.BufferedReader:

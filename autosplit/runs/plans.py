@@ -10,6 +10,7 @@ import yaml
 
 from autosplit.errors import PlanError, did_you_mean
 from autosplit.files import read_yaml
+from autosplit.plainfile import read_text
 from autosplit.plan.distiller import distiller_overrides
 from autosplit.runs.finished import Quantized, finished_plan
 from autosplit.runs.folder import plan_names, read_graph, read_plans
@@ -37,7 +38,7 @@ def emit_plan(folder: Path, name: str, form: str = "native") -> str:
     name = picked(folder) if name == "pick" else name
     path = _plan_path(folder, name)
     if form == "native":
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     graph = read_graph(folder)
     found = distiller_overrides(read_plans(folder, graph, [name])[name], graph)
     return yaml.safe_dump(found, sort_keys=False)

@@ -301,8 +301,8 @@ def test_a_sweep_file_from_elsewhere_runs_no_code_untrusted(place, monkeypatch, 
 
     assert main(["sweep", "tiny.yaml", "--out", "."]) == 1
     err = capsys.readouterr().err
-    assert "tiny.yaml: names the Python code 'net.py' as its model, which was never given" in err
+    assert "tiny.yaml: names the Python code 'data.py' as its data, which was never given" in err
     assert err.count("\n") == 1
     assert not (place / "tiny.csv").exists()
     assert main(["sweep", "tiny.yaml", "--out", ".", "--trust"]) == 0
-    assert "sweep: runs the Python code of net.py and data.py" in capsys.readouterr().err
+    assert "sweep: runs the Python code of data.py and net.py" in capsys.readouterr().err
