@@ -41,8 +41,8 @@ ORDER = {
         "mixing replay rewrites flat groups layers capture"
     ),
     "data": (
-        "bundled image_folder dirty coco_categories coco label_lines darknet_lists yolo_yaml voc "
-        "annotated image_range photo_file bilinear picture_input preprocess asked_preprocess "
+        "bundled image_folder photo_file dirty coco_categories coco label_lines darknet_lists "
+        "yolo_yaml voc annotated image_range bilinear picture_input preprocess asked_preprocess "
         "data_card anchors "
         "python_file images inputs idx photos python_batches batch_ends datasets"
     ),
