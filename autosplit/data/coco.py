@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autosplit.data.coco_categories import entry_of, id_of, number_classes, without_root
+from autosplit.data.coco_categories import (
+    entry_of,
+    id_of,
+    number_classes,
+    number_of,
+    whole_of,
+    without_root,
+)
 from autosplit.data.dirty import USUAL_RULES, Dirt, LabelRules
 from autosplit.errors import DataError, warn
 
@@ -80,20 +87,40 @@ def read_coco_splits(
     jsons = sorted((folder / "annotations").glob("*.json")) or sorted(folder.glob("*.json"))
     jsons = [path for path in jsons if path.stem.startswith("instances_")] or jsons
     if not jsons:
-        return None
+        return _of_service(folder, rules)
     train = [path for path in jsons if "train" in path.stem]
     val = [path for path in jsons if "val" in path.stem]
     val = val or [path for path in jsons if path not in train] or train
     if len(val) > 1:
         names = ", ".join(path.name for path in val)
         raise DataError(f"{folder}: must have one annotation file for validation, has {names}")
-    # A person who measures accuracy often has the pictures of the validation set only.
     other = _read(train[0], folder, rules) if train and train != val else None
-    if other is not None and any(path.is_file() for path, _ in other.files):
-        other = check_pictures(train[0], other, rules)
-    else:
-        other = None
-    return other, read_coco(val[0], folder, rules)
+    return known_pictures(train[0], other, rules) if other else None, read_coco(
+        val[0], folder, rules
+    )
+
+
+def _of_service(folder: Path, rules: LabelRules) -> tuple[Pictures | None, Pictures] | None:
+    """Read ``train/*.json`` and ``valid/*.json`` with their pictures beside them."""
+    found = {part: sorted((folder / part).glob("*.json")) for part in ("train", *_VALIDATION)}
+    train = found.pop("train")
+    val = next((files for files in found.values() if len(files) == 1), [])
+    if not val:
+        return None
+    other = _read(train[0], train[0].parent, rules) if len(train) == 1 else None
+    pictures = known_pictures(train[0], other, rules) if other else None
+    return pictures, read_coco(val[0], val[0].parent, rules)
+
+
+_VALIDATION = ("valid", "val", "test")
+"""Folders that labelling services export the pictures of a split into, the first that is there."""
+
+
+def known_pictures(listed: Path, train: Pictures, rules: LabelRules) -> Pictures | None:
+    """Training pictures that are there, or None: many have those of the validation alone."""
+    if not any(path.is_file() for path, _ in train.files):
+        return None
+    return check_pictures(listed, train, rules)
 
 
 def read_coco(path: Path, folder: Path, rules: LabelRules = USUAL_RULES) -> Pictures:
@@ -150,14 +177,14 @@ def _read(path: Path, folder: Path, rules: LabelRules = USUAL_RULES) -> Pictures
     for image in data["images"]:
         images[id_of(path, "images", image, "id")] = (
             entry_of(path, "images", image, "file_name", str),
-            entry_of(path, "images", image, "width", int),
-            entry_of(path, "images", image, "height", int),
+            whole_of(path, "images", image, "width"),
+            whole_of(path, "images", image, "height"),
         )
     found: dict[str, dict[tuple[Box, int, float, bool], None]] = {key: {} for key in images}
     dirt = Dirt(str(path), rules.strict)
     for annotation in data["annotations"]:
         with dirt.collecting():
-            key, entry = _annotation(path, annotation, found.keys(), numbers)
+            key, entry = _annotation(path, annotation, images, numbers)
             dirt.doubles += entry in found[key]
             found[key][entry] = None
     dirt.tell()
@@ -170,7 +197,10 @@ def _read(path: Path, folder: Path, rules: LabelRules = USUAL_RULES) -> Pictures
 
 
 def _annotation(
-    path: Path, annotation: Any, images: Container[str], numbers: Mapping[str, int]
+    path: Path,
+    annotation: Any,
+    images: Mapping[str, tuple[str, int, int]],
+    numbers: Mapping[str, int],
 ) -> tuple[str, tuple[Box, int, float, bool]]:
     """Image of an annotation, and its box, class, area and whether it is a crowd."""
     key = id_of(path, "annotations", annotation, "image_id")
@@ -182,8 +212,27 @@ def _annotation(
             f"{path}: annotations must be of listed categories, one is of category {category}"
         )
     box = _box(path, annotation)
-    crowd = bool(annotation.get("iscrowd", 0))
+    check_inside(f"{path}: image {images[key][0]}", box, images[key][1:])
+    crowd = number_of(annotation.get("iscrowd") or 0) != 0
     return key, (box, numbers[category], _area(path, annotation, box), crowd)
+
+
+def check_inside(where: str, box: Box, size: tuple[int, int]) -> None:
+    """Make sure that a box is not wholly outside of its picture.
+
+    Args:
+        where: What the box is of, for the error.
+        box: The box.
+        size: Width and height of the picture, pixels.
+
+    Raises:
+        DataError: It is.
+    """
+    left, top, width, height = box
+    if left + width < 0 or top + height < 0 or left > size[0] or top > size[1]:
+        raise DataError(
+            f"{where}: each box must touch its picture of {size[0]}x{size[1]} pixels, got {box}"
+        )
 
 
 def _truth(width: int, height: int, found: Iterable[tuple[Box, int, float, bool]]) -> Truth:
@@ -195,7 +244,7 @@ def _truth(width: int, height: int, found: Iterable[tuple[Box, int, float, bool]
 def _read_json(path: Path) -> dict[str, list[Any]]:
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: must be a readable JSON file, got {error}") from error
     for key in ("images", "annotations", "categories"):
         if not isinstance(data, dict) or not isinstance(data.get(key), list):
@@ -205,12 +254,13 @@ def _read_json(path: Path) -> dict[str, list[Any]]:
 
 def _box(path: Path, annotation: Mapping[str, Any]) -> Box:
     values = entry_of(path, "annotations", annotation, "bbox", list)
-    finite = all(isinstance(v, (int, float)) and math.isfinite(v) for v in values)
-    if len(values) != 4 or not finite:
+    numbers = [number_of(value) for value in values]
+    if len(values) != 4 or not all(map(math.isfinite, numbers)):
+        found = str(values)[:80]
         raise DataError(
-            f"{path}: each bbox must be left, top, width and height in pixels, got {values}"
+            f"{path}: each bbox must be left, top, width and height in pixels, got {found}"
         )
-    left, top, width, height = map(float, values)
+    left, top, width, height = numbers
     if min(width, height) < 0:
         raise DataError(f"{path}: each bbox must have a width and height of 0 or more, {values}")
     return left, top, width, height
@@ -219,10 +269,12 @@ def _box(path: Path, annotation: Mapping[str, Any]) -> Box:
 def _area(path: Path, annotation: Mapping[str, Any], box: Box) -> float:
     """Area of an object, square pixels: of its outline if the file has one, else of its box."""
     area = annotation.get("area")
-    area = box[2] * box[3] if area is None else area
-    if not isinstance(area, (int, float)) or not (math.isfinite(area) and area >= 0):
+    if area is None:
+        return box[2] * box[3]
+    number = number_of(area)
+    if not (math.isfinite(number) and number >= 0):
         raise DataError(f"{path}: each area must be square pixels, 0 or more, got {area!r}")
-    return float(area)
+    return number
 
 
 def _check_ids(path: Path, what: str, entries: Sequence[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,36 @@ def entry_of(path: Path, what: str, entry: Any, key: str, kind: type) -> Any:
 def id_of(path: Path, what: str, entry: Any, key: str) -> str:
     """An id, a whole number or a text, as text: files write 7 here and "7" there."""
     value = entry.get(key) if isinstance(entry, Mapping) else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if not isinstance(value, (int, str)) or isinstance(value, bool):
         raise DataError(f"{path}: each of {what} must have {key!r}, int, got {value!r}")
     return str(value).strip()
+
+
+def number_of(value: Any) -> float:
+    """A number of a file, which may be written as a text; NaN for anything else.
+
+    >>> number_of("4.5"), number_of(4), number_of([4])
+    (4.5, 4.0, nan)
+    """
+    try:
+        return float(value) if isinstance(value, (int, float, str)) else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def whole_of(path: Path, what: str, entry: Mapping[str, Any], key: str) -> int:
+    """A whole number of at least 1 of an entry, which may be written as ``64.0`` or ``"64"``.
+
+    Raises:
+        DataError: It is another value.
+    """
+    number = number_of(entry.get(key))
+    if not (math.isfinite(number) and number >= 1 and number.is_integer()):
+        found = entry.get(key)
+        raise DataError(f"{path}: each of {what} must have {key!r}, int, got {found!r}")
+    return int(number)
 
 
 def _order(key: str) -> tuple[bool, int, str]:

@@ -11,17 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import ExifTags, Image
-
 from autosplit.data.coco import Box, Pictures, Truth, check_pictures
 from autosplit.data.coco_categories import COCO_CATEGORIES
 from autosplit.data.dirty import USUAL_RULES, Dirt, LabelRules
 from autosplit.data.label_lines import BoxShares, parse_label
-from autosplit.errors import DataError, FileError
+from autosplit.data.photo_file import photo_size
+from autosplit.errors import DataError, FileError, warn
 from autosplit.plainfile import read_latin_text
 
-_LYING = {5, 6, 7, 8}
-"""EXIF orientations of pictures whose width and height are exchanged when they are shown."""
 _TRAIN = ("train.txt",)
 _VAL = ("val.txt", "valid.txt")
 
@@ -48,8 +45,10 @@ def read_darknet_splits(
     if val is None:
         return None
     names = _names(folder, options.get("names"))
-    pictures = read_darknet_list(val, folder, names, rules)
-    return (read_darknet_list(train, folder, names, rules) if train else None), pictures
+    trained = None
+    if train and any(path.is_file() for path in _listed(train, folder)):
+        trained = read_darknet_list(train, folder, names, rules)
+    return trained, read_darknet_list(val, folder, names, rules)
 
 
 def read_darknet_list(
@@ -67,7 +66,22 @@ def read_darknet_list(
     Raises:
         DataError: All pictures are missing, or a class has no name.
     """
-    return read_labels(path, [folder / line for line in _lines(path)], names, rules)
+    return read_labels(path, _listed(path, folder), names, rules)
+
+
+def _listed(path: Path, folder: Path) -> list[Path]:
+    """Pictures of a list; what follows a ``#`` at the begin of a line is a comment."""
+    return [_place(folder, line) for line in _lines(path) if not line.startswith("#")]
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Where a file is that a list or a ``.data`` file names.
+
+    Such names begin at the folder that Darknet is started in: that of the file, the one above it,
+    or the current one.
+    """
+    places = (folder / name, folder.parent / name, Path(name))
+    return next((place for place in places if place.is_file()), places[0])
 
 
 def read_labels(
@@ -84,13 +98,20 @@ def read_labels(
     Raises:
         DataError: All pictures are missing, or a class has no name.
     """
+    found, count = list(dict.fromkeys(found)), len(found)
+    if count > len(found):
+        warn(f"{path}: {count - len(found)} pictures are listed twice, each counts once")
     there = [file for file in found if file.is_file()]
     dirt = Dirt(str(path), rules.strict)
     truths = {file: _truth(file, dirt) for file in there}
     dirt.tell()
     most = max((number for truth in truths.values() for number in truth.classes), default=-1)
     if names and most >= len(names):
-        raise DataError(f"{path}: must have classes 0..{len(names) - 1} as named, has class {most}")
+        first = next(file for file, truth in truths.items() if most in truth.classes)
+        raise DataError(
+            f"{path}: must have classes 0..{len(names) - 1} as named, has class {most} in "
+            f"{_label_file(first)}"
+        )
     known = tuple(names) or _numbered(most + 1)
     pictures = Pictures(tuple((f, truths.get(f, Truth(0, 0))) for f in found), known)
     return check_pictures(path, pictures, rules)
@@ -99,14 +120,7 @@ def read_labels(
 def _truth(picture: Path, dirt: Dirt) -> Truth:
     """Read the text file of a picture; lines that are no boxes are left out and listed."""
     path = _label_file(picture)
-    try:
-        with Image.open(picture) as image:
-            width, height = image.size
-            if image.getexif().get(ExifTags.Base.Orientation) in _LYING:
-                width, height = height, width
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        text = " ".join(str(error).split())
-        raise DataError(f"{picture}: must be an image that can be read, got {text}") from error
+    width, height = photo_size(picture)
     labels: dict[tuple[int, BoxShares], None] = {}  # in the order of the lines, each once
     for place, line in enumerate(_text(path).splitlines() if path.is_file() else (), 1):
         with dirt.collecting():
@@ -147,19 +161,19 @@ def _options(folder: Path, file: Path | None) -> dict[str, str]:
         names = ", ".join(file.name for file in files)
         raise DataError(f"{folder}: must have one .data file, has {names}")
     lines = _lines(files[0]) if files else []
-    pairs = (line.partition("=") for line in lines if not line.startswith("#"))
+    pairs = (line.partition("#")[0].partition("=") for line in lines)
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _list_file(folder: Path, named: str | None, usual: Sequence[str]) -> Path | None:
     if named is not None:
-        return folder / named
+        return _place(folder, named)
     return next((folder / name for name in usual if (folder / name).is_file()), None)
 
 
 def _names(folder: Path, named: str | None) -> tuple[str, ...]:
     """Read the names of the classes; none without a file of names."""
-    files = [folder / named] if named else sorted(folder.glob("*.names"))
+    files = [_place(folder, named)] if named else sorted(folder.glob("*.names"))
     return tuple(_lines(files[0])) if len(files) == 1 else ()
 
 

@@ -19,6 +19,8 @@ BoxShares = tuple[float, float, float, float]
 """Centre and size of a box, x, y, width and height, shares of the picture, 0..1."""
 HAIR = 0.01
 """A value may be so much outside of 0..1, for tools round; it is clipped."""
+MOST_CLASSES = 100_000
+"""A class is below this number; anything above is no class."""
 _BOX, _SURE_BOX, _LEAST_OUTLINE = 5, 6, 7
 
 
@@ -45,7 +47,9 @@ def parse_label(line: str) -> tuple[int, BoxShares] | None:
         number, values = math.nan, []
     outline = len(words) >= _LEAST_OUTLINE and len(words) % 2 == 1
     shares = [min(max(value, 0.0), 1.0) for value in values]
-    within = all(abs(value - share) <= HAIR for value, share in zip(values, shares, strict=True))
+    within = all(
+        abs(value - share) < HAIR + 1e-9 for value, share in zip(values, shares, strict=True)
+    )
     if not (len(words) in (_BOX, _SURE_BOX) or outline) or not within or not _is_class(number):
         raise ValueError(
             "must be a class and the centre and size of a box, or the corners of an outline, as "
@@ -60,4 +64,4 @@ def parse_label(line: str) -> tuple[int, BoxShares] | None:
 
 
 def _is_class(number: float) -> bool:
-    return math.isfinite(number) and number >= 0 and number == int(number)
+    return 0 <= number < MOST_CLASSES and number == int(number)

@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from autosplit.errors import DataError
 
@@ -59,6 +59,25 @@ def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "is of no kind that Pillow knows"
     return "got " + " ".join(str(error).split())
+
+
+def photo_size(path: Path) -> tuple[int, int]:
+    """Width and height of an image file, pixels, turned as its camera says; its head is read alone.
+
+    Raises:
+        DataError: The file is no image.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
+            width, height = image.size
+            lies = image.getexif().get(ExifTags.Base.Orientation) in _LYING
+    except BROKEN as error:
+        raise broken_photo(path, error) from error
+    return (height, width) if lies else (width, height)
+
+
+_LYING = {5, 6, 7, 8}
+"""EXIF orientations of pictures whose width and height are exchanged when they are shown."""
 
 
 def _scaled(image: Image.Image, path: Path) -> Image.Image:

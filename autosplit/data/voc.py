@@ -6,12 +6,15 @@ The annotations are ``Annotations/*.xml``, or XML files beside the pictures; the
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
 
-from autosplit.data.coco import Box, Pictures, Truth, check_pictures
+from autosplit.data.coco import Box, Pictures, Truth, check_inside, check_pictures, known_pictures
 from autosplit.data.dirty import Dirt, LabelRules
+from autosplit.data.image_folder import SUFFIXES
+from autosplit.data.photo_file import photo_size
 from autosplit.errors import DataError, FileError
 from autosplit.plainfile import read_latin_text
 
@@ -49,7 +52,7 @@ def read_voc_splits(folder: Path, rules: LabelRules) -> tuple[Pictures | None, P
         Pictures(tuple((found[s][0], _truth(*found[s][1:], names)) for s in stems), tuple(names))
         for stems in (train, val or list(found))
     ]
-    trained = check_pictures(place, pictures[0], rules) if train and val else None
+    trained = known_pictures(place, pictures[0], rules) if train and val else None
     return trained, check_pictures(place, pictures[1], rules)
 
 
@@ -73,29 +76,45 @@ def _picture(path: Path, folder: Path, dirt: Dirt) -> tuple[Path, tuple[int, int
         root = ET.fromstring(text)  # noqa: S314 - without a document type there are no entities
     except (FileError, ET.ParseError) as error:
         raise DataError(f"{path}: must be an XML file of Pascal VOC, {error}") from error
+    if root.tag != "annotation":
+        raise DataError(f"{path}: must be an annotation of Pascal VOC, is {root.tag[:40]!r}")
+    file = _file(path, folder, root.findtext("filename") or f"{path.stem}.jpg")
     size = _whole(path, root, "size/width"), _whole(path, root, "size/height")
-    name = root.findtext("filename") or f"{path.stem}.jpg"
-    places = [folder / part / Path(name).name for part in ("JPEGImages", "images", ".")]
-    file = next((p for p in [*places, path.parent / Path(name).name] if p.is_file()), places[0])
-    objects: Objects = []
+    if 0 in size and file.is_file():  # some tools leave the size out
+        size = photo_size(file)
+    objects: dict[tuple[Box, str, bool], None] = {}
     for number, item in enumerate(root.iter("object"), 1):
         with dirt.collecting():
-            objects.append(_object(f"{path}: object {number}", item))
-    return file, size, objects
+            found = _object(f"{path}: object {number}", item, size)
+            dirt.doubles += found in objects
+            objects[found] = None
+    return file, size, list(objects)
 
 
-def _object(where: str, item: ET.Element) -> tuple[Box, str, bool]:
-    """Pixels count from 1 in these files, the last one included."""
+def _file(path: Path, folder: Path, name: str) -> Path:
+    """The picture of a file: as it is named there, perhaps without its end, or as the file is."""
+    name = name.replace("\\", "/").rpartition("/")[2]
+    names = [name, *(f"{stem}{end}" for stem in (name, path.stem) for end in SUFFIXES)]
+    folders = [folder / "JPEGImages", folder / "images", folder, path.parent]
+    places = [place / one for place in folders for one in names]
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def _object(where: str, item: ET.Element, size: tuple[int, int]) -> tuple[Box, str, bool]:
+    """Pixels count from 1 in these files, the last one included; those that are 0 are clipped."""
     name = (item.findtext("name") or "").strip()
     try:
         sides = [float(item.findtext(f"bndbox/{key}") or "") for key in _SIDES]
     except ValueError as error:
         raise DataError(f"{where}: must have the four sides of a box") from error
     left, top, right, bottom = sides
-    if not name or right < left or bottom < top:
+    sound = all(map(math.isfinite, sides)) and left <= right and top <= bottom
+    if not name or not sound:
         raise DataError(f"{where}: must have a name and a box, got {name!r} and {sides}")
-    box = (left - 1, top - 1, right - left + 1, bottom - top + 1)
-    return box, name, (item.findtext("difficult") or "0").strip() == "1"
+    left, top = max(left - 1, 0.0), max(top - 1, 0.0)
+    box = (left, top, right - left, bottom - top)
+    check_inside(where, box, size)
+    return box, name, (item.findtext("difficult") or "0").strip().lower() in ("1", "true")
 
 
 def _truth(size: tuple[int, int], objects: Objects, names: Sequence[str]) -> Truth:
@@ -109,7 +128,7 @@ def _truth(size: tuple[int, int], objects: Objects, names: Sequence[str]) -> Tru
 
 
 def _whole(path: Path, root: ET.Element, key: str) -> int:
-    text = (root.findtext(key) or "").strip()
+    text = (root.findtext(key) or "0").strip()
     if not text.isdecimal():
         raise DataError(f"{path}: must have {key.replace('/', ' and its ')}, got {text!r}")
     return int(text)

@@ -14,6 +14,7 @@ from autosplit.data.coco import Pictures
 from autosplit.data.darknet_lists import read_labels
 from autosplit.data.dirty import LabelRules
 from autosplit.data.image_folder import SUFFIXES
+from autosplit.data.label_lines import MOST_CLASSES
 from autosplit.errors import DataError, FileError
 from autosplit.files import parse_yaml
 from autosplit.plainfile import read_latin_text
@@ -30,13 +31,14 @@ def read_yolo_yaml(path: Path, rules: LabelRules) -> tuple[Pictures | None, Pict
         DataError: The file cannot be read, or names no pictures.
     """
     about = _about(path)
-    names = _names(path, about.get("names"))
+    names = _names(path, about.get("names"), about.get("nc"))
     roots = [path.parent / str(about.get("path") or "."), path.parent]
     train = _pictures(about.get("train"), roots)
     val = _pictures(about.get("val") or about.get("valid") or about.get("test"), roots)
     if not val and not train:
         raise DataError(f"{path}: must name folders or lists of pictures as train and val")
-    trained = read_labels(path, train, names, rules) if train and val else None
+    there = val and any(picture.is_file() for picture in train)
+    trained = read_labels(path, train, names, rules) if there else None
     return trained, read_labels(path, val or train, names, rules)
 
 
@@ -50,13 +52,19 @@ def _about(path: Path) -> dict[str, Any]:
     return about
 
 
-def _names(path: Path, names: Any) -> tuple[str, ...]:
+def _names(path: Path, names: Any, count: Any) -> tuple[str, ...]:
+    """Names of the classes: a list, a mapping from their numbers, or only their number ``nc``."""
+    if names is None and isinstance(count, int) and 0 < count < MOST_CLASSES:
+        return tuple(map(str, range(count)))
     if isinstance(names, dict):
-        if sorted(names) != list(range(len(names))):
+        numbered = {str(number): name for number, name in names.items()}
+        if numbered.keys() != set(map(str, range(len(names)))):
             raise DataError(f"{path}: names must be of the classes 0..{len(names) - 1}")
-        names = [names[number] for number in range(len(names))]
+        names = [numbered[str(number)] for number in range(len(names))]
     if not isinstance(names, list) or not names:
         raise DataError(f"{path}: must name the classes, a list or a mapping, got {names!r}")
+    if count not in (None, len(names)):
+        raise DataError(f"{path}: must name the nc={count} classes, names {len(names)}")
     return tuple(map(str, names))
 
 

@@ -234,3 +234,77 @@ def test_one_category_of_coco_suits_a_network_of_one_class(tmp_path, labels, cou
 
     assert len(found.classes) == count
     assert found.classes[0] == "person"
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("where", "key", "value"),
+        [
+            ("annotations", "image_id", 10.0),
+            ("annotations", "category_id", "7"),
+            ("annotations", "bbox", ["1", "2", "10", "20"]),
+            ("annotations", "area", "150"),
+            ("annotations", "iscrowd", "0"),
+            ("annotations", "iscrowd", None),
+            ("images", "width", 40.0),
+            ("images", "height", "30"),
+        ],
+    )
+    def test_a_number_may_be_written_as_a_text_or_with_a_point(self, tmp_path, where, key, value):
+        path = changed(tmp_path, lambda data: data[where][0].update({key: value}))
+
+        assert read_coco(path, tmp_path).files[0][1] == FIRST
+
+    @pytest.mark.parametrize(
+        ("key", "value", "told"),
+        [
+            ("bbox", [1, 2, 10, 10**400], "each bbox must be left, top, width and height"),
+            ("bbox", [1, 2, 10, [20]], "each bbox must be left, top, width and height"),
+            ("bbox", [41, 2, 10, 20], "0.png: each box must touch its picture of 40x30 pixels"),
+            ("bbox", [1, 31, 10, 20], "0.png: each box must touch its picture of 40x30 pixels"),
+            ("bbox", [-11, 2, 10, 20], "0.png: each box must touch its picture of 40x30 pixels"),
+            ("bbox", [1, -21, 10, 20], "0.png: each box must touch its picture of 40x30 pixels"),
+            ("area", "large", "each area must be square pixels"),
+            ("area", 10**400, "each area must be square pixels"),
+        ],
+    )
+    def test_a_box_that_is_none_or_lies_outside_is_left_out(self, tmp_path, key, value, told):
+        path = changed(tmp_path, lambda data: data["annotations"][0].update({key: value}))
+
+        with pytest.warns(AutoSplitWarning, match=told):
+            found = read_coco(path, tmp_path)
+
+        assert found.files[0][1].boxes == FIRST.boxes[1:]
+
+    def test_a_box_over_the_border_is_kept_as_it_is(self, tmp_path):
+        path = changed(tmp_path, lambda data: data["annotations"][0].update(bbox=[39, 29, 10, 20]))
+
+        assert read_coco(path, tmp_path).files[0][1].boxes[0] == (39, 29, 10, 20)
+
+    def test_a_file_that_nests_without_end_is_refused(self, tmp_path):
+        (tmp_path / "a.json").write_text("[" * 100_000)
+
+        with pytest.raises(DataError, match=r"a\.json: must be a readable JSON file"):
+            read_coco(tmp_path / "a.json", tmp_path)
+
+
+class TestServices:
+    """What labelling services export: a file among the pictures of each split."""
+
+    def test_each_folder_has_its_file(self, tmp_path):
+        for split, count in (("train", 3), ("valid", 2), ("test", 1)):
+            for k in range(count):
+                picture(tmp_path / split / f"{k}.png")
+            data = json.dumps(annotations(count))
+            (tmp_path / split / "_annotations.coco.json").write_text(data)
+
+        train, val = read_coco_splits(tmp_path)
+
+        assert [len(part.files) for part in (train, val)] == [3, 2]
+        assert val.files[0] == (tmp_path / "valid" / "0.png", FIRST)
+
+    def test_a_folder_of_training_pictures_alone_is_another_layout(self, tmp_path):
+        picture(tmp_path / "train" / "0.png")
+        (tmp_path / "train" / "a.json").write_text(json.dumps(annotations(1)))
+
+        assert read_coco_splits(tmp_path) is None

@@ -1,5 +1,6 @@
 """COCO's categories have gaps in their numbers."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from autosplit.data.coco_categories import (
     entry_of,
     id_of,
     number_classes,
+    number_of,
+    whole_of,
     without_root,
 )
 from autosplit.errors import DataError
@@ -46,3 +49,16 @@ def test_entries_are_of_their_type():
     assert entry_of(Path("a"), "images", {"w": 3}, "w", int) == 3
     with pytest.raises(DataError, match="each of images must have 'w', int, got True"):
         entry_of(Path("a"), "images", {"w": True}, "w", int)
+
+
+def test_numbers_are_read_from_what_files_have():
+    assert [number_of(value) for value in (4, 4.5, "4.5", " 7 ")] == [4, 4.5, 4.5, 7]
+    assert all(math.isnan(number_of(value)) for value in (None, [4], "x", 10**400, {}))
+
+
+def test_a_size_is_a_whole_number_of_pixels():
+    where = Path("a.json"), "images"
+    assert [whole_of(*where, {"w": value}, "w") for value in (64, 64.0, "64")] == [64, 64, 64]
+    for value in (0, -1, 64.5, "x", None, math.inf):
+        with pytest.raises(DataError, match="each of images must have 'w', int, got"):
+            whole_of(*where, {"w": value}, "w")

@@ -123,3 +123,50 @@ def test_boxes_are_of_the_picture_as_it_is_shown(tmp_path):
     ((_, truth), _) = val.files
     assert (truth.width, truth.height) == (48, 64)
     assert truth.boxes == (pytest.approx((14.4, 9.6, 19.2, 12.8)),)
+
+
+class TestNames:
+    def test_names_may_begin_at_the_folder_that_darknet_is_started_in(self, tmp_path):
+        """As Darknet's own guide has them: ``data/obj.data`` names ``data/val.txt``."""
+        place = darknet_folder(tmp_path / "data")
+        (place / "val.txt").write_text("data/images/val0.png\n# a comment\n")
+        (place / "obj.data").write_text("valid = data/val.txt # mine\nnames=data/things.names\n")
+
+        _, val = read_darknet_splits(place)
+
+        ((path, truth),) = val.files
+        assert path.samefile(place / "images" / "val0.png")
+        assert (val.classes, truth.classes) == (("house", "tree"), (1,))
+
+    def test_a_name_in_the_folder_itself_comes_first(self, tmp_path):
+        place = darknet_folder(tmp_path / "data")
+        (tmp_path / "val.txt").write_text("nothing.png\n")
+        (place / "obj.data").write_text("valid = val.txt\n")
+
+        _, val = read_darknet_splits(place)
+
+        assert len(val.files) == 2
+
+    def test_training_pictures_that_are_not_there_are_left_out(self, tmp_path):
+        place = darknet_folder(tmp_path)
+        (place / "train.txt").write_text("images/none.png\n")
+
+        train, val = read_darknet_splits(place)
+
+        assert (train, len(val.files)) == (None, 2)
+
+    def test_a_picture_that_is_listed_twice_counts_once(self, tmp_path):
+        place = darknet_folder(tmp_path, count=1)
+        (place / "val.txt").write_text("images/val0.png\nimages/val0.png\n")
+
+        with pytest.warns(AutoSplitWarning, match="1 pictures are listed twice, each counts once"):
+            _, val = read_darknet_splits(place)
+
+        assert len(val.files) == 1
+
+    def test_a_class_without_a_name_is_refused_with_its_file(self, tmp_path):
+        place = darknet_folder(tmp_path)
+        (place / "labels" / "val0.txt").write_text("2 .5 .5 1 1\n")
+
+        with pytest.raises(DataError, match=r"as named, has class 2 in .*labels/val0\.txt"):
+            read_darknet_splits(place)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from autosplit.data.photo_file import read_photo
+from autosplit.data.photo_file import photo_size, read_photo
 from autosplit.errors import DataError
 
 
@@ -91,3 +91,21 @@ def test_broken_camera_data_do_not_matter(tmp_path):
     Image.new("RGB", (8, 4), "white").save(tmp_path / "a.jpg", exif=cut)
 
     assert read_photo(tmp_path / "a.jpg").size == (8, 4)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_the_size_of_a_file_is_that_of_the_picture_as_it_is_shown(tmp_path, turn):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = turn
+    Image.new("RGB", (8, 4)).save(tmp_path / "a.jpg", exif=exif)
+
+    size = photo_size(tmp_path / "a.jpg")
+
+    assert size == ((4, 8) if turn >= 5 else (8, 4))
+    assert size == read_photo(tmp_path / "a.jpg").size
+
+
+def test_the_size_of_no_picture_is_refused(tmp_path):
+    (tmp_path / "a.jpg").write_text("no picture")
+    with pytest.raises(DataError, match=r"a\.jpg: must be an image that can be read, is of"):
+        photo_size(tmp_path / "a.jpg")

@@ -71,3 +71,78 @@ def test_another_xml_file_is_refused(tmp_path, text):
 
 def test_another_layout_is_not_read(tmp_path):
     assert read_voc_splits(tmp_path, USUAL_RULES) is None
+
+
+def written(folder, text):
+    """An annotation of one picture of 40 x 30 pixels, as its text is given."""
+    picture(folder / "JPEGImages" / "a.png")
+    (folder / "Annotations").mkdir()
+    (folder / "Annotations" / "a.xml").write_text(f"<annotation>{text}</annotation>")
+    return folder
+
+
+SIZE = "<size><width>40</width><height>30</height></size>"
+
+
+def box(xmin, ymin, xmax, ymax):
+    sides = zip(("xmin", "ymin", "xmax", "ymax"), (xmin, ymin, xmax, ymax), strict=True)
+    inner = "".join(f"<{key}>{value}</{key}>" for key, value in sides)
+    return f"<object><name>dog</name><bndbox>{inner}</bndbox></object>"
+
+
+def test_pixels_that_count_from_zero_are_clipped(tmp_path):
+    _, val = read_voc_splits(written(tmp_path, SIZE + box(0, 0, 40, 30)), USUAL_RULES)
+
+    assert val.files[0][1].boxes == ((0, 0, 40, 30),)
+
+
+@pytest.mark.parametrize(
+    "sides", [("nan", 1, 9, 9), (1, 1, "inf", 9), (9, 1, 1, 9), (41.5, 1, 50, 9), (1, 32, 9, 40)]
+)
+def test_a_box_that_is_none_or_lies_outside_is_left_out(tmp_path, sides):
+    with pytest.warns(AutoSplitWarning, match=r"a\.xml: object 1: "):
+        _, val = read_voc_splits(written(tmp_path, SIZE + box(*sides)), USUAL_RULES)
+
+    assert val.files[0][1].boxes == ()
+
+
+def test_an_object_that_is_there_twice_counts_once(tmp_path):
+    with pytest.warns(AutoSplitWarning, match="1 boxes are there twice"):
+        _, val = read_voc_splits(written(tmp_path, SIZE + 2 * box(1, 1, 9, 9)), USUAL_RULES)
+
+    assert val.files[0][1].boxes == ((0, 0, 9, 9),)
+
+
+@pytest.mark.parametrize("name", ["", "a", "a.png", "C:\\data\\a.png", "/data/a.png", "b.jpg"])
+def test_the_picture_of_a_file_is_found_by_its_name_or_that_of_the_file(tmp_path, name):
+    text = f"<filename>{name}</filename>{SIZE}{box(1, 1, 9, 9)}"
+    _, val = read_voc_splits(written(tmp_path, text), USUAL_RULES)
+
+    assert val.files[0][0] == tmp_path / "JPEGImages" / "a.png"
+
+
+@pytest.mark.parametrize("size", ["", "<size><width>0</width><height>0</height></size>"])
+def test_a_size_that_a_tool_left_out_is_the_pictures(tmp_path, size):
+    _, val = read_voc_splits(written(tmp_path, size + box(1, 1, 9, 9)), USUAL_RULES)
+
+    assert (val.files[0][1].width, val.files[0][1].height) == (40, 30)
+
+
+def test_difficult_may_be_a_word(tmp_path):
+    text = SIZE + box(1, 1, 9, 9).replace("<bndbox>", "<difficult>True</difficult><bndbox>")
+    _, val = read_voc_splits(written(tmp_path, text), USUAL_RULES)
+
+    assert val.files[0][1].crowds == (True,)
+
+
+def test_training_pictures_that_are_not_there_are_left_out(tmp_path):
+    for stem in "ab":
+        annotate(tmp_path, stem, OBJECT.format("cat", 0, 10))
+    (tmp_path / "JPEGImages" / "a.png").unlink()
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Main" / "train.txt").write_text("a\n")
+    (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("b\n")
+
+    train, val = read_voc_splits(tmp_path, USUAL_RULES)
+
+    assert (train, len(val.files)) == (None, 1)

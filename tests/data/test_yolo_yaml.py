@@ -45,6 +45,9 @@ def test_folders_and_lists_are_read(tmp_path, text):
         ("train: a\nnames: [x]\n", "must name folders or lists of pictures as train and val"),
         ("val: a\n", "must name the classes, a list or a mapping, got None"),
         ("val: a\nnames: {1: x}\n", "names must be of the classes 0..0"),
+        ("val: a\nnames: {0: x, 2: y}\n", "names must be of the classes 0..1"),
+        ("val: a\nnc: 3\nnames: [x, y]\n", "must name the nc=3 classes, names 2"),
+        ("val: a\nnc: 0\n", "must name the classes, a list or a mapping, got None"),
     ],
 )
 def test_what_names_no_pictures_is_refused(tmp_path, text, message):
@@ -52,3 +55,31 @@ def test_what_names_no_pictures_is_refused(tmp_path, text, message):
 
     with pytest.raises(DataError, match=message):
         read_yolo_yaml(tmp_path / "data.yaml", USUAL_RULES)
+
+
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ("names: {'1': dog, '0': cat}\n", ("cat", "dog")),
+        ("nc: 2\n", ("0", "1")),
+        ("names: [7, 8]\n", ("7", "8")),
+    ],
+)
+def test_classes_are_named_in_several_ways(tmp_path, text, classes):
+    folder(tmp_path, "val", 1)
+    (tmp_path / "data.yaml").write_text(f"train: train/images\nval: val/images\n{text}")
+
+    train, val = read_yolo_yaml(tmp_path / "data.yaml", USUAL_RULES)
+
+    assert train is None
+    assert val.classes == classes
+
+
+def test_training_pictures_that_are_not_there_are_left_out(tmp_path):
+    folder(tmp_path, "val", 1)
+    (tmp_path / "train.txt").write_text("train/images/0.png\n")
+    (tmp_path / "data.yaml").write_text("train: train.txt\nval: val/images\nnames: [cat, dog]\n")
+
+    train, val = read_yolo_yaml(tmp_path / "data.yaml", USUAL_RULES)
+
+    assert (train, len(val.files)) == (None, 1)
