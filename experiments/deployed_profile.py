@@ -11,21 +11,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import onnxruntime
 from deployed_links import HEADERS_BYTES, SHARE, Counted
 from deployed_side import Row
 
-from autosplit.deploy.profile import (
-    INT8_WEIGHTS,
-    INTEGER_BITS,
-    ProfiledWidth,
-    profile_floats,
-    profile_integers,
-    whole_plan,
-)
-from autosplit.files import write_csv, write_yaml
-from autosplit.graph.graph import Graph
-from autosplit.hardware.tablefile import WIDTHS_HEADER
+from autosplit.deploy.profile import profile_network, whole_plan, write_profile
+from autosplit.files import write_yaml
 from autosplit.runs.folder import read_graph
 from autosplit.runs.needs import require
 from autosplit.runs.network import capture_network, load_network
@@ -33,10 +23,6 @@ from autosplit.runs.options import StatsOptions
 from autosplit.runs.stamps import resolve
 from autosplit.stats.statsfile import read_stats
 
-SOURCE = (
-    "Measured by experiments/deployed.py on the machine that it ran on: medians of onnxruntime "
-    "{version} on one thread, {runs} runs, batch 1."
-)
 LINK_SOURCE = (
     "experiments/deployed.py: tc tbf at {bps:g} bit/s both ways, of which {share:.4f} are left for "
     "TCP in frames of 1,514 bytes; bytes and seconds of a message measured on the link unshaped."
@@ -48,42 +34,9 @@ def main(run: Path, folder: Path) -> None:
     options = resolve({}, require(run, "stats", "profile"), StatsOptions())
     graph = read_graph(run)
     program = capture_network(load_network(options), equalized=graph.equalized)
-    plan = whole_plan(graph, read_stats(run))
-    integers, reals = profile_integers(program, plan, 1), profile_floats(program, 1)
-    rows = [
-        {
-            "layer": layer.name,
-            "weight_bits": INTEGER_BITS if layer.weight_elements else 0,
-            "activation_bits": INTEGER_BITS,
-            "seconds": integers.times.layers[layer.name],
-        }
-        for layer in graph.layers
-    ]
-    write_csv(folder / "edge.csv", WIDTHS_HEADER, rows)
-    _write(folder, "edge", graph, integers, {"int8_weights": INT8_WEIGHTS}, 2)
-    rows = [{"layer": name, "seconds": one} for name, one in reals.times.layers.items()]
-    write_csv(folder / "cloud.csv", ("layer", "seconds"), rows)
-    _write(folder, "cloud", graph, reals, {}, 1)
-
-
-def _write(
-    folder: Path,
-    side: str,
-    graph: Graph,
-    found: ProfiledWidth,
-    kept: Mapping[str, str],
-    version: int,
-) -> None:
-    runs = found.nodes.runs
-    about = {
-        "name": f"this_{side}_{graph.name}",
-        "source": SOURCE.format(version=onnxruntime.__version__, runs=runs),
-        "model": "table",
-        "table": f"{side}.csv",
-        "float_bits": 32,
-        **kept,
-    }
-    write_yaml(folder / f"{side}.yaml", "device", about, version)
+    found = profile_network(program, whole_plan(graph, read_stats(run)), 1)
+    for side in ("edge", "cloud"):
+        write_profile(graph, found, 1, folder / f"{side}.yaml", f"this_{side}_{graph.name}")
 
 
 def write_links(

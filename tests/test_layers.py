@@ -103,7 +103,7 @@ ORDER = {
         "quantize_operators onnx_export edge_onnx cloud_onnx triton bundle check run batcher "
         "server_metrics status_page repository credentials slow_requests http_server grpc_server "
         "server pictures sources connection client link_estimate "
-        "adaptive infer node_layers node_seconds profile"
+        "adaptive infer measure_models node_seconds node_layers crossing_seconds profile"
     ),
     "sweep": "file job backends figure run table",
     "detect": "drawing matching sources video step_seconds detector run",

@@ -26,7 +26,9 @@
 | the link measured, plans that change with it | ``link_estimate.py``, ``adaptive.py`` |
 | a device's connection to a server | ``connection.py`` |
 | pictures and arrays as inputs, without torch | ``pictures.py``, ``sources.py`` |
-| nodes measured on this machine; their layers | ``node_seconds.py``, ``node_layers.py`` |
+| models measured in a process of their own, without autosplit | ``measure_models.py`` |
+| seconds of layers from those of nodes; names of nodes | ``node_seconds.py``, ``node_layers.py`` |
+| what it costs that a tensor crosses | ``crossing_seconds.py`` |
 | a device profile of these | ``profile.py`` |
 | optional libraries | ``extras.py`` |
 

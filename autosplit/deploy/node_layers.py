@@ -1,82 +1,137 @@
-"""Which layer a node of an exported network belongs to.
+"""Which layer a node of an exported network belongs to, written into the node's name.
 
-onnxruntime runs fused nodes, each with the name of a node or of a value before fusing, and with it
-its layer.
+A runtime gives a fused node the name of one of its parts, or of the value that one writes, perhaps
+with an ending, so that the name of a layer at its beginning stays.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from torch._ops import OpOverload
+import torch
+from torch import fx
 
+import autosplit.deploy.quantize_operators  # noqa: F401 - registers the operators
 from autosplit.capture.program import Program
+from autosplit.deploy.node_seconds import PART
+from autosplit.grid.grid import Grid
+from autosplit.halves.partition import Insert
+from autosplit.plan.planfile import PlanFile
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+MARK = "Mod"
+"""What marks become in ONNX; no operator of a network becomes one with the attribute ``fmod`` and
+a second input that is a half above a whole number."""
 
-def integer_layers(model: ModelProto, program: Program) -> dict[str, str | None]:
-    """Name of a node or value -> layer in an edge half.
 
-    The k-th value on a grid is the k-th tensor's.
+def quantized_ends(model: ModelProto, program: Program, file: PlanFile) -> dict[str, str]:
+    """Value -> the tensor that it is, in an edge half.
+
+    The k-th value on a grid is the k-th quantized tensor's.
 
     Args:
         model: The edge half of a plan that computes all of the network on the edge.
         program: The captured network.
+        file: The plan.
     """
-    order = {node.name: place for place, node in enumerate(program.module.graph.nodes)}
-    tensors = sorted(program.nodes, key=lambda one: order[program.nodes[one]])
     grids = [n for n in model.graph.node if re.fullmatch(r"node_on_grid(_\d+)?", n.name)]
-    owner: dict[str, str | None] = {}
-    for tensor, node in zip(tensors, grids, strict=True):
-        owner[node.output[0]] = owner[node.input[0]] = tensor
-    return _with_nodes(model, owner)
+    tensors = [t for t in tensors_in_order(program) if isinstance(file.activations[t], Grid)]
+    return {node.output[0]: tensor for tensor, node in zip(tensors, grids, strict=True)}
 
 
-def float_layers(model: ModelProto, program: Program) -> dict[str, str | None]:
-    """Name of a node or value -> layer in a float half.
+def tensors_in_order(program: Program) -> list[str]:
+    """Every tensor, in the order in which the program computes them."""
+    order = {node.name: place for place, node in enumerate(program.module.graph.nodes)}
+    return sorted(program.nodes, key=lambda one: order[program.nodes[one]])
 
-    The k-th value of an operator is that of its k-th call.
+
+def marking(tensors: Sequence[str]) -> Insert:
+    """What ``cloud_part`` calls to mark every tensor with its place among ``tensors``."""
+
+    def insert(graph: fx.Graph, node: fx.Node, tensor: str) -> fx.Node:
+        if "val" in node.meta and not node.meta["val"].is_floating_point():
+            return node
+        mark = torch.ops.autosplit.layer_end.default
+        new = graph.call_function(mark, (node, tensors.index(tensor)))
+        new.meta = {**node.meta}
+        return new
+
+    return insert
+
+
+def take_marks(model: ModelProto, tensors: Sequence[str]) -> dict[str, str]:
+    """Take the marks out of a model; gives value -> the tensor that it is.
 
     Args:
-        model: The cloud half of a plan that computes all of the network in the cloud.
-        program: The captured network.
+        model: Changed in place.
+        tensors: As for ``marking``.
     """
-    nodes = list(program.module.graph.nodes)
-    layer_of = {node: layer for layer, node in program.nodes.items()}
-    calls: dict[str, list[str | None]] = defaultdict(list)
-    owner_of: dict[Any, str] = {}
+    from onnx import numpy_helper
+
+    graph = model.graph
+    constants = {one.name: one for one in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            constants[node.output[0]] = node.attribute[0].t
+    outputs = {one.name for one in graph.output}
+    ends: dict[str, str] = {}
+    renamed: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        if node.op_type != MARK:
+            kept.append(node)
+            continue
+        value, marked = node.input[0], node.output[0]
+        place = float(numpy_helper.to_array(constants[node.input[1]]))
+        tensor = tensors[int(place)]
+        if marked in outputs:  # what writes the value takes the output's name
+            for other in kept:
+                other.input[:] = [marked if name == value else name for name in other.input]
+                other.output[:] = [marked if name == value else name for name in other.output]
+            ends[marked] = tensor
+            renamed |= {name: marked for name, now in renamed.items() if now == value}
+            renamed[value] = marked
+        else:
+            ends[value] = tensor
+            renamed[marked] = value
+    del graph.node[:]
+    graph.node.extend(kept)
+    return ends
+
+
+def name_nodes(model: ModelProto, ends: Mapping[str, str]) -> None:
+    """Let the names of every node and of what it writes start with that of its layer.
+
+    A node belongs to the layer whose tensor is first computed from what the node writes; behind all
+    tensors, to the last that it reads.
+
+    Args:
+        model: Changed in place, the names of its outputs too.
+        ends: Value -> the tensor that it is.
+    """
+    nodes = list(model.graph.node)
+    owner: dict[str, str] = dict(ends)
     for node in reversed(nodes):
-        users = [owner_of[user] for user in node.users if user in owner_of]
-        found = layer_of.get(node.name) or (users[0] if users else None)
+        found = _first(owner, node.output)
+        if found is not None:  # of several readers the first is seen last
+            owner |= {name: found for name in node.input if name not in ends}
+    renamed: dict[str, str] = {}
+    for place, node in enumerate(nodes):
+        found = _first(owner, node.output) or _first(owner, node.input)
         if found is not None:
-            owner_of[node] = found
-    for node in nodes:
-        if node.op == "call_function" and isinstance(node.target, OpOverload):
-            name = node.target.name().partition("::")[2].partition(".")[0]
-            calls[name].append(owner_of.get(node))
-    seen: Counter[str] = Counter()
-    owner: dict[str, str | None] = {}
-    for one in model.graph.node:
-        names = (one.output[0], one.name.removeprefix("node_"))  # an answer has a name of its own
-        bases = [re.sub(r"_\d+$", "", name) for name in names]
-        base = next((name for name in bases if name in calls), "")
-        if base in calls and seen[base] < len(calls[base]):
-            owner[one.output[0]] = calls[base][seen[base]]
-            seen[base] += 1
-    return _with_nodes(model, owner)
+            owner |= {name: found for name in node.output if name not in owner}
+        node.name = f"{found or 'none'}{PART if found else '/'}{place}"
+        renamed |= {name: f"{node.name}.{k}" for k, name in enumerate(node.output) if name}
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
+    for output in model.graph.output:
+        output.name = renamed.get(output.name, output.name)
 
 
-def _with_nodes(model: ModelProto, owner: dict[str, str | None]) -> dict[str, str | None]:
-    """The same with values that only a layer's own operators read, and with names of nodes."""
-    for node in reversed(model.graph.node):
-        found = next((owner[one] for one in node.output if one in owner), None)
-        for name in node.input:
-            if found is not None:
-                owner.setdefault(name, found)
-    for node in model.graph.node:
-        owner.setdefault(node.name, owner.get(node.output[0]))
-    return owner
+def _first(owner: Mapping[str, str], names: Iterable[str]) -> str | None:
+    return next((owner[name] for name in names if name in owner), None)

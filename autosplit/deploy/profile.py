@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autosplit.capture.program import Program
+from autosplit.deploy.crossing_seconds import crossing_seconds, layouts
 from autosplit.deploy.edge_onnx import edge_onnx, example_inputs
 from autosplit.deploy.extras import need
-from autosplit.deploy.node_layers import float_layers, integer_layers
-from autosplit.deploy.node_seconds import LayerTimes, NodeSeconds, layer_times, measure_nodes
+from autosplit.deploy.measure_models import OPTIMIZED
+from autosplit.deploy.node_layers import (
+    marking,
+    name_nodes,
+    quantized_ends,
+    take_marks,
+    tensors_in_order,
+)
+from autosplit.deploy.node_seconds import (
+    LayerTimes,
+    NodeSeconds,
+    layer_times,
+    measure_fresh,
+    scaled,
+)
 from autosplit.deploy.onnx_export import AnyInputs, export_onnx
 from autosplit.errors import warn
 from autosplit.files import write_csv, write_yaml
 from autosplit.graph.graph import Graph
 from autosplit.halves.partition import cloud_part
-from autosplit.hardware.tablefile import WIDTHS_HEADER
+from autosplit.hardware.tablefile import CROSSING_HEADER
 from autosplit.plan.int8_weights import int8_stats
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
@@ -31,6 +46,9 @@ from autosplit.runs.planning import plan_files
 from autosplit.runs.stamps import resolve
 from autosplit.stats.stats import Stats
 from autosplit.stats.statsfile import read_stats
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 INTEGER_BITS, REAL_BITS = 8, 32
 """Widths at which onnxruntime computes on processors."""
@@ -54,7 +72,20 @@ class ProfiledWidth:
     times: LayerTimes
 
 
-def profile_run(folder: Path, threads: int, out: Path) -> list[ProfiledWidth]:
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What was measured of a network.
+
+    Attributes:
+        widths: The network at each compute width.
+        crossings: Tensor -> seconds to give it on the edge, and to take it in the cloud.
+    """
+
+    widths: tuple[ProfiledWidth, ...]
+    crossings: Mapping[str, tuple[float, float]]
+
+
+def profile_run(folder: Path, threads: int, out: Path) -> Profile:
     """Measure the network of a run folder on this machine, and write a device profile.
 
     Args:
@@ -73,10 +104,7 @@ def profile_run(folder: Path, threads: int, out: Path) -> list[ProfiledWidth]:
     program = capture_network(load_network(options), equalized=graph.equalized)
     stats = replace(read_stats(folder), clipping=options.clipping)
     warn_of_load()
-    found = [
-        profile_integers(program, whole_plan(graph, stats), threads),
-        profile_floats(program, threads),
-    ]
+    found = profile_network(program, whole_plan(graph, stats), threads)
     write_profile(graph, found, threads, out)
     return found
 
@@ -91,37 +119,57 @@ def whole_plan(graph: Graph, stats: Stats) -> PlanFile:
     return file
 
 
-def profile_integers(program: Program, file: PlanFile, threads: int) -> ProfiledWidth:
-    """Measure a network as integers.
+def profile_network(program: Program, file: PlanFile, threads: int) -> Profile:
+    """Measure a network in a fresh process: as integers, as floats, and what it costs to cross.
 
     Args:
         program: The captured network.
         file: A plan that computes all of it on the edge, at 8 bits.
         threads: Threads that onnxruntime computes with.
     """
+    import onnx
+
+    models = {INTEGER_BITS: integers_of(program, file), REAL_BITS: floats_of(program)}
+    with tempfile.TemporaryDirectory() as place:
+        folder, small = Path(place) / "whole", Path(place) / "crossing"
+        folder.mkdir()
+        small.mkdir()
+        for bits, model in models.items():
+            onnx.save(model, folder / f"{bits}.onnx")
+        measured = measure_fresh(folder, threads)
+        widths, lying = [], []
+        for bits in models:
+            widths.append(_profiled(bits, measured[str(bits)], program.graph))
+            lying.append(layouts(onnx.load(folder / f"{bits}{OPTIMIZED}")))
+        prices = crossing_seconds(program.graph, *lying, small, threads)
+    return Profile(tuple(widths), prices)
+
+
+def _profiled(bits: int, found: NodeSeconds, graph: Graph) -> ProfiledWidth:
+    times = layer_times(scaled(found.nodes, found.whole_s), list(graph.by_name))
+    return ProfiledWidth(bits, found, times)
+
+
+def integers_of(program: Program, file: PlanFile) -> ModelProto:
+    """A network as integers, its nodes named by layer."""
     model = edge_onnx(program, file)
-    nodes = measure_nodes(model.SerializeToString(), threads)
-    owner = integer_layers(model, program)
-    return ProfiledWidth(
-        INTEGER_BITS, nodes, layer_times(nodes.nodes, owner, list(program.graph.by_name))
-    )
+    name_nodes(model, quantized_ends(model, program, file))
+    return model
 
 
-def profile_floats(program: Program, threads: int) -> ProfiledWidth:
-    """Measure a network as floats, as ``profile_integers`` does as integers."""
-    half = cloud_part(program, program.graph.cut(()))
+def floats_of(program: Program) -> ModelProto:
+    """A network as floats, its nodes named by layer."""
+    tensors = tensors_in_order(program)
+    half = cloud_part(program, program.graph.cut(()), marking(tensors))
     axes = [program.layouts[name].axis for name in half.reads]
     example = example_inputs(program, half)
     model = export_onnx(AnyInputs(half.module()), example, axes, half.reads, half.writes)
-    nodes = measure_nodes(model.SerializeToString(), threads)
-    owner = float_layers(model, program)
-    return ProfiledWidth(
-        REAL_BITS, nodes, layer_times(nodes.nodes, owner, list(program.graph.by_name))
-    )
+    name_nodes(model, take_marks(model, tensors))
+    return model
 
 
 def write_profile(
-    graph: Graph, found: list[ProfiledWidth], threads: int, out: Path, name: str | None = None
+    graph: Graph, found: Profile, threads: int, out: Path, name: str | None = None
 ) -> None:
     """Write a device profile of model ``table``, and its table beside it.
 
@@ -134,19 +182,22 @@ def write_profile(
     """
     import onnxruntime
 
+    weights = {layer.name for layer in graph.layers if layer.weight_elements}
     rows: list[Mapping[str, Any]] = [
         {
-            "layer": layer.name,
-            "weight_bits": one.bits if layer.weight_elements else 0,
+            "layer": name,
+            "weight_bits": one.bits if name in weights else 0,
             "activation_bits": one.bits,
-            "seconds": one.times.layers[layer.name],
+            "seconds": one.times.layers.get(name, 0.0),
+            "give_s": found.crossings.get(name, (0.0, 0.0))[0],
+            "take_s": found.crossings.get(name, (0.0, 0.0))[1],
         }
-        for layer in graph.layers
-        for one in found
+        for name in graph.tensors
+        for one in found.widths
     ]
     table = out.with_suffix(".csv")
-    write_csv(table, WIDTHS_HEADER, rows)
-    runs = ", ".join(f"{one.nodes.runs} runs at {one.bits} bits" for one in found)
+    write_csv(table, CROSSING_HEADER, rows)
+    runs = ", ".join(f"{one.nodes.runs} runs at {one.bits} bits" for one in found.widths)
     about = {
         "name": name or out.stem,
         "source": f"Measured by autosplit profile: layers of {graph.name} in onnxruntime "
@@ -169,15 +220,20 @@ def warn_of_load() -> None:
         warn(f"profile: the processor's clock changes (governor {_GOVERNOR.read_text().strip()})")
 
 
-def profile_words(found: list[ProfiledWidth]) -> str:
-    """What was measured, a line for each width."""
+def profile_words(found: Profile) -> str:
+    """What was measured, a line for each width, and what it costs to cross."""
     lines = []
-    for one in found:
-        total, foreign = sum(one.times.layers.values()), sum(one.times.foreign.values())
+    for one in found.widths:
+        kernels, foreign = sum(one.nodes.nodes.values()), sum(one.times.foreign.values())
         lines.append(
             f"{one.bits} bits: whole {1e3 * one.nodes.whole_s:.2f} ms (within "
-            f"{100 * one.nodes.spread:.1f} % after {one.nodes.runs} runs), sum of layers "
-            f"{1e3 * total:.2f} ms; of these {1e3 * foreign:.2f} ms in {len(one.times.foreign)} "
-            "nodes of no layer, charged to the layer before"
+            f"{100 * one.nodes.spread:.1f} % after {one.nodes.runs} runs), sum of its kernels "
+            f"{1e3 * kernels:.2f} ms; {1e3 * foreign:.2f} ms in {len(one.times.foreign)} nodes of "
+            "no layer, such as changes of layout, charged to the layer after them"
         )
+    give, take = (sorted(prices) for prices in zip(*found.crossings.values(), strict=True))
+    lines.append(
+        f"a tensor that crosses: up to {1e3 * give[-1]:.2f} ms to give it on the edge, up to "
+        f"{1e3 * take[-1]:.2f} ms to take it in the cloud"
+    )
     return "\n".join(lines)

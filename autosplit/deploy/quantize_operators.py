@@ -6,6 +6,8 @@
         DequantizeLinear of a stored weight or bias
     autosplit::fields(data, bits)
         BitShift and BitwiseAnd of bytes
+    autosplit::layer_end(x, place)
+        Mod, a mark of the layer that wrote x, which ``node_layers`` takes out again
 
 A runtime fuses a convolution between these into one on integers (QLinearConv).  A clamp before
 ``on_grid`` is moved into its ends, for integers are clamped exactly, and a Clip between a
@@ -100,6 +102,22 @@ def _(data: Tensor, bits: int) -> Tensor:
     return data.new_empty((*data.shape, 8 // bits))
 
 
+@custom_op("autosplit::layer_end", mutates_args=())
+def layer_end(x: Tensor, place: int) -> Tensor:  # noqa: ARG001
+    """The same values, marked as those of a layer.
+
+    Args:
+        x: Values, any shape, floating.
+        place: Place of the layer's tensor in some list.
+    """
+    return x.clone()
+
+
+@layer_end.register_fake
+def _(x: Tensor, *_numbers: Any) -> Tensor:
+    return torch.empty_like(x)
+
+
 @cache
 def onnx_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """What ``torch.onnx.export`` takes as ``custom_translation_table``."""
@@ -126,8 +144,12 @@ def onnx_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         wide = op.BitShift(op.Unsqueeze(data, last), op.Constant(value=shifts), direction="RIGHT")
         return op.BitwiseAnd(wide, constant(TensorProto.UINT8, (1 << bits) - 1))
 
+    def to_mark(x: Any, place: int) -> Any:
+        return op.Mod(x, constant(TensorProto.FLOAT, place + 0.5), fmod=1)
+
     return {
         torch.ops.autosplit.fields.default: to_fields,
+        torch.ops.autosplit.layer_end.default: to_mark,
         torch.ops.autosplit.on_grid.default: to_grid,
         torch.ops.autosplit.stored.default: from_store,
     }

@@ -120,15 +120,16 @@ def edge_part(program: Program, cut: Cut, insert: Insert | None = None) -> Half:
     return _Copy(program, inputs, places.tensor_of, insert).half(places.crossing | places.on_edge)
 
 
-def cloud_part(program: Program, cut: Cut) -> Half:
+def cloud_part(program: Program, cut: Cut, insert: Insert | None = None) -> Half:
     """The cloud half of a program: from what crosses to the other answers, in float.
 
     Args:
         program: The captured network.
         cut: Cut of the program's graph.
+        insert: Called for every tensor on the cloud side and every one that crosses.
     """
     places = _Places.of(program, cut)
-    return _Copy(program, places.crossing, places.tensor_of).half(places.on_cloud)
+    return _Copy(program, places.crossing, places.tensor_of, insert).half(places.on_cloud)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from autosplit.errors import did_you_mean
 from autosplit.files import check_keys, read_yaml_of
 from autosplit.hardware.checks import refuse, set_fields, tidy, value_problems
 from autosplit.hardware.shipped import find, folder
-from autosplit.hardware.tablefile import LayerSeconds, read_table
+from autosplit.hardware.tablefile import LayerSeconds, read_crossings, read_table
 
 SCHEMAS = (1, 2)
 """Versions of a device profile that are read; the newest adds tables with a row per width."""
@@ -70,6 +70,8 @@ class Device:
             ``depthwise`` or ``all``; the search gives these weights such grids.
         table: Table: layer name -> seconds at every width, or -> {(weight bits, activation bits):
             seconds}; weight bits are 0 for a layer without a weight.
+        crossings: Table: tensor -> seconds more where it crosses, to give it on the edge and to
+            take it in the cloud; those columns of the table's file.
 
     Raises:
         ProfileError: A value is missing, out of range, or of another latency model.
@@ -94,9 +96,12 @@ class Device:
     unknown_operators: str = "refuse"
     int8_weights: str = "none"
     table: Mapping[str, LayerSeconds] = field(default_factory=dict, hash=False)
+    crossings: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        refuse(_device_problems(set_fields(self), str(self.name)))
+        set_here = set_fields(self)
+        set_here.pop("crossings", None)  # no key of a profile
+        refuse(_device_problems(set_here, str(self.name)))
 
 
 def load_device(name_or_path: str | Path) -> Device:
@@ -113,12 +118,16 @@ def load_device(name_or_path: str | Path) -> Device:
     path = find(name_or_path, "device")
     version, data = read_yaml_of(path, "device", SCHEMAS)
     problems: list[str] = []
+    crossings: dict[str, tuple[float, float]] = {}
     if version == 1:
         data.pop(_GONE, None)
     if isinstance(data.get("table"), str):
-        data["table"], problems = read_table(path.parent / data["table"], by_width=version > 1)
+        table = path.parent / data["table"]
+        data["table"], problems = read_table(table, by_width=version > 1)
+        crossings = {} if problems else read_crossings(table)
     refuse(problems + _device_problems(data, str(path)))
-    return Device(**{key: tidy(key, value) for key, value in data.items()})
+    device = Device(**{key: tidy(key, value) for key, value in data.items()})
+    return replace(device, crossings=crossings) if crossings else device
 
 
 def device_names() -> tuple[str, ...]:

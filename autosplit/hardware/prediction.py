@@ -17,6 +17,7 @@ from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
 from autosplit.hardware.seconds import layer_s
 
+_FREE = 0.0, 0.0
 ANSWER_BITS = 32
 """Width of an answer on its way back from the cloud."""
 
@@ -116,6 +117,28 @@ def cloud_s(cut: Cut, device: Device, bits: int | None = None) -> float:
     return sum((seconds for _, seconds in cloud_layers(cut, device, bits)), 0.0)
 
 
+def give_s(cut: Cut, device: Device) -> float:
+    """Seconds more on the edge for the tensors that cross, beside ``edge_s``.
+
+    Args:
+        cut: The cut.
+        device: The edge device; only measured tables know such prices.
+    """
+    prices = (device.crossings.get(tensor, _FREE) for tensor in cut.crossing)
+    return sum((give for give, _ in prices), 0.0) if cut.edge else 0.0
+
+
+def take_s(cut: Cut, device: Device) -> float:
+    """Seconds more in the cloud for the tensors that cross, beside ``cloud_s``.
+
+    Args:
+        cut: The cut.
+        device: The cloud device.
+    """
+    prices = (device.crossings.get(tensor, _FREE) for tensor in cut.crossing)
+    return sum((take for _, take in prices), 0.0) if cut.cloud else 0.0
+
+
 def transfer_s(
     cut: Cut, link: Link, activation_bits: Mapping[str, int], sent_bytes: int | None = None
 ) -> float:
@@ -167,8 +190,8 @@ def predict_links(
         Link name -> prediction, sorted by name.
     """
     activation_bits = widths.activation_bits
-    here_s = edge_s(cut, edge, widths.weight_bits, activation_bits)
-    there_s = cloud_s(cut, cloud, widths.cloud_bits)
+    here_s = edge_s(cut, edge, widths.weight_bits, activation_bits) + give_s(cut, edge)
+    there_s = cloud_s(cut, cloud, widths.cloud_bits) + take_s(cut, cloud)
     found = {}
     for name in sorted(links):
         link_s = transfer_s(cut, links[name], activation_bits, widths.sent_bytes)

@@ -2,11 +2,14 @@
 
 Schema ``device/1``: ``layer,seconds``, the same at every width.  Schema ``device/2`` also takes
 ``layer,weight_bits,activation_bits,seconds``, one row for each width that was measured; a layer
-without a weight has ``weight_bits`` 0.
+without a weight has ``weight_bits`` 0.  Two more columns, ``give_s,take_s``, say what it costs more
+that the layer's tensor crosses: the edge's seconds to give it, the cloud's to take it; a row may
+then be an input's.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ ONE_HEADER = ("layer", "seconds")
 """Columns of a table whose seconds hold at every width."""
 WIDTHS_HEADER = ("layer", "weight_bits", "activation_bits", "seconds")
 """Columns of a table with a row per width."""
+CROSSING_HEADER = (*WIDTHS_HEADER, "give_s", "take_s")
+"""The same with what it costs that a tensor crosses."""
 
 LayerSeconds = float | Mapping[tuple[int, int], float]
 """Seconds of a layer at any width, or (weight bits, activation bits) -> seconds."""
@@ -35,8 +40,9 @@ def read_table(path: Path, *, by_width: bool) -> tuple[dict[str, Any], list[str]
         line each, empty if there is none.
     """
     try:
-        widths = by_width and read_header(path) == WIDTHS_HEADER
-        rows = read_csv(path, WIDTHS_HEADER if widths else ONE_HEADER)
+        header = read_header(path)
+        widths = by_width and header in (WIDTHS_HEADER, CROSSING_HEADER)
+        rows = read_csv(path, header if widths else ONE_HEADER)
     except FileError as error:
         return {}, [str(error)]
     found: dict[str, Any] = {}
@@ -68,3 +74,29 @@ def read_table(path: Path, *, by_width: bool) -> tuple[dict[str, Any], list[str]
             )
         measured[pair] = seconds
     return found, problems
+
+
+def read_crossings(path: Path) -> dict[str, tuple[float, float]]:
+    """Tensor -> seconds to give it on the edge and to take it in the cloud; empty without them.
+
+    Args:
+        path: A table that ``read_table`` takes.
+
+    Raises:
+        FileError: A value is no number of at least 0.
+    """
+    if read_header(path) != CROSSING_HEADER:
+        return {}
+    found = {}
+    for row in read_csv(path, CROSSING_HEADER):
+        try:
+            give, take = float(row["give_s"]), float(row["take_s"])
+        except ValueError:
+            give = take = -1.0
+        if not (0 <= give < math.inf and 0 <= take < math.inf):
+            raise FileError(
+                f"{path}: {row['layer']}: give_s and take_s must be finite and at least 0, got "
+                f"{row['give_s']} and {row['take_s']}"
+            )
+        found[row["layer"]] = give, take
+    return found

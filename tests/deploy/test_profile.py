@@ -5,29 +5,37 @@ from candidates import GRAPH
 
 from autosplit.deploy import node_seconds, profile
 from autosplit.deploy.node_seconds import LayerTimes, NodeSeconds
-from autosplit.deploy.profile import ProfiledWidth, profile_run, profile_words, write_profile
+from autosplit.deploy.profile import (
+    Profile,
+    ProfiledWidth,
+    profile_run,
+    profile_words,
+    write_profile,
+)
 from autosplit.hardware.device import load_device
 from autosplit.hardware.seconds import layer_s
 from autosplit.runs.folder import read_graph
 
 
-def widths(graph):
+def measured(graph):
     found = []
     for bits, factor in ((8, 1.0), (32, 4.0)):
         layers = {one.name: factor * (k + 1) for k, one in enumerate(graph.layers)}
         nodes = NodeSeconds({"n": 1.0}, sum(layers.values()), 0.01, 40)
         found.append(ProfiledWidth(bits, nodes, LayerTimes(layers, {"swap": 0.5})))
-    return found
+    return Profile(tuple(found), {"x": (0.0, 2.0), "a": (0.25, 3.0)})
 
 
 def test_the_search_takes_the_measured_seconds_by_width(tmp_path):
     graph = GRAPH
-    write_profile(graph, widths(graph), 1, tmp_path / "mine.yaml")
+    write_profile(graph, measured(graph), 1, tmp_path / "mine.yaml")
 
     device = load_device(tmp_path / "mine.yaml")
 
     assert (device.name, device.model) == ("mine", "table")
     assert "40 runs at 8 bits" in device.source
+    assert device.int8_weights == "depthwise"
+    assert device.crossings == {"x": (0.0, 2.0), "a": (0.25, 3.0), "b": (0, 0), "c": (0, 0)}
     for place, layer in enumerate(graph.layers):
         for bits, seconds in ((4, 1.0), (8, 1.0), (16, 4.0), (32, 4.0)):
             inputs = dict.fromkeys(graph.tensors, bits)
@@ -35,10 +43,11 @@ def test_the_search_takes_the_measured_seconds_by_width(tmp_path):
 
 
 def test_what_belongs_to_no_layer_is_shown():
-    text = profile_words(widths(GRAPH))
+    text = profile_words(measured(GRAPH))
 
     assert "8 bits: whole" in text
-    assert "of these 500.00 ms in 1 nodes of no layer" in text
+    assert "sum of its kernels 1000.00 ms; 500.00 ms in 1 nodes of no layer" in text
+    assert "up to 250.00 ms to give it on the edge, up to 3000.00 ms to take it" in text
 
 
 def test_a_busy_machine_is_noticed(monkeypatch, recwarn):
@@ -57,7 +66,8 @@ def test_a_run_is_profiled_and_searched_with(tiny, monkeypatch):
 
     found = profile_run(tiny.run, 1, out)
 
-    for one in found:
-        assert sum(one.times.layers.values()) >= 0.99 * one.nodes.whole_s
+    for one in found.widths:
+        assert sum(one.times.layers.values()) == pytest.approx(one.nodes.whole_s)
+        assert sum(one.times.foreign.values()) < 0.5 * one.nodes.whole_s
         assert set(one.times.layers) == {layer.name for layer in read_graph(tiny.run).layers}
     assert load_device(out).table

@@ -16,8 +16,10 @@ from autosplit.hardware.prediction import (
     PlanWidths,
     cloud_s,
     edge_s,
+    give_s,
     predict,
     predict_links,
+    take_s,
     transfer_s,
 )
 from autosplit.hardware.seconds import layer_s
@@ -147,3 +149,27 @@ def test_predictions_over_several_links_are_those_over_each_by_name():
     found = predict_links(cut, widths, ARRAY, BOARD, links)
     assert list(found) == ["a", "b"]
     assert found == {name: predict(cut, widths, ARRAY, BOARD, link) for name, link in links.items()}
+
+
+def test_a_tensor_that_crosses_costs_what_the_tables_say():
+    g = graph()
+    cut = g.prefix(2)
+    prices = {name: (2.0**k, 100 * 2.0**k) for k, name in enumerate(g.tensors)}
+    edge, cloud = (replace(one, crossings=prices) for one in (BOARD, ARRAY))
+    widths = PlanWidths({"conv": 8}, uniform(g.tensors, 8))
+
+    free, charged = (predict(cut, widths, *pair, WIRE) for pair in ((BOARD, ARRAY), (edge, cloud)))
+
+    assert len(cut.crossing) > 0
+    assert charged.edge_s - free.edge_s == pytest.approx(sum(prices[t][0] for t in cut.crossing))
+    assert charged.cloud_s - free.cloud_s == pytest.approx(sum(prices[t][1] for t in cut.crossing))
+    assert charged.transfer_s == free.transfer_s
+
+
+def test_nothing_on_the_edge_gives_nothing_and_nothing_in_the_cloud_takes_nothing():
+    g = graph()
+    prices = dict.fromkeys(g.tensors, (1.0, 1.0))
+    edge, cloud = (replace(one, crossings=prices) for one in (BOARD, ARRAY))
+
+    assert (give_s(g.prefix(0), edge), take_s(g.prefix(0), cloud)) == (0, len(g.prefix(0).crossing))
+    assert (give_s(g.prefix(5), edge), take_s(g.prefix(5), cloud)) == (0, 0)

@@ -116,3 +116,20 @@ def test_the_first_version_may_say_the_size_of_its_buffer_and_the_second_may_not
     assert load_device(write(tmp_path, old)).rows == SYSTOLIC["rows"]
     with pytest.raises(ProfileError, match="unknown key 'on_chip_bytes'"):
         load_device(write(tmp_path, {**old, "schema": "autosplit/device/2"}))
+
+
+CROSSING = "layer,weight_bits,activation_bits,seconds,give_s,take_s\n"
+
+
+def test_a_table_says_what_it_costs_to_cross(tmp_path):
+    write(tmp_path, f"{CROSSING}x,0,8,0,0,0.5\nconv1,8,8,0.25,0.125,2\n", "seconds.csv")
+    device = load_device(write(tmp_path, {**TABLE, "schema": "autosplit/device/2"}))
+    assert device.table == {"x": {(0, 8): 0.0}, "conv1": {(8, 8): 0.25}}
+    assert device.crossings == {"x": (0.0, 0.5), "conv1": (0.125, 2.0)}
+
+
+@pytest.mark.parametrize("price", ["-1", "nan", "much"])
+def test_a_price_that_is_none_is_named(tmp_path, price):
+    write(tmp_path, f"{CROSSING}conv1,8,8,0.25,0,{price}\n", "seconds.csv")
+    with pytest.raises(FileError, match="conv1: give_s and take_s must be finite and at least 0"):
+        load_device(write(tmp_path, {**TABLE, "schema": "autosplit/device/2"}))

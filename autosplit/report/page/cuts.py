@@ -14,7 +14,7 @@ from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.memory import crossing_bytes
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
-from autosplit.hardware.prediction import transfer_s
+from autosplit.hardware.prediction import give_s, take_s, transfer_s
 from autosplit.hardware.seconds import layers_s
 
 INPUT_BITS = 8
@@ -56,12 +56,14 @@ def cut_bars(
     """
     here = layers_s(graph, edge, bits, INPUT_BITS)
     there = layers_s(graph, cloud, cloud.float_bits)
-    edge_s = tuple(accumulate(here, initial=0.0))
-    after = tuple(accumulate(reversed(there), initial=0.0))
+    before = accumulate(here, initial=0.0)
+    after = reversed([*accumulate(reversed(there), initial=0.0)])
     widths = graph.widths(
         {**dict.fromkeys(graph.by_name, bits), **dict.fromkeys(graph.inputs, INPUT_BITS)}
     )
     cuts = graph.prefixes()
+    edge_s = tuple(s + give_s(cut, edge) for s, cut in zip(before, cuts, strict=True))
+    cloud_s = tuple(s + take_s(cut, cloud) for s, cut in zip(after, cuts, strict=True))
     sent = tuple(crossing_bytes(cut, widths) for cut in cuts)
     link_s = {
         name: tuple(
@@ -69,7 +71,7 @@ def cut_bars(
         )
         for name, link in links.items()
     }
-    return CutBars(bits, edge_s, tuple(reversed(after)), sent, link_s)
+    return CutBars(bits, edge_s, cloud_s, sent, link_s)
 
 
 def prefix_place(cut: Cut) -> tuple[int, bool]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autosplit.hardware.prediction import give_s
 from autosplit.plan.plan import Plan
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.cost import make_plan
@@ -197,7 +198,7 @@ def _plans(problem: Problem, pool: Pool, lower: Floats) -> list[Plan]:
         )
         assert not cut.edge or problem.fits(plan.edge_memory_bytes), plan
         assert np.isclose(plan.distortion, pool.distortion[m], rtol=LIMIT_ROUNDING), plan
-        here_s = next(iter(plan.predictions.values())).edge_s
+        here_s = next(iter(plan.predictions.values())).edge_s - give_s(cut, problem.edge)
         assert np.isclose(here_s, pool.edge_s[m], rtol=LIMIT_ROUNDING), plan
         plans.append(plan)
     return plans

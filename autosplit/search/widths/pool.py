@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from autosplit.graph.memory import sent_bytes
-from autosplit.hardware.prediction import transfer_s
+from autosplit.hardware.prediction import give_s, take_s, transfer_s
 from autosplit.hardware.seconds import layers_s
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.pareto import pareto
@@ -135,8 +135,11 @@ class PoolCosts:
         sent = [sum(sizes.get(tensor, 0) for tensor in cut.crossing) for cut in cuts]
         each_s = layers_s(problem.graph, problem.priced_devices[1], problem.cloud.float_bits)
         there_s = np.append(np.cumsum(each_s[::-1])[::-1], 0.0)  # as cloud_s, for every prefix
+        here, there = problem.priced_devices
+        crossing_s = [give_s(cut, here) + take_s(cut, there) for cut in cuts]
         return {
             name: there_s
+            + crossing_s
             + [transfer_s(*one) for one in zip(cuts, itertools.repeat(link), widths, sent)]
             for name, link in sorted(problem.links.items())
         }
