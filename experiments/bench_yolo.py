@@ -1,6 +1,6 @@
 """Print the speeds promised for detectors, each as a ratio of two times measured in the same run.
 
-    python experiments/bench_yolo.py [--repeats 3] [--only search,decode,evaluate]
+    python experiments/bench_yolo.py [--repeats 3] [--only search,decode,video,evaluate]
 
 The weights are random with a fixed seed.  Only the time of ``decode`` depends on the detected
 boxes; ``decode`` uses the real weights if ``make yolo-weights`` has fetched them.
@@ -9,7 +9,9 @@ boxes; ``decode`` uses the real weights if ``make yolo-weights`` has fetched the
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,11 @@ from torch import Tensor
 
 from autosplit.capture.capture import capture
 from autosplit.data.datasets import load_data
+from autosplit.data.photo_file import read_photo
+from autosplit.detect.detector import make_detector
+from autosplit.detect.run import DetectRun
+from autosplit.detect.sources import detect_sources
+from autosplit.detect.video import VideoDrawing
 from autosplit.distortion.measure import measure
 from autosplit.evaluate.tasks.detection import LEAST_SCORE
 from autosplit.graph.graph import Graph
@@ -88,6 +95,32 @@ def bench_decode(setting: Setting) -> None:
             report(what, *ratio, "at most 0.1")
 
 
+def bench_video(setting: Setting) -> None:
+    """Detect on a video, against the same frames as pictures (JPEG): reading, boxes, drawing."""
+    model = load_model("yolo:yolov3-tiny", weights=str(WEIGHTS) if WEIGHTS.is_file() else None)
+    detector = make_detector(model)
+    with tempfile.TemporaryDirectory() as folder:
+        clip, frames = Path(folder) / "clip.mp4", Path(folder) / "frames"
+        frames.mkdir()
+        drawing = VideoDrawing(clip, 10)
+        data = Path(importlib.import_module("foolbox").__file__ or "").parent / "data"
+        paths = sorted(data.glob("imagenet_*.jpg"))  # the photos of --data demo
+        photos = [read_photo(path).convert("RGB").resize((640, 480)) for path in paths]
+        for number, photo in enumerate(photos):
+            drawing.add(photo)
+            photo.save(frames / f"{number:03}.jpg", quality=95)
+        drawing.close()
+
+        def detect(source: Path) -> None:
+            run = DetectRun(detector, Path(folder) / "out")
+            for _ in run.run(detect_sources(str(source))):
+                pass
+            assert len(run.seconds["float"]) == len(photos)
+
+        ratio = setting.race(lambda: detect(clip), lambda: detect(frames))
+    report(f"a video of {len(photos)} frames / the same as pictures", *ratio, "at most 1.11")
+
+
 def bench_evaluate(setting: Setting) -> None:
     """Run both halves of a plan, packing and boxes, against the float network and boxes, at 416."""
     model = load_model("yolo:yolov3-tiny", weights=str(WEIGHTS) if WEIGHTS.is_file() else None)
@@ -131,7 +164,12 @@ def _small_stats(spec: str) -> Stats:
     return measure(program, batches)
 
 
-BENCHES = {"search": bench_search, "decode": bench_decode, "evaluate": bench_evaluate}
+BENCHES = {
+    "search": bench_search,
+    "decode": bench_decode,
+    "video": bench_video,
+    "evaluate": bench_evaluate,
+}
 
 
 def main() -> None:
