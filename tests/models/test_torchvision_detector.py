@@ -23,6 +23,18 @@ def spread(head):
             weight.copy_(torch.randn(weight.shape, generator=generator) * deviation)
 
 
+def settle(module, image):
+    """Fit batch norms to random weights, without which deep features are the same everywhere."""
+    norms = [one for one in module.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+        norm.train()
+    with torch.no_grad():
+        module(image)
+    for norm in norms:
+        norm.eval()
+
+
 def parts_and_whole(name, side):
     """What the parts find in a picture of the size of the input, and what torchvision finds."""
     model = load_model(f"torchvision:{name}", input_size=side)
@@ -31,6 +43,7 @@ def parts_and_whole(name, side):
     size = model.preprocess.size
     spread(whole.roi_heads.box_predictor if hasattr(whole, "rpn") else whole.head)
     image = torch.rand(3, *size, generator=torch.Generator().manual_seed(1))
+    settle(model.module, image[None])
     program = capture(model.module, (model.example_input,), model.name)
     mine = detect_objects(program.run((image[None],)), model.heads, size, 0.05)[0]
     whole.transform.min_size, whole.transform.max_size = (size[0],), size[0]
