@@ -35,6 +35,7 @@ The packages, in order: a package imports only from packages that come before it
 | ``halves`` | edge half, cloud half, exact integers |
 | ``finish`` | AdaRound, bias correction, joint clipping |
 | ``evaluate`` | tasks, accuracy, average precision, early stopping |
+| ``escalation`` | answers of the edge where it is sure, of the cloud where not |
 | ``report`` | the pick, tables, the Pareto figure, the HTML page of a run |
 | ``runs`` | run folders, options, the five stages |
 | ``api`` | the functions and objects of ``import autosplit`` |

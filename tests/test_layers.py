@@ -78,6 +78,7 @@ ORDER = {
         "tasks.classification tasks.detection tasks.several tasks.tasks ledger outputs batches "
         "looks clear_task choice chance trials"
     ),
+    "escalation": ("threshold costs escalation cuts confidence_scores agreement merged trial"),
     "report": (
         "aligned candidate confidence choice pick tables labels figure box_figure page.view "
         "page.cuts page.panels page.network page.words page.page"
@@ -87,7 +88,8 @@ ORDER = {
         "declared.compress declared.scores declared.folder declared.boxes declared.bundle "
         "declared.report declared.check declared.profile declared.sweep "
         "options named stamps reads hashes lock trust hardware needs finishing "
-        "folder finished network inputs summary measuring planning scoring plans stages.frame "
+        "folder finished network inputs escalated summary measuring planning scoring "
+        "escalating plans stages.frame "
         "stages.stats stages.search stages.latency stages.quantize viewing stages.collect "
         "stages.run checks.checkfile checks.judge checks.outcome"
     ),
@@ -113,7 +115,9 @@ ORDER = {
     ),
     "pytest_plugin": "",
 }
-TORCH = "capture models quantize distortion finish evaluate compress detect deploy".split()
+TORCH = (
+    "capture models quantize distortion finish evaluate escalation compress detect deploy"
+).split()
 """Packages that need torch; of ``halves`` the wire, and what is named below, need none."""
 MODULES = [
     f"{package}.{name}" if name else package
@@ -132,6 +136,7 @@ TORCH_FREE = [
         "evaluate.paired",
         "finish.effort",
     ),
+    *("escalation.threshold", "escalation.costs", "escalation.escalation", "escalation.cuts"),
     "distortion.logits",
     *("data.bundled", "data.coco", "data.darknet_lists", "data.image_folder"),
     *("data.dirty", "data.coco_categories", "data.label_lines"),

@@ -49,7 +49,7 @@ class Link:
     def __post_init__(self) -> None:
         refuse(_link_problems(set_fields(self), str(self.name)))
 
-    def transfer_s(self, bits: int) -> float:
+    def transfer_s(self, bits: float) -> float:
         """Seconds to send ``bits`` to the cloud: half a round trip, then the bits at the rate.
 
         The bytes and the seconds that a message has of its own are added.

@@ -140,7 +140,7 @@ def take_s(cut: Cut, device: Device) -> float:
 
 
 def transfer_s(
-    cut: Cut, link: Link, activation_bits: Mapping[str, int], sent_bytes: int | None = None
+    cut: Cut, link: Link, activation_bits: Mapping[str, int], sent_bytes: float | None = None
 ) -> float:
     """Predict the seconds on the link: crossing tensors up in one message, answers back.
 

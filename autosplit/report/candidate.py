@@ -65,6 +65,25 @@ class DropTest:
 
 
 @dataclass(frozen=True, slots=True)
+class SentOn:
+    """What is known of an escalation beside its means: the edge answers some of the images.
+
+    Attributes:
+        share: Share of the images that the edge answers, 0..1.
+        latency_s: Seconds that 95 % of the images take at most.
+        bytes: Bytes that 95 % of the images send at most.
+        crossing: Tensors that are sent on; empty for a JPEG file.
+        sent_as: Their widths, or the quality of the JPEG file, in words.
+    """
+
+    share: float
+    latency_s: float
+    bytes: int
+    crossing: tuple[str, ...]
+    sent_as: str
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One plan over one link, with what was measured of it.
 
@@ -86,6 +105,7 @@ class Candidate:
         test: Whether the drop is shown to keep the limit; None if that was not asked.
         stopped: Whether the plan was measured on a part of the images only, because it must lose
             more accuracy than is allowed.
+        sent_on: Of an escalation, whose prediction and bytes are means over images; else None.
     """
 
     plan: Plan
@@ -99,6 +119,7 @@ class Candidate:
     stopped: bool = False
     pairs: tuple[int, int, int] | None = None
     test: DropTest | None = None
+    sent_on: SentOn | None = None
 
     @property
     def measured(self) -> bool:

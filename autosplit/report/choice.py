@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from autosplit.errors import InfeasibleError
+from autosplit.escalation.escalation import METHOD
 from autosplit.graph.graph import Graph
 from autosplit.plan.plan import Plan
 from autosplit.report.candidate import Candidate
@@ -123,7 +124,7 @@ def no_pick(candidates: Sequence[Candidate], max_drop: float) -> InfeasibleError
 def _ways(graph: Graph) -> dict[str, Callable[[Plan], bool]]:
     """Ways not to split, each with what says whether a plan is of that way."""
     return {
-        ALL_EDGE: lambda plan: len(plan.edge) == len(graph.layers),
+        ALL_EDGE: lambda plan: len(plan.edge) == len(graph.layers) and plan.method != METHOD,
         ALL_CLOUD: lambda plan: not plan.edge and plan.input_coding is None,
         JPEG: sends_jpeg,
     }

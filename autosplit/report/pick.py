@@ -159,12 +159,17 @@ class Pick:
 
     def rows(self) -> list[list[str]]:
         """Label and cells of every line of the table."""
-        rows = [[label] for label in _LABELS]
+        rows = [[label] for label in (*_LABELS, *(_SENT_ON if self._some_sent_on else ()))]
         rows[_LABELS.index(_ACCURACY)] = [f"{self.float_score.metric}, %"]
         for one in self.contenders:
             for row, cell in zip(rows, self._cells(one), strict=True):
                 row.append(cell)
         return rows
+
+    @property
+    def _some_sent_on(self) -> bool:
+        """Whether a plan of the table is an escalation."""
+        return any(one.candidate.sent_on is not None for one in self.contenders)
 
     def _cells(self, contender: Contender) -> list[str]:
         """Cells of one plan, in the order of ``_LABELS``."""
@@ -179,9 +184,15 @@ class Pick:
             faster = f"{one.latency_s / self.latency_s:.2f} x"
         interval = None if one.interval is None else "-".join(map(_percent, one.interval))
         lost = one.drop_interval and "{:.2f} to {:.2f}".format(*one.drop_interval)
+        more: list[str] = []
+        crossing = cut.crossing
+        if one.sent_on is not None:
+            crossing, bits = one.sent_on.crossing, one.sent_on.sent_as
+        if self._some_sent_on:
+            more = _sent_on_cells(one)
         return [
             plan.name,
-            "+".join(cut.crossing) or "none",
+            "+".join(crossing) or "none",
             f"{len(plan.edge)} of {len(self.graph.layers)}",
             bits,
             f"{plan.crossing_bytes:,}",
@@ -194,6 +205,7 @@ class Pick:
             lost or NO_VALUE,
             contender.verdict,
             faster,
+            *more,
         ]
 
     def __str__(self) -> str:
@@ -228,6 +240,18 @@ _LABELS = (
     "speed-up of the pick",
 )
 """Labels of the lines of the table."""
+
+
+_SENT_ON = ("answered on the edge, %", "  95 % take, ms", "  95 % send, bytes")
+"""Labels of further lines of a table with an escalation, whose bytes and seconds are means."""
+
+
+def _sent_on_cells(one: Candidate) -> list[str]:
+    """Cells of one plan, in the order of ``_SENT_ON``."""
+    if one.sent_on is None:
+        return [NO_VALUE] * len(_SENT_ON)
+    more = one.sent_on
+    return [_percent(more.share), _ms(more.latency_s), f"{more.bytes:,}"]
 
 
 def pick_from(

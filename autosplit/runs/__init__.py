@@ -21,6 +21,8 @@
 | plans as the options of ``search`` ask | ``planning.py`` |
 | from the options of ``quantize`` to the steps that finish a plan | ``finishing.py`` |
 | finished plans, found by what they were made of | ``finished.py`` |
+| escalations as candidates, beside all other plans | ``escalated.py`` |
+| plans run as escalations | ``escalating.py`` |
 | plans finished and run on evaluation data | ``scoring.py`` |
 | plans, seconds and scores joined; the picks | ``summary.py`` |
 | single plans: printed, or found as they were finished | ``plans.py`` |

@@ -19,6 +19,14 @@ from autosplit.report.candidate import Candidate, FloatScore, candidate
 from autosplit.report.choice import no_pick
 from autosplit.report.confidence import judge_drops
 from autosplit.report.pick import Pick, pick_from
+from autosplit.runs.escalated import (
+    COLUMNS,
+    FOLDER,
+    Asked,
+    candidates_of,
+    escalation_names,
+    timed_hardware,
+)
 from autosplit.runs.folder import plan_names, read_plans
 from autosplit.runs.inputs import shares_samples
 from autosplit.runs.options import CollectOptions
@@ -87,11 +95,18 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
         measured = {key: score.get(key, "") for key in task.measured}
         table = tables.plan_row(graph, one.plan, link, pareto=(plan.name, link) in best) | measured
         found.append((one, table))
+    more = escalation_names(folder)
+    if more:
+        edge_s = {line["name"]: float(line["edge_s"]) for line in lines}
+        about = (graph, files, edge_s, timed_hardware(folder), limit_bytes, task, scores)
+        for one, row in candidates_of(folder, more, Asked(*about)):
+            score = scores[one.plan.name]
+            found.append((one, row | {key: score.get(key, "") for key in task.measured}))
     found.sort(key=lambda pair: (links.index(pair[0].link), pair[0].latency_s))
     return Summary(
         tuple(one for one, _ in found),
         tuple(table for _, table in found),
-        (*tables.PLANS_HEADER, *task.measured),
+        (*tables.PLANS_HEADER, *task.measured, *(COLUMNS if more else ())),
         graph.name,
         (lines[0]["edge"], lines[0]["cloud"]),
         replace(FloatScore.of(task, scores), calibrated=shares_samples(folder)),
@@ -186,7 +201,8 @@ def pick_file(
     entries = {}
     for link, pick in picks.items():
         plan = pick.plan
-        file = f"plans/{plan.name}.yaml"
+        place = "plans" if pick.candidate.sent_on is None else FOLDER
+        file = f"{place}/{plan.name}.yaml"
         entries[link] = {
             "plan": plan.name,
             "file": file,

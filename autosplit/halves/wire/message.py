@@ -119,6 +119,22 @@ class Message:
         body = b"".join(parts)
         return head + _CHECKSUM.pack(zlib.crc32(body, zlib.crc32(head))) + body
 
+    def sample_sizes(self) -> list[int]:
+        """Bytes of each sample in the message, without the header and the lengths of files.
+
+        Raises:
+            DataError: A number does not fit its width.
+        """
+        sizes = [0] * self.batch
+        for wire in self.layout.tensors:
+            if wire.sample_bytes is not None:
+                sizes = [size + wire.sample_bytes for size in sizes]
+            else:
+                encode = _encoder(wire, self.layout.coders.get(wire.name))
+                files = encode(self.tensors[wire.name])
+                sizes = [size + len(file) for size, file in zip(sizes, files, strict=True)]
+        return sizes
+
     @classmethod
     def decode(cls, data: bytes | bytearray | memoryview, layout: WireLayout) -> Message:
         """Read a message.

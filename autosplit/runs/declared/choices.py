@@ -36,6 +36,8 @@ EFFORT_NAMES = ("none", "fast", "good", "best")
 """How much work finishing a plan may take: ``finish.effort.EFFORTS``."""
 ROUNDING_NAMES = ("auto", "nearest", "moment", "learned")
 """How a weight's integers are chosen; ``auto`` is as the effort has it."""
+ESCALATION_NAMES = ("auto", "margin", "entropy", "lowest-box", "mean-box")
+"""Confidence scores of escalations: ``auto``, and ``confidence_scores.CONFIDENCE_SCORES``."""
 TASK_NAMES = (
     "classification",
     "binary",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autosplit.runs import kinds
-from autosplit.runs.declared.choices import EFFORT_NAMES, ROUNDING_NAMES
+from autosplit.runs.declared.choices import EFFORT_NAMES, ESCALATION_NAMES, ROUNDING_NAMES
 from autosplit.runs.declared.shared import jobs_option
 from autosplit.runs.option import check_values, option
+
+_SCORES = "autosplit.escalation.confidence_scores"
 
 
 def _confidence() -> float | None:
@@ -81,6 +83,31 @@ class QuantizeOptions:
         none="every plan is evaluated on all images",
     )
     confidence: float | None = _confidence()
+    escalation: str | None = option(
+        None,
+        kinds.choice(*ESCALATION_NAMES, registry=f"{_SCORES}:CONFIDENCE_SCORES"),
+        "evaluation",
+        "Confidence score of escalations: a plan that is all on the edge answers if its score "
+        "reaches a threshold, else tensors of a cut or a JPEG file go to the cloud. auto: margin "
+        "for classes, lowest-box for boxes.",
+        none="no escalations",
+    )
+    escalation_risk: float = option(
+        2.0,
+        kinds.number("PERCENT", 0.01, 50),
+        "limits",
+        "Largest share of the images, percent, that the edge may answer otherwise than the float "
+        "network in an escalation. The threshold is shown to keep it with the probability of "
+        "--confidence, 0.95 if that is not given.",
+    )
+    escalation_images: int | None = option(
+        None,
+        kinds.count(1),
+        "evaluation",
+        "Evaluation images that choose the thresholds of escalations; their labels are not read, "
+        "and escalations are judged on the others.",
+        none="half of the images, 2,000 at most",
+    )
     finished: bool = option(
         False,
         kinds.flag(),

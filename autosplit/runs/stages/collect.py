@@ -14,6 +14,7 @@ from autosplit.graph.graph import Graph
 from autosplit.report.choice import no_pick
 from autosplit.report.confidence import judge_drops
 from autosplit.report.pick import Pick
+from autosplit.runs.escalated import escalation_names
 from autosplit.runs.folder import read_graph
 from autosplit.runs.hardware import limit_bytes
 from autosplit.runs.hashes import hash_files
@@ -27,8 +28,9 @@ def _prepare(job: Job[CollectOptions]) -> Prepared:
     searched = job.needed["search"]
     limit = limit_bytes(searched, job.folder)
     boxes = [name for name in BOX_FILES if name in job.needed["quantize"].outputs]
+    more = [*boxes, *escalation_names(job.folder)]
     timed = ("latency.csv", "layer_latency.csv")
-    read = ("graph.json", *timed, "scores.csv", *boxes, *searched.outputs)
+    read = ("graph.json", *timed, "scores.csv", *more, *searched.outputs)
     inputs = hash_files(job.folder, read) | {"memory_bytes": str(limit)}
     return Prepared(inputs, partial(_collect, job, limit))
 

@@ -10,6 +10,9 @@ from autosplit.evaluate.scorefile import write_scores
 from autosplit.evaluate.task import FLOAT
 from autosplit.files import sha256_of
 from autosplit.finish.effort import Finishing
+from autosplit.plainfile import delete
+from autosplit.runs.escalated import FOLDER
+from autosplit.runs.escalating import Escalated, escalate_plans
 from autosplit.runs.finished import (
     Quantized,
     check_untuned,
@@ -66,6 +69,8 @@ def _prepare(job: Job[QuantizeOptions]) -> Prepared:
         inputs |= hash_files(folder, [f"quantized/{path.name}" for path in paths])
     else:
         quantized = replace(quantized, finishing=sha256_of(source["model"] + source["finishing"]))
+    if options.escalation is not None:
+        inputs |= hash_files(folder, ("stats.yaml",))
     if options.max_drop is not None:
         inputs |= hash_files(folder, ("latency.csv",))
     before = {} if job.before is None else job.before.inputs
@@ -119,16 +124,27 @@ def _score(
     scoring = Scoring(*about, force=job.force)
     with recording((folder, *named_files(measured))) as found:
         text = score_plans(scoring, job.progress)
-        return Made(text, partial(_write, scoring), found() or seen)
+        escalated = None
+        if options.escalation is not None:
+            escalated = escalate_plans(scoring, job.needed["search"], job.progress)
+            text = f"{text}; {escalated.text}"
+        return Made(text, partial(_write, job, scoring, escalated), found() or seen)
 
 
-def _write(scoring: Scoring) -> Sequence[str]:
+def _write(
+    job: Job[QuantizeOptions], scoring: Scoring, escalated: Escalated | None
+) -> Sequence[str]:
     from autosplit.evaluate.trials import score_rows
 
     folder, quantized, ledger = scoring.folder, scoring.quantized, scoring.ledger
     task, rows = score_rows(ledger, scoring.files.values())
-    outputs = [*write_scores(folder, task, rows)]
     measured = [row["name"] for row in rows[1:]]
+    written = [] if escalated is None else escalated.write(scoring)
+    for old in () if job.before is None else job.before.outputs:
+        if old.startswith(f"{FOLDER}/") and old not in written:
+            delete(folder / old)
+    rows += [] if escalated is None else [row for _, row in escalated.found]
+    outputs = [*write_scores(folder, task, rows), *written]
     if not scoring.options.finished:
         forget_strangers(folder, replace(quantized, finishing=""), measured)
     for name in measured:

@@ -57,6 +57,8 @@ def test_what_is_sent_arrives_at_the_bytes_that_are_predicted(sent):
     data = sent.encode()
     got = Message.decode(data, sent.layout)
 
+    assert sum(sent.sample_sizes()) == len(data) - sent.framing_bytes
+
     assert got.batch == sent.batch
     assert list(got.tensors) == [tensor.name for tensor in sent.layout.tensors]
     for name, value in sent.tensors.items():
@@ -116,6 +118,7 @@ def test_pictures_are_sent_as_jpeg_files_of_their_own_length():
     got = Message.decode(data, layout).tensors["x"]
 
     assert len(files[0]) != len(files[1])
+    assert Message(layout, {"x": pictures}).sample_sizes() == [*map(len, files)]
     assert data[HEADER_BYTES + 8 :] == b"".join(files)
     for picture, file in zip(got, files, strict=True):
         np.testing.assert_array_equal(picture, decode_jpeg(file, (3, 16, 8)))

@@ -1,0 +1,133 @@
+"""Escalations of a run folder as candidates of a link, beside all other plans."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from autosplit.escalation.costs import expected_seconds, memory_bytes
+from autosplit.escalation.cuts import seconds_on
+from autosplit.escalation.escalation import METHOD, Escalation, read_escalation
+from autosplit.evaluate.task import Task
+from autosplit.graph.graph import Graph
+from autosplit.plan.planfile import PlanFile
+from autosplit.report.candidate import Candidate, SentOn, candidate
+from autosplit.report.tables import plan_row
+from autosplit.runs.hardware import Hardware, load_hardware
+from autosplit.runs.options import LatencyOptions, SearchOptions
+from autosplit.runs.stamps import read_stamp, resolve
+
+FOLDER = "escalation"
+"""Folder of the escalations in a run folder."""
+COLUMNS = ("edge_share", "latency_p95_s", "cut_bytes_p95", "risk_bound")
+"""Columns of ``summary.csv`` in a run folder with escalations; empty for other plans."""
+Pair = tuple[Candidate, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What escalations are joined with.
+
+    Attributes:
+        graph: The network.
+        files: Plans by name.
+        edge_s: Seconds of the edge half of each plan.
+        hardware: Hardware that plans were timed on.
+        limit_bytes: Memory that an edge half may use, None if that is not limited.
+        task: What the network is for.
+        scores: Name -> row of ``scores.csv``.
+    """
+
+    graph: Graph
+    files: Mapping[str, PlanFile]
+    edge_s: Mapping[str, float]
+    hardware: Hardware
+    limit_bytes: int | None
+    task: Task
+    scores: Mapping[str, Mapping[str, str]]
+
+
+def escalation_names(folder: Path) -> list[str]:
+    """Files of the escalations that ``quantize`` wrote into a run folder, relative to it."""
+    stamp = read_stamp(folder, "quantize")
+    outputs: Iterable[str] = () if stamp is None else stamp.outputs
+    return [name for name in outputs if name.startswith(f"{FOLDER}/")]
+
+
+def timed_hardware(folder: Path) -> Hardware:
+    """Hardware of the stage ``latency``: its own, else that of the search."""
+    searched = resolve({}, read_stamp(folder, "search"), SearchOptions())
+    asked = resolve({}, read_stamp(folder, "latency"), LatencyOptions())
+    return load_hardware(
+        searched.edge if asked.edge is None else asked.edge,
+        searched.cloud if asked.cloud is None else asked.cloud,
+        searched.links if asked.links is None else asked.links,
+        folder,
+    )
+
+
+def candidates_of(folder: Path, names: Sequence[str], asked: Asked) -> list[Pair]:
+    """Every escalation over every link, each with its row of ``summary.csv``.
+
+    Args:
+        folder: Run folder.
+        names: Files, from ``escalation_names``.
+        asked: What they are joined with.
+    """
+    found = []
+    for name in names:
+        escalation = read_escalation(folder / name)
+        if escalation.edge_plan in asked.files and escalation.name in asked.scores:
+            found += [_over(escalation, link, asked) for link in asked.hardware.links]
+    return found
+
+
+def _over(escalation: Escalation, link: str, asked: Asked) -> Pair:
+    """One escalation over one link."""
+    graph, hardware, sent = asked.graph, asked.hardware, escalation.sent
+    plan = asked.files[escalation.edge_plan].plan
+    cut, whole = graph.cut(escalation.cut), graph.cut(plan.edge)
+    about = cut, plan
+    there = hardware.cloud, hardware.links[link]
+    edge_s = asked.edge_s[escalation.edge_plan]
+    seconds = expected_seconds(edge_s, sent.share, seconds_on(*about, sent.sent, *there))
+    high = seconds_on(*about, sent.high, *there).latency_s if sent.high else 0.0
+    needed = memory_bytes(whole, cut.crossing, plan.weight_bits, plan.activation_bits)
+    coding = escalation.input_coding
+    widths = "+".join(str(plan.activation_bits[name]) for name in cut.crossing)
+    mixed = replace(
+        plan,
+        name=escalation.name,
+        method=METHOD,
+        distortion=math.nan,
+        lower_bound=math.nan,
+        edge_memory_bytes=needed,
+        crossing_bytes=round(sent.mean),
+        predictions={link: seconds},
+    )
+    limits = asked.limit_bytes, asked.task, asked.scores
+    one = replace(
+        candidate(mixed, link, seconds, *limits),
+        stopped=False,
+        sent_on=SentOn(
+            sent.share,
+            edge_s + high,
+            sent.high,
+            cut.crossing,
+            f"{widths} bits" if coding is None else f"JPEG {coding.quality}",
+        ),
+    )
+    row = plan_row(graph, mixed, link, pareto=False) | {
+        "cut": "+".join(cut.crossing),
+        "cut_bits": widths if coding is None else "",
+        "distortion": None,
+        "optimality_gap": None,
+        "edge_share": sent.share,
+        "latency_p95_s": edge_s + high,
+        "cut_bytes_p95": sent.high,
+        "risk_bound": escalation.threshold.bound,
+    }
+    return one, row
