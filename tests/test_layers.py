@@ -67,7 +67,7 @@ ORDER = {
         "divergence logits tiles ranges spreads measure coded finished_share "
         "quantization_errors fisher replayed output metrics jpeg"
     ),
-    "halves": "partition integer_kernels lowering quantized crossing deployed",
+    "halves": "partition integer_kernels lowering quantized crossing deployed recoded",
     "finish": (
         "adaround effort lapq qep bias_correction layer_rounding side_by_side layerwise finish"
     ),

@@ -20,7 +20,7 @@ from autosplit.models.networks.yolo_decode import SHOWN_CONFIDENCE
 
 Confidences = npt.NDArray[np.float64]
 """One number for each image, 0..1, shape (images,)."""
-AUTO = "auto"
+USUAL_SCORE = "auto"
 """The usual score of the task."""
 TEMPERATURES = tuple(2.0 ** (step / 4) for step in range(-16, 17))
 """Temperatures that are tried, 1/16 to 16."""
@@ -121,10 +121,10 @@ def confidence_score(name: str, *, boxes: bool) -> tuple[str, ConfidenceScore]:
     Raises:
         OptionError: There is no such score.
     """
-    if name == AUTO:
+    if name == USUAL_SCORE:
         name = "lowest-box" if boxes else "margin"
     if name not in CONFIDENCE_SCORES:
-        near = did_you_mean(name, [AUTO, *CONFIDENCE_SCORES])
+        near = did_you_mean(name, [USUAL_SCORE, *CONFIDENCE_SCORES])
         raise OptionError(f"--escalation: unknown confidence score {name!r}{near}")
     return name, CONFIDENCE_SCORES[name]
 

@@ -26,7 +26,7 @@ from autosplit.plan.wire_layout import Coded, wire_layout
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 
-MOST_CUTS = 4
+MOST_SENT_CUTS = 4
 """Cuts of a plan that are run for a link, unless told otherwise."""
 
 
@@ -84,7 +84,7 @@ def seconds_on(cut: Cut, plan: Plan, sent: float, cloud: Device, link: Link) -> 
 
 
 def best_cuts(
-    cuts: Sequence[SentCut], problem: Problem, plan: Plan, most: int = MOST_CUTS
+    cuts: Sequence[SentCut], problem: Problem, plan: Plan, most: int = MOST_SENT_CUTS
 ) -> list[SentCut]:
     """Cuts that no other cut beats in both seconds and distortion, for each link; each cut once.
 

@@ -65,12 +65,12 @@ def upper_bound(count: int, images: int, error: float) -> float:
     return 1.0 if count >= images else float(beta.ppf(1 - error, count + 1, images - count))
 
 
-def images_needed(limit: float, error: float) -> int:
+def choosing_images_needed(limit: float, error: float) -> int:
     """Least number of images on which any threshold can be shown to keep a limit.
 
     (1 - limit)^n <= error, the bound of no image counted.
 
-    >>> images_needed(0.01, 0.05)
+    >>> choosing_images_needed(0.01, 0.05)
     299
     """
     return math.ceil(math.log(error) / math.log1p(-limit))

@@ -34,7 +34,7 @@ from autosplit.plan.planfile import PlanFile
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ThresholdRule:
     """How a threshold is chosen.
 
     Attributes:
@@ -69,7 +69,7 @@ class Sure:
     answered: tuple[bool, ...]
 
 
-def sure_of(trials: Trials, file: PlanFile, rule: Rule) -> Sure | None:
+def sure_of(trials: Trials, file: PlanFile, rule: ThresholdRule) -> Sure | None:
     """Run a plan, and choose its threshold.
 
     Args:

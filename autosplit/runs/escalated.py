@@ -22,13 +22,13 @@ from autosplit.runs.stamps import read_stamp, resolve
 
 FOLDER = "escalation"
 """Folder of the escalations in a run folder."""
-COLUMNS = ("edge_share", "latency_p95_s", "cut_bytes_p95", "risk_bound")
+ESCALATION_COLUMNS = ("edge_share", "latency_p95_s", "cut_bytes_p95", "risk_bound")
 """Columns of ``summary.csv`` in a run folder with escalations; empty for other plans."""
-Pair = tuple[Candidate, dict[str, Any]]
+CandidateRow = tuple[Candidate, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Joined:
     """What escalations are joined with.
 
     Attributes:
@@ -69,7 +69,7 @@ def timed_hardware(folder: Path) -> Hardware:
     )
 
 
-def candidates_of(folder: Path, names: Sequence[str], asked: Asked) -> list[Pair]:
+def candidates_of(folder: Path, names: Sequence[str], asked: Joined) -> list[CandidateRow]:
     """Every escalation over every link, each with its row of ``summary.csv``.
 
     Args:
@@ -85,7 +85,7 @@ def candidates_of(folder: Path, names: Sequence[str], asked: Asked) -> list[Pair
     return found
 
 
-def _over(escalation: Escalation, link: str, asked: Asked) -> Pair:
+def _over(escalation: Escalation, link: str, asked: Joined) -> CandidateRow:
     """One escalation over one link."""
     graph, hardware, sent = asked.graph, asked.hardware, escalation.sent
     plan = asked.files[escalation.edge_plan].plan

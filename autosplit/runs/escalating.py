@@ -10,7 +10,7 @@ from autosplit.errors import DataError
 from autosplit.escalation.costs import memory_bytes
 from autosplit.escalation.cuts import best_cuts, sent_cuts, sent_file
 from autosplit.escalation.escalation import Escalation, write_escalation
-from autosplit.escalation.threshold import images_needed
+from autosplit.escalation.threshold import choosing_images_needed
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import fits_memory
 from autosplit.grid.grid import Unquantized
@@ -27,7 +27,7 @@ from autosplit.search.problem import Problem
 from autosplit.stats.statsfile import read_stats
 
 if TYPE_CHECKING:
-    from autosplit.escalation.trial import Rule, Sure
+    from autosplit.escalation.trial import Sure, ThresholdRule
     from autosplit.evaluate.trials import Trials
 
 MOST_CHOOSING = 2_000
@@ -158,14 +158,14 @@ def _problem(scoring: Scoring, asked: SearchOptions) -> tuple[Problem, Coded]:
     return problem, coded
 
 
-def _rule(scoring: Scoring, total: int, plans: int) -> Rule:
+def _rule(scoring: Scoring, total: int, plans: int) -> ThresholdRule:
     """How thresholds are chosen; the error is divided by the number of plans (Bonferroni).
 
     Raises:
         DataError: No threshold could be shown to keep the limit on so few images.
     """
     from autosplit.escalation.confidence_scores import TEMPERED
-    from autosplit.escalation.trial import Rule
+    from autosplit.escalation.trial import ThresholdRule
 
     options = scoring.options
     assert options.escalation is not None
@@ -173,7 +173,7 @@ def _rule(scoring: Scoring, total: int, plans: int) -> Rule:
     error = (1 - (options.confidence or USUAL_CONFIDENCE)) / plans
     limit = options.escalation_risk / 100
     choosing = images - images // 4 if options.escalation in TEMPERED else images
-    needed = images_needed(limit, error)
+    needed = choosing_images_needed(limit, error)
     if choosing < needed or images >= total:
         raise DataError(
             f"escalation: to show that at most {options.escalation_risk:g} % of the images are "
@@ -181,4 +181,4 @@ def _rule(scoring: Scoring, total: int, plans: int) -> Rule:
             f"got {choosing:,} of {total:,}; evaluate more images, or allow more with "
             "--escalation-risk"
         )
-    return Rule(options.escalation, limit, error, images)
+    return ThresholdRule(options.escalation, limit, error, images)

@@ -199,11 +199,15 @@ class _Finisher:
 
     def __call__(self, file: PlanFile, tell: Advance) -> PlanFile:
         from autosplit.finish.finish import finish
+        from autosplit.halves.recoded import recoded
 
         half, quantized = file.half_sha256, self.scoring.quantized
         same = [other for other in self.scoring.files.values() if other.half_sha256 == half]
         found = next(filter(None, map(quantized.find, same)), None)
-        finished = found or finish(self.program, file, self.calibration, self.finishing, tell)
+        if found is None:
+            found = finish(self.program, file, self.calibration, self.finishing, tell)
+            found = recoded(self.program, found, self.calibration())
+        finished = found
         clear_stamp(self.scoring.folder, "quantize")
         for other in same:
             quantized.keep(other, finished)

@@ -12,7 +12,8 @@ from autosplit.evaluate.scorefile import read_scores
 from autosplit.files import read_csv, read_header, sha256_of_file
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import fits_memory
-from autosplit.hardware.prediction import Prediction
+from autosplit.hardware.prediction import Prediction, transfer_s
+from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.report import tables
 from autosplit.report.candidate import Candidate, FloatScore, candidate
@@ -20,13 +21,14 @@ from autosplit.report.choice import no_pick
 from autosplit.report.confidence import judge_drops
 from autosplit.report.pick import Pick, pick_from
 from autosplit.runs.escalated import (
-    COLUMNS,
+    ESCALATION_COLUMNS,
     FOLDER,
-    Asked,
+    Joined,
     candidates_of,
     escalation_names,
     timed_hardware,
 )
+from autosplit.runs.finished import Quantized
 from autosplit.runs.folder import plan_names, read_plans
 from autosplit.runs.inputs import shares_samples
 from autosplit.runs.options import CollectOptions
@@ -86,27 +88,33 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
     best = {(row["name"], row["link"]) for row in plans if row["pareto"] == "1"}
     files = read_plans(folder, graph, plan_names(folder))
     links = list(dict.fromkeys(line["link"] for line in lines))
+    more = escalation_names(folder)
     found = []
+    coded = recoded_plans(folder, graph, files)
+    hardware = timed_hardware(folder) if coded or more else None
     for line in lines:
-        link, plan = line["link"], files[line["name"]].plan
+        link, plan = line["link"], coded.get(line["name"], files[line["name"]].plan)
         seconds = Prediction(*(float(line[key]) for key in ("edge_s", "transfer_s", "cloud_s")))
+        if line["name"] in coded and hardware is not None:
+            cut = graph.cut(plan.edge)
+            sent = hardware.links[link], plan.activation_bits, plan.crossing_bytes
+            seconds = replace(seconds, transfer_s=transfer_s(cut, *sent))
         one = candidate(plan, link, seconds, limit_bytes, task, scores)
         score = scores.get(plan.name, {})
         measured = {key: score.get(key, "") for key in task.measured}
         table = tables.plan_row(graph, one.plan, link, pareto=(plan.name, link) in best) | measured
         found.append((one, table))
-    more = escalation_names(folder)
-    if more:
+    if more and hardware is not None:
         edge_s = {line["name"]: float(line["edge_s"]) for line in lines}
-        about = (graph, files, edge_s, timed_hardware(folder), limit_bytes, task, scores)
-        for one, row in candidates_of(folder, more, Asked(*about)):
+        about = (graph, files, edge_s, hardware, limit_bytes, task, scores)
+        for one, row in candidates_of(folder, more, Joined(*about)):
             score = scores[one.plan.name]
             found.append((one, row | {key: score.get(key, "") for key in task.measured}))
     found.sort(key=lambda pair: (links.index(pair[0].link), pair[0].latency_s))
     return Summary(
         tuple(one for one, _ in found),
         tuple(table for _, table in found),
-        (*tables.PLANS_HEADER, *task.measured, *(COLUMNS if more else ())),
+        (*tables.PLANS_HEADER, *task.measured, *(ESCALATION_COLUMNS if more else ())),
         graph.name,
         (lines[0]["edge"], lines[0]["cloud"]),
         replace(FloatScore.of(task, scores), calibrated=shares_samples(folder)),
@@ -122,6 +130,25 @@ def _by_traffic(folder: Path) -> dict[str, dict[str, float]]:
     for row in read_csv(path, read_header(path)):
         if row.get("priced_by") == tables.TRAFFIC:
             found.setdefault(row["name"], {})[row["layer"]] = float(row["seconds"])
+    return found
+
+
+def recoded_plans(folder: Path, graph: Graph, files: Mapping[str, PlanFile]) -> dict[str, Plan]:
+    """Plans that are entropy-coded, with the bytes that were measured when they were finished.
+
+    Args:
+        folder: Run folder.
+        graph: Graph of the network.
+        files: Plans by name, as they were searched.
+    """
+    quantized = Quantized(folder / "quantized", graph)
+    found = {}
+    for name, file in files.items():
+        if file.wire is None or not any(one.coding == "entropy" for one in file.wire.tensors):
+            continue
+        finished = quantized.find(file)
+        if finished is not None:
+            found[name] = replace(file.plan, crossing_bytes=finished.plan.crossing_bytes)
     return found
 
 

@@ -8,8 +8,8 @@ import torch
 
 from autosplit.errors import DataError, OptionError
 from autosplit.escalation.confidence_scores import (
-    AUTO,
     CONFIDENCE_SCORES,
+    USUAL_SCORE,
     SeenAnswers,
     confidence_score,
     entropy,
@@ -76,12 +76,12 @@ def test_the_temperature_of_overconfident_answers_is_above_1():
 
 
 def test_scores_are_found_by_name():
-    assert confidence_score(AUTO, boxes=False) == ("margin", margin)
-    assert confidence_score(AUTO, boxes=True) == ("lowest-box", lowest_box)
+    assert confidence_score(USUAL_SCORE, boxes=False) == ("margin", margin)
+    assert confidence_score(USUAL_SCORE, boxes=True) == ("lowest-box", lowest_box)
     assert confidence_score("entropy", boxes=False) == ("entropy", entropy)
     with pytest.raises(OptionError, match="unknown confidence score 'margins', did you mean"):
         confidence_score("margins", boxes=False)
 
 
 def test_the_option_names_every_score():
-    assert (AUTO, *CONFIDENCE_SCORES) == ESCALATION_NAMES
+    assert (USUAL_SCORE, *CONFIDENCE_SCORES) == ESCALATION_NAMES

@@ -8,7 +8,7 @@ import pytest
 from autosplit.escalation.threshold import (
     THRESHOLDS,
     choose_threshold,
-    images_needed,
+    choosing_images_needed,
     upper_bound,
 )
 
@@ -33,7 +33,7 @@ def test_where_every_image_counts_the_bound_is_one():
 
 @pytest.mark.parametrize("limit", [0.003, 0.01, 0.2])
 def test_so_many_images_are_needed_and_one_fewer_is_too_few(limit):
-    needed = images_needed(limit, 0.05)
+    needed = choosing_images_needed(limit, 0.05)
 
     assert (1 - limit) ** needed <= 0.05 < (1 - limit) ** (needed - 1)
 

@@ -12,7 +12,7 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.distortion.measure import measure
 from autosplit.escalation.cuts import SentCut, sent_file
-from autosplit.escalation.trial import Rule, escalate, sizes_of, sure_of
+from autosplit.escalation.trial import ThresholdRule, escalate, sizes_of, sure_of
 from autosplit.evaluate.judge import Judge
 from autosplit.evaluate.ledger import Ledger
 from autosplit.evaluate.looks import Looks
@@ -85,7 +85,7 @@ def margins(logits):
 def test_the_threshold_is_chosen_on_the_first_images_and_holds_on_the_others(
     trials, network, photos, file
 ):
-    sure = sure_of(trials, file, Rule("margin", 0.3, 0.05, CHOOSING))
+    sure = sure_of(trials, file, ThresholdRule("margin", 0.3, 0.05, CHOOSING))
 
     images = photos.images[order_of(trials)]
     logits, want = logits_of(network, file, images), network.run((images,))[0].argmax(1)
@@ -99,7 +99,7 @@ def test_the_threshold_is_chosen_on_the_first_images_and_holds_on_the_others(
 
 
 def test_labels_of_the_images_that_choose_are_not_read(trials, photos, file):
-    rule = Rule("entropy", 0.3, 0.05, CHOOSING)
+    rule = ThresholdRule("entropy", 0.3, 0.05, CHOOSING)
     before = sure_of(trials, file, rule)
     photos.labels[order_of(trials)[:CHOOSING]] = 0
     for half in ("float", file.half_sha256):
@@ -110,18 +110,18 @@ def test_labels_of_the_images_that_choose_are_not_read(trials, photos, file):
 
 
 def test_a_temperature_takes_images_that_then_choose_no_threshold(trials, file):
-    sure = sure_of(trials, file, Rule("entropy", 0.5, 0.05, CHOOSING))
+    sure = sure_of(trials, file, ThresholdRule("entropy", 0.5, 0.05, CHOOSING))
 
     assert sure.threshold.images == CHOOSING - CHOOSING // 4
     assert len(sure.answered) == COUNT - CHOOSING
 
 
 def test_a_limit_that_cannot_be_shown_gives_nothing(trials, file):
-    assert sure_of(trials, file, Rule("margin", 0.001, 0.05, CHOOSING)) is None
+    assert sure_of(trials, file, ThresholdRule("margin", 0.001, 0.05, CHOOSING)) is None
 
 
 def test_bytes_and_accuracy_are_those_of_both_halves_image_by_image(trials, network, photos, file):
-    sure = sure_of(trials, file, Rule("margin", 0.3, 0.05, CHOOSING))
+    sure = sure_of(trials, file, ThresholdRule("margin", 0.3, 0.05, CHOOSING))
     cut = network.graph.prefix(1)
     part = sent_file(file, SentCut(cut, 36, 0.0), {})
     one, row = escalate(trials, sure, part, "name", sizes_of(trials, part))

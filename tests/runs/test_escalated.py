@@ -9,7 +9,7 @@ from autosplit.escalation.escalation import read_escalation
 from autosplit.hardware.device import load_device
 from autosplit.hardware.link import load_link
 from autosplit.hardware.prediction import cloud_s
-from autosplit.runs.escalated import COLUMNS, escalation_names
+from autosplit.runs.escalated import ESCALATION_COLUMNS, escalation_names
 from autosplit.runs.folder import read_graph
 from autosplit.runs.options import CollectOptions
 from autosplit.runs.summary import pick_all, pick_file, summarize
@@ -53,11 +53,11 @@ def test_nothing_is_claimed_of_distortion_or_its_gap(rows):
             assert (row["distortion"], row["optimality_gap"], row["pareto"]) == ("", "", "0")
             assert float(row["risk_bound"]) <= 0.5
         else:
-            assert {row[name] for name in COLUMNS} == {""}
+            assert {row[name] for name in ESCALATION_COLUMNS} == {""}
 
 
 def test_a_run_folder_without_escalations_has_the_usual_columns(tiny):
-    assert not set(COLUMNS) & set(table(tiny.run / "summary.csv")[0])
+    assert not set(ESCALATION_COLUMNS) & set(table(tiny.run / "summary.csv")[0])
 
 
 def test_an_escalation_may_be_picked_and_is_named_with_its_file(tiny, rows):
