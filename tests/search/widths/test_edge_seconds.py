@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from autosplit.graph.graph import Tail
 from autosplit.hardware.prediction import edge_s
+from autosplit.hardware.seconds import layers_s
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 
 
@@ -49,3 +50,16 @@ def check(problem, seed):
         tensors |= {name: problem.usable[outputs[m, rank[name]]] for name in cut.edge}
         chosen = {name: problem.usable[weights[m, rank[name]]] for name in cut.weights}
         assert got[m] == pytest.approx(edge_s(cut, problem.edge, chosen, tensors), rel=1e-12)
+
+
+@settings(max_examples=50, deadline=None)
+@given(problems(most=4, edge=INTEGERS))
+def test_the_floor_of_a_layer_has_its_dispatch_and_is_below_every_width(problem):
+    floor_s = EdgeSeconds(problem).floor_s
+    at_once = replace(problem, edge=replace(problem.edge, dispatch_s=0.0))
+
+    assert floor_s == pytest.approx(EdgeSeconds(at_once).floor_s + problem.edge.dispatch_s)
+    assert problem.edge.dispatch_s > 0
+    for bits in problem.usable:
+        seconds = layers_s(problem.graph, problem.edge, bits, problem.input_bits)
+        assert (floor_s <= np.array(seconds) * (1 + 1e-12)).all()
