@@ -68,6 +68,7 @@ def cases(garments: Path, scenes: Path) -> dict[str, Case]:
         "data": f"fashion-mnist:{garments}",
         "images": 2000,
         "memory_bytes": 75_000,
+        "reserve_bytes": 784,
         "links": ("100kbps",),
     }
     boxes = {
@@ -163,6 +164,7 @@ def drawn(rows: list[dict[str, Any]], all_cases: Mapping[str, Case]) -> Figure:
         axis.axhline(ALLOWED, color="#555555", lw=1, ls=":", label="1 point lost")
         axis.invert_yaxis()
         axis.set_xscale("symlog", linthresh=10)
+        axis.set_xlim(left=-1)
         axis.set_xlabel("mean bytes sent for an image")
         axis.set_ylabel("points lost against the float network")
         axis.set_title(f"{name}, plans of the search for {link}", fontsize=10)

@@ -63,6 +63,13 @@ class SearchOptions:
         none="no limit",
         first=True,
     )
+    reserve_bytes: int = option(
+        0,
+        kinds.size(),
+        "limits",
+        "Memory of the edge that the search leaves free, such as 784: an escalation keeps there "
+        "what it may have to send on.",
+    )
     widths: tuple[int, ...] = option(
         USUAL_WIDTHS,
         kinds.widths(8),

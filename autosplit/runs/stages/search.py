@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from autosplit.files import sha256_of_file, write_csv
+from autosplit.hardware.device import memory_limit
 from autosplit.plan.int8_weights import stats_for
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import write_plan
@@ -43,7 +44,7 @@ def _search(job: Job[SearchOptions], hardware: Hardware) -> Made:
         hardware.edge,
         hardware.cloud,
         hardware.links,
-        options.memory_bytes,
+        _searched_bytes(options, hardware),
         options.widths,
         input_codings=stats.input_codings,
         coded=stats.sent(options.coding),
@@ -53,6 +54,12 @@ def _search(job: Job[SearchOptions], hardware: Hardware) -> Made:
         advance(1)
     write = partial(_write, job, problem, planned.plans, stats)
     return Made(f"search: {planned.text}", write)
+
+
+def _searched_bytes(options: SearchOptions, hardware: Hardware) -> int | None:
+    """Memory that the plans of the search may use: the limit without what is left free."""
+    limit = memory_limit(options.memory_bytes, hardware.edge)
+    return None if limit is None else max(limit - options.reserve_bytes, 0)
 
 
 def _write(

@@ -59,3 +59,13 @@ class TestFront:
 
         kept = {path.stem for path in (tiny.run / "plans").iterdir()}
         assert kept & more == few
+
+
+def test_what_is_reserved_stays_free_for_every_plan(tiny):
+    rows = table(tiny.run / "plans.csv")
+    most = max(int(row["edge_memory_bytes"]) for row in rows if row["method"] == "autosplit")
+    step(tiny, "search", memory_bytes=most, reserve_bytes=40)
+
+    kept = table(tiny.run / "plans.csv")
+    needed = [int(row["edge_memory_bytes"]) for row in kept if row["method"] == "autosplit"]
+    assert max(needed) <= most - 40
