@@ -124,6 +124,7 @@ def run_prune(measured: StatsOptions, options: PruneOptions, progress: Progress)
         after.samples,
         {key: value for key, value in asdict(options).items() if key not in ("out", "images")},
         pruned.kept_channels,
+        model.assumed and measured.mean is None and measured.std is None,
     )
     path = write_variant(folder, pruned.program, model, choice.task.name, record)
     return PruneReport(path, pruned, record, before, after)

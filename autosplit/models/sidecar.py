@@ -30,12 +30,14 @@ class Sidecar:
         task: Name of the task.
         output: Name of the output that is scored.
         classes: Names of the classes.
+        assumed: Whether the preparation is a guess, as it was for a variant's parent.
     """
 
     preprocess: Mapping[str, Any]
     task: str | None = None
     output: str | None = None
     classes: tuple[str, ...] = ()
+    assumed: bool = False
 
 
 def sidecar_path(file: Path) -> Path:
@@ -102,7 +104,8 @@ def read_sidecar(path: Path) -> Sidecar:
         problems = _wrong_numbers(said, path)
     if problems:
         raise FileError("; ".join(problems))
-    return Sidecar(said, data.get("task"), data.get("output"), tuple(classes))
+    assumed = bool(data.get("variant", {}).get("assumed"))
+    return Sidecar(said, data.get("task"), data.get("output"), tuple(classes), assumed)
 
 
 def _wrong_numbers(said: Mapping[str, Any], path: Path) -> list[str]:
@@ -151,7 +154,7 @@ def with_sidecar(built: BuiltNetwork, spec: str) -> BuiltNetwork:
     said = read_sidecar(path)
     prepare, assumed = built.preprocess, built.assumed
     if said.preprocess:
-        prepare, assumed = _prepared(built, said.preprocess, path), False
+        prepare, assumed = _prepared(built, said.preprocess, path), said.assumed
     return replace(
         built,
         preprocess=prepare,

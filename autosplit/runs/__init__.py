@@ -25,6 +25,7 @@
 | plans run as escalations | ``escalating.py`` |
 | plans finished and run on evaluation data | ``scoring.py`` |
 | plans, seconds and scores joined; the picks | ``summary.py`` |
+| variants of the network, and the plans of all on one front | ``variants.py`` |
 | single plans: printed, or found as they were finished | ``plans.py`` |
 | the page of a run: what its stages left, joined | ``viewing.py`` |
 | checks of plans for continuous integration | ``checks/`` |

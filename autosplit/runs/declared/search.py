@@ -106,6 +106,15 @@ class SearchOptions:
         "along the front.",
         none="all",
     )
+    variants: tuple[str, ...] | None = option(
+        None,
+        kinds.names("VARIANT,..."),
+        "network",
+        "Folders of variants of the network, as autosplit prune writes them: each is measured on "
+        "the same data and searched with the same options, and variants.csv has the plans of all "
+        "on one front.",
+        none="no variants",
+    )
     max_weight_bits: float | None = option(
         None,
         kinds.number("BITS", 0),

@@ -21,6 +21,14 @@ from autosplit.runs.hashes import hash_files
 from autosplit.runs.options import CollectOptions
 from autosplit.runs.stages.frame import Job, Made, Prepared, Stage, delete_old
 from autosplit.runs.summary import Summary, headline, pick_all, pick_file, summarize
+from autosplit.runs.variants import (
+    SCORES_FILE,
+    VARIANTS_HEADER,
+    PlanRows,
+    scored_rows,
+    scored_text,
+    searched_variants,
+)
 from autosplit.runs.viewing import page_of
 
 
@@ -31,6 +39,7 @@ def _prepare(job: Job[CollectOptions]) -> Prepared:
     more = [*boxes, *escalation_names(job.folder)]
     timed = ("latency.csv", "layer_latency.csv")
     read = ("graph.json", *timed, "scores.csv", *more, *searched.outputs)
+    read += tuple(f"variants/{one.name}/scores.csv" for one in searched_variants(job.folder))
     inputs = hash_files(job.folder, read) | {"memory_bytes": str(limit)}
     return Prepared(inputs, partial(_collect, job, limit))
 
@@ -48,7 +57,10 @@ def _collect(job: Job[CollectOptions], limit: int | None) -> Made:
     picks = pick_all(graph, summary, most, options.confidence)
     link = headline(options.link, picks)
     text = picks[link].text() if options.link else text_of(summary, picks, most, options.confidence)
-    return Made(text, partial(_write, job, graph, summary, picks, link, text))
+    joint = scored_rows(folder) if searched_variants(folder) else []
+    if joint:
+        text += f"\n\n\n{scored_text(joint, limit, most)}"
+    return Made(text, partial(_write, job, graph, summary, picks, link, text, joint))
 
 
 def text_of(
@@ -78,6 +90,7 @@ def _write(
     picks: Mapping[str, Pick],
     link: str,
     text: str,
+    joint: PlanRows,
 ) -> Sequence[str]:
     from autosplit.report import figure
 
@@ -94,9 +107,12 @@ def _write(
     if job.options.page:
         write_bytes(folder / "report.html", page_of(folder, summary, graph, job.options))
         drawn.append("report.html")
-    outputs = ("summary.csv", "pareto.png", *drawn, "pick.yaml", "stages/pick.json")
-    delete_old(job, outputs)
-    return outputs
+    written = ["summary.csv", "pareto.png", *drawn, "pick.yaml", "stages/pick.json"]
+    if joint:
+        write_csv(folder / SCORES_FILE, (*VARIANTS_HEADER, "accuracy", "lost"), joint)
+        written.append(SCORES_FILE)
+    delete_old(job, written)
+    return written
 
 
 def _draw_measures(job: Job[CollectOptions], plan: str) -> list[str]:

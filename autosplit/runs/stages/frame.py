@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic
 
@@ -26,6 +26,7 @@ from autosplit.runs.stamps import (
     resolve,
     write_stamp,
 )
+from autosplit.runs.variants import searched_variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,7 @@ class Stage(Generic[Options]):
         prepare: Lists what is read, and gives the work.
         remembered: The stamp whose options hold where none are given.
         done_text: What to say of a run folder in which there is nothing new to do.
+        of_variants: Whether it is done for the variants of the network too.
     """
 
     name: str
@@ -159,6 +161,7 @@ class Stage(Generic[Options]):
     prepare: Callable[[Job[Options]], Prepared]
     remembered: Callable[[Asked], Stamp | None] = _all_of_it
     done_text: Callable[[Path], str] | None = None
+    of_variants: bool = False
 
     def run(
         self,
@@ -180,6 +183,24 @@ class Stage(Generic[Options]):
             StageError: A stage that must be done before is not, or an option is unknown.
             AutoSplitError: What the stage itself refuses.
         """
+        whole = self._run(folder, given, force, progress)
+        if not self.of_variants:
+            return whole
+        if given.get("plans", "pareto") not in ("pareto", "all"):
+            return whole
+        # a drop counts from the whole network, so that no plan of a variant is stopped early
+        asked = {**given, **({"max_drop": None} if "max_drop" in given else {})}
+        outcomes = [whole]
+        for variant in searched_variants(folder):
+            found = self._run(variant.run, asked, force, progress)
+            outcomes.append(replace(found, text=f"{variant.name}: {found.text}"))
+        done_before = all(outcome.done_before for outcome in outcomes)
+        return Outcome(self.name, done_before, "\n".join(one.text for one in outcomes))
+
+    def _run(
+        self, folder: Path, given: Mapping[str, Any], force: bool, progress: Progress
+    ) -> Outcome:
+        """Do the stage in one run folder, unless it is done already."""
         done, ready = self._look(folder, given, force, progress)
         if done:
             return done

@@ -122,4 +122,4 @@ def _layer_latencies(graph: Graph, plan: Plan, edge: Device, cloud: Device) -> l
     return rows
 
 
-LATENCY = Stage("latency", LatencyOptions, ("search",), _prepare)
+LATENCY = Stage("latency", LatencyOptions, ("search",), _prepare, of_variants=True)

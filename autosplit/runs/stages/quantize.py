@@ -152,4 +152,6 @@ def _write(
     return outputs
 
 
-QUANTIZE = Stage("quantize", QuantizeOptions, ("search", "stats"), _prepare, _remembered)
+QUANTIZE = Stage(
+    "quantize", QuantizeOptions, ("search", "stats"), _prepare, _remembered, of_variants=True
+)
