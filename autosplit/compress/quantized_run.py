@@ -1,9 +1,11 @@
-"""A plan's edge half with gradients: weights and activations on grids whose steps are learned.
+"""A plan's edge half with gradients: weights and activations on grids whose steps are trained.
 
-Steps are learned with the gradient of LSQ (Esser et al. 2020, eq. 3), as their logarithms, and with
-its factor 1 / sqrt(elements x levels) (section 2.2).  Zero points stay those of the plan.  Training
-starts from the plan as it was finished: each weight is moved into the cell of its code, so that
-rounding gives that code.
+Steps are kept as their logarithms; ``quantizers/`` says how they are learned.  Zero points stay
+those of the plan.  Training starts from the plan as it was finished: each weight is moved into the
+cell of its code, at most 0.3 steps from its level.  Nearer to the edge of its cell, a weight that
+finishing rounded away from its nearest level would leave the cell with the first steps of an
+optimizer.  Weights are learned in units of their first step, and biases in units of their spread,
+so that one learning rate suits layers and widths of any scale.
 """
 
 from __future__ import annotations
@@ -18,14 +20,17 @@ from torch import Tensor, fx, nn
 
 from autosplit.capture.operators import arguments, weight_argument
 from autosplit.capture.program import Program
+from autosplit.compress.quantizers.registry import QUANTIZERS, final_step
 from autosplit.finish.bias_correction import can_be_corrected
 from autosplit.grid.grid import Grid
 from autosplit.plan.planfile import PlanFile
 from autosplit.quantize.affine import numbers_along, quantize_to_levels
-from autosplit.quantize.straight_through import straight_through
 
-_CELL = 0.49
+_CELL = 0.3
 """How far from its level, in steps, a weight starts at most."""
+_WEIGHT_SHARE = 5.0
+"""Learning rate of weights, which have a step as their unit, in that of all else."""
+_LEAST_UNIT = 1e-3
 
 
 class QuantizedRun(nn.Module):
@@ -34,10 +39,12 @@ class QuantizedRun(nn.Module):
     Args:
         program: The captured network.
         file: The finished plan.
+        quantizer: A name of ``QUANTIZERS``.
     """
 
-    def __init__(self, program: Program, file: PlanFile) -> None:
+    def __init__(self, program: Program, file: PlanFile, quantizer: str = "lsq") -> None:
         super().__init__()
+        self._quantizer, self._quantize = quantizer, QUANTIZERS[quantizer]
         self._program, self._file = program, file
         self.latent, self.steps = nn.ParameterDict(), nn.ParameterDict()
         self.biases = nn.ParameterDict()
@@ -45,9 +52,11 @@ class QuantizedRun(nn.Module):
         self._keys: dict[str, str] = {}
         self._tensor_keys: dict[str, str] = {}
         self._zeros: dict[str, Tensor] = {}
+        self._units: dict[str, Tensor] = {}
         for place, (layer, grid) in enumerate(file.weights.items()):
             if isinstance(grid, Grid):
                 self._add_weight(f"{place}", layer, grid)
+        self._bias_units: dict[str, Tensor] = {}
         self._readers = self._bias_readers()
         jpeg = program.graph.inputs if file.plan.input_coding is not None else ()
         self._tensors: dict[str, str] = {}
@@ -66,9 +75,10 @@ class QuantizedRun(nn.Module):
             if layer in file.codes
             else quantize_to_levels(weight, grid, axis)
         )
-        inside = (weight / scale - levels).clamp(-_CELL, _CELL)
-        self.latent[key] = nn.Parameter((levels + inside) * scale)
         assert isinstance(scale, Tensor)
+        inside = (weight / scale - levels).clamp(-_CELL, _CELL)
+        self.latent[key] = nn.Parameter(levels + inside)
+        self._units[key] = scale.clone()
         self.steps[key] = nn.Parameter(scale.log())
         self._layers[program.weights[layer].target] = layer
         self._keys[layer] = key
@@ -93,7 +103,9 @@ class QuantizedRun(nn.Module):
                 own = self._program.constant(str(stored.target)).clone()
             if layer in self._file.biases:
                 own = torch.from_numpy(self._file.biases[layer].copy())
-            self.biases[self._keys[layer]] = nn.Parameter(own)
+            unit = own.std(correction=0).clamp_min(_LEAST_UNIT)
+            self._bias_units[self._keys[layer]] = unit
+            self.biases[self._keys[layer]] = nn.Parameter(own / unit)
             found |= {node.name: layer for node in nodes}
         return found
 
@@ -113,24 +125,25 @@ class QuantizedRun(nn.Module):
         """A layer's weight on its grid."""
         key, grid = self._keys[layer], self._file.weights[layer]
         assert isinstance(grid, Grid)
-        step = self._step(key, self.latent[key].numel() / len(grid.scale), grid)
-        latent: Tensor = self.latent[key]
-        found: Tensor = straight_through(latent, step, self._zeros[layer], grid.bits)
-        return found
+        latent: Tensor = self.latent[key] * self._units[key]
+        elements = latent.numel() / len(grid.scale)
+        return self._quantize(latent, self.steps[key], self._zeros[layer], grid.bits, elements)
 
-    def _step(self, key: str, elements: float, grid: Grid) -> Tensor:
-        """A step whose gradient has the factor of LSQ."""
-        step: Tensor = self.steps[key].exp()
-        factor = (elements * max(grid.steps, 1)) ** -0.5
-        scaled: Tensor = step.detach() + factor * (step - step.detach())
-        return scaled
+    def bias(self, key: str) -> Tensor:
+        """A layer's bias, by the key of its weight."""
+        return self.biases[key] * self._bias_units[key]
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Parameters for an optimizer, with the share of the learning rate that each kind has."""
+        kinds = ((self.latent, _WEIGHT_SHARE), (self.steps, 1.0), (self.biases, 1.0))
+        return [{"params": list(kind.values()), "share": share} for kind, share in kinds if kind]
 
     def activation(self, tensor: str, value: Tensor) -> Tensor:
         """An activation on its grid."""
         grid = self._file.activations[tensor]
         assert isinstance(grid, Grid)
-        step = self._step(self._tensor_keys[tensor], value[0].numel(), grid)
-        return straight_through(value, step, int(grid.zero_point[0]), grid.bits)
+        step, zero = self.steps[self._tensor_keys[tensor]], torch.tensor(float(grid.zero_point[0]))
+        return self._quantize(value, step, zero, grid.bits, value[0].numel())
 
     def plan(self) -> PlanFile:
         """The plan with the integers, steps and biases as they are now."""
@@ -140,18 +153,20 @@ class QuantizedRun(nn.Module):
             for layer in self._layers.values():
                 key, before = self._keys[layer], weights[layer]
                 assert isinstance(before, Grid)
-                scale = self.steps[key].exp().flatten().numpy().astype(np.float32)
-                grid = weights[layer] = Grid(before.bits, scale, before.zero_point)
+                scale = final_step(self._quantizer, self.steps[key]).flatten().numpy()
+                grid = Grid(before.bits, scale.astype(np.float32), before.zero_point)
+                weights[layer] = grid
                 axis = self._program.weights[layer].axis
-                levels = quantize_to_levels(self.latent[key].detach(), grid, axis)
+                latent = self.latent[key].detach() * self._units[key]
+                levels = quantize_to_levels(latent, grid, axis)
                 codes[layer] = (levels + self._zeros[layer]).to(torch.uint8).numpy()
                 if key in self.biases:
-                    biases[layer] = self.biases[key].detach().numpy().astype(np.float32)
+                    biases[layer] = self.bias(key).detach().numpy().astype(np.float32)
             for tensor in self._tensors.values():
                 old = activations[tensor]
                 assert isinstance(old, Grid)
-                step = self.steps[self._tensor_keys[tensor]].exp().numpy().astype(np.float32)
-                activations[tensor] = Grid(old.bits, step, old.zero_point)
+                step = final_step(self._quantizer, self.steps[self._tensor_keys[tensor]]).numpy()
+                activations[tensor] = Grid(old.bits, step.astype(np.float32), old.zero_point)
         return replace(
             self._file, weights=weights, activations=activations, codes=codes, biases=biases
         )
@@ -171,7 +186,7 @@ class _Quantizing(fx.Interpreter):
         owner = run._readers.get(n.name)  # noqa: SLF001
         if owner is not None:
             args, kwargs = self.fetch_args_kwargs_from_env(n)
-            call = {**_by_name(n, args), **kwargs, "bias": run.biases[run._keys[owner]]}  # noqa: SLF001
+            call = {**_by_name(n, args), **kwargs, "bias": run.bias(run._keys[owner])}  # noqa: SLF001
             value = n.target(**call)  # type: ignore[operator]
         else:
             value = super().run_node(n)

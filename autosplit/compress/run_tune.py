@@ -10,28 +10,23 @@ from torch import Tensor
 from autosplit.capture.program import Program
 from autosplit.compress.accuracy import FloatAccuracy, plan_score
 from autosplit.compress.fit import Recipe
+from autosplit.compress.training_data import training_data
 from autosplit.compress.training_set import TrainingSet
 from autosplit.compress.tune import Teacher, Tuned, tune_plan
-from autosplit.data.datasets import DataSet
-from autosplit.errors import DataError, OptionError, PlanError, StageError, warn
+from autosplit.errors import OptionError, PlanError, StageError
 from autosplit.evaluate.choice import judge_of
 from autosplit.files import sha256_of
 from autosplit.graph.graphfile import graph_to_dict
-from autosplit.models.load import Model
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Progress
 from autosplit.runs.declared.compress import TuneOptions
 from autosplit.runs.finished import TUNED, Quantized, finished_plan
 from autosplit.runs.folder import plan_names, read_graph, read_plans
 from autosplit.runs.needs import require
-from autosplit.runs.network import asked_task, capture_network, load_images, load_network
+from autosplit.runs.network import asked_task, capture_network, load_network
 from autosplit.runs.options import StatsOptions
 from autosplit.runs.plans import picked
 from autosplit.runs.stamps import clear_stamp, resolve
-
-_EVERY = 2**31
-"""More samples than a data set has."""
-_FEW = 5_000
 
 
 @dataclass(frozen=True)
@@ -96,17 +91,22 @@ def run_tune(folder: Path, options: TuneOptions, progress: Progress) -> TuneRepo
             f"{folder}: the network must be the one that was measured, its layers differ from "
             f"graph.json, run: autosplit stats --force --run {folder}"
         )
-    data = _data(measured, options, model, program)
+    asked = replace(
+        measured,
+        data=options.data or measured.data,
+        calibration=None if options.data else measured.calibration,
+    )
+    data = training_data(asked, model, program, options.train_images, options.images)
     judge = judge_of(program, model, data, asked_task(measured, model))[1]
     samples = TrainingSet(data.calibration, options.seed)
-    teacher = _teacher(options.teacher, program, samples)
+    teacher = teacher_of(options.teacher, program, samples)
     before = plan_score(program, file, judge, data.evaluation)
     recipe = Recipe(
         options.epochs, options.batch_size, options.lr, options.optimizer, options.schedule
     )
-    tuned = tune_plan(program, file, samples, teacher, recipe, progress)
+    tuned = tune_plan(program, file, samples, teacher, recipe, progress, options.quantizer)
     after = before
-    if tuned.best:
+    if tuned.file is not file:
         after = plan_score(program, tuned.file, judge, data.evaluation)
         settings = {key: value for key, value in asdict(options).items() if key != "images"}
         finishing = TUNED + sha256_of(f"{file.half_sha256} {sorted(settings.items())}")
@@ -127,33 +127,7 @@ def _check_trainable(file: PlanFile) -> None:
         )
 
 
-def _data(measured: StatsOptions, options: TuneOptions, model: Model, program: Program) -> DataSet:
-    """Training samples as calibration data, and evaluation data.
-
-    Raises:
-        DataError: Both are the same samples.
-    """
-    asked = replace(
-        measured,
-        data=options.data or measured.data,
-        calibration=None if options.data else measured.calibration,
-        calibration_images=options.train_images or _EVERY,
-    )
-    data = load_images(asked, model, program, options.images)
-    if data.shared:
-        raise DataError(
-            f"{asked.data}: must have a training part of its own to train on, its samples are "
-            "also those of the evaluation; name other data with --data"
-        )
-    if len(data.calibration) < _FEW:
-        warn(
-            f"{asked.data}: has {len(data.calibration)} training samples, which is few; the plan "
-            "may fit them alone"
-        )
-    return data
-
-
-def _teacher(name: str, program: Program, samples: TrainingSet) -> Teacher:
+def teacher_of(name: str, program: Program, samples: TrainingSet) -> Teacher:
     """What gives the answers.
 
     Raises:

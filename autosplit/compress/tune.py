@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from autosplit.capture.program import Program
 from autosplit.compress.fit import Recipe, distillation_loss, optimizer_of, train_step
 from autosplit.compress.quantized_run import QuantizedRun
+from autosplit.compress.quantizers.registry import STARTS_ELSEWHERE
 from autosplit.compress.training_set import TrainingSet
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Progress
@@ -49,6 +50,7 @@ def tune_plan(
     teacher: Teacher,
     recipe: Recipe,
     progress: Progress,
+    quantizer: str = "lsq",
 ) -> Tuned:
     """Train a plan's weights, steps and biases.
 
@@ -59,13 +61,14 @@ def tune_plan(
         teacher: Gives the answers that the plan shall have.
         recipe: How to train.
         progress: Is told of each step.
+        quantizer: A name of ``QUANTIZERS``.
 
     Raises:
         DataError: The loss is not finite.
     """
-    run = QuantizedRun(program, file)
+    run = QuantizedRun(program, file, quantizer)
     recipe = replace(recipe, steps=samples.steps(recipe.batch))
-    optimizer = optimizer_of(run.parameters(), recipe)
+    optimizer = optimizer_of(run.groups(), recipe)
     losses = [held_out_loss(run, samples, teacher, recipe.batch)]
     best = copy.deepcopy(run.state_dict())
     step = 0
@@ -81,7 +84,7 @@ def tune_plan(
             losses.append(held_out_loss(run, samples, teacher, recipe.batch))
             if losses[-1] <= min(losses):
                 best = copy.deepcopy(run.state_dict())
-    if min(losses) == losses[0]:
+    if min(losses) == losses[0] and quantizer not in STARTS_ELSEWHERE:
         return Tuned(file, tuple(losses))
     run.load_state_dict(best)
     return Tuned(run.plan(), tuple(losses))

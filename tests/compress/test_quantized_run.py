@@ -50,7 +50,7 @@ def test_training_starts_from_the_plan_as_it_was_finished(program, images):
 
     for name in file.weights:
         assert (got.codes[name] == file.codes[name]).all()
-        assert (got.biases[name] == file.biases[name]).all()
+        assert got.biases[name] == pytest.approx(file.biases[name], rel=1e-6)
         assert got.weights[name].scale == pytest.approx(file.weights[name].scale, rel=1e-6)
 
 
@@ -97,3 +97,26 @@ def test_the_first_tensor_that_is_not_finite_is_named(program, images):
     with torch.no_grad():
         run.biases[run._keys["b"]][0] = float("nan")
     assert run.first_not_finite(images) == "b"
+
+
+def test_no_weight_starts_near_another_code(program, images):
+    """A tenth of a step in any direction changes no code, however the plan was rounded."""
+    file = finished_plan_of(program, images)
+    run = QuantizedRun(program, file)
+    with torch.no_grad():
+        for place, latent in enumerate(run.latent.values()):
+            latent.add_(0.1 if place % 2 else -0.1)
+
+    got = run.plan()
+
+    assert all((got.codes[name] == file.codes[name]).all() for name in file.weights)
+
+
+def test_every_parameter_is_in_one_group_and_weights_learn_faster(program, images):
+    run = QuantizedRun(program, finished_plan_of(program, images))
+
+    groups = run.groups()
+
+    numbers = [id(parameter) for group in groups for parameter in group["params"]]
+    assert sorted(numbers) == sorted(map(id, run.parameters()))
+    assert [group["share"] for group in groups] == [5.0, 1.0, 1.0]

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from measured import plan_for
@@ -89,3 +90,19 @@ def test_a_loss_that_is_not_finite_says_step_and_layer(asked):
 
     with pytest.raises(DataError, match="the loss must be finite, got nan at step 2"):
         tune_plan(program, file, samples, broken, Recipe(1, 16, 0.02), silent)
+
+
+def test_steps_of_a_plan_trained_with_powers_of_two_are_powers_of_two(asked):
+    """Also where no epoch is better than the start, which is another plan then."""
+    program, file, samples = asked
+
+    for lr in (0.02, 0.0):
+        recipe = Recipe(1, 16, lr)
+        found = tune_plan(
+            program, file, samples, teacher_of(program), recipe, silent, quantizer="pot"
+        )
+
+        for grids in (found.file.weights, found.file.activations):
+            for grid in grids.values():
+                exponents = np.log2(grid.scale)
+                assert (exponents == exponents.round()).all()
