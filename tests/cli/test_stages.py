@@ -66,10 +66,12 @@ SEARCH = {
     "pins": ("a:weight=8", "b*:activation=4"),
 }
 ALL_QUANTIZE = (
-    "--plans all --images 7 --jobs 2 --effort best --rounding learned --bias off --joint-clips on"
+    "--plans all --images 7 --jobs 2 --effort best --rounding learned --bias off --joint-clips on "
+    "--escalation margin --escalation-risk 3 --escalation-images 5"
 )
 QUANTIZE = {"plans": "all", "images": 7, "jobs": 2, "effort": "best"}
 QUANTIZE |= {"rounding": "learned", "bias": "off", "joint_clips": "on"}
+QUANTIZE |= {"escalation": "margin", "escalation_risk": 3.0, "escalation_images": 5}
 NO_LIMITS = (
     "--memory none --front none --max-weight-bits none --max-activation-bits NONE --max-bops none "
     "--max-latency none --max-distortion none --pin none"

@@ -171,7 +171,6 @@ def _shown(one: Candidate, row: Mapping[str, str]) -> dict[str, Any]:
         accuracy += ", on a part of the images"
     if not one.fits:
         accuracy += ", does not fit the memory"
-    gap = float(row["optimality_gap"])
     return {
         "name": row["name"],
         "method": row["method"],
@@ -188,7 +187,7 @@ def _shown(one: Candidate, row: Mapping[str, str]) -> dict[str, Any]:
         "sent_bits": row["cut_bits"] or "0",
         "sent_bytes": int(row["cut_bytes"]),
         "memory_bytes": int(row["edge_memory_bytes"]),
-        "gap_text": f"{100 * gap:.1f} %",
+        "gap_text": f"{100 * float(row['optimality_gap']):.1f} %" if row["optimality_gap"] else "-",
     }
 
 
