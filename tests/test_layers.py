@@ -89,7 +89,7 @@ ORDER = {
         "declared.report declared.check declared.profile declared.sweep "
         "options named stamps reads hashes lock trust hardware needs finishing "
         "folder finished network inputs escalated summary measuring planning scoring "
-        "escalating plans stages.frame "
+        "escalating plans variants stages.frame "
         "stages.stats stages.search stages.latency stages.quantize viewing stages.collect "
         "stages.run checks.checkfile checks.judge checks.outcome"
     ),
@@ -97,8 +97,11 @@ ORDER = {
     "compress": (
         "units live walk layer_rules movement_rules channel_groups slicing gates cost_of_channels "
         "scores.scores scores.magnitude scores.slimming scores.geometric_median scores.taylor "
-        "scores.answer_change scores.registry choose_units refit prune accuracy variant run_prune "
-        "training_set fit quantized_run tune run_tune"
+        "scores.answer_change scores.registry choose_units refit prune accuracy "
+        "checkpoint_files variant run_prune "
+        "training_set fit quantizers.lsq quantizers.pact quantizers.pot quantizers.iao "
+        "quantizers.registry quantized_run tune training_data run_tune losses "
+        "random_weights not_finite train run_train"
     ),
     "deploy": (
         "extras bundle_names tensor_bytes coded_inputs manifest oip sessions onnx_unpack "
@@ -111,7 +114,7 @@ ORDER = {
     "detect": "drawing matching sources video step_seconds detector run",
     "cli": (
         "talk usage help options stages anchors check detect emit export infer serve profile "
-        "profiles prune report sweep tune app"
+        "profiles prune report sweep train tune app"
     ),
     "pytest_plugin": "",
 }

@@ -11,7 +11,7 @@
 | commands for detectors | ``detect.py``, ``anchors.py`` |
 | commands for bundles | ``export.py``, ``serve.py``, ``infer.py`` |
 | page of a run, limits for CI | ``report.py``, ``check.py`` |
-| commands that compress | ``prune.py``, ``tune.py`` |
+| commands that compress | ``prune.py``, ``train.py``, ``tune.py`` |
 | the other commands | ``emit.py``, ``profile.py``, ``profiles.py``, ``sweep.py`` |
 
 The options of every command are declared in ``runs/declared/``.  A command imports slow modules

@@ -31,6 +31,7 @@ from autosplit.cli.serve import serve_command
 from autosplit.cli.stages import stage_command
 from autosplit.cli.sweep import sweep_command
 from autosplit.cli.talk import say, say_error, saying_warnings
+from autosplit.cli.train import train_command
 from autosplit.cli.tune import tune_command
 from autosplit.cli.usage import usage_text
 from autosplit.errors import AutoSplitError, OptionError
@@ -65,6 +66,7 @@ _CALLS: dict[str, Callable[..., None]] = {
     "report": report_command,
     "serve": serve_command,
     "sweep": sweep_command,
+    "train": train_command,
     "tune": tune_command,
 }
 COMMANDS: dict[str, tuple[Option, ...]] = {

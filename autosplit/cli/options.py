@@ -46,7 +46,12 @@ DATA = (
     "channels",
 )
 """Options of ``stats`` that say which data, and how the network is scored on them."""
-_WITH_NETWORK = {"detect": NETWORK, "prune": (*NETWORK, *DATA)}
+_OF_TRAIN = tuple(
+    name
+    for name in (*NETWORK, *DATA)
+    if name not in ("seed", "batch_size", "calibration", "calibration_images")
+)
+_WITH_NETWORK = {"detect": NETWORK, "prune": (*NETWORK, *DATA), "train": _OF_TRAIN}
 """Command -> options of ``stats`` that it has too."""
 _FOLDER_OPTIONS = {
     **dict.fromkeys(("check", "detect", "export", "profile", "tune"), ("trust",)),

@@ -18,8 +18,16 @@
 | the command ``prune`` | ``run_prune.py`` |
 | training samples in random batches, and the held-out part | ``training_set.py`` |
 | optimizers, schedules, distillation (Hinton et al. 2015) | ``fit.py`` |
-| a plan with gradients, learned steps (LSQ, Esser et al. 2020) | ``quantized_run.py`` |
+| a plan with gradients | ``quantized_run.py`` |
+| how steps are trained: LSQ, PACT, powers of two, moving ranges | ``quantizers/`` |
 | quantization-aware training (QAT) of a plan | ``tune.py`` (``tune_plan``) |
+| training samples of the data that options name | ``training_data.py`` |
+| losses of tasks, and of a teacher | ``losses.py`` |
+| checkpoints that a killed process leaves | ``checkpoint_files.py`` |
+| random weights of a captured network | ``random_weights.py`` |
+| the first layer whose output is not finite | ``not_finite.py`` |
+| training in float, on one process or several | ``train.py`` (``train_network``) |
+| the command ``train`` | ``run_train.py`` |
 | the command ``tune`` | ``run_tune.py`` |
 
 Import from the modules themselves; all need torch.

@@ -30,6 +30,7 @@ class Recipe:
         schedule: A name of ``SCHEDULES``.
         weight_decay: Pull of the weights towards zero.
         steps: Steps of an epoch.
+        warmup: Epochs in which the learning rate rises from 0.
     """
 
     epochs: int
@@ -39,11 +40,14 @@ class Recipe:
     schedule: str = "cosine"
     weight_decay: float = 0.0
     steps: int = 1
+    warmup: float = 0.0
 
     def rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
         done = step / max(self.epochs * self.steps, 1)
-        return self.lr * SCHEDULES[self.schedule](done)
+        rising = self.warmup * self.steps
+        risen = min((step + 1) / rising, 1.0) if rising else 1.0
+        return self.lr * risen * SCHEDULES[self.schedule](done)
 
 
 def optimizer_of(parameters: TrainedParameters, recipe: Recipe) -> torch.optim.Optimizer:
@@ -52,7 +56,12 @@ def optimizer_of(parameters: TrainedParameters, recipe: Recipe) -> torch.optim.O
 
 
 def train_step(
-    optimizer: torch.optim.Optimizer, loss: Tensor, recipe: Recipe, step: int, where: str
+    optimizer: torch.optim.Optimizer,
+    loss: Tensor,
+    recipe: Recipe,
+    step: int,
+    where: str,
+    backward: Callable[[Tensor], None] = torch.autograd.backward,
 ) -> float:
     """Do one step.
 
@@ -62,6 +71,7 @@ def train_step(
         recipe: How to train.
         step: Number of the step, from 0.
         where: Says which tensor was the first that is not finite, where the loss is not.
+        backward: Computes the gradients.
 
     Raises:
         DataError: The loss is not finite.
@@ -74,7 +84,7 @@ def train_step(
     for group in optimizer.param_groups:
         group["lr"] = recipe.rate(step) * group.get("share", 1.0)
     optimizer.zero_grad()
-    torch.autograd.backward(loss)
+    backward(loss)
     optimizer.step()
     return loss.item()
 
@@ -109,6 +119,7 @@ OPTIMIZERS: dict[str, Callable[[TrainedParameters, Recipe], torch.optim.Optimize
 """Name -> what makes the optimizer."""
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * min(done, 1.0))),
+    "exponential": lambda done: 0.01 ** min(done, 1.0),
     "step": lambda done: 0.1 ** sum(done >= place for place in (0.5, 0.8)),
     "constant": lambda _: 1.0,
 }

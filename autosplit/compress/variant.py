@@ -15,6 +15,7 @@ from torch.export import ExportedProgram
 
 from autosplit import __version__
 from autosplit.capture.program import Program
+from autosplit.compress.checkpoint_files import CHECKPOINT_FILE
 from autosplit.compress.live import save_program
 from autosplit.errors import FileError, warn
 from autosplit.models.load import Model
@@ -37,6 +38,7 @@ class VariantRecord:
         samples: Samples that accuracy was measured on.
         settings: Options that it was made with.
         kept_channels: Weight -> places of the channels that are left.
+        assumed: Whether the preparation of pictures is a guess.
     """
 
     parent: str
@@ -51,6 +53,7 @@ class VariantRecord:
     samples: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     kept_channels: Mapping[str, Iterable[int]] = field(default_factory=dict)
+    assumed: bool = False
 
     def data(self) -> dict[str, Any]:
         """As the sidecar keeps it."""
@@ -69,6 +72,7 @@ class VariantRecord:
             "weights": self.weights,
             "accuracy": self.accuracy,
             "samples": self.samples,
+            "assumed": self.assumed,
             "kept_channels": {name: ranges(places) for name, places in self.kept_channels.items()},
         }
 
@@ -96,8 +100,13 @@ def check_folder(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise FileError(f"{folder}: must be a folder for a variant, it is a file")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / NETWORK_FILE).exists():
+    if folder.is_dir() and any(folder.iterdir()) and not _is_own(folder):
         raise FileError(f"{folder}: must be empty or hold a variant, it holds other files")
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether a folder holds a variant, or a training of one."""
+    return any((folder / name).exists() for name in (NETWORK_FILE, CHECKPOINT_FILE))
 
 
 def write_variant(

@@ -34,7 +34,7 @@ from autosplit.runs.declared.choices import (
     USUAL_QUALITIES,
     USUAL_WIDTHS,
 )
-from autosplit.runs.declared.compress import PruneOptions, TuneOptions
+from autosplit.runs.declared.compress import PruneOptions, TrainOptions, TuneOptions
 from autosplit.runs.declared.folder import EmitOptions, FolderOptions
 from autosplit.runs.declared.profile import ProfileOptions
 from autosplit.runs.declared.report import ReportOptions
@@ -84,6 +84,7 @@ __all__ = [
     "ServeOptions",
     "StatsOptions",
     "SweepOptions",
+    "TrainOptions",
     "TuneOptions",
     "check_options",
     "options_of_run",
@@ -110,6 +111,7 @@ SIDE_OPTIONS: dict[str, type[Any]] = {
     "prune": PruneOptions,
     "serve": ServeOptions,
     "sweep": SweepOptions,
+    "train": TrainOptions,
     "tune": TuneOptions,
 }
 """Any other command -> record of its options."""

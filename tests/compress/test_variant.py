@@ -33,3 +33,9 @@ def test_a_folder_of_other_files_is_refused(tmp_path):
     with pytest.raises(FileError, match="it is a file"):
         check_folder(tmp_path / "note.txt")
     check_folder(tmp_path / "new")
+
+
+def test_a_guess_of_the_preparation_stays_a_guess():
+    record = VariantRecord("net", "abc", "prune", 5, 10, 50, 100, assumed=True)
+
+    assert record.data()["assumed"] is True

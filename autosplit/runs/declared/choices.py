@@ -68,7 +68,9 @@ BACKEND_NAMES = ("joblib", "dask")
 """Where the searches of a sweep run: ``sweep.backends.BACKENDS``."""
 SCORE_NAMES_OF_UNITS = ("distortion", "taylor", "l1", "bn-gamma", "fpgm")
 """Scores of channels: ``compress.scores.registry.UNIT_SCORES``."""
+QUANTIZER_NAMES = ("lsq", "pact", "pot", "iao")
+"""How steps are trained: ``compress.quantizers.registry.QUANTIZERS``."""
 OPTIMIZER_NAMES = ("sgd", "adamw")
 """Optimizers of a training: ``compress.fit.OPTIMIZERS``."""
-SCHEDULE_NAMES = ("cosine", "step", "constant")
+SCHEDULE_NAMES = ("cosine", "exponential", "step", "constant")
 """How a learning rate changes: ``compress.fit.SCHEDULES``."""

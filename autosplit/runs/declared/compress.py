@@ -1,4 +1,4 @@
-"""Options of the commands that compress a network: ``autosplit prune`` and ``autosplit tune``."""
+"""Options of the commands that compress and train: ``prune``, ``train`` and ``tune``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from autosplit.errors import OptionError
 from autosplit.runs import kinds
 from autosplit.runs.declared.choices import (
     OPTIMIZER_NAMES,
+    QUANTIZER_NAMES,
     SCHEDULE_NAMES,
     SCORE_NAMES_OF_UNITS,
 )
 from autosplit.runs.option import check_values, option
+
+_SCHEDULE = (
+    "How the learning rate changes: cosine (to 0), exponential (to a hundredth), step (a tenth "
+    "from 50 % and from 80 % of the steps on) or constant."
+)
 
 
 def _variant_folder() -> str:
@@ -119,6 +125,15 @@ class TuneOptions:
         "Network whose answers the plan shall give: float is the run folder's own network, else a "
         "network as for --model, with the same outputs.",
     )
+    quantizer: str = option(
+        "lsq",
+        kinds.choice(
+            *QUANTIZER_NAMES, registry="autosplit.compress.quantizers.registry:QUANTIZERS"
+        ),
+        "quantizer",
+        "How the steps of weights and activations are trained. lsq: learned; pact: learned from "
+        "clipped values alone; pot: learned, powers of two; iao: they follow moving ranges.",
+    )
     data: str | None = option(
         None,
         kinds.text("DATA"),
@@ -136,8 +151,7 @@ class TuneOptions:
         "cosine",
         kinds.choice(*SCHEDULE_NAMES),
         "quantizer",
-        "How the learning rate changes: cosine (to 0), step (a tenth from 50 % and from 80 % of "
-        "the steps on) or constant.",
+        _SCHEDULE,
     )
     train_images: int | None = option(
         None,
@@ -154,6 +168,89 @@ class TuneOptions:
         none="all images",
     )
     seed: int = option(0, kinds.count(0, 2**32 - 1), "data", "Seed of the order of samples.")
+
+    def __post_init__(self) -> None:
+        check_values(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How ``autosplit train`` trains a network in float.
+
+    Raises:
+        OptionError: An option cannot have its value.
+    """
+
+    epochs: int = option(10, kinds.count(1, 10_000), "quantizer", "Passes over the samples.")
+    batch_size: int = option(
+        128, kinds.count(1), "data", "Samples of a step, over all processes together."
+    )
+    lr: float = option(0.05, kinds.number("RATE", 0, 10), "quantizer", "Highest learning rate.")
+    optimizer: str = option(
+        "sgd", kinds.choice(*OPTIMIZER_NAMES), "quantizer", "Optimizer of the training."
+    )
+    schedule: str = option("cosine", kinds.choice(*SCHEDULE_NAMES), "quantizer", _SCHEDULE)
+    warmup: float = option(
+        0.0,
+        kinds.number("EPOCHS", 0),
+        "quantizer",
+        "Epochs in which the learning rate rises from 0.",
+    )
+    weight_decay: float = option(
+        0.0, kinds.number("DECAY", 0, 1), "quantizer", "Pull of the weights towards zero."
+    )
+    label_smoothing: float = option(
+        0.0, kinds.number("SHARE", 0, 0.999), "quantizer", "Share of a label that all classes get."
+    )
+    ema: float = option(
+        0.0,
+        kinds.number("DECAY", 0, 0.999999),
+        "quantizer",
+        "Decay of the moving average of the weights, which is what is kept; 0: no average.",
+    )
+    from_scratch: bool = option(
+        False, kinds.switch(), "network", "Whether all weights are drawn at random first."
+    )
+    teacher: str | None = option(
+        None,
+        kinds.text("NETWORK"),
+        "network",
+        "Network whose answers are learned (distillation), as for --model, with the same outputs.",
+        none="no teacher",
+    )
+    teacher_share: float = option(
+        0.5,
+        kinds.number("SHARE", 0, 1),
+        "quantizer",
+        "Share of the divergence from the teacher in the loss; the rest is that of the labels.",
+    )
+    train_images: int | None = option(
+        None,
+        kinds.count(12),
+        "data",
+        "Largest number of training samples, held-out ones among them.",
+        none="all",
+    )
+    images: int | None = option(
+        None,
+        kinds.count(1),
+        "evaluation",
+        "Largest number of evaluation images.",
+        none="all images",
+    )
+    seed: int = option(
+        0, kinds.count(0, 2**32 - 1), "data", "Seed of the order of samples and of random weights."
+    )
+    resume: bool = option(
+        False,
+        kinds.flag(),
+        "output",
+        "Go on from the checkpoint in the folder --out, where one is there.",
+    )
+    tensorboard: bool = option(
+        False, kinds.flag(), "output", "Write event files for TensorBoard into the folder --out."
+    )
+    out: str = _variant_folder()
 
     def __post_init__(self) -> None:
         check_values(self)
