@@ -127,7 +127,9 @@ class QuantizedRun(nn.Module):
         assert isinstance(grid, Grid)
         latent: Tensor = self.latent[key] * self._units[key]
         elements = latent.numel() / len(grid.scale)
-        return self._quantize(latent, self.steps[key], self._zeros[layer], grid.bits, elements)
+        zero, step = self._zeros[layer], self.steps[key]
+        found: Tensor = self._quantize(latent, step, zero, grid.bits, elements)
+        return found
 
     def bias(self, key: str) -> Tensor:
         """A layer's bias, by the key of its weight."""

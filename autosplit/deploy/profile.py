@@ -137,12 +137,10 @@ def profile_network(program: Program, file: PlanFile, threads: int) -> Profile:
         for bits, model in models.items():
             onnx.save(model, folder / f"{bits}.onnx")
         measured = measure_fresh(folder, threads)
-        widths, lying = [], []
-        for bits in models:
-            widths.append(_profiled(bits, measured[str(bits)], program.graph))
-            lying.append(layouts(onnx.load(folder / f"{bits}{OPTIMIZED}")))
-        prices = crossing_seconds(program.graph, *lying, small, threads)
-    return Profile(tuple(widths), prices)
+        widths = tuple(_profiled(bits, measured[str(bits)], program.graph) for bits in models)
+        integers, floats = (layouts(onnx.load(folder / f"{bits}{OPTIMIZED}")) for bits in models)
+        prices = crossing_seconds(program.graph, integers, floats, small, threads)
+    return Profile(widths, prices)
 
 
 def _profiled(bits: int, found: NodeSeconds, graph: Graph) -> ProfiledWidth:
