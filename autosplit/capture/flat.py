@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import fx
+from torch import Tensor, fx
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind, TensorArgument
 
@@ -63,14 +63,7 @@ def unlift(exported: ExportedProgram) -> tuple[fx.Graph, Attributes]:
         if node.name in signature.inputs_to_parameters
     }
     whole = views_of_others(parameters)
-    shared = shared_in_part(parameters, whole)
-    if shared is not None:
-        first, second, count = shared
-        raise ModelError(
-            f"{lifted[first.name]}: parameters must not share a part of their memory, shares "
-            f"{count:,} elements with {lifted[second.name]}; make one parameter of both and slice "
-            "it in forward"
-        )
+    _check_memory(parameters, whole, lifted)
     for node in exported.graph.nodes:
         if node.op == "placeholder" and node.name in lifted:
             value = stored[lifted[node.name]].detach()
@@ -99,3 +92,22 @@ def unlift(exported: ExportedProgram) -> tuple[fx.Graph, Attributes]:
         else:
             copied[node] = operators.node_copy(node, lambda arg: copied[arg])
     return operators, attributes
+
+
+def _check_memory(
+    parameters: Mapping[fx.Node, Tensor], views: Mapping[fx.Node, object], names: Mapping[str, str]
+) -> None:
+    """Make sure that no parameter shares a part of its memory with another one.
+
+    Raises:
+        ModelError: Two do.
+    """
+    shared = shared_in_part(parameters, views)
+    if shared is None:
+        return
+    first, second, count = shared
+    raise ModelError(
+        f"{names[first.name]}: parameters must not share a part of their memory, shares "
+        f"{count:,} elements with {names[second.name]}; make one parameter of both and slice it in "
+        "forward"
+    )
