@@ -62,3 +62,13 @@ def test_a_size_is_a_whole_number_of_pixels():
     for value in (0, -1, 64.5, "x", None, math.inf):
         with pytest.raises(DataError, match="each of images must have 'w', int, got"):
             whole_of(*where, {"w": value}, "w")
+
+
+def test_ids_are_ordered_as_numbers_and_texts_follow():
+    """As texts, 10 would come before 9."""
+    categories = [{"id": key, "name": f"class {key}"} for key in ("b", 10, "a", 9)]
+
+    numbers, names = number_classes(Path("a.json"), categories)
+
+    assert names == ("class 9", "class 10", "class a", "class b")
+    assert numbers == {"9": 0, "10": 1, "a": 2, "b": 3}

@@ -12,12 +12,12 @@ def boxes(*sides, crowd=False):
 
 
 def test_boxes_are_counted_by_size_and_picture():
-    truths = [boxes(10, 32, 96, 97), boxes(), boxes(31, crowd=True)]
+    truths = [boxes(10, 32, 96, 97), boxes(), boxes(31, 30, crowd=True)]
 
     # 32 and 96 pixels are medium, as COCO counts them
     assert data_card(truths, list("abcde")) == (
-        "3 pictures, 5 boxes of 4 of 5 classes, 0 to 4 a picture (mean 1.7), 2 small, 2 medium, "
-        "1 large, 1 of them around crowds"
+        "3 pictures, 6 boxes of 4 of 5 classes, 0 to 4 a picture (mean 2.0), 3 small, 2 medium, "
+        "1 large, 2 of them around crowds"
     )
 
 

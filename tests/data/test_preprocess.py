@@ -174,3 +174,9 @@ def test_a_crop_that_is_not_square_is_covered_by_the_photo():
     expected = np.asarray(photo.resize((40, 30), Image.Resampling.BILINEAR))[10:20] / 255
 
     assert np.allclose(preprocess(photo).permute(1, 2, 0).numpy(), expected, atol=1e-6)
+
+
+def test_an_odd_border_of_ultralytics_is_larger_below_and_at_the_right():
+    """round(62 * 32 / 80) = 25 rows leave 7: round(3.5 - 0.1) = 3 above, 4 below."""
+    assert Letterbox((32, 32), "ultralytics").place(80, 62) == (0, 3, 32, 25)
+    assert Letterbox((32, 32), "ultralytics").place(62, 80) == (3, 0, 25, 32)

@@ -86,3 +86,18 @@ def test_no_drawing_overwrites_another():
 
     names = drawing_names([DetectSource(label, label) for label in labels])
     assert names == ("a.jpg", "a.png", "b", "d_b", "x_c.png_4", "x_c.png_5")
+
+
+def test_the_end_of_a_name_may_be_in_capitals(tmp_path):
+    (tmp_path / "q").mkdir()
+    (tmp_path / "q" / "A.MP4").touch()
+
+    (found,) = detect_sources("q")
+
+    assert (found.label, found.is_video) == ("A.MP4", True)
+
+
+def test_a_folder_that_a_pattern_matches_is_no_picture(tmp_path):
+    (tmp_path / "p" / "z.jpg").mkdir()
+
+    assert [one.label for one in detect_sources("p/*.jpg")] == ["a.jpg"]

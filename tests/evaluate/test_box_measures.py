@@ -87,3 +87,27 @@ def test_the_mean_of_the_curves_is_ap50_of_coco(seed):
     measures = measure_boxes(there, seen, LABELS)
     mine = np.mean([one.curve().mean() for one in measures.matched])
     assert mine == pytest.approx(average_precision(there, seen, 2).numbers["ap50"], abs=1e-6)
+
+
+def test_a_box_of_exactly_the_score_counts():
+    matched = MatchedBoxes(np.array([0.5, 0.25, 0.2]), np.array([True, True, True]), 4)
+
+    assert matched.at(0.25) == pytest.approx((1, 2 / 4, 2 * 2 / (2 + 4)))
+
+
+def test_the_pair_that_overlaps_most_is_counted_first():
+    """A tree lies exactly where the house is; a house of a better score lies beside it."""
+    beside = (2.0, 0.0, 10.0, 10.0)  # overlaps by 80 / 120
+    seen = [found((beside, 0, 0.9), (A, 1, 0.8))]
+
+    measures = measure_boxes([truth((A, 0))], seen, LABELS)
+
+    # the house is taken for a tree; the box beside it is a house on the background
+    assert measures.confusion.tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
+
+
+def test_the_curve_is_the_best_precision_at_a_recall_or_a_higher_one():
+    matched = MatchedBoxes(np.array([0.9, 0.8, 0.7]), np.array([False, True, True]), 2)
+
+    # precision 0, 1/2, 2/3 at recalls 0, 1/2, 1
+    assert matched.curve().tolist() == pytest.approx([2 / 3] * 101)
