@@ -13,6 +13,7 @@ from autosplit.runs.escalated import ESCALATION_COLUMNS, escalation_names
 from autosplit.runs.folder import read_graph
 from autosplit.runs.options import CollectOptions
 from autosplit.runs.summary import pick_all, pick_file, summarize
+from autosplit.runs.viewing import write_page
 
 ASKED = {"escalation": "margin", "escalation_risk": 50, "escalation_images": 8, "confidence": 0.5}
 
@@ -78,3 +79,13 @@ def test_an_escalation_may_be_picked_and_is_named_with_its_file(tiny, rows):
     assert cells[1] == f"{100 * pick.candidate.sent_on.share:.2f}"
     assert pick.header()[1] == "pick"  # though all layers are on the edge, it is not all-edge
     assert "95 % take, ms" in pick.text()
+
+
+def test_the_page_of_a_run_shows_escalations_and_no_gap_of_theirs(tiny, rows):
+    out = tiny.place / "page.html"
+    write_page(tiny.run, out)
+
+    text = out.read_text()
+    (name, *_) = (row["name"] for row in rows if row["method"] == "escalation")
+    assert name in text
+    assert "not known" in text

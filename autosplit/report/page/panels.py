@@ -171,6 +171,7 @@ def _shown(one: Candidate, row: Mapping[str, str]) -> dict[str, Any]:
         accuracy += ", on a part of the images"
     if not one.fits:
         accuracy += ", does not fit the memory"
+    gap = row["optimality_gap"]
     return {
         "name": row["name"],
         "method": row["method"],
@@ -187,7 +188,7 @@ def _shown(one: Candidate, row: Mapping[str, str]) -> dict[str, Any]:
         "sent_bits": row["cut_bits"] or "0",
         "sent_bytes": int(row["cut_bytes"]),
         "memory_bytes": int(row["edge_memory_bytes"]),
-        "gap_text": f"{100 * float(row['optimality_gap']):.1f} %" if row["optimality_gap"] else "-",
+        "gap_text": f"{100 * float(gap):.1f} %" if gap else "not known",
     }
 
 
