@@ -80,7 +80,7 @@ ORDER = {
     ),
     "escalation": ("threshold costs escalation cuts confidence_scores agreement merged trial"),
     "report": (
-        "aligned candidate confidence choice pick tables labels figure box_figure page.view "
+        "aligned candidate confidence choice cells pick tables labels figure box_figure page.view "
         "page.cuts page.panels page.network page.words page.page"
     ),
     "runs": (

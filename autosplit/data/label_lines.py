@@ -19,7 +19,7 @@ BoxShares = tuple[float, float, float, float]
 """Centre and size of a box, x, y, width and height, shares of the picture, 0..1."""
 HAIR = 0.01
 """A value may be so much outside of 0..1, for tools round; it is clipped."""
-MOST_CLASSES = 100_000
+MOST_NUMBERED = 100_000
 """A class is below this number; anything above is no class."""
 _BOX, _SURE_BOX, _LEAST_OUTLINE = 5, 6, 7
 
@@ -64,4 +64,4 @@ def parse_label(line: str) -> tuple[int, BoxShares] | None:
 
 
 def _is_class(number: float) -> bool:
-    return 0 <= number < MOST_CLASSES and number == int(number)
+    return 0 <= number < MOST_NUMBERED and number == int(number)

@@ -14,7 +14,7 @@ from autosplit.data.coco import Pictures
 from autosplit.data.darknet_lists import read_labels
 from autosplit.data.dirty import LabelRules
 from autosplit.data.image_folder import SUFFIXES
-from autosplit.data.label_lines import MOST_CLASSES
+from autosplit.data.label_lines import MOST_NUMBERED
 from autosplit.errors import DataError, FileError
 from autosplit.files import parse_yaml
 from autosplit.plainfile import read_latin_text
@@ -54,7 +54,7 @@ def _about(path: Path) -> dict[str, Any]:
 
 def _names(path: Path, names: Any, count: Any) -> tuple[str, ...]:
     """Names of the classes: a list, a mapping from their numbers, or only their number ``nc``."""
-    if names is None and isinstance(count, int) and 0 < count < MOST_CLASSES:
+    if names is None and isinstance(count, int) and 0 < count < MOST_NUMBERED:
         return tuple(map(str, range(count)))
     if isinstance(names, dict):
         numbered = {str(number): name for number, name in names.items()}

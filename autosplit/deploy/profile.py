@@ -27,7 +27,7 @@ from autosplit.deploy.node_seconds import (
     NodeSeconds,
     layer_times,
     measure_fresh,
-    scaled,
+    scaled_to_whole,
 )
 from autosplit.deploy.onnx_export import AnyInputs, export_onnx
 from autosplit.errors import warn
@@ -73,7 +73,7 @@ class ProfiledWidth:
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class MeasuredProfile:
     """What was measured of a network.
 
     Attributes:
@@ -85,7 +85,7 @@ class Profile:
     crossings: Mapping[str, tuple[float, float]]
 
 
-def profile_run(folder: Path, threads: int, out: Path) -> Profile:
+def profile_run(folder: Path, threads: int, out: Path) -> MeasuredProfile:
     """Measure the network of a run folder on this machine, and write a device profile.
 
     Args:
@@ -119,7 +119,7 @@ def whole_plan(graph: Graph, stats: Stats) -> PlanFile:
     return file
 
 
-def profile_network(program: Program, file: PlanFile, threads: int) -> Profile:
+def profile_network(program: Program, file: PlanFile, threads: int) -> MeasuredProfile:
     """Measure a network in a fresh process: as integers, as floats, and what it costs to cross.
 
     Args:
@@ -140,11 +140,11 @@ def profile_network(program: Program, file: PlanFile, threads: int) -> Profile:
         widths = tuple(_profiled(bits, measured[str(bits)], program.graph) for bits in models)
         integers, floats = (layouts(onnx.load(folder / f"{bits}{OPTIMIZED}")) for bits in models)
         prices = crossing_seconds(program.graph, integers, floats, small, threads)
-    return Profile(widths, prices)
+    return MeasuredProfile(widths, prices)
 
 
 def _profiled(bits: int, found: NodeSeconds, graph: Graph) -> ProfiledWidth:
-    times = layer_times(scaled(found.nodes, found.whole_s), list(graph.by_name))
+    times = layer_times(scaled_to_whole(found.nodes, found.whole_s), list(graph.by_name))
     return ProfiledWidth(bits, found, times)
 
 
@@ -167,7 +167,7 @@ def floats_of(program: Program) -> ModelProto:
 
 
 def write_profile(
-    graph: Graph, found: Profile, threads: int, out: Path, name: str | None = None
+    graph: Graph, found: MeasuredProfile, threads: int, out: Path, name: str | None = None
 ) -> None:
     """Write a device profile of model ``table``, and its table beside it.
 
@@ -218,7 +218,7 @@ def warn_of_load() -> None:
         warn(f"profile: the processor's clock changes (governor {_GOVERNOR.read_text().strip()})")
 
 
-def profile_words(found: Profile) -> str:
+def profile_words(found: MeasuredProfile) -> str:
     """What was measured, a line for each width, and what it costs to cross."""
     lines = []
     for one in found.widths:

@@ -6,6 +6,7 @@
 | the rule of the pick; the best all-edge, all-cloud and JPEG plans | ``choice.py`` |
 | plans shown to keep a limit on the drop: Holm's procedure | ``confidence.py`` |
 | the pick with its table and the sentence on why | ``pick.py`` (``Pick``) |
+| cells of its table | ``cells.py`` |
 | aligned tables of text, and the same as HTML | ``aligned.py`` |
 | rows of ``plans.csv``, ``latency.csv`` | ``tables.py`` |
 | the page of a run, an HTML file | ``page/`` |

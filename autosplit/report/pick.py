@@ -13,12 +13,19 @@ from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.report.aligned import TERMINAL_WIDTH, aligned, html
 from autosplit.report.candidate import Candidate, DropTest, FloatScore
+from autosplit.report.cells import (
+    ACCURACY,
+    LABELS,
+    NO_VALUE,
+    SENT_ON,
+    in_ms,
+    percent,
+    sent_on_cells,
+)
 from autosplit.report.choice import Contender, contenders
 from autosplit.report.confidence import judge_drops, possible_drop
 from autosplit.search.tolerance import keeps_drop
 
-NO_VALUE = "-"
-"""What a cell without a value shows."""
 _NAMED = 3
 """So many layers are named, of the others the number."""
 
@@ -99,7 +106,7 @@ class Pick:
         score = self.float_score
         same = ", which also served for calibration" if score.calibrated else ""
         return (
-            f"Over {self.link}; float network: {score.metric} {_percent(score.accuracy)} % on "
+            f"Over {self.link}; float network: {score.metric} {percent(score.accuracy)} % on "
             f"{score.images:,} {_plural('image', score.images)}{same}"
         )
 
@@ -159,8 +166,8 @@ class Pick:
 
     def rows(self) -> list[list[str]]:
         """Label and cells of every line of the table."""
-        rows = [[label] for label in (*_LABELS, *(_SENT_ON if self._some_sent_on else ()))]
-        rows[_LABELS.index(_ACCURACY)] = [f"{self.float_score.metric}, %"]
+        rows = [[label] for label in (*LABELS, *(SENT_ON if self._some_sent_on else ()))]
+        rows[LABELS.index(ACCURACY)] = [f"{self.float_score.metric}, %"]
         for one in self.contenders:
             for row, cell in zip(rows, self._cells(one), strict=True):
                 row.append(cell)
@@ -172,7 +179,7 @@ class Pick:
         return any(one.candidate.sent_on is not None for one in self.contenders)
 
     def _cells(self, contender: Contender) -> list[str]:
-        """Cells of one plan, in the order of ``_LABELS``."""
+        """Cells of one plan, in the order of ``LABELS``."""
         one, plan = contender.candidate, contender.candidate.plan
         cut, seconds = self.graph.cut(plan.edge), contender.candidate.prediction
         bits = "+".join(str(plan.activation_bits[name]) for name in cut.crossing)
@@ -182,24 +189,24 @@ class Pick:
         faster = NO_VALUE
         if contender is not self.contenders[0] and contender.allowed:
             faster = f"{one.latency_s / self.latency_s:.2f} x"
-        interval = None if one.interval is None else "-".join(map(_percent, one.interval))
+        interval = None if one.interval is None else "-".join(map(percent, one.interval))
         lost = one.drop_interval and "{:.2f} to {:.2f}".format(*one.drop_interval)
         more: list[str] = []
         crossing = cut.crossing
         if one.sent_on is not None:
             crossing, bits = one.sent_on.crossing, one.sent_on.sent_as
         if self._some_sent_on:
-            more = _sent_on_cells(one)
+            more = sent_on_cells(one)
         return [
             plan.name,
             "+".join(crossing) or "none",
             f"{len(plan.edge)} of {len(self.graph.layers)}",
             bits,
             f"{plan.crossing_bytes:,}",
-            *(_ms(part) for part in (seconds.edge_s, seconds.transfer_s, seconds.cloud_s)),
-            _ms(one.latency_s),
+            *(in_ms(part) for part in (seconds.edge_s, seconds.transfer_s, seconds.cloud_s)),
+            in_ms(one.latency_s),
             f"{plan.edge_memory_bytes:,}",
-            NO_VALUE if one.accuracy is None else _percent(one.accuracy),
+            NO_VALUE if one.accuracy is None else percent(one.accuracy),
             interval or NO_VALUE,
             NO_VALUE if one.drop is None else f"{one.drop:.2f}",
             lost or NO_VALUE,
@@ -212,46 +219,12 @@ class Pick:
         return self.text()
 
     def __repr__(self) -> str:
-        total, lost = _ms(self.latency_s), f"{self.drop:.2f}"
+        total, lost = in_ms(self.latency_s), f"{self.drop:.2f}"
         return f"Pick({self.plan.name} over {self.link}: {total} ms, {lost} points lost)"
 
     def _repr_html_(self) -> str:
         table = html(self.header(), self.rows())
         return f"<p>{escape(self.title)}</p>{table}<p>{escape(self.reason)}</p>"
-
-
-_ACCURACY = "accuracy, %"
-_LABELS = (
-    "plan",
-    "tensors at the cut",
-    "layers on the edge",
-    "sent as",
-    "bytes sent",
-    "edge, ms",
-    "link, ms",
-    "cloud, ms",
-    "total, ms",
-    "edge memory, bytes",
-    _ACCURACY,
-    "  95 % interval",
-    "points lost",
-    "  95 % interval",
-    "keeps the limits",
-    "speed-up of the pick",
-)
-"""Labels of the lines of the table."""
-
-
-_SENT_ON = ("answered on the edge, %", "  95 % take, ms", "  95 % send, bytes")
-"""Labels of further lines of a table with an escalation, whose bytes and seconds are means."""
-
-
-def _sent_on_cells(one: Candidate) -> list[str]:
-    """Cells of one plan, in the order of ``_SENT_ON``."""
-    if one.sent_on is None:
-        return [NO_VALUE] * len(_SENT_ON)
-    more = one.sent_on
-    return [_percent(more.share), _ms(more.latency_s), f"{more.bytes:,}"]
 
 
 def pick_from(
@@ -305,11 +278,3 @@ def _allowed(max_drop: float) -> str:
 
 def _plural(word: str, count: float) -> str:
     return word if count == 1 else f"{word}s"
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:,.2f}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}"

@@ -5,11 +5,16 @@ from pathlib import Path
 import autosplit.deploy.profile
 import autosplit.runs.trust
 from autosplit.cli.app import main
+from autosplit.deploy.profile import MeasuredProfile
+
+NOTHING = MeasuredProfile((), {})
 
 
 def test_it_passes_the_run_the_threads_and_the_file(monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr(autosplit.deploy.profile, "profile_run", lambda *a: asked.append(a) or [])
+    monkeypatch.setattr(
+        autosplit.deploy.profile, "profile_run", lambda *a: asked.append(a) or NOTHING
+    )
     monkeypatch.setattr(autosplit.runs.trust, "trusted_code", lambda *_, **__: {})
 
     assert main(["profile", "--run", "r", "--threads", "2", "--out", "d.yaml"]) == 0

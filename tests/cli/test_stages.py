@@ -46,7 +46,7 @@ ALL_SEARCH = (
     "--edge e --cloud c --link 1mbps,lte --memory 4KiB --widths 8,2 --methods autosplit,cloud16 "
     "--front 5 --max-weight-bits 4 --max-activation-bits 5.5 --max-bops 1e9 --max-latency 20 "
     "--max-distortion 0.3 --cuts useful --coding entropy "
-    "--pin a:weight=8 --pin b*:activation=4"
+    "--variants half,quarter --reserve 1024 --pin a:weight=8 --pin b*:activation=4"
 )
 SEARCH = {
     "edge": "e",
@@ -63,6 +63,8 @@ SEARCH = {
     "max_distortion": 0.3,
     "cuts": "useful",
     "coding": "entropy",
+    "variants": ("half", "quarter"),
+    "reserve_bytes": 1024,
     "pins": ("a:weight=8", "b*:activation=4"),
 }
 ALL_QUANTIZE = (
