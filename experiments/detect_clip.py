@@ -23,7 +23,7 @@ from autosplit.data.bundled import SCENES
 
 NUMBERS = (64, 65, 66)
 """Validation scenes of the video."""
-STEP, SHOWN_MS = 64, 600
+STEP, SHOWN_MS = 128, 900
 """Pixels between two frames, and how long each is shown."""
 
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--run", default="results/scenes_yolo", help="run folder of scenes-yolo")
     parser.add_argument("--plan", help="its plan (default: the pick)")
     parser.add_argument("--out", type=Path, default=root / "docs" / "images" / "detection.gif")
-    parser.add_argument("--width", type=int, default=900, help="pixels of the drawn frames")
+    parser.add_argument("--width", type=int, default=760, help="pixels of the drawn frames")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         source, drawn = Path(folder) / "scenes.gif", Path(folder) / "drawn"
