@@ -11,7 +11,7 @@ from autosplit.detect.sources import DetectSource
 from autosplit.detect.video import VideoDrawing, about_video
 
 YOLO = Path(__file__).parents[2] / "experiments" / "yolo"
-WEIGHTS, DOG = YOLO / "yolov3-tiny.weights", YOLO / "dog.jpg"
+WEIGHTS = YOLO / "yolov3-tiny.weights"
 RUN = f"--model yolo:yolov3-tiny --weights {WEIGHTS} --data demo --metric mse --run run"
 pytestmark = [
     pytest.mark.slow,
@@ -38,16 +38,20 @@ def folder(tmp_path_factory):
 
 
 # measured with Darknet: pjreddie's letterbox, and AlexeyAB's stretched picture
-@pytest.mark.skipif(not DOG.is_file(), reason=f"needs Darknet's data/dog.jpg as {DOG.name} there")
 @pytest.mark.parametrize(
-    ("style", "scores"),
+    ("photo", "style", "scores"),
     [
-        ("darknet", {"dog": 0.57, "car": 0.62, "truck": 0.56, "bicycle": 0.59}),
-        ("alexeyab", {"dog": 0.81, "car": 0.71, "truck": 0.62, "bicycle": 0.38}),
+        ("dog", "darknet", {"dog": 0.57, "car": 0.62, "truck": 0.56, "bicycle": 0.59}),
+        ("person", "darknet", {"horse": 0.94, "dog": 0.91, "person": 0.86}),
+        ("eagle", "darknet", {"bird": 0.76}),
+        ("dog", "alexeyab", {"dog": 0.81, "car": 0.71, "truck": 0.62, "bicycle": 0.38}),
     ],
 )
-def test_scores_are_those_of_darknet(tmp_path, style, scores):
-    line = f"--model yolo:yolov3-tiny --weights {WEIGHTS} --preprocess {style} --source {DOG}"
+def test_scores_are_those_of_darknet(tmp_path, photo, style, scores):
+    path = YOLO / f"{photo}.jpg"
+    if not path.is_file():
+        pytest.skip(f"needs Darknet's data/{path.name} as {path.name} beside the weights")
+    line = f"--model yolo:yolov3-tiny --weights {WEIGHTS} --preprocess {style} --source {path}"
     assert main(["detect", *line.split(), "--out", str(tmp_path)]) == 0
 
     found = {}
