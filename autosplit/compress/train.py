@@ -1,6 +1,6 @@
 """Train a network in float: the loop, on accelerate, with checkpoints that a killed process leaves.
 
-Under ``torchrun`` every process takes its part of each batch, and gradients are averaged over the
+Under torchrun every process takes its part of each batch, and gradients are averaged over the
 processes; batch norms take the statistics of the part of their own process.  What is kept is the
 state with the least loss on samples that are not trained on; of a network that has weights already,
 the start is among them.
