@@ -7,7 +7,7 @@ import autosplit.runs.trust
 from autosplit.cli.app import main
 from autosplit.deploy.profile import MeasuredProfile
 
-NOTHING = MeasuredProfile((), {})
+MEASURED = MeasuredProfile((), {"x": (0.001, 0.002)})
 
 
 def test_it_passes_the_run_the_threads_and_the_file(monkeypatch, capsys):
