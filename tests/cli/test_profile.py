@@ -12,9 +12,12 @@ MEASURED = MeasuredProfile((), {"x": (0.001, 0.002)})
 
 def test_it_passes_the_run_the_threads_and_the_file(monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr(
-        autosplit.deploy.profile, "profile_run", lambda *a: asked.append(a) or NOTHING
-    )
+
+    def profiled(*given):
+        asked.append(given)
+        return MEASURED
+
+    monkeypatch.setattr(autosplit.deploy.profile, "profile_run", profiled)
     monkeypatch.setattr(autosplit.runs.trust, "trusted_code", lambda *_, **__: {})
 
     assert main(["profile", "--run", "r", "--threads", "2", "--out", "d.yaml"]) == 0
