@@ -1,6 +1,7 @@
 """Plans over a real link: the script that prints what was promised beside what was measured."""
 
 import csv
+import importlib
 import os
 import shutil
 import subprocess
@@ -11,6 +12,23 @@ import pytest
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 ROOT = os.geteuid() == 0 and None not in (shutil.which("ip"), shutil.which("tc"))
+
+
+@pytest.mark.parametrize(
+    ("up_s", "down_s", "rest_s", "crossing_s"),
+    [
+        (0.010, 0.0, 1.0, 0.0),  # the bucket of 12 ms is full again: all of it passes at once
+        (0.010, 0.0, 0.0, 0.010),  # it never fills, so the link sends at its rate
+        (0.010, 0.0, 0.002, 0.008),
+        (0.100, 0.050, 1.0, 0.088 + 0.038),
+        (0.100, 0.004, 0.001, 0.099 + 0.0),  # the answer finds a full bucket, the message does not
+    ],
+)
+def test_a_bucket_lets_through_what_it_saved(monkeypatch, up_s, down_s, rest_s, crossing_s):
+    monkeypatch.syspath_prepend(EXPERIMENTS)
+    shaped_s = importlib.import_module("deployed").shaped_s
+
+    assert shaped_s(up_s, down_s, rest_s, 0.012) == pytest.approx(crossing_s)
 
 
 @pytest.mark.slow
