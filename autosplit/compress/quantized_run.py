@@ -133,7 +133,8 @@ class QuantizedRun(nn.Module):
 
     def bias(self, key: str) -> Tensor:
         """A layer's bias, by the key of its weight."""
-        return self.biases[key] * self._bias_units[key]
+        found: Tensor = self.biases[key] * self._bias_units[key]
+        return found
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameters for an optimizer, with the share of the learning rate that each kind has."""
