@@ -16,13 +16,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from autosplit.deploy.measure_models import measured_session, random_inputs
+from autosplit.deploy.measure_models import profiling_session, random_inputs
 
 ROUNDS, BURST, WARM = 7, 6, 2
 
 
 def main(folder: Path) -> None:
-    sessions = {path.stem: measured_session(path, 1) for path in sorted(folder.glob("*.onnx"))}
+    sessions = {path.stem: profiling_session(path, 1) for path in sorted(folder.glob("*.onnx"))}
     inputs = {name: random_inputs(session) for name, session in sessions.items()}
 
     def burst(name: str) -> float:

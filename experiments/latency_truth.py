@@ -36,7 +36,7 @@ from autosplit.capture.program import Program
 from autosplit.deploy.edge_onnx import edge_onnx, example_inputs
 from autosplit.deploy.node_layers import marking, quantized_ends, take_marks, tensors_in_order
 from autosplit.deploy.onnx_export import AnyInputs, export_onnx
-from autosplit.deploy.profile import MeasuredProfile, profile_network, whole_plan, write_profile
+from autosplit.deploy.profile import NetworkProfile, profile_network, whole_plan, write_profile
 from autosplit.distortion.measure import measure
 from autosplit.files import write_csv
 from autosplit.graph.graph import Cut
@@ -125,7 +125,7 @@ def _measured(models: Mapping[str, onnx.ModelProto], folder: Path) -> dict[str, 
 
 
 def _compared(
-    name: str, program: Program, file: PlanFile, found: MeasuredProfile, *, cuts: bool
+    name: str, program: Program, file: PlanFile, found: NetworkProfile, *, cuts: bool
 ) -> Iterator[Row]:
     """The whole, and where asked for every prefix cut and the fastest over each link."""
     graph = program.graph

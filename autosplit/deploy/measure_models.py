@@ -80,10 +80,10 @@ def measure_model(path: Path, threads: int, seconds: float, *, nodes: bool) -> d
         ``whole_s``, the median; ``spread``, half of its interval over it; ``runs``; ``nodes``, node
         in the order in which they run -> median seconds of its kernel.
     """
-    plain = measured_session(path, threads)
+    plain = profiling_session(path, threads)
     inputs = random_inputs(plain)
     with tempfile.TemporaryDirectory() as place:
-        profiled = measured_session(path, threads, Path(place) / "profile") if nodes else None
+        profiled = profiling_session(path, threads, Path(place) / "profile") if nodes else None
         whole = _rounds(plain, profiled, inputs, seconds)
         events = []
         if profiled is not None:
@@ -137,7 +137,7 @@ def half_interval(seconds: Sequence[float]) -> float:
     return (ordered[high] - ordered[low]) / 2 / statistics.median(ordered)
 
 
-def measured_session(path: Path, threads: int, profile: Path | None = None) -> Any:
+def profiling_session(path: Path, threads: int, profile: Path | None = None) -> Any:
     """A session with the options of a bundle's, with a profile if a place is given."""
     import onnxruntime
 
@@ -163,7 +163,7 @@ def random_inputs(session: Any) -> dict[str, Any]:
     return found
 
 
-def _main() -> None:
+def measure_asked() -> None:
     """Measure the models of a folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -176,4 +176,4 @@ def _main() -> None:
 
 
 if __name__ == "__main__":
-    _main()
+    measure_asked()

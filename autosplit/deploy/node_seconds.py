@@ -99,7 +99,7 @@ def read_measured(result: Mapping[str, Any]) -> dict[str, NodeSeconds]:
     return found
 
 
-def scaled_to_whole(nodes: Mapping[str, float], whole_s: float) -> dict[str, float]:
+def scaled_nodes(nodes: Mapping[str, float], whole_s: float) -> dict[str, float]:
     """Seconds of nodes that add up to those of the whole.
 
     The profiler counts whole microseconds of kernels alone, and slows the runtime.  The runtime's

@@ -27,7 +27,7 @@ from autosplit.deploy.node_seconds import (
     NodeSeconds,
     layer_times,
     measure_fresh,
-    scaled_to_whole,
+    scaled_nodes,
 )
 from autosplit.deploy.onnx_export import AnyInputs, export_onnx
 from autosplit.errors import warn
@@ -73,7 +73,7 @@ class ProfiledWidth:
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredProfile:
+class NetworkProfile:
     """What was measured of a network.
 
     Attributes:
@@ -85,7 +85,7 @@ class MeasuredProfile:
     crossings: Mapping[str, tuple[float, float]]
 
 
-def profile_run(folder: Path, threads: int, out: Path) -> MeasuredProfile:
+def profile_run(folder: Path, threads: int, out: Path) -> NetworkProfile:
     """Measure the network of a run folder on this machine, and write a device profile.
 
     Args:
@@ -119,7 +119,7 @@ def whole_plan(graph: Graph, stats: Stats) -> PlanFile:
     return file
 
 
-def profile_network(program: Program, file: PlanFile, threads: int) -> MeasuredProfile:
+def profile_network(program: Program, file: PlanFile, threads: int) -> NetworkProfile:
     """Measure a network in a fresh process: as integers, as floats, and what it costs to cross.
 
     Args:
@@ -140,11 +140,11 @@ def profile_network(program: Program, file: PlanFile, threads: int) -> MeasuredP
         widths = tuple(_profiled(bits, measured[str(bits)], program.graph) for bits in models)
         integers, floats = (layouts(onnx.load(folder / f"{bits}{OPTIMIZED}")) for bits in models)
         prices = crossing_seconds(program.graph, integers, floats, small, threads)
-    return MeasuredProfile(widths, prices)
+    return NetworkProfile(widths, prices)
 
 
 def _profiled(bits: int, found: NodeSeconds, graph: Graph) -> ProfiledWidth:
-    times = layer_times(scaled_to_whole(found.nodes, found.whole_s), list(graph.by_name))
+    times = layer_times(scaled_nodes(found.nodes, found.whole_s), list(graph.by_name))
     return ProfiledWidth(bits, found, times)
 
 
@@ -167,7 +167,7 @@ def floats_of(program: Program) -> ModelProto:
 
 
 def write_profile(
-    graph: Graph, found: MeasuredProfile, threads: int, out: Path, name: str | None = None
+    graph: Graph, found: NetworkProfile, threads: int, out: Path, name: str | None = None
 ) -> None:
     """Write a device profile of model ``table``, and its table beside it.
 
@@ -218,7 +218,7 @@ def warn_of_load() -> None:
         warn(f"profile: the processor's clock changes (governor {_GOVERNOR.read_text().strip()})")
 
 
-def profile_words(found: MeasuredProfile) -> str:
+def profile_words(found: NetworkProfile) -> str:
     """What was measured, a line for each width, and what it costs to cross."""
     lines = []
     for one in found.widths:

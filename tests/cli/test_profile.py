@@ -5,9 +5,9 @@ from pathlib import Path
 import autosplit.deploy.profile
 import autosplit.runs.trust
 from autosplit.cli.app import main
-from autosplit.deploy.profile import MeasuredProfile
+from autosplit.deploy.profile import NetworkProfile
 
-MEASURED = MeasuredProfile((), {"x": (0.001, 0.002)})
+MEASURED = NetworkProfile((), {"x": (0.001, 0.002)})
 
 
 def test_it_passes_the_run_the_threads_and_the_file(monkeypatch, capsys):

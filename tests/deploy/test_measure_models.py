@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autosplit.deploy import measure_models
-from autosplit.deploy.measure_models import WARM_RUNS, half_interval, main, node_medians
+from autosplit.deploy.measure_models import WARM_RUNS, half_interval, measure_asked, node_medians
 
 
 def event(name, micros, cat="Node"):
@@ -70,8 +70,8 @@ def test_a_folder_is_measured(folder, monkeypatch, arguments):
     monkeypatch.setattr(measure_models, "MOST_RUNS", 30)
     monkeypatch.setattr(sys, "argv", ["measure_models.py", str(folder), *arguments])
 
-    main()
-    main()  # what the first made is no model to measure
+    measure_asked()
+    measure_asked()  # what the first made is no model to measure
 
     found = json.loads((folder / "result.json").read_text())
     assert list(found["models"]) == ["a"]

@@ -10,7 +10,7 @@ from autosplit.deploy.node_seconds import (
     layer_times,
     measure_fresh,
     read_measured,
-    scaled_to_whole,
+    scaled_nodes,
 )
 from autosplit.errors import DataError
 
@@ -31,14 +31,14 @@ def test_a_node_of_an_input_is_charged_to_the_layer_after():
 
 def test_work_between_kernels_is_shared_equally():
     nodes = {"a": 1e-3, "b": 3e-3}
-    assert scaled_to_whole(nodes, 4e-3 + BETWEEN_S) == pytest.approx(
+    assert scaled_nodes(nodes, 4e-3 + BETWEEN_S) == pytest.approx(
         {"a": 1e-3 + BETWEEN_S / 2, "b": 3e-3 + BETWEEN_S / 2}
     )
 
 
 @pytest.mark.parametrize("whole", [2.0, 6.0])
 def test_nodes_are_scaled_down_and_up_to_the_whole(whole):
-    found = scaled_to_whole({"a": 1.0, "b": 3.0}, whole)
+    found = scaled_nodes({"a": 1.0, "b": 3.0}, whole)
 
     assert sum(found.values()) == pytest.approx(whole)
     assert found["b"] / found["a"] == pytest.approx(3, rel=1e-4)

@@ -6,7 +6,7 @@ from candidates import GRAPH
 from autosplit.deploy import node_seconds, profile
 from autosplit.deploy.node_seconds import LayerTimes, NodeSeconds
 from autosplit.deploy.profile import (
-    MeasuredProfile,
+    NetworkProfile,
     ProfiledWidth,
     profile_run,
     profile_words,
@@ -23,7 +23,7 @@ def measured(graph):
         layers = {one.name: factor * (k + 1) for k, one in enumerate(graph.layers)}
         nodes = NodeSeconds({"n": 1.0}, sum(layers.values()), 0.01, 40)
         found.append(ProfiledWidth(bits, nodes, LayerTimes(layers, {"swap": 0.5})))
-    return MeasuredProfile(tuple(found), {"x": (0.0, 2.0), "a": (0.25, 3.0)})
+    return NetworkProfile(tuple(found), {"x": (0.0, 2.0), "a": (0.25, 3.0)})
 
 
 def test_the_search_takes_the_measured_seconds_by_width(tmp_path):
