@@ -25,12 +25,18 @@ def spread(head):
 
 def settle(module, image):
     """Fit batch norms to random weights, without which deep features are the same everywhere."""
+
+    def learn(norm, given):
+        norm.train(given[0][0, 0].numel() > 1)  # one place has no deviation
+
     norms = [one for one in module.modules() if isinstance(one, torch.nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = 1.0
-        norm.train()
+    handles = [norm.register_forward_pre_hook(learn) for norm in norms]
     with torch.no_grad():
         module(image)
+    for handle in handles:
+        handle.remove()
     for norm in norms:
         norm.eval()
 
