@@ -169,11 +169,6 @@ EXPECTED = {
         ModelError,
         "net: the weight of layer 2 must be finite, got NaN or infinity",
     ),
-    "sums that overflow": (
-        ("for i in (0, 2, 5): net[i].weight *= 1e15", ""),
-        DataError,
-        "5: must be finite, got NaN or infinity in batch 0",
-    ),
     "images of three channels": (
         ("", "calibration = images[:8].repeat(1, 3, 1, 1)"),
         DataError,
@@ -205,6 +200,22 @@ def test_what_cannot_be_handled_is_one_clear_line(place, case):
 
     assert type(error.value) is kind
     assert str(error.value) == text
+
+
+def test_sums_that_overflow_are_one_clear_line(place):
+    """Processors add in different orders, so that infinities cancel to NaN in different places."""
+    write(place, "for i in (0, 2, 5): net[i].weight *= 1e15", "")
+
+    with pytest.raises(DataError) as error:
+        run(place, metric="mse", effort="fast")
+
+    assert str(error.value).startswith(
+        (
+            "5: must be finite, got NaN or infinity in batch 0",
+            "evaluation data: net must answer with numbers, got NaN for images in ",
+        )
+    )
+    assert "\n" not in str(error.value)
 
 
 WIDTHS = {
