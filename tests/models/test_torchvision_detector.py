@@ -1,5 +1,7 @@
 """torchvision's detectors in two parts: together they find what the whole finds."""
 
+import math
+
 import pytest
 import torch
 from torchvision.models import detection
@@ -7,6 +9,7 @@ from torchvision.models import detection
 from autosplit.capture.capture import capture
 from autosplit.errors import ModelError
 from autosplit.models.load import load_model
+from autosplit.models.networks.suppression import IOU
 from autosplit.models.networks.yolo_decode import detect_objects
 from autosplit.models.torchvision_detector import detector_names
 
@@ -102,3 +105,42 @@ def test_classes_are_the_eighty_of_coco():
 def test_a_wrong_size_is_refused(name, side, problem):
     with pytest.raises(ModelError, match=problem):
         load_model(f"torchvision:{name}", input_size=side)
+
+
+@pytest.fixture(scope="module")
+def small():
+    return load_model(f"torchvision:{SMALL[0]}")
+
+
+def found(model, scores, shift, confidence, iou):
+    """Scores of the persons that are read where two anchors see one and no other anchor anything.
+
+    The anchors are squares of 64 pixels, 16 apart; the second box is moved by ``shift`` more.
+    """
+    offsets, classes = torch.zeros(1, 3234, 4), torch.full((1, 3234, 91), -40.0)
+    classes[:, :, 0] = 0  # the background
+    cells = [6 * (20 * 10 + 5), 6 * (20 * 10 + 6)]
+    for cell, score in zip(cells, scores, strict=True):
+        classes[0, cell, 1] = math.log(score / (1 - score))
+    offsets[0, cells[1], 0] = 10 * shift / 64
+    (boxes,) = model.heads[0].read((offsets, classes), confidence, iou)
+    return pytest.approx(boxes.scores.tolist(), rel=1e-3)
+
+
+def test_boxes_above_the_score_that_is_asked_for_are_read(small):
+    assert found(small, (0.9, 0.2), 16, 0.1, IOU) == [0.9, 0.2]
+    assert found(small, (0.9, 0.2), 16, 0.3, IOU) == [0.9]
+
+
+def test_the_worse_of_two_boxes_is_dropped_by_the_overlap_that_is_asked_for(small):
+    half = 64 / 3 - 16  # 64 / 3 apart they share (64 - 64 / 3) / (64 + 64 / 3), a half
+
+    assert found(small, (0.9, 0.8), half, 0.1, 0.4) == [0.9]
+    assert found(small, (0.9, 0.8), half, 0.1, 0.51) == [0.9, 0.8]
+    assert found(small, (0.9, 0.8), half, 0.1, IOU) == [0.9, 0.8]  # its own is 0.55
+    assert found(small, (0.9, 0.8), 0, 0.1, IOU) == [0.9]  # 16 apart: (64 - 16) / (64 + 16)
+
+
+@pytest.mark.parametrize(("name", "style"), [(SMALL[0], "alexeyab"), (SMALL[1], "ultralytics")])
+def test_ssd_sees_stretched_pictures_and_others_letterboxed_ones(name, style):
+    assert load_model(f"torchvision:{name}").preprocess.style == style
