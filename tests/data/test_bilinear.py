@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autosplit.data.bilinear import resize_by_centres, resize_by_corners
+from autosplit.data.bilinear import letterbox_place, resize_by_centres, resize_by_corners
 
 
 def darknet_resize(image, w, h):
@@ -47,3 +47,18 @@ def test_centres_are_those_of_the_pixels():
 
     assert resize_by_centres(image, 2, 1).tolist() == [[[5], [30]]]  # 30.5 is rounded to even
     assert resize_by_centres(image, 4, 2)[1].tolist() == image[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("style", "picture", "place"),
+    [
+        ("darknet", (16, 7), (0, 2, 8, 3)),  # 3.5 pixels high, cut off
+        ("darknet", (7, 16), (2, 0, 3, 8)),
+        ("ultralytics", (16, 7), (0, 2, 8, 4)),  # 3.5, rounded to even
+        ("ultralytics", (8, 1), (0, 3, 8, 1)),  # 3.5 pixels above, the smaller border first
+        ("ultralytics", (1, 8), (3, 0, 1, 8)),
+        ("alexeyab", (16, 7), (0, 0, 8, 8)),
+    ],
+)
+def test_halves_of_pixels_are_rounded_as_each_family_does(style, picture, place):
+    assert letterbox_place((8, 8), style, *picture) == place

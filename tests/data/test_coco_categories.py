@@ -14,6 +14,7 @@ from autosplit.data.coco_categories import (
     whole_of,
     without_root,
 )
+from autosplit.data.dirty import LabelRules
 from autosplit.errors import DataError
 
 
@@ -72,3 +73,15 @@ def test_ids_are_ordered_as_numbers_and_texts_follow():
 
     assert names == ("class 9", "class 10", "class a", "class b")
     assert numbers == {"9": 0, "10": 1, "a": 2, "b": 3}
+
+
+@pytest.mark.parametrize(
+    ("labels", "count", "dog"), [((), 80, 16), (("a",), 80, 16), (("a", "b"), 2, 1)]
+)
+def test_some_of_coco_are_all_of_it_unless_the_network_has_as_many(labels, count, dog):
+    """Dog is the 17th of the 80."""
+    some = [{"id": 18, "name": "dog"}, {"id": 1, "name": "person"}]
+
+    numbers, names = number_classes(Path("a.json"), some, LabelRules(labels))
+
+    assert (len(names), numbers["1"], numbers["18"]) == (count, 0, dog)

@@ -42,6 +42,7 @@ def test_a_picture_is_turned_as_its_camera_says(tmp_path, turn):
         (np.int32, [0, 51, 200], [0, 51, 200]),
         (np.int32, [0, 257, 65535], [0, 1, 255]),
         (np.int32, [0, 16843009, 2**31 - 1], [0, 1, 127]),
+        (np.int32, [0, 16843009, -1], [0, 1, 255]),  # unsigned, 2^32 - 1
     ],
 )
 def test_pictures_of_many_bits_are_scaled(tmp_path, kind, values, expected):

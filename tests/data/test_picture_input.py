@@ -54,3 +54,15 @@ def test_a_stretched_picture_has_no_border():
     got = letterbox_picture(Image.new("L", (8, 4), 255), (8, 8), "alexeyab", 1)
 
     np.testing.assert_array_equal(got, np.ones((1, 8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("style", "row"), [("darknet", [0, 41]), ("alexeyab", [0, 41]), ("ultralytics", [5, 30])]
+)
+def test_corners_stay_corners_or_centres_are_those_of_the_pixels(style, row):
+    """Of ultralytics' a new pixel lies between two old ones: 5, and 30.5 rounded to even."""
+    image = Image.fromarray(np.array([[0, 10, 20, 41]] * 2, np.uint8))
+
+    got = letterbox_picture(image, (1, 2), style, 1)
+
+    np.testing.assert_allclose(got[0, 0] * 255, row, rtol=1e-6)

@@ -1,5 +1,7 @@
 """Checkpoints fill a network or say how they differ; objects are never unpickled."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
 from loaded import Bomb, model_error
@@ -7,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from autosplit.errors import ModelError
-from autosplit.models.checkpoint import load_checkpoint
+from autosplit.models.checkpoint import load_checkpoint, port_epsilon
 from autosplit.models.load import load_model
 
 
@@ -97,3 +99,32 @@ def test_a_file_of_other_things_than_tensors_is_refused(tmp_path):
 
     with pytest.raises(ModelError, match=r"must be a state dict of tensors, got dict$"):
         load_checkpoint(nn.Linear(3, 2), tmp_path / "numbers.pt")
+
+
+@pytest.mark.parametrize(
+    ("conv", "norm", "epsilon"),
+    [("Conv2d", "BatchNorm2d", 1e-4), ("conv_0", "batch_norm_0", 1e-5)],
+    ids=["ultralytics", "eriklindernoren"],
+)
+def test_a_port_of_darknet_has_names_and_an_epsilon_of_its_own(tmp_path, conv, norm, epsilon):
+    path = tmp_path / "port.pt"
+    net = nn.Sequential(nn.Sequential(OrderedDict(norm=nn.BatchNorm2d(2))), nn.Conv2d(2, 3, 1))
+    state = {
+        f"module_list.0.{norm}.{key}": value + 1 for key, value in net[0].norm.state_dict().items()
+    }
+    state |= {
+        f"module_list.1.{conv}.{key}": value + 1 for key, value in net[1].state_dict().items()
+    }
+    want = {key: value + 1 for key, value in net.state_dict().items()}
+    torch.save(state | {"module_list.2.anchor_grid": torch.zeros(1)}, path)
+
+    load_checkpoint(net, path)
+
+    assert all(torch.equal(net.state_dict()[key], value) for key, value in want.items())
+    assert port_epsilon(path) == epsilon
+
+
+def test_a_file_that_is_of_no_port_has_no_epsilon(tmp_path):
+    torch.save(nn.BatchNorm2d(2).state_dict(), tmp_path / "net.pt")
+
+    assert port_epsilon(tmp_path / "net.pt") is None

@@ -90,6 +90,11 @@ def test_of_two_options_of_one_name_the_first_counts_and_is_told_of():
     ]
 
 
+def test_the_line_of_a_wrong_option_is_that_of_the_value_that_counts():
+    with pytest.raises(ModelError, match=r"^a\.cfg:4: \[convolutional\] of layer 0: size must be"):
+        parse_cfg(NET + "[conv]\nsize=x\nsize=3\n", "a.cfg")
+
+
 @pytest.mark.parametrize(
     "text",
     [
