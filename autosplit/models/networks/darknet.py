@@ -167,6 +167,8 @@ def build_darknet(text: str, name: str = "cfg", input_size: int | None = None) -
 
 def _input(net: Section, input_size: int | None) -> tuple[FeatureShape, bool]:
     """Shape of the input, and whether the file asks for a letterbox."""
+    if not input_size and not {"height", "width"} & net.options.keys():
+        raise net.error("must have the options 'height' and 'width'")
     sides = [input_size or net.integer(key, None, 1) for key in ("height", "width")]
     channels = net.integer("channels", 3, 1)
     for key, side in zip(("height", "width"), sides, strict=True):

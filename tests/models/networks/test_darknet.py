@@ -208,3 +208,20 @@ def test_a_file_may_ask_for_a_letterbox_and_for_one_channel():
 
     assert network.letter_box
     assert network.input_shape == (1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        ("", "a.cfg:1: [net]: must have the options 'height' and 'width'"),
+        ("width=32\n", "a.cfg:1: [net]: must have the option 'height'"),
+        ("height=32\n", "a.cfg:1: [net]: must have the option 'width'"),
+    ],
+)
+def test_every_size_of_the_input_that_is_missing_is_named(net, message):
+    text = f"[net]\n{net}[conv]\nactivation=linear\n"
+    with pytest.raises(ModelError) as error:
+        build_darknet(text, "a.cfg")
+
+    assert str(error.value) == message
+    assert build_darknet(text, "a.cfg", 64).input_shape == (3, 64, 64)
