@@ -93,3 +93,17 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     if near:
         return f", did you mean {near[0]!r}?"
     return f", choose from: {', '.join(known)}" if known else ", there are none"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Say how many things there are.
+
+    Args:
+        count: Number of things.
+        one: Word for one of them.
+        many: Word for several, ``one`` and an s unless given.
+
+    >>> counted(1, "box", "boxes"), counted(0, "box", "boxes"), counted(1200, "sample")
+    ('1 box', '0 boxes', '1,200 samples')
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"

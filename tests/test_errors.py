@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from autosplit import errors
-from autosplit.errors import AutoSplitError, did_you_mean
+from autosplit.errors import AutoSplitError, counted, did_you_mean
 
 LEAVES = [
     kind
@@ -35,3 +35,16 @@ def test_a_far_word_lists_the_choices_in_order():
 
 def test_no_choices_are_said_to_be_none():
     assert did_you_mean("xyz", []) == ", there are none"
+
+
+@pytest.mark.parametrize(
+    ("count", "words", "text"),
+    [
+        (0, ("entry", "entries"), "0 entries"),
+        (1, ("entry", "entries"), "1 entry"),
+        (2, ("sample",), "2 samples"),
+        (1234, ("sample",), "1,234 samples"),
+    ],
+)
+def test_of_one_thing_the_word_is_in_the_singular(count, words, text):
+    assert counted(count, *words) == text

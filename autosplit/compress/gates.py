@@ -19,7 +19,7 @@ from autosplit.capture.operators import arguments, is_call
 from autosplit.compress.channel_groups import ChannelUnits
 from autosplit.compress.live import LiveNetwork
 from autosplit.compress.walk import shape_of
-from autosplit.errors import ModelError
+from autosplit.errors import ModelError, counted
 
 Means = Mapping[str, Tensor]
 """Name of an operator -> mean of each channel that it reads, shape (C,)."""
@@ -60,7 +60,7 @@ class GatedRun(fx.Interpreter):
         if len(x) % samples:
             raise ModelError(
                 f"{name}: must have the batch in its first axis to be scored, got {len(x)} for "
-                f"{samples} samples; take --score l1"
+                f"{counted(samples, 'sample')}; take --score l1"
             )
         gate = self._gates[:, units].repeat_interleave(len(x) // samples, 0)
         shape = [1] * x.dim()

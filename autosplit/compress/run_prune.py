@@ -22,7 +22,7 @@ from autosplit.compress.variant import (
     write_variant,
 )
 from autosplit.data.datasets import DataSet
-from autosplit.errors import warn
+from autosplit.errors import counted, warn
 from autosplit.evaluate.batches import batches_of, first_batches
 from autosplit.evaluate.choice import judge_of
 from autosplit.hardware.device import load_device
@@ -69,7 +69,7 @@ class PruneReport:
                 f"macs:     {record.parent_macs:,} before, {record.macs:,} after ({share:.1f} %)",
                 f"weights:  {record.parent_weights:,} before, {record.weights:,} after",
                 f"check:    sliced and masked network differ by {error:.1e} of the largest output",
-                f"accuracy: {both}, on {self.after.samples:,} samples",
+                f"accuracy: {both}, on {counted(self.after.samples, 'sample')}",
                 f"variant:  {self.path}",
             ]
         )

@@ -25,7 +25,7 @@ from autosplit.compress.variant import (
     macs_and_weights,
     write_variant,
 )
-from autosplit.errors import MissingExtraError
+from autosplit.errors import MissingExtraError, counted
 from autosplit.evaluate.choice import judge_of
 from autosplit.files import write_csv
 from autosplit.progress import Progress, note
@@ -65,9 +65,9 @@ class TrainReport:
         both = f"{before} before, {self.after.text()} after"
         return "\n".join(
             [
-                f"trained:  {len(rows) - 1} epochs, kept {kept}",
+                f"trained:  {counted(len(rows) - 1, 'epoch')}, kept {kept}",
                 f"held out: loss {start:.5f} at the start, {end:.5f} kept",
-                f"accuracy: {both}, on {self.after.samples:,} samples",
+                f"accuracy: {both}, on {counted(self.after.samples, 'sample')}",
                 f"variant:  {self.path}",
             ]
         )

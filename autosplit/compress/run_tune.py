@@ -13,7 +13,7 @@ from autosplit.compress.fit import Recipe
 from autosplit.compress.training_data import training_data
 from autosplit.compress.training_set import TrainingSet
 from autosplit.compress.tune import Teacher, Tuned, tune_plan
-from autosplit.errors import OptionError, PlanError, StageError
+from autosplit.errors import OptionError, PlanError, StageError, counted
 from autosplit.evaluate.choice import judge_of
 from autosplit.files import sha256_of
 from autosplit.graph.graphfile import graph_to_dict
@@ -54,9 +54,9 @@ class TuneReport:
         both = f"{self.before.text()} before, {self.after.text()} after"
         return "\n".join(
             [
-                f"trained:  {self.samples:,} samples, {len(losses) - 1} epochs",
+                f"trained:  {counted(self.samples, 'sample')}, {counted(len(losses) - 1, 'epoch')}",
                 f"held out: divergence from the teacher {held}",
-                f"accuracy: {both}, on {self.after.samples:,} samples",
+                f"accuracy: {both}, on {counted(self.after.samples, 'sample')}",
                 f"plan:     {self.path}; to evaluate it: autosplit quantize --finished",
             ]
         )

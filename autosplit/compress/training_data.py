@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from autosplit.capture.program import Program
 from autosplit.data.datasets import DataSet
-from autosplit.errors import DataError, warn
+from autosplit.errors import DataError, counted, warn
 from autosplit.models.load import Model
 from autosplit.runs.network import load_images
 from autosplit.runs.options import StatsOptions
@@ -44,7 +44,7 @@ def training_data(
         )
     if len(data.calibration) < _FEW:
         warn(
-            f"{asked.data}: has {len(data.calibration)} training samples, which is few; what is "
-            "trained may fit them alone"
+            f"{asked.data}: has {counted(len(data.calibration), 'training sample')}, which is few; "
+            "what is trained may fit them alone"
         )
     return data

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from autosplit.data.bilinear import letterbox_place
 from autosplit.data.coco import Truth
-from autosplit.errors import DataError
+from autosplit.errors import DataError, counted
 
 Sizes = NDArray[np.float64]
 """Widths and heights of boxes, pixels, (n, 2)."""
@@ -79,7 +79,8 @@ def find_anchors(sizes: Sizes, clusters: int, seed: int = 0) -> AnchorBoxes:
     different = len(np.unique(sizes, axis=0))
     if different < clusters:
         raise DataError(
-            f"anchors: must have at least {clusters} boxes of different sizes, has {different}"
+            f"anchors: must have boxes of at least {counted(clusters, 'different size')}, "
+            f"has {different}"
         )
     rng = np.random.default_rng(seed)
     runs = [_lloyd(sizes, _first_centres(sizes, clusters, rng)) for _ in range(STARTS)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from autosplit.errors import DataError, warn
+from autosplit.errors import DataError, counted, warn
 
 MOST_TOLD = 10
 """Entries that are told one by one; of further ones only the number."""
@@ -62,9 +62,12 @@ class Dirt:
         if self.told:
             more = len(self.told) - MOST_TOLD
             listed = "; ".join(self.told[:MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")
-            text = f"{self.source}: {len(self.told)} entries cannot be used: {listed}"
+            entries = counted(len(self.told), "entry", "entries")
+            text = f"{self.source}: {entries} cannot be used: {listed}"
             if self.strict:
                 raise DataError(text)
-            warn(f"{text}; they are left out")
+            warn(f"{text}; {'it is' if len(self.told) == 1 else 'they are'} left out")
         if self.doubles:
-            warn(f"{self.source}: {self.doubles} boxes are there twice, each counts once")
+            verb = "is" if self.doubles == 1 else "are"
+            boxes = counted(self.doubles, "box", "boxes")
+            warn(f"{self.source}: {boxes} {verb} there twice, each counts once")

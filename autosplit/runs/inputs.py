@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autosplit.errors import warn
+from autosplit.errors import counted, warn
 from autosplit.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -165,7 +165,8 @@ def float_text(program: Program, data: DataSet, choice: TaskChoice, judge: Judge
     guess = guessing(record, choice.classes)
     warn(guess and chance_text(guess, choice.task))
     accuracy = 100 * (choice.task.accuracy(row) or 0.0)
-    return f"float network: {choice.task.metric_name} {accuracy:.1f} % on {record.seen} samples"
+    seen = counted(record.seen, "sample")
+    return f"float network: {choice.task.metric_name} {accuracy:.1f} % on {seen}"
 
 
 def chance_text(guess: str, task: Task) -> str:

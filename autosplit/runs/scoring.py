@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autosplit.data import image_range
-from autosplit.errors import DataError, StageError, warn
+from autosplit.errors import DataError, StageError, counted, warn
 from autosplit.evaluate.task import FLOAT, check_counted
 from autosplit.finish.effort import Finishing
 from autosplit.graph.graphfile import graph_to_dict
@@ -119,7 +119,8 @@ def score_float(trials: Trials, *, force: bool, progress: Progress) -> None:
     row, task = record.float_row(), record.task
     if row.get(task.metric) is not None:
         accuracy = 100 * (task.accuracy(row) or 0.0)
-        told = f"float network: {task.metric_name} {accuracy:.2f} % on {record.seen:,} samples"
+        seen = counted(record.seen, "sample")
+        told = f"float network: {task.metric_name} {accuracy:.2f} % on {seen}"
         note(progress, told)
     guess = guessing(record, trials.choice.classes)
     text = guess and chance_text(guess, task)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from autosplit.errors import counted
 from autosplit.graph.memory import packed_bytes
 from autosplit.grid.grid import Grid
 from autosplit.grid.histogram import Moments
@@ -96,8 +97,8 @@ class Stats:
     calibration: Any = field(default=None, compare=False)
 
     def __repr__(self) -> str:
-        count = len(self.tensors)
-        return f"Stats({count} activation tensors, measured on {self.samples:,} samples)"
+        tensors = counted(len(self.tensors), "activation tensor")
+        return f"Stats({tensors}, measured on {counted(self.samples, 'sample')})"
 
     def _repr_html_(self) -> str:
         """A table with the range and the moments of each activation tensor."""

@@ -52,8 +52,10 @@ def test_sizes_are_those_in_the_input():
 
 
 def test_too_few_boxes_are_an_error():
-    with pytest.raises(DataError, match="at least 3 boxes of different sizes, has 1"):
+    with pytest.raises(DataError, match=r"boxes of at least 3 different sizes, has 1$"):
         find_anchors(np.array([[5.0, 5], [5, 5]]), 3)
+    with pytest.raises(DataError, match=r"boxes of at least 1 different size, has 0$"):
+        find_anchors(np.zeros((0, 2)), 1)
 
 
 def test_the_best_of_several_starts_counts(monkeypatch):

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 from pictures import annotations, coco_folder, picture, write_annotations
 
-from autosplit.data.coco import Truth, read_coco, read_coco_splits, truth_of
+from autosplit.data.coco import Truth, check_inside, read_coco, read_coco_splits, truth_of
 from autosplit.data.coco_categories import COCO_CATEGORIES
 from autosplit.data.dirty import LabelRules
 from autosplit.errors import AutoSplitWarning, DataError
@@ -173,7 +173,7 @@ class TestWhatIsLeftOut:
     def test_an_annotation_that_cannot_be_used_is_listed_and_left_out(self, tmp_path, key):
         path = changed(tmp_path, lambda d: d["annotations"][0].update({key: None}))
 
-        with pytest.warns(AutoSplitWarning, match="1 entries cannot be used: .*; they are left"):
+        with pytest.warns(AutoSplitWarning, match="1 entry cannot be used: .*; it is left"):
             found = read_coco(path, tmp_path)
 
         assert len(found.files[0][1].boxes) == 1
@@ -187,7 +187,7 @@ class TestWhatIsLeftOut:
     def test_a_box_that_is_there_twice_counts_once(self, tmp_path):
         path = changed(tmp_path, lambda d: d["annotations"].append(d["annotations"][0] | {"id": 9}))
 
-        with pytest.warns(AutoSplitWarning, match="1 boxes are there twice, each counts once"):
+        with pytest.warns(AutoSplitWarning, match="1 box is there twice, each counts once"):
             assert len(read_coco(path, tmp_path).files[0][1].boxes) == 2
 
 
@@ -308,3 +308,14 @@ class TestServices:
         (tmp_path / "train" / "a.json").write_text(json.dumps(annotations(1)))
 
         assert read_coco_splits(tmp_path) is None
+
+
+@pytest.mark.parametrize("box", [(-5, 2, 10, 9), (2, -5, 9, 10), (35, 25, 10, 10)])
+def test_a_box_may_be_partly_outside(box):
+    check_inside("a.json", box, (40, 30))
+
+
+@pytest.mark.parametrize("box", [(-11, 2, 10, 9), (2, -11, 9, 10), (41, 2, 9, 9), (2, 31, 9, 9)])
+def test_a_box_wholly_outside_is_refused(box):
+    with pytest.raises(DataError, match="must touch its picture of 40x30 pixels"):
+        check_inside("a.json", box, (40, 30))

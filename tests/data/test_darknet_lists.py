@@ -43,6 +43,16 @@ class TestReading:
         ((_, truth),) = val.files
         assert truth.boxes == ((0, 0, 40, 30),)
 
+    def test_the_last_folder_of_images_has_the_labels_beside_it(self, tmp_path):
+        picture(tmp_path / "images" / "images" / "a.png")
+        for name, line in (("images/labels", "0 .5 .5 1 1"), ("labels/images", "1 .5 .5 1 1")):
+            (tmp_path / name).mkdir(parents=True)
+            (tmp_path / name / "a.txt").write_text(line)
+        (tmp_path / "val.txt").write_text("images/images/a.png")
+
+        _, val = read_darknet_splits(tmp_path)
+        assert val.files[0][1].classes == (0,)
+
     def test_classes_without_names_may_be_those_of_coco(self, tmp_path):
         (darknet_folder(tmp_path) / "things.names").unlink()
 
@@ -65,7 +75,7 @@ class TestBadFiles:
             read_darknet_splits(tmp_path, LabelRules(strict=True))
         assert repr(line) in str(e.value)
         path.write_text(f"{line}\n0 .5 .5 1 1\n")
-        with pytest.warns(AutoSplitWarning, match=r"1 entries cannot be used: .*val0\.txt:1: "):
+        with pytest.warns(AutoSplitWarning, match=r"1 entry cannot be used: .*val0\.txt:1: "):
             _, val = read_darknet_splits(tmp_path)
         assert val.files[0][1].boxes == ((0, 0, 40, 30),)
 
@@ -107,7 +117,7 @@ class TestBadFiles:
 def test_a_line_that_is_there_twice_counts_once(tmp_path):
     (darknet_folder(tmp_path) / "labels" / "val0.txt").write_text("1 .5 .5 .1 .1\n" * 2)
 
-    with pytest.warns(AutoSplitWarning, match="1 boxes are there twice"):
+    with pytest.warns(AutoSplitWarning, match="1 box is there twice"):
         _, val = read_darknet_splits(tmp_path)
     assert len(val.files[0][1].boxes) == 1
 

@@ -21,6 +21,21 @@ def test_every_entry_is_told_with_its_line():
         dirty(2).tell()
 
 
+@pytest.mark.parametrize(
+    ("doubles", "text"), [(1, "1 box is there twice"), (2, "2 boxes are there twice")]
+)
+def test_boxes_that_are_there_twice_are_counted(doubles, text):
+    with pytest.warns(AutoSplitWarning, match=rf"^a\.txt: {text}, each counts once$"):
+        Dirt("a.txt", doubles=doubles).tell()
+
+
+def test_one_entry_is_told_of_in_the_singular():
+    with pytest.warns(
+        AutoSplitWarning, match=r"^a\.txt: 1 entry cannot be used: a\.txt:0: wrong; it is left out$"
+    ):
+        dirty(1).tell()
+
+
 def test_of_many_only_the_number_is_told():
     with pytest.warns(AutoSplitWarning, match="wrong; and 3 more; they are left out"):
         dirty(MOST_TOLD + 3).tell()
@@ -29,7 +44,7 @@ def test_of_many_only_the_number_is_told():
 def test_strictly_they_are_refused():
     assert not USUAL_RULES.strict
     assert LabelRules(strict=True).strict
-    with pytest.raises(DataError, match=r"a\.txt: 1 entries cannot be used"):
+    with pytest.raises(DataError, match=r"a\.txt: 1 entry cannot be used"):
         dirty(1, strict=True).tell()
 
 

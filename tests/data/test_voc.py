@@ -107,7 +107,7 @@ def test_a_box_that_is_none_or_lies_outside_is_left_out(tmp_path, sides):
 
 
 def test_an_object_that_is_there_twice_counts_once(tmp_path):
-    with pytest.warns(AutoSplitWarning, match="1 boxes are there twice"):
+    with pytest.warns(AutoSplitWarning, match="1 box is there twice"):
         _, val = read_voc_splits(written(tmp_path, SIZE + 2 * box(1, 1, 9, 9)), USUAL_RULES)
 
     assert val.files[0][1].boxes == ((0, 0, 9, 9),)
@@ -146,3 +146,15 @@ def test_training_pictures_that_are_not_there_are_left_out(tmp_path):
     train, val = read_voc_splits(tmp_path, USUAL_RULES)
 
     assert (train, len(val.files)) == (None, 1)
+
+
+def test_a_list_of_a_class_lists_pictures_without_it_too(tmp_path):
+    """Lines of such lists end in 1 or, without an object of the class, in -1."""
+    for stem in "abc":
+        annotate(tmp_path, stem, OBJECT.format("cat", 0, 10))
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("a  1\nb -1\n\nd  1\n")
+
+    _, val = read_voc_splits(tmp_path, USUAL_RULES)
+
+    assert [path.stem for path, _ in val.files] == ["a", "b"]

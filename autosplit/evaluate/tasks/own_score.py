@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autosplit.errors import DataError
+from autosplit.errors import DataError, counted
 from autosplit.evaluate.task import OWN_SCORE, Task
 from autosplit.evaluate.tasks.samples import (
     Answers,
@@ -59,8 +59,8 @@ class OwnScore:
         whole = scores.numel() == 1 and batch > 1
         if not whole and scores.shape not in ((batch,), (batch, 1)):
             raise DataError(
-                f"{self.where}: must return a score for each of {batch} samples, or one number, "
-                f"got shape {tuple(scores.shape)}"
+                f"{self.where}: must return a score for each of {counted(batch, 'sample')}, or one "
+                f"number, got shape {tuple(scores.shape)}"
             )
         if not scores.isfinite().all():
             raise DataError(f"{self.where}: scores must be finite, got NaN or infinity")

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autosplit.errors import DataError
+from autosplit.errors import DataError, counted
 from autosplit.halves.wire.entropy import EntropyCoder
 from autosplit.halves.wire.layout import WireLayout, WireTensor
 from autosplit.halves.wire.pack import pack_rows, unpack_rows
@@ -71,7 +71,7 @@ class Message:
             if found != (self.batch, *wire.shape):
                 raise DataError(
                     f"message: {wire.name} must have the shape {(self.batch, *wire.shape)} of "
-                    f"{self.batch} samples, got {found}"
+                    f"{counted(self.batch, 'sample')}, got {found}"
                 )
 
     @property
@@ -161,8 +161,8 @@ class Message:
             tensors[wire.name], start = found
         if start != len(body):
             raise DataError(
-                f"message: must be {HEADER_BYTES + start} bytes for {batch} samples, got "
-                f"{len(view)}"
+                f"message: must be {HEADER_BYTES + start} bytes for {counted(batch, 'sample')}, "
+                f"got {len(view)}"
             )
         return cls(layout, tensors)
 
@@ -259,7 +259,7 @@ def _read_files(
     if batch * wire.elements > MOST_ELEMENTS:
         raise DataError(
             f"message: {wire.name} must have at most {MOST_ELEMENTS:,} elements, the header says "
-            f"{batch} samples of {wire.elements:,}"
+            f"{counted(batch, 'sample')} of {wire.elements:,}"
         )
     data = _taken(body, start, batch * _LENGTH.itemsize, wire)
     start += data.size

@@ -200,7 +200,7 @@ def test_foreign_bytes_are_refused(data):
         ({"a": np.zeros((1, 2, 3), np.uint8)}, "must hold the tensors a, b, got a"),
         (
             {"a": np.zeros((1, 3, 2), np.uint8), "b": np.zeros((1, 4), np.float16)},
-            r"a must have the shape \(1, 2, 3\) of 1 samples, got \(1, 3, 2\)",
+            r"a must have the shape \(1, 2, 3\) of 1 sample, got \(1, 3, 2\)",
         ),
         (
             {"a": np.zeros((2, 2, 3), np.uint8), "b": np.zeros((1, 4), np.float16)},
