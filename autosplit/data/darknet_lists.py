@@ -14,7 +14,7 @@ from pathlib import Path
 from autosplit.data.coco import Box, Pictures, Truth, check_pictures
 from autosplit.data.coco_categories import COCO_CATEGORIES
 from autosplit.data.dirty import USUAL_RULES, Dirt, LabelRules
-from autosplit.data.label_lines import BoxShares, parse_label
+from autosplit.data.label_lines import MOST_NUMBERED, BoxShares, parse_label
 from autosplit.data.photo_file import photo_size
 from autosplit.errors import DataError, FileError, warn
 from autosplit.plainfile import read_latin_text
@@ -103,22 +103,22 @@ def read_labels(
         warn(f"{path}: {count - len(found)} pictures are listed twice, each counts once")
     there = [file for file in found if file.is_file()]
     dirt = Dirt(str(path), rules.strict)
-    truths = {file: _truth(file, dirt) for file in there}
+    truths = {file: _truth(file, dirt, len(names) or MOST_NUMBERED) for file in there}
     dirt.tell()
     most = max((number for truth in truths.values() for number in truth.classes), default=-1)
-    if names and most >= len(names):
-        first = next(file for file, truth in truths.items() if most in truth.classes)
-        raise DataError(
-            f"{path}: must have classes 0..{len(names) - 1} as named, has class {most} in "
-            f"{_label_file(first)}"
-        )
     known = tuple(names) or _numbered(most + 1)
     pictures = Pictures(tuple((f, truths.get(f, Truth(0, 0))) for f in found), known)
     return check_pictures(path, pictures, rules)
 
 
-def _truth(picture: Path, dirt: Dirt) -> Truth:
-    """Read the text file of a picture; lines that are no boxes are left out and listed."""
+def _truth(picture: Path, dirt: Dirt, classes: int) -> Truth:
+    """Read the text file of a picture; lines that are no boxes are left out and listed.
+
+    Args:
+        picture: The picture.
+        dirt: Collects the lines that are left out.
+        classes: Classes with a name.
+    """
     path = _label_file(picture)
     width, height = photo_size(picture)
     labels: dict[tuple[int, BoxShares], None] = {}  # in the order of the lines, each once
@@ -128,12 +128,16 @@ def _truth(picture: Path, dirt: Dirt) -> Truth:
                 label = parse_label(line)
             except ValueError as error:
                 raise DataError(f"{path}:{place}: {error}") from error
+            if label and label[0] >= classes:
+                raise DataError(
+                    f"{path}:{place}: must be a class of 0..{classes - 1} as named, got {line!r}"
+                )
             dirt.doubles += label in labels
             labels |= {label: None} if label else {}
     boxes = tuple(_pixels(shares, width, height) for _, shares in labels)
     areas = tuple(box[2] * box[3] for box in boxes)
-    classes = tuple(number for number, _ in labels)
-    return Truth(width, height, boxes, classes, areas, (False,) * len(boxes))
+    numbers = tuple(number for number, _ in labels)
+    return Truth(width, height, boxes, numbers, areas, (False,) * len(boxes))
 
 
 def _pixels(shares: BoxShares, width: int, height: int) -> Box:

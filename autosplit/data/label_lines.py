@@ -55,12 +55,15 @@ def parse_label(line: str) -> tuple[int, BoxShares] | None:
             "must be a class and the centre and size of a box, or the corners of an outline, as "
             f"shares of the picture, 0..1, got {line!r}"
         )
-    if not outline:
-        x, y, width, height = shares[:4]
-        return int(number), (x, y, width, height)
-    xs, ys = shares[::2], shares[1::2]
-    left, right, top, bottom = min(xs), max(xs), min(ys), max(ys)
-    return int(number), ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+    if outline:
+        xs, ys = shares[::2], shares[1::2]
+        left, right, top, bottom = min(xs), max(xs), min(ys), max(ys)
+        box = (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
+    else:
+        box = shares[0], shares[1], shares[2], shares[3]
+    if not (box[2] > 0 and box[3] > 0):
+        raise ValueError(f"a box must have a width and a height above 0, got {line!r}")
+    return int(number), box
 
 
 def _is_class(number: float) -> bool:

@@ -79,11 +79,25 @@ class TestBadFiles:
             _, val = read_darknet_splits(tmp_path)
         assert val.files[0][1].boxes == ((0, 0, 40, 30),)
 
-    def test_a_class_without_a_name_is_refused(self, tmp_path):
-        (darknet_folder(tmp_path) / "labels" / "val0.txt").write_text("2 .5 .5 .1 .1")
+    def test_a_class_without_a_name_is_listed_and_left_out(self, tmp_path):
+        labels = darknet_folder(tmp_path) / "labels" / "val0.txt"
+        labels.write_text("2 .5 .5 .1 .1\n0 .5 .5 1 1\n")
 
-        with pytest.raises(DataError, match=r"val\.txt: must have classes 0\.\.1 as named, .* 2"):
-            read_darknet_splits(tmp_path)
+        told = r"val0\.txt:1: must be a class of 0\.\.1 as named, got '2 \.5"
+        with pytest.warns(AutoSplitWarning, match=told):
+            _, val = read_darknet_splits(tmp_path)
+        assert val.files[0][1].boxes == ((0, 0, 40, 30),)
+        with pytest.raises(DataError, match=told):
+            read_darknet_splits(tmp_path, LabelRules(strict=True))
+
+    @pytest.mark.parametrize("line", ["0 .5 .5 0 .1", "0 .5 .5 .1 0", "0 .1 .1 .1 .5 .1 .9"])
+    def test_a_box_without_area_is_listed_and_left_out(self, tmp_path, line):
+        (darknet_folder(tmp_path) / "labels" / "val0.txt").write_text(f"{line}\n0 .5 .5 1 1\n")
+
+        told = r"val0\.txt:1: a box must have a width and a height above 0, got "
+        with pytest.warns(AutoSplitWarning, match=told):
+            _, val = read_darknet_splits(tmp_path)
+        assert val.files[0][1].boxes == ((0, 0, 40, 30),)
 
     def test_a_missing_picture_is_named(self, tmp_path):
         (darknet_folder(tmp_path) / "images" / "val1.png").unlink()
@@ -173,10 +187,3 @@ class TestNames:
             _, val = read_darknet_splits(place)
 
         assert len(val.files) == 1
-
-    def test_a_class_without_a_name_is_refused_with_its_file(self, tmp_path):
-        place = darknet_folder(tmp_path)
-        (place / "labels" / "val0.txt").write_text("2 .5 .5 1 1\n")
-
-        with pytest.raises(DataError, match=r"as named, has class 2 in .*labels/val0\.txt"):
-            read_darknet_splits(place)
