@@ -49,7 +49,7 @@ SIDES = {"inception_v3": 96, "maxvit_t": 224, "alexnet": 96}
 SEGMENTATION = (
     "deeplabv3_mobilenet_v3_large deeplabv3_resnet50 fcn_resnet50 lraspp_mobilenet_v3_large"
 ).split()
-VIDEO = "r3d_18 mc3_18 r2plus1d_18 s3d".split()
+VIDEO = "r3d_18 mc3_18 r2plus1d_18 s3d swin3d_t".split()
 TIMM = (
     "mobilenetv4_conv_small efficientformer_l1 edgenext_xx_small fastvit_t8 ghostnet_050 "
     "hardcorenas_a lcnet_050 levit_128s mobileone_s0 mobilevit_xxs mobilevitv2_050 pit_ti_224 "

@@ -23,7 +23,7 @@ def test_a_network_of_the_zoo_is_right(exhibit):
     assert zoo.examine(exhibit).result == "right"
 
 
-def test_the_zoo_has_120_networks_with_names_of_their_own():
+def test_the_zoo_has_121_networks_with_names_of_their_own():
     names = [exhibit.name for exhibit in zoo.exhibits()]
 
-    assert len(set(names)) == len(names) >= 120
+    assert len(set(names)) == len(names) == 121
