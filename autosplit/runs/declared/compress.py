@@ -12,6 +12,7 @@ from autosplit.runs.declared.choices import (
     SCHEDULE_NAMES,
     SCORE_NAMES_OF_UNITS,
 )
+from autosplit.runs.declared.shared import images_option
 from autosplit.runs.option import check_values, option
 
 _SCHEDULE = (
@@ -26,6 +27,16 @@ def _variant_folder() -> str:
         kinds.text("VARIANT"),
         "output",
         "Folder of the variant: network.pt2, which --model takes, and what is known of it.",
+    )
+
+
+def _train_images() -> int | None:
+    return option(
+        None,
+        kinds.count(12),
+        "data",
+        "Largest number of training samples, held-out ones among them.",
+        none="all",
     )
 
 
@@ -85,13 +96,7 @@ class PruneOptions:
         "Whether weights, biases and statistics of batch norms are fit to the whole network's "
         "outputs on calibration images.",
     )
-    images: int | None = option(
-        None,
-        kinds.count(1),
-        "evaluation",
-        "Largest number of evaluation images.",
-        none="all images",
-    )
+    images: int | None = images_option()
     out: str = _variant_folder()
 
     def __post_init__(self) -> None:
@@ -153,20 +158,8 @@ class TuneOptions:
         "quantizer",
         _SCHEDULE,
     )
-    train_images: int | None = option(
-        None,
-        kinds.count(12),
-        "data",
-        "Largest number of training samples, held-out ones among them.",
-        none="all",
-    )
-    images: int | None = option(
-        None,
-        kinds.count(1),
-        "evaluation",
-        "Largest number of evaluation images.",
-        none="all images",
-    )
+    train_images: int | None = _train_images()
+    images: int | None = images_option()
     seed: int = option(0, kinds.count(0, 2**32 - 1), "data", "Seed of the order of samples.")
 
     def __post_init__(self) -> None:
@@ -224,20 +217,8 @@ class TrainOptions:
         "quantizer",
         "Share of the divergence from the teacher in the loss; the rest is that of the labels.",
     )
-    train_images: int | None = option(
-        None,
-        kinds.count(12),
-        "data",
-        "Largest number of training samples, held-out ones among them.",
-        none="all",
-    )
-    images: int | None = option(
-        None,
-        kinds.count(1),
-        "evaluation",
-        "Largest number of evaluation images.",
-        none="all images",
-    )
+    train_images: int | None = _train_images()
+    images: int | None = images_option()
     seed: int = option(
         0, kinds.count(0, 2**32 - 1), "data", "Seed of the order of samples and of random weights."
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autosplit.runs import kinds
 from autosplit.runs.declared.choices import EFFORT_NAMES, ESCALATION_NAMES, ROUNDING_NAMES
-from autosplit.runs.declared.shared import jobs_option
+from autosplit.runs.declared.shared import images_option, jobs_option
 from autosplit.runs.option import check_values, option
 
 _SCORES = "autosplit.escalation.confidence_scores"
@@ -37,13 +37,7 @@ class QuantizeOptions:
         "evaluation",
         "Plans to evaluate: pareto (the Pareto front and the baselines), all, or names.",
     )
-    images: int | None = option(
-        None,
-        kinds.count(1),
-        "evaluation",
-        "Largest number of evaluation images.",
-        none="all images",
-    )
+    images: int | None = images_option()
     jobs: int = jobs_option()
     effort: str = option(
         "good",

@@ -18,6 +18,17 @@ def jobs_option() -> int:
     )
 
 
+def images_option() -> int | None:
+    """``--images``: on how many evaluation images accuracy is measured."""
+    return option(
+        None,
+        kinds.count(1),
+        "evaluation",
+        "Largest number of evaluation images.",
+        none="all images",
+    )
+
+
 def run_folder_option(none: str) -> str | None:
     """``--run`` of a command that reads a run folder; ``none`` says what holds without it."""
     return option(
