@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from autosplit.errors import ModelError, did_you_mean
 
+Number = TypeVar("Number", int, float)
 _LINE = re.compile(r":\d+(?=: \[)")
 """The number of the line in the place of a section."""
 
@@ -45,14 +47,7 @@ class Section:
         Raises:
             ModelError: The option is missing and has no default, or holds other text.
         """
-        if key not in self.options and default is not None:
-            return default
-        words = self._words(key)
-        try:
-            return tuple(map(_whole, words))
-        except (ValueError, OverflowError) as error:
-            text = self._listed(key, "whole numbers", words)
-            raise self.error(text, key) from error
+        return self._list(key, default, _whole, "whole numbers")
 
     def number_of(self, key: str, default: float) -> float:
         """Read one number.
@@ -71,13 +66,7 @@ class Section:
         Raises:
             ModelError: The option is missing and has no default, or holds other text.
         """
-        if key not in self.options and default is not None:
-            return default
-        words = self._words(key)
-        try:
-            return tuple(map(_finite, words))
-        except ValueError as error:
-            raise self.error(self._listed(key, "numbers", words), key) from error
+        return self._list(key, default, _finite, "numbers")
 
     def choice(self, key: str, choices: Sequence[str], default: str) -> str:
         """Read one of several words.
@@ -111,10 +100,23 @@ class Section:
         text = self.options[key].rstrip(", \t")  # Darknet takes "1,2," too
         return [word.strip() for word in text.split(",")] if text else []
 
-    def _listed(self, key: str, what: str, words: Sequence[str]) -> str:
-        """What is the matter with a list, one word of which is no number."""
-        commas = " with a comma between any two" if any(map(_APART.search, words)) else ""
-        return f"{key} must be {what}{commas}, got {self.options[key]!r}"
+    def _list(
+        self,
+        key: str,
+        default: tuple[Number, ...] | None,
+        read: Callable[[str], Number],
+        what: str,
+    ) -> tuple[Number, ...]:
+        """Read numbers separated by commas, ``what`` they are for the error."""
+        if key not in self.options and default is not None:
+            return default
+        words = self._words(key)
+        try:
+            return tuple(map(read, words))
+        except (ValueError, OverflowError) as error:
+            commas = " with a comma between any two" if any(map(_APART.search, words)) else ""
+            text = f"{key} must be {what}{commas}, got {self.options[key]!r}"
+            raise self.error(text, key) from error
 
 
 _APART = re.compile(r"\d[\s;]+[-+.]?\d")
