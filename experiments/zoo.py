@@ -27,7 +27,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -43,7 +43,7 @@ from zoo_networks import OWN, Exhibit, exhibits
 from zoo_process import LIBRARIES, ROOT, Row, code_digest, in_a_process, kept_rows, older_rows
 
 from autosplit.capture.capture import capture
-from autosplit.capture.check import relative_error
+from autosplit.capture.check import is_rounding, largest_error
 from autosplit.capture.program import Program
 from autosplit.distortion.measure import measure
 from autosplit.files import write_csv
@@ -64,8 +64,6 @@ AMPLIFIES, UNEVEN = "it amplifies noise", "rows of different size share grids"
 NOISE_DB = 40.0
 """What 8 bits leave of normal values: with 255 steps s from -4.3 to 4.3 deviations, 12 / s^2."""
 CLOSE = 1e-4
-FARTHER = 30.0
-"""Program and module may be at most so many times as far from float64 as the other."""
 SAMPLES = 4
 TOKENS = ("cls_token", "class_token", "dist_token", "pos_embed")
 """Parameters beside which the features of patches are of the size 1."""
@@ -92,7 +90,7 @@ def examine(exhibit: Exhibit) -> Row:
         wanted = program.structure.call(network, flat)
     leaves = [x for x in pytree.tree_leaves(wanted) if isinstance(x, Tensor)]
     whole = program.run(flat)
-    row.program_vs_module = _worst(zip(whole, leaves, strict=True))
+    row.program_vs_module = largest_error(whole, leaves)
     row.halves_vs_whole = _halves(program, flat, whole)
     row.macs_over_torch, folded = _macs(program, network, flat)
     row.weights_over_parameters = _weights(program, network)
@@ -118,10 +116,6 @@ def _settle(network: torch.nn.Module) -> None:
             module.bias.data.normal_(0, 0.1, generator=generator)
 
 
-def _worst(pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
-    return max((relative_error(*pair) for pair in pairs), default=0.0)
-
-
 def _is_rounding(
     program: Program, network: torch.nn.Module, flat: tuple[Tensor, ...], leaves: list[Tensor]
 ) -> bool:
@@ -132,9 +126,7 @@ def _is_rounding(
         tuple(value.double() if value.is_floating_point() else value for value in flat),
     )
     truth = [x for x in pytree.tree_leaves(exact) if isinstance(x, Tensor)]
-    ours = _worst(zip(program.run(flat), truth, strict=True))
-    theirs = _worst(zip(leaves, truth, strict=True))
-    return max(ours, theirs) <= FARTHER * min(ours, theirs)
+    return is_rounding(largest_error(program.run(flat), truth), largest_error(leaves, truth))
 
 
 def _halves(program: Program, flat: tuple[Tensor, ...], whole: tuple[Tensor, ...]) -> float:
@@ -143,7 +135,7 @@ def _halves(program: Program, flat: tuple[Tensor, ...], whole: tuple[Tensor, ...
     edge, cloud = edge_part(program, cut), cloud_part(program, cut)
     written = edge(dict(zip(edge.reads, flat, strict=True)))
     named = {**dict(zip(program.graph.inputs, flat, strict=True)), **written}
-    return _worst(zip(join(written, cloud(named)), whole, strict=True))
+    return largest_error(join(written, cloud(named)), whole)
 
 
 def _macs(

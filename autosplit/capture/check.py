@@ -6,7 +6,7 @@ may amplify the rounding of float32, and then neither of the two is closer to th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -55,9 +55,8 @@ def check_answers(
         return
     exact = DoubleInterpreter(operators())
     truth = [leaf for leaf in exact.run(*inputs) if isinstance(leaf, Tensor)]
-    ours = max(relative_error(*pair) for pair in zip(got, truth, strict=True))
-    theirs = max(relative_error(*pair) for pair in zip(wanted, truth, strict=True))
-    if max(ours, theirs) <= _FARTHER * min(ours, theirs):
+    ours, theirs = largest_error(got, truth), largest_error(wanted, truth)
+    if is_rounding(ours, theirs):
         warn(
             f"{name}: amplifies the rounding of float32: its output is {theirs:.2g} of its largest "
             f"off the output in float64, the captured program's {ours:.2g}"
@@ -68,6 +67,21 @@ def check_answers(
         f"output, output {worst} differs by {errors[worst]:.2g} (by {ours:.2g} from float64, the "
         f"network by {theirs:.2g}){_first_difference(program, inputs, exact.values)}"
     )
+
+
+def is_rounding(ours: float, theirs: float) -> bool:
+    """Whether two answers are about as far from the float64 answer, so that neither is closer.
+
+    Args:
+        ours: Error of the captured program against float64.
+        theirs: Error of the network.
+    """
+    return max(ours, theirs) <= _FARTHER * min(ours, theirs)
+
+
+def largest_error(values: Iterable[Tensor], wanted: Iterable[Tensor]) -> float:
+    """Largest ``relative_error`` of several outputs; 0 without any."""
+    return max((relative_error(*pair) for pair in zip(values, wanted, strict=True)), default=0.0)
 
 
 def relative_error(value: Tensor, want: Tensor) -> float:
