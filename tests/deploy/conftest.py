@@ -18,6 +18,7 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.data.preprocess import Preprocess
 from autosplit.deploy.bundle import Exporter
+from autosplit.deploy.client import EdgeClient
 from autosplit.deploy.grpc_server import make_grpc_server
 from autosplit.deploy.http_server import make_app
 from autosplit.deploy.repository import Repository
@@ -119,3 +120,16 @@ def grpc_address(bundle):
     loop.call_soon_threadsafe(place["stop"].set)
     thread.join()
     loop.close()
+
+
+@pytest.fixture(scope="module")
+def right(small, bundle, address):
+    """Answer of each plan to each image."""
+    found = {}
+    for name in ("split", "edge", "raw"):
+        with EdgeClient(bundle, f"http://{address}", name) as one:
+            found[name] = [
+                one.infer({"x": small.images.numpy()[i : i + 1]}).outputs["output:0"]
+                for i in range(16)
+            ]
+    return found

@@ -32,19 +32,6 @@ def client(bundle, relay):
         yield client
 
 
-@pytest.fixture(scope="module")
-def right(small, bundle, address):
-    """Answer of each plan to each image."""
-    found = {}
-    for name in ("split", "edge", "raw"):
-        with EdgeClient(bundle, f"http://{address}", name) as one:
-            found[name] = [
-                one.infer({"x": small.images.numpy()[i : i + 1]}).outputs["output:0"]
-                for i in range(16)
-            ]
-    return found
-
-
 def ask(client, small, right, places):
     """Plans that answered, each answer compared with that plan's own."""
     plans = []

@@ -15,7 +15,6 @@ import pytest
 from relays import Relay
 
 from autosplit.deploy.adaptive import AdaptiveClient
-from autosplit.deploy.client import EdgeClient
 from autosplit.deploy.connection import Connection, UnreachableError
 from autosplit.deploy.link_estimate import PlanTimes
 
@@ -92,19 +91,6 @@ class Asked:
                 return
             time.sleep(0.01)
         raise AssertionError(self.plans[-20:])
-
-
-@pytest.fixture(scope="module")
-def right(small, bundle, address):
-    """Answer of each plan to each image."""
-    found = {}
-    for name in ("split", "edge", "raw"):
-        with EdgeClient(bundle, f"http://{address}", name) as one:
-            found[name] = [
-                one.infer({"x": small.images.numpy()[i : i + 1]}).outputs["output:0"]
-                for i in range(16)
-            ]
-    return found
 
 
 class AlwaysSlow(PlanTimes):
