@@ -16,9 +16,8 @@ from autosplit.graph.graph import Graph
 from autosplit.plan.planfile import PlanFile
 from autosplit.report.candidate import Candidate, SentOn, candidate
 from autosplit.report.tables import plan_row
-from autosplit.runs.hardware import Hardware, load_hardware
-from autosplit.runs.options import LatencyOptions, SearchOptions
-from autosplit.runs.stamps import read_stamp, resolve
+from autosplit.runs.hardware import Hardware
+from autosplit.runs.stamps import read_stamp
 
 FOLDER = "escalation"
 """Folder of the escalations in a run folder."""
@@ -55,18 +54,6 @@ def escalation_names(folder: Path) -> list[str]:
     stamp = read_stamp(folder, "quantize")
     outputs: Iterable[str] = () if stamp is None else stamp.outputs
     return [name for name in outputs if name.startswith(f"{FOLDER}/")]
-
-
-def timed_hardware(folder: Path) -> Hardware:
-    """Hardware of the stage ``latency``: its own, else that of the search."""
-    searched = resolve({}, read_stamp(folder, "search"), SearchOptions())
-    asked = resolve({}, read_stamp(folder, "latency"), LatencyOptions())
-    return load_hardware(
-        searched.edge if asked.edge is None else asked.edge,
-        searched.cloud if asked.cloud is None else asked.cloud,
-        searched.links if asked.links is None else asked.links,
-        folder,
-    )
 
 
 def candidates_of(folder: Path, names: Sequence[str], asked: Joined) -> list[CandidateRow]:

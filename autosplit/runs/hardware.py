@@ -12,8 +12,8 @@ from autosplit.hardware.device import OF_DEVICE, Device, load_device, memory_lim
 from autosplit.hardware.link import Link, load_link
 from autosplit.plainfile import exists, read_text
 from autosplit.runs.hashes import hash_profile
-from autosplit.runs.options import SearchOptions
-from autosplit.runs.stamps import Stamp, resolve
+from autosplit.runs.options import LatencyOptions, SearchOptions
+from autosplit.runs.stamps import Stamp, read_stamp, resolve
 
 Known = TypeVar("Known", Device, Link)
 
@@ -54,6 +54,18 @@ def load_hardware(
     profiles = [_load(load_link, name, folder) for name in links]
     by_name = {profile.name: profile for profile in profiles}
     return Hardware(_load(load_device, edge, folder), _load(load_device, cloud, folder), by_name)
+
+
+def timed_hardware(folder: Path) -> Hardware:
+    """Hardware of the stage ``latency``: its own, else that of the search."""
+    searched = resolve({}, read_stamp(folder, "search"), SearchOptions())
+    asked = resolve({}, read_stamp(folder, "latency"), LatencyOptions())
+    return load_hardware(
+        searched.edge if asked.edge is None else asked.edge,
+        searched.cloud if asked.cloud is None else asked.cloud,
+        searched.links if asked.links is None else asked.links,
+        folder,
+    )
 
 
 def edge_device(searched: Stamp, folder: Path | None = None) -> Device:

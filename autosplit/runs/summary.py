@@ -26,10 +26,10 @@ from autosplit.runs.escalated import (
     Joined,
     candidates_of,
     escalation_names,
-    timed_hardware,
 )
 from autosplit.runs.finished import Quantized
 from autosplit.runs.folder import plan_names, read_plans
+from autosplit.runs.hardware import timed_hardware
 from autosplit.runs.inputs import shares_samples
 from autosplit.runs.options import CollectOptions
 from autosplit.runs.stamps import read_stamp

@@ -18,11 +18,12 @@ from autosplit.plainfile import open_plain
 from autosplit.report.choice import no_pick
 from autosplit.report.confidence import judge_drops
 from autosplit.report.page.view import Answered, PageHardware, PageView, StageRecord
+from autosplit.report.pick import Pick
 from autosplit.runs.folder import read_graph
-from autosplit.runs.hardware import limit_bytes, load_hardware
+from autosplit.runs.hardware import limit_bytes, timed_hardware
 from autosplit.runs.kinds import NONE
 from autosplit.runs.option import options_of
-from autosplit.runs.options import OPTIONS, CollectOptions, LatencyOptions, SearchOptions
+from autosplit.runs.options import OPTIONS, CollectOptions, SearchOptions
 from autosplit.runs.stamps import Stamp, read_stamp, resolve
 from autosplit.runs.summary import Summary, pick_all, summarize
 
@@ -47,7 +48,8 @@ def read_view(folder: Path, measured: Path | None = None) -> PageView:
     graph = read_graph(folder)
     summary = summarize(folder, graph, limit_bytes(stamps["search"], folder))
     options = resolve({}, stamps["collect"], CollectOptions())
-    view = view_of(folder, summary, graph, options)
+    picks = pick_all(graph, summary, _most(options), options.confidence)
+    view = view_of(folder, summary, graph, options, picks)
     return view if measured is None else replace(view, answered=read_answers(measured, summary))
 
 
@@ -67,9 +69,15 @@ def write_page(folder: Path, out: Path, measured: Path | None = None) -> int:
     return len(data)
 
 
-def page_of(folder: Path, summary: Summary, graph: Graph, options: CollectOptions) -> bytes:
+def page_of(
+    folder: Path,
+    summary: Summary,
+    graph: Graph,
+    options: CollectOptions,
+    picks: Mapping[str, Pick],
+) -> bytes:
     """The page of a run folder in which ``summary.csv`` is written; arguments as in ``view_of``."""
-    return _html(view_of(folder, summary, graph, options))
+    return _html(view_of(folder, summary, graph, options, picks))
 
 
 def _html(view: PageView) -> bytes:
@@ -78,7 +86,13 @@ def _html(view: PageView) -> bytes:
     return html_page(view).encode()
 
 
-def view_of(folder: Path, summary: Summary, graph: Graph, options: CollectOptions) -> PageView:
+def view_of(
+    folder: Path,
+    summary: Summary,
+    graph: Graph,
+    options: CollectOptions,
+    picks: Mapping[str, Pick],
+) -> PageView:
     """What the page shows of a run folder in which ``summary.csv`` is written.
 
     Args:
@@ -86,9 +100,9 @@ def view_of(folder: Path, summary: Summary, graph: Graph, options: CollectOption
         summary: All plans over all links.
         graph: The network.
         options: How plans are picked.
+        picks: Link -> its pick, as ``pick_all`` gives them.
     """
-    most = math.inf if options.max_drop is None else options.max_drop
-    picks = pick_all(graph, summary, most, options.confidence)
+    most = _most(options)
     refused = {
         link: str(no_pick(judge_drops(summary.over(link), most, options.confidence), most))
         for link in summary.links
@@ -110,6 +124,11 @@ def view_of(folder: Path, summary: Summary, graph: Graph, options: CollectOption
         text,
         {stage: _record(folder, stage, stamp) for stage, stamp in stamps.items()},
     )
+
+
+def _most(options: CollectOptions) -> float:
+    """Accuracy points that a pick may lose at most."""
+    return math.inf if options.max_drop is None else options.max_drop
 
 
 def read_answers(path: Path, summary: Summary) -> tuple[Answered, ...]:
@@ -161,13 +180,7 @@ def _done(folder: Path, stage: str) -> Stamp:
 def _hardware(folder: Path, stamps: Mapping[str, Stamp]) -> PageHardware:
     """The hardware of the stage ``latency``: its own, else that of the search."""
     searched = resolve({}, stamps["search"], SearchOptions())
-    asked = resolve({}, stamps["latency"], LatencyOptions())
-    found = load_hardware(
-        searched.edge if asked.edge is None else asked.edge,
-        searched.cloud if asked.cloud is None else asked.cloud,
-        searched.links if asked.links is None else asked.links,
-        folder,
-    )
+    found = timed_hardware(folder)
     widths = tuple(
         bits for bits in searched.widths if bits in (found.edge.widths or searched.widths)
     )

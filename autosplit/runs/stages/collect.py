@@ -105,7 +105,7 @@ def _write(
     write_yaml(folder / "pick.yaml", "pick", pick_file(folder, picks, link, job.options))
     write_json(folder / "stages" / "pick.json", "text", {"text": text})
     if job.options.page:
-        write_bytes(folder / "report.html", page_of(folder, summary, graph, job.options))
+        write_bytes(folder / "report.html", page_of(folder, summary, graph, job.options, picks))
         drawn.append("report.html")
     written = ["summary.csv", "pareto.png", *drawn, "pick.yaml", "stages/pick.json"]
     if joint:

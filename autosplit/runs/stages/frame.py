@@ -121,15 +121,16 @@ class _Ready(Generic[Options]):
     needed: Mapping[str, Stamp]
 
 
-def delete_old(job: Job[Any], outputs: Sequence[str]) -> None:
+def delete_old(job: Job[Any], outputs: Sequence[str], under: str = "") -> None:
     """Delete what the stage made the last time and makes no more.
 
     Args:
         job: The call of the stage.
         outputs: Names of the files that the stage makes now.
+        under: How the names of the files begin that may be deleted.
     """
     for old in () if job.before is None else job.before.outputs:
-        if old not in outputs:
+        if old.startswith(under) and old not in outputs:
             delete(job.folder / old)
 
 

@@ -10,7 +10,6 @@ from autosplit.evaluate.scorefile import write_scores
 from autosplit.evaluate.task import FLOAT
 from autosplit.files import sha256_of
 from autosplit.finish.effort import Finishing
-from autosplit.plainfile import delete
 from autosplit.runs.escalated import FOLDER
 from autosplit.runs.escalating import Escalated, escalate_plans
 from autosplit.runs.finished import (
@@ -27,7 +26,7 @@ from autosplit.runs.hashes import hash_data, hash_files, hash_model, hash_spec, 
 from autosplit.runs.options import QuantizeOptions, StatsOptions
 from autosplit.runs.reads import STATE, changed_reads, hash_of_code, hash_reads, recording
 from autosplit.runs.scoring import Scoring, score_plans
-from autosplit.runs.stages.frame import Asked, Job, Made, Prepared, Stage
+from autosplit.runs.stages.frame import Asked, Job, Made, Prepared, Stage, delete_old
 from autosplit.runs.stamps import Stamp, resolve
 
 
@@ -140,9 +139,7 @@ def _write(
     task, rows = score_rows(ledger, scoring.files.values())
     measured = [row["name"] for row in rows[1:]]
     written = [] if escalated is None else escalated.write(scoring)
-    for old in () if job.before is None else job.before.outputs:
-        if old.startswith(f"{FOLDER}/") and old not in written:
-            delete(folder / old)
+    delete_old(job, written, f"{FOLDER}/")
     rows += [] if escalated is None else [row for _, row in escalated.found]
     outputs = [*write_scores(folder, task, rows), *written]
     if not scoring.options.finished:
