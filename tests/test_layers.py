@@ -47,7 +47,8 @@ ORDER = {
         "python_file images inputs idx photos python_batches batch_ends datasets"
     ),
     "models": (
-        "checkpoint networks.darknet_options networks.darknet_section networks.darknet_cfg "
+        "checkpoint networks.darknet_options networks.darknet_section networks.darknet_values "
+        "networks.darknet_cfg "
         "networks.darknet_activations networks.darknet_shape networks.darknet_shortcut "
         "networks.darknet_gates networks.darknet_reorg networks.darknet_dense "
         "networks.darknet_layers networks.fashion_resnet networks.yolo_heads "
@@ -150,6 +151,7 @@ TORCH_FREE = [
         "data.picture_input",
         "data.photo_file",
         "models.networks.darknet_section",
+        "models.networks.darknet_values",
         "models.networks.darknet_cfg",
     ),
     *("models.networks.darknet_options", "models.networks.yolo_heads"),

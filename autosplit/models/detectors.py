@@ -33,10 +33,8 @@ def build_yolo(asked: AskedModel) -> BuiltNetwork:
     path = _cfg_path(asked.spec)
     text = read_darknet_text(path)
     with random_weights(asked.seed):
-        network = build_darknet(text, str(path), asked.input_size)
+        network = build_darknet(text, str(path), asked.input_size, pictures=True)
     channels, height, width = network.input_shape
-    if channels not in (1, 3):
-        raise ModelError(f"{path}: [net] channels must be 3, RGB, or 1, grey, got {channels}")
     network.eval()
     weights = asked.weights and Path(asked.weights)
     if weights:

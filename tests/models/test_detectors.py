@@ -152,7 +152,7 @@ def test_a_network_of_one_channel_takes_grey_pictures(cfg):
 def test_a_network_that_takes_neither_rgb_nor_grey_is_refused(cfg):
     cfg.write_text(CFG.replace("[conv]", "channels=4\n[conv]"))
 
-    assert error_of(f"yolo:{cfg}").endswith("[net] channels must be 3, RGB, or 1, grey, got 4")
+    assert error_of(f"yolo:{cfg}").endswith("[net]: channels must be 3, RGB, or 1, grey, got 4")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
 | ``.cfg`` text -> checked sections; without torch | ``darknet_cfg.py`` |
 | one section: its numbers, lists and words; without torch | ``darknet_section.py`` |
 | which sections and options there are; without torch | ``darknet_options.py`` |
+| what the value of an option must be; without torch | ``darknet_values.py`` |
 | sections -> a module whose submodules are named by layer number | ``darknet.py`` |
 | convolution, max pool, route, upsample; the table of all kinds | ``darknet_layers.py`` |
 | sums: shortcut, with weights or not | ``darknet_shortcut.py`` |

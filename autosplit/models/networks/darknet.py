@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from autosplit.graph.graphfile import by_x
 from autosplit.models.networks.darknet_activations import activation_of
-from autosplit.models.networks.darknet_cfg import Problems, parse_cfg, read_darknet_text
+from autosplit.models.networks.darknet_cfg import Problems, read_darknet_text, read_sections
 from autosplit.models.networks.darknet_heads import build_head
-from autosplit.models.networks.darknet_layers import BUILDERS, Convolutional
-from autosplit.models.networks.darknet_options import HEADS
+from autosplit.models.networks.darknet_layers import BUILDERS, Convolutional, usual_shape
+from autosplit.models.networks.darknet_options import HEADS, NO_SHAPE
 from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import FeatureShape, strides_of
 from autosplit.models.networks.yolo_heads import YoloHead
@@ -40,50 +40,62 @@ class Darknet(nn.Module):
         stride: Height and width of the input must be multiples of it.
 
     Args:
-        sections: Sections of a file, as ``parse_cfg`` returns them.
+        sections: Sections of a file, as ``read_sections`` returns them.
+        problems: What is known to be the matter with them.
         input_size: Height and width of the input, pixels; those of the file when None.
 
     Raises:
-        ModelError: Sections cannot be carried out; says which and why, of all of them.
+        ModelError: Sections cannot be carried out; says which and why, of all of them, and the
+            problems that were known.
     """
 
-    def __init__(self, sections: Sequence[Section], input_size: int | None = None) -> None:
+    def __init__(
+        self, sections: Sequence[Section], problems: Problems, input_size: int | None = None
+    ) -> None:
         super().__init__()
-        net, *layers = sections
-        problems = Problems(net.where.partition(":")[0])
+        net, *layers = (_with_known_activation(section, problems) for section in sections)
+        shape = _input_shape(net, problems, input_size)
+        known = [_reads(section, problems) for section in layers]
+        self._reads = [() if reads is None else reads for reads in known]
+        self.stride = 1
+        if None not in known and not any(_hides_stride(section) for section in layers):
+            self.stride = _total_stride(layers, self._reads)
+            shape = _whole_strides(net, layers, shape, self.stride, problems)
+        self.letter_box = False
         with problems.collecting():
-            self.input_shape, self.letter_box = _input(net, input_size)
-        self._reads: list[tuple[int, ...]] = []
-        for section in layers:
-            self._reads.append(())
-            with problems.collecting():
-                self._reads[-1] = _reads(section)
-        problems.check()
-        self.stride = _total_stride(layers, self._reads)
-        _check_multiple(net, layers, self.input_shape, self.stride)
-        self._build(layers, problems)
+            self.letter_box = bool(net.integer("letter_box", 0))
+        self._build(layers, shape, known, problems)
         self._outputs: list[int] = [head.layer for head in self.heads] or [len(layers) - 1]
         self._last_reads = self._count_reads()
         self._calm(layers)
 
-    def _build(self, layers: Sequence[Section], problems: Problems) -> None:
+    def _build(
+        self,
+        layers: Sequence[Section],
+        input_shape: FeatureShape | None,
+        reads: Sequence[tuple[int, ...] | None],
+        problems: Problems,
+    ) -> None:
         """Make every layer, and tell all problems at once.
 
-        A layer that reads the output of a wrong layer is left out, but its activation is checked.
+        A layer that reads an output of which the shape is not known is left out.
         """
         shapes: list[FeatureShape | None] = []
         heads: list[YoloHead] = []
-        for section in layers:
+        for section, read in zip(layers, reads, strict=True):
             shapes.append(None)
-            inputs = [self.input_shape if i < 0 else shapes[i] for i in self._reads[section.number]]
+            inputs = [input_shape if i < 0 else shapes[i] for i in read or ()]
             known = [shape for shape in inputs if shape is not None]
-            with problems.collecting():
-                activation_of(section, "linear")
-                if len(known) == len(inputs):
+            if not known or len(known) < len(inputs) or section.kind not in BUILDERS:
+                continue
+            shapes[-1] = usual_shape(section, known)
+            if section.wrong <= NO_SHAPE:
+                with problems.collecting():
                     shapes[-1] = self._add(section, known)
-                    if section.kind in HEADS:
-                        heads.append(build_head(section, known[0], self.input_shape))
+                    if section.kind in HEADS and input_shape is not None:
+                        heads.append(build_head(section, known[0], input_shape))
         problems.check()
+        self.input_shape = input_shape or (0, 0, 0)
         self.shapes = [shape for shape in shapes if shape is not None]
         self.heads: tuple[YoloHead, ...] = tuple(heads)
 
@@ -156,62 +168,109 @@ def load_darknet(path: Path, input_size: int | None = None) -> Darknet:
     return build_darknet(read_darknet_text(path), str(path), input_size)
 
 
-def build_darknet(text: str, name: str = "cfg", input_size: int | None = None) -> Darknet:
+def build_darknet(
+    text: str, name: str = "cfg", input_size: int | None = None, *, pictures: bool = False
+) -> Darknet:
     """Make the network of a ``.cfg`` file's text.
+
+    Args:
+        text: The text.
+        name: Name of the file in errors.
+        input_size: Height and width of the input, pixels; those of the file when None.
+        pictures: Whether the input must be pictures, RGB or grey.
 
     Raises:
         ModelError: It cannot be carried out.
     """
-    return Darknet(parse_cfg(text, name), input_size)
+    problems = Problems(name)
+    sections = read_sections(text, problems)
+    channels = sections[0].options.get("channels", "3").strip()
+    if pictures and channels.isdecimal() and int(channels) not in (1, 3):
+        what = f"channels must be 3, RGB, or 1, grey, got {channels}"
+        problems.add(str(sections[0].error(what, "channels")))
+    return Darknet(sections, problems, input_size)
 
 
-def _input(net: Section, input_size: int | None) -> tuple[FeatureShape, bool]:
-    """Shape of the input, and whether the file asks for a letterbox."""
+def _with_known_activation(section: Section, problems: Problems) -> Section:
+    """The section, without its activation if there is none of that name."""
+    found = len(problems.found)
+    with problems.collecting():
+        activation_of(section, "linear")
+    return section if len(problems.found) == found else section.without("activation")
+
+
+def _input_shape(net: Section, problems: Problems, input_size: int | None) -> FeatureShape | None:
+    """Shape of the input, or None if the file does not say it."""
     if not input_size and not {"height", "width"} & net.options.keys():
-        raise net.error("must have the options 'height' and 'width'")
-    sides = [input_size or net.integer(key, None, 1) for key in ("height", "width")]
-    channels = net.integer("channels", 3, 1)
-    for key, side in zip(("height", "width"), sides, strict=True):
-        if side > MOST_PIXELS:
-            raise net.error(f"{key} must be at most {MOST_PIXELS:,} pixels, got {side:,}", key)
-    return (channels, sides[0], sides[1]), bool(net.integer("letter_box", 0))
+        problems.add(str(net.error("must have the options 'height' and 'width'")))
+        return None
+    found: list[int] = []
+    with problems.collecting():
+        found.append(net.integer("channels", 3, 1))
+    for key in ("height", "width"):
+        with problems.collecting():
+            side = input_size or net.integer(key, None, 1)
+            if side > MOST_PIXELS:
+                raise net.error(f"{key} must be at most {MOST_PIXELS:,} pixels, got {side:,}", key)
+            found.append(side)
+    return (found[0], found[1], found[2]) if len(found) == 3 else None
 
 
-def _check_multiple(
-    net: Section, layers: Sequence[Section], shape: FeatureShape, stride: int
-) -> None:
-    if any(section.kind == "yolo" for section in layers):
+def _hides_stride(section: Section) -> bool:
+    """Whether it cannot be known how many pixels a layer steps by."""
+    wrong = section.wrong & {"stride", "stride_x", "stride_y"}
+    return bool(wrong) or section.kind not in BUILDERS
+
+
+def _whole_strides(
+    net: Section,
+    layers: Sequence[Section],
+    shape: FeatureShape | None,
+    stride: int,
+    problems: Problems,
+) -> FeatureShape | None:
+    """The shape of the input, or None if maps of different strides would not fit together."""
+    found = len(problems.found)
+    if shape and any(section.kind == "yolo" for section in layers):
         for side in shape[1:]:
             if side % stride:
-                raise net.error(f"input size must be a multiple of {stride}, got {side}")
+                text = f"input size must be a multiple of {stride}, got {side}"
+                problems.add(str(net.error(text)))
+    return shape if len(problems.found) == found else None
 
 
-def _reads(section: Section) -> tuple[int, ...]:
-    """Numbers of the layers that a layer reads, -1 for the network's input."""
+def _reads(section: Section, problems: Problems) -> tuple[int, ...] | None:
+    """Numbers of the layers that a layer reads, -1 for the network's input; None if unknown."""
     before = section.number - 1
-    if section.kind == "route":
-        return _earlier(section, "layers")
-    if section.kind == "shortcut":
-        return (before, *_earlier(section, "from"))
-    if section.kind in ("scale_channels", "sam"):
-        found = _earlier(section, "from")
-        if len(found) > 1:
-            raise section.error(f"from must name one layer, got {len(found)}")
-        return (before, *found)
-    return (before,)
+    key = _SOURCES.get(section.kind)
+    if key is None:
+        return (before,)
+    found: tuple[int, ...] | None = None
+    with problems.collecting():
+        if key not in section.wrong:
+            found = _earlier(section, key)
+            if len(found) > 1 and section.kind in ("scale_channels", "sam"):
+                raise section.error(f"from must name one layer, got {len(found)}", key)
+            found = found if section.kind == "route" else (before, *found)
+    return found
+
+
+_SOURCES = {"route": "layers", "shortcut": "from", "scale_channels": "from", "sam": "from"}
+"""Kind of section -> the option that names the earlier layers which it reads."""
 
 
 def _earlier(section: Section, key: str) -> tuple[int, ...]:
     """Numbers of the layers that an option names; negative ones count back from the layer."""
     found = section.integers(key)
     absolute = tuple(i + section.number if i < 0 else i for i in found)
-    for written, i in zip(found, absolute, strict=True):
-        if not 0 <= i < section.number:
-            raise section.error(
-                f"{key} must name earlier layers, 0 to {section.number - 1}, "
-                f"got {written}" + (f", which is layer {i}" if written != i else ""),
-                key,
-            )
+    wrong = [
+        f"{written}, which is layer {i}" if written != i else str(written)
+        for written, i in zip(found, absolute, strict=True)
+        if not 0 <= i < section.number
+    ]
+    if wrong:
+        text = f"{key} must name earlier layers, 0 to {section.number - 1}"
+        raise section.error(f"{text}, got {' and '.join(wrong)}", key)
     if not found:
         raise section.error(f"{key} must name a layer, names none", key)
     return absolute

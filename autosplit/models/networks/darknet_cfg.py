@@ -17,7 +17,6 @@ from pathlib import Path
 
 from autosplit.errors import FileError, ModelError, did_you_mean, warn
 from autosplit.models.networks.darknet_options import (
-    COUNTS,
     LISTS,
     NET_OPTIONS,
     NEVER,
@@ -28,6 +27,7 @@ from autosplit.models.networks.darknet_options import (
     TRAINING,
 )
 from autosplit.models.networks.darknet_section import Section
+from autosplit.models.networks.darknet_values import wrong_values
 from autosplit.plainfile import read_latin_text
 
 _LIST = re.compile(r"[-+.\d][-+.\d\s,;]*")
@@ -54,8 +54,12 @@ class Problems:
         try:
             yield
         except ModelError as error:
-            if str(error) not in self.found:
-                self.found.append(str(error))
+            self.add(str(error))
+
+    def add(self, text: str) -> None:
+        """Add a problem, unless it is known."""
+        if text not in self.found:
+            self.found.append(text)
 
     def check(self) -> None:
         """Tell all problems at once, in the order of their lines.
@@ -101,6 +105,25 @@ def parse_cfg(text: str, name: str) -> tuple[Section, ...]:
             has a wrong value.  All such problems are in the text of the one error.
     """
     problems = Problems(name)
+    sections = read_sections(text, problems)
+    problems.check()
+    return sections
+
+
+def read_sections(text: str, problems: Problems) -> tuple[Section, ...]:
+    """Split the text of a ``.cfg`` file into sections, and go on past problems.
+
+    Args:
+        text: Text of the file.
+        problems: Takes what is the matter; its name is that of the file.
+
+    Returns:
+        ``[net]``, then the layers in order, unknown ones too, without options that are wrong.
+
+    Raises:
+        ModelError: The file does not begin with ``[net]``, or has no layers.
+    """
+    name = problems.name
     sections: list[Section] = []
     options: dict[str, str] = {}
     lines: dict[str, int] = {}
@@ -132,15 +155,24 @@ def parse_cfg(text: str, name: str) -> tuple[Section, ...]:
         problems.found.append(f"{name}: must begin with the section [net], got no section")
     elif len(sections) == 1 and not problems.found:
         problems.found.append(f"{name}: must have layers after [net], has none")
-    for section in sections:
-        with problems.collecting():
-            _check_values(section)
-    problems.check()
+    if len(sections) < 2 or sections[0].kind != "net":
+        problems.check()
+    readable = tuple(_readable(section, problems) for section in sections)
+    if problems.found:
+        return readable
     if ignored:
         warn(f"{name}: ignores what it does not know, {'; '.join(ignored[:5])}")
     if twice:
         warn(f"{name}: of options with two values the first counts, {'; '.join(twice[:5])}")
-    return tuple(sections)
+    return readable
+
+
+def _readable(section: Section, problems: Problems) -> Section:
+    """A section without its wrong options, which are told of."""
+    wrong = wrong_values(section)
+    for error in wrong.values():
+        problems.add(str(error))
+    return section.without(*wrong) if wrong else section
 
 
 def _section(
@@ -186,13 +218,6 @@ def _is_read(section: Section, key: str) -> bool:
     """Whether an option decides what the network computes."""
     known = NET_OPTIONS if section.kind == "net" else SECTION_OPTIONS.get(section.kind, ())
     return key in known
-
-
-def _check_values(section: Section) -> None:
-    """Make sure that each option that is a whole number is one."""
-    for key in section.options:
-        if key in COUNTS and key in SECTION_OPTIONS.get(section.kind, ()):
-            section.integer(key, None, COUNTS[key])
 
 
 def _is_zero(value: str) -> bool:

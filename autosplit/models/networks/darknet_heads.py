@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from autosplit.errors import warn
+from autosplit.models.networks.darknet_options import WORDS
 from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import FeatureShape
+from autosplit.models.networks.darknet_values import anchor_sides
 from autosplit.models.networks.yolo_heads import BETA_NMS, NMS_KINDS, YoloHead
 
 Pairs = tuple[tuple[float, float], ...]
@@ -41,20 +43,22 @@ def _yolo(section: Section, shape: FeatureShape, input_shape: FeatureShape) -> Y
         section.number,
         _masked(section),
         section.integer("classes", 20, 1),
-        _stretch(section),
+        section.positive("scale_x_y", 1),
         "new_coords" if new else "darknet",
         *_suppression(section),
     )
 
 
 def _gaussian(section: Section, shape: FeatureShape, input_shape: FeatureShape) -> YoloHead:  # noqa: ARG001 - one signature
-    if section.choice("yolo_point", ("center", "left_top", "right_bottom"), "center") != "center":
-        raise section.error("yolo_point must be center, corners cannot be carried out")
+    if section.choice("yolo_point", WORDS["yolo_point"], "center") != "center":
+        raise section.error(
+            "yolo_point must be center, corners cannot be carried out", "yolo_point"
+        )
     return YoloHead(
         section.number,
         _masked(section),
         section.integer("classes", 20, 1),
-        _stretch(section),
+        section.positive("scale_x_y", 1),
         "gaussian",
         *_suppression(section),
     )
@@ -92,22 +96,12 @@ def _detection(section: Section, shape: FeatureShape, input_shape: FeatureShape)
     )
 
 
-def _stretch(section: Section) -> float:
-    stretch = section.number_of("scale_x_y", 1)
-    if not stretch > 0:
-        raise section.error(f"scale_x_y must be above 0, got {stretch}", "scale_x_y")
-    return stretch
-
-
 def _suppression(section: Section) -> tuple[str, float]:
     kind = section.options.get("nms_kind", "default")
     if kind not in NMS_KINDS:
         warn(f"{section.where}: nms_kind {kind!r} is unknown, takes default, as Darknet does")
         kind = "default"
-    beta = section.number_of("beta_nms", BETA_NMS)
-    if not beta > 0:
-        raise section.error(f"beta_nms must be above 0, got {beta}", "beta_nms")
-    return kind, beta
+    return kind, section.positive("beta_nms", BETA_NMS)
 
 
 def _masked(section: Section) -> Pairs:
@@ -121,9 +115,9 @@ def _masked(section: Section) -> Pairs:
 
 def _pairs(section: Section, count: int) -> Pairs:
     """All anchors; Darknet takes half a pixel, or half a cell, for each that the file lacks."""
-    sides = section.numbers("anchors", ())
-    if len(sides) % 2 or any(side < 0 for side in sides) or (not sides and not count):
-        raise section.error(_wrong_anchors(sides), "anchors")
+    sides = anchor_sides(section)
+    if not sides and not count:
+        raise section.error("anchors must be pairs of pixels, got 0 numbers", "anchors")
     pairs = list(zip(sides[::2], sides[1::2], strict=True))
     if len(pairs) < count:
         warn(
@@ -132,13 +126,6 @@ def _pairs(section: Section, count: int) -> Pairs:
         )
         pairs += [(0.5, 0.5)] * (count - len(pairs))
     return tuple(pairs)
-
-
-def _wrong_anchors(sides: tuple[float, ...]) -> str:
-    """What is the matter with anchors."""
-    below = [side for side in sides if side < 0]
-    found = f"{len(sides)} numbers" if len(sides) % 2 or not sides else f"{below[0]:g}"
-    return f"anchors must be pairs of pixels, got {found}"
 
 
 HEAD_BUILDERS: dict[str, Callable[[Section, FeatureShape, FeatureShape], YoloHead]] = {

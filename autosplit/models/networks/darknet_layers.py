@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -22,6 +23,7 @@ from autosplit.models.networks.darknet_gates import (
     build_sam,
     build_squeeze_excitation,
 )
+from autosplit.models.networks.darknet_options import HEADS, NO_SHAPE
 from autosplit.models.networks.darknet_reorg import build_reorg, build_reorg3d
 from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import (
@@ -177,6 +179,27 @@ def _route(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:
     return module, (sum(shape[0] for shape in inputs) // module.groups, *inputs[0][1:])
 
 
+def usual_shape(section: Section, inputs: Sequence[FeatureShape]) -> FeatureShape | None:
+    """Shape of the output if nothing were wrong with a layer; None where a fault hides it.
+
+    A file's later layers are checked with this shape, so that all problems are told at once.
+    """
+    if section.kind in _KEEPS:
+        return inputs[_KEEPS[section.kind]]
+    if section.kind == "route" and not section.wrong:
+        channels = sum(shape[0] for shape in inputs) // section.integer("groups", 1, 1)
+        return channels, *inputs[0][1:]
+    if section.kind in ("convolutional", "depthwise") and section.wrong <= NO_SHAPE | {"groups"}:
+        convolution = replace(section.without("groups"), kind="convolutional")
+        with torch.device("meta"):
+            _, shape = _convolutional(convolution, inputs)
+        return shape if min(shape) > 0 else None
+    return None
+
+
+_KEEPS = dict.fromkeys("shortcut batchnorm se dropout softmax cost".split(), 0)
+_KEEPS |= dict.fromkeys(HEADS, 0) | {"scale_channels": 1, "sam": 1}
+"""Kind of section -> which of its inputs has the shape of its output."""
 BUILDERS: dict[str, Callable[[Section, Sequence[FeatureShape]], BuiltLayer]] = {
     "convolutional": _convolutional,
     "depthwise": _convolutional,

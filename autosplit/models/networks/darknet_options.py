@@ -120,3 +120,25 @@ _COUNTS |= dict.fromkeys("stride_x stride_y num side crop_height crop_width".spl
 _COUNTS |= dict.fromkeys("pad padding batch_normalize group_id new_coords sqrt".split(), 0)
 COUNTS: dict[str, int] = _COUNTS | {"softmax": 0, "background": 0, "scale_wh": 0, "classes": 1}
 """Option of any layer that is a whole number -> its least value."""
+POSITIVE = frozenset(["scale_x_y", "beta_nms"])
+"""Options that are a number above 0."""
+WEIGHTS_TYPES = {
+    "none": "",
+    "per_feature": "layer",
+    "per_layer": "layer",
+    "per_channel": "channel",
+}
+"""Value of ``weights_type`` -> what has a weight of its own."""
+WEIGHTS_NORMS = {"none": "", "relu": "relu", "avg_relu": "relu", "softmax": "softmax"}
+"""Value of ``weights_normalization`` -> how the weights are made to add up to 1."""
+WORDS: dict[str, tuple[str, ...]] = {
+    "weights_type": tuple(WEIGHTS_TYPES),
+    "weights_normalization": tuple(WEIGHTS_NORMS),
+    "yolo_point": ("center", "left_top", "right_bottom"),
+}
+"""Option that is one of several words -> the words, the default first."""
+NO_SHAPE = frozenset(
+    "activation batch_normalize scale scale_x_y new_coords nms_kind beta_nms weights_type "
+    "weights_normalization softmax background sqrt yolo_point noadjust".split()
+)
+"""Options that decide numbers but no shape, so that what reads the layer can be checked."""

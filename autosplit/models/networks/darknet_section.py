@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from autosplit.errors import ModelError, did_you_mean
@@ -25,6 +25,7 @@ class Section:
         where: File, line and name of the section, for errors.
         options: Key -> text.
         lines: Key -> line of the option in the file, for errors.
+        wrong: Options of the file whose values could not be read; they are not in ``options``.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Section:
     where: str
     options: Mapping[str, str]
     lines: Mapping[str, int] = field(default_factory=dict)
+    wrong: frozenset[str] = frozenset()
 
     def integer(self, key: str, default: int | None = None, least: int = 0) -> int:
         """Read a whole number of at least ``least``; ``3.0`` is one too.
@@ -60,6 +62,17 @@ class Section:
             raise self.error(f"{key} must be one number, got {self.options[key]!r}", key)
         return values[0]
 
+    def positive(self, key: str, default: float) -> float:
+        """Read one number above 0.
+
+        Raises:
+            ModelError: The option is no such number.
+        """
+        value = self.number_of(key, default)
+        if not value > 0:
+            raise self.error(f"{key} must be above 0, got {value:g}", key)
+        return value
+
     def numbers(self, key: str, default: tuple[float, ...] | None = None) -> tuple[float, ...]:
         """Read numbers separated by commas.
 
@@ -78,6 +91,11 @@ class Section:
         if word not in choices:
             raise self.error(f"{key} is unknown, {word!r}{did_you_mean(word, choices)}", key)
         return word
+
+    def without(self, *keys: str) -> Section:
+        """The section without options that are wrong, so that the others can be checked."""
+        rest = {key: text for key, text in self.options.items() if key not in keys}
+        return replace(self, options=rest, wrong=self.wrong | set(keys))
 
     def error(self, text: str, key: str = "") -> ModelError:
         """Make an error that names this section, and the line of an option of it."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from autosplit.graph.graphfile import by_x
 from autosplit.models.networks.darknet_activations import activation_of
+from autosplit.models.networks.darknet_options import WEIGHTS_NORMS, WEIGHTS_TYPES, WORDS
 from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import BuiltLayer, FeatureShape
 
@@ -35,12 +36,14 @@ class Shortcut(nn.Module):
         super().__init__()
         self.activation = activation_of(section, "linear")
         self.steps = tuple(shape[1] // inputs[0][1] for shape in inputs)
-        kind = section.choice("weights_type", tuple(_WEIGHTS), "none")
-        norm = section.choice("weights_normalization", tuple(_NORMS), "none")
-        self.norm = _NORMS[norm]
+        kind, norm = (
+            section.choice(key, WORDS[key], "none")
+            for key in ("weights_type", "weights_normalization")
+        )
+        self.norm = WEIGHTS_NORMS[norm]
         self.weights: nn.Parameter | None = None
-        if _WEIGHTS[kind] is not None:
-            columns = inputs[0][0] if _WEIGHTS[kind] == "channel" else 1
+        if WEIGHTS_TYPES[kind]:
+            columns = inputs[0][0] if WEIGHTS_TYPES[kind] == "channel" else 1
             self.weights = nn.Parameter(torch.ones(len(inputs), columns))
 
     def forward(self, features: Tensor, *earlier: Tensor) -> Tensor:
@@ -72,12 +75,6 @@ class Shortcut(nn.Module):
         if add == have:
             return total + other
         return torch.cat([total[:, :add] + other, total[:, add:]], 1)
-
-
-_WEIGHTS = {"none": None, "per_feature": "layer", "per_layer": "layer", "per_channel": "channel"}
-"""Value of ``weights_type`` -> what has a weight of its own."""
-_NORMS = {"none": "", "relu": "relu", "avg_relu": "relu", "softmax": "softmax"}
-"""Value of ``weights_normalization`` -> how the weights are made to add up to 1."""
 
 
 def build_shortcut(section: Section, inputs: Sequence[FeatureShape]) -> BuiltLayer:

@@ -20,7 +20,7 @@ def build(layers, net=NET):
 
 def error_of(layers, net=NET):
     with pytest.raises(ModelError) as error:
-        build_darknet(net + layers, "a.cfg")
+        build_darknet(net + layers, "a.cfg", pictures=True)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -188,19 +188,109 @@ def test_an_input_that_no_machine_holds_is_refused():
         build_darknet("[net]\nwidth=99999999\nheight=64\n[conv]\n")
 
 
-def test_all_problems_of_a_file_are_told_at_once():
-    """What reads a wrong layer is not told of, but an activation that is unknown is."""
-    layers = CONV.replace("linear", "leeky") + CONV + "[se]\nfilters=3\n" + CONV
-    layers += "[conv]\nactivation=reloo\n[route]\nlayers=-9\n"
+FAULTS = """[net]
+width=64x
+height=64
+channels=4
+[convolutional]
+filters=4
+size=0
+stride=2
+activation=leeky
+[route]
+layers=99,-9
+[zzz]
+[yolo]
+mask=0
+anchors=1,2,3
+classes=0
+scale_x_y=-1
+"""
+"""One of each kind of fault that lets nothing behind it be known."""
+SHAPES = """[net]
+width=64
+height=64
+channels=3
+[convolutional]
+filters=4
+activation=leeky
+[convolutional]
+filters=6
+stride=2
+groups=4
+[shortcut]
+from=-1
+weights_type=often
+[route]
+layers=-1,-3
+[se]
+filters=3
+[convolutional]
+filters=7
+[yolo]
+mask=1
+anchors=1,2, 3,4
+classes=3
+beta_nms=0
+"""
+"""Faults behind which the shapes are known: layer 1 has 6x32x32, whatever its groups are."""
 
-    with pytest.raises(ModelError) as error:
-        build(layers.replace("[route]\nlayers=-9\n", ""))
 
-    told = str(error.value)
+def starts(told):
+    """Line of each problem, and the beginning of what it says."""
+    head, *rest = told.split("; line ")
+    first = head.partition(" problems: line ")[2]
+    return [(line, text[:60]) for line, _, text in (one.partition(": ") for one in (first, *rest))]
+
+
+def agree(told, expected):
+    found = starts(told)
+    assert [line for line, _ in found] == [line for line, _ in expected]
+    assert all(text.startswith(want) for (_, text), (_, want) in zip(found, expected, strict=True))
+
+
+def test_values_that_cannot_be_are_told_with_all_unknown_words_at_once():
+    agree(
+        error_of("", FAULTS),
+        [
+            ("2", "[net]: width must be whole numbers, got '64x'"),
+            ("4", "[net]: channels must be 3, RGB, or 1, grey, got 4"),
+            ("7", "[convolutional] of layer 0: size must be a whole number of"),
+            ("9", "[convolutional] of layer 0: unknown activation 'leeky'"),
+            ("11", "[route] of layer 1: layers must name earlier layers, 0 to 0,"),
+            ("12", "unknown section '[zzz]'"),
+            ("15", "[yolo] of layer 3: anchors must be pairs of pixels, got 3 nu"),
+            ("16", "[yolo] of layer 3: classes must be a whole number of at leas"),
+            ("17", "[yolo] of layer 3: scale_x_y must be above 0, got -1"),
+        ],
+    )
+    assert "got 99 and -9, which is layer -8; line" in error_of("", FAULTS)
+
+
+def test_layers_behind_a_wrong_one_are_checked_where_its_shape_is_known():
+    agree(
+        error_of("", SHAPES),
+        [
+            ("7", "[convolutional] of layer 0: unknown activation 'leeky'"),
+            ("8", "[convolutional] of layer 1: channels and filters must be mul"),
+            ("14", "[shortcut] of layer 2: weights_type is unknown, 'often'"),
+            ("15", "[route] of layer 3: layers must have one height and width, g"),
+            ("17", "[se] of layer 4: filters must be the 10 channels it reads"),
+            ("21", "[yolo] of layer 6: must read 8 channels, 1 anchors of 5 + 3,"),
+            ("25", "[yolo] of layer 6: beta_nms must be above 0, got 0"),
+        ],
+    )
+
+
+def test_a_size_that_depends_on_a_wrong_line_is_not_told_of():
+    """The convolution of unknown size hides the shape of the layers that the route joins."""
+    layers = CONV.replace("size=3", "size=x") + CONV + "[maxpool]\nstride=2\nsize=2\n"
+
+    told = error_of(layers + "[route]\nlayers=0,2\n[upsample]\nstride=0\n")
+
     assert told.count("; line ") == 1
-    assert "unknown activation 'leeky'" in told
-    assert "unknown activation 'reloo'" in told
-    assert "\n" not in told
+    assert "size must be whole numbers, got 'x'" in told
+    assert "stride must be a whole number of at least 1, got '0'" in told
 
 
 def test_a_file_may_ask_for_a_letterbox_and_for_one_channel():
