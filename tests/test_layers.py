@@ -141,6 +141,7 @@ TORCH_FREE = [
         "finish.effort",
     ),
     *("escalation.threshold", "escalation.costs", "escalation.escalation", "escalation.cuts"),
+    "escalation.confidence_scores",
     "distortion.logits",
     *("data.bundled", "data.coco", "data.darknet_lists", "data.image_folder"),
     *("data.dirty", "data.coco_categories", "data.label_lines"),

@@ -27,6 +27,7 @@ from autosplit.capture.program import Program
 from autosplit.deploy.onnx_export import AnyInputs, export_onnx, pack_constants
 from autosplit.deploy.sessions import SENT
 from autosplit.errors import warn
+from autosplit.graph.graph import Cut
 from autosplit.grid.grid import steps_of
 from autosplit.halves.integer_kernels import BiasSteps, IntegerWeight
 from autosplit.halves.lowering import bias_steps
@@ -40,12 +41,14 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-def edge_onnx(program: Program, file: PlanFile) -> ModelProto:
+def edge_onnx(program: Program, file: PlanFile, kept: Cut | None = None) -> ModelProto:
     """The edge half of a plan.
 
     Args:
         program: The captured network.
         file: The plan with its grids.
+        kept: Of a plan that is all on the edge: a cut whose crossing tensors the model gives too,
+            as it computes them on the way.
 
     Returns:
         A model whose weights are packed at their widths.  Its inputs have the names of the half's
@@ -57,7 +60,7 @@ def edge_onnx(program: Program, file: PlanFile) -> ModelProto:
         ModelError: ONNX has no form of an operator.
     """
     cut = check_plan(program, file)
-    half = marked_half(program, file, cut)
+    half = marked_half(program, file, cut, () if kept is None else kept.crossing)
     weights = integer_weights(program, file, cut)
     made = _EdgeGraph(half, weights, bias_steps(half, weights))
     marked = made.run()
@@ -71,7 +74,7 @@ def edge_onnx(program: Program, file: PlanFile) -> ModelProto:
     )
     pack_constants(model, made.packed, made.offsets)
     _warn_of_slow([name for name in cut.weights if program.weights[name].target in made.slow])
-    sent = wire_layout(cut, file.activations, file.plan.input_coding)
+    sent = wire_layout(kept or cut, file.activations, file.plan.input_coding)
     packed = [one.name for one in sent.tensors if one.coding == "packed"]
     _give_integers(model, output_names(packed))
     return model

@@ -13,6 +13,6 @@
 
 A device computes the whole network at low widths.  If a confidence score of its answer reaches a
 threshold, that is the answer; else tensors that it has computed on the way, or the picture as a
-JPEG file, go to the cloud.  ``threshold.py``, ``escalation.py``, ``costs.py`` and ``cuts.py`` need
-no torch.  Import from the modules themselves.
+JPEG file, go to the cloud.  ``threshold.py``, ``escalation.py``, ``costs.py``, ``cuts.py`` and
+``confidence_scores.py`` need no torch.  Import from the modules themselves.
 """

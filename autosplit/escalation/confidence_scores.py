@@ -1,7 +1,8 @@
 """Confidence scores: how sure a network's answer to an image is, 0..1.
 
 A score sees answers of the quantized network alone, no label and no float answer.  Each score is a
-function of ``SeenAnswers`` and a line in ``CONFIDENCE_SCORES``.
+function of ``SeenAnswers`` and a line in ``CONFIDENCE_SCORES``.  A device computes them too, so
+they are in numpy alone.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from autosplit.errors import DataError, OptionError, did_you_mean
-from autosplit.models.networks.yolo_decode import SHOWN_CONFIDENCE
+from autosplit.models.networks.yolo_heads import SHOWN_CONFIDENCE
 
 Confidences = npt.NDArray[np.float64]
 """One number for each image, 0..1, shape (images,)."""
@@ -36,11 +36,11 @@ class SeenAnswers:
         temperature: By which logits are divided.
     """
 
-    logits: Tensor | None = None
+    logits: npt.NDArray[np.floating[Any]] | None = None
     boxes: Sequence[npt.NDArray[np.float64]] | None = None
     temperature: float = 1.0
 
-    def probabilities(self, score: str) -> Tensor:
+    def probabilities(self, score: str) -> npt.NDArray[np.float64]:
         """Probabilities of the classes at the temperature, (images, classes).
 
         Raises:
@@ -48,7 +48,7 @@ class SeenAnswers:
         """
         if self.logits is None:
             raise DataError(_wrong_task(score, "classes"))
-        return (self.logits.double() / self.temperature).softmax(1)
+        return _softmax(self.logits / self.temperature)
 
     def shown(self, score: str) -> list[npt.NDArray[np.float64]]:
         """Scores of the boxes that are shown to a person, of each image.
@@ -66,17 +66,28 @@ def _wrong_task(score: str, what: str) -> str:
     return f"escalation: the score {score} needs {what}, which the network does not give; {fitting}"
 
 
+def _softmax(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """Probabilities of logits, (images, classes); NaN where a logit is none."""
+    numbers = np.asarray(logits, np.float64)
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        powers = np.exp(numbers - numbers.max(1, keepdims=True))
+    found: npt.NDArray[np.float64] = powers / powers.sum(1, keepdims=True)
+    return found
+
+
 def margin(seen: SeenAnswers) -> Confidences:
     """The softmax margin: the probability of the best class less that of the second best."""
-    best = seen.probabilities("margin").topk(2, dim=1).values
-    return np.asarray((best[:, 0] - best[:, 1]).nan_to_num(0.0))
+    best = np.partition(seen.probabilities("margin"), -2, axis=1)[:, -2:]
+    found: Confidences = np.nan_to_num(best[:, 1] - best[:, 0], nan=0.0)
+    return found
 
 
 def entropy(seen: SeenAnswers) -> Confidences:
     """One less the entropy of the tempered softmax, H(softmax(z / T)) / log(classes)."""
     p = seen.probabilities("entropy")
-    found = -torch.special.xlogy(p, p).sum(1) / math.log(max(p.shape[1], 2))
-    return np.asarray((1 - found).clamp(0, 1).nan_to_num(0.0))
+    share = -(p * np.log(np.where(p == 0, 1.0, p))).sum(1) / math.log(max(p.shape[1], 2))
+    found: Confidences = np.nan_to_num((1 - share).clip(0, 1), nan=0.0)
+    return found
 
 
 def lowest_box(seen: SeenAnswers) -> Confidences:
@@ -91,7 +102,7 @@ def mean_box(seen: SeenAnswers) -> Confidences:
     return np.array([scores.mean() if len(scores) else 0.0 for scores in seen.shown("mean-box")])
 
 
-def fit_temperature(logits: Tensor, classes: Sequence[int]) -> float:
+def fit_temperature(logits: npt.NDArray[np.floating[Any]], classes: Sequence[int]) -> float:
     """The temperature at which logits give other answers the greatest likelihood.
 
     Temperature scaling (Guo et al. 2017, section 4.2), with the float network's answers in place
@@ -101,11 +112,14 @@ def fit_temperature(logits: Tensor, classes: Sequence[int]) -> float:
         logits: Class scores of the quantized network, (images, classes).
         classes: The float network's class of each image.
     """
-    target = torch.tensor(classes)
+    numbers = logits.astype(np.float64)
+    own = numbers[np.arange(len(numbers)), list(classes)]
 
     def loss(temperature: float) -> float:
-        scaled = logits.double() / temperature
-        return float(torch.nn.functional.cross_entropy(scaled, target))
+        """Mean of -log softmax(z / T) at the other's class: logsumexp(z / T) - z_class / T."""
+        top = numbers.max(1)
+        sums = np.log(np.exp((numbers - top[:, None]) / temperature).sum(1)) + top / temperature
+        return float((sums - own / temperature).mean())
 
     found: float = min(TEMPERATURES, key=loss)
     return found

@@ -25,6 +25,7 @@ from autosplit.plan.planfile import PlanFile
 from autosplit.plan.wire_layout import Coded, wire_layout
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
+from autosplit.stats.coding import InputCoding
 
 MOST_SENT_CUTS = 4
 """Cuts of a plan that are run for a link, unless told otherwise."""
@@ -109,13 +110,16 @@ def best_cuts(
     return [best[length] for length in sorted(best)]
 
 
-def sent_file(whole: PlanFile, sent: SentCut, coded: Coded) -> PlanFile:
+def sent_file(
+    whole: PlanFile, sent: SentCut, coded: Coded, coding: InputCoding | None = None
+) -> PlanFile:
     """The plan of what is sent on: the first layers of a plan's edge half, as they are.
 
     Args:
         whole: A plan that runs the whole network on the edge.
         sent: The cut of it.
         coded: As in ``sent_cuts``.
+        coding: How the network's input is sent on if as a JPEG file.
     """
     cut, plan = sent.cut, whole.plan
     weights = {name: whole.weights[name] for name in cut.weights}
@@ -130,6 +134,7 @@ def sent_file(whole: PlanFile, sent: SentCut, coded: Coded) -> PlanFile:
         edge_memory_bytes=0,
         crossing_bytes=sent.bytes,
         predictions={},
+        input_coding=coding,
     )
     part = replace(
         part, edge_memory_bytes=edge_memory_bytes(cut, part.weight_bits, part.activation_bits)
@@ -142,5 +147,5 @@ def sent_file(whole: PlanFile, sent: SentCut, coded: Coded) -> PlanFile:
         codes={name: codes for name, codes in whole.codes.items() if name in weights},
         biases={name: bias for name, bias in whole.biases.items() if name in edge},
         origin=None,
-        wire=wire_layout(cut, activations, None, coded),
+        wire=wire_layout(cut, activations, coding, coded),
     )

@@ -15,6 +15,7 @@ from autosplit.stats.coding import InputCoding, coding_from_dict, coding_to_dict
 
 METHOD = "escalation"
 """What stands as the method of an escalation where plans are listed."""
+_MAYBE = ("output",)
 _KEYS = "name edge_plan cut jpeg score temperature threshold images sent".split()
 
 
@@ -32,6 +33,7 @@ class Escalation:
         threshold: The threshold, and what it was chosen on.
         images: Images that the rest was counted on; none of them chose the threshold.
         sent: Share that the edge answers, and bytes.
+        output: Which of the network's outputs the score is taken of.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Escalation:
     threshold: Threshold
     images: int
     sent: SentBytes
+    output: int = 0
 
 
 def write_escalation(path: Path, escalation: Escalation) -> None:
@@ -54,6 +57,7 @@ def write_escalation(path: Path, escalation: Escalation) -> None:
         "jpeg": None if coding is None else coding_to_dict(coding),
         "threshold": asdict(escalation.threshold),
         "sent": asdict(escalation.sent),
+        "output": escalation.output,
     }
     write_yaml(path, METHOD, data)
 
@@ -65,7 +69,7 @@ def read_escalation(path: Path) -> Escalation:
         FileError: The file is missing, is no escalation, or a value in it cannot be.
     """
     data = read_yaml(path, METHOD)
-    problems = check_keys(data, _KEYS, where=str(path))
+    problems = check_keys(data, _KEYS, _MAYBE, where=str(path))
     if problems:
         raise FileError("; ".join(problems))
     try:
@@ -79,6 +83,7 @@ def read_escalation(path: Path) -> Escalation:
             threshold=_threshold(data["threshold"]),
             images=int(data["images"]),
             sent=_sent(data["sent"]),
+            output=int(_number(data, "output", 0, 1e6)) if "output" in data else 0,
         )
     except (DataError, KeyError, TypeError, ValueError) as error:
         raise FileError(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
+import numpy as np
 
 from autosplit.escalation.agreement import same_answers
 from autosplit.escalation.confidence_scores import (
@@ -112,8 +112,8 @@ def _answers(trials: Trials, file: PlanFile) -> SeenAnswers:
                 found = trials.judge.read(outputs, None, count, None).found
                 boxes += [one.scores for one in found]
             else:
-                logits.append(outputs[trials.choice.scored[0].place])
-    return SeenAnswers(boxes=boxes) if boxes else SeenAnswers(logits=torch.cat(logits))
+                logits.append(outputs[trials.choice.scored[0].place].numpy())
+    return SeenAnswers(boxes=boxes) if boxes else SeenAnswers(logits=np.concatenate(logits))
 
 
 def sizes_of(trials: Trials, file: PlanFile) -> list[int]:
@@ -157,6 +157,7 @@ def escalate(
         sure.threshold,
         judged,
         sent,
+        trials.choice.scored[0].place,
     )
     about = replace(sure.file.plan, name=name, crossing_bytes=round(sent.mean))
     mixed = merged(edge, cloud, sure.answered)

@@ -107,17 +107,22 @@ class Half:
         return done
 
 
-def edge_part(program: Program, cut: Cut, insert: Insert | None = None) -> Half:
+def edge_part(
+    program: Program, cut: Cut, insert: Insert | None = None, kept: Iterable[str] = ()
+) -> Half:
     """The edge half of a program: from the network's inputs to what crosses, and its own answers.
 
     Args:
         program: The captured network.
         cut: Cut of the program's graph.
         insert: Called for every tensor on the edge side, to quantize it.
+        kept: Tensors of the edge side that the half writes too, before all others.
     """
     places = _Places.of(program, cut)
+    more = {tensor: places.written[tensor] for tensor in kept}
     inputs = {tensor: places.written[tensor] for tensor in cut.graph.inputs}
-    return _Copy(program, inputs, places.tensor_of, insert).half(places.crossing | places.on_edge)
+    writes = more | places.crossing | places.on_edge
+    return _Copy(program, inputs, places.tensor_of, insert).half(writes)
 
 
 def cloud_part(program: Program, cut: Cut, insert: Insert | None = None) -> Half:

@@ -8,6 +8,7 @@ round.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -140,10 +141,16 @@ def check_plan(program: Program, file: PlanFile) -> Cut:
     return graph.cut(file.plan.edge)
 
 
-def marked_half(program: Program, file: PlanFile, cut: Cut) -> Half:
+def marked_half(program: Program, file: PlanFile, cut: Cut, kept: Iterable[str] = ()) -> Half:
     """The edge half with ``fake_quantize_`` after every tensor that the plan quantizes.
 
     Tensors that stay floats, and an input that is sent as a JPEG file, stay as they are.
+
+    Args:
+        program: The captured network.
+        file: The plan with its grids.
+        cut: Its cut.
+        kept: Tensors of the edge side that the half writes too.
     """
     graph = program.graph
     jpeg = graph.inputs if file.plan.input_coding is not None else ()
@@ -159,7 +166,7 @@ def marked_half(program: Program, file: PlanFile, cut: Cut) -> Half:
         node.meta = {**meta}
         return node
 
-    return edge_part(program, cut, insert=insert)
+    return edge_part(program, cut, insert=insert, kept=kept)
 
 
 def integer_weights(program: Program, file: PlanFile, cut: Cut) -> dict[str, IntegerWeight]:

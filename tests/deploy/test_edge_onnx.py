@@ -16,6 +16,8 @@ from torch import nn
 from autosplit.capture.capture import capture
 from autosplit.deploy.edge_onnx import are_int8, edge_onnx, narrowed, output_names, window_codes
 from autosplit.deploy.manifest import read_manifest
+from autosplit.escalation.cuts import SentCut, sent_file
+from autosplit.halves.deployed import deploy
 from autosplit.halves.quantized import integer_half
 
 
@@ -42,6 +44,24 @@ def test_crossing_tensors_are_integers_of_the_references_levels(small, bundle, m
         assert integers.dtype == np.uint8
         assert integers.max() < 2**5
         np.testing.assert_array_equal(integers, levels)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2])
+def test_tensors_that_are_kept_are_those_of_the_half_that_ends_there(small, length):
+    whole, graph = small.files["edge"], small.program.graph
+    sent = SentCut(graph.prefix(length), 0, 0.0)
+    session = onnxruntime.InferenceSession(
+        edge_onnx(small.program, whole, sent.cut).SerializeToString()
+    )
+    names = [one.name for one in session.get_outputs()]
+    got = dict(zip(names, session.run(None, {"x": small.images.numpy()}), strict=True))
+    message, _ = deploy(small.program, sent_file(whole, sent, {})).edge([small.images])
+    _, answers = deploy(small.program, whole).edge([small.images])
+
+    assert list(got) == [*(f"sent:{name}" for name in sent.cut.crossing), "output:0"]
+    for name, integers in message.tensors.items():
+        np.testing.assert_array_equal(got[f"sent:{name}"], integers)
+    np.testing.assert_array_equal(got["output:0"], answers["output:0"].numpy())
 
 
 def test_weights_are_stored_at_their_width(small, model):

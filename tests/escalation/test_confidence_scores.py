@@ -9,6 +9,7 @@ import torch
 from autosplit.errors import DataError, OptionError
 from autosplit.escalation.confidence_scores import (
     CONFIDENCE_SCORES,
+    TEMPERATURES,
     USUAL_SCORE,
     SeenAnswers,
     confidence_score,
@@ -20,7 +21,7 @@ from autosplit.escalation.confidence_scores import (
 )
 from autosplit.runs.declared.choices import ESCALATION_NAMES
 
-LOGITS = SeenAnswers(logits=torch.tensor([[6.0, 3.0, 1.0], [1.0, 1.0, 1.0]]).log())
+LOGITS = SeenAnswers(logits=np.log([[6.0, 3.0, 1.0], [1.0, 1.0, 1.0]]))
 """Probabilities .6, .3, .1 and thirds."""
 BOXES = SeenAnswers(boxes=[np.array([0.9, 0.5, 0.1]), np.array([0.2]), np.array([])])
 
@@ -43,9 +44,25 @@ def test_a_temperature_divides_the_logits():
 
 
 def test_a_broken_answer_has_no_confidence():
-    broken = SeenAnswers(logits=torch.full((1, 3), math.nan))
+    broken = SeenAnswers(logits=np.full((1, 3), math.nan))
 
     assert (margin(broken)[0], entropy(broken)[0]) == (0, 0)
+
+
+def test_logits_that_are_far_apart_are_sure():
+    far = SeenAnswers(logits=np.array([[2000.0, -2000.0], [-math.inf, 0.0]]))
+
+    assert margin(far).tolist() == entropy(far).tolist() == [1.0, 1.0]
+
+
+def test_the_best_temperature_is_that_of_another_library():
+    logits, classes = np.random.default_rng(2).normal(size=(60, 4)) * 3, [0, 1, 2, 3] * 15
+    losses = {
+        t: float(torch.nn.functional.cross_entropy(torch.tensor(logits) / t, torch.tensor(classes)))
+        for t in TEMPERATURES
+    }
+
+    assert fit_temperature(logits, classes) == min(losses, key=losses.get)
 
 
 def test_boxes_that_are_not_shown_do_not_count():
@@ -55,7 +72,7 @@ def test_boxes_that_are_not_shown_do_not_count():
 
 @pytest.mark.parametrize("name", CONFIDENCE_SCORES)
 def test_every_score_is_from_0_to_1_or_refused_in_one_line(name):
-    logits = torch.randn(50, 7, generator=torch.Generator().manual_seed(1)) * 9
+    logits = np.random.default_rng(1).normal(size=(50, 7)) * 9
     seen = {False: SeenAnswers(logits=logits), True: BOXES}
     boxes = name.endswith("box")
 
@@ -69,7 +86,7 @@ def test_every_score_is_from_0_to_1_or_refused_in_one_line(name):
 
 def test_the_temperature_of_overconfident_answers_is_above_1():
     # 3 of 4 right at logits 8: the best temperature has probability 3/4, logits log 3
-    logits = torch.tensor([[8.0, 0.0]]).repeat(400, 1)
+    logits = np.repeat([[8.0, 0.0]], 400, axis=0)
     found = fit_temperature(logits, [0] * 300 + [1] * 100)
 
     assert found == pytest.approx(8 / math.log(3), rel=0.1)

@@ -25,7 +25,7 @@ ONE = Escalation(
 
 @pytest.mark.parametrize("coding", [None, InputCoding(75, 900.5, 0.1, (0.5,), (0.25,))])
 def test_what_is_written_is_read(tmp_path, coding):
-    one = Escalation("n", "e", (), coding, "entropy", 2.5, THRESHOLD, 7, ONE.sent)
+    one = Escalation("n", "e", (), coding, "entropy", 2.5, THRESHOLD, 7, ONE.sent, output=2)
     write_escalation(tmp_path / "one.yaml", one)
 
     assert read_escalation(tmp_path / "one.yaml") == one
@@ -43,6 +43,7 @@ def test_what_is_written_is_read(tmp_path, coding):
         ("sent", None, "TypeError"),
         ("cut", 3, "TypeError"),
         ("jpeg", {"quality": 75}, "KeyError"),
+        ("output", -1, "output: must be"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_in_one_line(tmp_path, key, value, words):

@@ -12,7 +12,7 @@ from nets import REQUIRED, Net, TwoInputs, captured, relative_error
 from torch import nn
 
 from autosplit.errors import PlanError
-from autosplit.halves.partition import join
+from autosplit.halves.partition import edge_part, join
 
 
 def run_halves(program, cut, *inputs, **options):
@@ -253,6 +253,22 @@ def test_an_answer_of_the_edge_is_what_was_inserted():
             2 * x, program.weight("a"), program.module.get_buffer("a/bias"), padding=1
         )
     assert relative_error(first, want.flatten(1)) < 1e-5
+
+
+def test_tensors_that_are_kept_come_first_and_change_no_answer():
+    first, second = conv(), conv(4)
+    program, images = program_of(nn.Sequential(first, second)), torch.randn(2, 3, 8, 8)
+    graph = program.graph
+    kept = (*graph.inputs, graph.layers[0].name)
+
+    half = edge_part(program, graph.prefix(2), kept=kept)
+    written = half({kept[0]: images})
+
+    assert half.writes == (*kept, "output:0")
+    with torch.no_grad():
+        expected = (images, first(images), second(first(images)))
+    for got, want in zip(written.values(), expected, strict=True):
+        assert relative_error(got, want) < 1e-6
 
 
 def test_values_are_freed_after_their_last_reader():

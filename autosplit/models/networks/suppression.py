@@ -19,8 +19,6 @@ from torch import Tensor
 
 from autosplit.models.networks.yolo_heads import BETA_NMS
 
-SHOWN_CONFIDENCE = 0.25
-"""Least score of a box that is shown; accuracy is measured with boxes of lower scores too."""
 IOU = 0.45
 """Of two boxes of a class that overlap by more than this, the one of lower score is dropped."""
 MOST_BOXES = 300

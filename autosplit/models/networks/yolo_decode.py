@@ -16,7 +16,6 @@ from autosplit.models.networks.suppression import (
     IOU,
     MOST_BOXES,
     MOST_CANDIDATES,
-    SHOWN_CONFIDENCE,
     Detections,
     suppress,
 )
@@ -27,7 +26,7 @@ from autosplit.models.networks.yolo_boxes import (
     objectness_of,
     read_grid_cells,
 )
-from autosplit.models.networks.yolo_heads import YoloHead
+from autosplit.models.networks.yolo_heads import SHOWN_CONFIDENCE, YoloHead
 
 __all__ = [
     "IOU",

@@ -8,6 +8,8 @@ from typing import Any
 
 NMS_KINDS = ("default", "greedynms", "diounms", "cornersnms")
 """How overlapping boxes are dropped, as ``nms_kind`` names it."""
+SHOWN_CONFIDENCE = 0.25
+"""Least score of a box that is shown; accuracy is measured with boxes of lower scores too."""
 BETA_NMS = 0.6
 """Exponent of the distance of centres unless ``beta_nms`` says otherwise."""
 
