@@ -106,7 +106,8 @@ ORDER = {
     ),
     "deploy": (
         "extras bundle_names tensor_bytes coded_inputs manifest oip sessions onnx_unpack "
-        "quantize_operators onnx_export edge_onnx cloud_onnx triton bundle check run batcher "
+        "quantize_operators onnx_export clamp_windows edge_module edge_onnx cloud_onnx triton "
+        "bundle check run batcher "
         "server_metrics status_page repository credentials slow_requests http_server grpc_server "
         "server pictures sources connection client link_estimate "
         "adaptive infer measure_models node_seconds node_layers crossing_seconds profile"

@@ -3,6 +3,8 @@
 | method | file |
 | --- | --- |
 | edge half in ONNX, QuantizeLinear and DequantizeLinear around layers (QDQ) | ``edge_onnx.py`` |
+| the batch first in all that an edge half takes and sends | ``edge_module.py`` |
+| clamps as ends of codes | ``clamp_windows.py`` |
 | what an operator of quantization becomes in ONNX | ``quantize_operators.py`` |
 | weights stored at their widths and unpacked by standard operators | ``onnx_unpack.py`` |
 | cloud half in ONNX, which takes the packed bytes | ``cloud_onnx.py`` |

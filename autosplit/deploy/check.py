@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,7 +26,7 @@ class Compared:
         samples: Samples that were run.
         integers: Integers that crossed.
         different: Integers that differ from the reference.
-        answers: Samples whose best answer is the reference's.
+        answers: Samples whose best answer is the reference's in every output.
         furthest: Largest difference of an answer, relative to the largest of its batch.
     """
 
@@ -84,9 +83,13 @@ def compare(
             answers |= cloud(sent)
         ordered = join({name: torch.from_numpy(value) for name, value in answers.items()}, {})
         found.samples += len(inputs[0])
-        for want_all, got_all in zip(expected[:1], ordered[:1], strict=True):
-            scale = float(want_all.abs().max()) or 1.0
-            found.furthest = max(found.furthest, float((want_all - got_all).abs().max()) / scale)
-            same = want_all.flatten(1).argmax(1) == got_all.flatten(1).argmax(1)
-            found.answers += int(np.asarray(same).sum())
+        agree = torch.ones(len(inputs[0]), dtype=torch.bool)
+        for want_all, got_all in zip(expected, ordered, strict=True):
+            wanted, given = want_all.double(), got_all.double()
+            scale = float(wanted.abs().max()) or 1.0
+            found.furthest = max(found.furthest, float((wanted - given).abs().max()) / scale)
+            if len(wanted) == len(agree):
+                rows = (one.reshape(len(agree), -1).argmax(1) for one in (wanted, given))
+                agree &= torch.eq(*rows)
+        found.answers += int(agree.sum())
     return found

@@ -19,7 +19,8 @@ import autosplit.deploy.quantize_operators  # noqa: F401 - registers the operato
 from autosplit.capture.batch_axis import BatchLayout
 from autosplit.capture.program import Program
 from autosplit.deploy.onnx_export import export_onnx
-from autosplit.grid.grid import Grid
+from autosplit.graph.integers import Integers
+from autosplit.grid.grid import ElementFormat, Grid
 from autosplit.halves.deployed import deploy
 from autosplit.halves.wire.layout import WireTensor
 from autosplit.plan.planfile import PlanFile
@@ -47,18 +48,16 @@ def cloud_onnx(program: Program, file: PlanFile) -> ModelProto:
     """
     side = deploy(program, file).cloud
     crossing = side.crossing
-    parts = []
-    for wire in crossing.layout.tensors:
-        grid = crossing.formats[wire.name]
-        parts.append(
-            _Received(
-                wire,
-                grid if isinstance(grid, Grid) else None,
-                crossing.batches[wire.name],
-                crossing.dtypes[wire.name],
-                crossing.coding,
-            )
+    parts = [
+        _Received(
+            wire,
+            crossing.formats[wire.name],
+            crossing.batches[wire.name],
+            crossing.dtypes[wire.name],
+            crossing.coding,
         )
+        for wire in crossing.layout.tensors
+    ]
     module = _Cloud(side.half.module(), parts, side.half.reads)
     return export_onnx(
         module,
@@ -75,14 +74,14 @@ class _Received:
 
     Attributes:
         wire: What is sent.
-        grid: Grid of the tensor, where it is sent as integers.
+        kept: Grid of the tensor, or which integers it holds, where it is sent as integers.
         batch: Where the batch is.
         dtype: Type of the tensor in the network.
         coding: How the network's input crosses if it is sent as a picture.
     """
 
     wire: WireTensor
-    grid: Grid | None
+    kept: ElementFormat
     batch: BatchLayout
     dtype: torch.dtype
     coding: InputCoding | None
@@ -101,7 +100,7 @@ class _Received:
             numbers = unpacked(data, wire.bits, wire.elements)
             ordered = numbers.reshape(-1, *(wire.shape[axis] for axis in wire.order))
             back = np.argsort(wire.order)
-            samples = self._real(ordered.permute(0, *(int(axis) + 1 for axis in back)))
+            samples = self._kept(ordered.permute(0, *(int(axis) + 1 for axis in back)))
         elif self.coding is not None:
             shape = (1, -1, 1, 1)
             mean, std = (
@@ -113,10 +112,12 @@ class _Received:
             samples = data.float()
         return self.batch.from_samples(samples).to(self.dtype)
 
-    def _real(self, integers: Tensor) -> Tensor:
-        """Values of integers on the grid."""
-        assert self.grid is not None
-        scale, zero = self.grid.per_tensor
+    def _kept(self, integers: Tensor) -> Tensor:
+        """Values of integers on the grid, or of integers that count from the least value."""
+        if isinstance(self.kept, Integers):
+            return integers.long() + self.kept.low
+        assert isinstance(self.kept, Grid)
+        scale, zero = self.kept.per_tensor
         return (integers - zero) * scale
 
 
@@ -125,11 +126,11 @@ def unpacked(data: Tensor, bits: int, count: int) -> Tensor:
 
     Args:
         data: uint8, shape (rows, ``packed_bytes(count, bits)``).
-        bits: Width of an element, 1..16.
+        bits: Width of an element, 1..32.
         count: Elements of a row.
 
     Returns:
-        float32, shape (rows, count).
+        Shape (rows, count), float32, or float64 above 16 bits: both hold the integers exactly.
     """
     if bits == 8:
         return data.float()
@@ -138,7 +139,8 @@ def unpacked(data: Tensor, bits: int, count: int) -> Tensor:
     if step == bits:
         return fields[:, :count]
     grouped = fields[:, : count * bits].reshape(-1, count, bits)
-    return grouped @ (2.0 ** torch.arange(bits))
+    kind = torch.float32 if bits <= 16 else torch.float64
+    return grouped.to(kind) @ (2.0 ** torch.arange(bits)).to(kind)
 
 
 class _Cloud(nn.Module):

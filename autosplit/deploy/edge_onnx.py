@@ -24,11 +24,13 @@ from torch import Tensor, fx
 import autosplit.deploy.quantize_operators  # noqa: F401 - registers the operators
 from autosplit.capture.operators import arguments, clamp_window, weight_argument
 from autosplit.capture.program import Program
-from autosplit.deploy.onnx_export import AnyInputs, export_onnx, pack_constants
+from autosplit.deploy.clamp_windows import narrowed, window_codes
+from autosplit.deploy.edge_module import EdgeModule
+from autosplit.deploy.onnx_export import export_onnx, pack_constants
 from autosplit.deploy.sessions import SENT
 from autosplit.errors import warn
 from autosplit.graph.graph import Cut
-from autosplit.grid.grid import steps_of
+from autosplit.grid.grid import Grid
 from autosplit.halves.integer_kernels import BiasSteps, IntegerWeight
 from autosplit.halves.lowering import bias_steps
 from autosplit.halves.partition import Half
@@ -64,19 +66,19 @@ def edge_onnx(program: Program, file: PlanFile, kept: Cut | None = None) -> Mode
     weights = integer_weights(program, file, cut)
     made = _EdgeGraph(half, weights, bias_steps(half, weights))
     marked = made.run()
-    layouts = [program.layouts[name] for name in marked.reads]
+    sent = wire_layout(kept or cut, file.activations, file.plan.input_coding)
+    formats = {name: file.activations[name] for name in sent.names}
     model = export_onnx(
-        AnyInputs(marked.module()),
-        example_inputs(program, marked),
-        [layout.axis for layout in layouts],
+        EdgeModule(program, marked, formats),
+        example_samples(program, marked),
+        [None if program.layouts[name].axis is None else 0 for name in marked.reads],
         marked.reads,
         output_names(marked.writes),
     )
     pack_constants(model, made.packed, made.offsets)
     _warn_of_slow([name for name in cut.weights if program.weights[name].target in made.slow])
-    sent = wire_layout(kept or cut, file.activations, file.plan.input_coding)
-    packed = [one.name for one in sent.tensors if one.coding == "packed"]
-    _give_integers(model, output_names(packed))
+    quantized = [name for name, kept in formats.items() if isinstance(kept, Grid)]
+    _give_integers(model, output_names(quantized))
     return model
 
 
@@ -96,14 +98,21 @@ def output_names(writes: Sequence[str]) -> list[str]:
     return [name if name.startswith("output:") else SENT + name for name in writes]
 
 
+def example_samples(program: Program, half: Half) -> list[Tensor]:
+    """Zeros of the shapes that a half reads, each (batch, ...), for two samples."""
+    return [
+        torch.zeros(
+            (1 if program.layouts[name].axis is None else 2, *program.graph.shape(name)),
+            dtype=dtype,
+        )
+        for name, dtype in zip(half.reads, half.dtypes, strict=True)
+    ]
+
+
 def example_inputs(program: Program, half: Half) -> tuple[Tensor, ...]:
-    """Zeros of the shapes that a half reads, for two samples."""
-    tensors = []
-    for name, dtype in zip(half.reads, half.dtypes, strict=True):
-        layout, shape = program.layouts[name], program.graph.shape(name)
-        samples = torch.zeros((1 if layout.axis is None else 2, *shape), dtype=dtype)
-        tensors.append(layout.from_samples(samples))
-    return tuple(tensors)
+    """The same zeros, as the half takes them."""
+    samples = zip(half.reads, example_samples(program, half), strict=True)
+    return tuple(program.layouts[name].from_samples(value) for name, value in samples)
 
 
 def _give_integers(model: ModelProto, names: Sequence[str]) -> None:
@@ -114,7 +123,14 @@ def _give_integers(model: ModelProto, names: Sequence[str]) -> None:
         if output.name not in names:
             continue
         real = writers[output.name]
-        assert real.op_type == "DequantizeLinear", real.op_type
+        if real.op_type != "DequantizeLinear":  # moved, so that the batch is first
+            moved = real
+            while writers[moved.input[0]].op_type != "DequantizeLinear":
+                moved = writers[moved.input[0]]
+            real = writers[moved.input[0]]
+            moved.input[0] = real.input[0]
+            output.type.tensor_type.elem_type = _integer_type(model, real.input[2])
+            continue
         integers = real.input[0]
         inner = f"{output.name}/real"
         for node in graph.node:
@@ -139,8 +155,6 @@ def _integer_type(model: ModelProto, name: str) -> int:
 
 INT8_ZERO = 128
 """Zero point at which codes of 8 bits are the levels -128..127."""
-Window = tuple[float, float]
-"""Least and most value that clamps let through."""
 
 
 @dataclass
@@ -265,31 +279,6 @@ def are_int8(levels: Tensor) -> bool:
     """Whether levels, counted from zero, are in -128..127."""
     least, most = levels.aminmax()
     return bool(least >= -INT8_ZERO and most < INT8_ZERO)
-
-
-def narrowed(window: Window, earlier: Window) -> Window:
-    """The window of two clamps, one after the other.
-
-    Args:
-        window: Least and most of the later clamp, which decides where they have nothing in common.
-        earlier: Those of the clamp before it.
-    """
-    least, most = earlier
-    return min(max(window[0], least), window[1]), max(min(window[1], most), window[0])
-
-
-def window_codes(window: Window, step: float, zero: int, bits: int) -> tuple[int, int]:
-    """Least and most code that a clamped tensor has on its grid.
-
-    Args:
-        window: Least and most value of the clamps.
-        step: Scale of the grid.
-        zero: Its zero point.
-        bits: Its width.
-    """
-    ends = (min(max(end / step, -zero), steps_of(bits) - zero) for end in window)
-    low, high = (round(end) + zero for end in ends)
-    return low, high
 
 
 def _target(name: str) -> str:

@@ -71,10 +71,9 @@ def infer_sources(
     else:
         opened = EdgeClient(bundle, server, plan)
     with opened as client:
-        (taken,) = client.manifest.inputs
         for path in paths:
-            for value in read_source(path, client.manifest, client.chosen):
-                answer = client.infer({taken.name: value})
+            for inputs in read_source(path, client.manifest, client.chosen):
+                answer = client.infer(inputs)
                 rows.append(_row(path, answer, client.manifest.labels))
                 yield _line(rows[-1])
     if out is not None:

@@ -79,7 +79,9 @@ class EdgeModel:
         for wire in self.layout.tensors:
             value = found[SENT + wire.name]
             if wire.coding == "none":
-                value = value.astype(np.float16 if wire.bits == 16 else np.float32)
+                kind = np.float16 if wire.bits == 16 else np.float32
+                most = np.finfo(kind).max  # what half precision cannot hold is clipped
+                value = np.clip(value, -most, most).astype(kind)
             sent[wire.name] = value
         answers = {name: value for name, value in found.items() if not name.startswith(SENT)}
         return Message(self.layout, sent), answers

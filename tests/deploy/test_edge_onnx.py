@@ -1,6 +1,5 @@
 """The edge half in ONNX: packed weights, integers at the cut, and a runtime that fuses them."""
 
-import math
 from collections import Counter
 from dataclasses import replace
 
@@ -14,7 +13,7 @@ from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
-from autosplit.deploy.edge_onnx import are_int8, edge_onnx, narrowed, output_names, window_codes
+from autosplit.deploy.edge_onnx import are_int8, edge_onnx, output_names
 from autosplit.deploy.manifest import read_manifest
 from autosplit.escalation.cuts import SentCut, sent_file
 from autosplit.halves.deployed import deploy
@@ -157,35 +156,3 @@ def test_levels_beyond_int8_stay_and_are_warned_of(tmp_path):
 )
 def test_levels_of_int8_are_minus_128_to_127(levels, fit):
     assert are_int8(torch.tensor(levels)) is fit
-
-
-@pytest.mark.parametrize(
-    ("later", "earlier", "window"),
-    [
-        ((-math.inf, math.inf), (0, 6), (0, 6)),
-        ((0, 6), (-1, 1), (0, 1)),
-        ((-1, 1), (0, 6), (0, 1)),
-        ((0, 6), (7, 9), (6, 6)),  # all values are above, and the later clamp makes them 6
-        ((0, 6), (-5, -3), (0, 0)),
-    ],
-)
-def test_two_clamps_are_one_window(later, earlier, window):
-    assert narrowed(later, earlier) == window
-    values = np.linspace(-10, 10, 41)
-    np.testing.assert_array_equal(
-        np.clip(np.clip(values, *earlier), *later), np.clip(values, *window)
-    )
-
-
-@pytest.mark.parametrize(
-    ("window", "codes"),
-    [
-        ((-math.inf, math.inf), (0, 31)),
-        ((0.0, math.inf), (3, 31)),
-        ((0.0, 6.0), (3, 15)),  # 6 is 12 steps above the zero point
-        ((-1.0, 6.0), (1, 15)),
-        ((-9.0, 99.0), (0, 31)),
-    ],
-)
-def test_a_window_is_codes_of_a_grid_of_5_bits_steps_of_a_half_and_zero_point_3(window, codes):
-    assert window_codes(window, 0.5, 3, 5) == codes

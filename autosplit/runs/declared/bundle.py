@@ -36,7 +36,8 @@ class InferOptions:
     """What ``autosplit infer`` runs."""
 
     source: str | None = source_option(
-        "Picture, .npy file of inputs, or folder of pictures and such files."
+        "Picture, .npy file of inputs, .npz file with an array for each of several inputs, or "
+        "folder of such files."
     )
     plan: str | None = option(
         None,
