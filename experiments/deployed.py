@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from deployed_links import BURST_BYTES, Counted
 from deployed_profile import write_links
-from deployed_side import Deployment, Row, call, inputs, read_rows, served
+from deployed_side import Deployment, Row, Side, call, inputs, read_rows, served
 
 from autosplit.files import write_csv
 from autosplit.graph.graph import Graph
@@ -32,17 +32,24 @@ from autosplit.plan.plan import Plan
 from autosplit.runs.folder import read_graph, read_plans
 
 NETWORKS = {
-    "fashion": "--model fashion-resnet --data fashion-mnist --images 64 --calibration-images 16",
-    "lite0": "--model efficientnet-lite0 --data demo --effort fast",
-    "scenes": "--model scenes-yolo --data scenes --effort fast",
+    "fashion": "--model fashion-resnet --data fashion-mnist --images 64 --calibration-images 16 "
+    "--memory none",
+    "lite0": "--model efficientnet-lite0 --data demo --effort fast --memory 3MB",
+    "scenes": "--model scenes-yolo --data scenes --effort fast --memory none",
 }
+"""Options of each.  EfficientNet-Lite0 takes 6.2 MB at 8 bits; half of that is what a small device
+leaves for it, so that the search must cut."""
 LINKS = {"1mbps": 1e6, "3mbps": 3e6, "10mbps": 1e7, "20mbps": 2e7}
 FREE = "free"
 METHODS = "autosplit,uniform8,cloud8,cloud-jpeg"
 MOST_DROP = 1.0
 """Points that a split plan, or one that sends a JPEG file, may lose."""
-CALIBRATED, OPENING = 30, 2
-"""Answers that measure what a message costs; first answers, whose times are left out."""
+CALIBRATED = 30
+"""Answers that measure what a message costs."""
+OPENING, PIECES = 2, 5
+"""First answers of a process, whose times are left out; processes that answer for a row.
+
+The plans take turns, so that all of them see the same hours of a machine that others use."""
 TIMES = ("edge_ms", "link_ms", "cloud_ms", "own_ms", "total_ms")
 HEADER = (
     *("network", "link", "plan", "kind", "answers", "table_bytes", "sent_bytes"),
@@ -93,8 +100,8 @@ def deployed(one: Deployment, links: Mapping[str, float], answers: int) -> list[
     profiles = profiled(one, links, answers)
     hardware = ("--edge", one.folder / "edge.yaml", "--cloud", one.folder / "cloud.yaml")
     over = ",".join(str(profiles[name]) for name in links)
-    call("run", *NETWORKS[one.network].split(), "--methods", METHODS, "--memory", "none",
-         "--plans", "all", *hardware, "--link", over, "--run", one.run)  # fmt: skip
+    call("run", *NETWORKS[one.network].split(), "--methods", METHODS, "--plans", "all", *hardware,
+         "--link", over, "--run", one.run)  # fmt: skip
     plans = read_rows(one.run / "summary.csv")
     chosen = {name: kinds_of(plans, name) for name in links}
     names = dict.fromkeys(name for kinds in chosen.values() for name in kinds.values())
@@ -105,14 +112,24 @@ def deployed(one: Deployment, links: Mapping[str, float], answers: int) -> list[
     with served(one, one.folder / "bundle") as side:
         for name, bps in links.items():
             side.shape(bps)
+            took = in_turns(side, list(chosen[name].values()), -(-answers // PIECES))
             for kind, plan in chosen[name].items():
                 promised = next(p for p in plans if (p["name"], p["link"]) == (plan, name))
-                took = side.infer(plan, answers)
                 promise = Promise.of(promised, load_link(profiles[name]), files[plan].plan, graph)
                 about = (one.network, name if side.ends else FREE, plan, kind)
-                rows.append(row(about, promise, took, bps if side.ends else None))
+                rows.append(row(about, promise, took[plan], bps if side.ends else None))
                 print(*list(rows[-1].values())[:4], f"{rows[-1]['ratio']:.3f}", file=sys.stderr)
     return rows
+
+
+def in_turns(side: Side, plans: Sequence[str], answers: int) -> dict[str, list[list[Row]]]:
+    """Plan -> answers of each of its processes, the opening ones first."""
+    every = OPENING + answers
+    took: dict[str, list[list[Row]]] = {plan: [] for plan in plans}
+    for piece in range(PIECES):
+        for plan, pieces in took.items():
+            pieces.append(side.infer(plan, every, piece * every))
+    return took
 
 
 def profiled(one: Deployment, links: Mapping[str, float], answers: int) -> dict[str, Path]:
@@ -130,7 +147,7 @@ def profiled(one: Deployment, links: Mapping[str, float], answers: int) -> dict[
     plans = read_rows(one.run / "plans.csv")
     raw, jpeg = "cloud8", next(row["name"] for row in plans if is_jpeg(row))
     call("export", one.run, "--plan", f"{raw},{jpeg}", "--out", one.folder / "whole")
-    inputs(one.run, one.folder / "inputs", max(answers, CALIBRATED + 1))
+    inputs(one.run, one.folder / "inputs", max(2 * answers, CALIBRATED + 1))
     with served(one, one.folder / "whole") as side:
         side.infer(raw, CALIBRATED)
         few = side.counted(raw, 1)
@@ -210,14 +227,19 @@ class Promise:
 
 
 def row(
-    about: Sequence[str], promise: Promise, took: Sequence[Row], bps: float | None
+    about: Sequence[str], promise: Promise, pieces: Sequence[Sequence[Row]], bps: float | None
 ) -> dict[str, Any]:
-    """One row of the table; the first answers, which open the connection, have no times in it."""
+    """One row of the table; the first answers, which open the connection, have no times in it.
+
+    The bytes are the mean over pictures that differ, as the table's are: some come more often.
+    """
+    timed = [one for piece in pieces for one in piece[OPENING:]]
+    bytes_of = {one["picture"]: float(one["sent_bytes"]) for piece in pieces for one in piece}
     found: dict[str, Any] = dict(zip(HEADER[:4], about, strict=True))
-    found |= {"answers": len(took), "table_bytes": promise.sent_bytes}
-    found["sent_bytes"] = statistics.mean(float(one["sent_bytes"]) for one in took)
+    found |= {"answers": len(timed), "table_bytes": promise.sent_bytes}
+    found["sent_bytes"] = statistics.mean(bytes_of.values())
     for name in TIMES:
-        values = [float(one[name]) for one in took[min(OPENING, len(took) - 1) :]]
+        values = [float(one[name]) for one in timed]
         found[f"{name}_median"] = statistics.median(values)
         found[f"{name}_p95"] = float(np.percentile(values, 95))
     rest_s = promise.halves_s + promise.beside_s

@@ -57,15 +57,18 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def inputs(run: Path, folder: Path, answers: int) -> None:
-    """Calibration images, on which JPEG files were measured, as the network takes them."""
+    """Calibration images, on which JPEG files were measured, as the network takes them.
+
+    The name of a file ends with the place of its picture.
+    """
     options = resolve({}, require(run, "stats", "inputs"), StatsOptions())
     model = load_network(options)
     program = capture_network(model, equalized=read_graph(run).equalized)
     images = load_images(options, model, program).calibration
     folder.mkdir(parents=True, exist_ok=True)
-    batches = itertools.cycle(batches_of(images, program, 1)())
-    for place, (batch, _) in zip(range(answers), batches, strict=False):
-        np.save(folder / f"{place:04}.npy", as_tuple(batch)[0].numpy())
+    batches = itertools.cycle(enumerate(batches_of(images, program, 1)()))
+    for place, (picture, (batch, _)) in zip(range(answers), batches, strict=False):
+        np.save(folder / f"{place:04}-{picture}.npy", as_tuple(batch)[0].numpy())
 
 
 @contextlib.contextmanager
@@ -123,14 +126,14 @@ class Side:
         after = self.ends.counted()
         return Counted(after.up_bytes - before.up_bytes, after.down_bytes - before.down_bytes)
 
-    def infer(self, plan: str, answers: int) -> list[Row]:
-        """Rows of ``autosplit infer``."""
+    def infer(self, plan: str, answers: int, first: int = 0) -> list[Row]:
+        """Rows of ``autosplit infer``, with the place of the picture in each."""
         folder = self.one.folder
         table, secrets = folder / "answers.csv", folder / "secrets"
         given = folder / "given"
         shutil.rmtree(given, ignore_errors=True)
         given.mkdir()
-        for path in sorted((folder / "inputs").iterdir())[:answers]:
+        for path in sorted((folder / "inputs").iterdir())[first : first + answers]:
             (given / path.name).symlink_to(path.resolve())
         command = [*self.one.under[0], sys.executable, "-m", "autosplit", "infer"]
         command += [str(self.bundle), "--plan", plan, "--source", str(given), "--out", str(table)]
@@ -142,7 +145,7 @@ class Side:
             raise SystemExit(f"infer: {done.stderr}")
         rows = read_rows(table)
         assert len(rows) == answers
-        return rows
+        return [{**row, "picture": Path(row["source"]).stem.partition("-")[2]} for row in rows]
 
 
 def call(*words: object) -> None:
