@@ -27,6 +27,7 @@
 | the device's side: edge half, message, answer, times | ``client.py``, ``infer.py`` |
 | the link measured, plans that change with it | ``link_estimate.py``, ``adaptive.py`` |
 | a device's connection to a server | ``connection.py`` |
+| bytes to measure a link with; a link profile of them | ``link_probe.py``, ``link_profile.py`` |
 | pictures and arrays as inputs, without torch | ``pictures.py``, ``sources.py`` |
 | models measured in a process of their own, without autosplit | ``measure_models.py`` |
 | seconds of layers from those of nodes; names of nodes | ``node_seconds.py``, ``node_layers.py`` |

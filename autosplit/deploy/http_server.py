@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from autosplit.deploy.batcher import QueueFullError
 from autosplit.deploy.credentials import NOT_ADMITTED, Credentials
+from autosplit.deploy.link_probe import PATH, PROBE_BYTES, asked_count, probe_bytes
 from autosplit.deploy.oip import LENGTH_HEADER, cloud_times, decode_request, encode_response
 from autosplit.deploy.repository import Repository, UnknownModelError
 from autosplit.deploy.server_metrics import AnsweredRequest
@@ -60,6 +61,8 @@ def make_app(
         Route("/v2/", api.server),
         Route("/v2/health/live", api.live),
         Route("/v2/health/ready", api.live),
+        Route(PATH, _told(api.take_probe), methods=["POST"]),
+        Route(f"{PATH}/{{count}}", _told(api.give_probe)),
     ]
     for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
         routes += [
@@ -106,6 +109,14 @@ class _Api:
     async def live(self, _: Request) -> Response:
         return Response()
 
+    async def take_probe(self, request: Request) -> Response:
+        await self._body(request, PROBE_BYTES)
+        return Response()
+
+    async def give_probe(self, request: Request) -> Response:
+        count = asked_count(request.path_params["count"])
+        return Response(probe_bytes(count), media_type="application/octet-stream")
+
     async def metadata(self, request: Request) -> Response:
         return JSONResponse(self.repository.metadata(*_named(request)))
 
@@ -116,10 +127,7 @@ class _Api:
     async def infer(self, request: Request) -> Response:
         model, version = _named(request)
         served = self.repository.find(model, version)
-        try:
-            body = await asyncio.wait_for(_body(request, served.most_bytes), self.body_s)
-        except TimeoutError as error:
-            raise SlowBodyError(f"body: must come within {self.body_s:g} s, has not") from error
+        body = await self._body(request, served.most_bytes)
         start = time.perf_counter()
         asked = decode_request(body, _header_length(request))
         ran = await served.infer(asked.inputs, asked.outputs)
@@ -134,6 +142,18 @@ class _Api:
             return Response(data, media_type="application/json")
         headers = {LENGTH_HEADER: str(length)}
         return Response(data, headers=headers, media_type="application/octet-stream")
+
+    async def _body(self, request: Request, most: int) -> bytes:
+        """The body, of at most so many bytes.
+
+        Raises:
+            SlowBodyError: It does not come in time.
+            LargeBodyError: It is longer.
+        """
+        try:
+            return await asyncio.wait_for(_body(request, most), self.body_s)
+        except TimeoutError as error:
+            raise SlowBodyError(f"body: must come within {self.body_s:g} s, has not") from error
 
 
 def _told(endpoint: Endpoint, counted: Repository | None = None) -> Endpoint:

@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
+import autosplit.deploy.connection
+import autosplit.deploy.link_profile
 import autosplit.deploy.profile
 import autosplit.runs.trust
 from autosplit.cli.app import main
+from autosplit.deploy.link_profile import MeasuredLink, MeasuredRate
 from autosplit.deploy.profile import NetworkProfile
 
 MEASURED = NetworkProfile((), {"x": (0.001, 0.002)})
@@ -29,3 +34,49 @@ def test_it_passes_the_run_the_threads_and_the_file(monkeypatch, capsys):
 def test_another_runtime_is_refused(capsys):
     assert main(["profile", "--runtime", "tflite"]) == 2
     assert "onnxruntime" in capsys.readouterr().err
+
+
+@pytest.fixture
+def linked(monkeypatch):
+    asked = []
+
+    def profiled(*given):
+        asked.append(given)
+        rate = MeasuredRate(1e6, 0.01, 7, 4096)
+        return MeasuredLink(rate, rate, 0.01, 0.001)
+
+    monkeypatch.setattr(autosplit.deploy.link_profile, "profile_link", profiled)
+    return asked
+
+
+def test_a_link_is_measured_with_the_token_and_the_certificate(linked, monkeypatch, tmp_path):
+    (tmp_path / "token.txt").write_text("a-secret-of-twenty-letters")
+    made = []
+    monkeypatch.setattr(autosplit.deploy.connection, "Connection", lambda *a: made.append(a))
+    token = str(tmp_path / "token.txt")
+
+    asked = ["profile", "--link", "https://far:8000", "--tls-cert", "c.pem", "--token-file", token]
+    assert main(asked) == 0
+
+    assert made == [("https://far:8000", "a-secret-of-twenty-letters", Path("c.pem"))]
+    assert linked == [(None, Path("link.yaml"))]
+
+
+def test_a_link_has_its_own_default_file(linked, capsys):
+    assert main(["profile", "--link", "http://far:8000"]) == 0
+
+    assert linked[0][1] == Path("link.yaml")
+    assert capsys.readouterr().out.splitlines()[-1] == "profile: link.yaml"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--link", "http://far:1", "--run", "r"], "give one"),
+        (["--tls-cert", "c.pem"], "need --link URL"),
+        (["--token-file", "t"], "need --link URL"),
+    ],
+)
+def test_options_of_two_kinds_are_refused_together(words, told, capsys):
+    assert main(["profile", *words]) == 2
+    assert told in capsys.readouterr().err

@@ -1,11 +1,11 @@
-"""Options of ``autosplit profile``, which measures this machine."""
+"""Options of ``autosplit profile``, which measures this machine, or a link."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from autosplit.runs import kinds
-from autosplit.runs.declared.shared import run_folder_option
+from autosplit.runs.declared.shared import run_folder_option, token_file_option
 from autosplit.runs.option import option
 
 RUNTIME_NAMES = ("onnxruntime",)
@@ -21,9 +21,28 @@ class ProfileOptions:
         "onnxruntime", kinds.choice(*RUNTIME_NAMES), "network", "What runs the network."
     )
     threads: int = option(1, kinds.count(1, 1024), "network", "Threads that it computes with.")
-    out: str = option(
-        "device.yaml",
+    link: str | None = option(
+        None,
+        kinds.text("URL"),
+        "network",
+        "Address of a running autosplit serve: measure the link to it in place of this machine.",
+        none="no link",
+    )
+    tls_cert: str | None = option(
+        None,
+        kinds.text("FILE"),
+        "network",
+        "With --link: PEM file with the certificate of an https server, or of its authority.",
+        none="the authorities that the system trusts",
+    )
+    token_file: str | None = token_file_option(
+        "With --link: file with the bearer token that the server asks for.", "no token"
+    )
+    out: str | None = option(
+        None,
         kinds.text("FILE"),
         "output",
-        "Device profile to write, which --edge and --cloud take; its table stands beside it.",
+        "Profile to write: of a device, which --edge and --cloud take and beside which its table "
+        "stands, or of a link, which --link of autosplit search takes.",
+        none="device.yaml, or link.yaml with --link",
     )
