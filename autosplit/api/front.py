@@ -14,6 +14,7 @@ from autosplit.errors import DataError, PlanError, did_you_mean
 from autosplit.evaluate.task import CLASSIFICATION
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import fits_memory
+from autosplit.hardware.seconds import timed_by
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Progress, silent
@@ -48,6 +49,7 @@ class Front(Sequence[Plan]):
         hardware: Names of the edge device and the cloud device.
         stats: Statistics that the plans were searched on; None where they are not known.
         coded: Tensor and width -> mean bytes on the wire, as the search counted them.
+        timed: What kind of seconds the devices have, a sentence.
     """
 
     graph: Graph
@@ -57,6 +59,7 @@ class Front(Sequence[Plan]):
     hardware: tuple[str, str]
     stats: Stats | None = field(default=None, repr=False, compare=False)
     coded: Mapping[tuple[str, int], int] = field(default_factory=dict, repr=False)
+    timed: str = field(default="", repr=False)
 
     @overload
     def __getitem__(self, key: int | str) -> Plan: ...
@@ -155,7 +158,7 @@ class Front(Sequence[Plan]):
         picked = pick_from(self.graph, found, most, self.limit_bytes, scores.float_score, sure)
         if picked is None:
             raise no_pick(judge_drops(found, most, sure), most)
-        return picked
+        return replace(picked, timed=self.timed)
 
     def plot(
         self,
@@ -270,6 +273,7 @@ def search(problem: SearchProblem, *, progress: Progress = silent, **options: An
         (problem.edge.name, problem.cloud.name),
         problem.stats,
         problem.coded,
+        timed_by(problem.edge, problem.cloud),
     )
 
 

@@ -65,7 +65,7 @@ class Run:
         searched = self._stamp("search")
         coding = searched.options.get("coding", "packed")
         stats = stats_for(edge_device(searched, self.folder), self.graph, self.stats)
-        return Front(*about, summary.hardware, stats, stats.sent(coding))
+        return Front(*about, summary.hardware, stats, stats.sent(coding), summary.timed)
 
     @cached_property
     def scores(self) -> Scores:

@@ -151,3 +151,11 @@ MODELS: dict[str, LatencyModel] = {
     "roofline": roofline_s,
     "table": table_s,
 }
+KIND_OF_SECONDS = {"systolic": "simulated", "roofline": "peak", "table": "measured"}
+"""Latency model -> what kind of seconds it gives; of a peak, a lower bound."""
+
+
+def timed_by(edge: Device, cloud: Device) -> str:
+    """What kind of seconds two devices have, in words."""
+    here, there = (KIND_OF_SECONDS.get(one.model, one.model) for one in (edge, cloud))
+    return f"Seconds: edge {here} ({edge.name}), cloud {there} ({cloud.name})."

@@ -43,6 +43,7 @@ class Pick:
         measured: Plans over this link whose accuracy was measured on all images.
         stopped: Faster plans whose measurement was stopped, because they must lose too much.
         by_traffic: Layers that are priced by their memory traffic alone -> seconds.
+        timed: What kind of seconds the devices have, a sentence; empty: not known.
     """
 
     graph: Graph
@@ -53,6 +54,7 @@ class Pick:
     measured: int
     stopped: int
     by_traffic: Mapping[str, float] = field(default_factory=dict)
+    timed: str = ""
 
     @property
     def candidate(self) -> Candidate:
@@ -98,7 +100,8 @@ class Pick:
             width: Characters of a line at most.
         """
         table = aligned(self.header(), self.rows(), width)
-        return f"{fill(self.title, width)}\n\n{table}\n\n{fill(self.reason, width)}"
+        timed = f"\n{fill(self.timed, width)}" if self.timed else ""
+        return f"{fill(self.title, width)}\n\n{table}\n\n{fill(self.reason, width)}{timed}"
 
     @property
     def title(self) -> str:
@@ -224,7 +227,9 @@ class Pick:
 
     def _repr_html_(self) -> str:
         table = html(self.header(), self.rows())
-        return f"<p>{escape(self.title)}</p>{table}<p>{escape(self.reason)}</p>"
+        return (
+            f"<p>{escape(self.title)}</p>{table}<p>{escape(self.reason)} {escape(self.timed)}</p>"
+        )
 
 
 def pick_from(

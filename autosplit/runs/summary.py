@@ -13,6 +13,7 @@ from autosplit.files import read_csv, read_header, sha256_of_file
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import fits_memory
 from autosplit.hardware.prediction import Prediction, transfer_s
+from autosplit.hardware.seconds import timed_by
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.report import tables
@@ -48,6 +49,7 @@ class Summary:
         float_score: What the float network scored.
         limit_bytes: Memory that an edge half may use, None if that is not limited.
         by_traffic: Plan -> layers that are priced by their traffic alone -> seconds.
+        timed: What kind of seconds the devices have, a sentence.
     """
 
     candidates: tuple[Candidate, ...]
@@ -58,6 +60,7 @@ class Summary:
     float_score: FloatScore
     limit_bytes: int | None
     by_traffic: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    timed: str = ""
 
     @property
     def title(self) -> str:
@@ -91,11 +94,11 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
     more = escalation_names(folder)
     found = []
     coded = recoded_plans(folder, graph, files)
-    hardware = timed_hardware(folder) if coded or more else None
+    hardware = timed_hardware(folder)
     for line in lines:
         link, plan = line["link"], coded.get(line["name"], files[line["name"]].plan)
         seconds = Prediction(*(float(line[key]) for key in ("edge_s", "transfer_s", "cloud_s")))
-        if line["name"] in coded and hardware is not None:
+        if line["name"] in coded:
             cut = graph.cut(plan.edge)
             sent = hardware.links[link], plan.activation_bits, plan.crossing_bytes
             seconds = replace(seconds, transfer_s=transfer_s(cut, *sent))
@@ -104,7 +107,7 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
         measured = {key: score.get(key, "") for key in task.measured}
         table = tables.plan_row(graph, one.plan, link, pareto=(plan.name, link) in best) | measured
         found.append((one, table))
-    if more and hardware is not None:
+    if more:
         edge_s = {line["name"]: float(line["edge_s"]) for line in lines}
         about = (graph, files, edge_s, hardware, limit_bytes, task, scores)
         for one, row in candidates_of(folder, more, Joined(*about)):
@@ -120,6 +123,7 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
         replace(FloatScore.of(task, scores), calibrated=shares_samples(folder)),
         limit_bytes,
         _by_traffic(folder),
+        timed_by(hardware.edge, hardware.cloud),
     )
 
 
@@ -200,7 +204,9 @@ def pick_all(
     about = max_drop, summary.limit_bytes, summary.float_score, confidence
     found = {link: pick_from(graph, summary.over(link), *about) for link in summary.links}
     picks = {
-        link: replace(pick, by_traffic=summary.by_traffic.get(pick.plan.name, {}))
+        link: replace(
+            pick, by_traffic=summary.by_traffic.get(pick.plan.name, {}), timed=summary.timed
+        )
         for link, pick in found.items()
         if pick is not None
     }

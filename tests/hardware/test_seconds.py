@@ -13,7 +13,15 @@ from autosplit.hardware import operations as rules
 from autosplit.hardware import prediction
 from autosplit.hardware.device import MODEL_KEYS, device_names, load_device
 from autosplit.hardware.prediction import cloud_s
-from autosplit.hardware.seconds import MODELS, compute_table, layer_s, layers_s, tail_s
+from autosplit.hardware.seconds import (
+    KIND_OF_SECONDS,
+    MODELS,
+    compute_table,
+    layer_s,
+    layers_s,
+    tail_s,
+    timed_by,
+)
 
 
 def test_every_device_model_has_a_function():
@@ -122,3 +130,13 @@ def test_a_tail_runs_at_the_widest_operands_of_a_device_without_floats():
 
 def test_the_public_constants_say_what_the_documents_say():
     assert (prediction.ANSWER_BITS, rules.PASSES, rules.TAPS) == (32, 5, 4)
+
+
+def test_the_kind_of_each_devices_seconds_is_told():
+    edge, cloud = load_device("eyeriss"), load_device("nvidia_t4")
+
+    assert timed_by(edge, cloud) == "Seconds: edge simulated (eyeriss), cloud peak (nvidia_t4)."
+
+
+def test_every_latency_model_has_a_kind():
+    assert KIND_OF_SECONDS.keys() == MODELS.keys()

@@ -83,6 +83,12 @@ class TestText:
         assert "91.46-94.60" in html
         assert "Of 4 measured plans" in html
 
+    def test_the_kind_of_the_seconds_stands_below_the_reason(self):
+        pick = replace(picked(), timed="Seconds: edge peak (a), cloud measured (b).")
+
+        assert pick.text().splitlines()[-1] == pick.timed
+        assert pick.timed in pick._repr_html_()
+
 
 class TestReason:
     def test_it_names_the_limits_and_the_number_of_plans(self):

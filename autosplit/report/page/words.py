@@ -30,9 +30,10 @@ def answer_words(view: PageView) -> str:
             parts.append(f"<section><h3>Over {escape(link)}</h3>{text}</section>")
             continue
         table = html(pick.header(), pick.rows())
+        why = f"{escape(pick.reason)} {escape(pick.timed)}"
         parts.append(
             f"<section><h3>Over {escape(link)}</h3><p class=answer>{escape(sentence(pick))}</p>"
-            f"<div class=wide>{table}</div><p>{escape(pick.reason)}</p></section>"
+            f"<div class=wide>{table}</div><p>{why}</p></section>"
         )
     return f"<div class=cards>{''.join(parts)}</div>"
 
