@@ -4,13 +4,14 @@
 
 A network with random weights is captured and compared with the module on other inputs; cut in the
 middle, and the two halves compared with the whole; its multiply-accumulates compared with torch's
-flop counter; and quantized to 8 bits, weights and activations, with the signal to noise ratio of
-its answer.  A network that fails gives one line.
+flop counter, and what it stores with the module's parameters; and quantized to 8 bits, weights and
+activations, with the signal to noise ratio of its answer.  A network that fails gives one line.
 
 Rows are kept as they are found, in ``.zoo/``, under the digest of the code that found them: a run
-that was cut goes on where it was.  The table is written when every network has a row; its column
-``code`` begins the digest of the code that found the row.  ``--older`` takes rows that other code
-found, those of the table included, of the networks that ``--only`` does not name.
+that was cut goes on where it was, and two runs at once, each of other networks, share the work; of
+the heavy networks one runs at a time.  The table is written when every network has a row; its
+column ``code`` begins the digest of the code that found the row.  ``--older`` takes rows that other
+code found, those of the table included, of the networks that ``--only`` does not name.
 The module is long because one file shows all that is asked of a network.
 
 A network whose noise is above the limit has a reason if white noise as strong as that of 8 bits is
@@ -27,7 +28,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Container
+from collections.abc import Container, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -35,17 +36,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils import _pytree as pytree
-from torch.utils.flop_counter import FlopCounterMode
+from zoo_cases import CASES
 from zoo_networks import OWN, Exhibit, exhibits
 from zoo_process import LIBRARIES, ROOT, Row, code_digest, in_a_process, kept_rows, older_rows
+from zoo_ratios import macs_ratio, weights_ratio
 
 from autosplit.capture.capture import capture
 from autosplit.capture.check import is_rounding, largest_error
 from autosplit.capture.program import Program
 from autosplit.distortion.measure import measure
+from autosplit.errors import CaptureError
 from autosplit.files import write_csv
 from autosplit.halves.deployed import deploy
 from autosplit.halves.partition import cloud_part, edge_part, join
@@ -55,7 +57,7 @@ from autosplit.plan.planfile import PlanFile
 
 HEADER = (
     "name task capture_s program_vs_module halves_vs_whole macs_over_torch "
-    "weights_over_parameters sqnr_w8a8_db result code"
+    "weights_over_parameters why_not_1 sqnr_w8a8_db result code"
 ).split()
 LEAST_DB = 25.0
 """W8A8 signal to noise ratio that a network must reach, or a reason is named."""
@@ -67,7 +69,17 @@ CLOSE = 1e-4
 SAMPLES = 4
 TOKENS = ("cls_token", "class_token", "dist_token", "pos_embed")
 """Parameters beside which the features of patches are of the size 1."""
-__all__ = ["OWN", "examine", "exhibits", "main"]
+__all__ = [
+    "CASES",
+    "OWN",
+    "CaptureError",
+    "capture",
+    "examine",
+    "exhibits",
+    "macs_ratio",
+    "main",
+    "weights_ratio",
+]
 
 
 def examine(exhibit: Exhibit) -> Row:
@@ -92,11 +104,12 @@ def examine(exhibit: Exhibit) -> Row:
     whole = program.run(flat)
     row.program_vs_module = largest_error(whole, leaves)
     row.halves_vs_whole = _halves(program, flat, whole)
-    row.macs_over_torch, folded = _macs(program, network, flat)
-    row.weights_over_parameters = _weights(program, network)
+    macs, weights = macs_ratio(program, network, flat), weights_ratio(program, network)
+    row.macs_over_torch, row.weights_over_parameters = macs.value, weights.value
+    row.why_not_1 = "; ".join(filter(None, (macs.why, weights.why)))
     row.sqnr_w8a8_db = _noise(program, flat, whole)
     close = row.program_vs_module <= CLOSE or _is_rounding(program, network, flat, leaves)
-    row.result = _verdict(row, folded, close=close)
+    row.result = _verdict(row, [macs.unexplained, weights.unexplained], close=close)
     if row.sqnr_w8a8_db is not None and row.sqnr_w8a8_db < LEAST_DB:
         row.result += _reason(program, flat, whole)
     return row
@@ -136,51 +149,6 @@ def _halves(program: Program, flat: tuple[Tensor, ...], whole: tuple[Tensor, ...
     written = edge(dict(zip(edge.reads, flat, strict=True)))
     named = {**dict(zip(program.graph.inputs, flat, strict=True)), **written}
     return largest_error(join(written, cloud(named)), whole)
-
-
-def _macs(
-    program: Program, network: torch.nn.Module, flat: tuple[Tensor, ...]
-) -> tuple[float | None, float]:
-    """Multiply-accumulates over those that torch counts, None where it counts none.
-
-    Returns:
-        The ratio; and the share of torch's count that is of constants, which are folded.
-    """
-    assert program.structure is not None
-    structure, size = program.structure, program.count(flat)
-    counted = _torch_macs(lambda: structure.call(network, flat)) / size
-    if not counted:
-        return None, 0.0
-    left = _torch_macs(lambda: program.run(flat)) / size
-    macs = sum(layer.macs for layer in program.graph.layers)
-    return macs / counted, max(1 - left / counted, 0.0)
-
-
-def _torch_macs(run: Callable[[], Any]) -> float:
-    """Multiply-accumulates that torch counts while something runs."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # torch counts nothing in it
-    try:
-        with (
-            FlopCounterMode(display=False) as counter,
-            torch.no_grad(),
-            torch.backends.mkldnn.flags(enabled=False),
-            sdpa_kernel(SDPBackend.MATH),  # torch counts no other
-        ):
-            run()
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-    return counter.get_total_flops() / 2
-
-
-def _weights(program: Program, network: torch.nn.Module) -> float:
-    """Elements stored over elements of the module's parameters, batch norms' left out."""
-    norms = [m for m in network.modules() if isinstance(m, _BatchNorm)]
-    folded = {id(p) for norm in norms for p in norm.parameters()}
-    count = sum(p.numel() for p in network.parameters() if id(p) not in folded)
-    layers = program.graph.layers
-    stored = sum(layer.weight_elements for layer in layers if layer.owns_weight)
-    return (stored + sum(layer.fixed_elements for layer in layers)) / max(count, 1)
 
 
 def _noise(program: Program, flat: tuple[Tensor, ...], whole: tuple[Tensor, ...]) -> float | None:
@@ -265,13 +233,18 @@ def _ratio(
     return min(ratios, default=None)
 
 
-def _verdict(row: Row, folded: float, *, close: bool = True) -> str:
-    """``right``, or what is not; ``close`` says whether the program's answers are the module's."""
+def _verdict(row: Row, unexplained: Sequence[str], *, close: bool = True) -> str:
+    """``right``, or what is not.
+
+    Args:
+        row: What was measured.
+        unexplained: What is wrong with its ratios.
+        close: Whether the program's answers are the module's.
+    """
     wrong = [] if close else [f"program_vs_module {row.program_vs_module:.2g} > {CLOSE:g}"]
     if not row.halves_vs_whole <= CLOSE:
         wrong.append(f"halves_vs_whole {row.halves_vs_whole:.2g} > {CLOSE:g}")
-    if row.macs_over_torch is not None and abs(row.macs_over_torch + folded - 1) > 0.01:
-        wrong.append(f"macs_over_torch {row.macs_over_torch:.3f}, {folded:.3f} of constants")
+    wrong += filter(None, unexplained)
     if row.sqnr_w8a8_db is not None and not row.sqnr_w8a8_db >= LEAST_DB:
         wrong.append(f"sqnr {row.sqnr_w8a8_db:.1f} dB < {LEAST_DB:g}")
     return "; ".join(wrong) or "right"

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from zoo_audio import AUDIO, normal
+from zoo_cases import CASES
 
 
 @dataclass(frozen=True)
@@ -20,36 +22,39 @@ class Exhibit:
         name: With its library in front.
         task: What its answers are.
         build: Makes the network and a function from a number of samples to inputs.
+        heavy: Whether it needs so much memory that one such network runs at a time.
     """
 
     name: str
     task: str
     build: Callable[[], tuple[nn.Module, Callable[[int], Any]]]
+    heavy: bool = False
 
 
 def pictures(side: int, channels: int = 3, *more: int) -> Callable[[int], Tensor]:
-    return lambda n: torch.randn(n, channels, *more, side, side)
-
-
-def waves(n: int) -> Tensor:
-    return torch.randn(n, 1024)
+    return normal(channels, *more, side, side)
 
 
 TORCHVISION = (
-    "alexnet convnext_tiny densenet121 densenet161 densenet169 densenet201 efficientnet_b0 "
-    "efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_v2_s googlenet "
-    "inception_v3 maxvit_t mnasnet0_5 mnasnet0_75 mnasnet1_0 mnasnet1_3 mobilenet_v2 "
-    "mobilenet_v3_large mobilenet_v3_small regnet_x_1_6gf regnet_x_3_2gf regnet_x_400mf "
-    "regnet_x_800mf regnet_y_1_6gf regnet_y_3_2gf regnet_y_400mf regnet_y_800mf resnet18 resnet34 "
-    "resnet50 resnet101 resnext50_32x4d shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 "
-    "shufflenet_v2_x2_0 squeezenet1_0 squeezenet1_1 swin_t swin_v2_t vgg11 vgg11_bn vgg13 vgg16_bn "
-    "vit_b_16 vit_b_32 wide_resnet50_2"
+    "alexnet convnext_base convnext_large convnext_small convnext_tiny densenet121 densenet161 "
+    "densenet169 densenet201 efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 "
+    "efficientnet_b4 efficientnet_b5 efficientnet_b6 efficientnet_b7 efficientnet_v2_l "
+    "efficientnet_v2_m efficientnet_v2_s googlenet inception_v3 maxvit_t mnasnet0_5 mnasnet0_75 "
+    "mnasnet1_0 mnasnet1_3 mobilenet_v2 mobilenet_v3_large mobilenet_v3_small regnet_x_16gf "
+    "regnet_x_1_6gf regnet_x_32gf regnet_x_3_2gf regnet_x_400mf regnet_x_800mf regnet_x_8gf "
+    "regnet_y_128gf regnet_y_16gf regnet_y_1_6gf regnet_y_32gf regnet_y_3_2gf regnet_y_400mf "
+    "regnet_y_800mf regnet_y_8gf resnet101 resnet152 resnet18 resnet34 resnet50 "
+    "resnext101_32x8d resnext101_64x4d resnext50_32x4d shufflenet_v2_x0_5 shufflenet_v2_x1_0 "
+    "shufflenet_v2_x1_5 shufflenet_v2_x2_0 squeezenet1_0 squeezenet1_1 swin_b swin_s swin_t "
+    "swin_v2_b swin_v2_s swin_v2_t vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn "
+    "vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l_32 wide_resnet101_2 wide_resnet50_2"
 ).split()
-SIDES = {"inception_v3": 96, "maxvit_t": 224, "alexnet": 96}
+SIDES = {"vit_h_14": 56, "inception_v3": 96, "maxvit_t": 224, "alexnet": 96}
 SEGMENTATION = (
-    "deeplabv3_mobilenet_v3_large deeplabv3_resnet50 fcn_resnet50 lraspp_mobilenet_v3_large"
+    "deeplabv3_mobilenet_v3_large deeplabv3_resnet101 deeplabv3_resnet50 fcn_resnet101 "
+    "fcn_resnet50 lraspp_mobilenet_v3_large"
 ).split()
-VIDEO = "r3d_18 mc3_18 r2plus1d_18 s3d swin3d_t".split()
+VIDEO = "mc3_18 mvit_v1_b mvit_v2_s r2plus1d_18 r3d_18 s3d swin3d_b swin3d_s swin3d_t".split()
 TIMM = (
     "mobilenetv4_conv_small efficientformer_l1 edgenext_xx_small fastvit_t8 ghostnet_050 "
     "hardcorenas_a lcnet_050 levit_128s mobileone_s0 mobilevit_xxs mobilevitv2_050 pit_ti_224 "
@@ -60,6 +65,8 @@ TIMM = (
     "starnet_s1 vit_tiny_patch16_224 swin_s3_tiny_224 tiny_vit_5m_224"
 ).split()
 TIMM_SIDES = {"efficientformer_l1": 224}
+HEAVY = ("convnext_large", "regnet_y_128gf", "vit_h_14", "vit_l_16", "vit_l_32")
+"""Networks of torchvision of more than 190 million parameters."""
 FREE_SIZE = frozenset(
     "mobilenetv4_conv_small efficientformer_l1 edgenext_xx_small fastvit_t8 ghostnet_050 "
     "hardcorenas_a lcnet_050 poolformer_s12 regnetz_005 resnest14d rexnet_100 semnasnet_050 "
@@ -96,8 +103,12 @@ def _video(name: str) -> tuple[nn.Module, Callable[[int], Any]]:
     from torchvision import models  # noqa: PLC0415 - slow to import
 
     frames = 16 if name == "s3d" else 4
-    side = 224 if name == "s3d" else 32
-    return models.get_model(name, weights=None, num_classes=10), pictures(side, 3, frames)
+    side = 224 if name == "s3d" else 64 if name.startswith("mvit") else 32
+    sizes: dict[str, Any] = {}
+    if name.startswith("mvit"):
+        sizes = {"spatial_size": (side, side), "temporal_size": frames}
+    network = models.get_model(name, weights=None, num_classes=10, **sizes)
+    return network, pictures(side, 3, frames)
 
 
 def _timm(name: str) -> tuple[nn.Module, Callable[[int], Any]]:
@@ -152,22 +163,6 @@ class Picked(nn.Module):
         return self.head(self.body(x)[0][:, -1])  # type: ignore[no-any-return]
 
 
-class Spectrogram(nn.Module):
-    """Audio: a short-time Fourier transform, its logarithm, and a convolutional classifier."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("window", torch.hann_window(64))
-        self.body = nn.Sequential(
-            nn.Conv2d(1, 8, 3, 2), nn.ReLU(), nn.Conv2d(8, 8, 3, 2), nn.AdaptiveAvgPool2d(1)
-        )
-        self.head = nn.Linear(8, 6)
-
-    def forward(self, wave: Tensor) -> Tensor:
-        found = torch.stft(wave, 64, 32, window=self.window, return_complex=True)
-        return self.head(self.body((found.abs() + 1e-3).log()[:, None]).flatten(1))  # type: ignore[no-any-return]
-
-
 class UNet(nn.Module):
     """Encoder and decoder with skips (Ronneberger et al. 2015)."""
 
@@ -196,25 +191,17 @@ class UNet(nn.Module):
         return self.head(x)  # type: ignore[no-any-return]
 
 
-def _rows(steps: int, width: int) -> Callable[[int], Tensor]:
-    return lambda n: torch.randn(n, steps, width)
-
-
 OWN: dict[str, tuple[str, Callable[[], tuple[nn.Module, Callable[[int], Any]]]]] = {
     f"recurrent:{kind.__name__.lower()}{'-bi' if both else ''}-{layers}": (
         "classification",
         lambda kind=kind, both=both, layers=layers: (  # type: ignore[misc]
             Picked(kind(20, 16, layers, batch_first=True, bidirectional=both), 32 if both else 16),
-            _rows(15, 20),
+            normal(15, 20),
         ),
     )
     for kind in (nn.LSTM, nn.GRU, nn.RNN)
     for both, layers in ((False, 1), (True, 2))
 } | {
-    "audio:spectrogram": (
-        "classification",
-        lambda: (Spectrogram(), lambda n: torch.randn(n, 1024)),
-    ),
     "unet:2": ("segmentation", lambda: (UNet(), pictures(32))),
     "unet:3": ("segmentation", lambda: (UNet(3), pictures(32))),
     "unet:1-wide": ("segmentation", lambda: (UNet(1, 16), pictures(32))),
@@ -223,7 +210,7 @@ OWN: dict[str, tuple[str, Callable[[], tuple[nn.Module, Callable[[int], Any]]]]]
 
 def exhibits() -> list[Exhibit]:
     """All networks of the zoo, in the order of the table."""
-    found = [Exhibit(name, task, build) for name, (task, build) in OWN.items()]
+    found = [Exhibit(name, task, build) for name, (task, build) in (CASES | OWN | AUDIO).items()]
     for library, names, task, build in (
         ("transformers", TRANSFORMERS, "embedding", _transformer),
         ("torchvision", TORCHVISION, "classification", _torchvision),
@@ -231,5 +218,8 @@ def exhibits() -> list[Exhibit]:
         ("torchvision", VIDEO, "classification", _video),
         ("timm", TIMM, "classification", _timm),
     ):
-        found += [Exhibit(f"{library}:{name}", task, partial(build, name)) for name in names]
+        found += [
+            Exhibit(f"{library}:{name}", task, partial(build, name), heavy=name in HEAVY)
+            for name in names
+        ]
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
 import json
 import os
@@ -17,7 +18,8 @@ from pathlib import Path
 from zoo_networks import Exhibit
 
 ROOT = Path(__file__).parent.parent
-MEMORY_BYTES = 8 << 30
+MEMORY_BYTES, HEAVY_MEMORY_BYTES = 8 << 30, 20 << 30
+"""Address space of a process; of one with a heavy network."""
 LIBRARIES = ("torchvision", "timm", "transformers")
 
 
@@ -35,25 +37,39 @@ class Row:
     halves_vs_whole: float | None = None
     macs_over_torch: float | None = None
     weights_over_parameters: float | None = None
+    why_not_1: str = ""
     sqnr_w8a8_db: float | None = None
     result: str = ""
     code: str = ""
 
 
 def in_a_process(examine: Callable[[Exhibit], Row], exhibit: Exhibit, seconds: int) -> Row:
-    """The row of a network that runs in a process with a limit of its time and memory."""
+    """The row of a network that runs in a process with a limit of its time and memory.
+
+    A heavy network waits until no other one runs.
+    """
+    if not exhibit.heavy:
+        return _in_a_process(examine, exhibit, seconds, MEMORY_BYTES)
+    with (ROOT / ".zoo" / "heavy.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _in_a_process(examine, exhibit, seconds, HEAVY_MEMORY_BYTES)
+
+
+def _in_a_process(
+    examine: Callable[[Exhibit], Row], exhibit: Exhibit, seconds: int, memory_bytes: int
+) -> Row:
     read, write = os.pipe()
     child = os.fork()
     if not child:
         os.close(read)
         used = int(time.process_time())
         resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, used + seconds))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
         warnings.simplefilter("ignore")
         try:
             row = examine(exhibit)
         except Exception as error:  # noqa: BLE001 - the table says what it is
-            text = " ".join(str(error).split()) or type(error).__name__
+            text = " ".join(str(error).replace(f"{ROOT}/", "").split()) or type(error).__name__
             row = Row(exhibit.name, exhibit.task, result=f"{type(error).__name__}: {text:.200}")
         with os.fdopen(write, "w") as pipe:
             json.dump(asdict(row), pipe)
@@ -65,7 +81,7 @@ def in_a_process(examine: Callable[[Exhibit], Row], exhibit: Exhibit, seconds: i
     if text:
         return Row(**json.loads(text))
     why = f"ended by signal {os.WTERMSIG(status)}, its limits are {seconds} s of one core and "
-    return Row(exhibit.name, exhibit.task, result=f"{why}{MEMORY_BYTES >> 30} GiB")
+    return Row(exhibit.name, exhibit.task, result=f"{why}{memory_bytes >> 30} GiB")
 
 
 def code_digest() -> str:

@@ -56,7 +56,7 @@ def test_a_network_that_keeps_noise_as_it_is_has_no_reason():
 
 
 def test_rows_of_the_table_are_taken_where_nothing_newer_is_kept(tmp_path):
-    row = zoo.Row("net", "task", 1.5, 0.0, None, 1.0, 0.5, 24.5, "sqnr, low", "code1")
+    row = zoo.Row("net", "task", 1.5, 0.0, None, 1.0, 0.5, "why", 24.5, "sqnr, low", "code1")
     newer = zoo.Row("other", "task", result="right", code="12345678")
     table, kept = tmp_path / "zoo.csv", tmp_path / "kept"
     lines = [asdict(one) for one in (row, newer)]
