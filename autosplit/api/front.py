@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from autosplit.api.keywords import read_keywords, takes_options
 from autosplit.api.scores import Scores
-from autosplit.errors import DataError, PlanError, did_you_mean
+from autosplit.errors import DataError, PlanError, counted, did_you_mean
 from autosplit.evaluate.task import CLASSIFICATION
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import fits_memory
@@ -220,7 +220,8 @@ class Front(Sequence[Plan]):
 
     def __repr__(self) -> str:
         limit = "no memory limit" if self.limit_bytes is None else f"{self.limit_bytes:,} bytes"
-        return f"Front({self.title}: {len(self)} plans over {', '.join(self.links)}, {limit})"
+        plans = counted(len(self), "plan")
+        return f"Front({self.title}: {plans} over {', '.join(self.links)}, {limit})"
 
     def _repr_html_(self) -> str:
         """A table with one row per plan, its milliseconds over each link at the right."""

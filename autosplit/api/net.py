@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from autosplit.errors import ModelError
+from autosplit.errors import ModelError, counted
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import LAYERS_HEADER, layer_rows
 
@@ -52,7 +52,7 @@ class Net:
     def __repr__(self) -> str:
         layers = self.graph.layers
         macs = sum(layer.macs for layer in layers)
-        return f"Net({self.name}: {len(layers)} layers, {macs:,} multiply-accumulates)"
+        return f"Net({self.name}: {counted(len(layers), 'layer')}, {macs:,} multiply-accumulates)"
 
     def _repr_html_(self) -> str:
         return f"<p>{self!r}</p>{self.to_pandas().to_html()}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from autosplit.errors import PlanError, did_you_mean
+from autosplit.errors import PlanError, counted, did_you_mean
 from autosplit.evaluate.task import Task
 from autosplit.report.candidate import FloatScore
 
@@ -68,7 +68,8 @@ class Scores:
     def __repr__(self) -> str:
         score = self.float_score
         return (
-            f"Scores({len(self.rows) - 1} plans on {score.images:,} images; float network: "
+            f"Scores({counted(len(self.rows) - 1, 'plan')} on {counted(score.images, 'image')}; "
+            f"float network: "
             f"{score.metric} {100 * score.accuracy:.2f} %)"
         )
 

@@ -105,15 +105,16 @@ def _root(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     command = typer.main.get_command(app)
+    warned: list[str] = []
     try:
-        with saying_warnings():
+        with saying_warnings() as warned:
             result = command.main(args=argv, prog_name="autosplit", standalone_mode=False)
         sys.stdout.flush()
     except OptionError as error:
         say_error(str(error))
         return 2
     except AutoSplitError as error:
-        say_error(str(error))
+        say_error(str(error), warned)
         return 1
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,9 +17,18 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def say_error(text: str) -> None:
-    """Print an error as one line."""
-    say(f"autosplit: error: {one_line(text)}")
+def say_error(text: str, warned: Collection[str] = ()) -> None:
+    """Print an error as one line; what a warning has said already is not said again.
+
+    Args:
+        text: The error.
+        warned: Warnings that were printed.
+    """
+    reason, *advice = one_line(text).split("; ")
+    known = {part for line in warned for part in line.split("; ")}
+    if reason in known:
+        reason = f"{reason.partition(':')[0]}: is refused, as the warning says"
+    say(f"autosplit: error: {'; '.join([reason, *(a for a in advice if a not in known)])}")
 
 
 def one_line(text: str) -> str:
@@ -28,8 +37,13 @@ def one_line(text: str) -> str:
 
 
 @contextmanager
-def saying_warnings() -> Iterator[None]:
-    """Print each warning of ours as one line; those of other packages are shown as ever."""
+def saying_warnings() -> Iterator[list[str]]:
+    """Print each warning of ours as one line; those of other packages are shown as ever.
+
+    Returns:
+        The warnings of ours, filled as they are printed.
+    """
+    said: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("always", AutoSplitWarning)
         show: Callable[..., None] = warnings.showwarning
@@ -38,12 +52,13 @@ def saying_warnings() -> Iterator[None]:
             message: Warning | str, category: type[Warning], *place: Any, **more: Any
         ) -> None:
             if issubclass(category, AutoSplitWarning):
-                say(f"autosplit: warning: {one_line(str(message))}")
+                said.append(one_line(str(message)))
+                say(f"autosplit: warning: {said[-1]}")
             else:
                 show(message, category, *place, **more)
 
         warnings.showwarning = show_or_say
-        yield
+        yield said
 
 
 @contextmanager

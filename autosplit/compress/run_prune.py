@@ -113,7 +113,7 @@ def run_prune(measured: StatsOptions, options: PruneOptions, progress: Progress)
         after = float_score(small, judge, data.evaluation, choice.classes)
         advance(1)
     if after.guess and not before.guess:
-        warn(f"{model.name}: the pruned network does no better than guessing, {after.guess}")
+        warn(f"{model.name}: the pruned network {after.guess}")
     record = VariantRecord(
         model.source,
         model.sha256,
@@ -186,4 +186,6 @@ def _whole_text(whole: Mapping[str, str]) -> list[str]:
     layers = Counter(
         why.split(" at ")[0] for target, why in whole.items() if not target.endswith("bias")
     )
-    return [f"whole:    output of {count} layers: {why}" for why, count in layers.items()]
+    return [
+        f"whole:    output of {counted(count, 'layer')}: {why}" for why, count in layers.items()
+    ]

@@ -16,7 +16,7 @@ from autosplit.data.coco_categories import COCO_CATEGORIES
 from autosplit.data.dirty import USUAL_RULES, Dirt, LabelRules
 from autosplit.data.label_lines import MOST_NUMBERED, BoxShares, parse_label
 from autosplit.data.photo_file import photo_size
-from autosplit.errors import DataError, FileError, warn
+from autosplit.errors import DataError, FileError, counted, warn
 from autosplit.plainfile import read_latin_text
 
 _TRAIN = ("train.txt",)
@@ -100,7 +100,8 @@ def read_labels(
     """
     found, count = list(dict.fromkeys(found)), len(found)
     if count > len(found):
-        warn(f"{path}: {count - len(found)} pictures are listed twice, each counts once")
+        twice = counted(count - len(found), "picture is", "pictures are")
+        warn(f"{path}: {twice} listed twice, each counts once")
     there = [file for file in found if file.is_file()]
     dirt = Dirt(str(path), rules.strict)
     truths = {file: _truth(file, dirt, len(names) or MOST_NUMBERED) for file in there}

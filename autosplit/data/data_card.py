@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autosplit.data.coco import Truth
+from autosplit.errors import counted
 
 SMALL, LARGE = 32.0**2, 96.0**2
 """Areas between small, medium and large objects, square pixels (COCO)."""
@@ -26,10 +27,9 @@ def data_card(truths: Sequence[Truth], labels: Sequence[str]) -> str:
     crowds = sum(sum(truth.crowds) for truth in truths)
     small = sum(area < SMALL for area in areas)
     large = sum(area > LARGE for area in areas)
-    boxes = f"{len(areas):,} {'box' if len(areas) == 1 else 'boxes'}"
-    pictures = f"{len(truths):,} {'picture' if len(truths) == 1 else 'pictures'}"
     text = (
-        f"{pictures}, {boxes} of {len(kinds)} of {len(labels)} classes, "
+        f"{counted(len(truths), 'picture')}, {counted(len(areas), 'box', 'boxes')} of "
+        f"{len(kinds)} of {counted(len(labels), 'class', 'classes')}, "
         f"{min(each, default=0)} to {max(each, default=0)} a picture "
         f"(mean {len(areas) / max(len(truths), 1):.1f}), "
         f"{small:,} small, {len(areas) - small - large:,} medium, {large:,} large"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from autosplit.errors import DataError, counted, warn
 
-MOST_TOLD = 10
+MOST_TOLD = 3
 """Entries that are told one by one; of further ones only the number."""
 
 

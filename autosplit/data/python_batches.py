@@ -10,7 +10,7 @@ from torch import Tensor
 from autosplit.data.images import Label, LabelledImage, count_of, images_at
 from autosplit.data.inputs import ONE_FLOAT, InputSpec, split_batch
 from autosplit.data.python_file import call_function
-from autosplit.errors import DataError
+from autosplit.errors import DataError, counted
 
 _PARTS = ("calibration", "evaluation")
 
@@ -108,7 +108,9 @@ def _each_label(labels: Any, count: int, where: str) -> list[Any]:
         found = torch.zeros(())
     if found.dim() == 0 or len(found) != count:
         shown = f"shape {tuple(labels.shape)}" if isinstance(labels, Tensor) else f"{labels}"
-        raise DataError(f"{where}: must give a label for each of {count} images, got {shown:.60}")
+        raise DataError(
+            f"{where}: must give a label for each of {counted(count, 'image')}, got {shown:.60}"
+        )
     return found.tolist() if found.dim() == 1 else list(found.unbind(0))
 
 

@@ -15,7 +15,7 @@ from autosplit.data.darknet_lists import read_labels
 from autosplit.data.dirty import LabelRules
 from autosplit.data.image_folder import SUFFIXES
 from autosplit.data.label_lines import MOST_NUMBERED
-from autosplit.errors import DataError, FileError
+from autosplit.errors import DataError, FileError, counted
 from autosplit.files import parse_yaml
 from autosplit.plainfile import read_latin_text
 
@@ -64,7 +64,9 @@ def _names(path: Path, names: Any, count: Any) -> tuple[str, ...]:
     if not isinstance(names, list) or not names:
         raise DataError(f"{path}: must name the classes, a list or a mapping, got {names!r}")
     if count not in (None, len(names)):
-        raise DataError(f"{path}: must name the nc={count} classes, names {len(names)}")
+        raise DataError(
+            f"{path}: must name nc={counted(count, 'class', 'classes')}, names {len(names)}"
+        )
     return tuple(map(str, names))
 
 

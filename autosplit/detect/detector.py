@@ -138,7 +138,8 @@ def make_detector(
     """
     if not model.heads or not isinstance(model.preprocess, Letterbox):
         raise ModelError(
-            f"{model.name}: must be a detector with yolo sections, such as yolo:yolov3-tiny"
+            f"{model.name}: must be a detector, such as yolo:yolov3-tiny; of a network of your own "
+            "say with --decode how its outputs become boxes"
         )
     program = capture(model.program or model.module, (model.example_input,), model.name)
     if isinstance(plan, Path):

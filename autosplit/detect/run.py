@@ -24,7 +24,7 @@ from autosplit.detect.matching import BoxMatches, match_boxes
 from autosplit.detect.sources import DetectSource, drawing_names
 from autosplit.detect.step_seconds import TIMES_HEADER, StepSeconds
 from autosplit.detect.video import VideoDrawing, about_video, read_frames
-from autosplit.errors import DataError
+from autosplit.errors import DataError, counted
 from autosplit.files import write_csv
 from autosplit.models.networks.yolo_decode import Detections
 
@@ -82,7 +82,7 @@ class DetectedVideo:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{name} finds {count}" for name, count in self.found.items())
-        text = f"{self.label}: {self.frames} frames, {counts}"
+        text = f"{self.label}: {counted(self.frames, 'frame')}, {counts}"
         return text if self.same is None else f"{text}, {self.same} of them the same"
 
 

@@ -57,8 +57,12 @@ def detect_sources(source: str) -> tuple[DetectSource, ...]:
         inside = (p for p in found if not p.is_dir())
         return _all(inside, path, f"{source}: must hold pictures ({' '.join(SUFFIXES)}) or videos")
     if path.is_file() and path.suffix == ".txt":
-        lines = [line.strip() for line in read_latin_text(path).splitlines() if line.strip()]
-        beside = (p if (p := path.parent / line).exists() else Path(line) for line in lines)
+        lines = (line.strip() for line in read_latin_text(path).splitlines())
+        beside = (
+            p if (p := path.parent / line).exists() else Path(line)
+            for line in lines
+            if line and (not line.startswith("#") or (path.parent / line).exists())
+        )
         return _all(beside, None, f"{source}: must list pictures or videos")
     if path.exists():
         return (_file(path, path.name),)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
+from autosplit.errors import counted
 from autosplit.evaluate.record import Record
 from autosplit.evaluate.task import (
     BINARY,
@@ -30,8 +31,12 @@ _SOME = 16
 """Fewer samples say nothing."""
 
 
+ONLY_CROWDS = "must have an AP, has none, every annotated box is of a crowd (iscrowd)"
+"""What is the matter with the data of a detector that cannot be scored on them."""
+
+
 def guessing(record: Record, classes: int | None) -> str:
-    """Tell why the float network's accuracy is that of guessing; empty if it is better.
+    """Tell what must hold of the float network's accuracy and does not; empty if all is well.
 
     Few samples say nothing: it must also be known that the accuracy is in the lower half between
     guessing and certainty.  A detector's AP must reach a floor on any number of images.
@@ -42,7 +47,10 @@ def guessing(record: Record, classes: int | None) -> str:
     """
     found = _GUESSING.get(record.task.name)
     few = record.seen < _SOME and record.task.name != DETECTION.name
-    return "" if found is None or few else found(record, classes)
+    guess = "" if found is None or few else found(record, classes)
+    if not guess or record.task.name == DETECTION.name:
+        return guess
+    return f"must do better than guessing, {guess}"
 
 
 def is_refused(record: Record) -> bool:
@@ -74,9 +82,12 @@ def _classes(record: Any, classes: int | None) -> str:
         return ""
     hits, count = sum(record.hits), record.seen
     if len(set(record.classes)) == 1 and hits < count:
-        return f"every one of {count:,} images gets the class {record.classes[0]}"
+        return f"every one of {counted(count, 'image')} gets the class {record.classes[0]}"
     if classes and is_guess(hits, count, 1 / classes):
-        return f"{hits:,} of {count:,} images are right, guessing is right 1 time in {classes:,}"
+        return (
+            f"{hits:,} of {counted(count, 'image')} are right, guessing is right 1 time in "
+            f"{classes:,}"
+        )
     return ""
 
 
@@ -142,8 +153,11 @@ def _boxes(record: Any, classes: int | None) -> str:  # noqa: ARG001 - one signa
         return ""
     ap = record.precision(record.truths).numbers["ap"]
     if ap is None:
-        return "its AP is undefined, every annotated box is of a crowd"
-    return f"its AP is {100 * ap:.2f}, the boxes that it finds hardly fit the annotated ones"
+        return ONLY_CROWDS
+    return (
+        f"must have an AP of at least {100 * record.task.floor:g} %, has {100 * ap:.2f} %, the "
+        "boxes that it finds hardly fit the annotated ones"
+    )
 
 
 _GUESSING: dict[str, Callable[[Any, int | None], str]] = {

@@ -163,7 +163,10 @@ def choose_task(probe: Probe, asked: AskedTask) -> TaskChoice:
         return TaskChoice(OWN_SCORE, scored, why=asked.task)
     task = None if asked.task is None else _named(asked.task)
     if task is DETECTION:
-        raise DataError("task: detection needs a network with heads of boxes, such as yolo:NAME")
+        raise DataError(
+            "task: detection needs a network with heads of boxes, such as yolo:NAME; of one of "
+            "your own say with --decode how its outputs become boxes"
+        )
     if asked.output == ALL_OUTPUTS and len(places) > 1:
         found = tuple(
             _one(probe, place, labels_of(probe.labels, probe.names[place], number), task)
@@ -257,6 +260,10 @@ def _fits(probe: Probe, place: int, task: Task | None) -> bool:
     return True
 
 
+_DECODE = "; of a detector say with --decode how its outputs become boxes"
+"""What to do where outputs may be those of a detector."""
+
+
 def _one(probe: Probe, place: int, labels: Any, task: Task | None) -> tuple[ScoredOutput, str]:
     """How one output is scored, and why.
 
@@ -273,6 +280,7 @@ def _one(probe: Probe, place: int, labels: Any, task: Task | None) -> tuple[Scor
             f"task: is not clear from the output {name} {tuple(value.shape)} and "
             f"{about_labels(labels)}; say it with --task, one of "
             f"{', '.join(suggested_tasks(value))} or FILE.py:FUNCTION"
+            f"{_DECODE if value.dim() > 2 else ''}"
         )
     one = ScoredOutput(name, place, found, probabilities=probe.are_probabilities(place))
     one.read((value,), labels, probe.batch, (value,))  # raises where they do not suit

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from autosplit.capture.program import Program
 from autosplit.data.images import BatchInputs, Images, Labels, bytes_of, count_of, leading_input
-from autosplit.errors import DataError
+from autosplit.errors import DataError, counted
 from autosplit.evaluate.batches import step_size, too_few
 from autosplit.evaluate.early_stop import Places, divide_into_looks
 
@@ -94,7 +94,8 @@ class Looks:
             yield batch
         if count != len(part):
             raise DataError(
-                f"evaluation data: must give the same {self.total} images on each pass, got fewer"
+                f"evaluation data: must give the same {counted(self.total, 'image')} on each "
+                "pass, got fewer"
             )
         if room >= 0:
             self._kept[number] = kept

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from autosplit.capture.program import Program
 from autosplit.data.images import BatchInputs
-from autosplit.errors import DataError, PlanError
+from autosplit.errors import DataError, PlanError, counted
 from autosplit.halves.deployed import Deployed
 
 ANSWER_BYTES = 2**28
@@ -59,7 +59,7 @@ def plan_outputs(
     if deployed.layout.sample_bytes is not None and sent != deployed.crossing_bytes * count:
         raise PlanError(
             f"plan: must send {deployed.crossing_bytes} bytes an image, sent {sent} for "
-            f"{count} images"
+            f"{counted(count, 'image')}"
         )
     return outputs
 

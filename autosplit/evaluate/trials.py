@@ -9,6 +9,7 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from autosplit.capture.program import Program
+from autosplit.errors import counted
 from autosplit.evaluate.judge import Judge
 from autosplit.evaluate.ledger import AnyLedger
 from autosplit.evaluate.looks import Looks
@@ -131,7 +132,7 @@ def score_all(
         different.setdefault(half, file)
     count = len(different) + 1
     steps = {half: trials.steps(file) + 1 for half, file in different.items()}
-    with progress(f"quantize: {count} networks", sum(steps.values()) + 1) as advance:
+    with progress(f"quantize: {counted(count, 'network')}", sum(steps.values()) + 1) as advance:
         reference = trials.reference()
         advance(1)
 
@@ -181,7 +182,9 @@ def choose(
     """
     orders = list(orders)
     plans = images = 0
-    with progress(f"quantize: picks for {len(orders)} links", len(orders) + 1) as advance:
+    with progress(
+        f"quantize: picks for {counted(len(orders), 'link')}", len(orders) + 1
+    ) as advance:
         reference = trials.reference()
         advance(1)
         for order in orders:

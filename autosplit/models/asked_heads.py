@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree
 
-from autosplit.errors import FileError, ModelError, warn
+from autosplit.errors import FileError, ModelError, counted, warn
 from autosplit.files import parse_yaml
 from autosplit.models.asked_model import AskedModel, BuiltNetwork
 from autosplit.models.networks.free_boxes import row_count
@@ -38,6 +38,8 @@ def with_asked_heads(built: BuiltNetwork, asked: AskedModel) -> BuiltNetwork:
     """
     names = None if asked.names is None else read_class_names(asked.names)
     if asked.decode in OBJECTNESS:
+        if isinstance(built.example_input, tuple) and len(built.example_input) == 1:
+            built = replace(built, example_input=built.example_input[0])
         built = replace(built, heads=_free_heads(built, asked.decode, names))
     elif asked.decode is not None:
         built = replace(built, heads=_darknet_heads(built, asked.decode))
@@ -49,7 +51,10 @@ def with_asked_heads(built: BuiltNetwork, asked: AskedModel) -> BuiltNetwork:
         _warn_of_scaled(built, asked.spec)
     count = built.heads[0].classes
     if names is not None and len(names) != count:
-        raise ModelError(f"{asked.names}: must name the {count} classes, got {len(names)} names")
+        raise ModelError(
+            f"{asked.names}: must name {counted(count, 'class', 'classes')}, got "
+            f"{counted(len(names), 'name')}"
+        )
     return replace(built, labels=names or built.labels or tuple(map(str, range(count))))
 
 

@@ -12,7 +12,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from autosplit.data.bundled import DARKNET
 from autosplit.data.preprocess import Letterbox, photo_preprocess
-from autosplit.errors import ModelError, did_you_mean
+from autosplit.errors import ModelError, counted, did_you_mean
 from autosplit.models.asked_model import AskedModel, BuiltNetwork, random_weights, safe_name
 from autosplit.models.checkpoint import load_checkpoint, port_epsilon
 from autosplit.models.networks.darknet import Darknet, build_darknet
@@ -91,7 +91,8 @@ def load_yolo_weights(network: Darknet, path: Path) -> None:
                 part.eps = epsilon
     else:
         raise ModelError(
-            f"{path}: must be a .weights or .safetensors file, got the suffix {path.suffix!r}"
+            f"{path}: must be a .weights, .safetensors, .pt or .pth file, got the suffix "
+            f"{path.suffix!r}"
         )
 
 
@@ -172,5 +173,8 @@ def _labels(path: Path, network: Darknet) -> tuple[str, ...]:
         return tuple(map(str, range(count)))
     labels = tuple(filter(None, map(str.strip, read_darknet_text(found).splitlines())))
     if network.heads and len(labels) != count:
-        raise ModelError(f"{found}: must name the {count} classes, got {len(labels)} names")
+        raise ModelError(
+            f"{found}: must name {counted(count, 'class', 'classes')}, got "
+            f"{counted(len(labels), 'name')}"
+        )
     return labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from autosplit.errors import InfeasibleError
+from autosplit.errors import InfeasibleError, counted
 from autosplit.evaluate.noninferiority import NUISANCE, drop_bound, drop_p_value, images_needed
 from autosplit.plan.plan import Plan
 from autosplit.report.candidate import Candidate, DropTest
@@ -81,7 +81,7 @@ def not_shown(candidates: Sequence[Candidate], max_drop: float) -> InfeasibleErr
     need = images_needed(*best.pairs, max_drop, (1 - test.confidence) / test.plans)
     remedy = f"about {need:,} images would show it" if need else "no number of images would show it"
     return InfeasibleError(
-        f"confidence: with {seen:,} images a drop of up to {possible_drop(best):.2f} points is "
-        f"possible, at {100 * test.confidence:g} % with {test.plans} plans accounted for, more "
-        f"than {max_drop:g}; {remedy} of the plan that loses least ({best.plan.name})"
+        f"confidence: with {counted(seen, 'image')} a drop of up to {possible_drop(best):.2f} "
+        f"points is possible, at {100 * test.confidence:g} % with {test.plans} plans accounted "
+        f"for, more than {max_drop:g}; {remedy} of the plan that loses least ({best.plan.name})"
     )

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from autosplit.errors import counted
 from autosplit.report.candidate import Candidate, FloatScore
 from autosplit.report.choice import sends_jpeg
 from autosplit.report.labels import place_labels
@@ -72,7 +73,7 @@ class Points:
         score = self.float_score
         if score is None:
             return "distortion (lower is better)"
-        return f"{score.metric} on {score.images:,} images (%)"
+        return f"{score.metric} on {counted(score.images, 'image')} (%)"
 
     @cached_property
     def floor(self) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from autosplit.errors import DataError
+from autosplit.errors import DataError, counted
 from autosplit.escalation.costs import memory_bytes
 from autosplit.escalation.cuts import best_cuts, sent_cuts, sent_file
 from autosplit.escalation.escalation import Escalation, write_escalation
@@ -100,8 +100,9 @@ def escalate_plans(scoring: Scoring, searched: Stamp, progress: Progress) -> Esc
     edges = len({one.edge_plan for one, _ in found})
     return Escalated(
         found,
-        f"{len(found)} escalations of {edges} of {len(plans)} plans that are all on the edge; "
-        f"thresholds chosen on {rule.images:,} images, judged on "
+        f"{counted(len(found), 'escalation')} of {edges} of {counted(len(plans), 'plan')} "
+        f"that are all on the edge; "
+        f"thresholds chosen on {counted(rule.images, 'image')}, judged on "
         f"{trials.looks.total - rule.images:,} others",
     )
 

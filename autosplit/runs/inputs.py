@@ -160,24 +160,31 @@ def float_text(program: Program, data: DataSet, choice: TaskChoice, judge: Judge
     if not record.seen:
         return ""
     row = record.float_row()
-    if row.get(choice.task.metric) is None:
-        return "no labels: plans are compared with the float network"
     guess = guessing(record, choice.classes)
     warn(guess and chance_text(guess, choice.task))
+    if row.get(choice.task.metric) is None:
+        missing = f"{choice.task.metric_name} is undefined" if guess else "no labels"
+        return f"{missing}: plans are compared with the float network"
     accuracy = 100 * (choice.task.accuracy(row) or 0.0)
     seen = counted(record.seen, "sample")
     return f"float network: {choice.task.metric_name} {accuracy:.1f} % on {seen}"
 
 
 def chance_text(guess: str, task: Task) -> str:
-    """What to say of a float network that does no better than guessing, and what to look at."""
+    """What to say of a float network that does no better than guessing, and what to look at.
+
+    Args:
+        guess: What ``guessing`` says.
+        task: Task of the network.
+    """
+    from autosplit.evaluate.chance import ONLY_CROWDS
+
+    if guess == ONLY_CROWDS:
+        return f"float network: {guess}; annotate single objects"
     look = "how inputs are prepared (--mean, --std, --channels), at the order of the classes"
     if task.name == "detection":
         look = (
             "how pictures become inputs (--preprocess) and outputs become boxes (--decode), at the "
             "names and order of the classes (--names)"
         )
-    return (
-        f"float network: must do better than guessing, {guess}; look at {look}, at the weights, "
-        "and at --task"
-    )
+    return f"float network: {guess}; look at {look}, at the weights, and at --task"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from autosplit.errors import warn
+from autosplit.errors import counted, warn
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import NOT_CODED
 from autosplit.hardware.operations import unknown_layers
@@ -66,8 +66,8 @@ def make_plans(problem: Problem, options: SearchOptions) -> Planned:
     front = [plan for plan in ours if not plan.name.startswith(LIMIT_PREFIX)]
     plans = (*within, *thin(front, others, options.front), *others)
     kept = len(plans) - len(others)
-    of = f"{kept} of the {len(ours)} plans" if kept < len(ours) else _plans(kept)
-    text = f"kept {of} of method {OURS}, and {_plans(len(others))} of other methods"
+    of = f"{kept} of the {len(ours)} plans" if kept < len(ours) else counted(kept, "plan")
+    text = f"kept {of} of method {OURS}, and {counted(len(others), 'plan')} of other methods"
     return Planned(plans, text + _considered(problem, cuts))
 
 
@@ -88,10 +88,6 @@ def _warn_of_unknown(problem: Problem) -> None:
             )
         else:
             warn(f"{device.name}: timed by their traffic alone, no cost is known: {named}{more}")
-
-
-def _plans(count: int) -> str:
-    return f"{count} plan" if count == 1 else f"{count} plans"
 
 
 def plan_files(

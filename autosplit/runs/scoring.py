@@ -85,8 +85,9 @@ def score_plans(scoring: Scoring, progress: Progress) -> str:
     candidates = {name for order in orders for name in order}
     whole = len(candidates) * trials.looks.total
     return (
-        f"quantize: {plans} of {len(candidates)} plans run for picks within {options.max_drop:g} "
-        f"points, {images:,} images of {whole:,}{_never_early(trials)}"
+        f"quantize: {plans} of {counted(len(candidates), 'plan')} run for picks within "
+        f"{options.max_drop:g} points, {counted(images, 'image')} of {whole:,}"
+        f"{_never_early(trials)}"
     )
 
 
@@ -102,7 +103,7 @@ def _never_early(trials: Trials) -> str:
 
 
 def _measured_text(new: int, every: int) -> str:
-    return f"quantize: {every} plans, {new} of them measured now"
+    return f"quantize: {counted(every, 'plan')}, {new} of them measured now"
 
 
 def score_float(trials: Trials, *, force: bool, progress: Progress) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autosplit.errors import OptionError, StageError
+from autosplit.errors import OptionError, StageError, counted
 from autosplit.evaluate.scorefile import read_scores
 from autosplit.evaluate.task import FLOAT
 from autosplit.files import read_csv, read_json, write_json
@@ -171,7 +171,7 @@ def joint_text(rows: Sequence[Mapping[str, Any]]) -> str:
     best = [row["variant"] for row in rows if row["pareto"]]
     names = dict.fromkeys(row["variant"] for row in rows)
     parts = ", ".join(f"{best.count(name)} of {name}" for name in names)
-    return f"\nvariants: {len(best)} plans on the common front: {parts}"
+    return f"\nvariants: {counted(len(best), 'plan')} on the common front: {parts}"
 
 
 def scored_rows(folder: Path) -> PlanRows:

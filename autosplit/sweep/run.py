@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from autosplit.errors import counted
 from autosplit.files import read_csv, write_csv
 from autosplit.plan.int8_weights import stats_for
 from autosplit.progress import Advance, Progress, note, silent
@@ -96,8 +97,9 @@ def run_sweep(
         draw_sweep(figure, sweep, rows)
     kept = len(jobs) - len(missing)
     text = (
-        f"sweep: {len(sweep.networks)} networks, {len(jobs)} searches, {kept} of them done "
-        f"before, {len(rows)} rows"
+        f"sweep: {counted(len(sweep.networks), 'network')}, "
+        f"{counted(len(jobs), 'search', 'searches')}, {kept} of them done "
+        f"before, {counted(len(rows), 'row')}"
     )
     return Swept("\n".join([text, *(f"left out: {line}" for line in left_out)]), table, figure)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autosplit.errors import counted
 from autosplit.files import read_csv
 from autosplit.sweep.file import SweepFile, read_sweep_file
 from autosplit.sweep.run import table_header
@@ -74,7 +75,7 @@ class SweepTable:
         return sweep_figure(self.sweep, self.rows)
 
     def __repr__(self) -> str:
-        return f"SweepTable({str(self.path)!r}: {len(self.rows)} rows)"
+        return f"SweepTable({str(self.path)!r}: {counted(len(self.rows), 'row')})"
 
 
 def read_sweep(file: str | Path, table: str | Path | None = None) -> SweepTable:

@@ -15,6 +15,18 @@ def test_talk_and_errors_go_to_stderr(capsys):
     assert capsys.readouterr() == ("", "stats: done\nautosplit: error: first; second\n")
 
 
+def test_an_error_does_not_repeat_what_a_warning_said(capsys):
+    say_error("net: must hold; look at a; --force", ["net: must hold; look at a"])
+    say_error("net: has 2; look at a; --force", ["net: has 1; look at a"])
+    say_error("net: has 2; look at a", ["other: has 1"])
+
+    assert capsys.readouterr().err.splitlines() == [
+        "autosplit: error: net: is refused, as the warning says; --force",
+        "autosplit: error: net: has 2; --force",
+        "autosplit: error: net: has 2; look at a",
+    ]
+
+
 def test_lines_are_joined_without_their_space():
     assert one_line("  a\n\n\tb  \nc") == "a; b; c"
 

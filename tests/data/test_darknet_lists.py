@@ -183,7 +183,7 @@ class TestNames:
         place = darknet_folder(tmp_path, count=1)
         (place / "val.txt").write_text("images/val0.png\nimages/val0.png\n")
 
-        with pytest.warns(AutoSplitWarning, match="1 pictures are listed twice, each counts once"):
+        with pytest.warns(AutoSplitWarning, match="1 picture is listed twice, each counts once"):
             _, val = read_darknet_splits(place)
 
         assert len(val.files) == 1

@@ -22,8 +22,8 @@ def test_boxes_are_counted_by_size_and_picture():
 
 
 def test_no_picture_is_described_too():
-    assert data_card([], ["a"]).startswith("0 pictures, 0 boxes of 0 of 1 classes, 0 to 0")
+    assert data_card([], ["a"]).startswith("0 pictures, 0 boxes of 0 of 1 class, 0 to 0")
 
 
 def test_one_picture_is_one():
-    assert data_card([boxes(10)], ["a"]).startswith("1 picture, 1 box of 1 of 1 classes")
+    assert data_card([boxes(10)], ["a"]).startswith("1 picture, 1 box of 1 of 1 class")

@@ -85,6 +85,10 @@ def yolov8_rows():
     return Own([], pixels), EXAMPLE
 
 
+def yolov8_tuple():
+    return Own(HALF * 4), (EXAMPLE,)
+
+
 def yolox():
     return Own([0.5, 0.5, 0.0, 0.0, 20.0]), EXAMPLE
 
@@ -96,7 +100,7 @@ def yolox_rows():
 def yolov5_rows():
     return Own([], with_object), EXAMPLE
 '''
-FUNCTIONS = ("yolov8", "yolov8_rows", "yolox", "yolox_rows", "yolov5_rows")
+FUNCTIONS = ("yolov8", "yolov8_tuple", "yolov8_rows", "yolox", "yolox_rows", "yolov5_rows")
 
 
 @pytest.fixture

@@ -66,6 +66,13 @@ def test_videos_cameras_and_streams_have_frames():
     assert kinds["camera 0"] == kinds["stream"] == (True, True)
 
 
+def test_a_list_may_have_comments_and_blank_lines(tmp_path):
+    (tmp_path / "#1.jpg").touch()
+    (tmp_path / "list.txt").write_text("# photos\n\n  p/a.jpg  \n\t\n#1.jpg\n #none.jpg\n")
+
+    assert [one.label for one in detect_sources("list.txt")] == ["a.jpg", "#1.jpg"]
+
+
 def test_a_file_named_like_a_pattern_is_a_file(tmp_path):
     (tmp_path / "a[1].jpg").touch()
 

@@ -84,7 +84,7 @@ def test_one_answer_to_all_is_a_guess_however_often_it_is_right():
     labels = torch.tensor([0] * 95 + [1] * 5)
 
     assert guessing(record("classification", outputs, labels), 2) == (
-        "every one of 100 images gets the class 0"
+        "must do better than guessing, every one of 100 images gets the class 0"
     )
 
 
@@ -110,7 +110,13 @@ def test_few_images_say_nothing():
 
 @pytest.mark.parametrize(
     ("crowds", "told"),
-    [((True,), "its AP is undefined, every annotated box is of a crowd"), ((False,), "its AP is ")],
+    [
+        ((True,), "must have an AP, has none, every annotated box is of a crowd (iscrowd)"),
+        (
+            (False,),
+            "must have an AP of at least 5 %, has 0.00 %, the boxes that it finds hardly fit",
+        ),
+    ],
 )
 def test_a_detector_that_fits_no_annotation_guesses_even_on_one_picture(crowds, told):
     box = (1.0, 1.0, 4.0, 4.0)

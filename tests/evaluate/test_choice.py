@@ -60,7 +60,7 @@ def test_a_sigmoid_says_yes_or_no():
     [
         (LOGITS[:, :1], None, r"output \(8, 1\) and no labels; .* binary, regression or FILE"),
         (LOGITS[:, :1], CLASSES, "labels that are whole numbers .* binary, regression"),
-        (MAPS, None, "segmentation, regression, embedding"),
+        (MAPS, None, "segmentation, regression, embedding .*; of a detector say with --decode"),
         (torch.rand(8, 6, 4), None, "sequence-labelling, language-modelling"),
         (torch.rand(8, 2, 2, 2, 2), None, "regression, embedding"),
     ],

@@ -120,7 +120,7 @@ def test_names_are_read_from_a_list_and_must_fit(tmp_path):
 
     assert read_class_names(tmp_path / "a.names") == ("dog", "cat")
     assert load_model("yolo:plain.cfg", names=tmp_path / "one.names").labels == ("dog",)
-    with pytest.raises(ModelError, match="must name the 1 classes, got 2 names"):
+    with pytest.raises(ModelError, match="must name 1 class, got 2 names"):
         load_model("yolo:plain.cfg", names=tmp_path / "a.names")
     with pytest.raises(ModelError, match="No such file"):
         read_class_names(tmp_path / "none.names")

@@ -106,7 +106,7 @@ def test_names_beside_the_file_are_the_labels(cfg):
     assert load_model(f"yolo:{cfg}").labels == ("cat", "dog")
 
     cfg.with_suffix(".names").write_text("cat\n")
-    assert error_of(f"yolo:{cfg}").endswith("my net.names: must name the 2 classes, got 1 names")
+    assert error_of(f"yolo:{cfg}").endswith("my net.names: must name 2 classes, got 1 name")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,11 @@ def test_names_beside_the_file_are_the_labels(cfg):
         ("yolo:yolov3-tin", {}, "unknown network 'yolo:yolov3-tin', did you mean 'yolov3-tiny'?"),
         ("yolo:none.cfg", {}, "none.cfg: must be a readable file, No such file or directory"),
         ("yolo:yolov3", {"input_size": 100}, "input size must be a multiple of 32, got 100"),
-        ("yolo:yolov3-tiny", {"weights": "a.onnx"}, "a.onnx: must be a .weights or .safetensors "),
+        (
+            "yolo:yolov3-tiny",
+            {"weights": "a.onnx"},
+            "must be a .weights, .safetensors, .pt or .pth",
+        ),
         ("yolo:yolov3-tiny", {"weights": "a.weights"}, "a.weights: must be a Darknet weights file"),
         ("yolo:yolov3-tiny", {"weights": "a.safetensors"}, "there is no such file"),
         ("torchvision-backbone:fasterrcnn", {}, "torchvision has no detector 'fasterrcnn', "),

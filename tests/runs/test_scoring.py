@@ -48,7 +48,7 @@ def test_plans_that_exceed_the_memory_are_no_candidates(scoring):
     options = replace(scoring.options, max_drop=100.0)
     small = replace(scoring, options=options, limit_bytes=min(sizes))
 
-    assert score_plans(small, silent).startswith("quantize: 1 of 1 plans run for picks")
+    assert score_plans(small, silent).startswith("quantize: 1 of 1 plan run for picks")
 
 
 def test_plans_with_one_half_are_finished_once(scoring, monkeypatch):

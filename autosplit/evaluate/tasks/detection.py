@@ -19,7 +19,7 @@ from autosplit.data.coco import Truth, truth_of
 from autosplit.data.datasets import DataSet
 from autosplit.data.images import Labels
 from autosplit.data.preprocess import Letterbox
-from autosplit.errors import DataError
+from autosplit.errors import DataError, counted
 from autosplit.evaluate.average_precision import FoundBoxes, Precision, average_precision
 from autosplit.evaluate.box_measures import measure_boxes
 from autosplit.evaluate.judge import Answering, Judge
@@ -144,7 +144,7 @@ class BoxRecord:
         if self.truths is None and not any(truth.boxes for truth in self.own()):
             raise DataError(
                 "evaluation data: without annotations the float network must find something with a "
-                f"score of {SHOWN_CONFIDENCE}, finds nothing in {self.seen} images; "
+                f"score of {SHOWN_CONFIDENCE}, finds nothing in {counted(self.seen, 'image')}; "
                 "give it trained weights, or annotated pictures as coco:DIR"
             )
         if self.truths is not None and not any(truth.boxes for truth in self.truths):
@@ -260,7 +260,8 @@ def _check_classes(network: tuple[str, ...], data: tuple[str, ...]) -> None:
     """Make sure that boxes are of the network's classes; names are compared where both have any."""
     if len(data) != len(network):
         raise DataError(
-            f"data: must have the network's {len(network)} classes, has {len(data)} categories, "
+            f"data: must have the network's {counted(len(network), 'class', 'classes')}, has "
+            f"{counted(len(data), 'category', 'categories')}, "
             f"from {data[0]!r} to {data[-1]!r}"
         )
     named = not any(name.isdecimal() for name in (*network, *data))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from autosplit.errors import warn
+from autosplit.errors import counted, warn
 from autosplit.models.networks.darknet_options import WORDS
 from autosplit.models.networks.darknet_section import Section
 from autosplit.models.networks.darknet_shape import FeatureShape
@@ -27,9 +27,10 @@ def build_head(section: Section, shape: FeatureShape, input_shape: FeatureShape)
     """
     head = HEAD_BUILDERS[section.kind](section, shape, input_shape)
     if shape[0] != head.channels:
-        each = f"{len(head.anchors)} anchors of {head.box_numbers} + {head.classes}"
+        each = f"{counted(len(head.anchors), 'anchor')} of {head.box_numbers} + {head.classes}"
         if head.coding == "yolov1":
-            each = f"{head.cells}^2 cells of {head.classes} + {len(head.anchors)} boxes of 5"
+            boxes = counted(len(head.anchors), "box", "boxes")
+            each = f"{head.cells}^2 cells of {head.classes} + {boxes} of 5"
         raise section.error(
             f"must read {head.channels} channels, {each}, got {shape[0]} from layer "
             f"{section.number - 1}"

@@ -12,6 +12,7 @@ from typing import Any
 from bokeh.models import HoverTool, Range1d
 from bokeh.plotting import figure
 
+from autosplit.errors import counted
 from autosplit.graph.graph import Graph
 from autosplit.plan.plan import Plan
 from autosplit.report.page.cuts import CutBars, prefix_place
@@ -131,7 +132,9 @@ def pick_columns(pick: Pick | None) -> dict[str, list[Any]]:
     if pick is None:
         return {key: [] for key in ("cut", "name", "total_ms", "sent_bytes", "words")}
     count, is_prefix = prefix_place(pick.graph.cut(pick.plan.edge))
-    words = f"{count} layers on the edge" + ("" if is_prefix else ", which are no prefix")
+    words = f"{counted(count, 'layer')} on the edge" + (
+        "" if is_prefix else ", which are no prefix"
+    )
     return {
         "cut": [count],
         "name": [pick.plan.name],

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import isinf
 
+from autosplit.errors import counted
 from autosplit.report.aligned import html
 from autosplit.report.choice import ALL_CLOUD, ALL_EDGE
 from autosplit.report.page.view import Answered, PageView
@@ -64,7 +65,7 @@ def sentence(pick: Pick) -> str:
 def known_words(view: PageView) -> str:
     """The float network's score, the limits, and which numbers were measured or computed."""
     score, hardware = view.float_score, view.hardware
-    images = f"{score.images:,} images"
+    images = counted(score.images, "image")
     limit = "not limited" if view.limit_bytes is None else f"{view.limit_bytes:,} bytes"
     drop = (
         "not limited"
@@ -155,7 +156,7 @@ def plans_words(view: PageView) -> str:
     for link in view.links:
         rows = [_plan_cells(row) for row in view.rows if row["link"] == link]
         parts.append(
-            f"<details><summary>{len(rows)} plans over {escape(link)}</summary>"
+            f"<details><summary>{counted(len(rows), 'plan')} over {escape(link)}</summary>"
             f"<div class=tall>{table_of(_PLAN_HEADS, rows)}</div></details>"
         )
     return "".join(parts)

@@ -40,8 +40,8 @@ class StatsOptions:
         None,
         kinds.text("NAME|FILE"),
         "network",
-        "Trained weights: for torchvision a name such as DEFAULT, for yolo a .weights or "
-        ".safetensors file.",
+        "Trained weights: for torchvision a name such as DEFAULT, for yolo a .weights, "
+        ".safetensors, .pt or .pth file.",
         none="the network's own, else random",
         first=True,
     )

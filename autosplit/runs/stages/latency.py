@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from autosplit.errors import counted
 from autosplit.files import write_csv
 from autosplit.graph.graph import Graph
 from autosplit.hardware.device import Device
@@ -62,7 +63,7 @@ def _time(job: Job[LatencyOptions], hardware: Hardware, names: Sequence[str]) ->
                 )
             advance(1)
     links = ", ".join(hardware.links)
-    text = f"latency: {len(files)} plans on {edge.name} and {cloud.name} over {links}"
+    text = f"latency: {counted(len(files), 'plan')} on {edge.name} and {cloud.name} over {links}"
     return Made(text, partial(_write, job.folder, rows, layers, names))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autosplit.data import image_range
-from autosplit.errors import StageError
+from autosplit.errors import StageError, counted
 from autosplit.files import write_csv, write_json
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
@@ -113,7 +113,7 @@ def _measure(job: Job[StatsOptions]) -> Made:
         (shape,) = program.graph.inputs.values()
         picture = picture_input(model.preprocess, (1, *shape), options.jpeg_quality)
     measuring = Measuring(program, lambda: (batch for batch, _ in batches()), options, picture)
-    title = f"stats: {model.name} on {count} images"
+    title = f"stats: {model.name} on {counted(count, 'image')}"
     with job.progress(title, measuring.passes * count) as advance:
         stats = measure_network(measuring, advance)
     first = next(iter(measuring.batches()))
@@ -123,8 +123,8 @@ def _measure(job: Job[StatsOptions]) -> Made:
     tail = program.graph.tail
     behind = "" if tail is None else f" and {tail.macs:,} of a second stage in float"
     text = (
-        f"stats: {len(program.graph.layers)} layers, {macs:,} multiply-accumulates{behind}, "
-        f"measured on {stats.samples} images, into {job.folder}"
+        f"stats: {counted(len(program.graph.layers), 'layer')}, {macs:,} multiply-accumulates"
+        f"{behind}, measured on {counted(stats.samples, 'image')}, into {job.folder}"
     )
     write = partial(_write, job.folder, program.graph, stats, known)
     return Made(text, write, {STATE: model.sha256})
