@@ -105,12 +105,12 @@ ORDER = {
         "random_weights not_finite train run_train"
     ),
     "deploy": (
-        "extras bundle_names tensor_bytes coded_inputs manifest oip sessions onnx_unpack "
-        "quantize_operators onnx_export clamp_windows edge_module edge_onnx cloud_onnx triton "
-        "bundle check run batcher server_metrics status_page repository credentials "
-        "slow_requests link_probe http_server grpc_server server pictures sources connection "
-        "client link_estimate adaptive infer measure_models link_profile node_seconds "
-        "node_layers crossing_seconds profile"
+        "extras bundle_names tensor_bytes coded_inputs escalation_rule manifest oip sessions "
+        "onnx_unpack quantize_operators onnx_export clamp_windows edge_module edge_onnx "
+        "cloud_onnx triton bundle check run batcher server_metrics status_page repository "
+        "credentials slow_requests link_probe http_server grpc_server server pictures sources "
+        "connection client link_estimate adaptive audit escalate infer measure_models "
+        "link_profile node_seconds node_layers crossing_seconds profile"
     ),
     "sweep": "file job backends figure run table",
     "detect": "drawing matching sources video step_seconds detector run",
@@ -180,6 +180,9 @@ TORCH_FREE = [
         "deploy.link_profile",
         "deploy.measure_models",
         "deploy.adaptive",
+        "deploy.escalation_rule",
+        "deploy.audit",
+        "deploy.escalate",
         "deploy.infer",
     ),
 ]

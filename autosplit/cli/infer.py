@@ -16,18 +16,22 @@ def infer_command(
     tls_cert: str | None = None,
     token_file: str | None = None,
     deadline_s: float | None = None,
+    audit: float | None = None,
+    audit_floor: float | None = None,
 ) -> None:
     """Run the edge half of a plan here on pictures, and its cloud half on a server."""
+    from autosplit.deploy.audit import Audit
     from autosplit.deploy.connection import Connection
     from autosplit.deploy.credentials import read_token
     from autosplit.deploy.infer import infer_sources
     from autosplit.errors import OptionError
 
-    if deadline_s is not None and plan != "auto":
-        raise OptionError("--deadline: needs --plan auto, the plans to move along")
-
+    if audit_floor is not None and audit is None:
+        raise OptionError("--audit-floor: needs --audit, which finds the agreement")
     token = None if token_file is None else read_token(Path(token_file))
     connection = Connection(server, token, None if tls_cert is None else Path(tls_cert))
     table = None if out is None else Path(out)
-    for line in infer_sources(bundle, Path(source), connection, plan, table, deadline_s):
+    checked = None if audit is None else Audit(audit, audit_floor)
+    asked = connection, plan, table, deadline_s, checked
+    for line in infer_sources(bundle, Path(source), *asked):
         print(line)

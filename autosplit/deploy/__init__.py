@@ -28,6 +28,8 @@
 | the link measured, plans that change with it | ``link_estimate.py``, ``adaptive.py`` |
 | a device's connection to a server | ``connection.py`` |
 | bytes to measure a link with; a link profile of them | ``link_probe.py``, ``link_profile.py`` |
+| the edge answers where it is sure | ``escalation_rule.py``, ``escalate.py`` |
+| some of these answers checked in the cloud | ``audit.py`` |
 | pictures and arrays as inputs, without torch | ``pictures.py``, ``sources.py`` |
 | models measured in a process of their own, without autosplit | ``measure_models.py`` |
 | seconds of layers from those of nodes; names of nodes | ``node_seconds.py``, ``node_layers.py`` |

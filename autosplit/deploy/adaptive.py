@@ -183,5 +183,8 @@ class AdaptiveClient:
 
 
 def takes_inputs(plan: BundledPlan) -> bool:
-    """Whether a plan takes the network's inputs; one that sends pictures takes pixels."""
-    return all(wire.coding != "jpeg" for wire in plan.wire.tensors)
+    """Whether a plan can be moved to: it takes the network's inputs, and is no escalation.
+
+    A plan that sends pictures takes pixels; an escalation sends only some of the samples.
+    """
+    return plan.rule is None and all(wire.coding != "jpeg" for wire in plan.wire.tensors)

@@ -15,8 +15,10 @@ from autosplit.deploy.bundle_names import cloud_name
 from autosplit.deploy.cloud_onnx import cloud_onnx
 from autosplit.deploy.coded_inputs import coding_record
 from autosplit.deploy.edge_onnx import edge_onnx
+from autosplit.deploy.escalation_rule import EscalationRule
 from autosplit.deploy.manifest import BundledPlan, Manifest, TensorOf, write_manifest
 from autosplit.deploy.triton import triton_config
+from autosplit.escalation.escalation import Escalation
 from autosplit.files import sha256_of_file, write_bytes, write_text
 from autosplit.halves.deployed import deploy
 from autosplit.plan.planfile import PlanFile
@@ -46,6 +48,23 @@ compiler:
 
 
 @dataclass(frozen=True)
+class EscalatedFiles:
+    """What an escalation is exported of.
+
+    Attributes:
+        escalation: When the edge answers.
+        whole: The plan that runs the whole network on the edge, with its grids.
+        sent_on: The plan of the samples that are sent on.
+        predicted: As ``BundledPlan`` has it.
+    """
+
+    escalation: Escalation
+    whole: PlanFile
+    sent_on: PlanFile
+    predicted: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Exporter:
     """Writes bundles of one network.
 
@@ -60,12 +79,15 @@ class Exporter:
     task: str
 
     def export(
-        self, files: Sequence[PlanFile], folder: Path, progress: Progress = silent
+        self,
+        files: Sequence[PlanFile | EscalatedFiles],
+        folder: Path,
+        progress: Progress = silent,
     ) -> Manifest:
         """Write a bundle.
 
         Args:
-            files: The plans with their grids, the best first.
+            files: The plans with their grids, and escalations, the best first.
             folder: The bundle; made, or filled anew.
             progress: Shows how far it is.
 
@@ -77,7 +99,10 @@ class Exporter:
         plans = []
         with progress("export: halves", len(files)) as advance:
             for file in files:
-                plans.append(self._plan(file, folder, written))
+                if isinstance(file, PlanFile):
+                    plans.append(self._plan(file, folder, written))
+                else:
+                    plans.append(self._escalation(file, folder, written))
                 advance(1)
         name = self.program.graph.name
         readme = _README.format(
@@ -117,13 +142,7 @@ class Exporter:
             edge = f"edge/{plan.name}.onnx"
             _write(folder, edge, edge_onnx(self.program, file), written)
         if on_cloud:
-            name = cloud_name(self.program.graph.name, plan.name)
-            cloud = f"cloud/model_repository/{name}/1/model.onnx"
-            model = cloud_onnx(self.program, file)
-            _write(folder, cloud, model, written)
-            config = f"cloud/model_repository/{name}/config.pbtxt"
-            write_text(folder / config, triton_config(name, model))
-            written.append(config)
+            cloud = self._cloud(plan.name, file, folder, written)
         return BundledPlan(
             name=plan.name,
             edge=edge,
@@ -136,6 +155,45 @@ class Exporter:
             predicted=_promised(file, both.crossing_bytes),
             coded=coding_record(both.layout),
         )
+
+    def _escalation(self, files: EscalatedFiles, folder: Path, written: list[str]) -> BundledPlan:
+        """The whole network on the edge, which gives what it may send, and the cloud half."""
+        about, sent_on = files.escalation, files.sent_on
+        both = deploy(self.program, sent_on)
+        coding = sent_on.plan.input_coding
+        kept = None if coding is not None else self.program.graph.cut(sent_on.plan.edge)
+        edge = f"edge/{about.name}.onnx"
+        _write(folder, edge, edge_onnx(self.program, files.whole, kept), written)
+        cloud = self._cloud(about.name, sent_on, folder, written)
+        rule = EscalationRule(
+            about.score,
+            about.temperature,
+            about.threshold.value,
+            f"output:{about.output}",
+            () if coding is None else coding.mean,
+            () if coding is None else coding.std,
+        )
+        return BundledPlan(
+            name=about.name,
+            edge=edge,
+            cloud=cloud,
+            wire=both.layout,
+            outputs=dict.fromkeys(both.cloud.half.writes, "both"),
+            predicted=dict(files.predicted),
+            coded=coding_record(both.layout),
+            rule=rule,
+        )
+
+    def _cloud(self, plan: str, file: PlanFile, folder: Path, written: list[str]) -> str:
+        """Write the cloud half of a plan, and its configuration for Triton; its name."""
+        name = cloud_name(self.program.graph.name, plan)
+        cloud = f"cloud/model_repository/{name}/1/model.onnx"
+        model = cloud_onnx(self.program, file)
+        _write(folder, cloud, model, written)
+        config = f"cloud/model_repository/{name}/config.pbtxt"
+        write_text(folder / config, triton_config(name, model))
+        written.append(config)
+        return cloud
 
 
 def preprocess_record(preprocess: Callable[..., Any]) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import time
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -92,7 +92,7 @@ class EdgeClient:
     chosen: BundledPlan = field(init=False)
     edge: EdgeModel = field(init=False)
     connection: Connection = field(init=False)
-    _taken: frozenset[str] | None = field(default=None, init=False, repr=False)
+    remote: RemoteHalf = field(init=False)
 
     def __post_init__(self) -> None:
         server = self.server
@@ -100,6 +100,7 @@ class EdgeClient:
         self.manifest = read_manifest(self.folder)
         self.chosen = self.manifest.plan(self.plan)
         self.edge = EdgeModel.load(self.folder, self.chosen, self.threads)
+        self.remote = RemoteHalf(self.connection, self.manifest, self.chosen)
 
     def __enter__(self) -> Self:
         return self
@@ -118,12 +119,44 @@ class EdgeClient:
             DataError: Its answer is none.
         """
         until = time.monotonic() + self.timeout_s
-        taken = self._taken_coded()
+        self.remote.prepare(until)
         start = time.perf_counter()
         message, answers = self.edge(inputs)
-        computed = time.perf_counter()
+        edge_s = time.perf_counter() - start
         if self.chosen.cloud is None:
-            return Answer(answers, self.chosen.name, computed - start)
+            return Answer(answers, self.chosen.name, edge_s)
+        found = self.remote.answer(message, until)
+        return replace(found, outputs=answers | found.outputs, edge_s=edge_s)
+
+
+@dataclass
+class RemoteHalf:
+    """The cloud half of a plan on a server.
+
+    Attributes:
+        connection: The server.
+        manifest: Of the bundle.
+        chosen: The plan.
+    """
+
+    connection: Connection
+    manifest: Manifest
+    chosen: BundledPlan
+    _taken: frozenset[str] | None = field(default=None, init=False, repr=False)
+
+    def answer(self, message: Message, until: float) -> Answer:
+        """The answers of the cloud half to a message, without those of the edge.
+
+        Args:
+            message: What is sent.
+            until: When it must be there, seconds of ``time.monotonic``.
+
+        Raises:
+            ServerError: The server cannot be reached, or refuses.
+            DataError: Its answer is none.
+        """
+        taken = self.prepare(until)
+        start = time.perf_counter()
         sent = wire_inputs(message, taken)
         body, length = encode_request(InferRequest(sent))
         coded = time.perf_counter()
@@ -138,10 +171,10 @@ class EdgeClient:
         found = decode_response(content, None if size is None else int(size))
         server_s = found.seconds(SERVER_US)
         return Answer(
-            outputs=answers | dict(found.outputs),
+            outputs=dict(found.outputs),
             plan=self.chosen.name,
-            edge_s=computed - start,
-            coding_s=coded - computed + time.perf_counter() - arrived,
+            edge_s=0.0,
+            coding_s=coded - start + time.perf_counter() - arrived,
             sent_bytes=len(body) - length - framing_bytes(sent),
             body_bytes=len(body),
             link_s=arrived - coded - server_s,
@@ -149,8 +182,11 @@ class EdgeClient:
             run_s=found.seconds(RUN_US),
         )
 
-    def _taken_coded(self) -> frozenset[str]:
+    def prepare(self, until: float) -> frozenset[str]:
         """Coded inputs that the server takes; it is asked once where the plan codes a tensor.
+
+        Args:
+            until: When the server must have answered, seconds of ``time.monotonic``.
 
         Raises:
             ServerError: The server cannot be reached, or refuses.
@@ -160,7 +196,6 @@ class EdgeClient:
             wanted = coded_tensors(self.chosen.wire)
             if wanted and importlib.util.find_spec("zstandard") is not None:
                 self._taken = None  # asked again if there is no answer now
-                until = time.monotonic() + self.timeout_s
                 content, _ = self._ask(model_path(self.manifest, self.chosen), until)
                 self._taken = listed_inputs(read_metadata(content)) & wanted.keys()
         return self._taken

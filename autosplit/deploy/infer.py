@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autosplit.deploy.adaptive import AdaptiveClient
+from autosplit.deploy.audit import Audit
 from autosplit.deploy.client import Answer, EdgeClient
 from autosplit.deploy.connection import Connection
+from autosplit.deploy.escalate import EscalationClient, SureAnswer
 from autosplit.deploy.extras import need
+from autosplit.deploy.manifest import BundledPlan, read_manifest
 from autosplit.deploy.sources import list_sources, read_source
+from autosplit.errors import OptionError
 from autosplit.files import write_csv
 
 _HEADER = (
@@ -28,6 +32,7 @@ _HEADER = (
     "cloud_ms",
     "own_ms",
     "total_ms",
+    "confidence",
 )
 
 
@@ -42,6 +47,7 @@ def infer_sources(
     plan: str | None,
     out: Path | None,
     deadline_s: float | None = None,
+    audit: Audit | None = None,
 ) -> Iterator[str]:
     """Run every input of a source.
 
@@ -51,25 +57,25 @@ def infer_sources(
         server: The server.
         plan: Name of the plan; None: the first one; ``auto``: whichever is the fastest.
         out: Where the table is written; None: nowhere.
-        deadline_s: Of ``auto``: seconds after which the edge answers in place of the server.
+        deadline_s: Of ``auto``, and of an escalation: seconds after which the edge answers in place
+            of the server.
+        audit: Of an escalation: which confident answers are checked in the cloud.
 
     Yields:
-        A line for each input, then the medians.
+        A line for each input, then the medians; of an escalation what was promised beside what was
+        measured, and what the audit found.
 
     Raises:
         FileError: The bundle is not as it was exported, or has no such plan.
         DataError: An input cannot be used.
         ServerError: The server cannot be reached, or refuses.
         StageError: A library that is needed is missing.
+        OptionError: The plan has no use for a deadline or an audit.
     """
     need("edge", "onnxruntime")
     paths = list_sources(source)
     rows: list[dict[str, Any]] = []
-    opened: EdgeClient | AdaptiveClient
-    if plan == AUTO:
-        opened = AdaptiveClient(bundle, server, deadline_s)
-    else:
-        opened = EdgeClient(bundle, server, plan)
+    opened = _client(bundle, server, plan, deadline_s, audit)
     with opened as client:
         for path in paths:
             for inputs in read_source(path, client.manifest, client.chosen):
@@ -79,6 +85,60 @@ def infer_sources(
     if out is not None:
         write_csv(out, _HEADER, rows)
     yield _summary(rows)
+    if isinstance(opened, EscalationClient):
+        yield from promised_lines(opened.chosen, rows)
+        yield str(opened.audit)
+
+
+def _client(
+    bundle: Path,
+    server: Connection,
+    plan: str | None,
+    deadline_s: float | None,
+    audit: Audit | None,
+) -> EdgeClient | AdaptiveClient:
+    """What runs the plan that is asked for.
+
+    Raises:
+        OptionError: The plan has no use for a deadline or an audit.
+    """
+    rule = None if plan == AUTO else read_manifest(bundle, check=False).plan(plan).rule
+    if audit is not None and rule is None:
+        raise OptionError("--audit: needs a plan that is an escalation, whose answers it checks")
+    if plan == AUTO:
+        return AdaptiveClient(bundle, server, deadline_s)
+    if rule is not None:
+        client = EscalationClient(bundle, server, plan, audit=audit or Audit())
+        client.timeout_s = client.timeout_s if deadline_s is None else deadline_s
+        return client
+    if deadline_s is not None:
+        raise OptionError(
+            "--deadline: needs --plan auto or an escalation, which have an answer of the edge"
+        )
+    return EdgeClient(bundle, server, plan)
+
+
+def promised_lines(plan: BundledPlan, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What was promised of an escalation beside what was measured.
+
+    Args:
+        plan: The escalation.
+        rows: Of the table, one for each sample.
+    """
+    count = len(rows)
+    kept = sum(not row["sent_bytes"] for row in rows) / count
+    sent = sum(row["sent_bytes"] for row in rows) / count
+    total = sum(row["total_ms"] for row in rows) / count
+    promised = plan.predicted
+    yield (
+        f"answered on the edge: promised {100 * promised['edge_share']:.2f} %, measured "
+        f"{100 * kept:.2f} %; bytes of a sample: promised {promised['sent_bytes']:,.1f}, measured "
+        f"{sent:,.1f}"
+    )
+    for link, parts in promised["links"].items():
+        yield (
+            f"mean ms: promised over {link} {sum(parts.values()):,.2f}, measured here {total:,.2f}"
+        )
 
 
 def _row(path: Path, answer: Answer, labels: tuple[str, ...]) -> dict[str, Any]:
@@ -94,6 +154,7 @@ def _row(path: Path, answer: Answer, labels: tuple[str, ...]) -> dict[str, Any]:
         "cloud_ms": 1e3 * answer.server_s,
         "own_ms": 1e3 * answer.own_s,
         "total_ms": 1e3 * answer.total_s,
+        "confidence": answer.confidences[0] if isinstance(answer, SureAnswer) else "",
     }
 
 

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from autosplit.deploy.coded_inputs import coding_record
+from autosplit.deploy.escalation_rule import EscalationRule, rule_from_dict, rule_to_dict
 from autosplit.errors import FileError
 from autosplit.files import check_keys, read_yaml, sha256_of_file, write_yaml
 from autosplit.halves.wire.layout import WireLayout, layout_from_list, layout_to_list
@@ -50,11 +51,13 @@ class BundledPlan:
         edge: File of the edge half in the bundle; None where nothing is computed on the edge.
         cloud: File of the cloud half; None where nothing is computed in the cloud.
         wire: What a message holds.
-        outputs: The network's answers -> ``edge`` or ``cloud``, where each is computed.
+        outputs: The network's answers -> ``edge`` or ``cloud``, where each is computed, or
+            ``both``.
         predicted: What the search promised: ``edge_memory_bytes``, ``sent_bytes``, and for each
-            link ``edge_ms``, ``link_ms``, ``cloud_ms``.
+            link ``edge_ms``, ``link_ms``, ``cloud_ms``; of an escalation ``edge_share`` too.
         coded: Entropy-coded tensor -> format of the coding, input that takes it, and SHA-256 of its
             table, as ``coding_record`` derives it from ``wire``.
+        rule: Of an escalation, whose edge half answers what it is sure of: when it is.
     """
 
     name: str
@@ -64,6 +67,7 @@ class BundledPlan:
     outputs: Mapping[str, str]
     predicted: Mapping[str, Any] = field(default_factory=dict)
     coded: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    rule: EscalationRule | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
                 "outputs": dict(plan.outputs),
                 "predicted": dict(plan.predicted),
                 "coded": {name: dict(one) for name, one in plan.coded.items()},
+                **({} if plan.rule is None else {"rule": rule_to_dict(plan.rule)}),
             }
             for plan in manifest.plans
         ],
@@ -146,7 +151,7 @@ def read_manifest(folder: Path, *, check: bool = True) -> Manifest:
     data = read_yaml(path, "bundle")
     problems = check_keys(data, _KEYS, where=str(path))
     for place, entry in enumerate([] if problems else data["plans"]):
-        problems += check_keys(entry, _PLAN_KEYS, where=f"{path}: plans[{place}]")
+        problems += check_keys(entry, _PLAN_KEYS, ("rule",), where=f"{path}: plans[{place}]")
     if problems:
         raise FileError("; ".join(problems))
     manifest = Manifest(
@@ -156,10 +161,7 @@ def read_manifest(folder: Path, *, check: bool = True) -> Manifest:
         labels=tuple(data["labels"]),
         preprocess=data["preprocess"],
         inputs=tuple(TensorOf(i["name"], tuple(i["shape"]), i["dtype"]) for i in data["inputs"]),
-        plans=tuple(
-            BundledPlan(**{**entry, "wire": layout_from_list(entry["wire"])})
-            for entry in data["plans"]
-        ),
+        plans=tuple(_plan(entry, path) for entry in data["plans"]),
         files=data["files"],
     )
     for plan in manifest.plans:
@@ -171,6 +173,25 @@ def read_manifest(folder: Path, *, check: bool = True) -> Manifest:
     for name, digest in manifest.files.items():
         _check_file(folder, name, digest if check else None)
     return manifest
+
+
+def _plan(entry: Mapping[str, Any], path: Path) -> BundledPlan:
+    """A plan as the manifest holds it.
+
+    Raises:
+        FileError: Its rule is none, or is for another network.
+    """
+    read = {**entry, "wire": layout_from_list(entry["wire"])}
+    if "rule" in entry:
+        rule = rule_from_dict(entry["rule"], f"{path}: {entry['name']}: rule")
+        if rule.output not in entry["outputs"]:
+            known = ", ".join(entry["outputs"])
+            raise FileError(
+                f"{path}: {entry['name']}: rule: output must be one of {known}, got "
+                f"{rule.output!r:.40}"
+            )
+        read["rule"] = rule
+    return BundledPlan(**read)
 
 
 def _check_file(folder: Path, name: str, digest: str | None) -> None:

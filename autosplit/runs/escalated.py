@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from autosplit.escalation.costs import expected_seconds, memory_bytes
-from autosplit.escalation.cuts import seconds_on
+from autosplit.escalation.cuts import SentCut, seconds_on, sent_file
 from autosplit.escalation.escalation import METHOD, Escalation, read_escalation
 from autosplit.evaluate.task import Task
 from autosplit.graph.graph import Graph
 from autosplit.plan.planfile import PlanFile
+from autosplit.plan.wire_layout import Coded
 from autosplit.report.candidate import Candidate, SentOn, candidate
 from autosplit.report.tables import plan_row
 from autosplit.runs.hardware import Hardware
@@ -54,6 +55,19 @@ def escalation_names(folder: Path) -> list[str]:
     stamp = read_stamp(folder, "quantize")
     outputs: Iterable[str] = () if stamp is None else stamp.outputs
     return [name for name in outputs if name.startswith(f"{FOLDER}/")]
+
+
+def sent_on_file(graph: Graph, whole: PlanFile, escalation: Escalation, coded: Coded) -> PlanFile:
+    """The plan of the images that an escalation sends on.
+
+    Args:
+        graph: The network.
+        whole: The plan on the edge, finished.
+        escalation: The escalation.
+        coded: Tensor and width -> classes and mean bytes, where it is entropy-coded.
+    """
+    sent = SentCut(graph.cut(escalation.cut), round(escalation.sent.sent), 0.0)
+    return sent_file(whole, sent, coded, escalation.input_coding)
 
 
 def candidates_of(folder: Path, names: Sequence[str], asked: Joined) -> list[CandidateRow]:

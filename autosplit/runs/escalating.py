@@ -154,9 +154,7 @@ def _problem(scoring: Scoring, asked: SearchOptions) -> tuple[Problem, Coded]:
     stats, graph = read_stats(scoring.folder), scoring.quantized.graph
     hardware = load_hardware(asked.edge, asked.cloud, asked.links, scoring.folder)
     about = hardware.edge, hardware.cloud, hardware.links, scoring.limit_bytes
-    problem = Problem(graph, stats.distortions, *about, asked.widths)
-    coded = {at: (stats.coded[at].classes, sent) for at, sent in stats.sent(asked.coding).items()}
-    return problem, coded
+    return Problem(graph, stats.distortions, *about, asked.widths), stats.tables(asked.coding)
 
 
 def _rule(scoring: Scoring, total: int, plans: int) -> ThresholdRule:

@@ -121,6 +121,14 @@ class Stats:
             if found.sent < packed_bytes(self.tensors[name].elements, bits)
         }
 
+    def tables(self, coding: str) -> dict[tuple[str, int], tuple[Classes, int]]:
+        """Tensor and width -> classes of the channels and mean bytes, for the same tensors.
+
+        Args:
+            coding: As in ``sent``.
+        """
+        return {at: (self.coded[at].classes, sent) for at, sent in self.sent(coding).items()}
+
     @cached_property
     def grids(self) -> Mapping[TensorAtWidth, Grid]:
         """Tensor, role and width -> grid."""

@@ -20,14 +20,27 @@ def test_it_passes_what_was_asked_and_prints_lines(monkeypatch, capsys, tmp_path
     command = "infer b --source x.png --server http://h:1 --plan p --out t.csv --token-file"
     assert main([*command.split(), str(tmp_path / "token")]) == 0
 
-    ((bundle, source, connection, plan, out, deadline_s),) = asked
-    assert deadline_s is None
+    ((bundle, source, connection, plan, out, deadline_s, audit),) = asked
+    assert deadline_s is audit is None
     assert (bundle, source, plan, out) == (Path("b"), Path("x.png"), "p", Path("t.csv"))
     assert (connection.server, connection.token) == ("http://h:1", "t" * 20)
     assert capsys.readouterr().out == "first\nsecond\n"
 
 
-def test_a_deadline_needs_plans_to_move_along(capsys):
-    assert main("infer b --source x.png --deadline 20ms --plan p".split()) == 2
+def test_the_audit_has_its_share_and_floor(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        autosplit.deploy.infer, "infer_sources", lambda *given: asked.append(given[-1]) or []
+    )
 
-    assert "--deadline: needs --plan auto" in capsys.readouterr().err
+    assert main("infer b --source x.png --audit 0.05 --audit-floor 0.9".split()) == 0
+
+    (audit,) = asked
+    assert (audit.share, audit.floor) == (0.05, 0.9)
+
+
+def test_a_floor_needs_an_audit(capsys):
+    assert main("infer b --source x.png --audit-floor 0.9".split()) == 2
+    assert "--audit-floor: needs --audit" in capsys.readouterr().err
+    assert main("infer b --source x.png --audit 5".split()) == 2
+    assert "--audit: must be a number from 0 to 1" in capsys.readouterr().err

@@ -1,18 +1,16 @@
 """A small residual network as a bundle of three plans, and the network itself."""
 
 import asyncio
-import socket
 import threading
-import time
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
-import uvicorn
 from measured import plan_for
 from nets import Net
 from PIL import Image
+from served import serving
 from torch import nn
 
 from autosplit.capture.capture import capture
@@ -20,7 +18,6 @@ from autosplit.data.preprocess import Preprocess
 from autosplit.deploy.bundle import Exporter
 from autosplit.deploy.client import EdgeClient
 from autosplit.deploy.grpc_server import make_grpc_server
-from autosplit.deploy.http_server import make_app
 from autosplit.deploy.repository import Repository
 from autosplit.distortion.coded import code_tensors
 from autosplit.distortion.measure import measure
@@ -84,18 +81,8 @@ def bundle(small, tmp_path_factory):
 @pytest.fixture(scope="session")
 def address(bundle):
     """Address of a server of the bundle: host and port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = uvicorn.Config(make_app(Repository.load(bundle)), port=port, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    with serving(bundle) as where:
+        yield where
 
 
 @pytest.fixture(scope="session")

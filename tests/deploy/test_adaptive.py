@@ -151,6 +151,7 @@ def fake_plan(name, size, cloud, coding="packed", **cloud_ms):
     return SimpleNamespace(
         name=name,
         cloud=cloud,
+        rule=None,
         wire=SimpleNamespace(tensors=[SimpleNamespace(coding=coding)] if cloud else []),
         predicted={
             "sent_bytes": size,

@@ -1,11 +1,15 @@
 """Every input of a source goes through both halves, and the table has a row for each."""
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+from autosplit.deploy.audit import Audit
 from autosplit.deploy.connection import Connection
-from autosplit.deploy.infer import infer_sources
+from autosplit.deploy.infer import infer_sources, promised_lines
+from autosplit.errors import OptionError
 
 
 def test_each_input_has_a_line_and_a_row(small, bundle, address, tmp_path):
@@ -32,3 +36,38 @@ def test_the_plan_that_is_fastest_is_named_with_its_answers(small, bundle, tmp_p
     *_, last = infer_sources(bundle, tmp_path / "x.npy", nowhere, "auto", None, 5.0)
 
     assert last.startswith("2 answers of edge, medians: edge ")
+
+
+@pytest.mark.parametrize(
+    ("plan", "asked", "words"),
+    [
+        ("split", {"deadline_s": 1.0}, "--deadline: needs --plan auto or an escalation"),
+        ("split", {"audit": Audit(0.1)}, "--audit: needs a plan that is an escalation"),
+        ("auto", {"audit": Audit(0.1)}, "--audit: needs a plan that is an escalation"),
+    ],
+)
+def test_what_a_plan_has_no_use_for_is_refused(bundle, tmp_path, plan, asked, words):
+    np.save(tmp_path / "x.npy", np.zeros((1, 3, 8, 8), np.float32))
+    nowhere = Connection("http://127.0.0.1:9")
+    with pytest.raises(OptionError, match=words):
+        list(infer_sources(bundle, tmp_path / "x.npy", nowhere, plan, None, **asked))
+
+
+def test_what_was_promised_is_told_beside_what_was_measured():
+    promised = {
+        "edge_share": 0.5,
+        "sent_bytes": 1000.5,
+        "links": {"lte": {"edge_ms": 1.0, "link_ms": 2.0, "cloud_ms": 0.25}},
+    }
+    rows = [
+        {"sent_bytes": 0, "total_ms": 1.0},
+        {"sent_bytes": 3000, "total_ms": 5.0},
+        {"sent_bytes": 0, "total_ms": 3.0},
+    ]
+
+    first, second = promised_lines(SimpleNamespace(predicted=promised), rows)
+    assert first == (
+        "answered on the edge: promised 50.00 %, measured 66.67 %; bytes of a sample: promised "
+        "1,000.5, measured 1,000.0"
+    )
+    assert second == "mean ms: promised over lte 3.25, measured here 3.00"

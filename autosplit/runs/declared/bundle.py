@@ -51,9 +51,25 @@ class InferOptions:
         None,
         kinds.milliseconds(),
         "limits",
-        "With --plan auto: milliseconds after which the edge device answers in place of the "
-        "server.",
+        "With --plan auto or an escalation: milliseconds after which the edge device answers in "
+        "place of the server.",
         none="no deadline",
+    )
+    audit: float | None = option(
+        None,
+        kinds.number("SHARE", 0, 1),
+        "evaluation",
+        "Of an escalation: share of the answers of which the edge device is sure that are checked "
+        "in the cloud, in the background, such as 0.05. autosplit prints how many agree.",
+        none="no audit",
+    )
+    audit_floor: float | None = option(
+        None,
+        kinds.number("SHARE", 0, 1),
+        "limits",
+        "With --audit: least share of the last 100 checked answers that must agree, such as 0.95. "
+        "Below it every sample is sent, until the agreement is back.",
+        none="no floor",
     )
     server: str = option(
         "http://127.0.0.1:8000", kinds.text("URL"), "network", "Address of a server of the bundle."

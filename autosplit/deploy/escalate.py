@@ -1,0 +1,195 @@
+"""A client whose edge half answers what it is sure of, and sends the rest to the cloud half.
+
+The edge half computes every sample.  A sample whose confidence reaches the threshold is answered;
+the tensors of a cut, or the picture as a JPEG file, of each other sample are sent.  Where the
+server is out of reach the edge's own answer is given: every sample gets exactly one answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from autosplit.deploy.adaptive import FIRST_RETRY_S, LAST_RETRY_S
+from autosplit.deploy.audit import Audit
+from autosplit.deploy.client import Answer, EdgeClient, RemoteHalf
+from autosplit.deploy.connection import Connection, ServerError, UnreachableError
+from autosplit.deploy.escalation_rule import EscalationRule
+from autosplit.deploy.sessions import Arrays, EdgeModel
+from autosplit.deploy.tensor_bytes import TensorValue
+from autosplit.errors import DataError, FileError
+from autosplit.halves.wire.jpeg import to_pixels
+from autosplit.halves.wire.layout import WireLayout
+from autosplit.halves.wire.message import Message
+
+Chosen = npt.NDArray[np.bool_]
+"""Some of the samples of a batch."""
+MOST_WAITING = 4
+"""Answers that wait to be checked at most; others are given without a check."""
+
+
+@dataclass(frozen=True, slots=True)
+class SureAnswer(Answer):
+    """An answer, and which half gave it.
+
+    Attributes:
+        confidences: How sure the edge was of each sample, 0..1.
+        sent_on: Whether the answer to each sample is the cloud's.
+    """
+
+    confidences: tuple[float, ...] = ()
+    sent_on: tuple[bool, ...] = ()
+
+
+@dataclass
+class EscalationClient(EdgeClient):
+    """An escalation of a bundle on a device, and a server that has the same bundle.
+
+    Attributes:
+        audit: Which confident answers are checked in the cloud, and what was found.
+        fallbacks: Samples of which the edge was not sure, and that it answered all the same, as the
+            server was out of reach.
+
+    Raises:
+        FileError: The bundle is not as it was exported, or the plan is no escalation.
+        ServerError: The address cannot be used.
+    """
+
+    audit: Audit = field(default_factory=Audit)
+    rule: EscalationRule = field(init=False)
+    fallbacks: int = field(default=0, init=False)
+    _auditor: ThreadPoolExecutor = field(init=False, repr=False)
+    _second: RemoteHalf = field(init=False, repr=False)
+    _waiting: list[Future[None]] = field(default_factory=list, init=False, repr=False)
+    _retry: tuple[float, float] = field(default=(0.0, FIRST_RETRY_S), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        EdgeClient.__post_init__(self)
+        if self.chosen.rule is None:
+            raise FileError(f"{self.folder}: {self.chosen.name}: must be an escalation, is none")
+        self.rule = self.chosen.rule
+        if self.rule.mean:  # the session gives no tensors, pictures are made here
+            bare = replace(self.chosen, wire=WireLayout())
+            self.edge = EdgeModel(self.edge.session, bare.wire)
+        known = self.connection
+        own = Connection(known.server, known.token, known.certificate)
+        self._second = RemoteHalf(own, self.manifest, self.chosen)
+        self._auditor = ThreadPoolExecutor(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._auditor.shutdown()
+        self._second.connection.close()
+        self.connection.close()
+
+    def settle(self) -> None:
+        """Wait for the answers that are being checked."""
+        for one in self._waiting:
+            one.result()
+        self._waiting.clear()
+
+    def infer(self, inputs: Mapping[str, TensorValue]) -> SureAnswer:
+        """The network's answers, of the edge where it is sure.
+
+        Args:
+            inputs: Input -> value, (batch, ...).
+
+        Raises:
+            ServerError: The server refuses, as without the right token.
+            DataError: Its answer is none.
+        """
+        start = time.perf_counter()
+        made, answers = self.edge(inputs)
+        confidences = self.rule.confidences(answers)
+        sure: Chosen = confidences >= self.rule.threshold
+        edge_s = time.perf_counter() - start
+        asked = np.ones_like(sure) if self.audit.sends_all else ~sure
+        found = self._ask_cloud(self._message(inputs, made, asked), asked)
+        if found is None:
+            asked = np.zeros_like(sure)
+            found = Answer({}, self.chosen.name, 0.0)
+        elif asked.any():
+            self._compare(answers, found.outputs, sure, asked)
+        self._check_some(inputs, made, answers, sure & ~asked)
+        named = {name: getattr(found, name) for name in Answer.__slots__}
+        named |= {"edge_s": edge_s, "outputs": _merged(answers, found.outputs, asked)}
+        return SureAnswer(
+            **named, confidences=tuple(confidences.tolist()), sent_on=tuple(asked.tolist())
+        )
+
+    def _message(self, inputs: Mapping[str, TensorValue], made: Message, chosen: Chosen) -> Message:
+        """The message of some samples."""
+        layout = self.chosen.wire
+        if not self.rule.mean:
+            return Message(layout, {name: made.tensors[name][chosen] for name in layout.names})
+        about = self.rule.mean, self.rule.std
+        pixels = {
+            name: to_pixels(inputs[name][chosen].astype(np.float32), *about)
+            for name in layout.names
+        }
+        return Message(layout, pixels)
+
+    def _ask_cloud(self, message: Message, asked: Chosen) -> Answer | None:
+        """The cloud's answers; None if the server is out of reach, and for a while after that."""
+        if not asked.any():
+            return Answer({}, self.chosen.name, 0.0)
+        until, pause = self._retry
+        if time.monotonic() >= until:
+            try:
+                found = self.remote.answer(message, time.monotonic() + self.timeout_s)
+            except UnreachableError:
+                self._retry = time.monotonic() + pause, min(2 * pause, LAST_RETRY_S)
+            else:
+                self._retry = 0.0, FIRST_RETRY_S
+                return found
+        self.fallbacks += int(asked.sum())
+        return None
+
+    def _compare(self, own: Arrays, other: Arrays, sure: Chosen, asked: Chosen) -> None:
+        """Count confident answers that were sent as everything is."""
+        same = self.rule.same({self.rule.output: own[self.rule.output][asked]}, other)
+        for agrees, counts in zip(same, sure[asked], strict=True):
+            if counts:
+                self.audit.noted(agrees)
+
+    def _check_some(
+        self,
+        inputs: Mapping[str, TensorValue],
+        made: Message,
+        answers: Arrays,
+        confident: Chosen,
+    ) -> None:
+        """Let some of the confident answers be checked in the background."""
+        for place in np.flatnonzero(confident).tolist():
+            if not self.audit.chooses():
+                continue
+            self._waiting = [one for one in self._waiting if not one.done()]
+            if len(self._waiting) >= MOST_WAITING:
+                self.audit.lost += 1
+                continue
+            one = np.arange(len(confident)) == place
+            message = self._message(inputs, made, one)
+            own = {self.rule.output: answers[self.rule.output][one]}
+            self._waiting.append(self._auditor.submit(self._check, message, own))
+
+    def _check(self, message: Message, own: Arrays) -> None:
+        """Ask the cloud for an answer that was given already."""
+        try:
+            found = self._second.answer(message, time.monotonic() + self.timeout_s)
+        except (ServerError, DataError):
+            self.audit.lost += 1
+        else:
+            (same,) = self.rule.same(own, found.outputs)
+            self.audit.noted(same)
+
+
+def _merged(edge: Arrays, cloud: Arrays, asked: Chosen) -> Arrays:
+    """The answers of the edge, but those of the cloud to the samples that were sent."""
+    found = {name: value.copy() for name, value in edge.items()}
+    for name, value in cloud.items():
+        found[name][asked] = value
+    return found
