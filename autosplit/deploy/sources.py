@@ -66,7 +66,7 @@ def read_source(
     if len({len(samples) for samples in taken.values()}) > 1:
         counts = ", ".join(f"{len(samples)} of {name}" for name, samples in taken.items())
         raise DataError(f"{path}: must have as many samples of every input, got {counts}")
-    if any(wire.coding == "jpeg" for wire in plan.wire.tensors):
+    if plan.edge is None and any(wire.coding == "jpeg" for wire in plan.wire.tensors):
         ((name, samples),) = taken.items()
         about, channels = manifest.preprocess or {}, samples.shape[1]
         mean = tuple(about.get("mean", (0.0,) * channels))
