@@ -1,8 +1,11 @@
 """Measure time, memory and proofs of the front as networks grow, and write ``results/growth.csv``.
 
     python experiments/growth.py [--only densenet201,residual-100,...] [--out results/growth.csv]
+                                 [--graphs FOLDER] [--most-s 3600]
 
-Every row is measured in a process of its own, which loads no torch.  Distortions are drawn with a
+Every row is measured in a process of its own, which loads no torch.  All seconds are of the CPU.
+``--graphs`` keeps what was captured; a row of a kept graph has no seconds of capture.  A network
+that takes more than ``--most-s`` gets no row.  Distortions are drawn with a
 seed, as the statistics of the large networks take hours; the time and memory of the search depend
 on the network and the device.  Torchvision's networks have the memory of the edge device, synthetic
 ones half of what they take on the edge at 8 bits.  Rows of networks that are not asked for stay.
@@ -11,6 +14,7 @@ ones half of what they take on the edge at 8 bits.  Rows of networks that are no
 from __future__ import annotations
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
@@ -86,23 +90,27 @@ def measured(graph: Graph, *, half: bool) -> Mapping[str, object]:
     }
 
 
-def row_of(name: str) -> Mapping[str, object]:
+def row_of(name: str, graphs: Path | None) -> Mapping[str, object]:
     """Measure one network in this process."""
     kind, _, layers = name.partition("-")
     if kind in KINDS:
         return {"network": name, "capture_s": "", **measured(network(kind, int(layers)), half=True)}
     with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "graph.yaml"
-        start = time.perf_counter()
-        run_self("--capture", name, "--out", str(path))
-        capture_s = round(time.perf_counter() - start, 2)
+        path = (graphs or Path(place)) / f"{name}.yaml"
+        capture_s: float | str = ""
+        if not path.exists():
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            run_self("--capture", name, "--out", str(path))
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            capture_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            capture_s = round(capture_s, 2)
         graph = graph_from_dict(read_yaml(path, "graph"))
     return {"network": name, "capture_s": capture_s, **measured(graph, half=False)}
 
 
-def run_self(*arguments: str) -> None:
+def run_self(*arguments: str, check: bool = True) -> None:
     """Run this file in a process of its own."""
-    subprocess.run([sys.executable, __file__, *arguments], check=True)  # noqa: S603 - our own code
+    subprocess.run([sys.executable, __file__, *arguments], check=check)  # noqa: S603 - our own code
 
 
 def main() -> None:
@@ -112,16 +120,21 @@ def main() -> None:
     every = [*TORCHVISION, *(f"{kind}-{layers}" for layers in LAYERS for kind in KINDS)]
     parser.add_argument("--only", default=",".join(every), help="networks, separated by commas")
     parser.add_argument("--out", type=Path, default=Path("results/growth.csv"))
+    parser.add_argument("--graphs", type=Path, help="where captured graphs are kept")
+    parser.add_argument("--most-s", type=int, default=3600, help="CPU seconds of one network")
     parser.add_argument("--capture", help=argparse.SUPPRESS)
     parser.add_argument("--row", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.capture:
         captured(arguments.capture, arguments.out)
     elif arguments.row:
-        add(arguments.out, row_of(arguments.row), every)
+        resource.setrlimit(resource.RLIMIT_CPU, (arguments.most_s, arguments.most_s))
+        add(arguments.out, row_of(arguments.row, arguments.graphs), every)
     else:
+        more = [] if arguments.graphs is None else ["--graphs", str(arguments.graphs)]
         for name in arguments.only.split(","):
-            run_self("--row", name, "--out", str(arguments.out))
+            one = "--row", name, "--out", str(arguments.out), "--most-s", str(arguments.most_s)
+            run_self(*one, *more, check=False)
 
 
 def add(path: Path, row: Mapping[str, object], every: list[str]) -> None:

@@ -74,9 +74,9 @@ def enumerate_prefixes(costs: PoolCosts, most: int | None = None) -> tuple[Picke
     lengths = [
         np.full(len(one.distortion), n, dtype=np.intp) for n, one in enumerate(solved, start=1)
     ]
-    empty = np.zeros((2, 0, count), dtype=np.intp)
-    choice = np.concatenate([empty, *(one.choice for one in solved)], axis=1).astype(np.intp)
-    picked = Picked(np.concatenate([empty[0, :, 0], *lengths]), choice[0], choice[1])
+    empty, nowhere = np.zeros((2, 0, count), dtype=np.uint8), np.zeros(0, dtype=np.intp)
+    choice = np.concatenate([empty, *(one.choice for one in solved)], axis=1)
+    picked = Picked(np.concatenate([nowhere, *lengths]), choice[0], choice[1])
     return picked, len(solved)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autosplit.search.arrays import Floats, Indices, Ints
+from autosplit.search.arrays import Floats, Indices, Ints, WidthIndices
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.widths.bucket_elimination import (
@@ -54,8 +54,8 @@ class PricedHalves:
     price: float
     constant_s: Floats
     lengths: Indices
-    weights: Indices
-    outputs: Indices
+    weights: WidthIndices
+    outputs: WidthIndices
     sent: tuple[Ints, ...]
     lower: tuple[Floats, ...]
 
@@ -121,7 +121,7 @@ def price_ladder(problem: Problem, seconds: EdgeSeconds) -> list[tuple[float, in
     them and two below: what is nearly as fast, or nearly as accurate, as can be.
     """
     count, size = len(problem.graph.layers), len(problem.usable)
-    same = np.repeat(np.arange(size)[:, None], count, axis=1)
+    same = np.repeat(np.arange(size, dtype=np.uint8)[:, None], count, axis=1)
     takes_s = seconds.of(same, same, np.full(size, count))
     cut = problem.graph.prefix(count)
     distortion = [problem.distortion_of(*problem.uniform(cut, bits)) for bits in problem.usable]
@@ -183,8 +183,8 @@ def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: in
         price,
         np.concatenate([[0.0], np.cumsum(mean.constant_s)]),
         np.array(lengths, dtype=np.intp),
-        np.concatenate([np.zeros((0, count), dtype=np.intp), *owned]),
-        np.concatenate([np.zeros((0, count), dtype=np.intp), *outputs]),
+        np.concatenate([np.zeros((0, count), dtype=np.uint8), *owned]),
+        np.concatenate([np.zeros((0, count), dtype=np.uint8), *outputs]),
         tuple(sent),
         tuple(lower),
     )

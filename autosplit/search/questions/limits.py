@@ -9,7 +9,7 @@ import numpy as np
 
 from autosplit.graph.bit_counts import product_bits
 from autosplit.graph.layer import Layer
-from autosplit.search.arrays import Booleans, Floats, Indices, Ints
+from autosplit.search.arrays import Booleans, Floats, Indices, Ints, WidthIndices
 from autosplit.search.questions.milp import Inequality, MilpModel, place_of
 from autosplit.search.tolerance import keeps, loosened
 from autosplit.search.widths.pool import Pool, PoolCosts
@@ -61,7 +61,7 @@ def _stored_elements(layer: Layer) -> int:
     return layer.weight_elements if layer.owns_weight else 0
 
 
-def _mean_bits(costs: PoolCosts, elements: Ints, lengths: Indices, chosen: Indices) -> Floats:
+def _mean_bits(costs: PoolCosts, elements: Ints, lengths: Indices, chosen: WidthIndices) -> Floats:
     """Mean width over elements of each candidate's edge half; 0 without any elements.
 
     ``graph.bit_counts.mean_bits`` is the same mean of one plan by names; this is that of M

@@ -73,7 +73,7 @@ class MilpModel:
     def picked(self, chosen: Indices) -> Picked:
         """The choice in which each tensor takes a width, by its index, shape (tensors,)."""
         weights, outputs, _ = place_of(self.costs, self.length)
-        widths = np.zeros((2, 1, len(self.costs.problem.graph.layers)), dtype=np.intp)
+        widths = np.zeros((2, 1, len(self.costs.problem.graph.layers)), dtype=np.uint8)
         for role, places in enumerate((weights, outputs)):
             for rank, place in places.items():
                 widths[role, 0, rank] = chosen[place // self.widths]

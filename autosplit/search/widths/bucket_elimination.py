@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import tensor_bytes
-from autosplit.search.arrays import Floats, Indices, Ints
+from autosplit.search.arrays import Floats, Indices, Ints, WidthIndices
 from autosplit.search.problem import Problem, bytes_on_wire, distortion_and_bytes
 
 Crowded = Literal["tie", "relax"]
@@ -217,7 +217,7 @@ class BucketElimination:
         steps: int,
         share: Indices,
         combination: Indices,
-    ) -> Indices:
+    ) -> WidthIndices:
         """Go back from cells of the table after some steps to the widths that made them.
 
         Only after a ``tie`` pass: what a ``relax`` pass forgets need not fit.
@@ -232,7 +232,7 @@ class BucketElimination:
         """
         shape = (self.live.distortion.shape[1],) * self._ranks[steps - 1]
         places = list(np.unravel_index(combination, shape)) if shape else []
-        chosen = np.zeros((len(share), steps), dtype=np.intp)
+        chosen = np.zeros((len(share), steps), dtype=np.uint8)
         for step in range(steps - 1, -1, -1):
             for place, best in reversed(self._closed[step]):
                 places.insert(place, best[share, *places].astype(np.intp))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autosplit.search.arrays import Floats, Indices, Ints
+from autosplit.search.arrays import Floats, Indices, Ints, WidthIndices
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.tolerance import LIMIT_ROUNDING
@@ -51,8 +51,8 @@ class EdgeHalves:
     """
 
     lengths: Indices
-    weights: Indices
-    outputs: Indices
+    weights: WidthIndices
+    outputs: WidthIndices
     distortion: Floats
     lower: Floats
 
@@ -214,7 +214,7 @@ def _assembled(
     input_distortion = problem.distortion_of(
         {}, dict.fromkeys(problem.graph.inputs, problem.input_bits)
     )
-    nothing = np.zeros((1, count), dtype=np.intp)
+    nothing = np.zeros((1, count), dtype=np.uint8)
     lengths, stored_at, outputs = [0], [nothing], [nothing]
     for length, best in enumerate(found, start=1):
         lengths += [length] * len(best.distortion)

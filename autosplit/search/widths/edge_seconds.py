@@ -16,7 +16,7 @@ from autosplit.graph.bit_counts import integer_operand
 from autosplit.graph.layer import Layer
 from autosplit.hardware.seconds import compute_table
 from autosplit.hardware.traffic import traffic_bits
-from autosplit.search.arrays import Floats, Indices, Ints
+from autosplit.search.arrays import Floats, Indices, Ints, WidthIndices
 from autosplit.search.problem import Problem
 
 
@@ -119,7 +119,7 @@ class EdgeSeconds:
             self.operands.index(operand),
         )
 
-    def of(self, weights: Indices, outputs: Indices, lengths: Indices) -> Floats:
+    def of(self, weights: WidthIndices, outputs: WidthIndices, lengths: Indices) -> Floats:
         """Seconds of M edge halves that are prefixes.
 
         Args:
@@ -135,7 +135,9 @@ class EdgeSeconds:
             seconds[here] += self.of_layer(rank, weights, outputs, here)
         return seconds
 
-    def of_layer(self, rank: int, weights: Indices, outputs: Indices, rows: Indices) -> Floats:
+    def of_layer(
+        self, rank: int, weights: WidthIndices, outputs: WidthIndices, rows: Indices
+    ) -> Floats:
         """Seconds of one layer at some of M choices.
 
         Args:
@@ -164,7 +166,7 @@ class EdgeSeconds:
         seconds: Floats = device.dispatch_s + np.maximum(computes_s, traffic_s)
         return seconds
 
-    def widest_input(self, rank: int, outputs: Indices, rows: Indices) -> Indices:
+    def widest_input(self, rank: int, outputs: WidthIndices, rows: Indices) -> Indices:
         """Index among ``operands`` of the widest tensor that a layer reads, at some of M choices.
 
         Args:

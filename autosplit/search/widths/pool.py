@@ -13,7 +13,7 @@ import numpy as np
 from autosplit.graph.memory import sent_bytes
 from autosplit.hardware.prediction import give_s, take_s, transfer_s
 from autosplit.hardware.seconds import layers_s
-from autosplit.search.arrays import Floats, Indices, Ints
+from autosplit.search.arrays import Floats, Indices, Ints, WidthIndices
 from autosplit.search.pareto import pareto
 from autosplit.search.problem import Problem
 from autosplit.search.widths.bucket_elimination import LiveOutputs, live_outputs
@@ -35,11 +35,11 @@ class Choices(Protocol):
         """Shape (M,)."""
 
     @property
-    def weights(self) -> Indices:
+    def weights(self) -> WidthIndices:
         """Shape (M, L)."""
 
     @property
-    def outputs(self) -> Indices:
+    def outputs(self) -> WidthIndices:
         """Shape (M, L)."""
 
 
@@ -48,8 +48,8 @@ class Picked:
     """Choices whose costs are not added up yet."""
 
     lengths: Indices
-    weights: Indices
-    outputs: Indices
+    weights: WidthIndices
+    outputs: WidthIndices
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Pool:
     """
 
     lengths: Indices
-    weights: Indices
-    outputs: Indices
+    weights: WidthIndices
+    outputs: WidthIndices
     distortion: Floats
     edge_s: Floats
     sent: Ints
@@ -152,14 +152,14 @@ class PoolCosts:
 
     def nothing(self) -> Picked:
         """The choice of all-cloud."""
-        none = np.zeros((1, len(self.problem.graph.layers)), dtype=np.intp)
-        return Picked(none[:, 0], none, none)
+        none = np.zeros((1, len(self.problem.graph.layers)), dtype=np.uint8)
+        return Picked(np.zeros(1, dtype=np.intp), none, none)
 
     def uniform(self) -> Picked:
         """Every prefix at every single width that fits."""
         count, size = len(self.problem.graph.layers), len(self.problem.usable)
         lengths = np.repeat(np.arange(1, count + 1), size)
-        width = np.tile(np.arange(size), count)
+        width = np.tile(np.arange(size, dtype=np.uint8), count)
         same = np.repeat(width[:, None], count, axis=1)
         return self.fitting(Picked(lengths, same, same))
 
@@ -206,8 +206,8 @@ class PoolCosts:
                 pairs += itertools.pairwise(front.tolist())
         exchanges = [self._exchanges(pool, *pair) for pair in pairs]
         count = len(self.problem.graph.layers)
-        none = np.zeros((0, count), dtype=np.intp)
-        priced = self.pool([Picked(none[:, 0], none, none), *(one for one, _ in exchanges)])
+        none, nowhere = np.zeros((0, count), dtype=np.uint8), np.zeros(0, dtype=np.intp)
+        priced = self.pool([Picked(nowhere, none, none), *(one for one, _ in exchanges)])
         parts, first = [], 0
         for (fast, slow), (_, differ) in zip(pairs, exchanges, strict=True):
             mine = np.arange(first, first + len(differ))
@@ -218,7 +218,7 @@ class PoolCosts:
             parts.append(_path(pool, fast, slow, differ[_best_first(gain, cost_s)]))
         return self.fitting(
             Picked(
-                np.concatenate([none[:, 0], *(part.lengths for part in parts)]),
+                np.concatenate([nowhere, *(part.lengths for part in parts)]),
                 np.concatenate([none, *(part.weights for part in parts)]),
                 np.concatenate([none, *(part.outputs for part in parts)]),
             )

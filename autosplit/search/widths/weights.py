@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from autosplit.graph.layer import FIXED_BITS
-from autosplit.search.arrays import Booleans, Floats, Indices, Ints
+from autosplit.search.arrays import Booleans, Floats, Indices, Ints, WidthIndices
 from autosplit.search.knapsack.allocate import best_prefixes
 from autosplit.search.knapsack.prefixes import PrefixSolutions
 from autosplit.search.problem import Problem, distortion_and_bytes
@@ -66,7 +66,7 @@ class BestWeights:
         least[~np.isfinite(self.found.distortion)] = np.inf
         return least[self.parameters.rows]
 
-    def widths(self, length: int, budgets: Indices) -> Indices:
+    def widths(self, length: int, budgets: Indices) -> WidthIndices:
         """Index of the width of each layer's weight in a prefix; 0 where none is.
 
         Args:
@@ -77,7 +77,7 @@ class BestWeights:
             Shape (M, L).
         """
         each, where = np.unique(budgets, return_inverse=True)
-        chosen = np.zeros((len(each), len(self.parameters.rows) - 1), dtype=np.intp)
+        chosen = np.zeros((len(each), len(self.parameters.rows) - 1), dtype=np.uint8)
         rows = int(self.parameters.rows[length])
         if self.found is not None:
             chosen[:, self.parameters.rank[:rows]] = self.found.choice(rows, each)

@@ -100,6 +100,15 @@ def test_dropping_beaten_candidates_at_once_leaves_the_front_as_it_is(monkeypatc
     assert integer_front(problem) == thin
 
 
+@pytest.mark.parametrize("beaten", [False, True])
+def test_a_width_of_a_candidate_takes_one_byte(beaten, monkeypatch):
+    monkeypatch.setattr(enumeration, "MOST_LABELS", 0)
+    problem = chain_problem(20)
+    pool, _ = fronts.candidates(PoolCosts(problem, EdgeSeconds(problem)), beaten=beaten)
+
+    assert pool.weights.nbytes == pool.outputs.nbytes == pool.weights.size > 0
+
+
 @pytest.mark.parametrize("block", [1, 1 << 21])
 def test_bytes_of_edge_halves_that_are_priced_some_cuts_at_a_time_are_their_own(monkeypatch, block):
     """Each edge half has the bytes that its crossing tensor packs into, in any order of cuts."""
