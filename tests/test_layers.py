@@ -86,7 +86,8 @@ ORDER = {
     ),
     "runs": (
         "kinds option declared.choices declared.shared declared.stats declared.search "
-        "declared.compress declared.scores declared.folder declared.boxes declared.bundle "
+        "declared.compress declared.prune declared.scores declared.folder declared.boxes "
+        "declared.bundle "
         "declared.report declared.check declared.profile declared.sweep "
         "options named stamps reads hashes lock trust hardware needs finishing "
         "folder finished network inputs escalated summary measuring planning scoring "
@@ -98,9 +99,10 @@ ORDER = {
     "compress": (
         "units live walk layer_rules movement_rules channel_groups slicing gates cost_of_channels "
         "scores.scores scores.magnitude scores.slimming scores.geometric_median scores.taylor "
-        "scores.answer_change scores.registry choose_units refit prune accuracy "
-        "checkpoint_files variant run_prune "
-        "training_set fit quantizers.lsq quantizers.pact quantizers.pot quantizers.iao "
+        "scores.answer_change scores.registry choose_units refit training_set fit residual_blocks "
+        "named_prunings prune accuracy "
+        "checkpoint_files variant darknet_variant run_prune "
+        "quantizers.lsq quantizers.pact quantizers.pot quantizers.iao "
         "quantizers.registry quantized_run tune training_data run_tune losses "
         "random_weights not_finite train run_train"
     ),

@@ -11,10 +11,13 @@
 | scores of units, one file each | ``scores/`` |
 | multiply-accumulates by kept channels | ``cost_of_channels.py`` |
 | which units go first, and how many | ``choose_units.py`` |
+| residual blocks, and the network without them | ``residual_blocks.py`` |
+| prunings by name: normal, shortcut, slim, regular, layer, layer-channel | ``named_prunings.py`` |
 | least squares (He et al. 2017), batch norm statistics | ``refit.py`` |
 | all steps of pruning in order | ``prune.py`` (``prune``) |
 | accuracy of a network in float | ``accuracy.py`` |
 | the folder of a variant | ``variant.py`` |
+| a pruned Darknet as ``.cfg`` with ``.weights`` | ``darknet_variant.py`` |
 | the command ``prune`` | ``run_prune.py`` |
 | training samples in random batches, and the held-out part | ``training_set.py`` |
 | optimizers, schedules, distillation (Hinton et al. 2015) | ``fit.py`` |

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -28,6 +29,11 @@ class PruningOrder:
 
     units: tuple[int, ...]
     size: int
+
+    @property
+    def most(self) -> int:
+        """Number of units that can be pruned."""
+        return len(self.units)
 
     def keep(self, count: int) -> Keep:
         """What is kept when so many units are pruned."""
@@ -79,23 +85,34 @@ def pruning_order(
     return PruningOrder(tuple(order), len(keep))
 
 
-def first_within(order: PruningOrder, fits: Callable[[Keep], bool], goal: str) -> Keep:
+class KeptByCount(Protocol):
+    """What stays by how much is pruned."""
+
+    @property
+    def most(self) -> int:
+        """Most that can be pruned."""
+
+    def keep(self, count: int) -> Keep:
+        """What is kept when so much is pruned."""
+
+
+def first_within(order: KeptByCount, fits: Callable[[Keep], bool], goal: str) -> Keep:
     """Prune the fewest units of an order that keep a goal, found by bisection.
 
     Args:
-        order: Units in order.
+        order: What stays by how much is pruned.
         fits: Whether the goal is kept; once it is, it stays so as more units are pruned.
         goal: The goal in words, for the error.
 
     Raises:
         OptionError: Even all units of the order are too few.
     """
-    if not fits(order.keep(len(order.units))):
+    if not fits(order.keep(order.most)):
         raise OptionError(
-            f"{goal}: cannot be reached by pruning channels, all {len(order.units)} that may go "
+            f"{goal}: cannot be reached by pruning channels, all {order.most} that may go "
             "are too few; ask for more, or lower --min-channels"
         )
-    least, most = 0, len(order.units)
+    least, most = 0, order.most
     while least < most:
         middle = (least + most) // 2
         if fits(order.keep(middle)):

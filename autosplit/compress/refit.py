@@ -35,7 +35,8 @@ class Refit:
 
     Attributes:
         whole: The network before it was pruned.
-        small: The network after; its parameters are changed in place.
+        small: The network after; its parameters are changed in place. Its operators have the
+            names of those of the whole one; some may be missing.
         channels: Channels of the whole network.
         keep: Which units are left.
         batches: Calibration samples.
@@ -52,11 +53,12 @@ class Refit:
     def run(self) -> None:
         """Change weights, biases and statistics of the small network."""
         nodes = list(self.whole.module.graph.nodes)
-        pairs = zip(nodes, list(self.small.module.graph.nodes), strict=True)
-        last = {source: node for node in nodes for source in node.all_input_nodes}
+        names = {node.name: node for node in self.small.module.graph.nodes}
+        lasts = [_last_readers(live) for live in (self.whole, self.small)]
         place = 0
         with torch.no_grad():
-            for node, own in pairs:
+            for node in nodes:
+                own = names.get(node.name)
                 if node.op == "output":
                     return
                 if node.op == "placeholder":
@@ -67,15 +69,15 @@ class Refit:
                 if node.op == "get_attr":
                     continue
                 self._exact[node.name] = _apply(node, self.whole, self._exact)
-                if is_plain(node) and _is_stored(node):
-                    self._fit(node, own)
-                elif is_call(node, *BATCH_NORMS):
-                    self._normalize(node, own)
-                self._rough[node.name] = _apply(own, self.small, self._rough)
-                for source in node.all_input_nodes:
-                    if last[source] is node:
-                        self._exact.pop(source.name, None)
-                        self._rough.pop(source.name, None)
+                if own is not None:
+                    if is_plain(node) and _is_stored(node):
+                        self._fit(node, own)
+                    elif is_call(node, *BATCH_NORMS):
+                        self._normalize(node, own)
+                    self._rough[node.name] = _apply(own, self.small, self._rough)
+                for values, last in zip((self._exact, self._rough), lasts, strict=True):
+                    for name in last.get(node.name, ()):
+                        values.pop(name, None)
 
     def _kept(self, node: fx.Node, size: int) -> Tensor:
         """Channels of an operator's output that the small network has too."""
@@ -90,9 +92,7 @@ class Refit:
         wanted = max(positions_wanted(node, REFIT_POSITIONS) // len(self.batches), 1)
         random = torch.Generator()
         parts, targets = [], []
-        for x, y in zip(
-            self._rough[arguments(node)["input"].name], self._exact[node.name], strict=True
-        ):
+        for x, y in zip(self._rough[call["input"].name], self._exact[node.name], strict=True):
             parts.append(gather(own, [x], wanted, random.manual_seed(0))[0])
             rows = y if is_call(node, "linear") else y.movedim(1, -1)
             rows = rows.flatten(0, -2)
@@ -132,8 +132,8 @@ class Refit:
         call, mine = arguments(node), arguments(own)
         if mine["running_mean"] is None:
             return
-        source = call["input"].name
-        exact, rough = (_moments(values[source]) for values in (self._exact, self._rough))
+        exact = _moments(self._exact[call["input"].name])
+        rough = _moments(self._rough[mine["input"].name])
         kept = self._kept(node, len(exact[0]))
         learned = [
             self.whole.value(str(call[name].target))[kept].double()
@@ -152,6 +152,19 @@ def refit(pruning: Refit) -> None:
     pruning.run()
     pruning.small.module.graph.lint()
     pruning.small.module.recompile()
+
+
+def _last_readers(live: LiveNetwork) -> dict[str, list[str]]:
+    """Operator -> those that it is the last to read."""
+    last = {
+        source.name: node.name
+        for node in live.module.graph.nodes
+        for source in node.all_input_nodes
+    }
+    found: dict[str, list[str]] = {}
+    for source, reader in last.items():
+        found.setdefault(reader, []).append(source)
+    return found
 
 
 def _is_stored(node: fx.Node) -> bool:

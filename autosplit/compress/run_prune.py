@@ -13,6 +13,7 @@ from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
 from autosplit.compress.accuracy import FloatAccuracy, float_score, labelled
 from autosplit.compress.channel_groups import ChannelUnits
+from autosplit.compress.darknet_variant import darknet_files
 from autosplit.compress.live import LiveNetwork, live_network, reloaded
 from autosplit.compress.prune import Pruned, PruningGoal, SecondsOf, prune
 from autosplit.compress.variant import (
@@ -27,8 +28,9 @@ from autosplit.evaluate.batches import batches_of, first_batches
 from autosplit.evaluate.choice import judge_of
 from autosplit.hardware.device import load_device
 from autosplit.hardware.seconds import layers_s
+from autosplit.models.networks.darknet import Darknet
 from autosplit.progress import Progress
-from autosplit.runs.declared.compress import PruneOptions
+from autosplit.runs.declared.prune import PruneOptions
 from autosplit.runs.network import asked_task, capture_network, load_images, load_network
 from autosplit.runs.options import StatsOptions
 
@@ -47,6 +49,7 @@ class PruneReport:
         pruned: The pruned network.
         record: What is known of it.
         before, after: Accuracies.
+        darknet: The ``.cfg`` and the ``.weights`` file of a Darknet.
     """
 
     path: Path
@@ -54,6 +57,7 @@ class PruneReport:
     record: VariantRecord
     before: FloatAccuracy
     after: FloatAccuracy
+    darknet: tuple[Path, ...] = ()
 
     def text(self) -> str:
         """All of it in lines."""
@@ -62,15 +66,18 @@ class PruneReport:
         share = 100 * record.macs / max(record.parent_macs, 1)
         error = self.pruned.error
         both = f"{self.before.text()} before, {self.after.text()} after"
+        dropped = [", ".join(block.add for block in self.pruned.dropped)]
         return "\n".join(
             [
                 f"channels: {gone} of {channels.free.sum()} units pruned, {_groups_text(channels)}",
                 *_whole_text(channels.whole),
+                *(f"blocks:   dropped, that end in {names}" for names in dropped if names),
                 f"macs:     {record.parent_macs:,} before, {record.macs:,} after ({share:.1f} %)",
                 f"weights:  {record.parent_weights:,} before, {record.weights:,} after",
                 f"check:    sliced and masked network differ by {error:.1e} of the largest output",
                 f"accuracy: {both}, on {counted(self.after.samples, 'sample')}",
                 f"variant:  {self.path}",
+                *([f"darknet:  {' with '.join(map(str, self.darknet))}"] if self.darknet else []),
             ]
         )
 
@@ -106,6 +113,8 @@ def run_prune(measured: StatsOptions, options: PruneOptions, progress: Progress)
             return sum(layers_s(graph, device, LATENCY_BITS))
 
         goal = _goal(options, seconds_of, measured.seed)
+        if isinstance(model.module, Darknet):
+            goal = replace(goal, whole_divisions=True)
         advance(1)
         pruned = prune(live, goal, batches, labels)
         advance(1)
@@ -127,7 +136,8 @@ def run_prune(measured: StatsOptions, options: PruneOptions, progress: Progress)
         model.assumed and measured.mean is None and measured.std is None,
     )
     path = write_variant(folder, pruned.program, model, choice.task.name, record)
-    return PruneReport(path, pruned, record, before, after)
+    darknet = darknet_files(folder, model, pruned.live)
+    return PruneReport(path, pruned, record, before, after, darknet)
 
 
 def _pairs(small: Program, whole: Program) -> tuple[int, int, int, int]:
@@ -146,6 +156,10 @@ def _goal(options: PruneOptions, seconds_of: SecondsOf, seed: int) -> PruningGoa
         options.min_channels,
         options.refit,
         seed,
+        options.method,
+        options.percent,
+        options.blocks,
+        options.multiple,
     )
 
 
@@ -172,9 +186,9 @@ def calibration_of(
     for inputs, (_, classes) in zip(first_batches(batches, program)(), batches(), strict=False):
         steps = list(program.steps(inputs))
         found += steps
-        if known and classes is not None:
+        if known and isinstance(classes, Tensor):
             labels += list(classes.split([program.count(step) for step in steps]))
-    return found, labels if known else None
+    return found, labels or None
 
 
 def _groups_text(channels: ChannelUnits) -> str:

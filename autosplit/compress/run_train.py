@@ -11,6 +11,7 @@ from typing import Any
 from autosplit.capture.capture import capture
 from autosplit.compress.accuracy import FloatAccuracy, float_score
 from autosplit.compress.checkpoint_files import forget_checkpoint
+from autosplit.compress.darknet_variant import darknet_files
 from autosplit.compress.fit import Recipe
 from autosplit.compress.live import live_network, reloaded
 from autosplit.compress.losses import Objective
@@ -49,12 +50,14 @@ class TrainReport:
         path: File of the variant.
         trained: Numbers of each epoch.
         before, after: Accuracies; before is None where the weights were random.
+        darknet: The ``.cfg`` and the ``.weights`` file of a Darknet.
     """
 
     path: Path
     trained: TrainedNetwork
     before: FloatAccuracy | None
     after: FloatAccuracy
+    darknet: tuple[Path, ...] = ()
 
     def text(self) -> str:
         """All of it in lines."""
@@ -69,6 +72,7 @@ class TrainReport:
                 f"held out: loss {start:.5f} at the start, {end:.5f} kept",
                 f"accuracy: {both}, on {counted(self.after.samples, 'sample')}",
                 f"variant:  {self.path}",
+                *([f"darknet:  {' with '.join(map(str, self.darknet))}"] if self.darknet else []),
             ]
         )
 
@@ -131,7 +135,8 @@ def run_train(
     )
     path = write_variant(folder, exported, model, choice.task.name, record)
     write_csv(folder / CURVES_FILE, TRAIN_HEADER, _numbers(trained))
-    return TrainReport(path, trained, before, after)
+    darknet = darknet_files(folder, model, again)
+    return TrainReport(path, trained, before, after, darknet)
 
 
 def _recipe(options: TrainOptions) -> Recipe:

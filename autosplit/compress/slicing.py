@@ -7,7 +7,7 @@ for weights where they read a pruned channel.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,24 +110,32 @@ def check_sliced(small: LiveNetwork, whole: LiveNetwork) -> float:
     Raises:
         CaptureError: It is above ``SLICING_ERROR``.
     """
-    random = torch.Generator().manual_seed(0)
-    inputs = tuple(
-        torch.randn(x.shape, generator=random) if x.is_floating_point() else x
-        for x in whole.example
-    )
+    inputs = inputs_like(whole)
     with torch.no_grad():
-        pairs = zip(whole.module(*inputs), small.module(*inputs), strict=True)
-        error = 0.0
-        for wanted, got in pairs:
-            if not wanted.is_floating_point():
-                continue
-            largest = max(float(wanted.abs().max()), 1e-30)
-            error = max(error, float((wanted - got).abs().max()) / largest)
+        error = largest_difference(whole.module(*inputs), small.module(*inputs))
     if not error <= SLICING_ERROR:
         raise CaptureError(
             f"{whole.name}: the sliced network must equal the masked one to {SLICING_ERROR:g} of "
             f"its largest output, differs by {error:.2g}; nothing was written"
         )
+    return error
+
+
+def inputs_like(live: LiveNetwork) -> tuple[Tensor, ...]:
+    """Inputs like the example's, of random numbers."""
+    random = torch.Generator().manual_seed(0)
+    return tuple(
+        torch.randn(x.shape, generator=random) if x.is_floating_point() else x for x in live.example
+    )
+
+
+def largest_difference(wanted: Sequence[Tensor], found: Sequence[Tensor]) -> float:
+    """Largest difference of outputs of floats, each of the largest number in its output."""
+    error = 0.0
+    for exact, other in zip(wanted, found, strict=True):
+        if exact.is_floating_point():
+            largest = max(float(exact.abs().max()), 1e-30)
+            error = max(error, float((exact - other).abs().max()) / largest)
     return error
 
 
@@ -199,12 +207,16 @@ def _before(label: ChannelLabel, keep: Keep, axis: int, place: int) -> int:
     return int(stays[:place].sum())
 
 
-_DIVISIONS = "split split_with_sizes chunk unsafe_split unsafe_split_with_sizes unsafe_chunk"
+DIVISIONS = (
+    *"split split_with_sizes chunk unsafe_split unsafe_split_with_sizes unsafe_chunk".split(),
+    "tensor_split",
+)
+"""Operators that divide a tensor into parts."""
 _CONVOLUTIONS = "conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d"
 _EDITS: dict[str, Callable[[fx.Node, ChannelUnits, Keep], None]] = {
     **dict.fromkeys(_CONVOLUTIONS.split(), _edit_groups),
     **dict.fromkeys("view reshape _unsafe_view expand unflatten".split(), _edit_sizes),
-    **dict.fromkeys([*_DIVISIONS.split(), "tensor_split"], _edit_parts),
+    **dict.fromkeys(DIVISIONS, _edit_parts),
     **dict.fromkeys(("slice", "narrow"), _edit_range),
 }
 """Operator -> what changes its numbers."""

@@ -17,7 +17,7 @@ from autosplit import __version__
 from autosplit.capture.program import Program
 from autosplit.compress.checkpoint_files import CHECKPOINT_FILE
 from autosplit.compress.live import save_program
-from autosplit.errors import FileError, warn
+from autosplit.errors import FileError
 from autosplit.models.load import Model
 from autosplit.models.sidecar import write_sidecar
 
@@ -134,11 +134,6 @@ def write_variant(
         classes=model.labels,
         variant=record.data(),
     )
-    if model.heads:
-        warn(
-            f"{path}: the heads of a detector are not kept in it; give --decode and --names when "
-            "you load it"
-        )
     return path
 
 

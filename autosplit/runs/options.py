@@ -34,9 +34,10 @@ from autosplit.runs.declared.choices import (
     USUAL_QUALITIES,
     USUAL_WIDTHS,
 )
-from autosplit.runs.declared.compress import PruneOptions, TrainOptions, TuneOptions
+from autosplit.runs.declared.compress import TrainOptions, TuneOptions
 from autosplit.runs.declared.folder import EmitOptions, FolderOptions
 from autosplit.runs.declared.profile import ProfileOptions
+from autosplit.runs.declared.prune import PruneOptions
 from autosplit.runs.declared.report import ReportOptions
 from autosplit.runs.declared.scores import CollectOptions, QuantizeOptions
 from autosplit.runs.declared.search import LatencyOptions, SearchOptions

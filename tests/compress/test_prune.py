@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import prunable
 import pytest
 import torch
 from prunable import live_of, net
 from torch import nn
+from torch.nn import functional as F
 
 from autosplit.compress.prune import PruningGoal, prune
 from autosplit.errors import OptionError
@@ -65,3 +68,39 @@ def test_the_network_itself_stays_as_it_was(live):
 
     assert all(torch.equal(before[k], v) for k, v in live.tensors.items())
     assert np.isfinite([float(v.detach().sum()) for v in live.tensors.values()]).all()
+
+
+def test_a_named_pruning_takes_a_share_of_the_scores(live):
+    found = prune(live, PruningGoal(method="slim", percent=0.5, score="l1"), batches(live))
+
+    assert (~found.keep).sum() == 8  # of 6 channels and 10 features
+    assert found.error <= 1e-5
+
+
+def test_more_blocks_than_there_are_are_refused():
+    live = live_of(prunable.plain())
+
+    with pytest.raises(OptionError, match="--blocks: net has 0 residual blocks that may go, got 1"):
+        prune(live, PruningGoal(method="layer", blocks=1), batches(live))
+
+
+def test_a_network_without_a_block_is_fit_to_the_whole_one():
+    def forward(m, x):
+        y = F.relu(m.a(x))
+        return m.c(y + m.b(y))
+
+    live = live_of(
+        prunable.net(forward, a=prunable.conv(3, 5), b=prunable.conv(5, 5), c=prunable.conv(5, 4))
+    )
+    goal = PruningGoal(method="layer", blocks=1, is_refit=False)
+    inputs = batches(live)
+
+    rough, fit = (prune(live, one, inputs) for one in (goal, replace(goal, is_refit=True)))
+
+    def error(one):
+        with torch.no_grad():
+            pairs = [(one.live.module(*x)[0], live.module(*x)[0]) for x in inputs]
+        return sum(float((a - b).square().sum()) for a, b in pairs)
+
+    assert [len(one.dropped) for one in (rough, fit)] == [1, 1]
+    assert error(fit) < 0.5 * error(rough)

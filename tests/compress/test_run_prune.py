@@ -44,3 +44,18 @@ def test_seconds_of_a_device_are_a_goal(tmp_path):
     )
 
     assert run_prune(FASHION, options, silent).record.macs < 19870496
+
+
+@pytest.mark.slow
+def test_a_detector_is_pruned_by_name_and_written_for_darknet(tmp_path):
+    asked = {"method": "layer-channel", "percent": 0.2, "blocks": 1, "score": "bn-gamma"}
+    options = PruneOptions(**asked, images=8, out=str(tmp_path / "small"))
+    scenes = StatsOptions(model="scenes-yolo", data="scenes", calibration_images=8)
+
+    report = run_prune(scenes, options, silent)
+
+    cfg, weights = report.darknet
+    again = load_model(f"yolo:{cfg}", weights=str(weights))
+    assert "blocks:   dropped, that end in add" in report.text()
+    assert len(again.labels) == 10
+    assert sum(p.numel() for p in again.module.parameters()) < 666_842

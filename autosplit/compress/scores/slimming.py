@@ -7,14 +7,26 @@ the scales towards zero; without that, other scores lose less.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from autosplit.capture.operators import BATCH_NORMS, arguments, is_call
 from autosplit.compress.scores.scores import Scored, UnitScores
+from autosplit.compress.walk import Slot
 from autosplit.errors import OptionError
 
 
 def slimming_score(scored: Scored) -> UnitScores:
     """Score units by the scales of their batch norms; units without one are kept.
+
+    Raises:
+        OptionError: The network has no batch norm with a scale.
+    """
+    found = scored.per_unit(norm_scales(scored))
+    return np.nan_to_num(found, nan=np.inf)
+
+
+def norm_scales(scored: Scored) -> list[tuple[Slot, npt.NDArray[np.float64]]]:
+    """Magnitude of the scales of every batch norm, in order.
 
     Raises:
         OptionError: The network has no batch norm with a scale.
@@ -30,5 +42,4 @@ def slimming_score(scored: Scored) -> UnitScores:
             f"--score bn-gamma: needs batch norms with scales, {scored.live.name} has none; "
             "take another score, such as distortion"
         )
-    found = scored.per_unit([(slot, np.abs(scored.rows(slot)).mean(1)) for slot in slots])
-    return np.nan_to_num(found, nan=np.inf)
+    return [(slot, np.abs(scored.rows(slot)).mean(1)) for slot in slots]

@@ -38,6 +38,8 @@ class Darknet(nn.Module):
         letter_box: Whether the file says that pictures keep their shape in the input.
         shapes: Channels, height and width of every layer's output at the network's input size.
         stride: Height and width of the input must be multiples of it.
+        sections: Sections of the file, ``[net]`` first.
+        reads: Numbers of the layers that each layer reads, -1 for the input.
 
     Args:
         sections: Sections of a file, as ``read_sections`` returns them.
@@ -53,13 +55,14 @@ class Darknet(nn.Module):
         self, sections: Sequence[Section], problems: Problems, input_size: int | None = None
     ) -> None:
         super().__init__()
+        self.sections = tuple(sections)
         net, *layers = (_with_known_activation(section, problems) for section in sections)
         shape = _input_shape(net, problems, input_size)
         known = [_reads(section, problems) for section in layers]
-        self._reads = [() if reads is None else reads for reads in known]
+        self.reads = [() if reads is None else reads for reads in known]
         self.stride = 1
         if None not in known and not any(_hides_stride(section) for section in layers):
-            self.stride = _total_stride(layers, self._reads)
+            self.stride = _total_stride(layers, self.reads)
             shape = _whole_strides(net, layers, shape, self.stride, problems)
         self.letter_box = False
         with problems.collecting():
@@ -107,7 +110,7 @@ class Darknet(nn.Module):
             the last output, (N, C) if it is one pixel large.
         """
         values = {-1: images}
-        for i, reads in enumerate(self._reads):
+        for i, reads in enumerate(self.reads):
             values[i] = getattr(self, str(i))(*(values[j] for j in reads))
             for done in self._last_reads.get(i, ()):
                 del values[done]
@@ -150,7 +153,7 @@ class Darknet(nn.Module):
     def _count_reads(self) -> dict[int, list[int]]:
         """Map each layer to the layers whose output no later layer reads."""
         last: dict[int, int] = {}
-        for i, reads in enumerate(self._reads):
+        for i, reads in enumerate(self.reads):
             last.update(dict.fromkeys(reads, i))
         done: dict[int, list[int]] = {}
         for layer, reader in last.items():

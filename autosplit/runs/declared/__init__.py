@@ -11,9 +11,10 @@
 | ``check``: limits that plans must keep | ``check.py`` |
 | ``profile``: seconds of this machine | ``profile.py`` |
 | ``report``: the page of a run | ``report.py`` |
-| ``prune`` and ``tune`` | ``compress.py`` |
+| ``prune`` | ``prune.py`` |
+| ``train`` and ``tune`` | ``compress.py`` |
 | ``sweep`` | ``sweep.py`` |
-| several commands: ``--jobs``, ``--source``, ``--run``, ``--token-file`` | ``shared.py`` |
+| several commands: ``--jobs``, ``--source``, ``--run``, ``--out`` and others | ``shared.py`` |
 | names among which an option chooses | ``choices.py`` |
 
 ``runs/options.py`` joins them: it says which command has which record.

@@ -68,6 +68,8 @@ BACKEND_NAMES = ("joblib", "dask")
 """Where the searches of a sweep run: ``sweep.backends.BACKENDS``."""
 SCORE_NAMES_OF_UNITS = ("distortion", "taylor", "l1", "bn-gamma", "fpgm")
 """Scores of channels: ``compress.scores.registry.UNIT_SCORES``."""
+PRUNING_NAMES = ("greedy", "normal", "shortcut", "slim", "regular", "layer", "layer-channel")
+"""How channels are chosen: ``greedy``, and ``compress.named_prunings.NAMED``."""
 QUANTIZER_NAMES = ("lsq", "pact", "pot", "iao")
 """How steps are trained: ``compress.quantizers.registry.QUANTIZERS``."""
 OPTIMIZER_NAMES = ("sgd", "adamw")

@@ -1,33 +1,22 @@
-"""Options of the commands that compress and train: ``prune``, ``train`` and ``tune``."""
+"""Options of the commands that train: ``train`` and ``tune``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autosplit.errors import OptionError
 from autosplit.runs import kinds
 from autosplit.runs.declared.choices import (
     OPTIMIZER_NAMES,
     QUANTIZER_NAMES,
     SCHEDULE_NAMES,
-    SCORE_NAMES_OF_UNITS,
 )
-from autosplit.runs.declared.shared import images_option
+from autosplit.runs.declared.shared import images_option, variant_folder_option
 from autosplit.runs.option import check_values, option
 
 _SCHEDULE = (
     "How the learning rate changes: cosine (to 0), exponential (to a hundredth), step (a tenth "
     "from 50 % and from 80 % of the steps on) or constant."
 )
-
-
-def _variant_folder() -> str:
-    return option(
-        "variant",
-        kinds.text("VARIANT"),
-        "output",
-        "Folder of the variant: network.pt2, which --model takes, and what is known of it.",
-    )
 
 
 def _train_images() -> int | None:
@@ -38,75 +27,6 @@ def _train_images() -> int | None:
         "Largest number of training samples, held-out ones among them.",
         none="all",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class PruneOptions:
-    """What ``autosplit prune`` takes away.
-
-    Raises:
-        OptionError: An option cannot have its value.
-    """
-
-    ratio: float | None = option(
-        None,
-        kinds.number("SHARE", 0, 1),
-        "limits",
-        "Share of the channels that may be pruned which goes, 0 to 1.",
-        none="--target-macs or --target-latency says how much",
-    )
-    target_macs: float | None = option(
-        None,
-        kinds.number("MACS", 0),
-        "limits",
-        "Multiply-accumulates that are left: a number, or up to 1 a share of those before.",
-        none="no such target",
-    )
-    target_latency_s: float | None = option(
-        None,
-        kinds.milliseconds(),
-        "limits",
-        "Milliseconds that the pruned network may take on --edge, by the latency model of the "
-        "device with all tensors at 8 bits.",
-        none="no such target",
-    )
-    edge: str = option(
-        "eyeriss",
-        kinds.text("DEVICE"),
-        "search",
-        "Edge device of --target-latency: a name from autosplit profiles, or a YAML file.",
-    )
-    score: str = option(
-        "distortion",
-        kinds.choice(
-            *SCORE_NAMES_OF_UNITS, registry="autosplit.compress.scores.registry:UNIT_SCORES"
-        ),
-        "search",
-        "What says which channels go first. distortion: the change of the network's answers; "
-        "taylor: of the loss; l1: magnitude of filters; bn-gamma: scales of batch norms; fpgm: "
-        "distance to the other filters.",
-    )
-    min_channels: int = option(
-        1, kinds.count(1), "limits", "Channels that every layer keeps at least."
-    )
-    refit: bool = option(
-        True,
-        kinds.switch(),
-        "search",
-        "Whether weights, biases and statistics of batch norms are fit to the whole network's "
-        "outputs on calibration images.",
-    )
-    images: int | None = images_option()
-    out: str = _variant_folder()
-
-    def __post_init__(self) -> None:
-        check_values(self)
-        given = [self.ratio, self.target_macs, self.target_latency_s]
-        if len([one for one in given if one is not None]) != 1:
-            raise OptionError(
-                "prune: one of --ratio, --target-macs and --target-latency must be given, got "
-                f"{3 - given.count(None)}"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +151,7 @@ class TrainOptions:
     tensorboard: bool = option(
         False, kinds.flag(), "output", "Write event files for TensorBoard into the folder --out."
     )
-    out: str = _variant_folder()
+    out: str = variant_folder_option()
 
     def __post_init__(self) -> None:
         check_values(self)

@@ -48,3 +48,13 @@ def source_option(help_: str) -> str | None:
 def token_file_option(help_: str, none: str) -> str | None:
     """``--token-file``: the bearer token of a server."""
     return option(None, kinds.text("FILE"), "network", help_, none=none)
+
+
+def variant_folder_option() -> str:
+    """Where a variant is written."""
+    return option(
+        "variant",
+        kinds.text("VARIANT"),
+        "output",
+        "Folder of the variant: network.pt2, which --model takes, and what is known of it.",
+    )
