@@ -17,6 +17,7 @@ from autosplit.compress.live import live_network, reloaded
 from autosplit.compress.losses import Objective
 from autosplit.compress.random_weights import restart
 from autosplit.compress.run_tune import teacher_of
+from autosplit.compress.sparse import sparse_pull
 from autosplit.compress.train import EpochTold, TrainedNetwork, Training, train_network
 from autosplit.compress.training_data import training_data
 from autosplit.compress.training_set import TrainingSet
@@ -119,7 +120,8 @@ def run_train(
     made_of = settings | {"network": model.sha256, "images": images}
     about = live, samples, objective, teacher, _recipe(options), folder, options.ema
     told = _told(folder, options, progress)
-    training = Training(*about, options.from_scratch, made_of, told)
+    pull = sparse_pull(live, options.sparse_on, options.sparse)
+    training = Training(*about, options.from_scratch, made_of, told, pull)
     trained = train_network(training, progress, resume=options.resume)
     if not trained.is_main:
         return None
@@ -135,8 +137,7 @@ def run_train(
     )
     path = write_variant(folder, exported, model, choice.task.name, record)
     write_csv(folder / CURVES_FILE, TRAIN_HEADER, _numbers(trained))
-    darknet = darknet_files(folder, model, again)
-    return TrainReport(path, trained, before, after, darknet)
+    return TrainReport(path, trained, before, after, darknet_files(folder, model, again))
 
 
 def _recipe(options: TrainOptions) -> Recipe:

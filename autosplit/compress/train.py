@@ -15,13 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
-from autosplit.compress.checkpoint_files import TrainingState, read_checkpoint, write_checkpoint
+from autosplit.compress.checkpoint_files import read_checkpoint, write_checkpoint
 from autosplit.compress.fit import Recipe, optimizer_of, train_step
 from autosplit.compress.live import LiveNetwork, set_training
 from autosplit.compress.losses import Objective
 from autosplit.compress.not_finite import first_not_finite
+from autosplit.compress.training_now import (
+    TrainingNow,
+    copied_state,
+    load_state,
+    move_average,
+    restore_training,
+    saved_training,
+)
 from autosplit.compress.training_set import TrainingSet
 from autosplit.errors import DataError, MissingExtraError
 from autosplit.progress import Progress, note
@@ -48,6 +56,7 @@ class Training:
         folder: Where checkpoints are written.
         made_of: What the training is of, for ``--resume``.
         told: Told of each epoch.
+        pull: Adds to the gradients of each step.
     """
 
     live: LiveNetwork
@@ -60,18 +69,7 @@ class Training:
     from_scratch: bool = False
     made_of: Mapping[str, Any] = field(default_factory=dict)
     told: EpochTold = lambda _: None
-
-
-@dataclass
-class _State:
-    """Where a training is."""
-
-    optimizer: torch.optim.Optimizer
-    average: dict[str, Tensor]
-    best: dict[str, Tensor]
-    rows: list[dict[str, float]]
-    epoch: int = 0
-    best_epoch: int = 0
+    pull: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def train_network(
         state = _begun(training, recipe)
         before = read_checkpoint(training.folder, training.made_of) if resume else None
         if before is not None:
-            _restore(module, state, before)
+            restore_training(module, state, before)
             note(progress, f"train: goes on after epoch {state.epoch} of {recipe.epochs}")
         set_training(module, on=True)
         wrapped = accelerator.prepare(module)
@@ -126,11 +124,13 @@ def train_network(
             for epoch in range(state.epoch, recipe.epochs):
                 _epoch(training, recipe, accelerator, wrapped, state, advance)
                 if accelerator.is_main_process:
-                    write_checkpoint(training.folder, _saved(module, state, training.made_of))
+                    write_checkpoint(
+                        training.folder, saved_training(module, state, training.made_of)
+                    )
                     training.told(state.rows[epoch + 1])
         accelerator.wait_for_everyone()
     set_training(module, on=False)
-    _load(module, state.best)
+    load_state(module, state.best)
     return TrainedNetwork(tuple(state.rows), state.best_epoch, accelerator.is_main_process)
 
 
@@ -149,13 +149,13 @@ def accelerator_of() -> Accelerator:
     return Accelerator(cpu=True)
 
 
-def _begun(training: Training, recipe: Recipe) -> _State:
+def _begun(training: Training, recipe: Recipe) -> TrainingNow:
     """The state before the first step."""
     module = training.live.module
     optimizer = optimizer_of(module.parameters(), recipe)
-    now = _copied(module)
+    now = copied_state(module)
     loss = float("inf") if training.from_scratch else _held_out(training)
-    return _State(optimizer, dict(now), now, [{"epoch": 0, "held_out": loss}])
+    return TrainingNow(optimizer, dict(now), now, [{"epoch": 0, "held_out": loss}])
 
 
 def _epoch(
@@ -163,10 +163,15 @@ def _epoch(
     recipe: Recipe,
     accelerator: Accelerator,
     wrapped: torch.nn.Module,
-    state: _State,
+    state: TrainingNow,
     advance: Callable[[int], None],
 ) -> None:
     """Train an epoch, and see what it gave on the held-out samples."""
+
+    def backward(loss: Tensor) -> None:
+        accelerator.backward(loss)
+        training.pull()
+
     step, losses, seen, began = state.epoch * recipe.steps, [], 0, time.perf_counter()
     for inputs, labels in _own_part(training.samples, state.epoch, recipe.batch, accelerator):
         answers = wrapped(inputs)
@@ -177,19 +182,19 @@ def _epoch(
         loss = training.objective(answers, labels, taught)
         if not bool(loss.isfinite()):
             _refuse(training, inputs, loss, step, state.epoch)
-        train_step(state.optimizer, loss, recipe, step, "", accelerator.backward)
+        train_step(state.optimizer, loss, recipe, step, "", backward)
         if training.ema:
-            _average(state.average, training.live.module, training.ema)
+            move_average(state.average, training.live.module, training.ema)
         losses.append(accelerator.reduce(loss.detach(), "mean").item())
         seen += len(inputs) * accelerator.num_processes
         step += 1
         advance(1)
     seconds = time.perf_counter() - began
-    now = _copied(training.live.module)
+    now = copied_state(training.live.module)
     if training.ema:
-        _load(training.live.module, state.average)
-    kept, held_out = _copied(training.live.module), _held_out(training)
-    _load(training.live.module, now)
+        load_state(training.live.module, state.average)
+    kept, held_out = copied_state(training.live.module), _held_out(training)
+    load_state(training.live.module, now)
     set_training(training.live.module, on=True)
     if held_out <= min(row["held_out"] for row in state.rows):
         state.best, state.best_epoch = kept, state.epoch + 1
@@ -243,58 +248,3 @@ def _refuse(training: Training, inputs: Tensor, loss: Tensor, step: int, epoch: 
         f"training: the loss must be finite, got {loss.item()} at step {step}{where}; "
         f"lower --lr{kept}"
     )
-
-
-def _average(average: dict[str, Tensor], module: fx.GraphModule, decay: float) -> None:
-    for name, value in module.state_dict().items():
-        if value.is_floating_point():
-            average[name] = average[name].lerp(value.detach(), 1 - decay)
-        else:
-            average[name] = value.detach().clone()
-
-
-def _copied(module: fx.GraphModule) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}
-
-
-def _load(module: fx.GraphModule, values: Mapping[str, Tensor]) -> None:
-    module.load_state_dict(dict(values))
-
-
-def _saved(module: fx.GraphModule, state: _State, made_of: Mapping[str, Any]) -> TrainingState:
-    """All that a training needs to go on."""
-    parts = {"now": _copied(module), "average": state.average, "best": state.best}
-    tensors = {f"{part}.{name}": v for part, values in parts.items() for name, v in values.items()}
-    for place, values in state.optimizer.state_dict()["state"].items():
-        kept = {key: v for key, v in values.items() if isinstance(v, Tensor)}
-        tensors |= {f"optimizer.{place}.{key}": value for key, value in kept.items()}
-    tensors["random"] = torch.random.get_rng_state()
-    rows = [{k: v for k, v in row.items() if k != "images_per_s"} for row in state.rows]
-    numbers = {"rows": [_json(row) for row in rows], "best_epoch": state.best_epoch}
-    return TrainingState(state.epoch, made_of, tensors, numbers)
-
-
-def _restore(module: fx.GraphModule, state: _State, saved: TrainingState) -> None:
-    """Set everything to what a checkpoint says."""
-
-    def part(name: str) -> dict[str, Tensor]:
-        head = f"{name}."
-        found = {key: value for key, value in saved.tensors.items() if key.startswith(head)}
-        return {key.removeprefix(head): value for key, value in found.items()}
-
-    _load(module, part("now"))
-    state.average, state.best = part("average"), part("best")
-    states: dict[int, dict[str, Tensor]] = {}
-    for key, value in part("optimizer").items():
-        place, _, name = key.partition(".")
-        states.setdefault(int(place), {})[name] = value
-    known = state.optimizer.state_dict()
-    state.optimizer.load_state_dict({**known, "state": states})
-    torch.random.set_rng_state(saved.tensors["random"])
-    state.rows = [{**row, "held_out": float(row["held_out"])} for row in saved.numbers["rows"]]
-    state.epoch, state.best_epoch = saved.epoch, saved.numbers["best_epoch"]
-
-
-def _json(row: Mapping[str, float]) -> dict[str, Any]:
-    """Numbers as JSON holds them: an infinity as text."""
-    return {key: value if abs(value) < float("inf") else str(value) for key, value in row.items()}

@@ -78,6 +78,19 @@ def test_a_trained_network_has_a_smaller_loss_on_samples_that_are_held_out(tmp_p
     assert held_out[found.best_epoch] == min(held_out) < 0.7 * held_out[0]
 
 
+def test_a_pull_is_added_to_the_gradients_of_each_step(tmp_path):
+    training = training_of(tmp_path, lr=0.01)
+    scale = training.live.value("n.weight")
+
+    def pull():
+        scale.grad.fill_(1.0)
+
+    train_network(replace(training, pull=pull), silent)
+
+    # 4 epochs of 5 steps, which SGD with momentum makes all downwards.
+    assert bool((training.live.value("n.weight") < 1).all())
+
+
 def test_batch_norms_learn_and_their_statistics_move(tmp_path):
     training = training_of(tmp_path)
     before = weights_of(training)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from autosplit.runs import kinds
 from autosplit.runs.declared.choices import (
     OPTIMIZER_NAMES,
+    PRUNING_NAMES,
     QUANTIZER_NAMES,
     SCHEDULE_NAMES,
 )
@@ -120,6 +121,18 @@ class TrainOptions:
         kinds.number("DECAY", 0, 0.999999),
         "quantizer",
         "Decay of the moving average of the weights, which is what is kept; 0: no average.",
+    )
+    sparse: float = option(
+        0.0,
+        kinds.number("FACTOR", 0, 1),
+        "quantizer",
+        "Pull of the scales of batch norms towards zero (sparse training), such as 0.001.",
+    )
+    sparse_on: str = option(
+        "slim",
+        kinds.choice(*PRUNING_NAMES[1:]),
+        "quantizer",
+        "The pruning that follows: the scales that it reads are pulled; slim: all that may go.",
     )
     from_scratch: bool = option(
         False, kinds.switch(), "network", "Whether all weights are drawn at random first."
