@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 
-.PHONY: demo demo-deploy docs test test-slow test-zoo bench bench-accuracy bench-metric bench-toolkit lint yolo-weights clean
+.PHONY: demo demo-deploy docs test test-slow test-zoo bench bench-accuracy bench-metric bench-toolkit compress-tables lint yolo-weights clean
 
 demo: $(VENV)/.demo
 	$(BIN)/autosplit run
@@ -28,6 +28,11 @@ test-zoo: $(VENV)/.test
 
 bench-accuracy: $(VENV)/.test $(TOOLS)/.done
 	$(BIN)/python experiments/lowbit.py --python $(TOOLS)/bin/python
+
+# rows that are there are not made again; apt install dataset-fashion-mnist
+compress-tables: $(VENV)/.test
+	$(BIN)/python experiments/compress_variants.py
+	OMP_NUM_THREADS=1 $(BIN)/python experiments/compress.py
 
 bench-toolkit: $(TOOLS)/.done
 	$(TOOLS)/bin/python experiments/compare_mct.py
