@@ -53,8 +53,10 @@ class BatchLayout:
         if self.axis is None:
             return samples[0]
         axis = self.axis
+        if self.factor == 1:
+            return samples.movedim(0, axis) if axis else samples
         shape = samples.shape[1:]
-        own = shape[axis + (self.factor > 1) :]
+        own = shape[axis + 1 :]
         whole = samples.reshape(-1, *shape[:axis], self.factor, *own)
         return whole.movedim(0, axis + (0 if self.outer else 1)).flatten(axis, axis + 1)
 

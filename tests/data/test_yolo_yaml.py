@@ -46,7 +46,7 @@ def test_folders_and_lists_are_read(tmp_path, text):
         ("val: a\n", "must name the classes, a list or a mapping, got None"),
         ("val: a\nnames: {1: x}\n", "names must be of the classes 0..0"),
         ("val: a\nnames: {0: x, 2: y}\n", "names must be of the classes 0..1"),
-        ("val: a\nnc: 3\nnames: [x, y]\n", "must name the nc=3 classes, names 2"),
+        ("val: a\nnc: 3\nnames: [x, y]\n", "must name nc=3 classes, names 2"),
         ("val: a\nnc: 0\n", "must name the classes, a list or a mapping, got None"),
     ],
 )

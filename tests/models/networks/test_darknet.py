@@ -158,7 +158,7 @@ def test_the_first_anchors_are_the_largest(size):
         (CONV + "groups=2\n", "must be multiples of groups=2, got 3 channels and 4 filters"),
         (
             CONV + YOLO,
-            "[yolo] of layer 1: must read 7 channels, 1 anchors of 5 + 2, got 4 from layer 0",
+            "[yolo] of layer 1: must read 7 channels, 1 anchor of 5 + 2, got 4 from layer 0",
         ),
         (SEVEN + YOLO.replace("mask=1", "mask=2"), "mask must be anchors 0 to 1, got (2,)"),
         (SEVEN + YOLO.replace("3,4", "3"), "anchors must be pairs of pixels, got 3 numbers"),
@@ -276,7 +276,7 @@ def test_layers_behind_a_wrong_one_are_checked_where_its_shape_is_known():
             ("14", "[shortcut] of layer 2: weights_type is unknown, 'often'"),
             ("15", "[route] of layer 3: layers must have one height and width, g"),
             ("17", "[se] of layer 4: filters must be the 10 channels it reads"),
-            ("21", "[yolo] of layer 6: must read 8 channels, 1 anchors of 5 + 3,"),
+            ("21", "[yolo] of layer 6: must read 8 channels, 1 anchor of 5 + 3,"),
             ("25", "[yolo] of layer 6: beta_nms must be above 0, got 0"),
         ],
     )

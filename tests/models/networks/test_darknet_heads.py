@@ -53,7 +53,7 @@ def test_an_unknown_kind_of_suppression_is_the_default_as_in_darknet():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[yolo]\nanchors=1,2\nclasses=1\n", "must read 6 channels, 1 anchors of 5 [+] 1, got 12"),
+        ("[yolo]\nanchors=1,2\nclasses=1\n", "must read 6 channels, 1 anchor of 5 [+] 1, got 12"),
         ("[yolo]\nanchors=1,-2\nclasses=1\n", "anchors must be pairs of pixels, got -2"),
         ("[yolo]\nclasses=1\n", "anchors must be pairs of pixels, got 0 numbers"),
         ("[yolo]\nanchors=1,2\nmask=1\n", "mask must be anchors 0 to 0"),
