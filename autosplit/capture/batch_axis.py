@@ -7,13 +7,15 @@ it with positions.  Two runs that differ in all samples but the first tell.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import getitem
 from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.utils._pytree import tree_leaves
 
 from autosplit.capture.inputs import Axes
 from autosplit.capture.operators import operator_name, source_line
@@ -139,6 +141,35 @@ def find_layouts(
         elif type(value) is int and second[node] == 2 * value != value:
             sizes[node] = value
     return layouts, sizes, second
+
+
+def refuse_answers_of_batches(
+    module: fx.GraphModule, layouts: Mapping[fx.Node, BatchLayout], name: str
+) -> None:
+    """Refuse a network that gives one answer for a whole batch, in all its outputs.
+
+    Args:
+        module: A program that can run any batch size.
+        layouts: Where the batch is in every tensor.
+        name: Name of the network.
+
+    Raises:
+        CaptureError: Names the operator that joins the samples, and the shape of the answer.
+    """
+    (results,) = module.graph.output_node().args
+    outputs = [node for node in tree_leaves(results) if node in layouts]
+    if not outputs or any(layouts[node].axis is not None for node in outputs):
+        return
+    for node in module.graph.nodes:
+        writer = node.args[0] if node.target is getitem else node
+        read = [layouts[value] for value in writer.all_input_nodes if value in layouts]
+        joined = node in layouts and layouts[node].axis is None
+        if joined and any(layout.axis is not None for layout in read):
+            raise CaptureError(
+                f"{name}: {operator_name(writer)}{source_line(writer)}: a network must answer each "
+                "sample, it gives one answer for the whole batch; leave the batch axis as it is, "
+                "such as with mean(1) in place of mean(0)"
+            )
 
 
 @contextmanager

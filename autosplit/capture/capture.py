@@ -16,7 +16,12 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
-from autosplit.capture.batch_axis import batched, find_layouts, refused_batch
+from autosplit.capture.batch_axis import (
+    batched,
+    find_layouts,
+    refuse_answers_of_batches,
+    refused_batch,
+)
 from autosplit.capture.check import check_answers
 from autosplit.capture.constants import Attributes
 from autosplit.capture.export import bound_batch, export
@@ -121,6 +126,8 @@ def _build(
     module = fx.GraphModule(kept, operators)
     batch_size = bound_batch(operators, axes)
     layouts, sizes, values = find_layouts(module, example, axes, batch_size)
+    if batch_size is None:
+        refuse_answers_of_batches(module, layouts, name)
     mixer = sample_mixer(module, example, axes, batch_size, layouts)
     if mixer is not None:
         batch_size = _one_at_a_time(mixer, batch_size, name)

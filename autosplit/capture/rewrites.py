@@ -85,6 +85,16 @@ def drop_checks(graph: fx.Graph, _: Attributes) -> None:
             graph.erase_node(node)
 
 
+def allow_any_strides(graph: fx.Graph, _: Attributes) -> None:
+    """Turn ``view`` into ``reshape``: the strides it needs are those of the kernels of one machine.
+
+    torch.export writes ``view`` where a network's own ``reshape`` copies nothing in its run.
+    """
+    for node in graph.nodes:
+        if node.target is torch.ops.aten.view.default:
+            node.target = torch.ops.aten.reshape.default
+
+
 def drop_identities(graph: fx.Graph, _: Attributes) -> None:
     """Drop dropout out of training, aliases and detached copies: they change no element."""
     for node in list(graph.nodes):
@@ -198,5 +208,6 @@ REWRITES: tuple[Rewrite, ...] = (
     split_recurrent,
     copy_complex,
     mark_masks,
+    allow_any_strides,
 )
 """The rewrites in the order in which they are applied."""

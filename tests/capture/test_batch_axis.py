@@ -7,6 +7,7 @@ from nets import REQUIRED, Net, captured, relative_error
 from torch import nn
 
 from autosplit.capture.batch_axis import BatchLayout
+from autosplit.capture.capture import capture
 from autosplit.errors import CaptureError
 
 
@@ -114,3 +115,34 @@ def test_samples_that_are_mixed_are_refused():
     network = Net(lambda net, x: net.a(x).flatten(1) @ x.flatten(1).t(), a=conv())
     with pytest.raises(CaptureError, match=rf"^matmul at {FORWARD}: one axis must grow with the"):
         program_of(network)
+
+
+@pytest.mark.parametrize(
+    ("answer", "operator"),
+    [
+        (lambda y: y.mean(0), "mean"),
+        (lambda y: y.sum(), "sum"),
+        (lambda y: y.max(0).values, "max"),
+        (lambda y: y.argmax(0), "argmax"),
+        (lambda y: y.mean(0).relu(), "mean"),
+        (lambda y: {"a": y.sum(0), "b": y.amax(0, keepdim=True)}, "sum"),
+    ],
+)
+def test_one_answer_for_a_whole_batch_is_refused(answer, operator):
+    class Whole(nn.Module):
+        def forward(self, x):
+            return answer(x * 2)
+
+    rule = "a network must answer each sample, it gives one answer for the whole batch"
+    with pytest.raises(CaptureError, match=rf"net: {operator} at .*test_batch_axis.py:\d+: {rule}"):
+        capture(Whole(), torch.randn(2, 5), "net")
+
+
+def test_a_number_of_the_batch_beside_an_answer_for_each_sample_is_taken():
+    """As the loss that balances experts, which many networks return beside their answer."""
+
+    class Beside(nn.Module):
+        def forward(self, x):
+            return x * 2, x.new_ones(3)
+
+    assert capture(Beside(), torch.randn(2, 5)).answers == ("0", "1")

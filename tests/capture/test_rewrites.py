@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from fusions import IMAGE, checked, conv, then
 from nets import Net, TwoInputs, batch_norm, fused
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from autosplit.capture.capture import capture
 from autosplit.errors import CaptureError
 
 FUNCTIONS = [
@@ -292,3 +294,22 @@ def test_squeeze_keeps_the_batch_axis_of_one_sample(squeeze):
     (alone,), (pair,) = program.run((images[:1],)), program.run((images,))
     assert alone.shape == (1, 5)
     assert torch.allclose(alone[0], pair[0], atol=1e-6)
+
+
+def test_a_captured_reshape_runs_whatever_strides_a_kernel_gives():
+    """torch's plain attention writes other strides than the fused one that the capture ran."""
+
+    class Attention(nn.Module):
+        def forward(self, x):
+            x = torch.einsum("bld,de->ble", x, torch.eye(32))  # torch traces such a program again
+            q = x.unflatten(2, (4, 8)).transpose(1, 2)
+            found = nn.functional.scaled_dot_product_attention(q, q, q)
+            return found.transpose(1, 2).reshape(x.shape[0], 5, -1) + 1
+
+    x = torch.randn(2, 5, 32, generator=torch.Generator().manual_seed(0))
+    program = capture(Attention(), x)
+
+    with sdpa_kernel(SDPBackend.MATH):
+        (found,) = program.run((x,))
+
+    assert torch.allclose(found, Attention()(x), atol=1e-5)
