@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from PIL import Image
+from rtsp import Stream
 
-from autosplit.detect.sources import DetectSource
+from autosplit.detect.sources import DetectSource, detect_sources
 from autosplit.detect.video import VideoDrawing, about_video, frame_count, read_frames
 from autosplit.errors import DataError, StageError
 
@@ -64,3 +65,19 @@ def test_a_camera_counts_the_frames_that_are_asked_for():
     camera = DetectSource("0", "camera 0", is_video=True)
 
     assert frame_count([camera], 30) == 30
+
+
+def test_a_stream_is_read_until_its_end():
+    pytest.importorskip("cv2")
+    colours = [(254, 0, 0), (0, 254, 1), (0, 0, 254)]
+    pictures = [Image.new("RGB", (64, 48), colour) for colour in ("red", "lime", "blue")]
+    with Stream(pictures, 20) as stream:
+        (source,) = detect_sources(stream.address)
+        about = about_video(source)
+        frames = list(read_frames(source))
+
+    assert source.is_live
+    assert (about.rate, about.frames) == (20, None)
+    assert [(frame.number, frame.time_s) for frame in frames] == [(0, 0), (1, 0.05), (2, 0.1)]
+    for frame, colour in zip(frames, colours, strict=True):
+        assert np.abs(np.asarray(frame.picture).mean((0, 1)) - colour).max() < 12
