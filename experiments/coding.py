@@ -1,11 +1,16 @@
 """Measure what entropy coding saves at the cuts of three networks, and the seconds that it takes.
 
     python experiments/coding.py [--bits 4] [--images 20] [--out results/coding.csv]
+                                 [--only scenes-yolo]
 
 A row is a cut with one crossing tensor: bytes packed and coded, the mean over the calibration
 images, and the seconds to encode and decode one image, the least of ten.  ``share`` is these
 seconds by those that the saved bytes take at 3 Mbit/s.  ``useful`` says that packing makes the
 tensor smaller than the network's input at 8 bits, ``relu`` that it has no values below 0.
+
+Printed are means over such rows; ``byte_s`` of a link's profile, the seconds of coding by the bytes
+that are sent; how much longer ``stats`` takes with coded bytes, in CPU seconds; and whether a plan
+of the front of packed bytes is faster, at no more distortion, than all of coded bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +26,9 @@ import torch
 from torch import Tensor
 
 from autosplit.api.data import input_batches, load_data
-from autosplit.api.net import capture
+from autosplit.api.measurement import measure as measure_all
+from autosplit.api.net import Net, capture
+from autosplit.api.problem import Problem
 from autosplit.capture.program import Program
 from autosplit.distortion.coded import code_tensors
 from autosplit.distortion.measure import measure
@@ -30,6 +37,8 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.memory import packed_bytes, tensor_bytes
 from autosplit.halves.wire.entropy import EntropyCoder
 from autosplit.quantize.affine import quantize
+from autosplit.search.methods import search
+from autosplit.search.tolerance import keeps
 from autosplit.stats.stats import Stats
 
 NETWORKS = (
@@ -39,6 +48,7 @@ NETWORKS = (
 )
 """Networks, and the data that calibrates them."""
 RATE_BPS = 3e6
+LINKS = ("1mbps", "3mbps", "10mbps", "20mbps")
 HEADER = (
     "network tensor useful relu shape bits packed_bytes coded_bytes ratio encode_s decode_s share"
 )
@@ -115,6 +125,34 @@ def print_means(kind: str, found: list[dict[str, Any]]) -> None:
     saved = sum(8 * (row["packed_bytes"] - row["coded_bytes"]) / RATE_BPS for row in found)
     ratio = float(np.mean([row["ratio"] for row in found]))
     print(f"{kind}: {len(found)} cuts, coded / packed {ratio:.3f}, coding {spent / saved:.2%}")
+    print(f"{kind}: byte_s {spent / sum(row['coded_bytes'] for row in found):.2e}")
+
+
+def print_compared(name: str, net: Net, calibration: Any) -> None:
+    """Print what coded bytes cost ``stats``, and what they bring the front."""
+    start = time.process_time()
+    stats = measure_all(net, calibration)
+    whole_s = time.process_time() - start
+    start = time.process_time()
+    code_tensors(net.program, input_batches(net, calibration, None), stats)
+    coded_s = time.process_time() - start
+    print(f"{name}: stats takes {whole_s / (whole_s - coded_s):.2f} times as long as without")
+    fronts = []
+    for coding in ("packed", "entropy"):
+        problem = Problem(net.graph, stats, links=LINKS, coding=coding)
+        fronts.append([one for one in search(problem, ["autosplit"]) if one.name.startswith("cut")])
+    packed, coded = fronts
+    for link in LINKS:
+        points = [(one.predictions[link].latency_s, one.distortion) for one in coded]
+        above = sum(
+            not any(
+                keeps(latency_s, one.predictions[link].latency_s)
+                and keeps(distortion, one.distortion)
+                for latency_s, distortion in points
+            )
+            for one in packed
+        )
+        print(f"{name}, {link}: {above} of {len(packed)} plans of packed bytes beat all coded ones")
 
 
 def main() -> None:
@@ -124,9 +162,10 @@ def main() -> None:
     parser.add_argument("--bits", type=int, default=4)
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--out", type=Path, default=Path("results/coding.csv"))
+    parser.add_argument("--only", default=",".join(name for name, _ in NETWORKS))
     asked = parser.parse_args()
     table: list[dict[str, Any]] = []
-    for name, data in NETWORKS:
+    for name, data in (one for one in NETWORKS if one[0] in asked.only.split(",")):
         net = capture(name)
         given = load_data(data, net, calibration_images=asked.images, evaluation_images=1)
         batches = input_batches(net, given.calibration, None)
@@ -135,6 +174,7 @@ def main() -> None:
         print_means(f"{name}, useful", [row for row in own if row["useful"]])
         print_means(f"{name}, after ReLU", [row for row in own if row["relu"]])
         table += own
+        print_compared(name, net, given.calibration)
     write_csv(asked.out, tuple(HEADER.split()), table)
 
 

@@ -77,6 +77,7 @@ def drawn_problem(seed):
         downlink_bps=rng.choice([None, 300.0]),
         rtt_s=rng.choice([0.0, 0.3]),
         **rng.choice([{}, {"message_bytes": 7, "reply_bytes": 3, "message_s": 0.04}]),
+        byte_s=rng.choice([0.0, 0.05]),
     )
     widths = rng.choice([(2, 8), (4, 8), (2, 5)])
     limit = rng.choice([None, rng.randint(10, 300)])
@@ -160,6 +161,7 @@ def _plans_of_cut(problem, edge):
         if crossing:
             sent = sum(size[t] for t in crossing) + link.message_bytes
             seconds += link.rtt_s / 2 + link.message_s + 8 * sent / link.uplink_bps
+            seconds += link.byte_s * sum(size[t] for t in crossing)
         table = problem.distortions
         distortion = math.fsum(
             [table[t, "activation", b].distortion for t, b in bits.items()]

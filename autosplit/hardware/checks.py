@@ -184,4 +184,5 @@ CHECKS: dict[str, Callable[[Any], list[str]]] = {
     "reply_bytes": _not_negative,
     "message_s": _not_negative,
     "jpeg_s": _not_negative,
+    "byte_s": _not_negative,
 }

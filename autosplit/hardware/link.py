@@ -31,6 +31,7 @@ class Link:
         message_s: Seconds of both ends for a message beside the halves and the link: packing, the
             request, reading the answer.
         jpeg_s: Seconds of both ends, in addition, to write and read an input as a JPEG file.
+        byte_s: Seconds of both ends for each byte of the tensors: to code it and to decode it.
 
     Raises:
         ProfileError: A value is out of range.
@@ -45,6 +46,7 @@ class Link:
     reply_bytes: float = 0
     message_s: float = 0.0
     jpeg_s: float = 0.0
+    byte_s: float = 0.0
 
     def __post_init__(self) -> None:
         refuse(_link_problems(set_fields(self), str(self.name)))
@@ -58,7 +60,13 @@ class Link:
         0.11
         """
         sent = bits + 8 * self.message_bytes
-        return self.rtt_s / 2 + self.message_s + sent / self.uplink_bps
+        coding_s = self.byte_s * bits / 8
+        return self.rtt_s / 2 + self.message_s + coding_s + sent / self.uplink_bps
+
+    @property
+    def sent_byte_s(self) -> float:
+        """Seconds of one byte more, on the link and at both ends."""
+        return 8 / self.uplink_bps + self.byte_s
 
     def answer_s(self, bits: int) -> float:
         """Seconds until ``bits`` are back on the edge; 0 if the link has no downlink."""
@@ -95,6 +103,7 @@ def link_names() -> tuple[str, ...]:
 
 def _link_problems(data: Mapping[str, Any], where: str) -> list[str]:
     required = {"name", "source", "uplink_bps"}
-    optional = {"downlink_bps", "rtt_s", "message_bytes", "reply_bytes", "message_s", "jpeg_s"}
+    optional = {"downlink_bps", "rtt_s", "message_bytes", "reply_bytes", "message_s"}
+    optional |= {"jpeg_s", "byte_s"}
     problems = check_keys(data, required, optional, where=where)
     return problems + value_problems(data, where)

@@ -91,12 +91,15 @@ def test_a_message_pays_for_its_headers_and_for_the_seconds_of_its_ends():
         message_bytes=25,
         reply_bytes=10,
         message_s=0.03,
+        byte_s=0.002,
     )
-    assert link.transfer_s(300) == pytest.approx(0.1 + 0.03 + (300 + 200) / 1000)
+    # 300 bits are 37.5 bytes
+    assert link.transfer_s(300) == pytest.approx(0.1 + 0.03 + (300 + 200) / 1000 + 0.075)
+    assert link.sent_byte_s == pytest.approx(link.transfer_s(308) - link.transfer_s(300))
     assert link.answer_s(40) == pytest.approx(0.1 + (40 + 80) / 500)
 
 
-@pytest.mark.parametrize("key", ["message_bytes", "reply_bytes", "message_s", "jpeg_s"])
+@pytest.mark.parametrize("key", ["message_bytes", "reply_bytes", "message_s", "jpeg_s", "byte_s"])
 def test_what_a_message_costs_is_not_negative(tmp_path, key):
     assert wrong(tmp_path, LINK, **{key: -1}) == [f"{key}: must be >= 0, got -1"]
 

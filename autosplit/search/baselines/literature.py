@@ -82,7 +82,7 @@ def _per_link(problem: Problem, method: str, cutter: Cutter) -> list[Plan]:
     plans = []
     for name in sorted(problem.links):
         link = problem.links[name]
-        up = {t: 8 * tensor_bytes(graph, t, bits[t]) / link.uplink_bps for t in bits}
+        up = {t: link.sent_byte_s * tensor_bytes(graph, t, bits[t]) for t in bits}
         cut = cutter(graph, *seconds, up, link_charges(graph, link))
         plans.append(float_plan(problem, cut, f"{method}-{name}", method))
     return plans

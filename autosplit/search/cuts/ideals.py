@@ -95,7 +95,7 @@ def latency_floor(problem: Problem, link: str) -> float:
     Each layer on the edge is charged its least seconds over all widths, each tensor its least
     bytes over all widths, and a message and a reply cost nothing but their bytes.
     """
-    rate_bps = problem.links[link].uplink_bps
+    rate_bps = 8 / problem.links[link].sent_byte_s
     each = [_seconds(problem, bits, rate_bps) for bits in problem.usable]
     there, up = each[0][1], {t: min(up[t] for *_, up in each) for t in problem.graph.tensors}
     here, there = barred(problem, EdgeSeconds(problem).floor_s.tolist(), there)

@@ -87,7 +87,7 @@ def candidates(costs: PoolCosts, *, beaten: bool = False) -> tuple[Pool, Proofs]
     pool = join(costs, pool, costs.pool([costs.uniform()]))
     kept, every = _kept(costs, pool), pool
     for name in sorted(problem.links):
-        more = costs.between(pool, kept[name], 8 / problem.links[name].uplink_bps)
+        more = costs.between(pool, kept[name], problem.links[name].sent_byte_s)
         every = join(costs, every, costs.pool([more]))
     return every, proofs
 
@@ -129,7 +129,7 @@ def _thinned(costs: PoolCosts, pool: Pool) -> Pool:
     """Candidates that no other one of their cut beats on every link, in their order."""
     kept = [
         pareto_of_groups(pool.lengths, pool.edge_s + byte_s * pool.sent, pool.distortion)
-        for byte_s in (8 / link.uplink_bps for link in costs.problem.links.values())
+        for byte_s in (link.sent_byte_s for link in costs.problem.links.values())
     ]
     return pool.take(np.unique(np.concatenate([np.zeros(0, dtype=np.intp), *kept])))
 
@@ -139,7 +139,7 @@ def _kept(costs: PoolCosts, pool: Pool) -> dict[str, Indices]:
     kept = {}
     for name, away_s in costs.away_s.items():
         latency_s = pool.edge_s + away_s[pool.lengths]
-        latency_s = latency_s + 8 * pool.sent / costs.problem.links[name].uplink_bps
+        latency_s = latency_s + costs.problem.links[name].sent_byte_s * pool.sent
         kept[name] = pareto(np.stack([latency_s, pool.distortion], axis=1))
     return kept
 

@@ -75,5 +75,5 @@ def layer_orders(problem: Problem, link: Link, cuts: Sequence[Cut] | None) -> li
         else:
             pool, proofs = candidates(costs, beaten=True)
         away_s = costs.away_s[link.name]
-        sides.append(LayerOrder(costs, lengths, pool, proofs, away_s, 8 / link.uplink_bps))
+        sides.append(LayerOrder(costs, lengths, pool, proofs, away_s, link.sent_byte_s))
     return sides
