@@ -33,7 +33,8 @@ import torch
 from latency_halves import cloud_half, edge_half
 
 from autosplit.capture.program import Program
-from autosplit.deploy.edge_onnx import edge_onnx, example_inputs
+from autosplit.deploy.edge_module import example_inputs
+from autosplit.deploy.edge_onnx import edge_onnx
 from autosplit.deploy.node_layers import marking, quantized_ends, take_marks, tensors_in_order
 from autosplit.deploy.onnx_export import AnyInputs, export_onnx
 from autosplit.deploy.profile import NetworkProfile, profile_network, whole_plan, write_profile

@@ -108,11 +108,12 @@ ORDER = {
     ),
     "deploy": (
         "extras bundle_names tensor_bytes coded_inputs escalation_rule manifest oip sessions "
-        "onnx_unpack quantize_operators onnx_export clamp_windows edge_module edge_onnx "
-        "cloud_onnx triton bundle check run batcher server_metrics status_page repository "
-        "credentials slow_requests link_probe http_server grpc_server server pictures sources "
-        "connection client link_estimate adaptive audit escalate infer measure_models "
-        "link_profile node_seconds node_layers crossing_seconds profile"
+        "onnx_unpack quantize_operators onnx_export operator_layers clamp_windows edge_module "
+        "edge_onnx cloud_onnx pt2 c_header triton serving_files bundle_bytes bundle check run "
+        "batcher server_metrics status_page repository credentials slow_requests link_probe "
+        "http_server grpc_server server pictures sources connection client link_estimate "
+        "adaptive audit escalate infer measure_models link_profile node_seconds node_layers "
+        "crossing_seconds profile"
     ),
     "sweep": "file job backends figure run table",
     "detect": "drawing matching sources video step_seconds detector run",

@@ -19,21 +19,23 @@ def export_command(
     ] = None,
     plan: str = "pick",
     check: int | None = None,
+    format: tuple[str, ...] = ("onnx",),  # noqa: A002 - the option is --format
     out: str = "bundle",
     trust: bool = False,
 ) -> None:
     """Write the two halves of a plan as files that run without autosplit."""
+    from autosplit.deploy.bundle_bytes import bytes_table
     from autosplit.deploy.run import export_run
+    from autosplit.errors import OptionError
     from autosplit.runs.folder import find_folder
     from autosplit.runs.trust import trusted_code
 
     folder, source = Path(out), run or find_folder()
     trusted_code(source, {}, trust=trust)
-    manifest, found = export_run(source, plan, folder, check, bar)
-    for one in manifest.plans:
-        files = [file for file in (one.edge, one.cloud) if file is not None]
-        sizes = ", ".join(f"{file} {(folder / file).stat().st_size:,} bytes" for file in files)
-        print(f"{one.name}: {sizes}")
-        if one.name in found:
-            print(f"  check: {found[one.name]}")
+    if check is not None and "onnx" not in format:
+        raise OptionError("--check: needs --format onnx, the files that it runs")
+    manifest, found = export_run(source, plan, folder, check, bar, format)
+    for name, one in found.items():
+        print(f"{name}: {one}")
+    print(bytes_table(manifest, folder, {name: one.sent_bytes for name, one in found.items()}))
     print(f"bundle: {folder}")

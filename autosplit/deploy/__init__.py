@@ -11,7 +11,11 @@
 | export by torch.onnx, packing of constants | ``onnx_export.py`` |
 | bundle: all files of a plan with their hashes | ``bundle.py``, ``manifest.py`` |
 | names of files and tensors inside a bundle | ``bundle_names.py`` |
-| configuration for Triton | ``triton.py`` |
+| configuration for Triton; files for MLServer and KServe | ``triton.py``, ``serving_files.py`` |
+| both halves as programs of torch.export | ``pt2.py`` |
+| the edge half's integers as a C header | ``c_header.py`` |
+| the layer of an operator that ONNX does not take | ``operator_layers.py`` |
+| predicted and real bytes | ``bundle_bytes.py`` |
 | the halves as onnxruntime runs them, without torch | ``sessions.py`` |
 | integers of the files against the exact reference | ``check.py`` |
 | plans of a run folder | ``run.py`` |

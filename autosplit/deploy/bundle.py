@@ -11,12 +11,21 @@ import numpy as np
 
 from autosplit import __version__
 from autosplit.capture.program import Program
+from autosplit.deploy.bundle_bytes import predicted_bytes
 from autosplit.deploy.bundle_names import cloud_name
+from autosplit.deploy.c_header import c_header
 from autosplit.deploy.cloud_onnx import cloud_onnx
 from autosplit.deploy.coded_inputs import coding_record
 from autosplit.deploy.edge_onnx import edge_onnx
 from autosplit.deploy.escalation_rule import EscalationRule
 from autosplit.deploy.manifest import BundledPlan, Manifest, TensorOf, write_manifest
+from autosplit.deploy.pt2 import cloud_pt2, edge_pt2, pt2_bytes
+from autosplit.deploy.serving_files import (
+    MLSERVER_CODE,
+    MLSERVER_MODULE,
+    kserve_service,
+    mlserver_settings,
+)
 from autosplit.deploy.triton import triton_config
 from autosplit.escalation.escalation import Escalation
 from autosplit.files import sha256_of_file, write_bytes, write_text
@@ -43,8 +52,12 @@ compiler:
 
     autosplit infer {name} --server http://CLOUD:8000 --source PICTURES
 
-`cloud/model_repository` is what Triton takes as `--model-repository`.
+`cloud/model_repository` is what Triton takes as `--model-repository`.  For MLServer, which needs
+onnxruntime: `mlserver start cloud/model_repository`.  For KServe: `cloud/kserve`, after you have
+set `storageUri`.
 """
+FORMS = ("onnx", "pt2", "c")
+"""Forms of a half: ONNX for onnxruntime; a program of torch.export; the integers as a C header."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +85,13 @@ class Exporter:
         program: The captured network.
         model: How its pictures are prepared, and its labels.
         task: How its answers are scored.
+        forms: Some of ``FORMS``.
     """
 
     program: Program
     model: Model
     task: str
+    forms: Sequence[str] = ("onnx",)
 
     def export(
         self,
@@ -137,12 +152,18 @@ class Exporter:
         both = deploy(self.program, file)
         on_edge = [name for name in both.edge.half.writes if name.startswith("output:")]
         on_cloud = list(both.cloud.half.writes)
+        write = _Writer(folder, written)
+        on_device = plan.input_coding is None
         edge = cloud = None
-        if plan.input_coding is None:
-            edge = f"edge/{plan.name}.onnx"
-            _write(folder, edge, edge_onnx(self.program, file), written)
-        if on_cloud:
-            cloud = self._cloud(plan.name, file, folder, written)
+        if "onnx" in self.forms:
+            edge = self._edge_onnx(file, write) if on_device else None
+            cloud = self._cloud_onnx(plan.name, file, write) if on_cloud else None
+        if "pt2" in self.forms and on_device:
+            write(f"edge/{plan.name}.pt2", pt2_bytes(edge_pt2(self.program, file)))
+        if "pt2" in self.forms and on_cloud:
+            write(f"cloud/{plan.name}.pt2", pt2_bytes(cloud_pt2(self.program, file)))
+        if "c" in self.forms and on_device:
+            write(f"edge/{plan.name}.h", c_header(self.program, file).encode())
         return BundledPlan(
             name=plan.name,
             edge=edge,
@@ -152,7 +173,8 @@ class Exporter:
                 **dict.fromkeys(on_edge, "edge"),
                 **dict.fromkeys(on_cloud, "cloud"),
             },
-            predicted=_promised(file, both.crossing_bytes),
+            predicted=_promised(file, both.crossing_bytes)
+            | predicted_bytes(self.program.graph, plan),
             coded=coding_record(both.layout),
         )
 
@@ -162,9 +184,10 @@ class Exporter:
         both = deploy(self.program, sent_on)
         coding = sent_on.plan.input_coding
         kept = None if coding is not None else self.program.graph.cut(sent_on.plan.edge)
-        edge = f"edge/{about.name}.onnx"
-        _write(folder, edge, edge_onnx(self.program, files.whole, kept), written)
-        cloud = self._cloud(about.name, sent_on, folder, written)
+        write = _Writer(folder, written)
+        model = edge_onnx(self.program, files.whole, kept)
+        edge = write(f"edge/{about.name}.onnx", _serialized(model))
+        cloud = self._cloud_onnx(about.name, sent_on, write)
         rule = EscalationRule(
             about.score,
             about.temperature,
@@ -184,16 +207,20 @@ class Exporter:
             rule=rule,
         )
 
-    def _cloud(self, plan: str, file: PlanFile, folder: Path, written: list[str]) -> str:
-        """Write the cloud half of a plan, and its configuration for Triton; its name."""
+    def _edge_onnx(self, file: PlanFile, write: _Writer) -> str:
+        model = edge_onnx(self.program, file)
+        return write(f"edge/{file.plan.name}.onnx", _serialized(model))
+
+    def _cloud_onnx(self, plan: str, file: PlanFile, write: _Writer) -> str:
+        """The cloud half of a plan and what servers need beside it."""
         name = cloud_name(self.program.graph.name, plan)
-        cloud = f"cloud/model_repository/{name}/1/model.onnx"
+        place = f"cloud/model_repository/{name}"
         model = cloud_onnx(self.program, file)
-        _write(folder, cloud, model, written)
-        config = f"cloud/model_repository/{name}/config.pbtxt"
-        write_text(folder / config, triton_config(name, model))
-        written.append(config)
-        return cloud
+        write(f"{place}/config.pbtxt", triton_config(name, model).encode())
+        write(f"{place}/model-settings.json", mlserver_settings(name).encode())
+        write(f"{place}/{MLSERVER_MODULE}.py", MLSERVER_CODE.encode())
+        write(f"cloud/kserve/{name}.yaml", kserve_service(name).encode())
+        return write(f"{place}/1/model.onnx", _serialized(model))
 
 
 def preprocess_record(preprocess: Callable[..., Any]) -> dict[str, Any] | None:
@@ -227,6 +254,19 @@ def _promised(file: PlanFile, sent: float) -> dict[str, Any]:
     return {"edge_memory_bytes": plan.edge_memory_bytes, "sent_bytes": size, "links": links}
 
 
-def _write(folder: Path, name: str, model: ModelProto, written: list[str]) -> None:
-    write_bytes(folder / name, model.SerializeToString(deterministic=True))
-    written.append(name)
+@dataclass(frozen=True)
+class _Writer:
+    """Writes files of a bundle and keeps their names."""
+
+    folder: Path
+    written: list[str]
+
+    def __call__(self, name: str, data: bytes) -> str:
+        write_bytes(self.folder / name, data)
+        self.written.append(name)
+        return name
+
+
+def _serialized(model: ModelProto) -> bytes:
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -27,6 +27,7 @@ class Compared:
         integers: Integers that crossed.
         different: Integers that differ from the reference.
         answers: Samples whose best answer is the reference's in every output.
+        sent_bytes: Bytes of each sample on the wire.
         furthest: Largest difference of an answer, relative to the largest of its batch.
     """
 
@@ -35,6 +36,7 @@ class Compared:
     different: int = 0
     answers: int = 0
     furthest: float = 0.0
+    sent_bytes: list[int] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
@@ -75,6 +77,7 @@ def compare(
                 name: to_pixels(value, coding.mean, coding.std) for name, value in arrays.items()
             }
         sent, answers = edge(arrays)
+        found.sent_bytes += sent.sample_sizes()
         for wire in plan.wire.tensors:
             want, got = message.tensors[wire.name], sent.tensors[wire.name]
             found.integers += want.size

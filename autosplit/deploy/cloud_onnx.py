@@ -7,7 +7,7 @@ on the wire is decoded to these bytes before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,15 +19,21 @@ import autosplit.deploy.quantize_operators  # noqa: F401 - registers the operato
 from autosplit.capture.batch_axis import BatchLayout
 from autosplit.capture.program import Program
 from autosplit.deploy.onnx_export import export_onnx
+from autosplit.deploy.operator_layers import naming_layers
 from autosplit.graph.integers import Integers
 from autosplit.grid.grid import ElementFormat, Grid
 from autosplit.halves.deployed import deploy
+from autosplit.halves.partition import Half
 from autosplit.halves.wire.layout import WireTensor
 from autosplit.plan.planfile import PlanFile
 from autosplit.stats.coding import InputCoding
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+
+Fields = Callable[[Tensor, int], Tensor]
+"""Bytes and the width of a field -> the fields of each byte."""
 
 
 def cloud_onnx(program: Program, file: PlanFile) -> ModelProto:
@@ -46,6 +52,26 @@ def cloud_onnx(program: Program, file: PlanFile) -> ModelProto:
             weights.
         ModelError: ONNX has no form of an operator.
     """
+    module, example = cloud_module(program, file, torch.ops.autosplit.fields)
+    names = [part.wire.name for part in module.parts]
+    with naming_layers(program, module.side):
+        return export_onnx(module, example, [0] * len(example), names, module.side.writes)
+
+
+def cloud_module(
+    program: Program, file: PlanFile, fields: Fields
+) -> tuple[CloudModule, list[Tensor]]:
+    """The cloud half of a plan behind what unpacks a message, and an example of what it takes.
+
+    Args:
+        program: The captured network.
+        file: The plan with its grids.
+        fields: Takes bytes apart, as ``quantize_operators.byte_fields``.
+
+    Raises:
+        PlanError: The plan is for a network with other layers, or was finished for one with other
+            weights.
+    """
     side = deploy(program, file).cloud
     crossing = side.crossing
     parts = [
@@ -58,14 +84,7 @@ def cloud_onnx(program: Program, file: PlanFile) -> ModelProto:
         )
         for wire in crossing.layout.tensors
     ]
-    module = _Cloud(side.half.module(), parts, side.half.reads)
-    return export_onnx(
-        module,
-        [part.example() for part in parts],
-        [0] * len(parts),
-        [part.wire.name for part in parts],
-        side.half.writes,
-    )
+    return CloudModule(side.half, parts, fields), [part.example() for part in parts]
 
 
 @dataclass(frozen=True)
@@ -93,11 +112,11 @@ class _Received:
         kind = {8: torch.uint8, 16: torch.float16, 32: torch.float32}[self.wire.bits]
         return torch.zeros((2, *self.wire.shape), dtype=kind)
 
-    def value(self, data: Tensor) -> Tensor:
+    def value(self, data: Tensor, fields: Fields) -> Tensor:
         """The tensor of the network from what was sent, (batch, ...)."""
         wire = self.wire
         if wire.coding in ("packed", "entropy"):
-            numbers = unpacked(data, wire.bits, wire.elements)
+            numbers = unpacked(data, wire.bits, wire.elements, fields)
             ordered = numbers.reshape(-1, *(wire.shape[axis] for axis in wire.order))
             back = np.argsort(wire.order)
             samples = self._kept(ordered.permute(0, *(int(axis) + 1 for axis in back)))
@@ -121,13 +140,14 @@ class _Received:
         return (integers - zero) * scale
 
 
-def unpacked(data: Tensor, bits: int, count: int) -> Tensor:
+def unpacked(data: Tensor, bits: int, count: int, fields: Fields) -> Tensor:
     """Integers from the stream of ``halves/wire/pack.py``, as operators that export.
 
     Args:
         data: uint8, shape (rows, ``packed_bytes(count, bits)``).
         bits: Width of an element, 1..32.
         count: Elements of a row.
+        fields: Takes bytes apart.
 
     Returns:
         Shape (rows, count), float32, or float64 above 16 bits: both hold the integers exactly.
@@ -135,26 +155,34 @@ def unpacked(data: Tensor, bits: int, count: int) -> Tensor:
     if bits == 8:
         return data.float()
     step = bits if 8 % bits == 0 else 1
-    fields: Tensor = torch.ops.autosplit.fields(data, step).flatten(1).float()
+    found = fields(data, step).flatten(1).float()
     if step == bits:
-        return fields[:, :count]
-    grouped = fields[:, : count * bits].reshape(-1, count, bits)
+        return found[:, :count]
+    grouped = found[:, : count * bits].reshape(-1, count, bits)
     kind = torch.float32 if bits <= 16 else torch.float64
     return grouped.to(kind) @ (2.0 ** torch.arange(bits)).to(kind)
 
 
-class _Cloud(nn.Module):
-    """The cloud half behind what unpacks a message."""
+class CloudModule(nn.Module):
+    """The cloud half behind what unpacks a message.
 
-    def __init__(self, half: nn.Module, parts: Sequence[_Received], reads: Sequence[str]) -> None:
+    Args:
+        half: The half.
+        parts: The tensors of a message, in its order.
+        fields: Takes bytes apart.
+    """
+
+    def __init__(self, half: Half, parts: Sequence[_Received], fields: Fields) -> None:
         super().__init__()
-        self.inner = half
-        self.parts = list(parts)
-        self.reads = tuple(reads)
+        self.fields = fields
+        self.side, self.parts = half, list(parts)
+        self.inner = half.module()
 
     def forward(self, *data: Tensor) -> tuple[Tensor, ...]:
+        """The answers of one message, each tensor as it crosses, (batch, ...)."""
         values: Mapping[str, Tensor] = {
-            part.wire.name: part.value(one) for part, one in zip(self.parts, data, strict=True)
+            part.wire.name: part.value(one, self.fields)
+            for part, one in zip(self.parts, data, strict=True)
         }
-        answers: tuple[Tensor, ...] = self.inner(*(values[name] for name in self.reads))
+        answers: tuple[Tensor, ...] = self.inner(*(values[name] for name in self.side.reads))
         return answers

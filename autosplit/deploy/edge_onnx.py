@@ -25,8 +25,9 @@ import autosplit.deploy.quantize_operators  # noqa: F401 - registers the operato
 from autosplit.capture.operators import arguments, clamp_window, weight_argument
 from autosplit.capture.program import Program
 from autosplit.deploy.clamp_windows import narrowed, window_codes
-from autosplit.deploy.edge_module import EdgeModule
+from autosplit.deploy.edge_module import EdgeModule, example_samples
 from autosplit.deploy.onnx_export import export_onnx, pack_constants
+from autosplit.deploy.operator_layers import naming_layers
 from autosplit.deploy.sessions import SENT
 from autosplit.errors import warn
 from autosplit.graph.graph import Cut
@@ -68,13 +69,14 @@ def edge_onnx(program: Program, file: PlanFile, kept: Cut | None = None) -> Mode
     marked = made.run()
     sent = wire_layout(kept or cut, file.activations, file.plan.input_coding)
     formats = {name: file.activations[name] for name in sent.names}
-    model = export_onnx(
-        EdgeModule(program, marked, formats),
-        example_samples(program, marked),
-        [None if program.layouts[name].axis is None else 0 for name in marked.reads],
-        marked.reads,
-        output_names(marked.writes),
-    )
+    with naming_layers(program, marked):
+        model = export_onnx(
+            EdgeModule(program, marked, formats, marked.module()),
+            example_samples(program, marked),
+            [None if program.layouts[name].axis is None else 0 for name in marked.reads],
+            marked.reads,
+            output_names(marked.writes),
+        )
     pack_constants(model, made.packed, made.offsets)
     _warn_of_slow([name for name in cut.weights if program.weights[name].target in made.slow])
     quantized = [name for name, kept in formats.items() if isinstance(kept, Grid)]
@@ -96,23 +98,6 @@ def _warn_of_slow(layers: Sequence[str]) -> None:
 def output_names(writes: Sequence[str]) -> list[str]:
     """Names of a model's outputs: an input that is sent as it came has another name there."""
     return [name if name.startswith("output:") else SENT + name for name in writes]
-
-
-def example_samples(program: Program, half: Half) -> list[Tensor]:
-    """Zeros of the shapes that a half reads, each (batch, ...), for two samples."""
-    return [
-        torch.zeros(
-            (1 if program.layouts[name].axis is None else 2, *program.graph.shape(name)),
-            dtype=dtype,
-        )
-        for name, dtype in zip(half.reads, half.dtypes, strict=True)
-    ]
-
-
-def example_inputs(program: Program, half: Half) -> tuple[Tensor, ...]:
-    """The same zeros, as the half takes them."""
-    samples = zip(half.reads, example_samples(program, half), strict=True)
-    return tuple(program.layouts[name].from_samples(value) for name, value in samples)
 
 
 def _give_integers(model: ModelProto, names: Sequence[str]) -> None:

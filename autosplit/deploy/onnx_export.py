@@ -27,6 +27,22 @@ SMALL = 64
 """Constants of up to this many elements stay as they are: the nodes that unpack cost more."""
 
 
+class UnknownOperatorError(ModelError):
+    """ONNX has no form of an operator.
+
+    Args:
+        layer: The layer that the operator belongs to.
+        operator: Its name, as the exporter takes operators apart.
+    """
+
+    def __init__(self, layer: str, operator: str) -> None:
+        super().__init__(
+            f"export: {layer}: ONNX has no form of its operator {operator}; --format pt2,c leaves "
+            "ONNX out"
+        )
+        self.operator = operator
+
+
 class AnyInputs(nn.Module):
     """A half, or a whole program, as a module of any number of inputs."""
 
@@ -58,7 +74,8 @@ def export_onnx(
         outputs: Names of the outputs.
 
     Raises:
-        ModelError: ONNX has no form of an operator.
+        UnknownOperatorError: ONNX has no form of an operator.
+        ModelError: ONNX does not take the module for another reason.
     """
     dynamic = [{} if axis is None else {axis: torch.export.Dim.DYNAMIC} for axis in axes]
     try:
@@ -76,24 +93,29 @@ def export_onnx(
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
-        raise ModelError(f"export: ONNX has no form of {_reason(error)}") from error
+        operator = _unknown_operator(error)
+        if operator is not None:
+            raise UnknownOperatorError("the network", operator) from error
+        reason = str(_first_cause(error)).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"export: ONNX must take the network, {reason[0]}") from error
     assert exported is not None
     return _without_traces(exported.model_proto)
 
 
-def _reason(error: BaseException) -> str:
-    """The operator that an error names, or what it says first."""
-    causes: list[BaseException] = []
+def _first_cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _unknown_operator(error: BaseException) -> str | None:
+    """The operator that an error of the exporter names, such as ``prims.bessel_i0e``."""
     found: BaseException | None = error
+    named = None
     while found is not None:
-        causes.append(found)
+        named = re.search(r"op='([^']+)'", str(found)) or named
         found = found.__cause__
-    for cause in reversed(causes):
-        operator = re.search(r"op='([^']+)'", str(cause))
-        if operator is not None:
-            return f"{operator[1]}, an operator of the network"
-    first = str(causes[-1]).strip().splitlines()
-    return f"the network, {first[0] if first else type(causes[-1]).__name__}"
+    return None if named is None else named[1]
 
 
 def _without_traces(model: ModelProto) -> ModelProto:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from autosplit.capture.program import Program
 from autosplit.deploy.crossing_seconds import crossing_seconds, layouts
-from autosplit.deploy.edge_onnx import edge_onnx, example_inputs
+from autosplit.deploy.edge_module import example_inputs
+from autosplit.deploy.edge_onnx import edge_onnx
 from autosplit.deploy.extras import need
 from autosplit.deploy.measure_models import OPTIMIZED
 from autosplit.deploy.node_layers import (

@@ -82,8 +82,7 @@ def _(codes: Tensor, *_numbers: Any) -> Tensor:
     return torch.empty(codes.shape, dtype=torch.float32, device=codes.device)
 
 
-@custom_op("autosplit::fields", mutates_args=())
-def fields(data: Tensor, bits: int) -> Tensor:
+def byte_fields(data: Tensor, bits: int) -> Tensor:
     """The fields of every byte, its lowest bits first.
 
     Args:
@@ -95,6 +94,12 @@ def fields(data: Tensor, bits: int) -> Tensor:
     """
     shifts = torch.arange(0, 8, bits, dtype=torch.uint8)
     return (data.unsqueeze(-1) >> shifts) & ((1 << bits) - 1)
+
+
+@custom_op("autosplit::fields", mutates_args=())
+def fields(data: Tensor, bits: int) -> Tensor:
+    """``byte_fields`` as one operator."""
+    return byte_fields(data, bits)
 
 
 @fields.register_fake

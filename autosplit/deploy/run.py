@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from autosplit.evaluate.scorefile import read_scores
 from autosplit.files import read_csv, read_header
 from autosplit.plan.planfile import PlanFile
 from autosplit.progress import Progress, silent
+from autosplit.report.tables import PLANS_HEADER
 from autosplit.runs.escalated import FOLDER, escalation_names, sent_on_file
 from autosplit.runs.finished import Quantized, finished_plan
 from autosplit.runs.folder import plan_names, read_graph, read_plans
@@ -28,6 +29,7 @@ from autosplit.runs.plans import picked
 from autosplit.runs.stamps import resolve
 from autosplit.stats.statsfile import read_stats
 
+_INTEGER_BITS = 8
 _BATCH = 32
 """Images that a check runs at a time."""
 
@@ -38,15 +40,18 @@ def export_run(
     out: Path,
     check: int | None = None,
     progress: Progress = silent,
+    forms: Sequence[str] = ("onnx",),
 ) -> tuple[Manifest, dict[str, Compared]]:
     """Export plans of a run folder as a bundle.
 
     Args:
         folder: Run folder, after ``collect``.
-        plans: ``pick``, ``front`` and names of plans and escalations, separated by commas.
+        plans: ``pick``, ``front`` and names of plans and escalations, separated by commas; with
+            ``front``, an all-edge plan is among them, for when the server is out of reach.
         out: The bundle.
         check: Images to run through the files and through the reference; None: no check.
         progress: Shows how far it is.
+        forms: Some of ``bundle.FORMS``.
 
     Returns:
         The manifest, and what the check found of each plan.
@@ -58,11 +63,11 @@ def export_run(
     """
     stamp = require(folder, "stats", "export")
     options = resolve({}, stamp, StatsOptions())
-    files = _files(folder, _asked(folder, plans))
+    files = _files(folder, asked_plans(folder, plans))
     model = load_network(options)
     program = capture_network(model, equalized=options.equalize)
     task, _ = read_scores(folder / "scores.csv")
-    exporter = Exporter(program, model, task.name)
+    exporter = Exporter(program, model, task.name, forms)
     manifest = exporter.export(list(files.values()), out, progress)
     found: dict[str, Compared] = {}
     if check is not None:
@@ -134,7 +139,7 @@ def _promised(folder: Path, escalation: Escalation) -> dict[str, Any]:
     }
 
 
-def _asked(folder: Path, plans: str) -> list[str]:
+def asked_plans(folder: Path, plans: str) -> list[str]:
     """Names of the plans that are asked for, each once."""
     found: list[str] = []
     for word in plans.split(","):
@@ -142,6 +147,22 @@ def _asked(folder: Path, plans: str) -> list[str]:
             found.append(picked(folder))
         elif _is_escalation(folder, word.strip()):
             found.append(word.strip())
+        elif word.strip() == "front":
+            found += [*plan_names(folder, "pareto"), *_fallback(folder)]
         else:
-            found += plan_names(folder, "pareto" if word.strip() == "front" else word)
+            found += plan_names(folder, word)
     return list(dict.fromkeys(found))
+
+
+def _fallback(folder: Path) -> Iterator[str]:
+    """The plan on whole numbers with the least distortion that needs no cloud, if there is one."""
+    alone = [
+        row
+        for row in read_csv(folder / "plans.csv", PLANS_HEADER)
+        if int(row["edge_layers"])
+        and not int(row["cut_bytes"])
+        and row["weight_bits_avg"]
+        and float(row["weight_bits_avg"]) <= _INTEGER_BITS
+    ]
+    if alone:
+        yield min(alone, key=lambda row: float(row["distortion"]))["name"]

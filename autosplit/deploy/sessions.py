@@ -58,8 +58,14 @@ class EdgeModel:
 
     @classmethod
     def load(cls, folder: Path, plan: BundledPlan, threads: int = 1) -> EdgeModel:
-        """The edge half of a plan of a bundle."""
+        """The edge half of a plan of a bundle.
+
+        Raises:
+            FileError: The bundle has no such half in ONNX.
+        """
         if plan.edge is None:
+            if any(wire.coding != "jpeg" for wire in plan.wire.tensors) or not plan.wire.tensors:
+                raise FileError(f"{plan.name}: must have an edge half in ONNX; export with it")
             return cls(None, plan.wire)
         return cls(open_session(folder / plan.edge, threads), plan.wire)
 
@@ -104,10 +110,10 @@ class CloudModel:
         """The cloud half of a plan of a bundle.
 
         Raises:
-            FileError: Nothing of the plan is computed in the cloud.
+            FileError: Nothing of the plan is computed in the cloud, or not in ONNX.
         """
         if plan.cloud is None:
-            raise FileError(f"{plan.name}: must compute something in the cloud, does not")
+            raise FileError(f"{plan.name}: must have a cloud half in ONNX, has none")
         return cls(open_session(folder / plan.cloud, threads), plan.wire)
 
     def __call__(self, message: Message) -> Arrays:

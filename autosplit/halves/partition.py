@@ -20,6 +20,8 @@ from autosplit.capture.program import Program
 from autosplit.errors import PlanError
 from autosplit.graph.graph import Cut
 
+COPIED = "copied_from"
+"""Key of a node's ``meta``: name of the program's node that it is a copy of."""
 Insert = Callable[[fx.Graph, fx.Node, str], fx.Node]
 """Called with the new graph, a node and the name of the tensor that the node writes; returns the
 node that readers of the tensor read instead, such as one that quantizes it."""
@@ -216,7 +218,7 @@ class _Copy:
             args = fx.map_arg(node.args, copied.__getitem__)
             kwargs = fx.map_arg(node.kwargs, copied.__getitem__)
             copied[node] = graph.create_node(node.op, node.target, args, kwargs)
-            copied[node].meta = {**node.meta}
+            copied[node].meta = {**node.meta, COPIED: node.name}
             if self.insert is not None and node in self.tensor_of:
                 copied[node] = self.insert(graph, copied[node], self.tensor_of[node])
         graph.output(tuple(copied[node] for node in writes.values()))

@@ -5,23 +5,36 @@ from types import SimpleNamespace
 import autosplit.deploy.run
 import autosplit.runs.trust
 from autosplit.cli.app import main
+from autosplit.deploy.check import Compared
+from autosplit.deploy.manifest import BundledPlan
+from autosplit.halves.wire.layout import WireLayout, WireTensor
 
 
 def test_it_prints_each_file_with_its_size_and_the_check(tmp_path, monkeypatch, capsys):
     asked = []
 
-    def export_run(run, plan, out, check, progress):
-        asked.append((str(run), plan, out.name, check))
+    def export_run(run, plan, out, check, progress, forms):
+        asked.append((str(run), plan, out.name, check, forms))
         (out / "edge").mkdir(parents=True)
         (out / "edge" / "p.onnx").write_bytes(b"x" * 1234)
-        plan = SimpleNamespace(name="p", edge="edge/p.onnx", cloud=None)
-        return SimpleNamespace(plans=[plan]), {"p": "all agree"}
+        wire = WireLayout((WireTensor("x", (4,), 8),))
+        predicted = {"edge_bytes": 1000, "sent_bytes": 4}
+        plan = BundledPlan("p", "edge/p.onnx", None, wire, {}, predicted)
+        return SimpleNamespace(plans=[plan]), {"p": Compared(1, 4, 0, 1, 0.0, [4])}
 
     monkeypatch.setattr(autosplit.deploy.run, "export_run", export_run)
     monkeypatch.setattr(autosplit.runs.trust, "trusted_code", lambda *_, **__: {})
 
     assert main(["export", "r", "--plan", "p", "--out", str(tmp_path / "b"), "--check", "9"]) == 0
 
-    assert asked == [("r", "p", "b", 9)]
+    assert asked == [("r", "p", "b", 9, ("onnx",))]
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["p: edge/p.onnx 1,234 bytes", "  check: all agree"]
+    assert lines[0].startswith("p: 0 of 4 integers differ from the reference; 1 of 1 answers agree")
+    assert [line.split() for line in lines[1:-1]] == [
+        ["bytes", "predicted", "real", "at", "most"],
+        ["p:", "edge", "half", "1,000", "1,234", "61,030"],
+        ["p:", "a", "sample", "on", "the", "wire", "4", "4"],
+    ]
+
+    assert main(["export", "r", "--format", "pt2,c", "--check", "9"]) == 2
+    assert "--check: needs --format onnx" in capsys.readouterr().err

@@ -1,10 +1,13 @@
 """A bundle holds what its manifest says, and the same plan gives the same bytes."""
 
+import pytest
 from PIL import Image
 
 from autosplit.data.preprocess import Letterbox
 from autosplit.deploy.bundle import Exporter, preprocess_record
 from autosplit.deploy.manifest import read_manifest
+from autosplit.deploy.sessions import CloudModel, EdgeModel
+from autosplit.errors import FileError
 from autosplit.files import sha256_of_file
 
 
@@ -34,7 +37,7 @@ def test_the_same_plan_gives_the_same_bytes(small, bundle, tmp_path):
 
     first = read_manifest(bundle).files
     halves = [name for name in again.files if name != "README.md"]
-    assert len(halves) == 3
+    assert len([name for name in halves if name.endswith(".onnx")]) == 2
     assert {name: again.files[name] for name in halves} == {name: first[name] for name in halves}
 
 
@@ -61,3 +64,18 @@ def test_the_manifest_has_the_preparation_and_the_labels(bundle):
         "interpolation": Image.Resampling.BILINEAR.name.lower(),
         "bgr": False,
     }
+
+
+def test_other_forms_stand_beside_onnx_or_in_its_place(small, tmp_path):
+    exporter = Exporter(small.program, small.model, "classification", ("pt2", "c"))
+
+    manifest = exporter.export([small.files["split"]], tmp_path)
+
+    assert sorted(manifest.files) == [
+        *("README.md", "cloud/split.pt2", "edge/split.h", "edge/split.pt2"),
+    ]
+    (plan,) = read_manifest(tmp_path).plans
+    assert plan.edge is plan.cloud is None
+    for half in (EdgeModel, CloudModel):
+        with pytest.raises(FileError, match=r"^split: must have a"):
+            half.load(tmp_path, plan)

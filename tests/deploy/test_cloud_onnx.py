@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from autosplit.capture.batch_axis import BatchLayout
 from autosplit.deploy.cloud_onnx import _Received, unpacked
 from autosplit.deploy.manifest import read_manifest
+from autosplit.deploy.quantize_operators import byte_fields
 from autosplit.deploy.sessions import CloudModel
 from autosplit.grid.grid import Grid
 from autosplit.halves.deployed import deploy
@@ -18,14 +19,14 @@ from autosplit.halves.wire.pack import pack_rows
 from autosplit.stats.coding import InputCoding
 
 
-@given(st.integers(1, 16), st.integers(1, 40), st.integers(1, 3), st.randoms())
+@given(st.integers(1, 32), st.integers(1, 40), st.integers(1, 3), st.randoms())
 @settings(max_examples=60, deadline=None)
 def test_it_unpacks_every_width(bits, count, rows, random):
     values = np.array([[random.randrange(2**bits) for _ in range(count)] for _ in range(rows)])
 
     data = torch.from_numpy(pack_rows(values, bits).copy())
 
-    np.testing.assert_array_equal(unpacked(data, bits, count).numpy(), values)
+    np.testing.assert_array_equal(unpacked(data, bits, count, byte_fields).numpy(), values)
 
 
 def test_axes_that_were_sent_in_another_order_come_back_in_their_own():
@@ -34,7 +35,7 @@ def test_axes_that_were_sent_in_another_order_come_back_in_their_own():
     sent = Message(WireLayout((wire,)), {"a": codes}).rows("a")
     received = _Received(wire, Grid.of(5, 0.5, 3), BatchLayout(0), torch.float32, None)
 
-    got = received.value(torch.from_numpy(sent.copy()))
+    got = received.value(torch.from_numpy(sent.copy()), byte_fields)
 
     np.testing.assert_array_equal(got.numpy(), (codes - 3.0) * 0.5)
 
@@ -49,7 +50,8 @@ def test_a_picture_becomes_pixels_from_0_to_1_less_the_mean_over_the_deviation()
     channels = (1, 3, 1, 1)
     want = (pixels / 255 - np.reshape(mean, channels)) / np.reshape(std, channels)
 
-    np.testing.assert_allclose(received.value(torch.from_numpy(pixels)).numpy(), want, rtol=1e-5)
+    got = received.value(torch.from_numpy(pixels), byte_fields)
+    np.testing.assert_allclose(got.numpy(), want, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["split", "raw"])

@@ -32,7 +32,9 @@ def test_the_batch_may_have_any_size_and_nothing_tells_of_the_code():
 
 
 def test_an_operator_without_a_form_is_one_line():
-    with pytest.raises(ModelError, match=r"export: ONNX has no form of .*linalg_eigh") as error:
+    with pytest.raises(
+        ModelError, match=r"export: the network: ONNX has no form of .*linalg_eigh"
+    ) as error:
         export_onnx(Unknown(), [torch.eye(3).repeat(2, 1, 1)], [0], ["a"], ["b"])
     assert "\n" not in str(error.value)
 

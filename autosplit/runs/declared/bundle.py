@@ -28,6 +28,14 @@ class ExportOptions:
         "reference, and print how they differ.",
         none="no check",
     )
+    format: tuple[str, ...] = option(
+        ("onnx",),
+        kinds.names("FORMATS", ("onnx", "pt2", "c")),
+        "output",
+        "Formats of the halves, separated by commas. onnx: what autosplit serve and infer, Triton, "
+        "MLServer and OpenVINO take; pt2: programs of torch.export; c: the integers of the edge "
+        "half as a C header.",
+    )
     out: str = option("bundle", kinds.text("FOLDER"), "output", "Bundle: the folder to write.")
 
 

@@ -1,0 +1,72 @@
+"""Predicted and real bytes of everything in a bundle and on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from autosplit.deploy.manifest import Manifest
+from autosplit.graph.graph import Graph
+from autosplit.graph.memory import packed_bytes
+from autosplit.plan.plan import Plan
+from autosplit.report.aligned import aligned
+
+FACTOR, BESIDE = 1.03, 60_000
+"""An edge half is promised to have at most so many times its weights, and bytes beside them."""
+FLOAT_BYTES = 4
+
+
+def predicted_bytes(graph: Graph, plan: Plan) -> dict[str, int]:
+    """What a plan's files are predicted to hold.
+
+    Args:
+        graph: The network.
+        plan: The plan.
+
+    Returns:
+        ``edge_bytes``: weights of the edge half packed at their widths, and 4 bytes for every bias;
+        ``cloud_bytes``: 4 bytes for every weight and bias of the cloud half.
+    """
+    edge = [graph.by_name[name] for name in plan.edge]
+    weights = sum(
+        packed_bytes(layer.weight_elements, plan.weight_bits[layer.name])
+        for layer in edge
+        if layer.name in plan.weight_bits
+    )
+    own = {layer.name for layer in edge}
+    rest = sum(
+        layer.weight_elements + layer.fixed_elements
+        for layer in graph.layers
+        if layer.name not in own
+    )
+    fixed = FLOAT_BYTES * sum(layer.fixed_elements for layer in edge)
+    return {"edge_bytes": weights + fixed, "cloud_bytes": FLOAT_BYTES * rest}
+
+
+def most_edge_bytes(predicted: int) -> int:
+    """Bytes that the file of an edge half may have."""
+    return round(FACTOR * predicted) + BESIDE
+
+
+def bytes_table(manifest: Manifest, folder: Path, sent: Mapping[str, Sequence[int]]) -> str:
+    """A table of predicted and real bytes.
+
+    Args:
+        manifest: The bundle's.
+        folder: The bundle.
+        sent: Plan -> bytes of the samples that a check sent.
+    """
+    rows = []
+    for plan in manifest.plans:
+        for half, file in (("edge", plan.edge), ("cloud", plan.cloud)):
+            if file is not None:
+                promised = plan.predicted[f"{half}_bytes"]
+                most = f"{most_edge_bytes(promised):,}" if half == "edge" else ""
+                real = f"{(folder / file).stat().st_size:,}"
+                rows.append((f"{plan.name}: {half} half", f"{promised:,}", real, most))
+        if plan.wire.tensors:
+            found = sent.get(plan.name, ())
+            real = f"{sum(found) / len(found):,.0f}" if found else "not measured"
+            promised_sent = f"{plan.predicted['sent_bytes']:,.0f}"
+            rows.append((f"{plan.name}: a sample on the wire", promised_sent, real, ""))
+    return aligned(("bytes", "predicted", "real", "at most"), rows)
