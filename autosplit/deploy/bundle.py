@@ -23,6 +23,7 @@ from autosplit.deploy.pt2 import cloud_pt2, edge_pt2, pt2_bytes
 from autosplit.deploy.serving_files import (
     MLSERVER_CODE,
     MLSERVER_MODULE,
+    MLSERVER_SERVER,
     kserve_service,
     mlserver_settings,
 )
@@ -56,6 +57,7 @@ compiler:
 onnxruntime: `mlserver start cloud/model_repository`.  For KServe: `cloud/kserve`, after you have
 set `storageUri`.
 """
+REPOSITORY = "cloud/model_repository"
 FORMS = ("onnx", "pt2", "c")
 """Forms of a half: ONNX for onnxruntime; a program of torch.export; the integers as a C header."""
 
@@ -119,6 +121,8 @@ class Exporter:
                 else:
                     plans.append(self._escalation(file, folder, written))
                 advance(1)
+        if any(plan.cloud is not None for plan in plans):
+            _Writer(folder, written)(f"{REPOSITORY}/settings.json", MLSERVER_SERVER.encode())
         name = self.program.graph.name
         readme = _README.format(
             network=name,
@@ -214,7 +218,7 @@ class Exporter:
     def _cloud_onnx(self, plan: str, file: PlanFile, write: _Writer) -> str:
         """The cloud half of a plan and what servers need beside it."""
         name = cloud_name(self.program.graph.name, plan)
-        place = f"cloud/model_repository/{name}"
+        place = f"{REPOSITORY}/{name}"
         model = cloud_onnx(self.program, file)
         write(f"{place}/config.pbtxt", triton_config(name, model).encode())
         write(f"{place}/model-settings.json", mlserver_settings(name).encode())

@@ -11,6 +11,8 @@ import json
 import re
 
 MLSERVER_MODULE = "autosplit_onnx"
+MLSERVER_SERVER = '{"parallel_workers": 0}\n'
+"""``settings.json``: MLServer 1.7.1's own worker processes end at once with newer uvloops."""
 MLSERVER_CODE = '''\
 """Runs model.onnx in MLServer with onnxruntime; the same for every model."""
 

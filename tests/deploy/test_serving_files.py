@@ -35,6 +35,8 @@ def test_a_service_of_kserve_has_a_name_that_kubernetes_takes():
 
 
 def test_a_bundle_has_them_beside_each_cloud_half(bundle):
+    settings = bundle / "cloud" / "model_repository" / "settings.json"
+    assert json.loads(settings.read_text()) == {"parallel_workers": 0}
     for name in ("split", "raw"):
         place = bundle / "cloud" / "model_repository" / f"small--{name}"
         assert json.loads((place / "model-settings.json").read_text())["name"] == place.name
