@@ -21,8 +21,8 @@ ORDER = {
     "halves.wire": "pack jpeg symbols entropy layout message",  # here, for plan files
     "grid": "grid histogram clipping",
     "hardware": (
-        "checks shipped tablefile device link operations roofline systolic table traffic seconds "
-        "prediction"
+        "checks shipped tablefile device link fitted fit operations roofline systolic table "
+        "traffic seconds prediction"
     ),
     "stats": "coding stats statsfile",
     "plan": "plan int8_weights checks grids codes formats wire_layout planfile distiller pins",
@@ -113,7 +113,7 @@ ORDER = {
         "batcher server_metrics status_page repository credentials slow_requests link_probe "
         "http_server grpc_server server pictures sources connection client ahead link_estimate "
         "adaptive audit escalate infer measure_models link_profile node_seconds node_layers "
-        "crossing_seconds profile"
+        "crossing_seconds profile kit_blocks kit_networks kit"
     ),
     "sweep": "file job backends figure run table",
     "detect": "drawing matching sources video step_seconds detector run",

@@ -40,6 +40,8 @@
 | seconds of layers from those of nodes; names of nodes | ``node_seconds.py``, ``node_layers.py`` |
 | what it costs that a tensor crosses | ``crossing_seconds.py`` |
 | a device profile of these | ``profile.py`` |
+| networks of the kit | ``kit_blocks.py``, ``kit_networks.py`` |
+| the kit, and a profile fitted to it | ``kit.py`` |
 | optional libraries | ``extras.py`` |
 
 Import from the modules themselves; this file is light, so that a device needs no torch.

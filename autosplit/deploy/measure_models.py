@@ -3,7 +3,9 @@
     python measure_models.py FOLDER --threads 1
 
 runs every ``FOLDER/*.onnx`` on random inputs, batch 1, and writes ``FOLDER/result.json`` and, for
-each model, the form into which onnxruntime optimized it.  Rounds without onnxruntime's profiler and
+each model, the form into which onnxruntime optimized it.  If there is a ``reference.onnx``, some
+runs of it stand beside each round of every model, so that a machine whose speed changes is noticed
+and can be accounted for.  Rounds without onnxruntime's profiler and
 rounds with it take turns, so that both see the same machine; they go on until the 95 % confidence
 interval of the median of the whole (from order statistics) is narrow enough.
 """
@@ -11,6 +13,7 @@ interval of the median of the whole (from order statistics) is narrow enough.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -19,7 +22,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +35,10 @@ ROUND = 10
 MOST_RUNS = 300
 NARROW = 0.02
 """Half of the interval over the median at which the runs end."""
+BESIDE = 4
+"""Runs of the reference in each round."""
 OPTIMIZED = ".optimized.onnx"
+BESIDE_FILE = "reference.onnx"
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _SUFFIX = "_kernel_time"
 _KINDS = {
@@ -55,36 +61,59 @@ def measure_folder(folder: Path, threads: int, seconds: float, *, nodes: bool) -
     """
     import onnxruntime
 
-    paths = [one for one in sorted(folder.glob("*.onnx")) if not one.name.endswith(OPTIMIZED)]
-    return {
+    every = [one for one in sorted(folder.glob("*.onnx")) if not one.name.endswith(OPTIMIZED)]
+    paths = [one for one in every if one.name != BESIDE_FILE]
+    beside = folder / BESIDE_FILE
+    asked = (threads, seconds, beside if beside in every else None)
+    found = {
         "schema": "autosplit/measured/1",
         "onnxruntime": onnxruntime.__version__,
         "machine": platform.machine(),
         "threads": threads,
         "governor": _GOVERNOR.read_text().strip() if _GOVERNOR.is_file() else "",
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
-        "models": {path.stem: measure_model(path, threads, seconds, nodes=nodes) for path in paths},
+        "files": {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in every},
+        "models": {path.stem: measure_model(path, *asked, nodes=nodes) for path in paths},
     }
+    return found | {"checksum": checksum(found)}
 
 
-def measure_model(path: Path, threads: int, seconds: float, *, nodes: bool) -> dict[str, Any]:
+def checksum(found: Mapping[str, Any]) -> str:
+    """SHA-256 of what was measured, without the checksum itself."""
+    rest = {key: value for key, value in found.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def measure_model(
+    path: Path, threads: int, seconds: float, reference: Path | None = None, *, nodes: bool
+) -> dict[str, Any]:
     """Measure one model.
 
     Args:
         path: The model.
         threads: Threads that onnxruntime computes with.
         seconds: Most seconds.
+        reference: A model that runs beside it; None: none does.
         nodes: Whether nodes are measured too.
 
     Returns:
         ``whole_s``, the median; ``spread``, half of its interval over it; ``runs``; ``nodes``, node
-        in the order in which they run -> median seconds of its kernel.
+        in the order in which they run -> median seconds of its kernel; ``reference_s``, the median
+        of the reference, or 0.
     """
     plain = profiling_session(path, threads)
     inputs = random_inputs(plain)
+    other = None if reference is None else profiling_session(reference, threads)
+    beside: list[float] = []
+
+    def run_beside() -> None:
+        if other is not None:
+            beside.extend(_runs(other, other_inputs, BESIDE)[1:])
+
+    other_inputs = {} if other is None else random_inputs(other)
     with tempfile.TemporaryDirectory() as place:
         profiled = profiling_session(path, threads, Path(place) / "profile") if nodes else None
-        whole = _rounds(plain, profiled, inputs, seconds)
+        whole = _rounds(plain, profiled, inputs, seconds, run_beside)
         events = []
         if profiled is not None:
             events = json.loads(Path(profiled.end_profiling()).read_text(encoding="utf-8"))
@@ -93,10 +122,17 @@ def measure_model(path: Path, threads: int, seconds: float, *, nodes: bool) -> d
         "spread": half_interval(whole),
         "runs": len(whole),
         "nodes": node_medians(events),
+        "reference_s": statistics.median(beside) if beside else 0.0,
     }
 
 
-def _rounds(plain: Any, profiled: Any, inputs: Mapping[str, Any], seconds: float) -> list[float]:
+def _rounds(
+    plain: Any,
+    profiled: Any,
+    inputs: Mapping[str, Any],
+    seconds: float,
+    run_beside: Callable[[], None] = lambda: None,
+) -> list[float]:
     """Seconds of the runs without the profiler."""
     for session in (plain, profiled):
         for _ in range(WARM_RUNS if session is not None else 0):
@@ -104,15 +140,23 @@ def _rounds(plain: Any, profiled: Any, inputs: Mapping[str, Any], seconds: float
     whole: list[float] = []
     began = time.perf_counter()
     while len(whole) < MOST_RUNS and time.perf_counter() - began < seconds:
-        for _ in range(ROUND):
-            start = time.perf_counter()
-            plain.run(None, inputs)
-            whole.append(time.perf_counter() - start)
+        whole += _runs(plain, inputs, ROUND)
+        run_beside()
         for _ in range(ROUND if profiled is not None else 0):
             profiled.run(None, inputs)
         if len(whole) > 2 * ROUND and half_interval(whole) < NARROW:
             break
     return whole
+
+
+def _runs(session: Any, inputs: Mapping[str, Any], count: int) -> list[float]:
+    """Seconds of each of so many runs."""
+    seconds = []
+    for _ in range(count):
+        start = time.perf_counter()
+        session.run(None, inputs)
+        seconds.append(time.perf_counter() - start)
+    return seconds
 
 
 def node_medians(events: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -206,6 +206,7 @@ def write_profile(
         "table": table.name,
         "float_bits": REAL_BITS,
         "int8_weights": INT8_WEIGHTS,
+        "runtime": f"onnxruntime {onnxruntime.__version__}",
     }
     write_yaml(out, "device", about, 2)
 

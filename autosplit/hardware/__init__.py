@@ -7,6 +7,7 @@
 | bytes that a layer moves to and from memory | ``traffic.py`` |
 | cycles of a systolic array, equal to SCALE-Sim's | ``systolic.py`` |
 | peak rates (roofline model) | ``roofline.py`` |
+| seconds fitted to measured layers; the fit | ``fitted.py``, ``fit.py`` |
 | measured seconds by layer and widths, and their CSV file | ``table.py``, ``tablefile.py`` |
 | operations of layers without products: norm, softmax, pooling | ``operations.py`` |
 | ``Device``, ``load_device``: a profile of a machine | ``device.py`` |

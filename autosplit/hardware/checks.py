@@ -14,6 +14,12 @@ UNKNOWN_OPERATORS = ("refuse", "traffic")
 """What a device does with a layer of a kind whose cost no rule knows."""
 _INT8_WEIGHTS = ("all", "depthwise", "none")
 """Weights that a device takes as 8-bit levels of -128..127 only."""
+WORK = (
+    *("layer", "read", "written", "pixels", "unaligned", "window"),
+    *("macs", "padded_macs", "packed", "weights", "passes"),
+    *("silu", "sigmoid", "hardswish", "hardsigmoid", "gelu", "leaky_relu"),
+)
+"""Kinds of work that a fit has seconds of a unit for."""
 DATAFLOWS = ("is", "os", "ws")
 """What stays in a systolic array: inputs, outputs or weights."""
 
@@ -143,6 +149,26 @@ def _seconds(value: Any) -> list[str]:
     return problems
 
 
+def _fit(value: Any) -> list[str]:
+    if not isinstance(value, Mapping) or not value:
+        return [f"must map widths to families of layers, got {value!r:.60}"]
+    problems = [problem for width in value for problem in _width(width)]
+    for width, families in value.items():
+        if not isinstance(families, Mapping) or not families:
+            problems.append(f"{width}: must map families to kinds of work, got {families!r:.60}")
+            continue
+        for family, units in families.items():
+            place = f"{width}: {family}"
+            if not isinstance(units, Mapping):
+                problems.append(f"{place}: must map kinds of work to seconds, got {units!r:.60}")
+                continue
+            problems += [
+                f"{place}: {one!r}: must be a kind of work" for one in units if one not in WORK
+            ]
+            problems += [f"{place}: {k}: {p}" for k, v in units.items() for p in _not_negative(v)]
+    return problems
+
+
 def _number(value: Any) -> list[str]:
     """Say what keeps a value from being a finite number."""
     if isinstance(value, str):
@@ -177,6 +203,8 @@ CHECKS: dict[str, Callable[[Any], list[str]]] = {
     "unknown_operators": _unknown_operators,
     "int8_weights": _int8_weights,
     "table": _seconds,
+    "fit": _fit,
+    "runtime": _text,
     "uplink_bps": _positive,
     "downlink_bps": _positive,
     "rtt_s": _not_negative,

@@ -22,7 +22,7 @@ OF_DEVICE: Literal["device"] = "device"
 """Stands for a memory limit of as much as the edge device has."""
 MemoryLimit = int | Literal["device"] | None
 """A memory limit as it is asked for: bytes, ``OF_DEVICE``, or None for no limit."""
-_MAYBE = {"memory_bytes", "widths", "unknown_operators", "int8_weights"}
+_MAYBE = {"memory_bytes", "widths", "unknown_operators", "int8_weights", "runtime"}
 MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
     "systolic": (
         {"bandwidth_bytes_per_s", "clock_hz", "rows", "cols", "dataflow"},
@@ -33,6 +33,7 @@ MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
         {"dispatch_s", "elementwise_ops_per_s"},
     ),
     "table": ({"table"}, set()),
+    "fitted": ({"fit"}, set()),
 }
 """Latency model -> the keys that a profile of it must have, and those that it may have.
 
@@ -49,12 +50,12 @@ class Device:
     Attributes:
         name: Name in tables and errors.
         source: Where each number comes from.
-        model: Latency model: ``systolic``, ``roofline`` or ``table``.
+        model: Latency model: ``systolic``, ``roofline``, ``table`` or ``fitted``.
         float_bits: Width of the floats used there, 16 or 32.
         memory_bytes: What a network may use for weights and live activations; None: not limited.
         widths: Widths that it supports, ascending, 1 to 32 bits each; empty: all of them.
         bandwidth_bytes_per_s: Sustained rate of the memory that holds weights and activations;
-            infinite for ``table``, whose seconds have the traffic in them.
+            infinite for ``table`` and ``fitted``, whose seconds have the traffic in them.
         dispatch_s: Fixed overhead of each layer, seconds.
         clock_hz: Systolic: clock of the array.
         rows, cols: Systolic: size of the array, R and C.
@@ -68,6 +69,8 @@ class Device:
             there.
         int8_weights: Weights that need 8-bit levels of -128..127 for a fast kernel: ``none``,
             ``depthwise`` or ``all``; the search gives these weights such grids.
+        runtime: Name and version of what the device was measured with; empty: not known.
+        fit: Fitted: width -> family of layers -> kind of work -> seconds of a unit.
         table: Table: layer name -> seconds at every width, or -> {(weight bits, activation bits):
             seconds}; weight bits are 0 for a layer without a weight.
         crossings: Table: tensor -> seconds more where it crosses, to give it on the edge and to
@@ -95,6 +98,8 @@ class Device:
     elementwise_ops_per_s: float = 0.0
     unknown_operators: str = "refuse"
     int8_weights: str = "none"
+    runtime: str = ""
+    fit: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict, hash=False)
     table: Mapping[str, LayerSeconds] = field(default_factory=dict, hash=False)
     crossings: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
 

@@ -23,6 +23,7 @@ from autosplit.graph.bit_counts import input_bits
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
 from autosplit.hardware.device import Device
+from autosplit.hardware.fitted import fitted_s
 from autosplit.hardware.roofline import roofline_s
 from autosplit.hardware.systolic import systolic_s
 from autosplit.hardware.table import table_s
@@ -144,14 +145,20 @@ def _model(device: Device, graph: Graph) -> LatencyModel:
     return with_tail
 
 
-WIDEST_ALONE = frozenset({"systolic", "roofline"})
+WIDEST_ALONE = frozenset({"systolic", "roofline", "fitted"})
 """Models that know no more of the operands than the width of the widest."""
 MODELS: dict[str, LatencyModel] = {
     "systolic": systolic_s,
     "roofline": roofline_s,
     "table": table_s,
+    "fitted": fitted_s,
 }
-KIND_OF_SECONDS = {"systolic": "simulated", "roofline": "peak", "table": "measured"}
+KIND_OF_SECONDS = {
+    "systolic": "simulated",
+    "roofline": "peak",
+    "table": "measured",
+    "fitted": "fitted",
+}
 """Latency model -> what kind of seconds it gives; of a peak, a lower bound."""
 
 

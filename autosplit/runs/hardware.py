@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TypeVar
 
+from autosplit.errors import warn
 from autosplit.files import parse_yaml, sha256_of, write_text, write_yaml
 from autosplit.hardware.device import OF_DEVICE, Device, load_device, memory_limit
 from autosplit.hardware.link import Link, load_link
@@ -35,6 +39,18 @@ class Hardware:
         """Use of each profile, such as ``edge`` or ``link 3mbps`` -> SHA-256 of what it says."""
         found = {"edge": hash_profile(self.edge), "cloud": hash_profile(self.cloud)}
         return found | {f"link {name}": hash_profile(link) for name, link in self.links.items()}
+
+    def warn_of_runtimes(self) -> None:
+        """Warn of devices that were measured with another version than is installed here."""
+        for device in dict.fromkeys((self.edge, self.cloud)):
+            name, _, version = device.runtime.partition(" ")
+            with suppress(PackageNotFoundError, ValueError):
+                here = installed_version(name)
+                if here != version:
+                    warn(
+                        f"{device.name}: was measured with {device.runtime}, version {here} is "
+                        "installed here; measure again if the device runs another version too"
+                    )
 
 
 def load_hardware(

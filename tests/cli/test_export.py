@@ -1,5 +1,6 @@
 """The command ``export`` is one library call, and prints what was written."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import autosplit.deploy.run
@@ -38,3 +39,15 @@ def test_it_prints_each_file_with_its_size_and_the_check(tmp_path, monkeypatch, 
 
     assert main(["export", "r", "--format", "pt2,c", "--check", "9"]) == 2
     assert "--check: needs --format onnx" in capsys.readouterr().err
+
+
+def test_a_kit_needs_no_run(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("autosplit.deploy.kit.write_kit", lambda out, _: asked.append(out))
+
+    assert main(["export", "--profile-kit"]) == 0
+    assert main(["export", "--profile-kit", "--out", "k"]) == 0
+    assert main(["export", "run", "--profile-kit"]) == 2
+
+    assert asked == [Path("kit"), Path("k")]
+    assert "--profile-kit: is of no run" in capsys.readouterr().err

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 import autosplit.deploy.connection
+import autosplit.deploy.kit
 import autosplit.deploy.link_profile
 import autosplit.deploy.profile
 import autosplit.runs.trust
 from autosplit.cli.app import main
+from autosplit.deploy.kit import FittedKit
 from autosplit.deploy.link_profile import MeasuredLink, MeasuredRate
 from autosplit.deploy.profile import NetworkProfile
 
@@ -72,7 +74,8 @@ def test_a_link_has_its_own_default_file(linked, capsys):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--link", "http://far:1", "--run", "r"], "give one"),
+        (["--link", "http://far:1", "--run", "r"], "--run, --link: each asks for a profile"),
+        (["--link", "http://far:1", "--kit", "k"], "--kit, --link: each asks for a profile"),
         (["--tls-cert", "c.pem"], "need --link URL"),
         (["--token-file", "t"], "need --link URL"),
     ],
@@ -80,3 +83,16 @@ def test_a_link_has_its_own_default_file(linked, capsys):
 def test_options_of_two_kinds_are_refused_together(words, told, capsys):
     assert main(["profile", *words]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_kit_is_fitted(monkeypatch, capsys):
+    asked = []
+    fitted = FittedKit({8: {"conv": {"macs": 1e-9}}}, 5, 0.1, 0.02, {})
+    monkeypatch.setattr(
+        autosplit.deploy.kit, "profile_kit", lambda *given: asked.append(given[:3]) or fitted
+    )
+
+    assert main(["profile", "--kit", "k", "--threads", "4", "--out", "d.yaml"]) == 0
+
+    assert asked == [(Path("k"), 4, Path("d.yaml"))]
+    assert capsys.readouterr().out.splitlines()[-2:] == ["families: conv", "profile: d.yaml"]

@@ -1,10 +1,13 @@
 """The hardware of a stage: profiles by name, their hashes, and the memory limit."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from autosplit.errors import ProfileError
 from autosplit.hardware.device import load_device
-from autosplit.runs.hardware import limit_bytes, load_hardware
+from autosplit.runs.hardware import Hardware, limit_bytes, load_hardware
 from autosplit.runs.stamps import Stamp
 
 
@@ -43,3 +46,23 @@ def test_an_unknown_profile_is_refused():
 )
 def test_the_limit_is_what_was_asked_for_else_what_the_device_has(options, limit):
     assert limit_bytes(Stamp(options, {}, {})) == limit
+
+
+@pytest.mark.parametrize(
+    ("runtime", "warned"),
+    [
+        ("", 0),
+        ("numpy HERE", 0),
+        ("numpy 0.0.1", 1),
+        ("no-such-runtime 1.0", 0),
+    ],
+)
+def test_another_version_of_the_runtime_is_warned_of(recwarn, runtime, warned):
+    known = load_device("eyeriss")
+    edge = replace(known, name="mine", runtime=runtime.replace("HERE", np.__version__))
+
+    Hardware(edge, edge, {}).warn_of_runtimes()
+
+    texts = [str(one.message) for one in recwarn]
+    assert len(texts) == warned
+    assert all("mine: was measured with numpy 0.0.1, version" in text for text in texts)

@@ -17,6 +17,7 @@ KINDS_OF_SECONDS = {
     "systolic": "simulated: cycles of a systolic array",
     "roofline": "peak: the roofline of the device, a lower bound",
     "table": "measured: seconds of every layer on the device",
+    "fitted": "fitted: predicted from other layers that were measured on the device",
 }
 """Latency model of a device -> what kind of seconds it gives."""
 

@@ -36,7 +36,19 @@ class ExportOptions:
         "MLServer and OpenVINO take; pt2: programs of torch.export; c: the integers of the edge "
         "half as a C header.",
     )
-    out: str = option("bundle", kinds.text("FOLDER"), "output", "Bundle: the folder to write.")
+    profile_kit: bool = option(
+        False,
+        kinds.flag(),
+        "network",
+        "Write the kit that measures a device in place of a bundle; it needs no run.",
+    )
+    out: str | None = option(
+        None,
+        kinds.text("FOLDER"),
+        "output",
+        "Bundle, or kit: the folder to write.",
+        none="bundle, or kit with --profile-kit",
+    )
 
 
 @dataclass(frozen=True, slots=True)

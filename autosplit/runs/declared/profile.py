@@ -21,6 +21,15 @@ class ProfileOptions:
         "onnxruntime", kinds.choice(*RUNTIME_NAMES), "network", "What runs the network."
     )
     threads: int = option(1, kinds.count(1, 1024), "network", "Threads that it computes with.")
+    kit: str | None = option(
+        None,
+        kinds.text("FOLDER"),
+        "network",
+        "Fit a profile for any network to the kit in this folder, in place of one network: the kit "
+        "is made and measured here where that is not done. autosplit export --profile-kit makes "
+        "one to carry to a device.",
+        none="no kit",
+    )
     link: str | None = option(
         None,
         kinds.text("URL"),

@@ -52,6 +52,7 @@ def _search(job: Job[SearchOptions], hardware: Hardware) -> Made:
         InfeasibleError: Nothing fits the memory.
     """
     options = job.options
+    hardware.warn_of_runtimes()
     graph = read_graph(job.folder)
     stats = stats_for(hardware.edge, graph, read_stats(job.folder))
     problem = Problem(
