@@ -33,7 +33,7 @@ ORDER = {
         "questions.milp questions.highs front.lagrangian front.enumerate front.boxes front.prove "
         "front.front questions.limits questions.orders questions.question questions.cutting_planes "
         "questions.questions baselines.plain baselines.literature baselines.original "
-        "autosplit pins methods limits thin"
+        "autosplit pins methods limits thin joint"
     ),
     "capture": (
         "output_names operators constants recurrent refusals masks batchnorm im2col "
@@ -100,7 +100,7 @@ ORDER = {
         "units live walk layer_rules movement_rules channel_groups slicing gates cost_of_channels "
         "scores.scores scores.magnitude scores.slimming scores.geometric_median scores.taylor "
         "scores.answer_change scores.registry choose_units refit training_set fit residual_blocks "
-        "named_prunings prune accuracy "
+        "named_prunings prune joint_costs accuracy "
         "checkpoint_files variant darknet_variant run_prune "
         "quantizers.lsq quantizers.pact quantizers.pot quantizers.iao "
         "quantizers.registry quantized_run tune training_data run_tune losses "

@@ -14,6 +14,7 @@
 | widths of weights and activations that share a memory | ``widths/`` |
 | front of latency and distortion: enumeration, Lagrangian bounds | ``front/`` |
 | least latency, least distortion: MILP with bound and gap | ``questions/`` |
+| kept channels and widths together, all on the edge: MILP with bound | ``joint.py`` |
 | minimum s-t cut; cuts that are no prefixes | ``cuts/`` |
 | Neurosurgeon, DADS, QDMP, the original Auto-Split, plain baselines | ``baselines/`` |
 
