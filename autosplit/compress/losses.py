@@ -6,17 +6,20 @@
 | segmentation | cross entropy of every pixel; label 255 counts for none |
 | binary, multi-label | binary cross entropy of the logits |
 | regression | mean squared error |
+| detection | ``yolo_loss.py`` |
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 from torch.nn import functional
 
 from autosplit.compress.fit import distillation_loss
+from autosplit.data.images import Labels
 from autosplit.errors import DataError, OptionError
 
 IGNORED_PIXEL = 255
@@ -32,21 +35,23 @@ class Objective:
         task: Name of the task.
         smoothing: Label smoothing.
         share: Share of the divergence from the teacher in the loss; the rest is that of the labels.
+        own: Loss of the labels, of all outputs; None: that of the task, of the first output.
     """
 
     task: str
     smoothing: float = 0.0
     share: float = 0.0
+    own: Callable[[Sequence[Tensor], Any, float], Tensor] | None = None
 
     def __post_init__(self) -> None:
-        if self.share < 1 and self.task not in TASK_LOSSES:
+        if self.share < 1 and self.own is None and self.task not in TASK_LOSSES:
             raise OptionError(
                 f"train: has no loss for the labels of the task {self.task}, has one for "
                 f"{', '.join(sorted(TASK_LOSSES))}; a --teacher with --teacher-share 1 needs none"
             )
 
     def __call__(
-        self, answers: Sequence[Tensor], labels: Tensor | None, teacher: Sequence[Tensor] | None
+        self, answers: Sequence[Tensor], labels: Labels | None, teacher: Sequence[Tensor] | None
     ) -> Tensor:
         """Loss of a batch.
 
@@ -63,8 +68,11 @@ class Objective:
                     "training data: must have labels to be trained on, have none; name a --teacher "
                     "with --teacher-share 1, or other data with --data"
                 )
-            own = TASK_LOSSES[self.task](answers[0], labels, self.smoothing)
-            parts.append((1 - self.share) * own)
+            if self.own is not None:
+                loss = self.own(answers, labels, self.smoothing)
+            else:
+                loss = TASK_LOSSES[self.task](answers[0], labels, self.smoothing)
+            parts.append((1 - self.share) * loss)
         return sum(parts[1:], parts[0])
 
 

@@ -27,9 +27,12 @@ from autosplit.compress.variant import (
     macs_and_weights,
     write_variant,
 )
-from autosplit.errors import MissingExtraError, counted
+from autosplit.compress.yolo_loss import YoloLoss
+from autosplit.data.preprocess import Letterbox
+from autosplit.errors import MissingExtraError, OptionError, counted
 from autosplit.evaluate.choice import judge_of
 from autosplit.files import write_csv
+from autosplit.models.load import Model
 from autosplit.progress import Progress, note
 from autosplit.runs.declared.compress import TrainOptions
 from autosplit.runs.hashes import hash_data
@@ -102,7 +105,7 @@ def run_train(
     data = training_data(measured, model, program, options.train_images, options.images)
     choice, judge = judge_of(program, model, data, asked_task(measured, model))
     share = options.teacher_share if options.teacher else 0.0
-    objective = Objective(choice.task.name, options.label_smoothing, share)
+    objective = _objective(options, choice.task.name, share, model)
     live = live_network(
         model.program or model.module, model.example_input, model.name, model.batch_axis
     )
@@ -138,6 +141,17 @@ def run_train(
     path = write_variant(folder, exported, model, choice.task.name, record)
     write_csv(folder / CURVES_FILE, TRAIN_HEADER, _numbers(trained))
     return TrainReport(path, trained, before, after, darknet_files(folder, model, again))
+
+
+def _objective(options: TrainOptions, task: str, share: float, model: Model) -> Objective:
+    """The loss of the task, or of the heads of a detector."""
+    if share >= 1 or not model.heads:
+        return Objective(task, options.label_smoothing, share)
+    if not isinstance(model.preprocess, Letterbox):
+        raise OptionError(f"train: must know where a picture lies in the input of {model.name}")
+    place = model.preprocess.place
+    own = YoloLoss(model.heads, model.preprocess.size, place, options.box_loss)
+    return Objective(task, options.label_smoothing, share, own)
 
 
 def _recipe(options: TrainOptions) -> Recipe:

@@ -31,6 +31,7 @@ from autosplit.compress.training_now import (
     saved_training,
 )
 from autosplit.compress.training_set import TrainingSet
+from autosplit.data.images import Labels
 from autosplit.errors import DataError, MissingExtraError
 from autosplit.progress import Progress, note
 
@@ -212,7 +213,7 @@ def _epoch(
 
 def _own_part(
     samples: TrainingSet, epoch: int, batch: int, accelerator: Accelerator
-) -> Iterator[tuple[Tensor, Tensor | None]]:
+) -> Iterator[tuple[Tensor, Labels | None]]:
     """The part of every batch that is this process's."""
     processes, place = accelerator.num_processes, accelerator.process_index
     for inputs, labels in samples.epoch(epoch, batch):

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from autosplit.compress.training_set import TrainingSet
+from autosplit.data.coco import Truth
 from autosplit.data.images import Images
 from autosplit.errors import DataError
 
@@ -53,3 +54,25 @@ def test_classes_stay_with_their_samples(monkeypatch):
 def test_too_few_samples_are_refused():
     with pytest.raises(DataError, match="must hold at least 12 samples, got 11"):
         TrainingSet(Images(Numbers(11)))
+
+
+class Boxes(Numbers):
+    """Samples whose labels are no tensors, as annotated boxes are."""
+
+    def at(self, places):
+        return iter(
+            [
+                (inputs, Truth(8, 8, ((place, 0, 1, 1),), (0,)))
+                for inputs, place in super().at(places)
+            ]
+        )
+
+    def raw(self):
+        return iter([(content, Truth(8, 8)) for content, _ in super().raw()])
+
+
+def test_boxes_stay_with_their_samples(monkeypatch):
+    for kept in (2**30, 0):
+        monkeypatch.setattr("autosplit.compress.training_set._KEPT_BYTES", kept)
+        for inputs, labels in TrainingSet(Images(Boxes(48))).epoch(0, 8):
+            assert [truth.boxes[0][0] for truth in labels] == inputs[:, 0].tolist()

@@ -72,6 +72,8 @@ PRUNING_NAMES = ("greedy", "normal", "shortcut", "slim", "regular", "layer", "la
 """How channels are chosen: ``greedy``, and ``compress.named_prunings.NAMED``."""
 QUANTIZER_NAMES = ("lsq", "pact", "pot", "iao")
 """How steps are trained: ``compress.quantizers.registry.QUANTIZERS``."""
+BOX_LOSS_NAMES = ("ciou", "squared")
+"""Losses of boxes: ``compress.yolo_loss.BOX_LOSSES``."""
 OPTIMIZER_NAMES = ("sgd", "adamw")
 """Optimizers of a training: ``compress.fit.OPTIMIZERS``."""
 SCHEDULE_NAMES = ("cosine", "exponential", "step", "constant")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from autosplit.runs import kinds
 from autosplit.runs.declared.choices import (
+    BOX_LOSS_NAMES,
     OPTIMIZER_NAMES,
     PRUNING_NAMES,
     QUANTIZER_NAMES,
@@ -121,6 +122,12 @@ class TrainOptions:
         kinds.number("DECAY", 0, 0.999999),
         "quantizer",
         "Decay of the moving average of the weights, which is what is kept; 0: no average.",
+    )
+    box_loss: str = option(
+        "ciou",
+        kinds.choice(*BOX_LOSS_NAMES),
+        "quantizer",
+        "Loss of a detector's boxes. ciou: complete IoU; squared: squared error of raw numbers.",
     )
     sparse: float = option(
         0.0,
