@@ -8,7 +8,7 @@ list, ``layout`` finds the batch in it, and ``layers`` groups and describes its 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -143,9 +143,7 @@ def _build(
     inputs = {node: node.name for node in operators.nodes if node.op == "placeholder"}
     tensor_of = inputs | {found.output: found.name for found in groups}
     owners = {weight.target: layer for layer, weight in weights.items()}
-    for node, size in sizes.items():
-        if isinstance(size, int):
-            node.meta["per_sample"] = size
+    _keep_sizes(sizes)
     (results,) = next(node for node in reversed(operators.nodes) if node.op == "output").args
     outputs = [tensor_of[base] for base in map(base_of, results) if base in tensor_of]
     graph = Graph(
@@ -167,6 +165,13 @@ def _build(
         answers=answer_names(exported),
     )
     return program, unfused
+
+
+def _keep_sizes(sizes: Mapping[fx.Node, Any]) -> None:
+    """Tell the nodes that are a number how many of it belong to one sample."""
+    for node, size in sizes.items():
+        if isinstance(size, int):
+            node.meta["per_sample"] = size
 
 
 def _with_tail(graph: Graph, network: nn.Module | ExportedProgram) -> Graph:

@@ -53,7 +53,7 @@ def edge_pt2(program: Program, file: PlanFile) -> ExportedProgram:
     half = lower(marked, integer_weights(program, file, cut))
     for node in half.operators.nodes:
         if node.op == "call_function":
-            node.target = without_blocks(node.target)
+            node.target = in_plain_operators(node.target)
     sent = wire_layout(cut, file.activations)
     formats = {name: file.activations[name] for name in sent.names}
     module = _IntegerEdge(program, half, formats, _Interpreted(half))
@@ -116,7 +116,7 @@ def _exported(
         raise ModelError(f"export: torch.export must trace the half, {first}") from error
 
 
-def without_blocks(target: Any) -> Any:
+def in_plain_operators(target: Any) -> Any:
     """A kernel of the integer half without blocks; another operator is left as it is."""
     if isinstance(target, kernels.AccumulatedSum):
         return partial(_accumulated_sum, target)
