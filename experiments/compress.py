@@ -54,7 +54,7 @@ FINISHED_ON = 256
 FLOAT_BITS = 32
 HEADER = (
     "network method ratio weight_bits activation_bits macs weights bytes start_accuracy accuracy "
-    "drop epochs seconds"
+    "drop epochs lr seconds"
 ).split()
 
 
@@ -74,18 +74,19 @@ class Asked:
     ratio: float = 1.0
     bits: tuple[int, int] | None = None
     kind: str = "uniform"
-    lr: float = 3e-4
+    lr: float = 2e-3
 
 
 ROWS = {
+    "w4a4_slow": Asked(1, bits=(4, 4), lr=3e-4),
     "w4a4": Asked(1, bits=(4, 4)),
-    "w2a4": Asked(2, bits=(2, 4), lr=1e-3),
-    "half": Asked(3, 0.5, lr=0.02),
-    "half_w4a4": Asked(2, 0.5, (4, 4)),
-    "w3a3": Asked(2, bits=(3, 3), lr=1e-3),
-    "quarter": Asked(3, 0.25, lr=0.02),
-    "mixed_w2a4": Asked(2, bits=(2, 4), kind="mixed", lr=1e-3),
-    "w2a2": Asked(3, bits=(2, 2), lr=1e-3),
+    "w2a4": Asked(1, bits=(2, 4)),
+    "half": Asked(2, 0.5, lr=0.02),
+    "half_w4a4": Asked(1, 0.5, (4, 4)),
+    "w3a3": Asked(1, bits=(3, 3)),
+    "quarter": Asked(2, 0.25, lr=0.02),
+    "mixed_w2a4": Asked(1, bits=(2, 4), kind="mixed"),
+    "w2a2": Asked(2, bits=(2, 2)),
 }
 
 
@@ -206,7 +207,7 @@ def row(asked: Asked, data: str, folder: Path) -> dict[str, Any]:
         start, accuracy, size = quantized(own, asked)
     assert accuracy is not None
     assert reference is not None
-    method = {1.0: "", asked.ratio: "prune, distill"}[asked.ratio]
+    method = "prune, distill" if asked.ratio < 1 else ""
     tuned = f"tune {asked.kind}" if asked.bits else ""
     return {
         "network": NETWORK,
@@ -221,6 +222,7 @@ def row(asked: Asked, data: str, folder: Path) -> dict[str, Any]:
         "accuracy": accuracy,
         "drop": round(100 * (reference - accuracy), 4),
         "epochs": epochs,
+        "lr": asked.lr,
         "seconds": round(time.process_time() - began),
     }
 

@@ -104,7 +104,8 @@ ORDER = {
         "checkpoint_files variant darknet_variant run_prune "
         "quantizers.lsq quantizers.pact quantizers.pot quantizers.iao "
         "quantizers.registry quantized_run tune training_data run_tune yolo_loss losses "
-        "random_weights not_finite training_now sparse train run_train"
+        "random_weights not_finite training_now sparse augment train "
+        "run_train"
     ),
     "deploy": (
         "extras bundle_names tensor_bytes coded_inputs escalation_rule manifest oip sessions "

@@ -31,6 +31,7 @@
 | checkpoints that a killed process leaves | ``checkpoint_files.py`` |
 | random weights of a captured network | ``random_weights.py`` |
 | the first layer whose output is not finite | ``not_finite.py`` |
+| pictures changed at random, with their boxes: mirrored, colours, mosaic | ``augment.py`` |
 | where a training is between epochs | ``training_now.py`` |
 | sparse training (Liu et al. 2017, eq. 1) | ``sparse.py`` |
 | training in float, on one process or several | ``train.py`` (``train_network``) |

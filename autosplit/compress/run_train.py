@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from autosplit.capture.capture import capture
+from autosplit.capture.program import Program
 from autosplit.compress.accuracy import FloatAccuracy, float_score
+from autosplit.compress.augment import Augmentation
 from autosplit.compress.checkpoint_files import forget_checkpoint
 from autosplit.compress.darknet_variant import darknet_files
 from autosplit.compress.fit import Recipe
@@ -124,16 +126,16 @@ def run_train(
     about = live, samples, objective, teacher, _recipe(options), folder, options.ema
     told = _told(folder, options, progress)
     pull = sparse_pull(live, options.sparse_on, options.sparse)
-    training = Training(*about, options.from_scratch, made_of, told, pull)
+    augment = Augmentation(options.augment or (), getattr(model.preprocess, "place", None))
+    training = Training(*about, options.from_scratch, made_of, told, pull, augment)
     trained = train_network(training, progress, resume=options.resume)
     if not trained.is_main:
         return None
     again, exported = reloaded(live)
     small = capture(exported, again.example, model.name, again.axes)
     after = float_score(small, judge, data.evaluation, choice.classes)
-    macs, weights = macs_and_weights(small)
     accuracies = after.accuracy, None if before is None else before.accuracy, after.samples
-    counts = macs, macs, weights, weights
+    counts = _same_counts(small)
     guess = model.assumed and measured.mean is None and measured.std is None
     record = VariantRecord(
         model.source, model.sha256, "train", *counts, *accuracies, settings, assumed=guess
@@ -141,6 +143,12 @@ def run_train(
     path = write_variant(folder, exported, model, choice.task.name, record)
     write_csv(folder / CURVES_FILE, TRAIN_HEADER, _numbers(trained))
     return TrainReport(path, trained, before, after, darknet_files(folder, model, again))
+
+
+def _same_counts(program: Program) -> tuple[int, int, int, int]:
+    """MACs and weights, those before and after."""
+    macs, weights = macs_and_weights(program)
+    return macs, macs, weights, weights
 
 
 def _objective(options: TrainOptions, task: str, share: float, model: Model) -> Objective:

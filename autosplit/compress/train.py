@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from autosplit.compress.augment import Augmentation
 from autosplit.compress.checkpoint_files import read_checkpoint, write_checkpoint
 from autosplit.compress.fit import Recipe, optimizer_of, train_step
 from autosplit.compress.live import LiveNetwork, set_training
@@ -58,6 +59,7 @@ class Training:
         made_of: What the training is of, for ``--resume``.
         told: Told of each epoch.
         pull: Adds to the gradients of each step.
+        augment: Changes each batch at random.
     """
 
     live: LiveNetwork
@@ -71,6 +73,7 @@ class Training:
     made_of: Mapping[str, Any] = field(default_factory=dict)
     told: EpochTold = lambda _: None
     pull: Callable[[], None] = lambda: None
+    augment: Augmentation = field(default_factory=Augmentation)
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def _epoch(
         training.pull()
 
     step, losses, seen, began = state.epoch * recipe.steps, [], 0, time.perf_counter()
-    for inputs, labels in _own_part(training.samples, state.epoch, recipe.batch, accelerator):
+    for inputs, labels in _own_part(training, state.epoch, recipe.batch, accelerator):
         answers = wrapped(inputs)
         taught = None
         if training.teacher is not None:
@@ -212,11 +215,13 @@ def _epoch(
 
 
 def _own_part(
-    samples: TrainingSet, epoch: int, batch: int, accelerator: Accelerator
+    training: Training, epoch: int, batch: int, accelerator: Accelerator
 ) -> Iterator[tuple[Tensor, Labels | None]]:
     """The part of every batch that is this process's."""
     processes, place = accelerator.num_processes, accelerator.process_index
-    for inputs, labels in samples.epoch(epoch, batch):
+    random = torch.Generator().manual_seed(training.samples.seed * 1_000_003 + epoch)
+    for plain, known in training.samples.epoch(epoch, batch):
+        inputs, labels = training.augment(plain, known, random)
         size = len(inputs) // processes
         part = slice(place * size, (place + 1) * size)
         yield inputs[part], None if labels is None else labels[part]

@@ -77,7 +77,7 @@ METHODS: dict[str, Method] = {
     "neurosurgeon": literature.neurosurgeon,
     "dads": literature.dads,
     "qdmp": literature.qdmp,
-    **{f"uniform{bits}": plain.uniform(bits) for bits in (2, 4, 6, 8)},
+    **{f"uniform{bits}": plain.uniform(bits) for bits in (2, 3, 4, 6, 8)},
     "cloud16": plain.cloud16,
     "cloud8": plain.cloud8,
     "cloud-jpeg": plain.cloud_jpeg,

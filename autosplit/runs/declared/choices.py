@@ -10,6 +10,7 @@ METHOD_NAMES = (
     "dads",
     "qdmp",
     "uniform2",
+    "uniform3",
     "uniform4",
     "uniform6",
     "uniform8",
@@ -72,6 +73,8 @@ PRUNING_NAMES = ("greedy", "normal", "shortcut", "slim", "regular", "layer", "la
 """How channels are chosen: ``greedy``, and ``compress.named_prunings.NAMED``."""
 QUANTIZER_NAMES = ("lsq", "pact", "pot", "iao")
 """How steps are trained: ``compress.quantizers.registry.QUANTIZERS``."""
+AUGMENTATION_NAMES = ("flip", "colour", "mosaic")
+"""Random changes of training pictures: ``compress.augment.CHANGES``."""
 BOX_LOSS_NAMES = ("ciou", "squared")
 """Losses of boxes: ``compress.yolo_loss.BOX_LOSSES``."""
 OPTIMIZER_NAMES = ("sgd", "adamw")

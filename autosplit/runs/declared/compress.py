@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from autosplit.runs import kinds
 from autosplit.runs.declared.choices import (
+    AUGMENTATION_NAMES,
     BOX_LOSS_NAMES,
     OPTIMIZER_NAMES,
     PRUNING_NAMES,
@@ -128,6 +129,14 @@ class TrainOptions:
         kinds.choice(*BOX_LOSS_NAMES),
         "quantizer",
         "Loss of a detector's boxes. ciou: complete IoU; squared: squared error of raw numbers.",
+    )
+    augment: tuple[str, ...] | None = option(
+        None,
+        kinds.names("NAME,...", AUGMENTATION_NAMES),
+        "data",
+        "Random changes of training pictures, out of flip (left to right), colour and mosaic (four "
+        "pictures in one, with their boxes).",
+        none="pictures as they are",
     )
     sparse: float = option(
         0.0,
