@@ -10,6 +10,7 @@ the edge answers again once the rolling agreement is back at the floor.
 from __future__ import annotations
 
 import random
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -40,6 +41,7 @@ class Audit:
     lost: int = field(default=0, init=False)
     _recent: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW), init=False)
     _random: random.Random = field(init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 - chooses what is checked
@@ -49,22 +51,30 @@ class Audit:
         return self._random.random() < self.share
 
     def noted(self, same: bool) -> None:
-        """Count an answer that was checked."""
-        self.checked += 1
-        self.agreed += same
-        self._recent.append(same)
+        """Count an answer that was checked; several threads may."""
+        with self._lock:
+            self.checked += 1
+            self.agreed += same
+            self._recent.append(same)
+
+    def missed(self) -> None:
+        """Count an answer that could not be checked."""
+        with self._lock:
+            self.lost += 1
 
     @property
     def agreement(self) -> float | None:
         """Share of the last checked answers to which the cloud answered the same; None: of none."""
-        return sum(self._recent) / len(self._recent) if self._recent else None
+        recent = list(self._recent)
+        return sum(recent) / len(recent) if recent else None
 
     @property
     def sends_all(self) -> bool:
         """Whether the agreement is below the floor."""
-        if self.floor is None or len(self._recent) < LEAST_CHECKED:
+        recent = list(self._recent)
+        if self.floor is None or len(recent) < LEAST_CHECKED:
             return False
-        return sum(self._recent) < self.floor * len(self._recent)
+        return sum(recent) < self.floor * len(recent)
 
     def __str__(self) -> str:
         if not self.checked:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,10 @@ from autosplit.deploy.audit import Audit
 from autosplit.deploy.client import Answer, EdgeClient, RemoteHalf
 from autosplit.deploy.connection import Connection, ServerError, UnreachableError
 from autosplit.deploy.escalation_rule import EscalationRule
-from autosplit.deploy.sessions import Arrays, EdgeModel
+from autosplit.deploy.sessions import Arrays
 from autosplit.deploy.tensor_bytes import TensorValue
 from autosplit.errors import DataError, FileError
 from autosplit.halves.wire.jpeg import to_pixels
-from autosplit.halves.wire.layout import WireLayout
 from autosplit.halves.wire.message import Message
 
 Chosen = npt.NDArray[np.bool_]
@@ -73,9 +72,6 @@ class EscalationClient(EdgeClient):
         if self.chosen.rule is None:
             raise FileError(f"{self.folder}: {self.chosen.name}: must be an escalation, is none")
         self.rule = self.chosen.rule
-        if self.rule.mean:  # the session gives no tensors, pictures are made here
-            bare = replace(self.chosen, wire=WireLayout())
-            self.edge = EdgeModel(self.edge.session, bare.wire)
         known = self.connection
         own = Connection(known.server, known.token, known.certificate)
         self._second = RemoteHalf(own, self.manifest, self.chosen)
@@ -109,11 +105,9 @@ class EscalationClient(EdgeClient):
         edge_s = time.perf_counter() - start
         asked = np.ones_like(sure) if self.audit.sends_all else ~sure
         found = self._ask_cloud(self._message(inputs, made, asked), asked)
-        if found is None:
+        if not found.outputs:  # nothing was asked, or the server is out of reach
             asked = np.zeros_like(sure)
-            found = Answer({}, self.chosen.name, 0.0)
-        elif asked.any():
-            self._compare(answers, found.outputs, sure, asked)
+        self._compare(answers, found.outputs, sure, asked)
         self._check_some(inputs, made, answers, sure & ~asked)
         named = {name: getattr(found, name) for name in Answer.__slots__}
         named |= {"edge_s": edge_s, "outputs": _merged(answers, found.outputs, asked)}
@@ -133,12 +127,10 @@ class EscalationClient(EdgeClient):
         }
         return Message(layout, pixels)
 
-    def _ask_cloud(self, message: Message, asked: Chosen) -> Answer | None:
-        """The cloud's answers; None if the server is out of reach, and for a while after that."""
-        if not asked.any():
-            return Answer({}, self.chosen.name, 0.0)
-        until, pause = self._retry
-        if time.monotonic() >= until:
+    def _ask_cloud(self, message: Message, asked: Chosen) -> Answer:
+        """The cloud's answers; none if the server is out of reach, and for a while after that."""
+        start, (until, pause) = time.perf_counter(), self._retry
+        if asked.any() and time.monotonic() >= until:
             try:
                 found = self.remote.answer(message, time.monotonic() + self.timeout_s)
             except UnreachableError:
@@ -147,10 +139,13 @@ class EscalationClient(EdgeClient):
                 self._retry = 0.0, FIRST_RETRY_S
                 return found
         self.fallbacks += int(asked.sum())
-        return None
+        waited_s = time.perf_counter() - start if asked.any() else 0.0
+        return Answer({}, self.chosen.name, 0.0, link_s=waited_s)
 
     def _compare(self, own: Arrays, other: Arrays, sure: Chosen, asked: Chosen) -> None:
         """Count confident answers that were sent as everything is."""
+        if not asked.any():
+            return
         same = self.rule.same({self.rule.output: own[self.rule.output][asked]}, other)
         for agrees, counts in zip(same, sure[asked], strict=True):
             if counts:
@@ -169,7 +164,7 @@ class EscalationClient(EdgeClient):
                 continue
             self._waiting = [one for one in self._waiting if not one.done()]
             if len(self._waiting) >= MOST_WAITING:
-                self.audit.lost += 1
+                self.audit.missed()
                 continue
             one = np.arange(len(confident)) == place
             message = self._message(inputs, made, one)
@@ -181,7 +176,7 @@ class EscalationClient(EdgeClient):
         try:
             found = self._second.answer(message, time.monotonic() + self.timeout_s)
         except (ServerError, DataError):
-            self.audit.lost += 1
+            self.audit.missed()
         else:
             (same,) = self.rule.same(own, found.outputs)
             self.audit.noted(same)

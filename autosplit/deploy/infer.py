@@ -87,6 +87,8 @@ def infer_sources(
     yield _summary(rows)
     if isinstance(opened, EscalationClient):
         yield from promised_lines(opened.chosen, rows)
+        if opened.fallbacks:
+            yield f"server out of reach: {opened.fallbacks} answers are the edge's, though unsure"
         yield str(opened.audit)
 
 

@@ -60,6 +60,8 @@ class EdgeModel:
     def load(cls, folder: Path, plan: BundledPlan, threads: int = 1) -> EdgeModel:
         """The edge half of a plan of a bundle.
 
+        An escalation that sends pictures makes them of its inputs; its session gives answers alone.
+
         Raises:
             FileError: The bundle has no such half in ONNX.
         """
@@ -67,7 +69,9 @@ class EdgeModel:
             if any(wire.coding != "jpeg" for wire in plan.wire.tensors) or not plan.wire.tensors:
                 raise FileError(f"{plan.name}: must have an edge half in ONNX; export with it")
             return cls(None, plan.wire)
-        return cls(open_session(folder / plan.edge, threads), plan.wire)
+        pictures = plan.rule is not None and bool(plan.rule.mean)
+        layout = WireLayout() if pictures else plan.wire
+        return cls(open_session(folder / plan.edge, threads), layout)
 
     def __call__(self, inputs: Mapping[str, npt.NDArray[Any]]) -> tuple[Message, Arrays]:
         """The message of a batch, and the answers that are computed here.

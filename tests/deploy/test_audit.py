@@ -65,5 +65,6 @@ def test_what_could_not_be_checked_is_told():
     audit = Audit(1.0)
     assert str(audit) == "audit: no answer of the edge was checked"
     audit.noted(True)
-    audit.lost = 3
+    for _ in range(3):
+        audit.missed()
     assert str(audit).endswith("100.0 % of the last 1; 3 could not be checked")

@@ -12,7 +12,7 @@ from autosplit.deploy.adaptive import takes_inputs
 from autosplit.deploy.audit import LEAST_CHECKED, Audit
 from autosplit.deploy.bundle import EscalatedFiles, Exporter
 from autosplit.deploy.client import EdgeClient
-from autosplit.deploy.connection import Connection
+from autosplit.deploy.connection import Connection, ServerError
 from autosplit.deploy.escalate import EscalationClient
 from autosplit.deploy.manifest import read_manifest
 from autosplit.errors import FileError
@@ -88,7 +88,7 @@ def test_share_answers_and_bytes_are_those_of_the_reference(made, plan):
     promised = read_manifest(made.folder).plan(plan).predicted
     assert np.mean([one.sent_bytes for one in answers]) == promised["sent_bytes"]
     assert np.mean([not one.sent_on[0] for one in answers]) == promised["edge_share"] == 0.5
-    assert all((one.link_s > 0) == one.sent_on[0] for one in answers)
+    assert all((one.link_s > 0) == one.sent_on[0] and one.edge_s > 0 for one in answers)
 
 
 @pytest.mark.parametrize("plan", SENT)
@@ -124,11 +124,12 @@ def deploy_answers(made, plan):
 
 
 def test_below_the_floor_everything_is_sent_and_the_edge_is_still_compared(made):
-    audit = Audit(0.0, floor=0.5)
+    audit = Audit(1.0, floor=0.5)
     for _ in range(LEAST_CHECKED):
         audit.noted(False)
     with client_of(made, "input", audit=audit) as client:
         low = client.infer({"x": made.images})
+        client.settle()
         assert low.sent_on == (True,) * 16
         assert audit.checked == LEAST_CHECKED + 8  # the confident ones alone
         for _ in range(40):
@@ -160,7 +161,8 @@ def test_out_of_reach_every_answer_is_the_edges_and_the_server_is_not_asked_each
     try:
         with client_of(made, "input", Connection(relay.address), audit=Audit(1.0)) as client:
             relay.break_off()
-            client.infer({"x": made.images})
+            late = client.infer({"x": made.images})
+            assert late.link_s > 0
             asked = []
             real = client.remote.answer
             client.remote.answer = lambda *given: asked.append(given) or real(*given)
@@ -181,6 +183,14 @@ def test_out_of_reach_every_answer_is_the_edges_and_the_server_is_not_asked_each
             assert len(asked) == 1
     finally:
         relay.close()
+
+
+def test_pictures_of_an_escalation_are_not_sent_by_a_client_of_plans(made):
+    with (
+        EdgeClient(made.folder, f"http://{made.address}", "jpeg") as client,
+        pytest.raises(ServerError, match="inputs: must be x, got none"),
+    ):
+        client.infer({"x": made.images})
 
 
 def test_a_plan_that_is_none_is_refused(bundle):
