@@ -68,8 +68,9 @@ def make_app(
         routes += [
             Route(path, _told(api.metadata)),
             Route(f"{path}/ready", _told(api.ready)),
-            Route(f"{path}/infer", _told(api.infer, repository), methods=["POST"]),
         ]
+        # the first that is looked at: nearly every request is one
+        routes.insert(0, Route(f"{path}/infer", _told(api.infer, repository), methods=["POST"]))
     guard = Middleware(_TokenGuard, credentials=credentials or Credentials())
     return Starlette(routes=routes, middleware=[guard])
 

@@ -104,7 +104,8 @@ class ServerMetrics:
             counts.buckets[bisect_left(BUCKETS_S, one.server_s)] += 1
             counts.recent.append(one.server_s)
             counts.last = time.monotonic()
-        self._say({"event": "infer", "status": "ok", **asdict(one)})
+        if self.log is not None:
+            self._say({"event": "infer", "status": "ok", **asdict(one)})
 
     def refuse(self, protocol: str, status: str, error: str) -> None:
         """Note a request that got an error."""
