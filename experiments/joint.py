@@ -12,6 +12,7 @@ any training.  A row whose limit is in the table already is not made again.
 from __future__ import annotations
 
 import csv
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +49,7 @@ from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.runs.network import load_network
 from autosplit.runs.options import StatsOptions
-from autosplit.search.joint import JointChoice, JointProblem, solve_joint
+from autosplit.search.joint import JointChoice, JointProblem, KeptChannels, solve_joint
 
 BATCH = 64
 HEADER = (
@@ -104,6 +105,10 @@ def ranked(live: LiveNetwork, batches: list[tuple[torch.Tensor, ...]]) -> Ranked
 
 def main(
     out: Annotated[Path, typer.Option(help="The table to write.")] = Path("results/joint.csv"),
+    kept: Annotated[Path, typer.Option(help="What groups cost; measured if missing.")] = Path(
+        "results/variants/groups.json"
+    ),
+    only: Annotated[int, typer.Option(help="Make this limit alone, thousands of bytes.")] = 0,
 ) -> None:
     """Search channels and bits together at ten limits; write the table."""
     torch.set_num_threads(1)
@@ -119,12 +124,18 @@ def main(
     ]
     groups = ranked(live, batches)
     half = len(batches) // 2
-    choices = group_choices(live, groups, batches[:half], batches[half:])
-    for name, found in choices.items():
-        print(name, [(one.kept, round(one.distortion, 6)) for one in found], flush=True)
+    if kept.exists():
+        read = json.loads(kept.read_text())
+        choices = {name: [KeptChannels(*one) for one in found] for name, found in read.items()}
+    else:
+        choices = group_choices(live, groups, batches[:half], batches[half:])
+        numbers = {n: [(c.kept, c.distortion) for c in found] for n, found in choices.items()}
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(numbers))
     rows: list[dict[str, Any]] = list(csv.DictReader(out.open())) if out.exists() else []
     for limit in LIMITS:
-        if str(1000 * limit) in [str(row["limit_bytes"]) for row in rows]:
+        made = {int(row["limit_bytes"]) for row in rows}
+        if 1000 * limit in made or only not in (0, limit):
             continue
         problem = joint_problem(program, stats, groups, choices, 1000 * limit)
         began = time.process_time()

@@ -18,9 +18,11 @@ from itertools import product
 import numpy as np
 from scipy.sparse import coo_array
 
-from autosplit.errors import InfeasibleError
+from autosplit.errors import InfeasibleError, UnsolvedError
 from autosplit.graph.memory import packed_bytes
 
+_INFEASIBLE = 2
+"""The status of scipy's ``milp`` that says so."""
 FIXED_BYTES = 4
 """Bytes of a bias or another parameter that is not quantized."""
 
@@ -151,7 +153,7 @@ _Columns = dict[tuple[int, ...], int]
 """Kept numbers, and a width -> column."""
 
 
-def solve_joint(problem: JointProblem, gap: float = 1e-6, seconds: float = 60.0) -> JointChoice:
+def solve_joint(problem: JointProblem, gap: float = 1e-6, seconds: float = 600.0) -> JointChoice:
     """Find the kept channels and the widths of least distortion within the limit.
 
     Args:
@@ -161,6 +163,7 @@ def solve_joint(problem: JointProblem, gap: float = 1e-6, seconds: float = 60.0)
 
     Raises:
         InfeasibleError: Nothing fits.
+        UnsolvedError: Nothing was found in time.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 - slow to import
 
@@ -188,6 +191,11 @@ def solve_joint(problem: JointProblem, gap: float = 1e-6, seconds: float = 60.0)
         ],
         options={"mip_rel_gap": gap, "time_limit": seconds},
     )
+    if found.x is None and found.status != _INFEASIBLE:
+        raise UnsolvedError(
+            f"memory: found no choice within {problem.limit_bytes:,} bytes in {seconds:g} s, none "
+            "is ruled out; allow more seconds"
+        )
     if found.x is None:
         raise InfeasibleError(
             f"memory: must hold the whole network with its fewest channels and bits, "

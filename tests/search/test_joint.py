@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from autosplit.errors import InfeasibleError
+from autosplit.errors import InfeasibleError, UnsolvedError
 from autosplit.search.joint import (
     ChannelCount,
     JointLayer,
@@ -101,3 +101,8 @@ def test_with_enough_memory_all_channels_stay_at_the_most_bits():
 def test_what_cannot_fit_says_so():
     with pytest.raises(InfeasibleError, match="300 bytes do not"):
         solve_joint(problem(0, 300))
+
+
+def test_a_search_that_was_cut_short_does_not_say_that_nothing_fits():
+    with pytest.raises(UnsolvedError, match="found no choice within 600 bytes in 0 s"):
+        solve_joint(problem(1, 600), seconds=0.0)
