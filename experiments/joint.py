@@ -103,6 +103,21 @@ def ranked(live: LiveNetwork, batches: list[tuple[torch.Tensor, ...]]) -> Ranked
     return ranked_groups(channels, UNIT_SCORES["distortion"](scored))
 
 
+def kept_choices(
+    kept: Path, live: LiveNetwork, groups: RankedGroups, batches: list[tuple[torch.Tensor, ...]]
+) -> dict[str, list[KeptChannels]]:
+    """What keeping channels of each group costs: read from the file, or measured and written."""
+    if kept.exists():
+        read = json.loads(kept.read_text())
+        return {name: [KeptChannels(*one) for one in found] for name, found in read.items()}
+    half = len(batches) // 2
+    choices = group_choices(live, groups, batches[:half], batches[half:])
+    numbers = {n: [(c.kept, c.distortion) for c in found] for n, found in choices.items()}
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(numbers))
+    return choices
+
+
 def main(
     out: Annotated[Path, typer.Option(help="The table to write.")] = Path("results/joint.csv"),
     kept: Annotated[Path, typer.Option(help="What groups cost; measured if missing.")] = Path(
@@ -123,15 +138,7 @@ def main(
         if isinstance(inputs, torch.Tensor)
     ]
     groups = ranked(live, batches)
-    half = len(batches) // 2
-    if kept.exists():
-        read = json.loads(kept.read_text())
-        choices = {name: [KeptChannels(*one) for one in found] for name, found in read.items()}
-    else:
-        choices = group_choices(live, groups, batches[:half], batches[half:])
-        numbers = {n: [(c.kept, c.distortion) for c in found] for n, found in choices.items()}
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(numbers))
+    choices = kept_choices(kept, live, groups, batches)
     rows: list[dict[str, Any]] = list(csv.DictReader(out.open())) if out.exists() else []
     for limit in LIMITS:
         made = {int(row["limit_bytes"]) for row in rows}
