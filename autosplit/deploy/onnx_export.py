@@ -109,7 +109,7 @@ def _first_cause(error: BaseException) -> BaseException:
 
 
 def _unknown_operator(error: BaseException) -> str | None:
-    """The operator that an error of the exporter names, such as ``prims.bessel_i0e``."""
+    """The operator that an error of the exporter names, such as prims.bessel_i0e."""
     found: BaseException | None = error
     named = None
     while found is not None:

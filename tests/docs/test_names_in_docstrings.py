@@ -12,6 +12,7 @@ ELSEWHERE = {
     "PackedSequence": "torch",
     "ModelInferRequest": "the Open Inference Protocol",
     "ASM1": "bytes of a message",
+    "InferenceService": "KServe",
     "uniformN": "stands for uniform2 and its like",
     "max_latency": "the key of max_latency_s",
 }

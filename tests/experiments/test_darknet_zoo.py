@@ -38,7 +38,7 @@ def test_a_written_file_is_the_bundled_network(name):
     ours, bundled = built(NETWORKS[name].write()), built((DARKNET / f"{name}.cfg").read_text())
 
     assert ours.shapes == bundled.shapes
-    assert ours._reads == bundled._reads
+    assert ours.reads == bundled.reads
     assert {k: v.shape for k, v in ours.state_dict().items()} == {
         k: v.shape for k, v in bundled.state_dict().items()
     }
