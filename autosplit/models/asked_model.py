@@ -60,6 +60,7 @@ class BuiltNetwork:
         batch_axis: Axis of the batch in all inputs, or in each; None for an input without one.
         task: Name of the task that the network is for, where it is known.
         output: Name of the output that is scored, where it is known.
+        filled: Whether a checkpoint that was asked for is loaded already.
     """
 
     name: str
@@ -75,6 +76,7 @@ class BuiltNetwork:
     batch_axis: int | Sequence[int | None] = 0
     task: str | None = None
     output: str | None = None
+    filled: bool = False
 
 
 @contextmanager

@@ -105,7 +105,7 @@ def load_model(
     _check_asked(asked)
     built = with_sidecar(_builder(spec)(asked), spec)
     module = built.module
-    if checkpoint is not None:
+    if checkpoint is not None and not built.filled:
         load_checkpoint(module, checkpoint, built.ignored_keys)
     if built.program is None:
         module = module.eval()

@@ -20,8 +20,10 @@ from torchvision.models.detection.image_list import ImageList
 
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import ModelError
+from autosplit.files import sha256_of_file
 from autosplit.graph.graph import Graph
 from autosplit.models.asked_model import AskedModel, BuiltNetwork
+from autosplit.models.checkpoint import load_checkpoint
 from autosplit.models.detectors import thaw
 from autosplit.models.networks.suppression import IOU, Detections
 from autosplit.models.networks.yolo_heads import YoloHead
@@ -49,14 +51,17 @@ def build_torchvision_detector(asked: AskedModel) -> BuiltNetwork:
     """Load ``torchvision:NAME`` of a detector.
 
     Raises:
-        ModelError: There are no such weights, or the input size cannot be.
+        ModelError: There are no such weights, the checkpoint is of another network, or the input
+            size cannot be.
     """
     name = asked.spec.partition(":")[2]
     side = _side(asked, name)
     weights = named_weights(asked, name)
     whole = build_with_weights(asked, name, weights, {"weights_backbone": None}).eval()
-    if asked.checkpoint is not None:
-        raise ModelError(f"{name}: takes --weights NAME, no checkpoint")
+    definition = asked.spec.encode()
+    if asked.checkpoint is not None:  # of the whole, so that a second stage is filled too
+        load_checkpoint(whole, asked.checkpoint)
+        definition += sha256_of_file(asked.checkpoint).encode()
     part = DetectorPart(whole)
     names = get_model_weights(name).DEFAULT.value.meta["categories"]
     kept = [place for place, label in enumerate(names) if label not in ("__background__", "N/A")]
@@ -68,9 +73,10 @@ def build_torchvision_detector(asked: AskedModel) -> BuiltNetwork:
         part,
         torch.zeros(1, 3, side, side),
         Letterbox((side, side), style),
-        asked.spec.encode(),
+        definition,
         heads=(head,),
         labels=tuple(names[place] for place in kept),
+        filled=True,
     )
 
 

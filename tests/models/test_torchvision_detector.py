@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from spread import spread_detector
 from torchvision.models import detection
 
 from autosplit.capture.capture import capture
@@ -17,45 +18,14 @@ SMALL = ("ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn
 LARGE = tuple(name for name in detector_names() if name not in SMALL)
 
 
-def spread(head):
-    """Make scores of random weights differ."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for weight in head.parameters():
-            deviation = 4 / weight[0].numel() ** 0.5
-            weight.copy_(torch.randn(weight.shape, generator=generator) * deviation)
-
-
-def settle(module, image):
-    """Fit batch norms to random weights, without which deep features are the same everywhere."""
-
-    def learn(norm, given):
-        norm.train(given[0][0, 0].numel() > 1)  # one place has no deviation
-
-    norms = [one for one in module.modules() if isinstance(one, torch.nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = 1.0
-    handles = [norm.register_forward_pre_hook(learn) for norm in norms]
-    with torch.no_grad():
-        module(image)
-    for handle in handles:
-        handle.remove()
-    for norm in norms:
-        norm.eval()
-
-
 def parts_and_whole(name, side):
     """What the parts find in a picture of the size of the input, and what torchvision finds."""
     model = load_model(f"torchvision:{name}", input_size=side)
-    tail = model.heads[0].read
-    whole = tail._detector
     size = model.preprocess.size
-    spread(whole.roi_heads.box_predictor if hasattr(whole, "rpn") else whole.head)
     image = torch.rand(3, *size, generator=torch.Generator().manual_seed(1))
-    settle(model.module, image[None])
+    whole = spread_detector(model, image)
     program = capture(model.module, (model.example_input,), model.name)
     mine = detect_objects(program.run((image[None],)), model.heads, size, 0.05)[0]
-    whole.transform.min_size, whole.transform.max_size = (size[0],), size[0]
     with torch.no_grad():
         (theirs,) = whole([image])
     names = detection.FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"]
@@ -144,3 +114,20 @@ def test_the_worse_of_two_boxes_is_dropped_by_the_overlap_that_is_asked_for(smal
 @pytest.mark.parametrize(("name", "style"), [(SMALL[0], "alexeyab"), (SMALL[1], "ultralytics")])
 def test_ssd_sees_stretched_pictures_and_others_letterboxed_ones(name, style):
     assert load_model(f"torchvision:{name}").preprocess.style == style
+
+
+def test_a_checkpoint_of_the_whole_fills_it(small, tmp_path):
+    other = load_model(f"torchvision:{SMALL[0]}", seed=1)
+    whole = other.heads[0].read._detector
+    torch.save(whole.state_dict(), tmp_path / "a.pt")
+
+    filled = load_model(f"torchvision:{SMALL[0]}", checkpoint=tmp_path / "a.pt")
+
+    for network in (filled.module, filled.heads[0].read._detector):
+        theirs = other.module if network is filled.module else whole
+        own = network.state_dict()
+        assert all(torch.equal(own[key], value) for key, value in theirs.state_dict().items())
+    assert len({small.sha256, other.sha256, filled.sha256}) == 3
+    torch.save({"head": torch.zeros(1)}, tmp_path / "b.pt")
+    with pytest.raises(ModelError, match=r"b\.pt: must hold the weights of this network, got"):
+        load_model(f"torchvision:{SMALL[0]}", checkpoint=tmp_path / "b.pt")
