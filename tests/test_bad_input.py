@@ -162,7 +162,7 @@ EXPECTED = {
     "infinity in the evaluation images": (
         ("", "images = images.clone(); images[9, 0, 1, 1] = float('inf')"),
         DataError,
-        "evaluation data: images must be finite, got NaN or infinity",
+        "evaluation data: samples must be finite, got NaN or infinity",
     ),
     "NaN in a weight": (
         ("net[2].weight[0, 0, 0, 0] = float('nan')", ""),
@@ -212,7 +212,7 @@ def test_sums_that_overflow_are_one_clear_line(place):
     assert str(error.value).startswith(
         (
             "5: must be finite, got NaN or infinity in batch 0",
-            "evaluation data: net must answer with numbers, got NaN for images in ",
+            "evaluation data: net must answer with numbers, got NaN for inputs in ",
         )
     )
     assert "\n" not in str(error.value)
@@ -306,7 +306,7 @@ def test_evaluation_images_of_another_scale_show_both_ranges(place):
     (said,) = run(place, "quantize", metric="mse", effort="fast")
 
     number = r"([-+.e\d]+?)"
-    text = rf"evaluation data: images must be of .*, {number}\.\.{number}, got {number}\.\.{number}"
+    text = rf"evaluation data: inputs must be of .*, {number}\.\.{number}, got {number}\.\.{number}"
     low, high, least, most = map(float, re.fullmatch(text, said).groups())
     assert 0 < low < 0.1 < 0.9 < high < 1
     assert 0 < least < 25.5 < 200 < most < 255
@@ -317,7 +317,7 @@ def test_one_value_that_outweighs_all_others_is_named(place):
     said = run(place, "search", metric="mse")
 
     text = "calibration data: no value must outweigh all others, input_1 has -1e+30 among 1,536 "
-    assert said == [text + "values; leave that image out"]
+    assert said == [text + "values; leave that sample out"]
 
 
 NORMED = """\
@@ -343,7 +343,7 @@ def test_images_of_another_scale_than_the_network_was_trained_on(place, factor, 
     said = run(place, "stats", metric="mse")
 
     text = (
-        r"calibration data: images must be of the scale that net was trained on, got (\S+)\.\.(\S+)"
+        r"calibration data: inputs must be of the scale that net was trained on, got (\S+)\.\.(\S+)"
     )
     text += r", on which its first batch norm sees a deviation of (\S+) where it learned (\S+)"
     assert len(said) == warned
@@ -368,7 +368,7 @@ def test_images_that_are_not_prepared_for_a_network_that_is_known(place, made, s
     said = run(place, "stats", model="fashion-resnet", metric="mse")
 
     text = (
-        "calibration data: images must be prepared as fashion_resnet takes them, in about "
+        "calibration data: inputs must be prepared as fashion_resnet takes them, in about "
         f"-0.81..2.02, got {shown}"
     )
     assert said == ([text] if shown else [])

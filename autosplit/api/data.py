@@ -89,7 +89,7 @@ def _own_data(data: Any, spec: InputSpec, limits: Mapping[str, int | None], seed
     }
     for part in PARTS:
         if not len(images[part]):
-            raise DataError(f"{part}: must hold at least one image, got none")
+            raise DataError(f"{part}: must hold at least one sample, got none")
     same = not isinstance(data, Mapping) or is_one_batch(data)
     return DataSet("data", images["calibration"], images["evaluation"], None, shared=same)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _ONE_PART = (
     "data: must have a calibration part of its own, has one part alone; plans are finished on the "
-    "images that they are evaluated on, so accuracies may be too high"
+    "samples that they are evaluated on, so accuracies may be too high"
 )
 OPTIONS_OF_EVALUATE = (
     "images",

@@ -68,7 +68,7 @@ class Scores:
     def __repr__(self) -> str:
         score = self.float_score
         return (
-            f"Scores({counted(len(self.rows) - 1, 'plan')} on {counted(score.images, 'image')}; "
+            f"Scores({counted(len(self.rows) - 1, 'plan')} on {counted(score.images, 'sample')}; "
             f"float network: "
             f"{score.metric} {100 * score.accuracy:.2f} %)"
         )

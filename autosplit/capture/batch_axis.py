@@ -144,13 +144,17 @@ def find_layouts(
 
 
 def refuse_answers_of_batches(
-    module: fx.GraphModule, layouts: Mapping[fx.Node, BatchLayout], name: str
+    module: fx.GraphModule,
+    layouts: Mapping[fx.Node, BatchLayout],
+    batch_size: int | None,
+    name: str,
 ) -> None:
     """Refuse a network that gives one answer for a whole batch, in all its outputs.
 
     Args:
-        module: A program that can run any batch size.
+        module: The program.
         layouts: Where the batch is in every tensor.
+        batch_size: The only batch size it can run, with which nothing is told; None: any will do.
         name: Name of the network.
 
     Raises:
@@ -158,7 +162,7 @@ def refuse_answers_of_batches(
     """
     (results,) = module.graph.output_node().args
     outputs = [node for node in tree_leaves(results) if node in layouts]
-    if not outputs or any(layouts[node].axis is not None for node in outputs):
+    if batch_size or not outputs or any(layouts[node].axis is not None for node in outputs):
         return
     for node in module.graph.nodes:
         writer = node.args[0] if node.target is getitem else node

@@ -126,8 +126,7 @@ def _build(
     module = fx.GraphModule(kept, operators)
     batch_size = bound_batch(operators, axes)
     layouts, sizes, values = find_layouts(module, example, axes, batch_size)
-    if batch_size is None:
-        refuse_answers_of_batches(module, layouts, name)
+    refuse_answers_of_batches(module, layouts, batch_size, name)
     mixer = sample_mixer(module, example, axes, batch_size, layouts)
     if mixer is not None:
         batch_size = _one_at_a_time(mixer, batch_size, name)

@@ -51,7 +51,7 @@ def warn_of_preparation(found: ImageRange, expected: ImageRange, network: str) -
     if not _unlike(found, expected, SLACK, COVERED):
         return ""
     return (
-        f"calibration data: images must be prepared as {network} takes them, in about "
+        f"calibration data: inputs must be prepared as {network} takes them, in about "
         f"{_text(expected)}, got {_text(found)}"
     )
 
@@ -66,7 +66,7 @@ def warn_of_evaluation(found: ImageRange, calibrated: ImageRange) -> str:
     if not _unlike(found, calibrated, BEYOND, WITHIN):
         return ""
     return (
-        f"evaluation data: images must be of the scale of the calibration images, "
+        f"evaluation data: inputs must be of the scale of the calibration inputs, "
         f"{_text(calibrated)}, got {_text(found)}"
     )
 
@@ -85,7 +85,7 @@ def warn_of_training_scale(
     if deviations is None or 1 / TIMES <= deviations[0] / deviations[1] <= TIMES:
         return ""
     return (
-        f"calibration data: images must be of the scale that {network} was trained on, got "
+        f"calibration data: inputs must be of the scale that {network} was trained on, got "
         f"{_text(found)}, on which its first batch norm sees a deviation of {deviations[0]:.3g} "
         f"where it learned {deviations[1]:.3g}"
     )
@@ -108,7 +108,7 @@ def warn_of_assumed_preparation(
     if 1 / CLOSE <= ratio <= CLOSE and shift <= FAR_OFF:
         return ""
     return (
-        f"calibration data: images must be prepared as those that {network} was trained on, its "
+        f"calibration data: inputs must be prepared as those that {network} was trained on, its "
         f"first batch norm sees {ratio:.2g} times the deviation that it learned, and a mean "
         f"{shift:.2g} deviations off; {remedy}"
     )
@@ -128,7 +128,7 @@ def warn_of_one_value(tensor: str, stats: TensorStats, samples: int) -> str:
         return ""
     return (
         f"calibration data: no value must outweigh all others, {tensor} has {farthest:.3g} among "
-        f"{count:,} values; leave that image out"
+        f"{count:,} values; leave that sample out"
     )
 
 

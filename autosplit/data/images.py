@@ -68,7 +68,7 @@ class Images:
             labels.append(label is not None)
         if any(labels) and not all(labels):
             raise DataError(
-                f"data: must label every image or none, {labels.count(False)} have none"
+                f"data: must label every sample or none, {labels.count(False)} have none"
             )
         object.__setattr__(self, "count", len(labels))
         object.__setattr__(self, "has_labels", bool(labels) and all(labels))
@@ -111,7 +111,7 @@ def _stack(values: Sequence[Any], axis: int | None) -> Tensor:
     shapes = {tuple(value.shape) for value in values}
     if len(shapes) > 1:
         found = " and ".join(map(str, sorted(shapes)))
-        raise DataError(f"data: images must all have one shape, got {found}")
+        raise DataError(f"data: samples must all have one shape, got {found}")
     return values[0] if axis is None else torch.stack(list(values), axis)
 
 

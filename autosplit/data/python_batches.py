@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from autosplit.data.images import Label, LabelledImage, count_of, images_at
 from autosplit.data.inputs import ONE_FLOAT, InputSpec, split_batch
-from autosplit.data.python_file import call_function
+from autosplit.data.python_file import call_function, person_code
 from autosplit.errors import DataError, counted
 
 _PARTS = ("calibration", "evaluation")
@@ -41,7 +42,7 @@ class FunctionBatches:
         found = self.found
         batches = _call(self.spec, self.seed)[self.part] if found is None else found
         axes = self.inputs.batch_axes
-        for batch in batches:
+        for batch in _each_batch(batches, self.spec):
             inputs, labels = split_batch(batch, self.inputs, self.spec)
             self._check(inputs)
             count = count_of(inputs, axes)
@@ -85,6 +86,23 @@ class FunctionBatches:
             yield b"".join(content), label
 
 
+def _each_batch(batches: Iterable[Any], spec: str) -> Iterator[Any]:
+    """The batches that a person's iterator gives.
+
+    Raises:
+        DataError: It raises an error; says at which line of the person's file.
+    """
+    path, end = Path(spec.rpartition(":")[0]), object()
+    with person_code(path, DataError):
+        batches = iter(batches)
+    while True:
+        with person_code(path, DataError):
+            batch = next(batches, end)
+        if batch is end:
+            return
+        yield batch
+
+
 def _each_label(labels: Any, count: int, where: str) -> list[Any]:
     """The label of each sample; None for each without labels.
 
@@ -109,7 +127,7 @@ def _each_label(labels: Any, count: int, where: str) -> list[Any]:
     if found.dim() == 0 or len(found) != count:
         shown = f"shape {tuple(labels.shape)}" if isinstance(labels, Tensor) else f"{labels}"
         raise DataError(
-            f"{where}: must give a label for each of {counted(count, 'image')}, got {shown:.60}"
+            f"{where}: must give a label for each of {counted(count, 'sample')}, got {shown:.60}"
         )
     return found.tolist() if found.dim() == 1 else list(found.unbind(0))
 
@@ -161,7 +179,7 @@ def _call(spec: str, seed: int) -> Mapping[str, Any]:
         pair = ([found], [found]) if _is_batch(found[0]) else found
         return dict(zip(_PARTS, pair, strict=True))
     if not isinstance(found, Iterable):
-        raise DataError(f"{spec}: must return batches of images, got {type(found).__name__}")
+        raise DataError(f"{spec}: must return batches of samples, got {type(found).__name__}")
     return _both(found)
 
 

@@ -5,7 +5,8 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -86,21 +87,34 @@ def _with_function(
     known, compiled = set(sys.modules), sys.dont_write_bytecode
     sys.dont_write_bytecode = True  # Python takes a compiled file for new for a whole second
     try:
-        with torch.random.fork_rng(devices=[]):
+        with person_code(path, error), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             module = _run(path)
             function = getattr(module, name, None)
             if callable(function):
                 return use(function)
-    except Exception as problem:
-        text = " ".join(f"{type(problem).__name__}: {problem}".split())
-        raise error(f"{_place(problem, path)}: must run without an error, got {text}") from problem
     finally:
         sys.dont_write_bytecode = compiled
         sys.path.remove(str(folder))
         _remember_beside(folder, known)
     choices = (key for key, value in vars(module).items() if _defined_in(value, module))
     raise error(f"{path}: has no function {name!r}{did_you_mean(name, choices)}")
+
+
+@contextmanager
+def person_code(path: Path, error: type[AutoSplitError]) -> Iterator[None]:
+    """Say at which line of a person's file an error arises.
+
+    Raises:
+        AutoSplitError: As ``error``, in one line, for whatever is raised inside.
+    """
+    try:
+        yield
+    except Exception as problem:
+        text = " ".join(f"{type(problem).__name__}: {problem}".split())
+        raise error(
+            f"{error_place(problem, path)}: must run without an error, got {text}"
+        ) from problem
 
 
 def _run(path: Path) -> ModuleType:
@@ -174,7 +188,7 @@ def _defined_in(value: object, module: ModuleType) -> bool:
     return callable(value) and getattr(value, "__module__", None) == module.__name__
 
 
-def _place(problem: Exception, path: Path) -> str:
+def error_place(problem: Exception, path: Path) -> str:
     """Return ``file:line`` of the deepest line of the user's file that led to the problem."""
     if isinstance(problem, SyntaxError) and problem.filename == str(path):
         return f"{path}:{problem.lineno}"

@@ -70,7 +70,7 @@ def batches_of(images: Images, program: Program, asked: int | None) -> LabelledB
 def too_few(count: int, size: int) -> DataError:
     """Make the error for a data set that has not enough images for one whole batch."""
     return DataError(
-        f"data: must have at least {size} images, for the network runs whole batches of "
+        f"data: must have at least {size} samples, for the network runs whole batches of "
         f"{size} only, got {count}"
     )
 

@@ -82,10 +82,10 @@ def _classes(record: Any, classes: int | None) -> str:
         return ""
     hits, count = sum(record.hits), record.seen
     if len(set(record.classes)) == 1 and hits < count:
-        return f"every one of {counted(count, 'image')} gets the class {record.classes[0]}"
+        return f"every one of {counted(count, 'sample')} gets the class {record.classes[0]}"
     if classes and is_guess(hits, count, 1 / classes):
         return (
-            f"{hits:,} of {counted(count, 'image')} are right, guessing is right 1 time in "
+            f"{hits:,} of {counted(count, 'sample')} are right, guessing is right 1 time in "
             f"{classes:,}"
         )
     return ""

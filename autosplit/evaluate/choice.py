@@ -13,11 +13,12 @@ from typing import Any
 from torch import Tensor
 
 from autosplit.capture.operators import operator_name
+from autosplit.capture.output_names import ONLY
 from autosplit.capture.program import Program
 from autosplit.data.datasets import DataSet
 from autosplit.data.images import Images
 from autosplit.data.python_file import is_python_spec, load_function
-from autosplit.errors import DataError, OptionError, did_you_mean
+from autosplit.errors import DataError, OptionError, counted, did_you_mean
 from autosplit.evaluate.clear_task import (
     SCORE_NAMES,
     about_labels,
@@ -243,9 +244,10 @@ def _the_output(probe: Probe, places: Sequence[int], task: Task | None) -> int:
     for found in (named, fitting):
         if len(found) == 1:
             return found[0]
+    many = counted(len(probe.outputs), "output")
     raise DataError(
-        f"output: the network has {len(probe.outputs)} outputs, {probe.text()}; say which is "
-        f"scored with --output NAME, or --output {ALL_OUTPUTS}"
+        f"output: the network has {many}, {probe.text()}; say which is scored with --output NAME, "
+        f"or --output {ALL_OUTPUTS}"
     )
 
 
@@ -264,6 +266,11 @@ _DECODE = "; of a detector say with --decode how its outputs become boxes"
 """What to do where outputs may be those of a detector."""
 
 
+def _output_text(name: str) -> str:
+    """An output in words; the only one of a network has the name ``output``."""
+    return name if name == ONLY else f"output {name}"
+
+
 def _one(probe: Probe, place: int, labels: Any, task: Task | None) -> tuple[ScoredOutput, str]:
     """How one output is scored, and why.
 
@@ -277,7 +284,7 @@ def _one(probe: Probe, place: int, labels: Any, task: Task | None) -> tuple[Scor
     )
     if found is None:
         raise DataError(
-            f"task: is not clear from the output {name} {tuple(value.shape)} and "
+            f"task: is not clear from the {_output_text(name)} {tuple(value.shape)} and "
             f"{about_labels(labels)}; say it with --task, one of "
             f"{', '.join(suggested_tasks(value))} or FILE.py:FUNCTION"
             f"{_DECODE if value.dim() > 2 else ''}"

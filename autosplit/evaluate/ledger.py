@@ -50,7 +50,7 @@ class Ledger:
         except (KeyError, TypeError, ValueError) as error:
             raise FileError(
                 f"{path}: must be a record of answers, got {type(error).__name__}: {error}; delete "
-                "the file and the images are run anew"
+                "the file and the samples are run anew"
             ) from error
 
     def keep(self, half: str, record: Record) -> None:

@@ -94,7 +94,7 @@ class Looks:
             yield batch
         if count != len(part):
             raise DataError(
-                f"evaluation data: must give the same {counted(self.total, 'image')} on each "
+                f"evaluation data: must give the same {counted(self.total, 'sample')} on each "
                 "pass, got fewer"
             )
         if room >= 0:

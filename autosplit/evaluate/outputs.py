@@ -29,12 +29,12 @@ def float_outputs(program: Program, inputs: BatchInputs) -> tuple[Tensor, ...]:
     """
     values = as_tuple(inputs)
     if not all(value.isfinite().all() for value in values):
-        raise DataError("evaluation data: images must be finite, got NaN or infinity")
+        raise DataError("evaluation data: samples must be finite, got NaN or infinity")
     outputs = program.run(values)
     if any(value.is_floating_point() and value.isnan().any() for value in outputs):
         first = values[0]
         raise DataError(
-            f"evaluation data: {program.graph.name} must answer with numbers, got NaN for images "
+            f"evaluation data: {program.graph.name} must answer with numbers, got NaN for inputs "
             f"in {float(first.min()):g}..{float(first.max()):g}"
         )
     return outputs
@@ -58,8 +58,8 @@ def plan_outputs(
     count = len(values[0]) if count is None else count
     if deployed.layout.sample_bytes is not None and sent != deployed.crossing_bytes * count:
         raise PlanError(
-            f"plan: must send {deployed.crossing_bytes} bytes an image, sent {sent} for "
-            f"{counted(count, 'image')}"
+            f"plan: must send {deployed.crossing_bytes} bytes a sample, sent {sent} for "
+            f"{counted(count, 'sample')}"
         )
     return outputs
 

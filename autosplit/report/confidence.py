@@ -79,9 +79,10 @@ def not_shown(candidates: Sequence[Candidate], max_drop: float) -> InfeasibleErr
     assert best.test is not None
     test, (*_, seen) = best.test, best.pairs
     need = images_needed(*best.pairs, max_drop, (1 - test.confidence) / test.plans)
-    remedy = f"about {need:,} images would show it" if need else "no number of images would show it"
+    enough = f"about {need:,} samples" if need else "no number of samples"
     return InfeasibleError(
-        f"confidence: with {counted(seen, 'image')} a drop of up to {possible_drop(best):.2f} "
+        f"confidence: with {counted(seen, 'sample')} a drop of up to {possible_drop(best):.2f} "
         f"points is possible, at {100 * test.confidence:g} % with {test.plans} plans accounted "
-        f"for, more than {max_drop:g}; {remedy} of the plan that loses least ({best.plan.name})"
+        f"for, more than {max_drop:g}; {enough} would show it of the plan that loses least "
+        f"({best.plan.name})"
     )

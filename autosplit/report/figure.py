@@ -73,7 +73,7 @@ class Points:
         score = self.float_score
         if score is None:
             return "distortion (lower is better)"
-        return f"{score.metric} on {counted(score.images, 'image')} (%)"
+        return f"{score.metric} on {counted(score.images, 'sample')} (%)"
 
     @cached_property
     def floor(self) -> float:

@@ -110,7 +110,7 @@ class Pick:
         same = ", which also served for calibration" if score.calibrated else ""
         return (
             f"Over {self.link}; float network: {score.metric} {percent(score.accuracy)} % on "
-            f"{score.images:,} {_plural('image', score.images)}{same}"
+            f"{score.images:,} {_plural('sample', score.images)}{same}"
         )
 
     @property
@@ -145,22 +145,22 @@ class Pick:
     def _surety(self) -> str:
         """How sure the accuracy is."""
         score = self.float_score
-        images = f"on {score.images:,} {_plural('image', score.images)}"
+        samples = f"on {score.images:,} {_plural('sample', score.images)}"
         interval = self.candidate.drop_interval
         if interval is None:
-            return f"its {score.metric} was measured {images}, no confidence interval is known"
+            return f"its {score.metric} was measured {samples}, no confidence interval is known"
         low, high = interval
-        text = f"{images} its loss is between {low:.2f} and {high:.2f} points with 95 % confidence"
+        text = f"{samples} its loss is between {low:.2f} and {high:.2f} points with 95 % confidence"
         test = self.candidate.test
         if test is not None:
             sure = f"it loses at most {possible_drop(self.candidate):.2f} points"
-            return f"{images} {sure} with {100 * test.confidence:g} % confidence, {_others(test)}"
+            return f"{samples} {sure} with {100 * test.confidence:g} % confidence, {_others(test)}"
         if keeps_drop(high, self.max_drop):
             return text
         if self.max_drop < 0:
             less = f"gain less than {-self.max_drop:g} {_plural('point', -self.max_drop)}"
             return f"{text}, so the plan may {less}"
-        few = f"with {score.images:,} {_plural('image', score.images)}"
+        few = f"with {score.images:,} {_plural('sample', score.images)}"
         return f"{text}, so {few} a drop of up to {high:.2f} points is possible"
 
     def header(self) -> list[str]:

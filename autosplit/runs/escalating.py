@@ -102,7 +102,7 @@ def escalate_plans(scoring: Scoring, searched: Stamp, progress: Progress) -> Esc
         found,
         f"{counted(len(found), 'escalation')} of {edges} of {counted(len(plans), 'plan')} "
         f"that are all on the edge; "
-        f"thresholds chosen on {counted(rule.images, 'image')}, judged on "
+        f"thresholds chosen on {counted(rule.images, 'sample')}, judged on "
         f"{trials.looks.total - rule.images:,} others",
     )
 
@@ -175,9 +175,9 @@ def _rule(scoring: Scoring, total: int, plans: int) -> ThresholdRule:
     needed = choosing_images_needed(limit, error)
     if choosing < needed or images >= total:
         raise DataError(
-            f"escalation: to show that at most {options.escalation_risk:g} % of the images are "
-            f"answered otherwise needs {needed:,} images for the threshold and others to judge it, "
-            f"got {choosing:,} of {total:,}; evaluate more images, or allow more with "
+            f"escalation: to show that at most {options.escalation_risk:g} % of the samples are "
+            f"answered otherwise needs {needed:,} samples for the threshold and others to judge "
+            f"it, got {choosing:,} of {total:,}; evaluate more samples, or allow more with "
             "--escalation-risk"
         )
     return ThresholdRule(options.escalation, limit, error, images)

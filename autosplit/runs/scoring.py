@@ -86,7 +86,7 @@ def score_plans(scoring: Scoring, progress: Progress) -> str:
     whole = len(candidates) * trials.looks.total
     return (
         f"quantize: {plans} of {counted(len(candidates), 'plan')} run for picks within "
-        f"{options.max_drop:g} points, {counted(images, 'image')} of {whole:,}"
+        f"{options.max_drop:g} points, {counted(images, 'sample')} of {whole:,}"
         f"{_never_early(trials)}"
     )
 

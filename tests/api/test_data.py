@@ -126,7 +126,7 @@ class TestLoadData:
             autosplit.load_data({"train": PAIRS, "val": PAIRS}, objects.net)
 
     def test_no_image_at_all(self, objects):
-        with pytest.raises(DataError, match="calibration: must hold at least one image, got none"):
+        with pytest.raises(DataError, match="calibration: must hold at least one sample, got none"):
             autosplit.load_data([], objects.net)
 
 

@@ -80,7 +80,7 @@ def test_images_can_be_fewer(objects):
 
 
 def test_images_of_another_scale_are_warned_of(objects):
-    with pytest.warns(AutoSplitWarning, match="evaluation data: images must be of the scale"):
+    with pytest.warns(AutoSplitWarning, match="evaluation data: inputs must be of the scale"):
         autosplit.evaluate(objects.net, objects.front[["cloud16"]], [1000 * IMAGES])
 
 

@@ -48,7 +48,9 @@ def test_the_float_score_is_by_the_metric_of_the_task(objects):
 
 
 def test_it_says_what_it_is(objects):
-    assert repr(objects.scores).startswith(f"Scores({len(objects.front)} plans on 12 images; float")
+    assert repr(objects.scores).startswith(
+        f"Scores({len(objects.front)} plans on 12 samples; float"
+    )
     assert "<table" in objects.scores._repr_html_()
 
 

@@ -111,14 +111,14 @@ def test_an_assumed_preparation_is_held_to_the_first_batch_norm(ratio, shift, wa
 
 def test_the_lines_say_what_must_hold_and_what_was_found():
     assert warn_of_preparation((0.0, 254.7), (-2.1179, 2.64), "net") == (
-        "calibration data: images must be prepared as net takes them, in about -2.12..2.64, "
+        "calibration data: inputs must be prepared as net takes them, in about -2.12..2.64, "
         "got 0..255"
     )
     assert warn_of_evaluation((0.0, 255.0), (0.0, 1.0)) == (
-        "evaluation data: images must be of the scale of the calibration images, 0..1, got 0..255"
+        "evaluation data: inputs must be of the scale of the calibration inputs, 0..1, got 0..255"
     )
     assert warn_of_training_scale((75.2, 0.31), (0.0, 254.7), "net") == (
-        "calibration data: images must be of the scale that net was trained on, got 0..255, on "
+        "calibration data: inputs must be of the scale that net was trained on, got 0..255, on "
         "which its first batch norm sees a deviation of 75.2 where it learned 0.31"
     )
 

@@ -91,7 +91,7 @@ def test_images_without_labels_have_none():
 
 
 def test_images_of_which_some_have_no_label_are_refused():
-    with pytest.raises(DataError, match=r"must label every image or none, 2 have none$"):
+    with pytest.raises(DataError, match=r"must label every sample or none, 2 have none$"):
         Images(Counted((None, 3, None)))
 
 

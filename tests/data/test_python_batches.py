@@ -54,6 +54,20 @@ def empty():
 
 def uneven():
     return [IMAGES, IMAGES[:, :, :1]]
+
+def breaks_on_the_way():
+    yield IMAGES
+    raise KeyError("no such picture")
+
+class Broken:
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, place):
+        raise OSError("disk")
+
+def set_that_breaks():
+    return torch.utils.data.DataLoader(Broken(), 1)
 """
 
 
@@ -105,11 +119,11 @@ def test_what_a_function_draws_depends_on_the_seed_alone(loaders):
     [
         ("lits", "has no function 'lits', did you mean 'lists'?"),
         ("half_a_dictionary", "must return calibration and evaluation, lacks evaluation"),
-        ("number", "must return batches of images, got int"),
+        ("number", "must return batches of samples, got int"),
         ("strings", "must give batches of tensors, got str"),
-        ("short_labels", "must give a label for each of 10 images"),
+        ("short_labels", "must give a label for each of 10 samples"),
         ("empty", "must hold images for calibration, there are none"),
-        ("uneven", "images must all have one shape, got (3, 1, 2) and (3, 2, 2)"),
+        ("uneven", "samples must all have one shape, got (3, 1, 2) and (3, 2, 2)"),
     ],
 )
 def test_a_function_that_gives_no_images_is_one_line(loaders, function, expected):
@@ -117,3 +131,20 @@ def test_a_function_that_gives_no_images_is_one_line(loaders, function, expected
         everything(load_data(f"{loaders}:{function}", RGB).evaluation, 20)
 
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("function", "line", "problem"),
+    [
+        ("breaks_on_the_way", 'raise KeyError("no such picture")', "KeyError: 'no such picture'"),
+        ("set_that_breaks", 'raise OSError("disk")', "OSError: disk"),
+    ],
+)
+def test_an_error_on_the_way_names_the_line_of_the_file(loaders, function, line, problem):
+    lines = [text.strip() for text in loaders.read_text().splitlines()]
+
+    with pytest.raises(DataError) as caught:
+        load_data(f"{loaders}:{function}", RGB)
+
+    number = 1 + lines.index(line)
+    assert str(caught.value) == f"{loaders}:{number}: must run without an error, got {problem}"

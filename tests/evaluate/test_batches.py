@@ -68,7 +68,7 @@ class TestBatches:
         assert sizes(batches_of(Images(4), program(fixed=4), 3)) == [4]
 
     def test_too_few_images_for_a_whole_one_are_refused(self):
-        with pytest.raises(DataError, match=r"must have at least 4 images, .* got 3"):
+        with pytest.raises(DataError, match=r"must have at least 4 samples, .* got 3"):
             batches_of(Images(3), program(fixed=4), 0)
 
 

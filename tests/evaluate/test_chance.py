@@ -84,7 +84,7 @@ def test_one_answer_to_all_is_a_guess_however_often_it_is_right():
     labels = torch.tensor([0] * 95 + [1] * 5)
 
     assert guessing(record("classification", outputs, labels), 2) == (
-        "must do better than guessing, every one of 100 images gets the class 0"
+        "must do better than guessing, every one of 100 samples gets the class 0"
     )
 
 

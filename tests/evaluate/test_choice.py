@@ -58,7 +58,11 @@ def test_a_sigmoid_says_yes_or_no():
 @pytest.mark.parametrize(
     ("output", "labels", "words"),
     [
-        (LOGITS[:, :1], None, r"output \(8, 1\) and no labels; .* binary, regression or FILE"),
+        (
+            LOGITS[:, :1],
+            None,
+            r"from the output \(8, 1\) and no labels; .* binary, regression or FILE",
+        ),
         (LOGITS[:, :1], CLASSES, "labels that are whole numbers .* binary, regression"),
         (MAPS, None, "segmentation, regression, embedding .*; of a detector say with --decode"),
         (torch.rand(8, 6, 4), None, "sequence-labelling, language-modelling"),
@@ -66,7 +70,7 @@ def test_a_sigmoid_says_yes_or_no():
     ],
 )
 def test_a_task_that_is_not_clear_is_asked_for_in_one_line(output, labels, words):
-    with pytest.raises(DataError, match=rf"task: is not clear from the .*{words}"):
+    with pytest.raises(DataError, match=rf"task: is not clear .*{words}"):
         chosen(output, labels)
 
 
@@ -89,6 +93,11 @@ def test_of_two_that_fit_one_is_asked_for():
 
     assert chosen(outputs, CLASSES, output="1") == ("classification", ("1",))
     assert chosen({"a": FEATURES, "b": LOGITS}, CLASSES, output="1")[1] == ("b",)
+
+
+def test_one_output_that_cannot_be_scored_is_one_output():
+    with pytest.raises(DataError, match=r"the network has 1 output, output \(8,\); say which"):
+        chosen(CLASSES, None)
 
 
 def test_all_outputs_are_scored_each_by_its_own_task():

@@ -66,7 +66,7 @@ def test_a_network_bound_to_a_batch_size_gets_whole_batches_alone(images):
 
 
 def test_too_few_images_for_one_batch_are_refused(images):
-    with pytest.raises(DataError, match=r"at least 301 images, .* whole batches of 301 only, got"):
+    with pytest.raises(DataError, match=r"at least 301 samples, .* whole batches of 301 only, got"):
         Looks.of(images, program(fixed=301), 50, seed=3)
 
 
@@ -82,5 +82,5 @@ def test_images_that_went_missing_are_noticed(images):
     found = Looks.of(images, program(), 50, seed=3)
     images.batches = lambda size, places: iter([])
 
-    with pytest.raises(DataError, match="must give the same 300 images on each pass, got fewer"):
+    with pytest.raises(DataError, match="must give the same 300 samples on each pass, got fewer"):
         next(iter(next(found.after(0))))

@@ -27,14 +27,14 @@ class TestBadOutputs:
         images = torch.eye(4)
         images[2, 1] = bad
 
-        with pytest.raises(DataError, match="images must be finite, got NaN or infinity"):
+        with pytest.raises(DataError, match="samples must be finite, got NaN or infinity"):
             float_outputs(identity, images)
 
     def test_an_answer_that_is_no_number_is_refused(self):
         net = Net(lambda net, x: x / x.sum(1, keepdim=True))
         program = capture(net, (torch.ones(1, 4),), "share")
 
-        with pytest.raises(DataError, match=r"share must answer with numbers, .* images in 0..0"):
+        with pytest.raises(DataError, match=r"share must answer with numbers, .* inputs in 0..0"):
             float_outputs(program, torch.zeros(3, 4))
 
     def test_bytes_that_are_not_those_of_the_plan_are_refused(self):
@@ -45,5 +45,5 @@ class TestBadOutputs:
             def __call__(self, images):
                 return (images,), 3 * len(images) + 1
 
-        with pytest.raises(PlanError, match="must send 3 bytes an image, sent 7 for 2 images"):
+        with pytest.raises(PlanError, match="must send 3 bytes a sample, sent 7 for 2 samples"):
             plan_outputs(Wrong(), torch.zeros(2, 4))

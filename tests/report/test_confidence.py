@@ -93,17 +93,17 @@ class TestSaid:
     def test_without_a_confidence_too_few_images_are_named(self):
         score = FloatScore("top-1", 0.9, 20)
         pick = pick_from(GRAPH, [measured("a", 0, 0, 20)], 0.5, None, score)
-        assert pick.reason.endswith("so with 20 images a drop of up to 1.00 points is possible.")
+        assert pick.reason.endswith("so with 20 samples a drop of up to 1.00 points is possible.")
 
     def test_no_pick_says_how_many_images_are_needed(self):
         plans = judge_drops([measured("a", 0, 0, 20)], 1.0, 0.95)
         text = str(no_pick(plans, 1.0))
-        assert text.startswith("confidence: with 20 images a drop of up to 14.")
-        assert "about 310 images would show it of the plan that loses least (a)" in text
+        assert text.startswith("confidence: with 20 samples a drop of up to 14.")
+        assert "about 310 samples would show it of the plan that loses least (a)" in text
 
     def test_a_plan_at_the_limit_is_never_shown(self):
         plans = judge_drops([measured("a", 1, 0, 100)], 1.0, 0.95)
-        assert "no number of images would show it" in str(no_pick(plans, 1.0))
+        assert "no number of samples would show it" in str(no_pick(plans, 1.0))
 
     def test_a_task_without_counts_says_so_in_one_line(self):
         text = str(no_pick(judge_drops([one()], 1.0, 0.95), 1.0))

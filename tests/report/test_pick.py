@@ -63,12 +63,12 @@ class TestText:
     def test_the_float_accuracy_is_printed(self):
         first = str(picked()).splitlines()[0]
 
-        assert first == "Over 3mbps; float network: top-1 93.70 % on 1,000 images"
+        assert first == "Over 3mbps; float network: top-1 93.70 % on 1,000 samples"
 
-    def test_one_image_is_no_plural(self):
-        assert picked(score=FloatScore("AP", 0.5, 1)).title.endswith("AP 50.00 % on 1 image")
+    def test_one_sample_is_no_plural(self):
+        assert picked(score=FloatScore("AP", 0.5, 1)).title.endswith("AP 50.00 % on 1 sample")
         same = picked(score=FloatScore("AP", 0.5, 1, calibrated=True))
-        assert same.title.endswith("on 1 image, which also served for calibration")
+        assert same.title.endswith("on 1 sample, which also served for calibration")
 
     def test_a_plan_that_was_not_measured_has_no_accuracy(self):
         pick = picked(one(), one("u8", layers=3, drop=None))
@@ -115,11 +115,11 @@ class TestReason:
         unsure = picked(one(drop=0.5, drop_interval=(-0.25, 1.25))).reason
 
         assert sure.endswith(
-            "; on 1,000 images its loss is between -0.25 and 0.99 points with 95 % confidence."
+            "; on 1,000 samples its loss is between -0.25 and 0.99 points with 95 % confidence."
         )
         assert unsure.endswith(
-            "1.25 points with 95 % confidence, so with 1,000 images a drop of up to 1.25 points is "
-            "possible."
+            "1.25 points with 95 % confidence, so with 1,000 samples a drop of up to 1.25 points "
+            "is possible."
         )
 
     def test_a_plan_that_gained_is_not_said_to_lose(self):
@@ -133,7 +133,7 @@ class TestReason:
         reason = picked(one(), score=FloatScore("AP", 0.9, 100)).reason
 
         assert reason.endswith(
-            "its AP was measured on 100 images, no confidence interval is known."
+            "its AP was measured on 100 samples, no confidence interval is known."
         )
 
     def test_faster_plans_that_were_stopped_are_counted(self):

@@ -32,7 +32,7 @@ def test_every_plan_that_is_all_on_the_edge_may_be_an_escalation(tiny):
     assert found
     assert {one.edge_plan for one in found} <= whole
     assert f"{len(found)} escalations of" in outcome.text
-    assert "thresholds chosen on 8 images, judged on 4 others" in outcome.text
+    assert "thresholds chosen on 8 samples, judged on 4 others" in outcome.text
     assert {scores[one.name]["images"] for one in found} == {"4"}
     for one in found:
         assert one.threshold.error == pytest.approx(0.5 / len(whole))

@@ -40,7 +40,7 @@ def test_only_as_many_are_run_as_it_takes_to_pick(scoring):
     text = score_plans(replace(scoring, options=options), silent)
 
     # the fastest of the two may lose all there is to lose, and there are 12 images
-    assert text == "quantize: 1 of 2 plans run for picks within 100 points, 12 images of 24"
+    assert text == "quantize: 1 of 2 plans run for picks within 100 points, 12 samples of 24"
 
 
 def test_plans_that_exceed_the_memory_are_no_candidates(scoring):

@@ -82,7 +82,7 @@ def _check_labels(labels: Tensor, logits: Tensor) -> Tensor:
     if labels.numel() != len(logits) or labels.is_floating_point():
         kind = "numbers with decimals" if labels.is_floating_point() else "labels"
         raise DataError(
-            "evaluation data: must have the number of a class for each image, got "
+            "evaluation data: must have the number of a class for each sample, got "
             f"{kind} of shape {tuple(labels.shape)}"
         )
     labels = labels.reshape(-1).long()

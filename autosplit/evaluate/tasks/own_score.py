@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from autosplit.data.python_file import error_place
 from autosplit.errors import DataError, counted
 from autosplit.evaluate.task import OWN_SCORE, Task
 from autosplit.evaluate.tasks.samples import (
@@ -55,7 +57,9 @@ class OwnScore:
             scores = torch.as_tensor(found).detach().double().cpu()
         except Exception as error:
             text = " ".join(f"{type(error).__name__}: {error}".split())
-            raise DataError(f"{self.where}: must return scores, got {text}") from error
+            raise DataError(
+                f"{self.where}: must return scores, got {text}{self._at(error)}"
+            ) from error
         whole = scores.numel() == 1 and batch > 1
         if not whole and scores.shape not in ((batch,), (batch, 1)):
             raise DataError(
@@ -70,6 +74,14 @@ class OwnScore:
         ref = own if reference is None else [reference[place] for place in floats]
         apart = torch.full((batch,), not whole)
         return {**moved(own, ref), "score": each, "apart": apart}
+
+    def _at(self, error: Exception) -> str:
+        """The line of the function's file that an error comes from; empty if none of it."""
+        code = getattr(self.function, "__code__", None)
+        if code is None:
+            return ""
+        place = error_place(error, Path(code.co_filename))
+        return f" at {place}" if place != code.co_filename else ""
 
 
 class OwnScoreRecord(SampleRecord):

@@ -105,7 +105,7 @@ def _float_line(view: PageView) -> str:
     same = ", which also served for calibration" if score.calibrated else ""
     return (
         f"Float network: {score.metric} {100 * score.accuracy:.2f} % on {score.images:,} "
-        f"images{same}."
+        f"samples{same}."
     )
 
 

@@ -168,7 +168,7 @@ def _shown(one: Candidate, row: Mapping[str, str]) -> dict[str, Any]:
         low, high = one.interval
         accuracy += f" ({100 * low:.2f} to {100 * high:.2f})"
     if one.stopped:
-        accuracy += ", on a part of the images"
+        accuracy += ", on a part of the samples"
     if not one.fits:
         accuracy += ", does not fit the memory"
     gap = row["optimality_gap"]

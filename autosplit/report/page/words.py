@@ -66,7 +66,7 @@ def sentence(pick: Pick) -> str:
 def known_words(view: PageView) -> str:
     """The float network's score, the limits, and which numbers were measured or computed."""
     score, hardware = view.float_score, view.hardware
-    images = counted(score.images, "image")
+    samples = counted(score.images, "sample")
     limit = "not limited" if view.limit_bytes is None else f"{view.limit_bytes:,} bytes"
     drop = (
         "not limited"
@@ -83,8 +83,8 @@ def known_words(view: PageView) -> str:
     )
     coded = "packed to their widths, or coded as on calibration data where the plan codes them"
     rows = [
-        ("float network", f"{score.metric} {100 * score.accuracy:.2f} %, measured on {images}"),
-        ("accuracy of plans", f"measured: every plan was run with its integers on {images}"),
+        ("float network", f"{score.metric} {100 * score.accuracy:.2f} %, measured on {samples}"),
+        ("accuracy of plans", f"measured: every plan was run with its integers on {samples}"),
         *timed,
         ("link seconds", f"computed from the rates of the links ({links})"),
         ("bytes sent", f"counted: tensors that cross, {coded}"),

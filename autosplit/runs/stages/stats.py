@@ -113,7 +113,7 @@ def _measure(job: Job[StatsOptions]) -> Made:
         (shape,) = program.graph.inputs.values()
         picture = picture_input(model.preprocess, (1, *shape), options.jpeg_quality)
     measuring = Measuring(program, lambda: (batch for batch, _ in batches()), options, picture)
-    title = f"stats: {model.name} on {counted(count, 'image')}"
+    title = f"stats: {model.name} on {counted(count, 'sample')}"
     with job.progress(title, measuring.passes * count) as advance:
         stats = measure_network(measuring, advance)
     first = next(iter(measuring.batches()))
@@ -124,7 +124,7 @@ def _measure(job: Job[StatsOptions]) -> Made:
     behind = "" if tail is None else f" and {tail.macs:,} of a second stage in float"
     text = (
         f"stats: {counted(len(program.graph.layers), 'layer')}, {macs:,} multiply-accumulates"
-        f"{behind}, measured on {counted(stats.samples, 'image')}, into {job.folder}"
+        f"{behind}, measured on {counted(stats.samples, 'sample')}, into {job.folder}"
     )
     write = partial(_write, job.folder, program.graph, stats, known)
     return Made(text, write, {STATE: model.sha256})

@@ -53,6 +53,22 @@ def test_what_is_no_score_is_one_line(function, problem):
         filled(function)
 
 
+def test_an_error_in_a_score_names_its_line():
+    def score(*_):
+        raise ValueError("no")
+
+    line = score.__code__.co_firstlineno + 1
+    with pytest.raises(DataError, match=rf"got ValueError: no at {__file__}:{line}$"):
+        filled(score)
+
+
+def test_an_error_in_what_a_score_gives_names_no_line():
+    with pytest.raises(DataError) as caught:
+        filled(lambda *_: "good")
+
+    assert " at " not in str(caught.value)
+
+
 def test_a_function_can_be_called():
     with pytest.raises(DataError, match="mine: must be a function of"):
         checked_function({}, "mine")

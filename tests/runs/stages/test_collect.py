@@ -96,7 +96,7 @@ def test_there_is_a_table_for_each_link(tiny):
     text = COLLECT.run(tiny.run, {}, force=True).text
 
     first = text.splitlines()[0]
-    assert re.fullmatch(r"Over 1mbps; float network: top-1 [\d.]+ % on 12 images", first)
+    assert re.fullmatch(r"Over 1mbps; float network: top-1 [\d.]+ % on 12 samples", first)
     assert first.replace("1mbps", "20kbps") in text
     assert text.count("speed-up of the pick") == 2
 

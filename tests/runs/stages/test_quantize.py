@@ -55,7 +55,7 @@ class TestChoosing:
 
     def test_too_few_images_for_a_confidence_say_how_many_it_takes(self, tiny):
         self.fresh(tiny)
-        with pytest.raises(InfeasibleError, match="confidence: with 12 images") as caught:
+        with pytest.raises(InfeasibleError, match="confidence: with 12 samples") as caught:
             rerun(tiny, max_drop=1.0, confidence=0.9)
         assert "plans accounted for" in str(caught.value)
         rows = table(tiny.run / "scores.csv")
@@ -79,7 +79,7 @@ class TestChoosing:
 
         assert (tiny.run / "scores.csv").read_bytes() == before
         assert "quantize: 0 of " in outcome.text
-        assert " 0 images of " in outcome.text
+        assert " 0 samples of " in outcome.text
 
     def test_nothing_within_the_limit(self, tiny):
         self.fresh(tiny)
@@ -167,7 +167,7 @@ class TestFixedBatch:
         assert {row["images"] for row in table(fixed.run / "scores.csv")} == {"8"}
 
     def test_too_few_images_for_one_batch_are_refused(self, fixed):
-        with pytest.raises(DataError, match=r"must have at least 4 images, .* got 3"):
+        with pytest.raises(DataError, match=r"must have at least 4 samples, .* got 3"):
             rerun(fixed, calibration_images=3)
 
 

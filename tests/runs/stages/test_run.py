@@ -29,7 +29,9 @@ class TestRun:
         assert not any(outcome.done_before for outcome in finished.outcomes)
         stats, search, latency, quantize, collect = (o.text for o in finished.outcomes)
         # 64 x 9 x 4, then 16 x 36 x 6, then 96 x 5
-        assert stats.startswith("stats: 3 layers, 6,240 multiply-accumulates, measured on 8 images")
+        assert stats.startswith(
+            "stats: 3 layers, 6,240 multiply-accumulates, measured on 8 samples"
+        )
         assert search.endswith(" plans of other methods")
         assert "on toy and tpu_v1 over 1mbps, 20kbps" in latency
         assert quantize.endswith(" of them measured now")
