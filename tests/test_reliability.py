@@ -7,8 +7,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from run_folders import edit_text, files_of
@@ -16,6 +19,7 @@ from run_folders import edit_text, files_of
 from autosplit import files
 from autosplit.cli.app import main
 
+STATUS = Path("/proc/self/status")
 BOMB = "x: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"x{n}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 10)}]\n" for n in range(9)
 )
@@ -230,6 +234,51 @@ def test_a_file_of_the_run_folder(tiny, capsys, case):
     refused(line, 1, name if "plan that nobody" not in case else r"\.csv", capsys)
 
     assert [path.name for path in tiny.place.parent.iterdir()] == ["tiny"]
+
+
+def costs_of(line):
+    """Status, seconds of processor and bytes of a command, in a process that has the libraries."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        signal.alarm(60)  # a wait costs no seconds of processor
+        before, began = memory("VmRSS"), time.process_time()
+        status = main(line.split(" "))
+        spent = time.process_time() - began, memory("VmHWM") - before
+        os.write(write, json.dumps([status, *spent]).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        text = pipe.read()
+    _, ended = os.waitpid(child, 0)
+    assert text, f"ended by signal {os.WTERMSIG(ended)}"
+    return json.loads(text)
+
+
+def memory(kind):
+    """Bytes of memory of this process, now or at most."""
+    rows = STATUS.read_text().splitlines()
+    return 1024 * next(int(row.split()[1]) for row in rows if row.startswith(f"{kind}:"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not STATUS.exists(), reason="reads what Linux tells")
+@pytest.mark.parametrize("case", [*ARGUMENTS, *FILES])
+def test_bad_input_costs_less_than_2_s_and_200_mb(tiny, case):
+    if case in ARGUMENTS:
+        write_profiles(tiny.place)
+        line, wanted, _ = ARGUMENTS[case]
+    else:
+        name, damage, line = FILES[case]
+        damage(tiny.run / name)
+        wanted = 1
+
+    status, seconds, size = costs_of(line)
+
+    print(f"{case}: {seconds:.2f} s, {size / 1e6:.0f} MB")
+    assert status == wanted
+    assert seconds < 2
+    assert size < 200e6
 
 
 def test_an_output_outside_of_the_folder_is_never_deleted(tiny, capsys):
