@@ -25,8 +25,8 @@ from autosplit.evaluate.task import (
 ERROR = 0.05
 """Guessing scores as much as the network with at least this probability."""
 ENOUGH = 50
-"""Of so many samples a network that guesses is refused; of fewer it is told of, unless it finds
-boxes: their floor holds for any number of pictures."""
+"""Of so many answers, samples or tokens, a network that guesses is refused; of fewer it is told
+of, unless it finds boxes: their floor holds for any number of pictures."""
 _SOME = 16
 """Fewer samples say nothing."""
 
@@ -46,7 +46,7 @@ def guessing(record: Record, classes: int | None) -> str:
         classes: Number of classes that answers are chosen from; None where there are none.
     """
     found = _GUESSING.get(record.task.name)
-    few = record.seen < _SOME and record.task.name != DETECTION.name
+    few = _answers(record) < _SOME and record.task.name != DETECTION.name
     guess = "" if found is None or few else found(record, classes)
     if not guess or record.task.name == DETECTION.name:
         return guess
@@ -59,7 +59,15 @@ def is_refused(record: Record) -> bool:
     Args:
         record: The float network's record.
     """
-    return record.seen >= ENOUGH or record.task.name == DETECTION.name
+    return _answers(record) >= ENOUGH or record.task.name == DETECTION.name
+
+
+def _answers(record: Record) -> int:
+    """Number of answers that were scored: samples, or their tokens that have labels."""
+    if record.task.name not in (SEQUENCE_LABELLING.name, LANGUAGE_MODELLING.name):
+        return record.seen
+    found: Any = record
+    return int(found.array("tokens").sum()) if "tokens" in found.values else record.seen
 
 
 def is_guess(hits: int, count: int, chance: float) -> bool:

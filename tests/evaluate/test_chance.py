@@ -137,3 +137,20 @@ def test_a_guess_of_any_other_task_is_refused_of_enough_samples(count, refused):
     whole = record("classification", random(count, 5), CLASSES[:count])
 
     assert is_refused(whole) == refused
+
+
+@pytest.mark.parametrize("task", ["sequence-labelling", "language-modelling"])
+def test_texts_are_counted_by_their_tokens(task):
+    """6 texts have 60 tokens, 54 of them with a next one; 2 have 20 at most."""
+    guesses = random(6, 10, 5)
+
+    some = record(task, guesses, TOKENS[:6])
+    assert "tokens are right" in guessing(some, 5)
+    assert is_refused(some)
+    assert not is_refused(record(task, guesses[:2], TOKENS[:2]))
+
+
+def test_tokens_without_a_label_do_not_count():
+    hidden = torch.where(torch.arange(10) < 2, TOKENS[:6], -100)
+
+    assert not is_refused(record("sequence-labelling", random(6, 10, 5), hidden))
