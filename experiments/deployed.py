@@ -21,7 +21,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from deployed_links import BURST_BYTES, Counted
-from deployed_profile import write_links
+from deployed_profile import link_path, write_links
 from deployed_side import Deployment, Row, Side, call, inputs, read_rows, served
 
 from autosplit.files import write_csv
@@ -135,12 +135,16 @@ def in_turns(side: Side, plans: Sequence[str], answers: int) -> dict[str, list[l
 def profiled(one: Deployment, links: Mapping[str, float], answers: int) -> dict[str, Path]:
     """Profiles of the links; those of the devices are written beside them.
 
-    What a message costs is measured with the whole network in the cloud, without a shaper.
+    What a message costs is measured with the whole network in the cloud, without a shaper.  What is
+    there already is taken, so that a run that was cut goes on.
     """
+    devices = one.folder / "edge.yaml", one.folder / "cloud.yaml"
+    paths = {name: link_path(one.folder, name) for name in links}
+    if all(file.is_file() for file in (*devices, *paths.values())):
+        return paths
     call("run", *NETWORKS[one.network].split(), "--methods", "cloud8,cloud-jpeg", "--link",
          "3mbps", "--run", one.run)  # fmt: skip
-    files = one.run.parent / "edge.yaml", one.run.parent / "cloud.yaml"
-    if not all(file.is_file() for file in files):
+    if not all(file.is_file() for file in devices):
         script = str(Path(__file__).with_name("deployed_profile.py"))
         command = [*one.under[0], sys.executable, script, str(one.run), str(one.folder)]
         subprocess.run(command, check=True)  # noqa: S603

@@ -39,6 +39,11 @@ def main(run: Path, folder: Path) -> None:
         write_profile(graph, found, 1, folder / f"{side}.yaml", f"this_{side}_{graph.name}")
 
 
+def link_path(folder: Path, name: str) -> Path:
+    """File of the profile of a shaped link."""
+    return folder / f"link_{name}.yaml"
+
+
 def write_links(
     folder: Path, links: Mapping[str, float], raw: Sequence[Row], jpeg: Sequence[Row], wire: Counted
 ) -> dict[str, Path]:
@@ -54,7 +59,7 @@ def write_links(
     message_s = _beside(raw)
     paths = {}
     for name, bps in links.items():
-        paths[name] = folder / f"link_{name}.yaml"
+        paths[name] = link_path(folder, name)
         about = {
             "name": name,
             "source": LINK_SOURCE.format(bps=bps, share=SHARE),
