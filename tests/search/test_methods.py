@@ -18,6 +18,8 @@ from autosplit.hardware.prediction import PlanWidths, predict
 from autosplit.plan.pins import Pin
 from autosplit.runs.options import USUAL_METHODS
 from autosplit.search.baselines import plain
+from autosplit.search.cuts.ideals import latency_floor
+from autosplit.search.front.front import integer_front
 from autosplit.search.methods import ALL, METHODS, search, search_pinned
 from autosplit.search.pins import pin
 from autosplit.search.questions.questions import least_latency
@@ -194,3 +196,26 @@ def test_the_hash_seed_changes_nothing():
     assert runs[0] == runs[1]
     assert "cut000-00" in runs[0]
     assert "dads-slow" in runs[0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_seconds_of_coding_a_byte_count_as_a_slower_link_does(seed):
+    problem = random_problem(random.Random(seed))
+    name, link = next(iter(problem.links.items()))
+    slower = replace(link, uplink_bps=link.uplink_bps / 64)
+    coding = replace(link, byte_s=8 / slower.uplink_bps - 8 / link.uplink_bps)
+    found = []
+    for one in (slower, coding):
+        asked = replace(problem, links={name: one})
+        plans = {plan.name: plan for plan in search(asked, list(METHODS))}
+        plans |= {f"{plan.name} of the front": plan for plan in integer_front(asked)}
+        found.append(plans | {"floor": latency_floor(asked, name)})
+    first, second = found
+
+    assert first.keys() == second.keys()
+    assert first.pop("floor") == pytest.approx(second.pop("floor"))
+    for key, plan in first.items():
+        other = second[key]
+        assert (plan.edge, plan.weight_bits) == (other.edge, other.weight_bits), key
+        assert plan.activation_bits == other.activation_bits
+        assert plan.predictions[name].latency_s == pytest.approx(other.predictions[name].latency_s)
