@@ -28,7 +28,7 @@ Block = Callable[[random.Random, int], tuple[nn.Module, int]]
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.Hardswish, nn.Identity, nn.ReLU, nn.LeakyReLU)
 SIZES = (224, 224, 224, 192, 160, 320, 288, 128)
 """Heights and widths of the images of the first networks; others are drawn among them."""
-NETWORKS = 12
+NETWORKS = 13
 _RANDOM = 10
 """Networks of random blocks; the others are written down."""
 
@@ -152,6 +152,18 @@ def gates() -> list[nn.Module]:
     return [*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(given, 100)]
 
 
+def heavy() -> list[nn.Module]:
+    """Convolutions whose weights fill the caches, pools behind a slow activation function."""
+    body: list[nn.Module] = []
+    given = 3
+    for made in (24, 48, 96, 192, 384):
+        body += [convolution(given, made, 3, act=nn.LeakyReLU), nn.MaxPool2d(2)]
+        given = made
+    body += [convolution(384, 768, 3, act=nn.LeakyReLU), convolution(768, 192, 1, act=nn.SiLU)]
+    body += [convolution(192, 1024, 3, act=nn.LeakyReLU), convolution(1024, 512, 3)]
+    return [*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000)]
+
+
 def channels(draw: random.Random, given: int) -> int:
     """How many channels come next: mostly multiples of 8, half to twice as many."""
     step = draw.choice((8, 8, 16, 4))
@@ -180,7 +192,7 @@ def kit_network(place: int) -> tuple[nn.Module, tuple[Tensor, ...]]:
     draw = random.Random(place)  # noqa: S311 - no secret
     torch.manual_seed(place)
     if place >= _RANDOM:
-        body = pools() if place == _RANDOM else gates()
+        body = (pools, gates, heavy)[place - _RANDOM]()
         return nn.Sequential(*body).eval(), (torch.randn(1, 3, 224, 224),)
     size = SIZES[place] if place < len(SIZES) else draw.choice(SIZES)
     given, side = draw.choice((16, 24, 32, 48)), size // 2

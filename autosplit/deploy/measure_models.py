@@ -50,13 +50,17 @@ _KINDS = {
 }
 
 
-def measure_folder(folder: Path, threads: int, seconds: float, *, nodes: bool) -> dict[str, Any]:
+def measure_folder(
+    folder: Path, threads: int, seconds: float, passes: int = 1, *, nodes: bool
+) -> dict[str, Any]:
     """Measure every model of a folder.
 
     Args:
         folder: Has the models.
         threads: Threads that onnxruntime computes with.
-        seconds: Most seconds of each model.
+        seconds: Most seconds of each model in each pass.
+        passes: How often all models are measured, one after the other; of each model the pass with
+            the least median counts, for other programs make nothing faster.
         nodes: Whether nodes are measured too.
     """
     import onnxruntime
@@ -65,7 +69,7 @@ def measure_folder(folder: Path, threads: int, seconds: float, *, nodes: bool) -
     paths = [one for one in every if one.name != BESIDE_FILE]
     beside = folder / BESIDE_FILE
     asked = (threads, seconds, beside if beside in every else None)
-    found = {
+    found: dict[str, Any] = {
         "schema": "autosplit/measured/1",
         "onnxruntime": onnxruntime.__version__,
         "machine": platform.machine(),
@@ -73,8 +77,13 @@ def measure_folder(folder: Path, threads: int, seconds: float, *, nodes: bool) -
         "governor": _GOVERNOR.read_text().strip() if _GOVERNOR.is_file() else "",
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
         "files": {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in every},
-        "models": {path.stem: measure_model(path, *asked, nodes=nodes) for path in paths},
+        "models": {},
     }
+    models = found["models"]
+    for path in paths * passes:
+        one = measure_model(path, *asked, nodes=nodes)
+        if path.stem not in models or one["whole_s"] < models[path.stem]["whole_s"]:
+            models[path.stem] = one
     return found | {"checksum": checksum(found)}
 
 
@@ -213,9 +222,11 @@ def measure_asked() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=20.0, help="Most seconds of each model.")
+    parser.add_argument("--passes", type=int, default=1, help="The fastest of so many counts.")
     parser.add_argument("--whole", action="store_true", help="The whole alone, without nodes.")
     asked = parser.parse_args()
-    found = measure_folder(asked.folder, asked.threads, asked.seconds, nodes=not asked.whole)
+    about = asked.folder, asked.threads, asked.seconds, asked.passes
+    found = measure_folder(*about, nodes=not asked.whole)
     (asked.folder / "result.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 

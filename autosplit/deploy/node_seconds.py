@@ -56,12 +56,15 @@ class LayerTimes:
     foreign: Mapping[str, float]
 
 
-def measure_fresh(folder: Path, threads: int = 1, *, nodes: bool = True) -> dict[str, NodeSeconds]:
+def measure_fresh(
+    folder: Path, threads: int = 1, passes: int = 1, *, nodes: bool = True
+) -> dict[str, NodeSeconds]:
     """Run every model of a folder in a process of its own until its median is known well enough.
 
     Args:
         folder: Has the models; gets what was measured.
         threads: Threads that onnxruntime computes with.
+        passes: How often all models are measured; the fastest pass of each counts.
         nodes: Whether nodes are measured too.
 
     Returns:
@@ -72,7 +75,8 @@ def measure_fresh(folder: Path, threads: int = 1, *, nodes: bool = True) -> dict
     """
     script = str(measure_models.__file__)
     command = [sys.executable, script, str(folder), "--threads", str(threads)]
-    command += ["--seconds", str(MOST_SECONDS), *([] if nodes else ["--whole"])]
+    command += ["--seconds", str(MOST_SECONDS / passes), "--passes", str(passes)]
+    command += [] if nodes else ["--whole"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

@@ -76,7 +76,7 @@ def fit_error(
 
 def _fitted(layers: list[TimedLayer]) -> dict[str, float]:
     units = [work(one.layer) for one in layers]
-    names = sorted({name for one in units for name in one})
+    names = sorted({name for one in units for name, amount in one.items() if amount})
     amounts = np.array([[one.get(name, 0.0) for name in names] for one in units])  # (layers, work)
     seconds = np.array([one.seconds for one in layers])
     most, weights = amounts.max(0), 1 / (seconds + CLOCK_S)

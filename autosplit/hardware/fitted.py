@@ -39,6 +39,9 @@ _FAMILY = {
     **{one: one for one in ("linear", "norm", "softmax", "max_pool")},
 }
 
+_LIKE = {"activation": "mul", "softmax": "norm"}
+"""Family -> the family that it is taken for where a fit lacks it."""
+
 
 def family(layer: Layer) -> str:
     """Layers that the same kernels compute; empty where no family is known."""
@@ -102,7 +105,7 @@ def fitted_s(layer: Layer, device: Device, weight_bits: int, activation_bits: in
             f"{layer.name}: the fit of {device.name} must hold operands of {bits} bits, it has "
             f"{there}"
         )
-    unit_s = device.fit[min(holding)].get(family(layer))
+    unit_s = fit_for(device.fit[min(holding)], layer)
     if unit_s is None:
         if device.unknown_operators == "traffic":
             return 0.0
@@ -112,6 +115,19 @@ def fitted_s(layer: Layer, device: Device, weight_bits: int, activation_bits: in
             "unknown_operators: traffic"
         )
     return unit_seconds(unit_s, layer)
+
+
+def fit_for(
+    families: Mapping[str, Mapping[str, float]], layer: Layer
+) -> Mapping[str, float] | None:
+    """Seconds of units of work of a layer's family, or of one like it; None: neither is known.
+
+    Args:
+        families: Family -> kind of work -> seconds of a unit.
+        layer: The layer.
+    """
+    own = family(layer)
+    return families.get(own, families.get(_LIKE.get(own, "")))
 
 
 def unit_seconds(unit_s: Mapping[str, float], layer: Layer) -> float:

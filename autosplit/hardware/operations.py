@@ -9,7 +9,7 @@ from autosplit.errors import LatencyError, did_you_mean
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Layer
 from autosplit.hardware.device import Device
-from autosplit.hardware.fitted import family
+from autosplit.hardware.fitted import fit_for
 
 PASSES = 5
 """Operations per element of a norm (sum, centre, sum of squares, scale, shift) and of a softmax
@@ -59,9 +59,12 @@ def unknown_layers(graph: Graph, device: Device) -> dict[str, str]:
         missing = (layer for layer in graph.layers if layer.name not in device.table)
         return {layer.name: layer.kind for layer in missing} | behind
     if device.model == "fitted":
-        known = set.intersection(*(set(families) for families in device.fit.values()))
-        other = (layer for layer in graph.layers if family(layer) not in known)
-        return {layer.name: layer.kind for layer in other} | behind
+        fits = device.fit.values()
+        return {
+            layer.name: layer.kind
+            for layer in graph.layers
+            if any(fit_for(families, layer) is None for families in fits)
+        } | behind
     return {
         layer.name: layer.kind
         for layer in graph.layers

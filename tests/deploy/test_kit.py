@@ -162,8 +162,8 @@ def test_a_kit_is_made_and_measured_only_where_that_is_not_done(folder, tmp_path
         place.mkdir()
         shutil.copy(folder / "kit.json", place)
 
-    def measure(place, threads):
-        done.append(("measured", threads))
+    def measure(place, threads, passes):
+        done.append(("measured", threads, passes))
         (place / "result.json").write_text(result)
 
     monkeypatch.setattr(kits, "write_kit", make)
@@ -173,7 +173,7 @@ def test_a_kit_is_made_and_measured_only_where_that_is_not_done(folder, tmp_path
     for _ in range(2):
         profile_kit(tmp_path / "new", 2, tmp_path / "d.yaml")
 
-    assert done == ["made", ("measured", 2)]
+    assert done == ["made", ("measured", 2, 3)]
 
 
 @pytest.mark.slow

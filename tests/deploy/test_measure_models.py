@@ -1,6 +1,7 @@
 """Models measured by the script that needs numpy and onnxruntime alone."""
 
 import ast
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -79,6 +80,43 @@ def test_a_folder_is_measured(folder, monkeypatch, arguments):
     assert list(one["nodes"]) == ([] if arguments else ["relu"])
     assert one["runs"] == 30
     assert 0 < one["whole_s"] < 1
+
+
+def test_the_fastest_pass_of_each_model_counts(folder, monkeypatch):
+    (folder / "b.onnx").write_bytes((folder / "a.onnx").read_bytes())
+    seconds = iter([5.0, 1.0, 3.0, 2.0, 4.0, 3.0])  # a, b, a, b, a, b
+    order = []
+
+    def one(path, *_, nodes):
+        order.append(path.stem)
+        return {"whole_s": next(seconds), "nodes": nodes}
+
+    monkeypatch.setattr(measure_models, "measure_model", one)
+
+    found = measure_models.measure_folder(folder, 1, 1.0, 3, nodes=True)
+
+    assert order == ["a", "b"] * 3
+    assert {name: one["whole_s"] for name, one in found["models"].items()} == {"a": 3.0, "b": 1.0}
+
+
+def test_a_reference_runs_beside_and_is_no_model(folder, monkeypatch):
+    monkeypatch.setattr(measure_models, "MOST_RUNS", 20)
+    (folder / measure_models.BESIDE_FILE).write_bytes((folder / "a.onnx").read_bytes())
+
+    found = measure_models.measure_folder(folder, 1, 9.0, nodes=True)
+
+    assert list(found["models"]) == ["a"]
+    assert sorted(found["files"]) == ["a.onnx", "reference.onnx"]
+    assert 0 < found["models"]["a"]["reference_s"] < 1
+
+
+def test_the_checksum_is_of_all_but_itself():
+    found = {"models": {"a": 1.5}, "threads": 1}
+    told = measure_models.checksum(found)
+
+    assert measure_models.checksum(found | {"checksum": told}) == told
+    assert measure_models.checksum(found | {"threads": 2}) != told
+    assert told == hashlib.sha256(b'{"models": {"a": 1.5}, "threads": 1}').hexdigest()
 
 
 def test_rounds_with_and_without_the_profiler_take_turns(monkeypatch):

@@ -75,4 +75,9 @@ def test_the_process_is_asked_for_what_is_wanted(tmp_path, monkeypatch):
 
     monkeypatch.setattr(node_seconds.subprocess, "run", run)
     assert set(measure_fresh(tmp_path, 3, nodes=False)) == {"8"}
-    assert asked == [[str(tmp_path), "--threads", "3", "--seconds", "20.0", "--whole"]]
+    assert set(measure_fresh(tmp_path, 1, 4)) == {"8"}  # all passes share the seconds
+    assert [" ".join(one[1:]) for one in asked] == [
+        "--threads 3 --seconds 20.0 --passes 1 --whole",
+        "--threads 1 --seconds 5.0 --passes 4",
+    ]
+    assert {one[0] for one in asked} == {str(tmp_path)}

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -61,6 +62,16 @@ def test_more_work_never_takes_less_time():
     measured = timed({"macs": 2e-11}, layers(40), factor=lambda _: draw.uniform(0.2, 3))
 
     assert all(value > 0 for value in fit_layers(measured)[8]["conv"].values())
+
+
+def test_work_that_no_layer_has_costs_nothing():
+    """Products of two activations have no weights."""
+    some = [replace(one, kind="matmul", weight_elements=0) for one in layers(9)]
+
+    fit = fit_layers(timed({"macs": 2e-11}, some))
+
+    assert "weights" not in fit[8]["matmul"]
+    assert fit_error(fit, timed({"macs": 2e-11}, some)) < 1e-3
 
 
 def test_layers_of_no_family_and_short_ones_are_left_out():

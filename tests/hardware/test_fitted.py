@@ -104,6 +104,16 @@ def test_a_width_and_a_family_that_the_fit_lacks_are_errors():
         fitted_s(POOL, known, 0, 8)
 
 
+def test_an_activation_is_taken_for_a_product_and_a_softmax_for_a_norm():
+    fit = {8: {"mul": {"layer": 3.0}, "norm": {"layer": 5.0}}}
+    seconds = {"activation": 3.0, "mul": 3.0, "softmax": 5.0, "norm": 5.0}
+
+    for kind, expected in seconds.items():
+        assert fitted_s(replace(POOL, kind=kind), device(fit), 0, 8) == expected
+    own = {8: {"activation": {"layer": 7.0}, **fit[8]}}
+    assert fitted_s(replace(POOL, kind="activation"), device(own), 0, 8) == 7.0
+
+
 def test_layers_that_the_fit_lacks_are_named_and_may_cost_their_traffic():
     fit = {
         8: {"linear": {"layer": 1.0}, "max_pool": {"layer": 1.0}},
