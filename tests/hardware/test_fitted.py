@@ -63,6 +63,12 @@ def test_depthwise_channels_lie_side_by_side():
     assert "unaligned" not in found
 
 
+def test_each_activation_function_of_a_layer_is_a_pass():
+    found = work(replace(CONV, operators=("conv2d", "silu", "relu", "silu_")))
+
+    assert (found["silu"], found["passes"]) == (2 * 320, 2)
+
+
 def test_a_pool_reads_its_windows():
     assert work(POOL)["window"] == 4 * 16 * 16
     assert "macs" not in work(POOL)
