@@ -148,8 +148,8 @@ _LUCK = (
     (r"(cut\d{3})-\d\d", r"\1"),
     (r"(points lost) .*", r"\1"),
     (r"-?\d+\.\d+ to -?\d+\.\d+", "LOSS"),
-    (r"between -?\d+\.\d+ and -?\d+\.\d+ points", "LOSS"),
-    (r"a drop of up to \d+\.\d+ points", "LOSS"),
+    (r"between -?\d+\.\d+ and -?\d+\.\d+", "LOSS"),
+    (r"a drop of up to \d+\.\d+", "LOSS"),
     (r" +", " "),
 )
 """What differs from processor to processor -> what is compared."""
