@@ -22,7 +22,7 @@ test: $(VENV)/.test lint
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
 
-# 188 networks with random weights: results/zoo.csv, about an hour on one core; a run that was cut goes on
+# 188 networks with random weights: results/zoo.csv; a run that was cut goes on
 test-zoo: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python experiments/zoo.py
 
