@@ -16,7 +16,7 @@ from autosplit.deploy.sessions import Arrays, EdgeModel
 from autosplit.deploy.tensor_bytes import TensorValue
 from autosplit.halves.wire.message import Message
 
-_Inputs = Mapping[str, TensorValue]
+InputValues = Mapping[str, TensorValue]
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class _Ahead(EdgeModel):
 
     future: Future[Computed]
 
-    def __call__(self, _inputs: _Inputs) -> tuple[Message, Arrays]:
+    def __call__(self, _inputs: InputValues) -> tuple[Message, Arrays]:
         found = self.future.result()
         return found.message, found.answers
 
 
-def infer_ahead(client: EdgeClient, inputs: Iterable[_Inputs]) -> Iterator[Answer]:
+def infer_ahead(client: EdgeClient, inputs: Iterable[InputValues]) -> Iterator[Answer]:
     """The network's answers, one for each input, in their order.
 
     Args:
@@ -58,14 +58,14 @@ def infer_ahead(client: EdgeClient, inputs: Iterable[_Inputs]) -> Iterator[Answe
     """
     edge = client.edge
 
-    def compute(one: _Inputs) -> Computed:
+    def compute(one: InputValues) -> Computed:
         start = time.perf_counter()
         message, answers = edge(one)
         return Computed(message, answers, time.perf_counter() - start)
 
     with ThreadPoolExecutor(1) as pool:
         try:
-            last: tuple[_Inputs, Future[Computed]] | None = None
+            last: tuple[InputValues, Future[Computed]] | None = None
             for one in inputs:
                 begun = one, pool.submit(compute, one)
                 if last is not None:
@@ -78,7 +78,7 @@ def infer_ahead(client: EdgeClient, inputs: Iterable[_Inputs]) -> Iterator[Answe
 
 
 def _finished(
-    client: EdgeClient, edge: EdgeModel, inputs: _Inputs, future: Future[Computed]
+    client: EdgeClient, edge: EdgeModel, inputs: InputValues, future: Future[Computed]
 ) -> Answer:
     """The answer of an input whose edge half runs already."""
     client.edge = _Ahead(edge.session, edge.layout, future)
