@@ -16,7 +16,7 @@ PAGES = [
         for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md")
     ),
 ]
-OTHERS = {"--help", "--help-all", "--version", "--strict", "--link"}
+OTHERS = {"--help", "--help-all", "--version", "--strict", "--link", "--only", "--passes"}
 GENERATED = ("reference/api/", "reference/commands.md", "reference/options.md", "changelog.md")
 
 

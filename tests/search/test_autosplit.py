@@ -12,7 +12,7 @@ from autosplit.stats.coding import InputCoding
 
 @pytest.mark.parametrize("seed", range(30))
 def test_no_method_has_a_faster_plan_of_the_same_distortion(seed):
-    problem = replace(small_problem(6000 + seed, 12), widths=(2, 4, 6, 8))
+    problem = replace(small_problem(6000 + seed, 12), widths=(2, 3, 4, 6, 8))
     problem = replace(
         problem, input_codings=(InputCoding(50, 1.25, 0.3), InputCoding(75, 1.5, 1e-3))
     )
