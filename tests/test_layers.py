@@ -37,8 +37,8 @@ ORDER = {
     ),
     "capture": (
         "output_names operators constants recurrent refusals masks batchnorm im2col "
-        "inputs batch_axis infinities integers export precision program trainable equalize check "
-        "mixing replay rewrites flat groups layers capture"
+        "inputs batch_axis infinities lookups integers export precision program trainable "
+        "equalize check mixing replay rewrites flat groups layers capture"
     ),
     "data": (
         "bundled image_folder photo_file dirty coco_categories coco label_lines darknet_lists "

@@ -20,6 +20,7 @@ rewrites it, groups its operators into layers, and checks that the answers stay 
 | where the batch is in each tensor | ``batch_axis.py`` |
 | networks that mix the samples of a batch | ``mixing.py`` |
 | masks, indices and counts: tensors that keep their values | ``integers.py`` |
+| operators that look something up, and the places that they allow | ``lookups.py`` |
 | scores that a mask hides | ``masks.py`` |
 | what writes infinity joins what reads it | ``infinities.py`` |
 | recurrent operators, one for each layer and direction | ``recurrent.py`` |

@@ -8,19 +8,17 @@ it does not, the example does, with room to spare.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
+from autosplit.capture.lookups import places_of_input
 from autosplit.capture.operators import (
-    CASTS,
-    INTEGER_MAPS,
     arguments,
     is_call,
     is_integers,
-    is_movement,
     operator_name,
     source_line,
 )
@@ -56,47 +54,14 @@ def _bounded(node: fx.Node) -> Integers | None:
     if dtype == torch.bool:
         return Integers(1)
     if node.op == "placeholder":
-        ends = {rows for reader in _lookups(node) if (rows := _rows(reader)) is not None}
-        if ends:
-            return Integers.between(0, min(ends) - 1)
+        allowed = places_of_input(node)
+        if allowed is not None:
+            return Integers.between(allowed.low, allowed.high)
     places = _places(node)
     if places is not None:
         return Integers.between(0, max(places - 1, 1))
     if dtype == torch.uint8:
         return Integers(8)
-    return None
-
-
-def _lookups(node: fx.Node) -> Iterator[tuple[fx.Node, fx.Node]]:
-    """Operators that read a tensor through views alone, each with the view that it reads."""
-    todo = [node]
-    while todo:
-        read = todo.pop()
-        for user in read.users:
-            if user.op != "call_function":
-                continue
-            if is_movement(user) and is_integers(user) and not _changes(user):
-                todo.append(user)
-            else:
-                yield user, read
-
-
-def _changes(node: fx.Node) -> bool:
-    """Whether an operator changes the integers that it reads."""
-    return operator_name(node) in INTEGER_MAPS - CASTS
-
-
-def _rows(reader: tuple[fx.Node, fx.Node]) -> int | None:
-    """Number of values that an operator allows of the indices that it reads."""
-    user, read = reader
-    if is_call(user, "embedding") and arguments(user)["indices"] is read:
-        return int(arguments(user)["weight"].meta["val"].shape[0])
-    if is_call(user, "embedding_bag") and arguments(user)["indices"] is read:
-        return int(arguments(user)["weight"].meta["val"].shape[0])
-    if is_call(user, "gather", "index_select") and arguments(user)["index"] is read:
-        call = arguments(user)
-        length = call["self"].meta["val"].shape[call["dim"]]
-        return length if isinstance(length, int) else None
     return None
 
 

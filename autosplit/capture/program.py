@@ -13,6 +13,7 @@ from torch import Tensor, fx
 
 from autosplit.capture.batch_axis import BatchLayout
 from autosplit.capture.inputs import Structure
+from autosplit.capture.lookups import lookup_problem
 from autosplit.errors import DataError
 from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import by_x
@@ -280,7 +281,14 @@ class _Watched(fx.Interpreter):
         self._watch = watch
 
     def run_node(self, n: fx.Node) -> Any:
-        value = super().run_node(n)
+        try:
+            value = super().run_node(n)
+        except (IndexError, RuntimeError) as error:
+            problem = lookup_problem(n, self.env)
+            if not problem:
+                raise
+            self.extra_traceback = False  # the line says where
+            raise DataError(problem) from error
         if n.op == "get_attr":  # torch multiplies by a matrix that takes gradients in another order
             return value.detach()
         if self._watch is not None and n.name in self._tensor_of:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from autosplit.errors import DataError, did_you_mean
+from autosplit.graph.integers import AllowedIndices
 
 LABEL_KEYS = ("labels", "label", "target", "targets")
 """Keys of a dictionary of inputs under which labels are found, if no input has such a name."""
@@ -27,11 +28,13 @@ class InputSpec:
         names: Names of its inputs, in its order.
         dtypes: Type of each.
         axes: Where the batch is in each; None: the input is the same for all samples.
+        allowed: What each may be to look something up in the network; None: anything.
     """
 
     names: tuple[str, ...]
     dtypes: tuple[torch.dtype, ...]
     axes: tuple[int | None, ...] = ()
+    allowed: tuple[AllowedIndices | None, ...] = ()
 
     @property
     def batch_axes(self) -> tuple[int | None, ...]:
@@ -55,11 +58,19 @@ def split_batch(batch: Any, spec: InputSpec, where: str) -> tuple[tuple[Tensor, 
         One tensor for each input, of its type, and the labels; None without labels.
 
     Raises:
-        DataError: BatchInputs are missing, or a type cannot be kept.
+        DataError: Inputs are missing, a type cannot be kept, or an index is outside of its table.
     """
     inputs, labels = _apart(batch, spec)
     found = _flat(inputs, spec, where)
-    return tuple(map(_typed, found, spec.dtypes, spec.names, [where] * len(found))), labels
+    typed = tuple(map(_typed, found, spec.dtypes, spec.names, [where] * len(found)))
+    for name, value, allowed in zip(spec.names, typed, spec.allowed, strict=False):
+        wrong = None if allowed is None else allowed.wrong_value(value)
+        if allowed is not None and wrong is not None:
+            raise DataError(
+                f"{where}: {name} must be {allowed.low}..{allowed.high} ({allowed.what}), got "
+                f"{wrong}"
+            )
+    return typed, labels
 
 
 def _apart(batch: Any, spec: InputSpec) -> tuple[Any, Any]:

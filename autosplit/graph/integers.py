@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from autosplit.errors import GraphError
 
@@ -47,6 +48,33 @@ class Integers:
         (Integers(bits=10, low=0), Integers(bits=1, low=3))
         """
         return cls(max((high - low).bit_length(), 1), low)
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedIndices:
+    """Integers that may be used to look something up.
+
+    Attributes:
+        low: Least place.
+        high: Greatest place.
+        what: What is looked up, in words.
+    """
+
+    low: int
+    high: int
+    what: str
+
+    def wrong_value(self, values: Any) -> int | None:
+        """Return a value of a tensor that is no place, the farthest off; None where all are.
+
+        Args:
+            values: Tensor of integers.
+        """
+        if not values.numel():
+            return None
+        low, high = int(values.min()), int(values.max())
+        beyond = max((self.low - low, low), (high - self.high, high))
+        return beyond[1] if beyond[0] > 0 else None
 
 
 NO_INTEGERS: Mapping[str, Integers] = {}

@@ -126,13 +126,15 @@ def load_images(
 
 
 def input_spec(program: Program) -> InputSpec:
-    """What a captured network takes: names, types, and where the batch is in each input."""
+    """What a captured network takes: names, types, batch axes, and places of what it looks up."""
+    from autosplit.capture.lookups import places_of_input
     from autosplit.data.inputs import InputSpec
 
     nodes = [node for node in program.module.graph.nodes if node.op == "placeholder"]
     names = tuple(program.graph.inputs)
     dtypes = tuple(node.meta["val"].dtype for node in nodes)
-    return InputSpec(names, dtypes, tuple(program.layouts[name].axis for name in names))
+    axes = tuple(program.layouts[name].axis for name in names)
+    return InputSpec(names, dtypes, axes, tuple(map(places_of_input, nodes)))
 
 
 def asked_task(options: StatsOptions, model: Model) -> AskedTask:
