@@ -278,8 +278,16 @@ def tensor_labels(labels: Any, what: str) -> Tensor | None:
     """Labels of a batch as one tensor.
 
     Raises:
-        DataError: They are boxes, or several tensors.
+        DataError: They are boxes, several tensors, NaN or infinite.
     """
+    if isinstance(labels, Tensor):
+        finite = labels.isfinite()
+        if not finite.all():
+            bad = "NaN" if labels.isnan().any() else "infinity"
+            raise DataError(
+                f"evaluation data: labels must be finite, got {bad} in "
+                f"{int((~finite).sum()):,} of {labels.numel():,}"
+            )
     if labels is None or isinstance(labels, Tensor):
         return labels
     kind = "boxes" if isinstance(labels, tuple) else type(labels).__name__

@@ -20,6 +20,7 @@ from autosplit.evaluate.tasks.samples import (
     sqnr_db,
     tensor_labels,
 )
+from autosplit.evaluate.tasks.tasks import READERS
 from autosplit.evaluate.tasks.tokens import TokenRecord
 
 DRAWN = torch.Generator().manual_seed(0)
@@ -141,3 +142,13 @@ def test_labels_of_several_outputs_are_no_tensor():
 
 def test_the_mean_of_nothing_is_unknown():
     assert (mean_of([]), mean_of([1, 2])) == (None, 1.5)
+
+
+@pytest.mark.parametrize(("bad", "told"), [(torch.nan, "NaN"), (-torch.inf, "infinity")])
+@pytest.mark.parametrize("task", ["regression", "binary", "multi-label"])
+def test_labels_that_are_not_finite_are_refused_whatever_the_task(task, bad, told):
+    outputs, labels = torch.zeros(4, 1), torch.tensor([0.0, bad, 1.0, bad])
+
+    expected = f"^evaluation data: labels must be finite, got {told} in 2 of 4$"
+    with pytest.raises(DataError, match=expected):
+        READERS[task]((outputs,), labels, 4, (outputs,))
