@@ -34,22 +34,27 @@ _SOME = 16
 ONLY_CROWDS = "must have an AP, has none, every annotated box is of a crowd (iscrowd)"
 """What is the matter with the data of a detector that cannot be scored on them."""
 
+UNDEFINED = "R2 is undefined"
+"""Begins what is the matter with labels that are all the same number."""
+
 
 def guessing(record: Record, classes: int | None) -> str:
     """Tell what must hold of the float network's accuracy and does not; empty if all is well.
 
     Few samples say nothing: it must also be known that the accuracy is in the lower half between
-    guessing and certainty.  A detector's AP must reach a floor on any number of images.
+    guessing and certainty.  A detector's AP must reach a floor on any number of images, and labels
+    of which no accuracy can be computed are told on any number of samples.
 
     Args:
         record: The float network's record.
         classes: Number of classes that answers are chosen from; None where there are none.
     """
     found = _GUESSING.get(record.task.name)
-    few = _answers(record) < _SOME and record.task.name != DETECTION.name
-    guess = "" if found is None or few else found(record, classes)
-    if not guess or record.task.name == DETECTION.name:
+    guess = "" if found is None else found(record, classes)
+    if not guess or record.task.name == DETECTION.name or guess.startswith(UNDEFINED):
         return guess
+    if _answers(record) < _SOME:
+        return ""
     return f"must do better than guessing, {guess}"
 
 
@@ -104,7 +109,7 @@ def _yes_no(record: Any, classes: int | None) -> str:  # noqa: ARG001 - one sign
         return ""
     area = record.scores()["auroc"]
     if area is None:
-        return ""
+        return _one_answer(record)
     yes = record.array("label").sum(0)
     no = record.seen - yes
     known = (yes > 0) & (no > 0)
@@ -116,8 +121,21 @@ def _yes_no(record: Any, classes: int | None) -> str:  # noqa: ARG001 - one sign
     return ""
 
 
+def _one_answer(record: Any) -> str:
+    """Compare yes and no with a coin where no label has both: the ROC curve is undefined."""
+    hits = record.hits()
+    right, count = int(hits.sum()), hits.size
+    labels = set(record.array("label").ravel())
+    if not is_guess(right, count, 0.5):
+        return ""
+    same = f"all labels are {int(min(labels))}" if len(labels) == 1 else "no label is yes and no"
+    return f"{same}, and {right:,} of {count:,} answers are right, guessing is right 1 time in 2"
+
+
 def _numbers(record: Any, classes: int | None) -> str:  # noqa: ARG001 - one signature
     r2 = record.scores()["r2"]
+    if record.constant:
+        return f"{UNDEFINED}, {record.constant}"
     if r2 is None or r2 > 0:
         return ""
     return f"R2 is {r2:.3g}, answering the mean for every sample has 0"

@@ -177,10 +177,12 @@ def chance_text(guess: str, task: Task) -> str:
         guess: What ``guessing`` says.
         task: Task of the network.
     """
-    from autosplit.evaluate.chance import ONLY_CROWDS
+    from autosplit.evaluate.chance import ONLY_CROWDS, UNDEFINED
 
     if guess == ONLY_CROWDS:
         return f"float network: {guess}; annotate single objects"
+    if guess.startswith(UNDEFINED):
+        return f"float network: {guess}; give labels that differ"
     look = "how inputs are prepared (--mean, --std, --channels), at the order of the classes"
     if task.name == "detection":
         look = (

@@ -154,3 +154,24 @@ def test_tokens_without_a_label_do_not_count():
     hidden = torch.where(torch.arange(10) < 2, TOKENS[:6], -100)
 
     assert not is_refused(record("sequence-labelling", random(6, 10, 5), hidden))
+
+
+@pytest.mark.parametrize("task", ["binary", "multi-label"])
+@pytest.mark.parametrize("label", [0, 1])
+def test_labels_that_are_all_the_same_are_guessed_like_a_coin(task, label):
+    """Of 200 answers 81 are right, less than a coin; of 200 with 190 right nothing is told."""
+    labels = torch.full((200, 1), label)
+    bad, good = ((torch.arange(200) < hits)[:, None] for hits in (81, 190))
+
+    told = guessing(record(task, (bad == label).float() - 0.5, labels), 1)
+    assert told == (
+        f"must do better than guessing, all labels are {label}, and 81 of 200 answers are right, "
+        "guessing is right 1 time in 2"
+    )
+    assert guessing(record(task, (good == label).float() - 0.5, labels), 1) == ""
+
+
+def test_numbers_that_are_all_the_same_have_no_r2_however_few():
+    told = guessing(record("regression", random(4), torch.full((4,), 2.5)), None)
+
+    assert told == "R2 is undefined, all labels are 2.5"

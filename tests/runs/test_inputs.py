@@ -7,7 +7,7 @@ import pytest
 
 from autosplit.errors import AutoSplitWarning, DataError, OptionError
 from autosplit.evaluate.chance import ONLY_CROWDS
-from autosplit.evaluate.task import CLASSIFICATION, DETECTION
+from autosplit.evaluate.task import CLASSIFICATION, DETECTION, REGRESSION
 from autosplit.runs.inputs import INPUTS_FILE, chance_text, shares_samples
 from autosplit.runs.stages.run import run
 
@@ -167,5 +167,9 @@ def test_images_unlike_those_of_the_first_batch_norm_name_what_to_change(tmp_pat
 def test_a_guess_is_told_with_what_to_look_at():
     assert "--mean, --std, --channels" in chance_text("0 of 9 are right", CLASSIFICATION)
     assert chance_text(ONLY_CROWDS, DETECTION).endswith("(iscrowd); annotate single objects")
+    undefined = chance_text("R2 is undefined, all labels are 2", REGRESSION)
+    assert undefined == (
+        "float network: R2 is undefined, all labels are 2; give labels that differ"
+    )
     text = chance_text("its AP is 0.00", DETECTION)
     assert "(--preprocess) and outputs become boxes (--decode), at the names" in text

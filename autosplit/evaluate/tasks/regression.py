@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,24 +57,41 @@ def read_numbers(
     }
 
 
+_ROUNDING = 1e-12
+"""Labels differ by less than this part of their squares where all are the same."""
+
+
 class NumberRecord(SampleRecord):
     """The record of a network that answers with numbers."""
 
     task: ClassVar[Task] = REGRESSION
 
     def scores(self) -> dict[str, float | None]:
-        """Compute R2 = 1 - sum (y - t)^2 / sum (t - mean t)^2, the mean over columns, and MAE."""
+        """Compute R2 = 1 - sum (y - t)^2 / sum (t - mean t)^2, the mean over columns, and MAE.
+
+        A column whose labels are all the same has no R2; without any other R2 is None.
+        """
         found: dict[str, float | None] = dict.fromkeys(self.task.columns)
         found["r2_vs_float"], found["sqnr_db"] = r2_vs_float(self), sqnr_db(self)
         if "squared" not in self.values:
             return found
         count = self.array("labels").sum()
-        spread = self.array("label_squared").sum(0) - self.array("label").sum(0) ** 2 / count
-        squared = self.array("squared").sum(0)
-        r2 = np.where(spread > 0, 1 - squared / np.where(spread > 0, spread, 1), squared == 0)
-        found["r2"] = float(r2.mean())
+        squares = self.array("label_squared").sum(0)
+        spread = squares - self.array("label").sum(0) ** 2 / count
+        known = spread > _ROUNDING * squares
+        if known.any():
+            r2 = 1 - self.array("squared").sum(0)[known] / spread[known]
+            found["r2"] = float(r2.mean())
         found["mae"] = float(self.array("absolute").sum() / (count * len(spread)))
         return found
+
+    @property
+    def constant(self) -> str:
+        """Which labels are all the same, so that R2 is undefined; empty where R2 is not."""
+        if "squared" not in self.values or self.scores()["r2"] is not None:
+            return ""
+        found = {f"{one:g}" for one in self.array("label").sum(0) / self.array("labels").sum()}
+        return f"all labels are {found.pop()}" if len(found) == 1 else "no column has two labels"
 
     def least_drop(self, reference: SampleRecord, tests: int) -> float | None:  # noqa: ARG002
         """Return no bound: R2 is no mean over samples."""

@@ -44,6 +44,33 @@ def test_answers_of_one_number_need_no_column():
     assert filled(truth[:, None], truth).scores()["r2"] == 1.0
 
 
+def test_a_column_of_one_number_has_no_r2():
+    """Of two columns the second is 0.1 throughout; the sum of 0.1 rounds."""
+    first = torch.randn(30, generator=DRAWN)
+    truth = torch.stack([first, torch.full((30,), 0.1)], 1)
+    own = truth + torch.randn(30, 2, generator=DRAWN) / 2
+    both, constant = filled(own, truth), filled(own[:, 1:], truth[:, 1:])
+
+    assert both.scores()["r2"] == pytest.approx(float(r2_score(own[:, 0], first)), abs=1e-5)
+    assert (both.constant, filled(own, None).constant) == ("", "")
+    assert constant.scores()["r2"] is None
+    assert constant.constant == "all labels are 0.1"
+    rows = torch.tensor([1.0, 2.0]).repeat(30, 1)
+    assert filled(own, rows).constant == "no column has two labels"
+    assert constant.scores()["mae"] == pytest.approx(float((own - truth)[:, 1].abs().mean()))
+
+
+def test_plans_are_compared_with_float_where_no_label_differs():
+    """The plan's answers are off by 1, 0, 0 from 1, 2, 3: R2 against float is 1 - 1 / 2."""
+    truth, own = torch.full((3,), 2.5), torch.tensor([1.0, 2.0, 3.0])
+    reference, plan = NumberRecord(3), NumberRecord(3)
+    reference.add(read_numbers((own,), truth, 3, (own,)))
+    plan.add(read_numbers((own - torch.tensor([1.0, 0, 0]),), truth, 3, (own,)))
+
+    assert plan.drop(reference) == pytest.approx(50)
+    assert plan.lost(reference, 49, 1)
+
+
 def test_without_labels_float_is_the_truth():
     scores = filled(torch.randn(4, 2, generator=DRAWN), None).scores()
 
