@@ -77,7 +77,7 @@ ORDER = {
         "judge tasks.samples tasks.binary "
         "tasks.regression tasks.segmentation tasks.embedding tasks.tokens tasks.own_score "
         "tasks.classification tasks.detection tasks.several tasks.tasks ledger outputs batches "
-        "looks clear_task choice chance trials"
+        "looks clear_task probe choice chance trials"
     ),
     "escalation": ("threshold costs escalation cuts confidence_scores agreement merged trial"),
     "report": (

@@ -11,6 +11,7 @@
 | the answers so far, kept so that no image is run twice | ``record.py``, ``ledger.py`` |
 | what a network is for, and the columns of its scores; without torch | ``task.py`` |
 | the task that is asked for or clear, and the outputs that are scored | ``choice.py`` |
+| what a network answers to its first samples | ``probe.py`` |
 | the task that outputs and labels make clear | ``clear_task.py`` |
 | the score of each task, one module a task | ``tasks/`` |
 | top-1, top-5, agreement, Wilson's interval | ``tasks/classification.py`` |

@@ -6,27 +6,26 @@ line that names the outputs and what to say.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from autosplit.capture.operators import operator_name
 from autosplit.capture.output_names import ONLY
 from autosplit.capture.program import Program
 from autosplit.data.datasets import DataSet
-from autosplit.data.images import Images
 from autosplit.data.python_file import is_python_spec, load_function
 from autosplit.errors import DataError, OptionError, counted, did_you_mean
 from autosplit.evaluate.clear_task import (
+    ASSUMED,
     SCORE_NAMES,
     about_labels,
     clear_task,
     suggested_tasks,
 )
 from autosplit.evaluate.judge import Answering, Judge
-from autosplit.evaluate.outputs import float_outputs
+from autosplit.evaluate.probe import Probe
 from autosplit.evaluate.task import (
     DETECTION,
     OWN_SCORE,
@@ -36,25 +35,11 @@ from autosplit.evaluate.task import (
     Task,
 )
 from autosplit.evaluate.tasks.own_score import OwnScore, checked_function
-from autosplit.evaluate.tasks.samples import IGNORED
 from autosplit.evaluate.tasks.several import labels_of, labels_of_one
 from autosplit.evaluate.tasks.tasks import ScoredOutput, TaskChoice
 
-_MANY = 8
-"""So many answers are all within 0..1 only if they are probabilities."""
-PROBED = 16
-"""Samples that tell the task."""
 ALL_OUTPUTS = "all"
 """What ``--output`` is where every output is scored."""
-_RESHAPING = (
-    "view",
-    "reshape",
-    "squeeze",
-    "flatten",
-    "select",
-    "slice",
-    "unsqueeze",
-)
 
 
 @dataclass(frozen=True)
@@ -70,58 +55,6 @@ class AskedTask:
     task: str | None = None
     output: str | None = None
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What a network answers to a few samples, and their labels.
-
-    Attributes:
-        names: Names of the outputs.
-        outputs: Outputs for these samples.
-        labels: Labels of these samples; None without any.
-        batch: Number of samples.
-        bounded: Whether each output is written by a sigmoid or a softmax.
-        copied: Whether the labels are the whole numbers of an input.
-    """
-
-    names: tuple[str, ...]
-    outputs: tuple[Tensor, ...]
-    labels: Any
-    batch: int
-    bounded: tuple[bool, ...] = ()
-    copied: bool = False
-
-    @classmethod
-    def of(cls, program: Program, images: Images) -> Probe:
-        """Run a network on the first samples of a data set.
-
-        Raises:
-            DataError: There are too few, or an answer is NaN.
-        """
-        size = program.batch_size or min(PROBED, program.step)
-        inputs, labels = next(iter(images.batches(size)))
-        count = len(labels) if isinstance(labels, Tensor) else min(size, len(images))
-        outputs = float_outputs(program, inputs)
-        names = program.answers
-        if len(names) != len(outputs):
-            names = tuple(map(str, range(len(outputs))))
-        tensors = inputs if isinstance(inputs, tuple) else (inputs,)
-        copied = isinstance(labels, Tensor) and any(_copies(labels, one) for one in tensors)
-        return cls(names, outputs, labels, count, _bounded(program), copied)
-
-    def are_probabilities(self, place: int) -> bool:
-        """Tell whether an output is probabilities: all are 0..1, and not by chance."""
-        value = self.outputs[place]
-        sure = value.numel() >= _MANY or (place < len(self.bounded) and self.bounded[place])
-        return sure and bool(((value >= 0) & (value <= 1)).all())
-
-    def text(self) -> str:
-        """The outputs by name and shape."""
-        return ", ".join(
-            f"{name} {tuple(value.shape)}"
-            for name, value in zip(self.names, self.outputs, strict=True)
-        )
 
 
 def judge_of(
@@ -169,12 +102,7 @@ def choose_task(probe: Probe, asked: AskedTask) -> TaskChoice:
             "your own say with --decode how its outputs become boxes"
         )
     if asked.output == ALL_OUTPUTS and len(places) > 1:
-        found = tuple(
-            _one(probe, place, labels_of(probe.labels, probe.names[place], number), task)
-            for number, place in enumerate(places)
-        )
-        kinds = ", ".join(f"{one.name}: {one.task.name}" for one, _ in found)
-        return TaskChoice(SEVERAL, tuple(one for one, _ in found), why=f"as asked; {kinds}")
+        return _several(probe, places, task)
     place = _the_output(probe, places, task)
     labels = labels_of_one(probe.labels, probe.names[place], place)
     one, why = _one(probe, place, labels, task)
@@ -183,23 +111,22 @@ def choose_task(probe: Probe, asked: AskedTask) -> TaskChoice:
     return TaskChoice(one.task, (one,), classes, why)
 
 
-def _copies(labels: Tensor, values: Tensor) -> bool:
-    """Whether labels that count are the whole numbers of an input."""
-    if labels.shape != values.shape or labels.is_floating_point() or values.is_floating_point():
-        return False
-    counted = labels != IGNORED
-    return bool(counted.any() and (labels == values)[counted].all())
-
-
-def _bounded(program: Program) -> tuple[bool, ...]:
-    """Whether each output of a program is written by a sigmoid or a softmax."""
-    (results,) = next(n for n in reversed(program.module.graph.nodes) if n.op == "output").args
-    found = []
-    for node in results:
-        while operator_name(node) in _RESHAPING:
-            node = node.args[0]  # noqa: PLW2901 - goes up the chain
-        found.append(operator_name(node) in ("sigmoid", "softmax", "_softmax"))
-    return tuple(found)
+def _several(probe: Probe, places: Sequence[int], task: Task | None) -> TaskChoice:
+    """Score each of several outputs by a task of its own; those without labels if none has any."""
+    labels = probe.labels
+    named = isinstance(labels, Mapping) and any(probe.names[p] in labels for p in places)
+    kept = [p for p in places if not named or labels.get(probe.names[p]) is not None]
+    found = [
+        _one(probe, place, labels_of(labels, probe.names[place], number), task)
+        for number, place in enumerate(kept)
+    ]
+    kinds = [
+        f"{one.name}: {one.task.name}{', assumed' if why.startswith(ASSUMED) else ''}"
+        for one, why in found
+    ]
+    left = [f"{probe.names[p]}: not scored, has no labels" for p in places if p not in kept]
+    why = f"as asked; {', '.join([*kinds, *left])}"
+    return TaskChoice(SEVERAL, tuple(one for one, _ in found), why=why)
 
 
 def _named(name: str) -> Task:

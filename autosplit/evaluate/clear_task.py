@@ -20,6 +20,9 @@ from autosplit.evaluate.task import (
 SCORE_NAMES = ("logits", "out", "scores", "prediction", "predictions")
 """Names that people give to class scores."""
 
+ASSUMED = "assumed"
+"""Begins why a task is taken that nothing tells."""
+
 
 def about_labels(labels: Any) -> str:
     """Say what labels are."""
@@ -63,7 +66,7 @@ def clear_task(
     if labels is not None:
         return None, ""
     if value.dim() == 2 and value.shape[1] > 1:
-        return CLASSIFICATION, "assumed of an output (batch, classes) without labels"
+        return CLASSIFICATION, f"{ASSUMED} of an output (batch, classes) without labels"
     if value.dim() <= 2:
         one = value.numel() == len(value)
         return (BINARY, "the answers are probabilities") if one and bounded else (None, "")

@@ -10,9 +10,9 @@ from autosplit.capture.capture import capture
 from autosplit.data.images import Images
 from autosplit.data.python_batches import FunctionBatches
 from autosplit.errors import DataError, OptionError
-from autosplit.evaluate.choice import AskedTask, Probe, choose_task, judge_of
+from autosplit.evaluate.choice import AskedTask, choose_task, judge_of
+from autosplit.evaluate.probe import Probe
 from autosplit.evaluate.task import ASKED_TASKS, DETECTION
-from autosplit.runs.network import input_spec
 from autosplit.runs.options import TASK_NAMES
 
 DRAWN = torch.Generator().manual_seed(0)
@@ -110,6 +110,28 @@ def test_all_outputs_are_scored_each_by_its_own_task():
     assert "kind: classification, age: regression" in choice.text
 
 
+def test_of_several_outputs_those_without_labels_are_not_scored():
+    outputs = {"kind": LOGITS, "inner": FEATURES, "age": FEATURES[:, :1]}
+    labels = {"kind": CLASSES, "age": torch.rand(8)}
+    choice = choose_task(probe(outputs, labels), AskedTask(output="all"))
+    answers = choice.judge(None, None).read(tuple(outputs.values()), labels, 8, None)
+
+    assert [(one.name, one.place) for one in choice.scored] == [("kind", 0), ("age", 2)]
+    assert choice.text.endswith(
+        "kind: classification, age: regression, inner: not scored, has no labels)"
+    )
+    assert set(answers) == {"kind", "age"}
+
+
+def test_of_several_outputs_a_task_that_is_assumed_is_said_to_be():
+    outputs = {"kind": LOGITS, "inner": FEATURES}
+    choice = choose_task(probe(outputs), AskedTask(output="all"))
+
+    assert choice.text.endswith(
+        "(as asked; kind: classification, assumed, inner: classification, assumed)"
+    )
+
+
 @pytest.mark.parametrize(
     ("asked", "problem"),
     [
@@ -171,35 +193,3 @@ class TestProbe:
 def test_options_list_the_tasks():
     assert TASK_NAMES == ASKED_TASKS
     assert DETECTION.name in TASK_NAMES
-
-
-class Tokens(nn.Module):
-    """Scores of the next token, or of a class for each token."""
-
-    def __init__(self):
-        super().__init__()
-        self.words, self.head = nn.Embedding(9, 4), nn.Linear(4, 9)
-
-    def forward(self, ids):
-        return self.head(self.words(ids))
-
-
-IDS = torch.randint(9, (8, 5), generator=torch.Generator().manual_seed(0))
-
-
-@pytest.mark.parametrize(
-    ("labels", "task"),
-    [
-        (IDS, "language-modelling"),
-        (torch.where(torch.arange(5) > 2, -100, IDS), "language-modelling"),
-        (IDS.flip(1), "sequence-labelling"),
-        (torch.full((8, 5), -100), "sequence-labelling"),
-    ],
-)
-def test_labels_that_are_the_input_are_those_of_a_language_model(labels, task):
-    program = capture(Tokens().eval(), IDS[:2])
-    spec = input_spec(program)
-    data = Images(FunctionBatches("data", "evaluation", 0, [(IDS, labels)], spec))
-    choice = choose_task(Probe.of(program, data), AskedTask())
-
-    assert choice.task.name == task
