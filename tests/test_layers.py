@@ -74,10 +74,10 @@ ORDER = {
     ),
     "evaluate": (
         "paired noninferiority early_stop task scorefile average_precision box_measures record "
-        "judge tasks.samples tasks.binary "
+        "judge clear_task tasks.samples tasks.binary "
         "tasks.regression tasks.segmentation tasks.embedding tasks.tokens tasks.own_score "
         "tasks.classification tasks.detection tasks.several tasks.tasks ledger outputs batches "
-        "looks clear_task probe choice chance trials"
+        "looks probe choice chance trials"
     ),
     "escalation": ("threshold costs escalation cuts confidence_scores agreement merged trial"),
     "report": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from autosplit.evaluate.task import (
@@ -23,6 +24,9 @@ SCORE_NAMES = ("logits", "out", "scores", "prediction", "predictions")
 ASSUMED = "assumed"
 """Begins why a task is taken that nothing tells."""
 
+_ROUNDED = 1e-3
+"""Probabilities of the classes sum to 1 but for rounding, in half precision as well."""
+
 
 def about_labels(labels: Any) -> str:
     """Say what labels are."""
@@ -30,8 +34,24 @@ def about_labels(labels: Any) -> str:
         return "no labels"
     if isinstance(labels, Tensor):
         kind = "numbers" if labels.is_floating_point() else "whole numbers"
-        return f"labels that are {kind} of shape {tuple(labels.shape)}"
+        rows = next((rows for axis in (1, -1) if (rows := class_rows(labels, axis))), "")
+        return f"labels that are {rows or kind} of shape {tuple(labels.shape)}"
     return f"labels that are a {type(labels).__name__}"
+
+
+def class_rows(labels: Tensor, axis: int) -> str:
+    """Say how labels give a class by a number for each class; empty where they do not.
+
+    Args:
+        labels: Labels.
+        axis: Their axis of the classes.
+    """
+    if labels.dim() < 2 or labels.shape[axis] < 2 or labels.dtype == torch.bool:
+        return ""
+    values = labels.double()
+    if bool((values < 0).any()) or bool(((values.sum(axis) - 1).abs() > _ROUNDED).any()):
+        return ""
+    return "one-hot" if bool(((values == 0) | (values == 1)).all()) else "probabilities"
 
 
 def suggested_tasks(value: Tensor) -> list[str]:
@@ -78,6 +98,9 @@ def clear_task(
 
 
 def _labelled_task(value: Tensor, labels: Tensor) -> tuple[Task | None, str]:
+    axis = 1 if value.dim() == 4 else -1
+    if value.dim() > 1 and labels.shape == value.shape and class_rows(labels, axis):
+        return None, ""  # one class of several, or a label of 0 or 1 for each
     whole = not labels.is_floating_point()
     binary = bool(((labels == 0) | (labels == 1)).all())
     single = labels.numel() == len(labels)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from autosplit.evaluate.clear_task import about_labels, clear_task, suggested_tasks
+from autosplit.evaluate.clear_task import about_labels, class_rows, clear_task, suggested_tasks
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,35 @@ def test_counts_are_no_answers_of_yes_or_no():
     )
 
     assert task is None
+
+
+ROWS = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (ROWS, "one-hot"),
+        (ROWS.long(), "one-hot"),
+        (torch.tensor([[0.25, 0.5, 0.25], [1.0, 0.0, 0.0]]), "probabilities"),
+        (torch.tensor([[0.3, 0.3, 0.4]]).half(), "probabilities"),
+        (torch.tensor([[0, 1, 1], [1, 0, 0]]), ""),  # two labels for one sample
+        (torch.tensor([[0, 0, 0], [1, 0, 0]]), ""),
+        (torch.tensor([[2.0, -1.0, 0.0]]), ""),
+        (torch.tensor([[1.0], [1.0]]), ""),
+        (torch.tensor([0.0, 1.0]), ""),
+    ],
+)
+def test_rows_that_give_one_class_are_known(labels, words):
+    assert class_rows(labels, -1) == words
+    if words:
+        value = torch.zeros(labels.shape)
+        assert clear_task("output", value, labels, bounded=False)[0] is None
+        assert f"labels that are {words} of shape" in about_labels(labels)
+
+
+def test_maps_of_a_class_for_each_pixel_are_unclear_too():
+    maps = torch.eye(3)[torch.randint(3, (2, 4, 4))].permute(0, 3, 1, 2)
+
+    assert class_rows(maps, 1) == "one-hot"
+    assert clear_task("output", torch.zeros(maps.shape), maps, bounded=False)[0] is None

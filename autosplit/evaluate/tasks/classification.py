@@ -11,6 +11,7 @@ from torch import Tensor
 
 from autosplit.data.images import Labels
 from autosplit.errors import DataError
+from autosplit.evaluate.clear_task import class_rows
 from autosplit.evaluate.early_stop import Standing, must_stop
 from autosplit.evaluate.paired import INTERVAL_CONFIDENCE, drop_interval
 from autosplit.evaluate.task import CLASSIFICATION, FLOAT, Task
@@ -48,7 +49,8 @@ def read_classes(
 
     Args:
         outputs: The first are class scores, (batch, classes).
-        labels: One per image, (batch,), or None.
+        labels: The number of a class per image, (batch,), or a probability per class,
+            (batch, classes), of which the greatest counts; or None.
         batch: Number of images.
         reference: Outputs of the float network, or None where ``outputs`` are those.
 
@@ -79,6 +81,8 @@ def _logits(outputs: tuple[Tensor, ...], batch: int) -> Tensor:
 
 def _check_labels(labels: Tensor, logits: Tensor) -> Tensor:
     """One class for each image, shape (batch,)."""
+    if labels.shape == logits.shape and logits.shape[1] > 1 and class_rows(labels, 1):
+        return labels.argmax(1)
     if labels.numel() != len(logits) or labels.is_floating_point():
         kind = "numbers with decimals" if labels.is_floating_point() else "labels"
         raise DataError(

@@ -179,3 +179,14 @@ class TestBadClasses:
     def test_an_output_that_is_no_class_scores_is_refused(self):
         with pytest.raises(DataError, match=r"shape \(batch, classes\), got \(9, 2, 4, 4\)"):
             read_classes((torch.zeros(9, 2, 4, 4),), None, 9)
+
+
+def test_labels_may_be_a_probability_for_each_class():
+    logits = torch.eye(3)[[0, 1, 2, 2]]
+    soft = torch.tensor([[0.6, 0.4, 0], [0.6, 0.4, 0], [0, 0, 1], [0.2, 0.3, 0.5]])
+    hard = torch.nn.functional.one_hot(torch.tensor([0, 0, 2, 2]), 3)
+
+    for labels in (soft, hard):
+        assert read_classes((logits,), labels, 4).hits.tolist() == [True, False, True, True]
+    with pytest.raises(DataError, match="must have the number of a class for each sample"):
+        read_classes((logits,), 2 * soft, 4)
