@@ -157,12 +157,12 @@ EXPECTED = {
     "NaN in the images": (
         ("", "calibration = calibration.clone(); calibration[2, 0, 1, 1] = float('nan')"),
         DataError,
-        "input_1: must be finite, got NaN or infinity in batch 0",
+        "data.py:data: batch 0: input_1: must be finite, got NaN",
     ),
     "infinity in the evaluation images": (
         ("", "images = images.clone(); images[9, 0, 1, 1] = float('inf')"),
         DataError,
-        "evaluation data: samples must be finite, got NaN or infinity",
+        "data.py:data: batch 1: input_1: must be finite, got infinity",
     ),
     "NaN in a weight": (
         ("net[2].weight[0, 0, 0, 0] = float('nan')", ""),

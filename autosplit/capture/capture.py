@@ -27,7 +27,12 @@ from autosplit.capture.constants import Attributes
 from autosplit.capture.export import bound_batch, export
 from autosplit.capture.flat import flat_operators, unlift
 from autosplit.capture.groups import Group, group
-from autosplit.capture.infinities import copy_infinite, infinite_in_example, refuse_infinite
+from autosplit.capture.infinities import (
+    copy_infinite,
+    infinite_in_example,
+    masked_inputs,
+    refuse_infinite,
+)
 from autosplit.capture.inputs import Axes, batch_axes, structure_of
 from autosplit.capture.integers import integer_tensors
 from autosplit.capture.layers import TensorFacts, describe_layers
@@ -162,6 +167,7 @@ def _build(
         cast_from=cast_from,
         trained=_trained(operators),
         answers=answer_names(exported),
+        masked=masked_inputs(values),
     )
     return program, unfused
 

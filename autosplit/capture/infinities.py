@@ -16,6 +16,9 @@ from autosplit.capture.batch_axis import BatchLayout
 from autosplit.capture.operators import is_integers, source_line
 from autosplit.errors import CaptureError
 
+HIDING = torch.finfo(torch.float16).min
+"""Least level of a grid for an input that may be minus infinity: it hides a score as well."""
+
 
 def infinite_nodes(values: Mapping[fx.Node, Any]) -> set[fx.Node]:
     """Operators whose value is infinite somewhere, and NaN nowhere, on the example.
@@ -32,6 +35,22 @@ def infinite_nodes(values: Mapping[fx.Node, Any]) -> set[fx.Node]:
         and bool(value.isinf().any())
         and not bool(value.isnan().any())
     }
+
+
+def masked_inputs(values: Mapping[fx.Node, Any]) -> frozenset[str]:
+    """Inputs that hide something by minus infinity on the example, as additive masks do.
+
+    Args:
+        values: Node -> its value on the example.
+    """
+    return frozenset(
+        node.name
+        for node, value in values.items()
+        if node.op == "placeholder"
+        and value.is_floating_point()
+        and bool(value.isneginf().any())
+        and not bool(value.isposinf().any() | value.isnan().any())
+    )
 
 
 def copy_infinite(graph: fx.Graph, facts: Iterable[MutableMapping[fx.Node, Any]]) -> set[fx.Node]:
@@ -96,5 +115,5 @@ def refuse_infinite(written: Iterable[tuple[str, fx.Node]], infinite: set[fx.Nod
             raise CaptureError(
                 f"{name}{source_line(node)}: a tensor must be finite to be quantized, it holds "
                 "infinity on the example; write a large number such as "
-                f"{torch.finfo(torch.float16).min:g} instead"
+                f"{HIDING:g} instead"
             )

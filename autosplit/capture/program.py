@@ -75,6 +75,7 @@ class Program:
         trained: What the first batch norm with trained statistics learned; None without one.
         structure: How the inputs nest; None: one tensor for each, in order.
         answers: Names of the outputs, from ``answers.answer_names``.
+        masked: Inputs that may be minus infinity, which hides something.
     """
 
     graph: Graph
@@ -87,6 +88,7 @@ class Program:
     trained: Trained | None = None
     structure: Structure | None = None
     answers: tuple[str, ...] = ()
+    masked: frozenset[str] = frozenset()
 
     def flatten(self, batch: Batch) -> tuple[Tensor, ...]:
         """The network's inputs as ``run`` takes them.

@@ -29,21 +29,52 @@ class InputSpec:
         dtypes: Type of each.
         axes: Where the batch is in each; None: the input is the same for all samples.
         allowed: What each may be to look something up in the network; None: anything.
+        masked: Names of those that may be minus infinity, as masks that are added to scores.
     """
 
     names: tuple[str, ...]
     dtypes: tuple[torch.dtype, ...]
     axes: tuple[int | None, ...] = ()
     allowed: tuple[AllowedIndices | None, ...] = ()
+    masked: frozenset[str] = frozenset()
 
     @property
     def batch_axes(self) -> tuple[int | None, ...]:
         """Where the batch is in each input: first, unless told otherwise."""
         return self.axes or (0,) * len(self.names)
 
+    @property
+    def masks(self) -> tuple[bool, ...]:
+        """Whether each input may be minus infinity."""
+        return tuple(name in self.masked for name in self.names)
+
 
 ONE_FLOAT = InputSpec(("input",), (torch.float32,))
 """A network of one input, an image or another tensor of numbers."""
+
+
+def check_finite(value: Tensor, where: str, *, masked: bool = False) -> None:
+    """Refuse NaN and infinity in an input.
+
+    Args:
+        value: The input of a batch.
+        where: Whose batch and which input it is, in errors.
+        masked: Whether minus infinity is a value of it.
+
+    Raises:
+        DataError: Says which of them was found.
+    """
+    if value.isfinite().all():
+        return
+    if value.isnan().any():
+        raise DataError(f"{where}: must be finite, got NaN")
+    if value.isposinf().any():
+        raise DataError(f"{where}: must be finite, got infinity")
+    if not masked:
+        raise DataError(
+            f"{where}: must be finite, got minus infinity; if it is a mask, hide something in the "
+            "example that the network is captured with"
+        )
 
 
 def split_batch(batch: Any, spec: InputSpec, where: str) -> tuple[tuple[Tensor, ...], Any]:

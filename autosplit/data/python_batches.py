@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from autosplit.data.images import Label, LabelledImage, count_of, images_at
-from autosplit.data.inputs import ONE_FLOAT, InputSpec, split_batch
+from autosplit.data.inputs import ONE_FLOAT, InputSpec, check_finite, split_batch
 from autosplit.data.python_file import call_function, person_code
 from autosplit.errors import DataError, counted
 
@@ -42,9 +42,13 @@ class FunctionBatches:
         found = self.found
         batches = _call(self.spec, self.seed)[self.part] if found is None else found
         axes = self.inputs.batch_axes
-        for batch in _each_batch(batches, self.spec):
+        for number, batch in enumerate(_each_batch(batches, self.spec)):
             inputs, labels = split_batch(batch, self.inputs, self.spec)
             self._check(inputs)
+            for name, value, masked in zip(
+                self.inputs.names, inputs, self.inputs.masks, strict=True
+            ):
+                check_finite(value, f"{self.spec}: batch {number}: {name}", masked=masked)
             count = count_of(inputs, axes)
             columns = [
                 [value] * count if axis is None else value.unbind(axis)

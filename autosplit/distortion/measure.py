@@ -13,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
+from autosplit.capture.infinities import HIDING
 from autosplit.capture.program import Batches, Program
+from autosplit.data.inputs import check_finite
 from autosplit.distortion.logits import logit_tensors
 from autosplit.distortion.ranges import Range
 from autosplit.distortion.spreads import Spread
@@ -137,8 +139,12 @@ def _pass(
     broken: list[str] = []
     for number, batch in enumerate(batches()):
         inputs = program.flatten(batch)
+        for name, value in zip(program.graph.inputs, inputs, strict=False):
+            check_finite(value, f"{name} in batch {number}", masked=name in program.masked)
 
         def watch(name: str, value: Tensor) -> None:
+            if name in program.masked:
+                value = value.clamp_min(HIDING)
             # An error raised here would be rewritten by the interpreter that calls this.
             if not broken and look(name, sample_rows(program.samples(name, value))) is False:
                 broken.append(name)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from autosplit.capture.program import Program
 from autosplit.data.images import BatchInputs
+from autosplit.data.inputs import check_finite
 from autosplit.errors import DataError, PlanError, counted
 from autosplit.halves.deployed import Deployed
 
@@ -28,8 +29,8 @@ def float_outputs(program: Program, inputs: BatchInputs) -> tuple[Tensor, ...]:
         DataError: An input is not finite, or an output is NaN.
     """
     values = as_tuple(inputs)
-    if not all(value.isfinite().all() for value in values):
-        raise DataError("evaluation data: samples must be finite, got NaN or infinity")
+    for name, value in zip(program.graph.inputs, values, strict=False):
+        check_finite(value, f"evaluation data: {name}", masked=name in program.masked)
     outputs = program.run(values)
     if any(value.is_floating_point() and value.isnan().any() for value in outputs):
         first = values[0]

@@ -134,7 +134,8 @@ def input_spec(program: Program) -> InputSpec:
     names = tuple(program.graph.inputs)
     dtypes = tuple(node.meta["val"].dtype for node in nodes)
     axes = tuple(program.layouts[name].axis for name in names)
-    return InputSpec(names, dtypes, axes, tuple(map(places_of_input, nodes)))
+    allowed = tuple(map(places_of_input, nodes))
+    return InputSpec(names, dtypes, axes, allowed, program.masked)
 
 
 def asked_task(options: StatsOptions, model: Model) -> AskedTask:

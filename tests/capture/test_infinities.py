@@ -9,11 +9,23 @@ from nets import Net
 from torch import nn
 
 from autosplit.capture.capture import capture
+from autosplit.capture.infinities import masked_inputs
 from autosplit.errors import CaptureError
 from autosplit.halves.deployed import deploy
 
 ROWS = 5
 MASK = torch.ones(ROWS, ROWS).tril() == 0
+
+
+class Attention(nn.Module):
+    """Attention with a mask that the caller adds to the scores."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.h = nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, x, mask):
+        return self.h((self.a(x) @ x.transpose(1, 2) + mask[:, None]).softmax(-1) @ x)
 
 
 def by_hand(scores):
@@ -62,3 +74,30 @@ def test_an_answer_that_is_infinite_is_refused_in_one_line():
 
     assert "it holds infinity on the example" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_mask_of_minus_infinity_may_be_an_input():
+    """Two of five places are hidden, of the example and of the data."""
+    torch.manual_seed(0)
+    network = Attention()
+    mask = torch.zeros(8, ROWS)
+    mask[:, 3:] = -math.inf
+    x = torch.randn(8, ROWS, 6, generator=torch.Generator().manual_seed(1))
+    program = capture(network, (x[:2], mask[:2]))
+    (want,) = program.run((x, mask))
+
+    (got,), _ = deploy(program, plan_for(program, (x, mask), 8))(x, mask)
+
+    noise = (want - got).square().sum() / want.square().sum()
+    assert program.masked == {"mask"}
+    assert -10 * math.log10(noise) > 30
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_an_input_that_is_no_mask_hides_nothing(bad):
+    x = torch.full((2, 4), 1.0)
+    node = torch.fx.Graph().placeholder("x")
+    x[0, 0], x[0, 1] = -math.inf, bad
+
+    assert masked_inputs({node: x}) == set()
+    assert masked_inputs({node: x.clamp_max(1).nan_to_num(1.0, neginf=-math.inf)}) == {"x"}

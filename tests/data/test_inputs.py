@@ -1,11 +1,12 @@
 """Batches of any nesting: which tensor goes where, and what the labels are."""
 
+import math
 from collections import UserDict
 
 import pytest
 import torch
 
-from autosplit.data.inputs import ONE_FLOAT, InputSpec, split_batch
+from autosplit.data.inputs import ONE_FLOAT, InputSpec, check_finite, split_batch
 from autosplit.errors import DataError
 
 X, Y, LABELS = torch.rand(4, 3), torch.rand(4, 2), torch.arange(4)
@@ -96,3 +97,24 @@ def test_types_are_those_of_the_network():
 def test_what_is_missing_or_of_another_type_is_one_line(batch, spec, problem):
     with pytest.raises(DataError, match=problem):
         split_batch(batch, spec, "here")
+
+
+@pytest.mark.parametrize(
+    ("bad", "text"),
+    [
+        (math.nan, "here: must be finite, got NaN"),
+        (math.inf, "here: must be finite, got infinity"),
+        (-math.inf, "here: must be finite, got minus infinity; if it is a mask, hide something"),
+    ],
+)
+def test_a_number_that_is_not_finite_is_named(bad, text):
+    with pytest.raises(DataError) as caught:
+        check_finite(torch.tensor([1.0, bad]), "here")
+
+    assert str(caught.value).startswith(text)
+
+
+def test_minus_infinity_is_a_value_of_a_mask():
+    check_finite(torch.tensor([0.0, -math.inf]), "here", masked=True)
+    with pytest.raises(DataError, match="got NaN"):
+        check_finite(torch.tensor([math.nan, -math.inf]), "here", masked=True)

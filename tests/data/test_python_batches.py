@@ -55,6 +55,11 @@ def empty():
 def uneven():
     return [IMAGES, IMAGES[:, :, :1]]
 
+def broken():
+    images = IMAGES.clone()
+    images[5, 0, 0, 0] = float("nan")
+    return [images[:4], images[4:]]
+
 def breaks_on_the_way():
     yield IMAGES
     raise KeyError("no such picture")
@@ -123,6 +128,7 @@ def test_what_a_function_draws_depends_on_the_seed_alone(loaders):
         ("strings", "must give batches of tensors, got str"),
         ("short_labels", "must give a label for each of 10 samples"),
         ("empty", "must hold images for calibration, there are none"),
+        ("broken", ":broken: batch 1: input: must be finite, got NaN"),
         ("uneven", "samples must all have one shape, got (3, 1, 2) and (3, 2, 2)"),
     ],
 )

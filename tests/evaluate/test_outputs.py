@@ -22,12 +22,14 @@ def identity():
 
 
 class TestBadOutputs:
-    @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-    def test_an_image_that_is_not_finite_is_refused(self, identity, bad):
+    @pytest.mark.parametrize(
+        ("bad", "word"), [(math.nan, "NaN"), (math.inf, "infinity"), (-math.inf, "minus infinity")]
+    )
+    def test_an_image_that_is_not_finite_is_refused(self, identity, bad, word):
         images = torch.eye(4)
         images[2, 1] = bad
 
-        with pytest.raises(DataError, match="samples must be finite, got NaN or infinity"):
+        with pytest.raises(DataError, match=f"^evaluation data: .*: must be finite, got {word}"):
             float_outputs(identity, images)
 
     def test_an_answer_that_is_no_number_is_refused(self):
