@@ -56,6 +56,8 @@ def export(
         examples.append([x.to(first) if x.dtype == torch.float32 else x for x in example])
     any_size = Dim("batch", min=1, max=MAX_BATCH)
     ran = False
+    if all(x.dim() == 1 and x.is_floating_point() for x in example):
+        refuse_no_batch(network, example, structure, axes, name)
     with _quiet():
         for one, batch in [(one, batch) for batch in (any_size, None) for one in examples]:
             inputs = batched(one, 2 if batch else 1, axes)
@@ -75,7 +77,54 @@ def export(
             if kept:
                 raise _keeps_tensors(kept, name)
             return exported, ran
+    refuse_no_batch(network, example, structure, axes, name)
     raise CaptureError(_explain(problem, name)) from problem
+
+
+def refuse_no_batch(
+    network: nn.Module, example: Sequence[Tensor], structure: Structure, axes: Axes, name: str
+) -> None:
+    """Refuse an example that is one sample without a batch axis.
+
+    The network answers it, and with an axis in front of each tensor, but not two of it behind
+    each other.
+
+    Args:
+        network: In eval mode.
+        example: The tensors that it takes.
+        structure: How they nest.
+        axes: Axis of the batch in each of them.
+        name: Name of the network.
+
+    Raises:
+        CaptureError: Says how to add the axis.
+    """
+    one = [x if axis is None else x.unsqueeze(0) for x, axis in zip(example, axes, strict=True)]
+    answers = _answers(network, example, structure), _answers(network, one, structure)
+    if all(answers) and not _answers(network, _twice(example, axes), structure):
+        shapes = ", ".join(str(tuple(x.shape)) for x in example)
+        raise CaptureError(
+            f"{name}: the example must have a batch axis, got {shapes}; add one with unsqueeze(0), "
+            "or say which axis it is: the third value of the network's function, or batch_axis"
+        )
+
+
+def _twice(example: Sequence[Tensor], axes: Axes) -> list[Tensor]:
+    """The example with twice as many samples."""
+    return [
+        x if axis is None or axis >= x.dim() else torch.cat([x, x], axis)
+        for x, axis in zip(example, axes, strict=True)
+    ]
+
+
+def _answers(network: nn.Module, inputs: Sequence[Tensor], structure: Structure) -> bool:
+    """Whether a copy of a network gives an answer."""
+    try:
+        with torch.no_grad():
+            structure.call(copy.deepcopy(network), tuple(inputs))
+    except Exception:  # noqa: BLE001 - whatever a network says of inputs that it cannot take
+        return False
+    return True
 
 
 def _run_before(

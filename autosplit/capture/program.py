@@ -265,7 +265,8 @@ class Program:
             shape, sample = self.graph.inputs[name], self.layouts[name].sample_shape(value.shape)
             if tuple(sample) != shape:
                 raise DataError(
-                    f"{name}: a sample must have the shape {by_x(shape)} {about}, got "
+                    f"{name}: a sample must have the shape "
+                    f"{by_x(shape) or 'of a number'} {about}, got "
                     f"{by_x(sample) or 'a number'}; see --input-size"
                 )
             if not value.numel():

@@ -1,5 +1,6 @@
 """``path/to/file.py:function`` -> the network that the user's function builds."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,6 +42,7 @@ def build_python_network(asked: AskedModel) -> BuiltNetwork:
     if example is None:
         size = asked.input_size or DEFAULT_SIDE
         example = torch.zeros(1, 3, size, size)
+        _check_assumed(asked.spec, module, example)
     if not example_tensors(example):
         raise ModelError(
             f"{asked.spec}: example input must be a tensor, or a tuple or a dictionary of "
@@ -53,6 +55,24 @@ def build_python_network(asked: AskedModel) -> BuiltNetwork:
     return BuiltNetwork(
         name, module, example, preprocess, definition, assumed=True, batch_axis=_axis(asked, axis)
     )
+
+
+def _check_assumed(spec: str, module: nn.Module, example: torch.Tensor) -> None:
+    """Run a copy of a network on the example that is assumed where its function gives none.
+
+    Raises:
+        ModelError: It cannot take such an image.
+    """
+    types = (p.dtype for p in module.parameters() if p.is_floating_point())
+    try:
+        with torch.no_grad():
+            copy.deepcopy(module).eval()(example.to(next(types, torch.float32)))
+    except Exception as error:
+        said = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ModelError(
+            f"{spec}: must return the network and an example input, for without one an image of "
+            f"the shape {tuple(example.shape)} is assumed, which gives: {said}"
+        ) from error
 
 
 def _axis(asked: AskedModel, axis: Any) -> int | Sequence[int | None]:

@@ -115,3 +115,31 @@ def test_control_flow_on_data_is_one_line_that_names_the_user_s_line(capfd):
     assert "\n" not in text
     assert len(text) < 400
     assert capfd.readouterr() == ("", "")
+
+
+class Dot(nn.Module):
+    """One number a sample, of a vector."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Parameter(torch.ones(6))
+
+    def forward(self, x):
+        return (x * self.a).sum()
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [(nn.Linear(6, 3), (6,)), (nn.Conv2d(3, 4, 3), (3, 16, 16)), (Dot(), (6,))],
+)
+def test_an_example_without_a_batch_axis_is_one_line(network, shape):
+    with pytest.raises(CaptureError) as refusal:
+        capture(network.eval(), torch.randn(shape), "n")
+
+    assert str(refusal.value).startswith(
+        f"n: the example must have a batch axis, got {shape}; add one with unsqueeze(0), or say"
+    )
+
+
+def test_numbers_that_are_samples_are_a_batch():
+    capture(Net(lambda net, x: net.a(x[:, None]), a=nn.Linear(1, 3)), torch.randn(4))

@@ -26,6 +26,16 @@ def build_half():
 def build_flat():
     return nn.Linear(7, 2), torch.zeros(1, 7)
 
+class Flat(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 3)
+    def forward(self, x):
+        return self.a(x)
+
+def no_example():
+    return Flat()
+
 def wrong():
     return "a network"
 
@@ -89,7 +99,15 @@ def test_editing_the_file_changes_the_hash(nets):
             "wrong",
             "{path}:wrong: must return a torch.nn.Module, or one and an example input, got str",
         ),
-        ("breaks", "{path}:22: must run without an error, got KeyError: 'no weights here'"),
+        (
+            "no_example",
+            (
+                "{path}:no_example: must return the network and an example input, for without one an "
+                "image of the shape (1, 3, 224, 224) is assumed, which gives: mat1 and mat2 shapes "
+                "cannot be multiplied (672x224 and 6x3)"
+            ),
+        ),
+        ("breaks", "{path}:32: must run without an error, got KeyError: 'no weights here'"),
     ],
 )
 def test_a_function_that_builds_nothing_is_one_line(nets, function, expected):
