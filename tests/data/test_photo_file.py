@@ -5,7 +5,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from autosplit.data.photo_file import photo_size, read_photo
-from autosplit.errors import DataError
+from autosplit.errors import AutoSplitWarning, DataError
 
 
 def test_sixteen_bits_a_pixel_are_scaled_to_eight(tmp_path):
@@ -38,7 +38,9 @@ def test_a_picture_is_turned_as_its_camera_says(tmp_path, turn):
     [
         (np.float32, [0, 0.5, 1], [0, 128, 255]),
         (np.float32, [0, 51, 255], [0, 51, 255]),
-        (np.float32, [0, 256, 512], [0, 1, 2]),  # within 16 bits
+        (np.float32, [0, 0.5, 1.001], [0, 128, 255]),  # a little over white
+        (np.float32, [0, 51, 256], [0, 51, 255]),
+        (np.float32, [0, 25700, 51400], [0, 100, 200]),  # within 16 bits
         (np.int32, [0, 51, 200], [0, 51, 200]),
         (np.int32, [0, 257, 65535], [0, 1, 255]),
         (np.int32, [0, 16843009, 2**31 - 1], [0, 1, 127]),
@@ -52,6 +54,46 @@ def test_pictures_of_many_bits_are_scaled(tmp_path, kind, values, expected):
 
     assert found.mode == "L"
     assert np.asarray(found)[0].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "expected"),
+    [
+        (np.float32, [0, 5, 10], [0, 128, 255]),
+        (np.int32, [0, 819, 4095], [0, 51, 255]),  # 12 bits
+        (np.float32, [0, 1e10], [0, 255]),
+    ],
+)
+def test_values_far_from_a_usual_white_are_scaled_by_the_largest(tmp_path, kind, values, expected):
+    Image.fromarray(np.array([values], kind)).save(tmp_path / "a.tiff")
+
+    with pytest.warns(AutoSplitWarning, match=r"a\.tiff: its largest value, .* taken for white"):
+        found = read_photo(tmp_path / "a.tiff")
+
+    assert np.asarray(found)[0].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "expected"),
+    [
+        (np.uint16, [0, 256, 4095], [0, 1, 15]),
+        (np.int32, [0, 10], [0, 10]),
+        (np.float32, [0, 0.04], [0, 10]),
+    ],
+)
+def test_a_picture_that_is_nearly_black_is_told(tmp_path, kind, values, expected):
+    Image.fromarray(np.array([values], kind)).save(tmp_path / "a.tiff")
+
+    with pytest.warns(AutoSplitWarning, match=r"a\.tiff: is nearly black, its largest value is"):
+        found = read_photo(tmp_path / "a.tiff")
+
+    assert np.asarray(found)[0].tolist() == expected
+
+
+def test_a_black_picture_is_black(tmp_path):
+    Image.fromarray(np.zeros((1, 2), np.float32)).save(tmp_path / "a.tiff")
+
+    assert np.asarray(read_photo(tmp_path / "a.tiff")).tolist() == [[0, 0]]
 
 
 def test_a_float_picture_below_zero_is_refused(tmp_path):
