@@ -53,6 +53,10 @@ class Preprocess:
         return torch.from_numpy(planes)
 
 
+WHOLE_PICTURES = "a detector must see whole pictures, say with --preprocess how they are resized"
+"""What is the matter with a detector whose pictures are cropped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Letterbox:
     """Make a detector's input of an image: the whole image, perhaps on grey, in 0..1.

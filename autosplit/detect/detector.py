@@ -13,7 +13,7 @@ from torch import Tensor
 from autosplit.capture.capture import capture
 from autosplit.capture.equalize import equalize
 from autosplit.capture.program import Program
-from autosplit.data.preprocess import Letterbox
+from autosplit.data.preprocess import WHOLE_PICTURES, Letterbox
 from autosplit.detect.step_seconds import StepSeconds
 from autosplit.errors import DataError, ModelError
 from autosplit.halves.deployed import Deployed, deploy
@@ -136,11 +136,13 @@ def make_detector(
         ModelError: The network is no detector.
         FileError, PlanError: The plan cannot be read, or is of another network.
     """
-    if not model.heads or not isinstance(model.preprocess, Letterbox):
+    if not model.heads:
         raise ModelError(
             f"{model.name}: must be a detector, such as yolo:yolov3-tiny; of a network of your own "
             "say with --decode how its outputs become boxes"
         )
+    if not isinstance(model.preprocess, Letterbox):
+        raise ModelError(f"{model.name}: {WHOLE_PICTURES}")
     program = capture(model.program or model.module, (model.example_input,), model.name)
     if isinstance(plan, Path):
         plan = read_plan(plan, program.graph)

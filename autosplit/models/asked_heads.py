@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree
 
+from autosplit.data.preprocess import Letterbox, Preprocess
 from autosplit.errors import FileError, ModelError, counted, warn
 from autosplit.files import parse_yaml
 from autosplit.models.asked_model import AskedModel, BuiltNetwork
@@ -40,7 +41,7 @@ def with_asked_heads(built: BuiltNetwork, asked: AskedModel) -> BuiltNetwork:
     if asked.decode in OBJECTNESS:
         if isinstance(built.example_input, tuple) and len(built.example_input) == 1:
             built = replace(built, example_input=built.example_input[0])
-        built = replace(built, heads=_free_heads(built, asked.decode, names))
+        built = _whole_pictures(replace(built, heads=_free_heads(built, asked.decode, names)))
     elif asked.decode is not None:
         built = replace(built, heads=_darknet_heads(built, asked.decode))
     if not built.heads:
@@ -56,6 +57,15 @@ def with_asked_heads(built: BuiltNetwork, asked: AskedModel) -> BuiltNetwork:
             f"{counted(len(names), 'name')}"
         )
     return replace(built, labels=names or built.labels or tuple(map(str, range(count))))
+
+
+def _whole_pictures(built: BuiltNetwork) -> BuiltNetwork:
+    """A detector without a way to make its input sees whole pictures, as ultralytics does."""
+    prepare = built.preprocess
+    if not isinstance(prepare, Preprocess):
+        return built
+    whole = Letterbox(prepare.crop, "ultralytics", len(prepare.mean))
+    return replace(built, preprocess=whole, assumed=False)
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:

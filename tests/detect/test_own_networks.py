@@ -142,3 +142,12 @@ def test_boxes_are_those_that_the_weights_say(place, function, saved):
     assert main(["detect", *line.split(), "--source", "a.png", "--out", "out"]) == 0
 
     assert boxes(place / "out" / "detections.csv") == FOUND
+
+
+def test_whole_pictures_are_letterboxed_and_told_where_nothing_is_said(place, capsys):
+    line = "--model own.py:yolov8 --decode yolov8 --names own.names --source a.png --out out"
+
+    assert main(["detect", *line.split()]) == 0
+
+    assert "input:   whole pictures on grey 114, 64x64, as ultralytics" in capsys.readouterr().out
+    assert boxes(place / "out" / "detections.csv") == FOUND

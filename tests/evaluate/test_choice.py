@@ -181,7 +181,7 @@ class TestProbe:
             self.judged(nn.Sequential(nn.Linear(3, 5)), data)
 
     def test_heads_of_boxes_need_no_probe(self):
-        with pytest.raises(DataError, match="must take letterboxed images"):
+        with pytest.raises(DataError, match="must see whole pictures"):
             judge_of(
                 None,
                 SimpleNamespace(name="net", heads=(1,), labels=(), preprocess=None),

@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 
+from autosplit.data.preprocess import Letterbox
 from autosplit.errors import ModelError
 from autosplit.models.asked_heads import DECODINGS, read_class_names
 from autosplit.models.load import load_model
@@ -78,6 +79,8 @@ def test_heads_follow_from_the_shapes_of_the_outputs(function, decode, codings):
     assert [head.coding for head in model.heads] == codings
     assert {head.classes for head in model.heads} == {3}
     assert model.labels == ("0", "1", "2")
+    assert model.preprocess == Letterbox((64, 64), "ultralytics")
+    assert not model.assumed
 
 
 def test_names_say_how_many_bins_a_distance_has(tmp_path):

@@ -18,7 +18,7 @@ from torch import Tensor
 from autosplit.data.coco import Truth, truth_of
 from autosplit.data.datasets import DataSet
 from autosplit.data.images import Labels
-from autosplit.data.preprocess import Letterbox
+from autosplit.data.preprocess import WHOLE_PICTURES, Letterbox
 from autosplit.errors import DataError, counted
 from autosplit.evaluate.average_precision import FoundBoxes, Precision, average_precision
 from autosplit.evaluate.box_measures import measure_boxes
@@ -251,7 +251,7 @@ def detection_judge(model: Answering, data: DataSet) -> Judge:
         _check_classes(model.labels, data.labels)
     place = model.preprocess
     if not isinstance(place, Letterbox):
-        raise DataError(f"{model.name}: a detector must take letterboxed images")
+        raise DataError(f"{model.name}: {WHOLE_PICTURES}")
     reader = BoxReader(model.heads, place.size, place.back, model.labels)
     return Judge(reader.read, lambda: BoxRecord(labels=model.labels), compares=False)
 
