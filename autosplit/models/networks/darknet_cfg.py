@@ -1,8 +1,8 @@
 """Darknet's ``.cfg`` files -> checked sections.
 
 A file is a list of sections, ``[net]`` first; every later section is one layer, numbered from 0.
-An option that resembles a known one is an error, because a misspelt option would silently have its
-default; an option that resembles none is warned of and ignored, as Darknet does.  All problems of
+An option that resembles one that is read is an error, because a misspelt option would silently have
+its default; another one that is not known is warned of and ignored, as Darknet does.  All problems of
 a file are told in one error.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from autosplit.errors import FileError, ModelError, did_you_mean, warn
 from autosplit.models.networks.darknet_options import (
     LISTS,
-    NET_OPTIONS,
+    NET_TRAINING,
     NEVER,
     OFF,
     REFUSED,
@@ -196,9 +196,12 @@ def _check_section(section: Section, where: str) -> None:
 def _check_option(section: Section, key: str, value: str, where: str) -> list[str]:
     """Make sure that an option is known, or resembles no known one; then say it is ignored."""
     known = SECTION_OPTIONS.get(section.kind)
-    if section.kind == "net" or known is None or key in known | TRAINING:
+    training = TRAINING | NET_TRAINING if section.kind == "net" else TRAINING
+    if known is None or key in known | training:
         return []
     about = f"{where}: [{section.kind}]"
+    if section.kind == "net" and key in NEVER.keys() | OFF.keys():
+        return []
     if key in NEVER:
         raise ModelError(f"{about} {key} cannot be carried out, it asks for {NEVER[key]}")
     if key == "from" and section.kind in ("yolo", "convolutional"):
@@ -209,15 +212,16 @@ def _check_option(section: Section, key: str, value: str, where: str) -> list[st
         raise ModelError(
             f"{about} {key} cannot be carried out, must be {OFF[key]} or left out, got {value!r}"
         )
-    if difflib.get_close_matches(key, known, 1, 0.7):
+    near = difflib.get_close_matches(key, known | training, 1, 0.7)
+    if known & {*near} or difflib.get_close_matches(key, known, 1, 0.8):
         raise ModelError(f"{about} unknown option {key!r}{did_you_mean(key, known)}")
-    return [f"line {where.rpartition(':')[2]}: {key} of [{section.kind}]"]
+    meant = f", did you mean {near[0]!r}?" if near else ""
+    return [f"line {where.rpartition(':')[2]}: {key} of [{section.kind}]{meant}"]
 
 
 def _is_read(section: Section, key: str) -> bool:
     """Whether an option decides what the network computes."""
-    known = NET_OPTIONS if section.kind == "net" else SECTION_OPTIONS.get(section.kind, ())
-    return key in known
+    return key in SECTION_OPTIONS.get(section.kind, ())
 
 
 def _is_zero(value: str) -> bool:

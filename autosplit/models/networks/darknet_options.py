@@ -20,7 +20,7 @@ HEADS = ("yolo", "region", "Gaussian_yolo", "detection")
 """Sections that say how boxes are read from the output of the layer before."""
 _YOLO = "mask anchors classes num scale_x_y new_coords nms_kind beta_nms"
 SECTION_OPTIONS: dict[str, frozenset[str]] = {
-    "net": frozenset(),  # mostly options of training; only the input and letter_box are read
+    "net": frozenset("width height channels letter_box".split()),
     "convolutional": frozenset(
         "batch_normalize filters size stride stride_x stride_y pad padding groups activation "
         "dilation".split()
@@ -49,8 +49,6 @@ SECTION_OPTIONS: dict[str, frozenset[str]] = {
     "cost": frozenset(),
 }
 """Section -> the options that decide what it computes."""
-NET_OPTIONS = frozenset(["width", "height", "channels", "letter_box"])
-"""Options of ``[net]`` that are read; the others are for training."""
 LISTS = frozenset(["anchors", "mask", "layers", "from"])
 """Options that are lists of numbers."""
 REFUSED = {
@@ -115,6 +113,18 @@ TRAINING = frozenset(
     "init drop probability atoms mean std".split()
 )
 """Options of any layer that only training, tracking or Darknet's own loader reads; ignored."""
+NET_TRAINING = frozenset(
+    "batch subdivisions inputs max_crop min_crop max_ratio min_ratio center momentum decay policy "
+    "power burn_in step steps scale scales seq_scales gamma learning_rate_min batches_per_cycle "
+    "batches_cycle_mult loss_scale dynamic_minibatch optimized_memory workspace_size_limit_MB "
+    "num_sigmas_reject_badlabels badlabels_reject_threshold badlabels_rejection_percentage "
+    "equidistant_point ema_alpha time_steps track augment_speed sequential_subdivisions "
+    "init_sequential_subdivisions try_fix_nan weights_reject_freq adam B1 B2 eps blur mixup cutmix "
+    "gaussian_noise mosaic mosaic_bound mosaic_scale contrastive contrastive_jit_flip "
+    "contrastive_color unsupervised resize_step attention adversarial_lr max_chart_loss aspect "
+    "notruth noadjust".split()
+)
+"""Further options of ``[net]`` that only training reads; ignored."""
 _COUNTS = dict.fromkeys("filters size stride groups dilation output reduction".split(), 1)
 _COUNTS |= dict.fromkeys("stride_x stride_y num side crop_height crop_width".split(), 1)
 _COUNTS |= dict.fromkeys("pad padding batch_normalize group_id new_coords sqrt".split(), 0)

@@ -35,6 +35,9 @@ def test_sections_are_numbered_and_comments_skipped():
         (NET + "[zzz]", "a.cfg:3: unknown section '[zzz]', choose from: Gaussian_yolo, avgpool, "),
         (NET + "[net]", "a.cfg:3: unknown section '[net]', choose from: "),
         (NET + "[conv]\nfliters=3", "a.cfg:4: [convolutional] unknown option 'fliters', did you "),
+        (NET + "chanels=1\n[conv]", "a.cfg:3: [net] unknown option 'chanels', did you mean 'chann"),
+        (NET + "letterbox=1\n[conv]", "a.cfg:3: [net] unknown option 'letterbox', did you mean 'l"),
+        ("[net]\nwidht=4\n[conv]", "a.cfg:2: [net] unknown option 'widht', did you mean 'width'?"),
         (NET + "[conv]\nfilters", "a.cfg:4: must be [section] or option=value, got 'filters'"),
         (NET + "[conv]\nfilters=", "a.cfg:4: must be [section] or option=value, got 'filters='"),
         (NET + "[YOLO]", "a.cfg:3: unknown section '[YOLO]', did you mean 'yolo'?"),
@@ -139,6 +142,19 @@ def test_options_of_training_are_ignored_by_name(option):
 def test_an_option_that_resembles_none_is_ignored_with_a_warning():
     with pytest.warns(AutoSplitWarning, match="ignores what it does not know, line 4: zebra of "):
         parse_cfg(NET + "[conv]\nzebra=1\n", "a.cfg")
+
+
+def test_a_misspelt_option_of_training_is_ignored_with_a_warning():
+    told = "ignores what it does not know, line 3: momentun of .net., did you mean 'momentum'?"
+    with pytest.warns(AutoSplitWarning, match=told):
+        parse_cfg(NET + "momentun=.9\n[conv]\n", "a.cfg")
+
+
+def test_options_of_training_in_net_are_ignored_by_name():
+    options = "batch=64\nmomentum=.9\npolicy=steps\nscales=.1,.1\nmosaic=1\nangle=0\nB1=.9\n"
+    net, _ = parse_cfg(NET + options + "[conv]\n", "a.cfg")
+
+    assert net.options["momentum"] == ".9"
 
 
 @pytest.mark.parametrize(
