@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from autosplit.graph.graphfile import by_x
 from autosplit.models.networks.darknet_activations import activation_of
 from autosplit.models.networks.darknet_cfg import Problems, read_darknet_text, read_sections
-from autosplit.models.networks.darknet_heads import build_head
+from autosplit.models.networks.darknet_heads import build_head, check_head
 from autosplit.models.networks.darknet_layers import BUILDERS, Convolutional, usual_shape
 from autosplit.models.networks.darknet_options import HEADS, NO_SHAPE
 from autosplit.models.networks.darknet_section import Section
@@ -89,6 +89,9 @@ class Darknet(nn.Module):
             shapes.append(None)
             inputs = [input_shape if i < 0 else shapes[i] for i in read or ()]
             known = [shape for shape in inputs if shape is not None]
+            if section.kind in HEADS and not (known and section.wrong <= NO_SHAPE):
+                with problems.collecting():
+                    check_head(section)
             if not known or len(known) < len(inputs) or section.kind not in BUILDERS:
                 continue
             shapes[-1] = usual_shape(section, known)
@@ -267,7 +270,7 @@ def _earlier(section: Section, key: str) -> tuple[int, ...]:
     found = section.integers(key)
     absolute = tuple(i + section.number if i < 0 else i for i in found)
     wrong = [
-        f"{written}, which is layer {i}" if written != i else str(written)
+        f"{written}, which is before the first layer" if i < 0 else str(written)
         for written, i in zip(found, absolute, strict=True)
         if not 0 <= i < section.number
     ]

@@ -1,9 +1,9 @@
 """Darknet's ``.cfg`` files -> checked sections.
 
 A file is a list of sections, ``[net]`` first; every later section is one layer, numbered from 0.
-An option that resembles one that is read is an error, because a misspelt option would silently have
-its default; another one that is not known is warned of and ignored, as Darknet does.  All problems of
-a file are told in one error.
+An option that resembles one that is read is an error, because a misspelt option would silently
+have its default; another one that is not known is warned of and ignored, as Darknet does.  All
+problems of a file are told in one error.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from autosplit.plainfile import read_latin_text
 
 _LIST = re.compile(r"[-+.\d][-+.\d\s,;]*")
 """Numbers, and what people put between them."""
+_CHOICES = re.compile(r"(?<=\]'), choose from: .*")
+"""The sections that could be meant; they are told with this problem alone."""
 MOST_PROBLEMS = 20
 """Problems of a file that are told; of further ones only the number."""
 
@@ -74,7 +76,7 @@ class Problems:
             texts = sorted(texts, key=_line)[:MOST_PROBLEMS]
             more = len(self.found) - len(texts)
             tail = f"; and {more} more" if more else ""
-            listed = "; ".join(f"line {text}" for text in texts)
+            listed = "; ".join(f"line {_CHOICES.sub('', text)}" for text in texts)
             raise ModelError(f"{self.name}: {len(self.found)} problems: {listed}{tail}")
 
 
@@ -158,11 +160,9 @@ def read_sections(text: str, problems: Problems) -> tuple[Section, ...]:
     if len(sections) < 2 or sections[0].kind != "net":
         problems.check()
     readable = tuple(_readable(section, problems) for section in sections)
-    if problems.found:
-        return readable
     if ignored:
         warn(f"{name}: ignores what it does not know, {'; '.join(ignored[:5])}")
-    if twice:
+    if twice and not problems.found:
         warn(f"{name}: of options with two values the first counts, {'; '.join(twice[:5])}")
     return readable
 

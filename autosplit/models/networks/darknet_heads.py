@@ -38,15 +38,29 @@ def build_head(section: Section, shape: FeatureShape, input_shape: FeatureShape)
     return head
 
 
+def check_head(section: Section) -> None:
+    """Check the options of a head of which the input is not known.
+
+    Args:
+        section: One of the kinds in ``HEAD_BUILDERS``, without options that are known to be wrong.
+
+    Raises:
+        ModelError: An option is wrong.
+    """
+    if not section.wrong & {"anchors", "num", "mask"}:
+        HEAD_BUILDERS[section.kind](section, (1, 1, 1), (1, 1, 1))
+
+
 def _yolo(section: Section, shape: FeatureShape, input_shape: FeatureShape) -> YoloHead:  # noqa: ARG001 - one signature
     new = bool(section.integer("new_coords", 0))
+    suppression = _suppression(section)  # first, because it warns
     return YoloHead(
         section.number,
         _masked(section),
         section.integer("classes", 20, 1),
         section.positive("scale_x_y", 1),
         "new_coords" if new else "darknet",
-        *_suppression(section),
+        *suppression,
     )
 
 

@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from autosplit.capture.capture import capture
 from autosplit.data.bundled import DARKNET
-from autosplit.errors import ModelError
+from autosplit.errors import AutoSplitWarning, ModelError
 from autosplit.models.networks.darknet import build_darknet, load_darknet
 
 NET = "[net]\nwidth=64\nheight=64\nchannels=3\n"
@@ -139,7 +139,7 @@ def test_the_first_anchors_are_the_largest(size):
         ("[route]\nlayers=0\n", "layers must name earlier layers, 0 to -1, got 0"),
         (
             CONV + "[route]\nlayers=-3\n",
-            "[route] of layer 1: layers must name earlier layers, 0 to 0, got -3, which is la",
+            "[route] of layer 1: layers must name earlier layers, 0 to 0, got -3, which is be",
         ),
         (CONV + "[shortcut]\nfrom=7\n", "from must name earlier layers, 0 to 0, got 7"),
         (CONV + "[route]\n", "[route] of layer 1: must have the option 'layers'"),
@@ -264,7 +264,16 @@ def test_values_that_cannot_be_are_told_with_all_unknown_words_at_once():
             ("17", "[yolo] of layer 3: scale_x_y must be above 0, got -1"),
         ],
     )
-    assert "got 99 and -9, which is layer -8; line" in error_of("", FAULTS)
+    assert "got 99 and -9, which is before the first layer; line" in error_of("", FAULTS)
+
+
+def test_a_head_is_checked_where_its_input_is_not_known_or_an_option_is_wrong():
+    head = "[yolo]\nmask=0,5\nanchors=1,2, 3,4\nnms_kind=foo\n"
+    for text in ("[conv]\n[zzz]\n" + head, "[conv]\n" + head + "classes=x\n"):
+        with pytest.warns(AutoSplitWarning, match="nms_kind 'foo' is unknown"):
+            told = error_of("", "[net]\nwidth=64\nheight=64\n" + text)
+        assert "mask must be anchors 0 to 1, got (0, 5)" in told
+        assert " 2 problems: " in told
 
 
 def test_layers_behind_a_wrong_one_are_checked_where_its_shape_is_known():

@@ -80,7 +80,13 @@ def test_all_problems_of_a_file_are_told_with_their_lines():
     places = [told.index(part) for part in ("line 4: ", "line 5: ", "line 7: ", "line 8: ")]
     assert told.startswith("a.cfg: 4 problems: line 4: [convolutional] of layer 0: size must be ")
     assert places == sorted(places)
+    assert "unknown section '[wat]'; line 7: " in told  # alone, it would list all sections
     assert "\n" not in told
+
+
+def test_what_is_ignored_is_told_beside_what_is_refused():
+    with pytest.warns(AutoSplitWarning, match="line 4: zebra of"), pytest.raises(ModelError):
+        parse_cfg(NET + "[conv]\nzebra=1\nsize=x\n", "a.cfg")
 
 
 def test_of_two_options_of_one_name_the_first_counts_and_is_told_of():
