@@ -63,10 +63,12 @@ class Pictures:
     Attributes:
         files: File and ground truth of each picture.
         classes: Names of the classes, in the network's order.
+        left_out: What is wrong with each entry that is left out.
     """
 
     files: tuple[tuple[Path, Truth], ...]
     classes: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def read_coco_splits(
@@ -163,7 +165,8 @@ def check_pictures(listed: Path, pictures: Pictures, rules: LabelRules = USUAL_R
         if not there or rules.strict:
             raise DataError(text)
         warn(f"{text}; the others are used")
-    return replace(pictures, files=there)
+    gone = (f"{listed}: {path} is missing" for path in missing)
+    return replace(pictures, files=there, left_out=(*pictures.left_out, *gone))
 
 
 def _read(path: Path, folder: Path, rules: LabelRules = USUAL_RULES) -> Pictures:
@@ -193,7 +196,7 @@ def _read(path: Path, folder: Path, rules: LabelRules = USUAL_RULES) -> Pictures
         (place / name, _truth(width, height, found[key]))
         for key, (name, width, height) in images.items()
     )
-    return Pictures(files, names)
+    return Pictures(files, names, tuple(dirt.told))
 
 
 def _annotation(

@@ -108,7 +108,8 @@ def read_labels(
     dirt.tell()
     most = max((number for truth in truths.values() for number in truth.classes), default=-1)
     known = tuple(names) or _numbered(most + 1)
-    pictures = Pictures(tuple((f, truths.get(f, Truth(0, 0))) for f in found), known)
+    files = tuple((f, truths.get(f, Truth(0, 0))) for f in found)
+    pictures = Pictures(files, known, tuple(dirt.told))
     return check_pictures(path, pictures, rules)
 
 

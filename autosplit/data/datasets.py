@@ -33,6 +33,7 @@ class DataSet:
         classes: Number of classes of the labels; None when it is not known.
         labels: Names of the classes of pictures with boxes; empty for other data.
         shared: Whether calibration and evaluation take the same images.
+        left_out: What is wrong with each annotation or picture that is left out.
     """
 
     name: str
@@ -41,6 +42,7 @@ class DataSet:
     classes: int | None
     labels: tuple[str, ...] = ()
     shared: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,7 @@ def _coco(asked: _AskedData) -> DataSet:
         len(val.classes),
         labels=val.classes,
         shared=train is None,
+        left_out=tuple(dict.fromkeys((*(train or val).left_out, *val.left_out))),
     )
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from autosplit.errors import DataError, counted, warn
 
 MOST_TOLD = 3
-"""Entries that are told one by one; of further ones only the number."""
+"""Entries that a warning tells one by one; of further ones it has only the number."""
+MOST_REFUSED = 20
+"""Entries that an error tells one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,15 @@ class Dirt:
             DataError: Something is, and the data set is read strictly.
         """
         if self.told:
-            more = len(self.told) - MOST_TOLD
-            listed = "; ".join(self.told[:MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")
+            most = MOST_REFUSED if self.strict else MOST_TOLD
+            more = len(self.told) - most
+            listed = "; ".join(self.told[:most]) + (f"; and {more} more" if more > 0 else "")
             entries = counted(len(self.told), "entry", "entries")
             text = f"{self.source}: {entries} cannot be used: {listed}"
             if self.strict:
                 raise DataError(text)
             warn(f"{text}; {'it is' if len(self.told) == 1 else 'they are'} left out")
         if self.doubles:
-            verb = "is" if self.doubles == 1 else "are"
+            verb, counts = ("is", "counts") if self.doubles == 1 else ("are", "count")
             boxes = counted(self.doubles, "box", "boxes")
-            warn(f"{self.source}: {boxes} {verb} there twice, each counts once")
+            warn(f"{self.source}: {boxes} {verb} there twice and {counts} once")

@@ -49,7 +49,11 @@ def read_voc_splits(folder: Path, rules: LabelRules) -> tuple[Pictures | None, P
     names = list(rules.labels) if set(names) <= set(rules.labels) else names
     train, val = (_listed(folder, split, found) for split in ("train", "val"))
     pictures = [
-        Pictures(tuple((found[s][0], _truth(*found[s][1:], names)) for s in stems), tuple(names))
+        Pictures(
+            tuple((found[s][0], _truth(*found[s][1:], names)) for s in stems),
+            tuple(names),
+            tuple(dirt.told),
+        )
         for stems in (train, val or list(found))
     ]
     trained = known_pictures(place, pictures[0], rules) if train and val else None

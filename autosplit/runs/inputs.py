@@ -6,13 +6,13 @@ whether calibration and evaluation share their samples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autosplit.errors import counted, warn
-from autosplit.files import read_json, write_json
+from autosplit.files import read_json, write_csv, write_json
 
 if TYPE_CHECKING:
     from autosplit.capture.program import Program
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from autosplit.runs.options import StatsOptions
 
 INPUTS_FILE = "inputs.json"
+LEFT_OUT_FILE = "left_out.csv"
 FLOAT_SAMPLES = 64
 """Evaluation samples on which ``stats`` runs the float network, to say what it scores."""
 
@@ -127,7 +128,18 @@ def boxes_text(data: DataSet) -> str:
     if not data.labels or not isinstance(source, Photos):
         return ""
     truths = [truth for _, truth in source.files if isinstance(truth, Truth)]
-    return f"data: {data_card(truths, data.labels)}\n"
+    told = counted(len(data.left_out), "entry is", "entries are")
+    tail = f"; {told} left out, see {LEFT_OUT_FILE}" if data.left_out else ""
+    return f"data: {data_card(truths, data.labels)}{tail}\n"
+
+
+def write_left_out(folder: Path, left_out: Sequence[str]) -> tuple[str, ...]:
+    """Write what is wrong with each entry that is left out, and return the file's name, if any."""
+    (folder / LEFT_OUT_FILE).unlink(missing_ok=True)  # of an earlier run
+    if not left_out:
+        return ()
+    write_csv(folder / LEFT_OUT_FILE, ("entry",), ({"entry": text} for text in left_out))
+    return (LEFT_OUT_FILE,)
 
 
 def _is_asked(options: StatsOptions) -> bool:

@@ -4,8 +4,10 @@ import pytest
 from pictures import coco_folder, darknet_folder, picture
 
 from autosplit.data.annotated import read_annotated
+from autosplit.data.datasets import load_data
 from autosplit.data.dirty import USUAL_RULES
-from autosplit.errors import DataError
+from autosplit.data.preprocess import Letterbox
+from autosplit.errors import AutoSplitWarning, DataError
 
 
 def ultralytics(folder):
@@ -47,6 +49,17 @@ def test_a_layout_is_read(tmp_path, make):
 
     assert val.classes == ("house", "tree")
     assert all(path.is_file() for path, _ in val.files)
+
+
+def test_all_that_is_left_out_of_a_data_set_is_listed(tmp_path):
+    place = darknet_folder(tmp_path)
+    (place / "labels" / "val0.txt").write_text("0 2 2 2 2\n" * 5)
+    with pytest.warns(AutoSplitWarning, match="and 2 more"):
+        data = load_data(f"coco:{place}", Letterbox((32, 32)))
+
+    assert [entry.partition(": ")[0] for entry in data.left_out] == [
+        f"{place / 'labels' / 'val0.txt'}:{line}" for line in range(1, 6)
+    ]
 
 
 def test_what_is_in_no_layout_is_refused(tmp_path):

@@ -187,7 +187,7 @@ class TestWhatIsLeftOut:
     def test_a_box_that_is_there_twice_counts_once(self, tmp_path):
         path = changed(tmp_path, lambda d: d["annotations"].append(d["annotations"][0] | {"id": 9}))
 
-        with pytest.warns(AutoSplitWarning, match="1 box is there twice, each counts once"):
+        with pytest.warns(AutoSplitWarning, match="1 box is there twice and counts once"):
             assert len(read_coco(path, tmp_path).files[0][1].boxes) == 2
 
 

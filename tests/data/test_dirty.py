@@ -22,10 +22,11 @@ def test_every_entry_is_told_with_its_line():
 
 
 @pytest.mark.parametrize(
-    ("doubles", "text"), [(1, "1 box is there twice"), (2, "2 boxes are there twice")]
+    ("doubles", "text"),
+    [(1, "1 box is there twice and counts once"), (2, "2 boxes are there twice and count once")],
 )
 def test_boxes_that_are_there_twice_are_counted(doubles, text):
-    with pytest.warns(AutoSplitWarning, match=rf"^a\.txt: {text}, each counts once$"):
+    with pytest.warns(AutoSplitWarning, match=rf"^a\.txt: {text}$"):
         Dirt("a.txt", doubles=doubles).tell()
 
 
@@ -46,6 +47,11 @@ def test_strictly_they_are_refused():
     assert LabelRules(strict=True).strict
     with pytest.raises(DataError, match=r"a\.txt: 1 entry cannot be used"):
         dirty(1, strict=True).tell()
+
+
+def test_strictly_twenty_of_many_are_told():
+    with pytest.raises(DataError, match=r"a\.txt:19: wrong; and 1 more$"):
+        dirty(21, strict=True).tell()
 
 
 def test_clean_data_are_told_nothing_of(recwarn):

@@ -5,10 +5,21 @@ from contextlib import nullcontext
 
 import pytest
 
+from autosplit.data.coco import Truth
+from autosplit.data.datasets import DataSet
+from autosplit.data.images import Images
+from autosplit.data.photos import Photos
+from autosplit.data.preprocess import Letterbox
 from autosplit.errors import AutoSplitWarning, DataError, OptionError
 from autosplit.evaluate.chance import ONLY_CROWDS
 from autosplit.evaluate.task import CLASSIFICATION, DETECTION, REGRESSION
-from autosplit.runs.inputs import INPUTS_FILE, chance_text, shares_samples
+from autosplit.runs.inputs import (
+    INPUTS_FILE,
+    boxes_text,
+    chance_text,
+    shares_samples,
+    write_left_out,
+)
 from autosplit.runs.stages.run import run
 
 FILE = """
@@ -173,3 +184,22 @@ def test_a_guess_is_told_with_what_to_look_at():
     )
     text = chance_text("its AP is 0.00", DETECTION)
     assert "(--preprocess) and outputs become boxes (--decode), at the names" in text
+
+
+def test_what_is_left_out_is_written_whole_and_an_older_list_goes(tmp_path):
+    left_out = tuple(f"a.txt:{line}: wrong" for line in range(1, 9))
+
+    assert write_left_out(tmp_path, left_out) == ("left_out.csv",)
+    lines = (tmp_path / "left_out.csv").read_text().splitlines()
+    assert lines == ["entry", *left_out]
+
+    assert write_left_out(tmp_path, ()) == ()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_line_on_boxes_says_where_the_list_is(tmp_path):
+    (tmp_path / "a.png").touch()
+    photos = Images(Photos(((tmp_path / "a.png", Truth(9, 9)),), Letterbox((9, 9))))
+    text = boxes_text(DataSet("a", photos, photos, 1, ("x",), left_out=("one", "two")))
+
+    assert text.endswith("; 2 entries are left out, see left_out.csv\n")

@@ -15,7 +15,14 @@ from autosplit.graph.graph import Graph
 from autosplit.graph.graphfile import LAYERS_HEADER, graph_to_dict, layer_rows
 from autosplit.progress import note
 from autosplit.runs.hashes import hash_measured, named_files
-from autosplit.runs.inputs import KnownInputs, boxes_text, float_text, inputs_text, known_inputs
+from autosplit.runs.inputs import (
+    KnownInputs,
+    boxes_text,
+    float_text,
+    inputs_text,
+    known_inputs,
+    write_left_out,
+)
 from autosplit.runs.measuring import Measuring, measure_network, picture_input, warn_of_inputs
 from autosplit.runs.network import (
     asked_task,
@@ -126,15 +133,18 @@ def _measure(job: Job[StatsOptions]) -> Made:
         f"stats: {counted(len(program.graph.layers), 'layer')}, {macs:,} multiply-accumulates"
         f"{behind}, measured on {counted(stats.samples, 'sample')}, into {job.folder}"
     )
-    write = partial(_write, job.folder, program.graph, stats, known)
+    write = partial(_write, job.folder, program.graph, stats, known, data.left_out)
     return Made(text, write, {STATE: model.sha256})
 
 
-def _write(folder: Path, graph: Graph, stats: Stats, known: KnownInputs) -> Sequence[str]:
+def _write(
+    folder: Path, graph: Graph, stats: Stats, known: KnownInputs, left_out: Sequence[str]
+) -> Sequence[str]:
     write_json(folder / "graph.json", "graph", graph_to_dict(graph))
     write_csv(folder / "layers.csv", LAYERS_HEADER, layer_rows(graph))
     write_stats(folder, stats)
-    return ("graph.json", "layers.csv", known.write(folder), *STATS_FILES)
+    more = write_left_out(folder, left_out)
+    return ("graph.json", "layers.csv", known.write(folder), *STATS_FILES, *more)
 
 
 def _remedy(model: Model, options: StatsOptions) -> str:
