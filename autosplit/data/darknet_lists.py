@@ -104,11 +104,17 @@ def read_labels(
         warn(f"{path}: {twice} listed twice, each counts once")
     there = [file for file in found if file.is_file()]
     dirt = Dirt(str(path), rules.strict)
-    truths = {file: _truth(file, dirt, len(names) or MOST_NUMBERED) for file in there}
+    truths = {}
+    for file in there:
+        with dirt.collecting():  # a picture may be broken
+            truths[file] = _truth(file, dirt, len(names) or MOST_NUMBERED)
+    if there and not truths:
+        raise DataError(dirt.told[0])
     dirt.tell()
     most = max((number for truth in truths.values() for number in truth.classes), default=-1)
     known = tuple(names) or _numbered(most + 1)
-    files = tuple((f, truths.get(f, Truth(0, 0))) for f in found)
+    broken = set(there) - truths.keys()
+    files = tuple((f, truths.get(f, Truth(0, 0))) for f in found if f not in broken)
     pictures = Pictures(files, known, tuple(dirt.told))
     return check_pictures(path, pictures, rules)
 

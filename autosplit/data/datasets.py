@@ -13,7 +13,7 @@ from autosplit.data.idx import IdxPair
 from autosplit.data.image_folder import read_image_folder
 from autosplit.data.images import Images, Label
 from autosplit.data.inputs import ONE_FLOAT, InputSpec
-from autosplit.data.photos import Photos
+from autosplit.data.photos import Photos, of_annotated_size
 from autosplit.data.preprocess import ImageToInput
 from autosplit.data.python_batches import function_batches
 from autosplit.data.python_file import is_python_spec
@@ -204,28 +204,43 @@ def _image_folder(asked: _AskedData) -> DataSet:
 def _coco(asked: _AskedData) -> DataSet:
     folder = Path(asked.argument) if asked.argument else SCENES
     train, val = read_annotated(folder, asked.rules)
+    left_out = [*(train or val).left_out, *val.left_out]
+    parts = []
+    for pictures, limit in (
+        (train or val, asked.calibration_images or DEFAULT_CALIBRATION_IMAGES),
+        (val, asked.evaluation_images),
+    ):
+        chosen = _chosen(pictures.files, limit, asked)
+        sound, wrong = of_annotated_size(chosen, str(folder), asked.rules)
+        left_out += wrong
+        parts.append(Images(Photos(sound, asked.preprocess)))
     return DataSet(
         folder.resolve().name,
-        _sample(
-            (train or val).files, asked.calibration_images or DEFAULT_CALIBRATION_IMAGES, asked
-        ),
-        _sample(val.files, asked.evaluation_images, asked),
+        parts[0],
+        parts[1],
         len(val.classes),
         labels=val.classes,
         shared=train is None,
-        left_out=tuple(dict.fromkeys((*(train or val).left_out, *val.left_out))),
+        left_out=tuple(dict.fromkeys(left_out)),
     )
 
 
 def _sample(
     photos: Iterable[tuple[Path, Label | None]], limit: int | None, asked: _AskedData
 ) -> Images:
-    """Take photos at random, for the first ones of a folder are all of one class."""
+    """Take photos at random."""
+    return Images(Photos(_chosen(photos, limit, asked), asked.preprocess))
+
+
+def _chosen(
+    photos: Iterable[tuple[Path, Label | None]], limit: int | None, asked: _AskedData
+) -> tuple[tuple[Path, Label | None], ...]:
+    """Take files at random, for the first ones of a folder are all of one class."""
     chosen = list(photos)
     if limit is not None and limit < len(chosen):
         places = sorted(random.Random(asked.seed).sample(range(len(chosen)), limit))  # noqa: S311
         chosen = [chosen[place] for place in places]
-    return Images(Photos(tuple(chosen), asked.preprocess))
+    return tuple(chosen)
 
 
 def _python_file(asked: _AskedData) -> DataSet:

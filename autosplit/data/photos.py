@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autosplit.data.coco import Truth
+from autosplit.data.dirty import Dirt, LabelRules
 from autosplit.data.images import Label, LabelledImage
-from autosplit.data.photo_file import read_photo
+from autosplit.data.photo_file import photo_size, read_photo
 from autosplit.data.preprocess import ImageToInput
 from autosplit.errors import DataError
 
@@ -26,11 +27,7 @@ class Photos:
     def __iter__(self) -> Iterator[LabelledImage]:
         for path, label in self.files:
             image = read_photo(path)
-            if isinstance(label, Truth) and image.size != (label.width, label.height):
-                raise DataError(
-                    f"{path}: must be of the size that its annotations say, "
-                    f"{label.width}x{label.height}, is {image.width}x{image.height}"
-                )
+            _check_size(path, label, image.size)
             yield self.preprocess(image), label
 
     def at(self, places: Sequence[int]) -> Iterator[LabelledImage]:
@@ -45,3 +42,40 @@ class Photos:
             except OSError as error:
                 raise DataError(f"{path}: must be readable, {error.strerror}") from error
             yield content, label
+
+
+def of_annotated_size(
+    files: Sequence[tuple[Path, Label | None]], source: str, rules: LabelRules
+) -> tuple[tuple[tuple[Path, Label | None], ...], tuple[str, ...]]:
+    """Leave out pictures that are broken or of another size than their annotations say.
+
+    Args:
+        files: Each picture with its label or None.
+        source: Name of the data set, for the warning.
+        rules: Whether such pictures are refused.
+
+    Returns:
+        The other pictures, and what is wrong with each that is left out.
+
+    Raises:
+        DataError: All pictures are wrong, or one is and the data set is read strictly.
+    """
+    dirt = Dirt(source, rules.strict)
+    kept = []
+    for path, label in files:
+        with dirt.collecting():
+            if isinstance(label, Truth):
+                _check_size(path, label, photo_size(path))
+            kept.append((path, label))
+    if files and not kept:
+        raise DataError(dirt.told[0])
+    dirt.tell()
+    return tuple(kept), tuple(dirt.told)
+
+
+def _check_size(path: Path, label: Label | None, size: tuple[int, int]) -> None:
+    if isinstance(label, Truth) and size != (label.width, label.height):
+        raise DataError(
+            f"{path}: must be of the size that its annotations say, "
+            f"{label.width}x{label.height}, is {size[0]}x{size[1]}"
+        )

@@ -111,7 +111,7 @@ class TestBadFiles:
         (darknet_folder(tmp_path) / "images" / "val1.png").write_text("no picture")
 
         with pytest.raises(DataError, match=r"val1\.png: must be an image that can be read"):
-            read_darknet_splits(tmp_path)
+            read_darknet_splits(tmp_path, LabelRules(strict=True))
 
     def test_an_empty_list_is_refused(self, tmp_path):
         (darknet_folder(tmp_path) / "val.txt").write_text("\n")

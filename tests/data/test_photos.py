@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 from loaded import RGB, data_error, save_image
-from pictures import coco_folder, picture
+from pictures import coco_folder, darknet_folder, picture
+from PIL import Image
 
 from autosplit.data.datasets import load_data
+from autosplit.data.dirty import LabelRules
 from autosplit.data.photos import Photos
-from autosplit.errors import DataError
+from autosplit.errors import AutoSplitWarning, DataError
 
 
 @pytest.fixture
@@ -60,9 +62,10 @@ def test_no_photo_is_held_open_or_decoded_before_it_is_needed(folder):
 )
 def test_pictures_that_cannot_be_measured_on_are_named(tmp_path, spoil, expected):
     spoil(coco_folder(tmp_path))
+    strict = LabelRules(strict=True)
 
     with pytest.raises(DataError, match=expected) as caught:
-        list(load_data(f"coco:{tmp_path}", RGB).evaluation.batches(2))
+        list(load_data(f"coco:{tmp_path}", RGB, rules=strict).evaluation.batches(2))
     assert "\n" not in str(caught.value)
 
 
@@ -86,3 +89,26 @@ def test_a_file_that_went_away_is_named(folder):
 
     with pytest.raises(DataError, match=r"gone\.png: must be readable, No such file"):
         list(Photos(((path, None),), RGB).raw())
+
+
+def test_a_picture_of_another_size_than_its_annotations_is_left_out_and_listed(tmp_path):
+    folder = coco_folder(tmp_path)
+    Image.new("RGB", (30, 40)).save(folder / "val" / "0.png")
+
+    with pytest.warns(AutoSplitWarning, match=r"0\.png: must be of the size .* 40x30, is 30x40"):
+        data = load_data(f"coco:{folder}", RGB)
+
+    assert [path.name for path, _ in data.evaluation.source.files] == ["1.png"]
+    assert len(data.left_out) == 1
+    with pytest.raises(DataError, match=r"1 entry cannot be used: .*must be of the size"):
+        load_data(f"coco:{folder}", RGB, rules=LabelRules(strict=True))
+
+
+def test_a_broken_picture_with_boxes_is_left_out(tmp_path):
+    folder = darknet_folder(tmp_path)
+    (folder / "images" / "val0.png").write_text("no picture")
+
+    with pytest.warns(AutoSplitWarning, match=r"val0\.png: must be an image that can be read"):
+        data = load_data(f"coco:{folder}", RGB)
+
+    assert [path.name for path, _ in data.evaluation.source.files] == ["val1.png"]
