@@ -19,6 +19,7 @@ class Tape:
     functions: dict
     stored: dict = field(default_factory=dict)
     shape: tuple = SHAPE
+    masked: frozenset = frozenset()
 
     def __post_init__(self):
         probe = torch.zeros(1, *self.shape)
