@@ -87,7 +87,7 @@ def choose_task(probe: Probe, asked: AskedTask) -> TaskChoice:
         OptionError: The task or the output that is asked for is unknown.
         DataError: What is not asked for is not clear either.
     """
-    places = _places(probe, asked.output)
+    places = _places(probe, asked)
     if asked.task is not None and is_python_spec(asked.task):
         function = checked_function(
             load_function(asked.task, DataError, asked.seed), f"task {asked.task}"
@@ -141,16 +141,35 @@ def _class_axis(task: Task) -> int:
     return 1 if task is SEGMENTATION else -1
 
 
-def _places(probe: Probe, asked: str | None) -> tuple[int, ...]:
-    """Numbers of the outputs that may be scored."""
-    if asked in (None, ALL_OUTPUTS):
-        return tuple(place for place, value in enumerate(probe.outputs) if _may_be_scored(value))
-    if asked in probe.names:
-        return (probe.names.index(asked),)
-    if asked is not None and asked.isdecimal() and int(asked) < len(probe.names):
-        return (int(asked),)
-    raise OptionError(
-        f"--output: unknown output {asked!r}{did_you_mean(str(asked), (*probe.names, ALL_OUTPUTS))}"
+def _places(probe: Probe, asked: AskedTask) -> tuple[int, ...]:
+    """Numbers of the outputs that may be scored.
+
+    Raises:
+        OptionError: The output that is asked for is unknown.
+        DataError: It cannot be scored, or none can.
+    """
+    name, own = asked.output, asked.task is not None and is_python_spec(asked.task)
+    if name in (None, ALL_OUTPUTS):
+        places = tuple(range(len(probe.outputs)))
+    elif name in probe.names:
+        places = (probe.names.index(name),)
+    elif name is not None and name.isdecimal() and int(name) < len(probe.names):
+        places = (int(name),)
+    else:
+        near = did_you_mean(str(name), (*probe.names, ALL_OUTPUTS))
+        raise OptionError(f"--output: unknown output {name!r}{near}")
+    scored = tuple(place for place in places if _may_be_scored(probe.outputs[place]))
+    if scored or not places:
+        return scored
+    if own:  # a person's own function may count whole numbers
+        return places
+    value = probe.outputs[places[0]]
+    about = f"{_output_text(probe.names[places[0]])} {tuple(value.shape)}"
+    if value.is_floating_point():
+        raise DataError(f"output: must have an answer for each sample, {about} is one number")
+    raise DataError(
+        f"output: must be scores, {about} is whole numbers; return the scores before argmax, or "
+        "say with --task FILE.py:FUNCTION how the answers are scored"
     )
 
 

@@ -95,9 +95,29 @@ def test_of_two_that_fit_one_is_asked_for():
     assert chosen({"a": FEATURES, "b": LOGITS}, CLASSES, output="1")[1] == ("b",)
 
 
-def test_one_output_that_cannot_be_scored_is_one_output():
-    with pytest.raises(DataError, match=r"the network has 1 output, output \(8,\); say which"):
-        chosen(CLASSES, None)
+@pytest.mark.parametrize(
+    ("outputs", "asked", "told"),
+    [
+        (CLASSES, {}, r"output \(8,\) is whole numbers; return the scores before argmax, or say"),
+        (CLASSES, {"task": "classification"}, "return the scores before argmax"),
+        ({"a": LOGITS, "b": CLASSES}, {"output": "b"}, r"output b \(8,\) is whole numbers"),
+        (LOGITS[:, 0] > 0, {}, r"output \(8,\) is whole numbers"),
+        (LOGITS.sum(), {}, r"an answer for each sample, output \(\) is one number"),
+    ],
+)
+def test_an_answer_that_is_no_score_is_told(outputs, asked, told):
+    with pytest.raises(DataError, match=told):
+        chosen(outputs, CLASSES, **asked)
+
+
+def test_a_function_of_ones_own_may_score_whole_numbers(tmp_path):
+    (tmp_path / "own.py").write_text("def hit(out, labels): return (out == labels).float()")
+    found = choose_task(probe(CLASSES, CLASSES), AskedTask(f"{tmp_path}/own.py:hit"))
+    record = found.judge(None, None).empty()
+    record.add(found.judge(None, None).read((CLASSES,), CLASSES + 1, 8, (CLASSES,)))
+
+    assert [one.name for one in found.scored] == ["output"]
+    assert record.scores()["score"] == 0.0
 
 
 def test_all_outputs_are_scored_each_by_its_own_task():

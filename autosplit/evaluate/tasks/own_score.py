@@ -70,8 +70,9 @@ class OwnScore:
             raise DataError(f"{self.where}: scores must be finite, got NaN or infinity")
         each = scores.reshape(-1).expand(batch) if whole else scores.reshape(batch)
         floats = [place for place, value in enumerate(outputs) if value.is_floating_point()]
-        own = [outputs[place] for place in floats]
-        ref = own if reference is None else [reference[place] for place in floats]
+        compared = floats or range(len(outputs))
+        own = [outputs[place] for place in compared]
+        ref = own if reference is None else [reference[place] for place in compared]
         apart = torch.full((batch,), not whole)
         return {**moved(own, ref), "score": each, "apart": apart}
 
