@@ -36,7 +36,7 @@ def _digest_of(spec: str, seed: int) -> str:
         torch.manual_seed(seed)
         try:
             _add(digest, found, 0)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = " ".join(f"{type(error).__name__}: {error}".split())
             raise DataError(f"{spec}: must give batches without an error, got {text}") from error
     return digest.hexdigest()

@@ -110,7 +110,7 @@ def person_code(path: Path, error: type[AutoSplitError]) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         text = " ".join(f"{type(problem).__name__}: {problem}".split())
         raise error(
             f"{error_place(problem, path)}: must run without an error, got {text}"
@@ -188,7 +188,7 @@ def _defined_in(value: object, module: ModuleType) -> bool:
     return callable(value) and getattr(value, "__module__", None) == module.__name__
 
 
-def error_place(problem: Exception, path: Path) -> str:
+def error_place(problem: BaseException, path: Path) -> str:
     """Return ``file:line`` of the deepest line of the user's file that led to the problem."""
     if isinstance(problem, SyntaxError) and problem.filename == str(path):
         return f"{path}:{problem.lineno}"

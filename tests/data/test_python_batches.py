@@ -64,6 +64,10 @@ def breaks_on_the_way():
     yield IMAGES
     raise KeyError("no such picture")
 
+def leaves_on_the_way():
+    yield IMAGES
+    raise SystemExit(3)
+
 class Broken:
     def __len__(self):
         return 1
@@ -143,6 +147,7 @@ def test_a_function_that_gives_no_images_is_one_line(loaders, function, expected
     ("function", "line", "problem"),
     [
         ("breaks_on_the_way", 'raise KeyError("no such picture")', "KeyError: 'no such picture'"),
+        ("leaves_on_the_way", "raise SystemExit(3)", "SystemExit: 3"),
         ("set_that_breaks", 'raise OSError("disk")', "OSError: disk"),
     ],
 )

@@ -127,6 +127,18 @@ def test_an_error_inside_is_one_line_that_names_the_deepest_line_of_the_file(min
     )
 
 
+@pytest.mark.parametrize("leaves", ["sys.exit(3)", "sys.exit()", "raise SystemExit('bye')"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_file_that_ends_the_process_is_one_line(tmp_path, leaves, inside):
+    path = tmp_path / "leaving.py"
+    path.write_text(f"import sys\ndef build():\n    {leaves if inside else 'pass'}\n")
+    if not inside:
+        path.write_text(f"import sys\ndef build(): pass\n{leaves}\n")
+
+    with pytest.raises(DataError, match=r":3: must run without an error, got SystemExit"):
+        call_function(f"{path}:build", DataError, 0)
+
+
 def test_a_file_that_does_not_parse_names_the_line(tmp_path):
     path = tmp_path / "broken.py"
     path.write_text("x = 1\ndef build(:\n")

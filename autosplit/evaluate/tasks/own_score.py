@@ -55,7 +55,7 @@ class OwnScore:
         try:
             found = self.function(scored, labels)
             scores = torch.as_tensor(found).detach().double().cpu()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = " ".join(f"{type(error).__name__}: {error}".split())
             raise DataError(
                 f"{self.where}: must return scores, got {text}{self._at(error)}"
@@ -76,7 +76,7 @@ class OwnScore:
         apart = torch.full((batch,), not whole)
         return {**moved(own, ref), "score": each, "apart": apart}
 
-    def _at(self, error: Exception) -> str:
+    def _at(self, error: BaseException) -> str:
         """The line of the function's file that an error comes from; empty if none of it."""
         code = getattr(self.function, "__code__", None)
         if code is None:

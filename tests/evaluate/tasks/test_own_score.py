@@ -72,3 +72,11 @@ def test_an_error_in_what_a_score_gives_names_no_line():
 def test_a_function_can_be_called():
     with pytest.raises(DataError, match="mine: must be a function of"):
         checked_function({}, "mine")
+
+
+def test_a_function_that_ends_the_process_is_one_line():
+    def leaves(outputs, labels):
+        raise SystemExit(3)
+
+    with pytest.raises(DataError, match="own: must return scores, got SystemExit: 3"):
+        OwnScore(leaves, "own", ("output",))((torch.zeros(2, 3),), None, 2)
