@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from autosplit.capture.program import Batches, Program
-from autosplit.distortion.tiles import workers
+from autosplit.distortion.tiles import rows_of_tensor, workers
 from autosplit.errors import DataError
 from autosplit.graph.layer import Shape
 from autosplit.grid.grid import Grid
@@ -76,7 +76,7 @@ def code_tensors(
 
         def watch(name: str, value: Tensor) -> None:
             if name not in program.graph.integers:
-                rows = program.samples(name, value).flatten(1)
+                rows = rows_of_tensor(program, name, value)
                 if name not in found:
                     found[name] = _begin(program.graph.shape(name), stats, name, rows)
                 _add(found[name], rows, pool)

@@ -69,4 +69,5 @@ def chunks(program: Program, batches: Batches, copies: int) -> Iterator[tuple[Te
 
 def rows_of_tensor(program: Program, tensor: str, value: Tensor) -> Tensor:
     """A tensor, or its gradient, as (samples, elements), without gradients."""
-    return program.samples(tensor, value.detach()).flatten(1)
+    samples = program.samples(tensor, value.detach())
+    return samples.reshape(len(samples), -1)  # one element a sample has no axis of its own
