@@ -22,6 +22,7 @@ class Tape:
     masked: frozenset = frozenset()
 
     def __post_init__(self):
+        self.masked = frozenset()
         probe = torch.zeros(1, *self.shape)
         self.graph = Graph(
             "tape",
