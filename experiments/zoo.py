@@ -40,7 +40,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils import _pytree as pytree
 from zoo_cases import CASES
 from zoo_networks import OWN, Exhibit, exhibits
-from zoo_process import LIBRARIES, ROOT, Row, code_digest, in_a_process, kept_rows, older_rows
+from zoo_process import (
+    ENDED,
+    LIBRARIES,
+    ROOT,
+    Row,
+    code_digest,
+    in_a_process,
+    kept_rows,
+    older_rows,
+)
 from zoo_ratios import macs_ratio, weights_ratio
 
 from autosplit.capture.capture import capture
@@ -66,6 +75,8 @@ AMPLIFIES, UNEVEN = "it amplifies noise", "rows of different size share grids"
 NOISE_DB = 40.0
 """What 8 bits leave of normal values: with 255 steps s from -4.3 to 4.3 deviations, 12 / s^2."""
 CLOSE = 1e-4
+LEAST_RIGHT = 115
+"""Networks of the zoo that must be right."""
 SAMPLES = 4
 TOKENS = ("cls_token", "class_token", "dist_token", "pos_embed")
 """Parameters beside which the features of patches are of the size 1."""
@@ -230,7 +241,7 @@ def _ratio(
             noise = float((value - want)[known].double().square().sum())
             power = float(want[known].double().square().sum())
             ratios.append(10 * math.log10(max(power, 1e-30) / max(noise, 1e-30)))
-    return min(ratios, default=None)
+    return math.nan if any(map(math.isnan, ratios)) else min(ratios, default=None)
 
 
 def _verdict(row: Row, unexplained: Sequence[str], *, close: bool = True) -> str:
@@ -254,7 +265,8 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
-def main() -> None:
+def main() -> int:
+    """Run the zoo; 1 if a row is missing or wrong without a reason, or too few are right."""
     parser = argparse.ArgumentParser(description=__doc__, add_help=True)
     parser.add_argument("--only", nargs="*", default=[""], help="networks with such a text in them")
     parser.add_argument("--seconds", type=int, default=300, help="limit of a network, of one core")
@@ -274,8 +286,9 @@ def main() -> None:
             continue
         row = rows[exhibit.name] = in_a_process(examine, exhibit, asked.seconds)
         row.code = kept_in.stem[:8]
-        with kept_in.open("a") as file:
-            file.write(f"\n{json.dumps(asdict(row))}")
+        if not row.result.startswith(ENDED):  # another limit may let it end
+            with kept_in.open("a") as file:
+                file.write(f"\n{json.dumps(asdict(row))}")
         print(f"{row.name}: {row.result}", file=sys.stderr, flush=True)
     if asked.older:
         rows = older_rows(kept_in.parent, asked.out) | rows
@@ -286,11 +299,33 @@ def main() -> None:
     print(f"and {uneven} have rows of different size in one grid")
     if len(found) < len(everything):
         print(f"{len(everything) - len(found)} have no row yet: no table is written")
-        return
+        return 1
     table = [{key: _rounded(value) for key, value in asdict(row).items()} for row in found]
     write_csv(asked.out, HEADER, table)
     print(f"table: {asked.out}")
+    wrong = failure(found)
+    if wrong:
+        print(wrong, file=sys.stderr)
+    return int(bool(wrong))
+
+
+def failure(rows: Sequence[Row]) -> str:
+    """What the zoo must hold and does not; empty if it does."""
+    right = sum(row.result == "right" for row in rows)
+    if right < LEAST_RIGHT:
+        return f"zoo: at least {LEAST_RIGHT} networks must be right, got {right}"
+    unnamed = [row.name for row in rows if row.result != "right" and not has_reason(row.result)]
+    if unnamed:
+        return f"zoo: a network that is not right must have a reason, got {', '.join(unnamed)}"
+    return ""
+
+
+def has_reason(result: str) -> bool:
+    """Whether a result says why a network is not right: refused in one line, or why it is noisy."""
+    return result.startswith("CaptureError: ") or (
+        result.startswith("sqnr ") and (f": {AMPLIFIES}, " in result or f": {UNEVEN}, " in result)
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -20,6 +20,8 @@ from zoo_networks import Exhibit
 ROOT = Path(__file__).parent.parent
 MEMORY_BYTES, HEAVY_MEMORY_BYTES = 8 << 30, 20 << 30
 """Address space of a process; of one with a heavy network."""
+ENDED = "ended by signal"
+"""How the result of a network begins that a limit ended."""
 LIBRARIES = ("torchvision", "timm", "transformers")
 
 
@@ -80,7 +82,7 @@ def _in_a_process(
     _, status = os.waitpid(child, 0)
     if text:
         return Row(**json.loads(text))
-    why = f"ended by signal {os.WTERMSIG(status)}, its limits are {seconds} s of one core and "
+    why = f"{ENDED} {os.WTERMSIG(status)}, its limits are {seconds} s of one core and "
     return Row(exhibit.name, exhibit.task, result=f"{why}{memory_bytes >> 30} GiB")
 
 

@@ -1,6 +1,7 @@
 """The reasons that ``experiments/zoo.py`` names for noise, on networks whose noise is known."""
 
 import json
+import math
 import re
 import sys
 from dataclasses import asdict, replace
@@ -67,3 +68,31 @@ def test_rows_of_the_table_are_taken_where_nothing_newer_is_kept(tmp_path):
     found = zoo.older_rows(kept, table)
 
     assert found == {"net": row, "other": replace(newer, task="new")}
+
+
+def test_an_answer_that_is_no_number_is_the_worst_of_them():
+    one, broken = torch.ones(3), torch.tensor([1.0, torch.nan, 1.0])
+
+    found = zoo._ratio((one, broken), (one, one), None)
+
+    assert math.isnan(found)
+    assert "sqnr nan dB < 25" in zoo._verdict(zoo.Row("n", "t", 0, 0, 0, sqnr_w8a8_db=found), [])
+
+
+RIGHT = [zoo.Row("n", "t", result="right")] * 115
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        (RIGHT, ""),
+        (RIGHT[1:], "zoo: at least 115 networks must be right, got 114"),
+        ([*RIGHT, zoo.Row("odd", "t", result="sqnr 3.0 dB < 25")], "must have a reason, got odd"),
+        ([*RIGHT, zoo.Row("a", "t", result="CaptureError: a: keeps state")], ""),
+        ([*RIGHT, zoo.Row("b", "t", result=f"sqnr 3.0 dB < 25: {zoo.AMPLIFIES}, noise")], ""),
+        ([*RIGHT, zoo.Row("c", "t", result="TypeError: c")], "must have a reason, got c"),
+    ],
+)
+def test_the_zoo_fails_where_too_few_are_right_or_one_has_no_reason(rows, text):
+    assert zoo.failure(rows).endswith(text)
+    assert bool(zoo.failure(rows)) == bool(text)
