@@ -22,7 +22,7 @@ from autosplit.capture.operators import (
     operator_name,
     source_line,
 )
-from autosplit.errors import CaptureError
+from autosplit.errors import CaptureError, DataError
 from autosplit.graph.integers import MAX_INTEGER_BITS, Integers
 
 _ROOM = 4
@@ -46,6 +46,25 @@ def integer_tensors(
         for node, name in tensor_of.items()
         if is_integers(node)
     }
+
+
+def refuse_outside(name: str, kept: Integers, low: int, high: int) -> None:
+    """Refuse integers that a tensor cannot hold.
+
+    Args:
+        name: The tensor.
+        kept: The values that it takes.
+        low: Least integer found.
+        high: Greatest integer found.
+
+    Raises:
+        DataError: Says which it takes.
+    """
+    if low < kept.low or high > kept.high:
+        raise DataError(
+            f"{name}: integers must be {kept.low}..{kept.high} of {kept.bits} bits, got "
+            f"{low}..{high}; capture the network with an example that has such values"
+        )
 
 
 def _bounded(node: fx.Node) -> Integers | None:

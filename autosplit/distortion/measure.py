@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from autosplit.capture.infinities import HIDING
+from autosplit.capture.integers import refuse_outside
 from autosplit.capture.program import Batches, Program
 from autosplit.data.inputs import check_finite
 from autosplit.distortion.logits import logit_tensors
@@ -53,6 +54,9 @@ def measure(
     check_rule(clipping)
     with workers() as pool, torch.no_grad():
         samples, ranges = _first_pass(program, batches, pool)
+        for name in program.graph.integers.keys() & program.graph.inputs.keys():
+            low, high = int(ranges[name].low), int(ranges[name].high)
+            refuse_outside(name, program.graph.integers[name], low, high)
         spreads = _second_pass(program, batches, ranges, samples, pool)
         weights = _weights(program, widths, pool)
         tensors = {

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from autosplit.capture.batch_axis import BatchLayout
-from autosplit.errors import DataError
+from autosplit.capture.integers import refuse_outside
 from autosplit.graph.integers import Integers
 from autosplit.grid.grid import ElementFormat, Grid
 from autosplit.halves.wire.jpeg import from_pixels, to_pixels
@@ -95,12 +95,7 @@ class Crossing:
             DataError: A value is not among those that the tensor can hold.
         """
         whole = value.long()
-        low, high = int(whole.min()), int(whole.max())
-        if low < kept.low or high > kept.high:
-            raise DataError(
-                f"{name}: integers must be {kept.low}..{kept.high} of {kept.bits} bits, got "
-                f"{low}..{high}; capture the network with an example that has such values"
-            )
+        refuse_outside(name, kept, int(whole.min()), int(whole.max()))
         return whole - kept.low
 
     def _grid(self, wire: WireTensor) -> Grid:

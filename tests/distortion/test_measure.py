@@ -266,3 +266,23 @@ def test_an_unknown_clipping_rule_is_refused_before_anything_runs():
 
     with pytest.raises(PlanError, match="clipping: unknown rule 'best', choose from: average"):
         measure(program, lambda: iter([]), clipping="best")
+
+
+class Step(nn.Module):
+    """A layer that a whole number scales."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(4, 2)
+
+    def forward(self, x, t):
+        return self.a(x) * t[:, None]
+
+
+def test_integers_that_the_example_left_no_room_for_are_refused():
+    """The example has 9, which takes 8 bits with room of 4: up to 255."""
+    program = capture(Step().eval(), (torch.randn(2, 4), torch.tensor([9, 9])))
+    x, t = torch.randn(2, 4), torch.tensor([60, 848])
+
+    with pytest.raises(DataError, match=r"^t: integers must be 0\.\.255 of 8 bits, got 60\.\.848;"):
+        measure(program, lambda: iter([(x, t)]), widths=(8,))
