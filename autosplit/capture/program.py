@@ -264,13 +264,20 @@ class Program:
                 )
             shape, sample = self.graph.inputs[name], self.layouts[name].sample_shape(value.shape)
             if tuple(sample) != shape:
+                remedy = "see --input-size" if len(shape) == 3 else _OTHER_AXIS
                 raise DataError(
                     f"{name}: a sample must have the shape "
                     f"{by_x(shape) or 'of a number'} {about}, got "
-                    f"{by_x(sample) or 'a number'}; see --input-size"
+                    f"{by_x(sample) or 'a number'}; {remedy}"
                 )
             if not value.numel():
                 raise DataError(f"{name}: must have at least one sample, got none")
+
+
+_OTHER_AXIS = (
+    "if the batch is another axis, say which: the third value of the network's function, or "
+    "batch_axis"
+)
 
 
 class _Watched(fx.Interpreter):

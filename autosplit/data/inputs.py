@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autosplit.errors import DataError, did_you_mean
+from autosplit.errors import DataError
 from autosplit.graph.integers import AllowedIndices
 
 LABEL_KEYS = ("labels", "label", "target", "targets")
@@ -168,8 +168,10 @@ def _flat(inputs: Any, spec: InputSpec, where: str) -> list[Any]:
         missing = [name for name, key in zip(names, keys, strict=True) if key is None]
         if not missing:
             return [named[key] for key in keys if key is not None]
-        near = did_you_mean(missing[0], named)
-        raise DataError(f"{where}: must give the network's input {missing[0]!r}{near}")
+        unknown = ", ".join(repr(key) for key in named if key not in keys)
+        raise DataError(
+            f"{where}: must give the network's input {missing[0]!r}, has {unknown or 'no other'}"
+        )
     found = _leaves(inputs)
     if len(found) != len(names):
         raise DataError(

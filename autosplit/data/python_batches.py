@@ -131,7 +131,9 @@ def _each_label(labels: Any, count: int, where: str) -> list[Any]:
     if found.dim() == 0 or len(found) != count:
         shown = f"shape {tuple(labels.shape)}" if isinstance(labels, Tensor) else f"{labels}"
         raise DataError(
-            f"{where}: must give a label for each of {counted(count, 'sample')}, got {shown:.60}"
+            f"{where}: must give a label for each of {counted(count, 'sample')}, got {shown:.60}; "
+            "if the batch is not the first axis, say which: the third value of the network's "
+            "function"
         )
     return found.tolist() if found.dim() == 1 else list(found.unbind(0))
 

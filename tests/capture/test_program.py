@@ -177,3 +177,10 @@ def test_a_constant_of_any_type_counts_in_the_digest(value):
         digests.append(program_of(network).weights_sha256)
 
     assert digests[0] != digests[1]
+
+
+def test_a_sequence_of_another_length_is_asked_for_its_batch_axis():
+    program = program_of(Net(lambda net, x: net.a(x), a=nn.Linear(5, 2)), (9, 3, 5))
+
+    with pytest.raises(DataError, match="if the batch is another axis, say which: the third value"):
+        program.run((torch.randn(9, 8, 5),))

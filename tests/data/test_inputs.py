@@ -89,7 +89,7 @@ def test_types_are_those_of_the_network():
     ("batch", "spec", "problem"),
     [
         (X, TWO, r"here: must give the network's 2 inputs \(left, right\), got 1"),
-        ({"left": X, "rihgt": Y}, TWO, "input 'right', did you mean 'rihgt'?"),
+        ({"left": X, "rihgt": Y}, TWO, "input 'right', has 'rihgt'"),
         ({"input_ids": X, "attention_mask": IDS}, TEXT, "input_ids must be of the type int64, got"),
         ("text", ONE_FLOAT, "must give batches of tensors, got str"),
     ],

@@ -130,7 +130,13 @@ def test_what_a_function_draws_depends_on_the_seed_alone(loaders):
         ("half_a_dictionary", "must return calibration and evaluation, lacks evaluation"),
         ("number", "must return batches of samples, got int"),
         ("strings", "must give batches of tensors, got str"),
-        ("short_labels", "must give a label for each of 10 samples"),
+        (
+            "short_labels",
+            (
+                "must give a label for each of 10 samples, got shape (3,); if the batch is not the "
+                "first axis, say which: the third value of the network's function"
+            ),
+        ),
         ("empty", "must hold images for calibration, there are none"),
         ("broken", ":broken: batch 1: input: must be finite, got NaN"),
         ("uneven", "samples must all have one shape, got (3, 1, 2) and (3, 2, 2)"),
