@@ -86,7 +86,7 @@ def clear_task(
     if labels is not None:
         return None, ""
     if value.dim() == 2 and value.shape[1] > 1:
-        return CLASSIFICATION, f"{ASSUMED} of an output (batch, classes) without labels"
+        return CLASSIFICATION, f"{ASSUMED} for an output (batch, classes) without labels"
     if value.dim() <= 2:
         one = value.numel() == len(value)
         return (BINARY, "the answers are probabilities") if one and bounded else (None, "")

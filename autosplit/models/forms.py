@@ -27,6 +27,6 @@ def onnx_refusal(spec: str) -> str:
     MobileNetV3, EfficientNet-Lite0, ViT and BERT).
     """
     return (
-        f"{spec}: must be no ONNX file, for torch.export refuses most of what converters make of "
+        f"{spec}: cannot be an ONNX file, for torch.export refuses most of what converters make of "
         "one; save the PyTorch network with torch.export.save to FILE.pt2, or give FILE.py:FUNCTION"
     )

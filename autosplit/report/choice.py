@@ -107,17 +107,17 @@ def no_pick(candidates: Sequence[Candidate], max_drop: float) -> InfeasibleError
         )
     if not measured:
         return InfeasibleError(
-            f"max-drop: no plan that fits was measured to the end, so none is known to lose at "
-            f"most {max_drop:g} points; measure more plans (autosplit quantize --plans pareto), or "
-            "allow more with --max-drop"
+            "max-drop: no plan that fits was measured to the end, so none is known to lose at most "
+            f"{max_drop:g} {_points(max_drop)}; measure more plans (autosplit quantize --plans "
+            "pareto), or allow more with --max-drop"
         )
     best = min(measured, key=lambda one: (one.drop, one.plan.name))
     drop = best.drop or 0.0
     asked = f"gains at least {-max_drop:g}" if max_drop < 0 else f"loses at most {max_drop:g}"
     found = f"gains {-drop:.2f}" if drop < 0 else f"loses {drop:.2f}"
     return InfeasibleError(
-        f"max-drop: no measured plan {asked} points, the best one {found} ({best.plan.name}); "
-        "allow more with --max-drop, or --memory"
+        f"max-drop: no measured plan {asked} {_points(max_drop)}, the best one {found} "
+        f"({best.plan.name}); allow more with --max-drop, or --memory"
     )
 
 
@@ -166,3 +166,8 @@ def _verdict(one: Candidate, max_drop: float) -> str:
     if one.keeps_measured(max_drop):
         return "not shown"
     return "not measured" if one.drop is None else "loses too much"
+
+
+def _points(count: float) -> str:
+    """The word behind a number of points."""
+    return "point" if abs(count) == 1 else "points"

@@ -111,6 +111,7 @@ def test_control_flow_on_data_is_one_line_that_names_the_user_s_line(capfd):
     text = str(refusal.value)
     assert text.startswith(
         f"net: torch.export must be able to trace the network, failed at {HERE}:{line} in forward: "
+        "the code depends on values of a tensor; write torch.where(condition, a, b) in place of if"
     )
     assert "\n" not in text
     assert len(text) < 400
@@ -143,3 +144,20 @@ def test_an_example_without_a_batch_axis_is_one_line(network, shape):
 
 def test_numbers_that_are_samples_are_a_batch():
     capture(Net(lambda net, x: net.a(x[:, None]), a=nn.Linear(1, 3)), torch.randn(4))
+
+
+class Packed(nn.Module):
+    """A recurrent layer of sequences of their own lengths."""
+
+    def __init__(self):
+        super().__init__()
+        self.l = nn.GRU(5, 4, batch_first=True)
+
+    def forward(self, x, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+        return self.l(packed)[1][-1]
+
+
+def test_packed_sequences_are_named():
+    with pytest.raises(CaptureError, match=r"in forward: packed sequences have .*; give the rec"):
+        capture(Packed().eval(), (torch.randn(3, 9, 5), torch.tensor([9, 4, 2])))

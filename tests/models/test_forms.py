@@ -24,5 +24,5 @@ def test_the_help_of_the_option_lists_the_same_forms(form):
 
 
 def test_a_refused_file_is_named_with_what_to_do():
-    assert onnx_refusal("a/net.onnx").startswith("a/net.onnx: must be no ONNX file")
+    assert onnx_refusal("a/net.onnx").startswith("a/net.onnx: cannot be an ONNX file")
     assert "torch.export.save" in onnx_refusal("net.onnx")

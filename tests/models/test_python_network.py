@@ -102,9 +102,9 @@ def test_editing_the_file_changes_the_hash(nets):
         (
             "no_example",
             (
-                "{path}:no_example: must return the network and an example input, for without "
-                "one an image of the shape (1, 3, 224, 224) is assumed, which gives: "
-                "mat1 and mat2 shapes cannot be multiplied (672x224 and 6x3)"
+                "{path}:no_example: must return the network and an example input, for without one "
+                "an image of the shape (1, 3, 224, 224) is assumed, which gives: mat1 and mat2 "
+                "shapes cannot be multiplied (672x224 and 6x3)"
             ),
         ),
         ("breaks", "{path}:32: must run without an error, got KeyError: 'no weights here'"),

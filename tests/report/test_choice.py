@@ -109,7 +109,7 @@ class TestNoPick:
         error = no_pick([one("a", drop=3.0), one("b", drop=2.0)], 1.0)
 
         assert str(error) == (
-            "max-drop: no measured plan loses at most 1 points, the best one loses 2.00 (b); "
+            "max-drop: no measured plan loses at most 1 point, the best one loses 2.00 (b); "
             "allow more with --max-drop, or --memory"
         )
 

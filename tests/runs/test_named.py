@@ -38,7 +38,7 @@ def test_what_can_be_a_name_is_left_to_its_stage(given):
     [
         ({"model": "fashion-resnt"}, "model: unknown name 'fashion-resnt', did you mean 'fashion-"),
         ({"model": "resnet50"}, "model: unknown name 'resnet50', did you mean 'torchvision:resnet"),
-        ({"model": "x.onnx"}, "model: x.onnx: must be no ONNX file, for torch.export refuses"),
+        ({"model": "x.onnx"}, "model: x.onnx: cannot be an ONNX file, for torch.export refuses"),
         ({"model": "zzz"}, "model: unknown name 'zzz', choose from: FILE.pt2, FILE.py:FUNCTION, "),
         ({"data": "fashion"}, "data: unknown name 'fashion'"),
         ({"data": "demo:DIR"}, "data: unknown name 'demo:DIR'"),
