@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autosplit.data.bilinear import letterbox_place
-from autosplit.data.coco import Truth
+from autosplit.data.coco import Truth, clipped_box
 from autosplit.errors import DataError, counted
 
 Sizes = NDArray[np.float64]
@@ -61,7 +61,8 @@ def input_sizes(truths: Iterable[Truth], size: tuple[int, int], style: str) -> S
     for truth in truths:
         _, _, width, height = letterbox_place(size, style, truth.width, truth.height)
         scale = width / truth.width, height / truth.height
-        found += [(w * scale[0], h * scale[1]) for _, _, w, h in truth.boxes if min(w, h) > 0]
+        seen = [clipped_box("box", box, (truth.width, truth.height)) for box in truth.boxes]
+        found += [(w * scale[0], h * scale[1]) for _, _, w, h in seen if min(w, h) > 0]
     return np.array(found, np.float64).reshape(-1, 2)
 
 

@@ -7,15 +7,18 @@ The annotations are in ``annotations/instances_NAME.json``, and the pictures in 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from autosplit.data.coco_categories import (
+    area_of,
+    box_of,
+    check_ids,
     entry_of,
     id_of,
+    name_of,
     number_classes,
     number_of,
     whole_of,
@@ -173,7 +176,7 @@ def _read(path: Path, folder: Path, rules: LabelRules = USUAL_RULES) -> Pictures
     """Read an annotation file, whether the pictures are there or not."""
     data = _read_json(path)
     for what in ("categories", "images"):
-        _check_ids(path, what, data[what])
+        check_ids(path, what, data[what])
     categories = without_root(data["categories"], data["annotations"])
     numbers, names = number_classes(path, categories, rules)
     images: dict[str, tuple[str, int, int]] = {}
@@ -185,43 +188,43 @@ def _read(path: Path, folder: Path, rules: LabelRules = USUAL_RULES) -> Pictures
         )
     found: dict[str, dict[tuple[Box, int, float, bool], None]] = {key: {} for key in images}
     dirt = Dirt(str(path), rules.strict)
-    for annotation in data["annotations"]:
+    for place, annotation in enumerate(data["annotations"], 1):
         with dirt.collecting():
-            key, entry = _annotation(path, annotation, images, numbers)
+            where = f"{path}: {name_of(annotation, place)}"
+            key, entry = _annotation(where, annotation, images, numbers)
             dirt.doubles += entry in found[key]
             found[key][entry] = None
     dirt.tell()
-    place = _image_folder(folder, path, next((name for name, *_ in images.values()), ""))
+    root = _image_folder(folder, path, next((name for name, *_ in images.values()), ""))
     files = tuple(
-        (place / name, _truth(width, height, found[key]))
+        (root / name, _truth(width, height, found[key]))
         for key, (name, width, height) in images.items()
     )
     return Pictures(files, names, tuple(dirt.told))
 
 
 def _annotation(
-    path: Path,
+    where: str,
     annotation: Any,
     images: Mapping[str, tuple[str, int, int]],
     numbers: Mapping[str, int],
 ) -> tuple[str, tuple[Box, int, float, bool]]:
     """Image of an annotation, and its box, class, area and whether it is a crowd."""
-    key = id_of(path, "annotations", annotation, "image_id")
+    key = id_of(where, "annotations", annotation, "image_id")
     if key not in images:
-        raise DataError(f"{path}: annotations must be of listed images, one is of image {key}")
-    category = id_of(path, "annotations", annotation, "category_id")
+        raise DataError(f"{where}: must be of a listed image, is of image {key}")
+    category = id_of(where, "annotations", annotation, "category_id")
     if category not in numbers:
-        raise DataError(
-            f"{path}: annotations must be of listed categories, one is of category {category}"
-        )
-    box = _box(path, annotation)
-    check_inside(f"{path}: image {images[key][0]}", box, images[key][1:])
+        raise DataError(f"{where}: must be of a listed category, is of category {category}")
+    box = box_of(where, annotation)
+    # COCO's own numbers count boxes over the border whole, so the box stays as it is.
+    clipped_box(f"{where}, image {images[key][0]}", box, images[key][1:])
     crowd = number_of(annotation.get("iscrowd") or 0) != 0
-    return key, (box, numbers[category], _area(path, annotation, box), crowd)
+    return key, (box, numbers[category], area_of(where, annotation, box), crowd)
 
 
-def check_inside(where: str, box: Box, size: tuple[int, int]) -> None:
-    """Make sure that a box is not wholly outside of its picture.
+def clipped_box(where: str, box: Box, size: tuple[int, int]) -> Box:
+    """The part of a box that is in its picture.
 
     Args:
         where: What the box is of, for the error.
@@ -229,13 +232,17 @@ def check_inside(where: str, box: Box, size: tuple[int, int]) -> None:
         size: Width and height of the picture, pixels.
 
     Raises:
-        DataError: It is.
+        DataError: The box is wholly outside.
     """
     left, top, width, height = box
     if left + width < 0 or top + height < 0 or left > size[0] or top > size[1]:
         raise DataError(
             f"{where}: each box must touch its picture of {size[0]}x{size[1]} pixels, got {box}"
         )
+    if left >= 0 and top >= 0 and left + width <= size[0] and top + height <= size[1]:
+        return box  # as it is, without rounding
+    sides = max(left, 0.0), max(top, 0.0), min(left + width, size[0]), min(top + height, size[1])
+    return sides[0], sides[1], sides[2] - sides[0], sides[3] - sides[1]
 
 
 def _truth(width: int, height: int, found: Iterable[tuple[Box, int, float, bool]]) -> Truth:
@@ -253,41 +260,6 @@ def _read_json(path: Path) -> dict[str, list[Any]]:
         if not isinstance(data, dict) or not isinstance(data.get(key), list):
             raise DataError(f"{path}: must be COCO annotations, lacks the list {key!r}")
     return dict(data)
-
-
-def _box(path: Path, annotation: Mapping[str, Any]) -> Box:
-    values = entry_of(path, "annotations", annotation, "bbox", list)
-    numbers = [number_of(value) for value in values]
-    if len(values) != 4 or not all(map(math.isfinite, numbers)):
-        found = str(values)[:80]
-        raise DataError(
-            f"{path}: each bbox must be left, top, width and height in pixels, got {found}"
-        )
-    left, top, width, height = numbers
-    if min(width, height) < 0:
-        raise DataError(f"{path}: each bbox must have a width and height of 0 or more, {values}")
-    return left, top, width, height
-
-
-def _area(path: Path, annotation: Mapping[str, Any], box: Box) -> float:
-    """Area of an object, square pixels: of its outline if the file has one, else of its box."""
-    area = annotation.get("area")
-    if area is None:
-        return box[2] * box[3]
-    number = number_of(area)
-    if not (math.isfinite(number) and number >= 0):
-        raise DataError(f"{path}: each area must be square pixels, 0 or more, got {area!r}")
-    return number
-
-
-def _check_ids(path: Path, what: str, entries: Sequence[Any]) -> None:
-    """Make sure that no two entries of a list have one number."""
-    seen: set[str] = set()
-    for entry in entries:
-        key = id_of(path, what, entry, "id")
-        if key in seen:
-            raise DataError(f"{path}: each of {what} must have an id of its own, two have {key}")
-        seen.add(key)
 
 
 def _image_folder(folder: Path, path: Path, first: str) -> Path:

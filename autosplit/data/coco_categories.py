@@ -52,11 +52,11 @@ def number_classes(
     return {key: number for number, key in enumerate(ordered)}, tuple(whole[key] for key in ordered)
 
 
-def entry_of(path: Path, what: str, entry: Any, key: str, kind: type) -> Any:
+def entry_of(path: Path | str, what: str, entry: Any, key: str, kind: type) -> Any:
     """Return a value of an entry of a list.
 
     Args:
-        path: The file, for errors.
+        path: The file, or what the entry is, for errors.
         what: Name of the list.
         entry: The entry.
         key: Key of the value.
@@ -71,7 +71,7 @@ def entry_of(path: Path, what: str, entry: Any, key: str, kind: type) -> Any:
     return value
 
 
-def id_of(path: Path, what: str, entry: Any, key: str) -> str:
+def id_of(path: Path | str, what: str, entry: Any, key: str) -> str:
     """An id, a whole number or a text, as text: files write 7 here and "7" there."""
     value = entry.get(key) if isinstance(entry, Mapping) else None
     if isinstance(value, float) and value.is_integer():
@@ -104,6 +104,60 @@ def whole_of(path: Path, what: str, entry: Mapping[str, Any], key: str) -> int:
         found = entry.get(key)
         raise DataError(f"{path}: each of {what} must have {key!r}, int, got {found!r}")
     return int(number)
+
+
+def box_of(where: str, annotation: Mapping[str, Any]) -> tuple[float, float, float, float]:
+    """Left, top, width and height of an annotation, pixels.
+
+    Raises:
+        DataError: They are no four numbers, or the width or height is below 0.
+    """
+    values = entry_of(where, "annotations", annotation, "bbox", list)
+    numbers = [number_of(value) for value in values]
+    if len(values) != 4 or not all(map(math.isfinite, numbers)):
+        found = str(values)[:80]
+        raise DataError(
+            f"{where}: its bbox must be left, top, width and height in pixels, got {found}"
+        )
+    left, top, width, height = numbers
+    if min(width, height) < 0:
+        raise DataError(
+            f"{where}: its bbox must have a width and height of 0 or more, got {values}"
+        )
+    return left, top, width, height
+
+
+def area_of(
+    where: str, annotation: Mapping[str, Any], box: tuple[float, float, float, float]
+) -> float:
+    """Area of an object, square pixels: of its outline if the file has one, else of its box."""
+    area = annotation.get("area")
+    if area is None:
+        return box[2] * box[3]
+    number = number_of(area)
+    if not (math.isfinite(number) and number >= 0):
+        raise DataError(f"{where}: its area must be square pixels, 0 or more, got {area!r}")
+    return number
+
+
+def check_ids(path: Path, what: str, entries: Sequence[Any]) -> None:
+    """Make sure that no two entries of a list have one number."""
+    seen: set[str] = set()
+    for entry in entries:
+        key = id_of(path, what, entry, "id")
+        if key in seen:
+            raise DataError(f"{path}: each of {what} must have an id of its own, two have {key}")
+        seen.add(key)
+
+
+def name_of(annotation: Any, place: int) -> str:
+    """Name an annotation by its id, or by its place in the list, from 1.
+
+    >>> name_of({"id": 7}, 3), name_of({}, 3)
+    ('annotation 7', 'annotation at place 3')
+    """
+    number = annotation.get("id") if isinstance(annotation, Mapping) else None
+    return f"annotation {number}" if number is not None else f"annotation at place {place}"
 
 
 def _order(key: str) -> tuple[bool, int, str]:

@@ -64,7 +64,8 @@ class Dirt:
         if self.told:
             most = MOST_REFUSED if self.strict else MOST_TOLD
             more = len(self.told) - most
-            listed = "; ".join(self.told[:most]) + (f"; and {more} more" if more > 0 else "")
+            shown = [text.removeprefix(f"{self.source}: ") for text in self.told[:most]]
+            listed = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
             entries = counted(len(self.told), "entry", "entries")
             text = f"{self.source}: {entries} cannot be used: {listed}"
             if self.strict:

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
 
-from autosplit.data.coco import Box, Pictures, Truth, check_inside, check_pictures, known_pictures
+from autosplit.data.coco import Box, Pictures, Truth, check_pictures, clipped_box, known_pictures
 from autosplit.data.dirty import Dirt, LabelRules
 from autosplit.data.image_folder import SUFFIXES
 from autosplit.data.photo_file import photo_size
@@ -116,8 +116,7 @@ def _object(where: str, item: ET.Element, size: tuple[int, int]) -> tuple[Box, s
     if not name or not sound:
         raise DataError(f"{where}: must have a name and a box, got {name!r} and {sides}")
     left, top = max(left - 1, 0.0), max(top - 1, 0.0)
-    box = (left, top, right - left, bottom - top)
-    check_inside(where, box, size)
+    box = clipped_box(where, (left, top, right - left, bottom - top), size)
     return box, name, (item.findtext("difficult") or "0").strip().lower() in ("1", "true")
 
 

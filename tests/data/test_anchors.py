@@ -67,3 +67,9 @@ def test_the_best_of_several_starts_counts(monkeypatch):
 
     assert all(more >= less for more, less in zip(several, one, strict=True))
     assert sum(several) > sum(one)
+
+
+def test_only_the_part_of_a_box_inside_of_its_picture_counts():
+    truth = Truth(40, 40, ((30, 0, 100, 20),), (0,), (2000.0,), (False,))
+
+    assert input_sizes([truth], (80, 80), "darknet").tolist() == [[20, 40]]

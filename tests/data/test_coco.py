@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 from pictures import annotations, coco_folder, picture, write_annotations
 
-from autosplit.data.coco import Truth, check_inside, read_coco, read_coco_splits, truth_of
+from autosplit.data.coco import Truth, clipped_box, read_coco, read_coco_splits, truth_of
 from autosplit.data.coco_categories import COCO_CATEGORIES
 from autosplit.data.dirty import LabelRules
 from autosplit.errors import AutoSplitWarning, DataError
@@ -107,11 +107,11 @@ BAD = {
     "no pictures": (no_pictures, "must list pictures, lists none"),
     "another image": (
         lambda d: d["annotations"][0].update(image_id=99),
-        "one is of image 99",
+        "annotation 1: must be of a listed image, is of image 99",
     ),
     "another category": (
         lambda d: d["annotations"][0].update(category_id=4),
-        "one is of category 4",
+        "annotation 1: must be of a listed category, is of category 4",
     ),
     "two categories of one id": (
         lambda d: d.update(categories=[*d["categories"], d["categories"][0] | {"name": "bush"}]),
@@ -123,7 +123,7 @@ BAD = {
     ),
     "an area that is none": (
         lambda d: d["annotations"][0].update(area=-1),
-        "each area must be square pixels, 0 or more, got -1",
+        "its area must be square pixels, 0 or more, got -1",
     ),
     "no file name": (
         lambda d: d["images"][0].pop("file_name"),
@@ -258,14 +258,14 @@ class TestNumbers:
     @pytest.mark.parametrize(
         ("key", "value", "told"),
         [
-            ("bbox", [1, 2, 10, 10**400], "each bbox must be left, top, width and height"),
-            ("bbox", [1, 2, 10, [20]], "each bbox must be left, top, width and height"),
+            ("bbox", [1, 2, 10, 10**400], "its bbox must be left, top, width and height"),
+            ("bbox", [1, 2, 10, [20]], "its bbox must be left, top, width and height"),
             ("bbox", [41, 2, 10, 20], "0.png: each box must touch its picture of 40x30 pixels"),
             ("bbox", [1, 31, 10, 20], "0.png: each box must touch its picture of 40x30 pixels"),
             ("bbox", [-11, 2, 10, 20], "0.png: each box must touch its picture of 40x30 pixels"),
             ("bbox", [1, -21, 10, 20], "0.png: each box must touch its picture of 40x30 pixels"),
-            ("area", "large", "each area must be square pixels"),
-            ("area", 10**400, "each area must be square pixels"),
+            ("area", "large", "its area must be square pixels"),
+            ("area", 10**400, "its area must be square pixels"),
         ],
     )
     def test_a_box_that_is_none_or_lies_outside_is_left_out(self, tmp_path, key, value, told):
@@ -310,12 +310,33 @@ class TestServices:
         assert read_coco_splits(tmp_path) is None
 
 
-@pytest.mark.parametrize("box", [(-5, 2, 10, 9), (2, -5, 9, 10), (35, 25, 10, 10)])
-def test_a_box_may_be_partly_outside(box):
-    check_inside("a.json", box, (40, 30))
+@pytest.mark.parametrize(
+    ("box", "inside"),
+    [
+        ((-5, 2, 10, 9), (0, 2, 5, 9)),
+        ((2, -5, 9, 10), (2, 0, 9, 5)),
+        ((35, 25, 10, 10), (35, 25, 5, 5)),
+        ((0.1, 0.2, 0.3, 0.4), (0.1, 0.2, 0.3, 0.4)),
+    ],
+)
+def test_a_box_may_be_partly_outside(box, inside):
+    assert clipped_box("a.json", box, (40, 30)) == inside
+
+
+def test_an_annotation_without_an_id_has_its_place_and_the_file_is_told_once(tmp_path):
+    def spoil(data):
+        del data["annotations"][1]["id"], data["annotations"][1]["bbox"]
+
+    path = changed(tmp_path, spoil)
+    with pytest.warns(AutoSplitWarning) as told:
+        read_coco(path, tmp_path)
+
+    (text,) = [str(one.message) for one in told]
+    assert text.count(str(path)) == 1
+    assert "cannot be used: annotation at place 2: each of annotations must have 'bbox'" in text
 
 
 @pytest.mark.parametrize("box", [(-11, 2, 10, 9), (2, -11, 9, 10), (41, 2, 9, 9), (2, 31, 9, 9)])
 def test_a_box_wholly_outside_is_refused(box):
     with pytest.raises(DataError, match="must touch its picture of 40x30 pixels"):
-        check_inside("a.json", box, (40, 30))
+        clipped_box("a.json", box, (40, 30))

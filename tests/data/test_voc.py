@@ -158,3 +158,10 @@ def test_a_list_of_a_class_lists_pictures_without_it_too(tmp_path):
     _, val = read_voc_splits(tmp_path, USUAL_RULES)
 
     assert [path.stem for path, _ in val.files] == ["a", "b"]
+
+
+def test_boxes_over_the_edge_are_clipped(tmp_path):
+    text = SIZE + box(31, 21, 99, 99)  # of 40 x 30 pixels
+    _, val = read_voc_splits(written(tmp_path, text), USUAL_RULES)
+
+    assert val.files[0][1].boxes == ((30, 20, 10, 10),)
