@@ -143,7 +143,7 @@ def write_left_out(folder: Path, left_out: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_asked(options: StatsOptions) -> bool:
-    return options.mean is not None or options.std is not None
+    return any(one is not None for one in (options.mean, options.std, options.preprocess))
 
 
 def float_text(program: Program, data: DataSet, choice: TaskChoice, judge: Judge) -> str:
