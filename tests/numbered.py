@@ -9,7 +9,7 @@ SOURCE = {"model": "aa", "data": "bb"}
 
 def program(fixed=None, elements=10):
     graph = SimpleNamespace(inputs={"x": ()}, by_name={}, elements=lambda _: elements)
-    return SimpleNamespace(graph=graph, batch_size=fixed)
+    return SimpleNamespace(graph=graph, batch_size=fixed, masked=frozenset())
 
 
 class Numbers:

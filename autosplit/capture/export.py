@@ -25,12 +25,12 @@ from autosplit.errors import CaptureError
 
 _NAMED = 3  # attributes of an error
 _ADVICE = {
-    "pack_padded_sequence": "packed sequences have lengths that depend on values; give the "
+    "rnn.py": "packed sequences have lengths that depend on values; give the "
     "recurrent layer the padded batch, and read its output at the last step of each sample",
     "data-dependent": "the code depends on values of a tensor; write torch.where(condition, a, b) "
     "in place of if, and fixed sizes in place of those read out of a tensor",
 }
-"""Function on the way to an error of torch, or what its text has -> what it is and what to do."""
+"""File on the way to an error of torch, or what its text has -> what it is and what to do."""
 _UNKNOWN_TYPE = "not a known type"
 """What torch says of an answer in a dataclass that it was not told of."""
 
@@ -223,8 +223,8 @@ def _explain(error: Exception, name: str) -> str:
     own = [place for place in places if not _inside(place[0], foreign)]
     where = " at {}:{} in {}".format(*own[-1]) if own else ""
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
-    functions = {function for *_, function in places}
-    what = next((text for key, text in _ADVICE.items() if key in first or key in functions), first)
+    files = {Path(file).name for file, *_ in places}
+    what = next((text for key, text in _ADVICE.items() if key in first or key in files), first)
     return f"{name}: torch.export must be able to trace the network, failed{where}: {what}"
 
 

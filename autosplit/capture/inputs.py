@@ -20,6 +20,10 @@ from autosplit.errors import CaptureError, DataError
 
 Axes = tuple[int | None, ...]
 """Axis of the batch in each input of a network; None for an input that is the same for any."""
+OTHER_AXIS = (
+    "if the batch is another axis, say which: the third value of the network's function, or "
+    "batch_axis"
+)
 
 
 @dataclass(frozen=True)

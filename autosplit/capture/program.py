@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx
 
 from autosplit.capture.batch_axis import BatchLayout
-from autosplit.capture.inputs import Structure
+from autosplit.capture.inputs import OTHER_AXIS, Structure
 from autosplit.capture.lookups import lookup_problem
 from autosplit.errors import DataError
 from autosplit.graph.graph import Graph
@@ -264,7 +264,7 @@ class Program:
                 )
             shape, sample = self.graph.inputs[name], self.layouts[name].sample_shape(value.shape)
             if tuple(sample) != shape:
-                remedy = "see --input-size" if len(shape) == 3 else _OTHER_AXIS
+                remedy = "see --input-size" if len(shape) == 3 else OTHER_AXIS
                 raise DataError(
                     f"{name}: a sample must have the shape "
                     f"{by_x(shape) or 'of a number'} {about}, got "
@@ -272,12 +272,6 @@ class Program:
                 )
             if not value.numel():
                 raise DataError(f"{name}: must have at least one sample, got none")
-
-
-_OTHER_AXIS = (
-    "if the batch is another axis, say which: the third value of the network's function, or "
-    "batch_axis"
-)
 
 
 class _Watched(fx.Interpreter):
