@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments"))
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "experiments"))
 zoo = pytest.importorskip("zoo")
 
 
@@ -96,3 +97,12 @@ RIGHT = [zoo.Row("n", "t", result="right")] * 115
 def test_the_zoo_fails_where_too_few_are_right_or_one_has_no_reason(rows, text):
     assert zoo.failure(rows).endswith(text)
     assert bool(zoo.failure(rows)) == bool(text)
+
+
+def test_the_table_has_every_network_and_fails_in_nothing(tmp_path):
+    rows = zoo.older_rows(tmp_path, ROOT / "results" / "zoo.csv")
+
+    assert {*rows} == {exhibit.name for exhibit in zoo.exhibits()}
+    assert len(rows) >= 120
+    assert len({row.code for row in rows.values()}) == 1
+    assert zoo.failure([*rows.values()]) == ""
