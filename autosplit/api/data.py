@@ -206,10 +206,3 @@ def images_in(batches: Any) -> Images | None:
 
     found = batches.calibration if isinstance(batches, DataSet) else batches
     return found if isinstance(found, Images) else None
-
-
-def are_pictures(images: Images | None) -> bool:
-    """Whether images are made of picture files by the network's preparation."""
-    from autosplit.data.python_batches import FunctionBatches
-
-    return images is not None and not isinstance(images.source, FunctionBatches)

@@ -154,7 +154,7 @@ def _trials(
 
     trials = Trials(program, looks, MemoryLedger(), judge)
     guess = guessing(trials.reference(), choice.classes)
-    warn(guess and chance_text(guess, choice.task))
+    warn(guess and chance_text(guess, choice.task, found.evaluation))
     return replace(trials, finish=finish, steps=finishing.steps)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from autosplit.api.data import are_pictures, images_in, input_batches
+from autosplit.api.data import images_in, input_batches
 from autosplit.api.keywords import read_keywords, takes_options
 from autosplit.api.net import Net
 from autosplit.errors import DataError
@@ -41,6 +41,8 @@ def measure(net: Net, batches: Any, *, progress: Progress = silent, **options: A
         DataError: The batches are of another kind, or a value in the network is not finite.
         OptionError: An option cannot have its value.
     """
+    from autosplit.data.python_batches import are_pictures
+
     if not isinstance(net, Net):
         raise DataError(f"net: must be what autosplit.capture gives, got {type(net).__name__}")
     asked = read_keywords(StatsOptions, measure, options)

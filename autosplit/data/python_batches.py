@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
 
-from autosplit.data.images import Label, LabelledImage, count_of, images_at
+from autosplit.data.images import Images, Label, LabelledImage, count_of, images_at
 from autosplit.data.inputs import ONE_FLOAT, InputSpec, check_finite, split_batch
 from autosplit.data.python_file import call_function, person_code
 from autosplit.errors import DataError, counted
@@ -201,3 +201,8 @@ def _is_batch(value: Any) -> bool:
     if isinstance(value, tuple):
         return bool(value) and all(isinstance(one, Tensor) for one in value)
     return isinstance(value, Tensor)
+
+
+def are_pictures(images: object) -> TypeGuard[Images]:
+    """Whether images are made of picture files by the network's preparation."""
+    return isinstance(images, Images) and not isinstance(images.source, FunctionBatches)

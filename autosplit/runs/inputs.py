@@ -173,7 +173,7 @@ def float_text(program: Program, data: DataSet, choice: TaskChoice, judge: Judge
         return ""
     row = record.float_row()
     guess = guessing(record, choice.classes)
-    warn(guess and chance_text(guess, choice.task))
+    warn(guess and chance_text(guess, choice.task, data.evaluation))
     if row.get(choice.task.metric) is None:
         missing = f"{choice.task.metric_name} is undefined" if guess else "no labels"
         return f"{missing}: plans are compared with the float network"
@@ -182,20 +182,24 @@ def float_text(program: Program, data: DataSet, choice: TaskChoice, judge: Judge
     return f"float network: {choice.task.metric_name} {accuracy:.1f} % on {seen}"
 
 
-def chance_text(guess: str, task: Task) -> str:
+def chance_text(guess: str, task: Task, images: object) -> str:
     """What to say of a float network that does no better than guessing, and what to look at.
 
     Args:
         guess: What ``guessing`` says.
         task: Task of the network.
+        images: Samples of the evaluation.
     """
+    from autosplit.data.python_batches import are_pictures
     from autosplit.evaluate.chance import ONLY_CROWDS, UNDEFINED
 
     if guess == ONLY_CROWDS:
         return f"float network: {guess}; annotate single objects"
     if guess.startswith(UNDEFINED):
         return f"float network: {guess}; give labels that differ"
-    look = "how inputs are prepared (--mean, --std, --channels), at the order of the classes"
+    options = " (--mean, --std, --channels)" if are_pictures(images) else ""
+    classes = "" if task.name in ("regression", "embedding") else ", at the order of the classes"
+    look = f"how inputs are prepared{options}{classes}"
     if task.name == "detection":
         look = (
             "how pictures become inputs (--preprocess) and outputs become boxes (--decode), at the "

@@ -124,7 +124,7 @@ def score_float(trials: Trials, *, force: bool, progress: Progress) -> None:
         told = f"float network: {task.metric_name} {accuracy:.2f} % on {seen}"
         note(progress, told)
     guess = guessing(record, trials.choice.classes)
-    text = guess and chance_text(guess, task)
+    text = guess and chance_text(guess, task, trials.looks.images)
     if guess and is_refused(record) and not force:
         raise DataError(f"{text}; to go on all the same: --force")
     warn(text)

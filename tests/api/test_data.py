@@ -6,7 +6,8 @@ from nets import TwoInputs
 from torch.utils.data import DataLoader, TensorDataset
 
 import autosplit
-from autosplit.api.data import are_pictures, images_in, input_batches, repeatable
+from autosplit.api.data import images_in, input_batches, repeatable
+from autosplit.data.python_batches import are_pictures
 from autosplit.errors import DataError
 
 IMAGES = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))

@@ -108,7 +108,10 @@ def test_a_network_that_guesses_ends_the_run_before_a_plan_is_run(asked, tmp_pat
     stages = asked("torch.arange(60) % 4", seed=3, count=60)
     with (
         pytest.warns(AutoSplitWarning, match="float network: must do better than guessing"),
-        pytest.raises(DataError, match=r"right 1 time in 4; .*--mean.*; to go on .*: --force"),
+        pytest.raises(
+            DataError,
+            match=r"right 1 time in 4; look at how inputs are prepared, .*; to go on .*: --force",
+        ),
     ):
         stages(5)
     assert sorted(path.name for path in (tmp_path / "run/stages/scores").iterdir()) == [
@@ -176,13 +179,18 @@ def test_images_unlike_those_of_the_first_batch_norm_name_what_to_change(tmp_pat
 
 
 def test_a_guess_is_told_with_what_to_look_at():
-    assert "--mean, --std, --channels" in chance_text("0 of 9 are right", CLASSIFICATION)
-    assert chance_text(ONLY_CROWDS, DETECTION).endswith("(iscrowd); annotate single objects")
-    undefined = chance_text("R2 is undefined, all labels are 2", REGRESSION)
+    guess = "0 of 9 are right"
+    photos = Images(Photos((), Letterbox((9, 9))))
+    assert "--mean, --std, --channels" in chance_text(guess, CLASSIFICATION, photos)
+    of_own = chance_text(guess, CLASSIFICATION, None)
+    assert "prepared, at the order of the classes, at the weights" in of_own
+    assert "prepared, at the weights" in chance_text(guess, REGRESSION, None)
+    assert chance_text(ONLY_CROWDS, DETECTION, None).endswith("(iscrowd); annotate single objects")
+    undefined = chance_text("R2 is undefined, all labels are 2", REGRESSION, None)
     assert undefined == (
         "float network: R2 is undefined, all labels are 2; give labels that differ"
     )
-    text = chance_text("its AP is 0.00", DETECTION)
+    text = chance_text("its AP is 0.00", DETECTION, None)
     assert "(--preprocess) and outputs become boxes (--decode), at the names" in text
 
 
