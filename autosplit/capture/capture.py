@@ -155,7 +155,7 @@ def _build(
         inputs={tensor: sizes[node] for node, tensor in inputs.items()},
         layers=tuple(describe_layers(groups, TensorFacts(tensor_of, sizes, owners))),
         outputs=tuple(dict.fromkeys(outputs)),
-        integers=integer_tensors(tensor_of, values),
+        integers=integer_tensors(tensor_of, values | dict(zip(inputs, example, strict=True))),
     )
     program = Program(
         graph=graph,

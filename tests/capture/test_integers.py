@@ -135,6 +135,22 @@ def test_the_place_of_the_largest_value_is_kept():
     assert list(program.graph.integers.values()) == [Integers(4)]  # twelve places
 
 
+def test_every_sample_of_the_example_shows_what_integers_an_input_takes():
+    class Steps(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.h = nn.Linear(3, 5)
+
+        def forward(self, x, step):
+            return self.h(x) * step[:, None].float()
+
+    example = (torch.randn(2, 3), torch.tensor([0, 9]))  # nine needs more than the bit of 0 and 1
+
+    program = capture(Steps().eval(), example)
+
+    assert program.graph.integers["step"] == Integers(8)
+
+
 def test_integers_beyond_those_of_the_example_are_refused():
     ids, mask = torch.randint(0, 1000, (8, 12)), torch.ones(8, 12, dtype=torch.long)
     program = prepared(Ids, (ids, mask))
