@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 
-.PHONY: demo demo-deploy docs test test-slow test-zoo bench bench-accuracy bench-metric bench-toolkit compress-tables lint yolo-weights clean
+.PHONY: demo demo-deploy docs test quick-tests test-slow test-zoo bench bench-accuracy bench-metric bench-toolkit compress-tables lint yolo-weights clean
 
 demo: $(VENV)/.demo
 	$(BIN)/autosplit run
@@ -16,7 +16,11 @@ demo-deploy: $(VENV)/.test
 docs: $(VENV)/.test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-test: $(VENV)/.test lint
+# the checks of the code run beside the tests, which leave a core free at times
+test: $(VENV)/.test
+	$(MAKE) --jobs 2 --keep-going lint quick-tests
+
+quick-tests: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadscope
 
 test-slow: $(VENV)/.test
