@@ -36,6 +36,7 @@ from autosplit.capture.infinities import (
 from autosplit.capture.inputs import Axes, batch_axes, structure_of
 from autosplit.capture.integers import integer_tensors
 from autosplit.capture.layers import TensorFacts, describe_layers
+from autosplit.capture.masks import note_least
 from autosplit.capture.mixing import sample_mixer
 from autosplit.capture.operators import (
     arguments,
@@ -121,6 +122,7 @@ def _build(
         they were fused.
     """
     operators, attributes = flat_operators(exported)
+    note_least(operators, example)
     cast_from = to_float32(operators, attributes)
     unfused = _copied(operators, attributes) if cast_from else None
     for rewrite in REWRITES:

@@ -9,10 +9,10 @@ comes out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch import fx
+from torch import Tensor, fx
 
 from autosplit.capture.constants import Attributes
 from autosplit.capture.operators import (
@@ -28,7 +28,7 @@ HIDDEN = -30.0
 """A score at or below this is hidden: its share of a softmax, exp(-30), is below 1e-13."""
 RAISED = 1000.0
 """A number added to scores hides some of them if it was made by a factor of at least this."""
-_MARK = "hides"
+_MARK, _LEAST = "hides", "least"
 _READS_HIDDEN = frozenset(
     "softmax _softmax log_softmax _log_softmax _safe_softmax logsumexp amax max argmax topk "
     "sigmoid exp relu".split()
@@ -46,6 +46,14 @@ def reads_hidden(node: fx.Node) -> bool:
     return hides(node) or operator_name(node) in _READS_HIDDEN
 
 
+def note_least(graph: fx.Graph, example: Sequence[Tensor]) -> None:
+    """Note in ``meta`` of each input of floats its least value in the example."""
+    inputs = [node for node in graph.nodes if node.op == "placeholder"]
+    for node, value in zip(inputs, example, strict=True):
+        if value.is_floating_point() and value.numel():
+            node.meta[_LEAST] = float(value.min())
+
+
 def mark_masks(graph: fx.Graph, attributes: Attributes) -> None:
     """Note in ``meta`` of each operator that hides scores that it does."""
 
@@ -56,6 +64,9 @@ def mark_masks(graph: fx.Graph, attributes: Attributes) -> None:
             tensor = attributes[str(value.target)]
             if tensor.numel() and not tensor.is_complex():
                 return float(tensor.min()), float(tensor.max())
+        if isinstance(value, fx.Node):
+            least = base_of(value).meta.get(_LEAST, math.inf)
+            return least if least <= -RAISED else math.inf, math.inf
         return math.inf, math.inf
 
     for node in graph.nodes:
