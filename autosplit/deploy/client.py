@@ -67,6 +67,21 @@ class Answer:
         return self.coding_s + self.server_s - self.run_s
 
 
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What an edge half gave.
+
+    Attributes:
+        message: What crosses.
+        answers: What is computed here.
+        edge_s: Seconds that it took.
+    """
+
+    message: Message
+    answers: Arrays
+    edge_s: float
+
+
 @dataclass
 class EdgeClient:
     """A bundle on a device, and a server that has the same bundle.
@@ -120,13 +135,34 @@ class EdgeClient:
         """
         until = time.monotonic() + self.timeout_s
         self.remote.prepare(until)
+        return self.finish(self.compute(inputs), until)
+
+    def compute(self, inputs: Mapping[str, TensorValue]) -> Computed:
+        """What the edge half gives.
+
+        Args:
+            inputs: Input -> value, (batch, ...).
+        """
         start = time.perf_counter()
         message, answers = self.edge(inputs)
-        edge_s = time.perf_counter() - start
+        return Computed(message, answers, time.perf_counter() - start)
+
+    def finish(self, computed: Computed, until: float) -> Answer:
+        """The network's answer to an input whose edge half was computed.
+
+        Args:
+            computed: What the edge half gave.
+            until: When the answer must be there, seconds of ``time.monotonic``.
+
+        Raises:
+            ServerError: The server cannot be reached, or refuses.
+            DataError: Its answer is none.
+        """
         if self.chosen.cloud is None:
-            return Answer(answers, self.chosen.name, edge_s)
-        found = self.remote.answer(message, until)
-        return replace(found, outputs=answers | found.outputs, edge_s=edge_s)
+            return Answer(computed.answers, self.chosen.name, computed.edge_s)
+        found = self.remote.answer(computed.message, until)
+        outputs = computed.answers | found.outputs
+        return replace(found, outputs=outputs, edge_s=computed.edge_s)
 
 
 @dataclass
