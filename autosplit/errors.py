@@ -106,4 +106,9 @@ def counted(count: int, one: str, many: str = "") -> str:
     >>> counted(1, "box", "boxes"), counted(0, "box", "boxes"), counted(1200, "sample")
     ('1 box', '0 boxes', '1,200 samples')
     """
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+    return f"{count:,} {plural(count, one, many)}"
+
+
+def plural(count: float, one: str, many: str = "") -> str:
+    """The word for a number of things, as ``counted`` has it."""
+    return one if count == 1 else many or f"{one}s"

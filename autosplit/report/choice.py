@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from autosplit.errors import InfeasibleError
+from autosplit.errors import InfeasibleError, plural
 from autosplit.escalation.escalation import METHOD
 from autosplit.graph.graph import Graph
 from autosplit.plan.plan import Plan
@@ -105,10 +105,11 @@ def no_pick(candidates: Sequence[Candidate], max_drop: float) -> InfeasibleError
             "memory: no plan that was measured fits the edge device; measure more plans (autosplit "
             "quantize --plans all), or allow more with --memory"
         )
+    points = plural(abs(max_drop), "point")
     if not measured:
         return InfeasibleError(
             "max-drop: no plan that fits was measured to the end, so none is known to lose at most "
-            f"{max_drop:g} {_points(max_drop)}; measure more plans (autosplit quantize --plans "
+            f"{max_drop:g} {points}; measure more plans (autosplit quantize --plans "
             "pareto), or allow more with --max-drop"
         )
     best = min(measured, key=lambda one: (one.drop, one.plan.name))
@@ -116,7 +117,7 @@ def no_pick(candidates: Sequence[Candidate], max_drop: float) -> InfeasibleError
     asked = f"gains at least {-max_drop:g}" if max_drop < 0 else f"loses at most {max_drop:g}"
     found = f"gains {-drop:.2f}" if drop < 0 else f"loses {drop:.2f}"
     return InfeasibleError(
-        f"max-drop: no measured plan {asked} {_points(max_drop)}, the best one {found} "
+        f"max-drop: no measured plan {asked} {points}, the best one {found} "
         f"({best.plan.name}); allow more with --max-drop, or --memory"
     )
 
@@ -166,8 +167,3 @@ def _verdict(one: Candidate, max_drop: float) -> str:
     if one.keeps_measured(max_drop):
         return "not shown"
     return "not measured" if one.drop is None else "loses too much"
-
-
-def _points(count: float) -> str:
-    """The word behind a number of points."""
-    return "point" if abs(count) == 1 else "points"

@@ -8,6 +8,7 @@ from html import escape
 from math import isinf
 from textwrap import fill
 
+from autosplit.errors import counted, plural
 from autosplit.graph.graph import Graph
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
@@ -110,7 +111,7 @@ class Pick:
         same = ", which also served for calibration" if score.calibrated else ""
         return (
             f"Over {self.link}; float network: {score.metric} {percent(score.accuracy)} % on "
-            f"{score.images:,} {_plural('sample', score.images)}{same}"
+            f"{counted(score.images, 'sample')}{same}"
         )
 
     @property
@@ -123,7 +124,7 @@ class Pick:
         if self.stopped:
             were = "plan was" if self.stopped == 1 else "plans were"
             stopped = f" ({self.stopped} faster {were} stopped early, beyond a doubt of 5 %)"
-        among = f"Of {self.measured} measured {_plural('plan', self.measured)}"
+        among = f"Of {self.measured} measured {plural(self.measured, 'plan')}"
         return (
             f"{among}, {self.plan.name} is the fastest{limits}{stopped}; {self._surety()}."
             f"{self._uncosted()}"
@@ -145,7 +146,7 @@ class Pick:
     def _surety(self) -> str:
         """How sure the accuracy is."""
         score = self.float_score
-        samples = f"on {score.images:,} {_plural('sample', score.images)}"
+        samples = f"on {counted(score.images, 'sample')}"
         interval = self.candidate.drop_interval
         if interval is None:
             return f"its {score.metric} was measured {samples}, no confidence interval is known"
@@ -158,9 +159,9 @@ class Pick:
         if keeps_drop(high, self.max_drop):
             return text
         if self.max_drop < 0:
-            less = f"gain less than {-self.max_drop:g} {_plural('point', -self.max_drop)}"
+            less = f"gain less than {-self.max_drop:g} {plural(-self.max_drop, 'point')}"
             return f"{text}, so the plan may {less}"
-        few = f"with {score.images:,} {_plural('sample', score.images)}"
+        few = f"with {counted(score.images, 'sample')}"
         return f"{text}, so {few} a drop of up to {high:.2f} points is possible"
 
     def header(self) -> list[str]:
@@ -271,15 +272,11 @@ def pick_from(
 
 
 def _others(test: DropTest) -> str:
-    return f"{test.plans} {_plural('plan', test.plans)} accounted for"
+    return f"{test.plans} {plural(test.plans, 'plan')} accounted for"
 
 
 def _allowed(max_drop: float) -> str:
     """What a plan must do to be picked."""
     if max_drop < 0:
-        return f"gains at least {-max_drop:g} {_plural('point', -max_drop)}"
-    return f"loses at most {max_drop:g} {_plural('point', max_drop)}"
-
-
-def _plural(word: str, count: float) -> str:
-    return word if count == 1 else f"{word}s"
+        return f"gains at least {-max_drop:g} {plural(-max_drop, 'point')}"
+    return f"loses at most {max_drop:g} {plural(max_drop, 'point')}"

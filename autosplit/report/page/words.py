@@ -6,20 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import isinf
 
-from autosplit.errors import counted
+from autosplit.errors import counted, plural
+from autosplit.hardware.seconds import KIND_OF_SECONDS
 from autosplit.report.aligned import html
 from autosplit.report.choice import ALL_CLOUD, ALL_EDGE
 from autosplit.report.page.view import Answered, PageView
 from autosplit.report.pick import Pick
 from autosplit.search.front.front import OURS
 
-KINDS_OF_SECONDS = {
-    "systolic": "simulated: cycles of a systolic array",
-    "roofline": "peak: the roofline of the device, a lower bound",
-    "table": "measured: seconds of every layer on the device",
-    "fitted": "fitted: predicted from other layers that were measured on the device",
+_SECONDS_ARE = {
+    "systolic": "cycles of a systolic array",
+    "roofline": "the roofline of the device, a lower bound",
+    "table": "seconds of every layer on the device",
+    "fitted": "predicted from other layers that were measured on the device",
 }
-"""Latency model of a device -> what kind of seconds it gives."""
+"""Latency model of a device -> what the seconds of its kind are."""
 
 
 def answer_words(view: PageView) -> str:
@@ -71,10 +72,13 @@ def known_words(view: PageView) -> str:
     drop = (
         "not limited"
         if isinf(view.max_drop)
-        else f"{view.max_drop:g} {'point' if view.max_drop == 1 else 'points'}"
+        else f"{view.max_drop:g} {plural(view.max_drop, 'point')}"
     )
     timed = [
-        (f"{side} seconds ({device.name})", KINDS_OF_SECONDS.get(device.model, device.model))
+        (
+            f"{side} seconds ({device.name})",
+            f"{KIND_OF_SECONDS[device.model]}: {_SECONDS_ARE[device.model]}",
+        )
         for side, device in (("edge", hardware.edge), ("cloud", hardware.cloud))
     ]
     links = ", ".join(
