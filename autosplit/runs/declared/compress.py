@@ -148,7 +148,8 @@ class TrainOptions:
         "slim",
         kinds.choice(*PRUNING_NAMES[1:]),
         "quantizer",
-        "The pruning that follows: the scales that it reads are pulled; slim: all that may go.",
+        "With --sparse: method of autosplit prune that will follow. Only scales that this method "
+        "reads are pulled; for slim these are the scales of all prunable channels.",
     )
     from_scratch: bool = option(
         False, kinds.switch(), "network", "Whether all weights are drawn at random first."

@@ -32,29 +32,29 @@ class PruneOptions:
         None,
         kinds.number("SHARE", 0, 1),
         "limits",
-        "Share of the channels that may be pruned which goes, 0 to 1; of --method greedy.",
+        "With --method greedy: share of the prunable channels that are pruned, 0 to 1.",
         none="another option says how much",
     )
     percent: float | None = option(
         None,
         kinds.number("SHARE", 0, 1),
         "limits",
-        "Share of the channels' scores that lie below the threshold, 0 to 1; of the methods that "
-        "have a threshold.",
+        "With a method that has a threshold: share of the channels whose scores lie below the "
+        "threshold, 0 to 1.",
         none="another option says how much",
     )
     blocks: int | None = option(
         None,
         kinds.count(1),
         "limits",
-        "Residual blocks that go; of --method layer and layer-channel.",
-        none="no block goes",
+        "With --method layer and layer-channel: number of residual blocks that are dropped.",
+        none="no block is dropped",
     )
     multiple: int = option(
         8,
         kinds.count(2),
         "limits",
-        "Number that --method regular makes the channels of a layer that stay a multiple of.",
+        "With --method regular: the number of channels that a layer keeps is a multiple of this.",
     )
     target_macs: float | None = option(
         None,
