@@ -24,9 +24,10 @@ from autosplit.compress.scores.scores import UnitScores
 from autosplit.compress.slicing import sliced
 from autosplit.compress.units import ChannelLabel
 from autosplit.errors import OptionError
+from autosplit.graph.layer import FIXED_BITS
+from autosplit.graph.memory import packed_bytes
 from autosplit.grid.grid import DEFAULT_WIDTHS
 from autosplit.search.joint import (
-    FIXED_BYTES,
     ChannelCount,
     JointLayer,
     JointProblem,
@@ -159,7 +160,7 @@ def joint_problem(
         layers.append(JointLayer(name, taps, read, written, fixed, known))
     tensors = [_tensor(program, name, ranked, stats) for name in cut.edge_tensors]
     others = [layer for layer in graph.layers if layer.name not in cut.weights]
-    kept_bytes = FIXED_BYTES * sum(layer.fixed_elements for layer in others)
+    kept_bytes = packed_bytes(sum(layer.fixed_elements for layer in others), FIXED_BITS)
     return JointProblem(choices, layers, tensors, cut.live, limit_bytes - kept_bytes)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 from torchvision.ops import box_iou, complete_box_iou_loss
 
+from autosplit.compress.augment import Place, moved_to_input
 from autosplit.data.coco import Truth
 from autosplit.errors import OptionError
 from autosplit.models.networks.yolo_boxes import AnchorGrid, boxes_of
@@ -45,7 +46,7 @@ class YoloLoss:
 
     heads: tuple[YoloHead, ...]
     input_size: tuple[int, int]
-    place: Callable[[int, int], tuple[int, int, int, int]]
+    place: Place
     boxes: str = "ciou"
 
     def __post_init__(self) -> None:
@@ -74,17 +75,13 @@ class YoloLoss:
     def _objects(self, labels: Sequence[Truth]) -> Tensor:
         """Corners in pixels of the input, picture and class of each object, shape (n, 6)."""
         rows = []
+        height, width = self.input_size
         for image, truth in enumerate(labels):
-            left, top, width, height = self.place(truth.width, truth.height)
-            x_scale, y_scale = width / truth.width, height / truth.height
-            for (x, y, w, h), kind, crowd in zip(
-                truth.boxes, truth.classes, truth.crowds or (False,) * len(truth.boxes), strict=True
-            ):
+            moved = moved_to_input(truth, self.place, (width, height))
+            crowds = moved.crowds or (False,) * len(moved.boxes)
+            for (x, y, w, h), kind, crowd in zip(moved.boxes, moved.classes, crowds, strict=True):
                 if not crowd:
-                    corner = left + x * x_scale, top + y * y_scale
-                    rows.append(
-                        (*corner, corner[0] + w * x_scale, corner[1] + h * y_scale, image, kind)
-                    )
+                    rows.append((x, y, x + w, y + h, image, kind))
         return torch.tensor(rows, dtype=torch.float32).reshape(-1, 6)
 
     def _of_head(

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from autosplit.deploy.manifest import Manifest
 from autosplit.graph.graph import Graph
+from autosplit.graph.layer import FIXED_BITS
 from autosplit.graph.memory import packed_bytes
 from autosplit.plan.plan import Plan
 from autosplit.report.aligned import aligned
 
 FACTOR, BESIDE = 1.03, 60_000
 """An edge half is promised to have at most so many times its weights, and bytes beside them."""
-FLOAT_BYTES = 4
 
 
 def predicted_bytes(graph: Graph, plan: Plan) -> dict[str, int]:
@@ -39,8 +39,8 @@ def predicted_bytes(graph: Graph, plan: Plan) -> dict[str, int]:
         for layer in graph.layers
         if layer.name not in own
     )
-    fixed = FLOAT_BYTES * sum(layer.fixed_elements for layer in edge)
-    return {"edge_bytes": weights + fixed, "cloud_bytes": FLOAT_BYTES * rest}
+    fixed = packed_bytes(sum(layer.fixed_elements for layer in edge), FIXED_BITS)
+    return {"edge_bytes": weights + fixed, "cloud_bytes": packed_bytes(rest, FIXED_BITS)}
 
 
 def most_edge_bytes(predicted: int) -> int:

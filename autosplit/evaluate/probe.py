@@ -10,7 +10,7 @@ from torch import Tensor
 from autosplit.capture.operators import operator_name
 from autosplit.capture.program import Program
 from autosplit.data.images import Images
-from autosplit.evaluate.outputs import float_outputs
+from autosplit.evaluate.outputs import as_tuple, float_outputs
 from autosplit.evaluate.tasks.samples import IGNORED
 
 _MANY = 8
@@ -62,7 +62,7 @@ class Probe:
         names = program.answers
         if len(names) != len(outputs):
             names = tuple(map(str, range(len(outputs))))
-        tensors = inputs if isinstance(inputs, tuple) else (inputs,)
+        tensors = as_tuple(inputs)
         copied = isinstance(labels, Tensor) and any(_copies(labels, one) for one in tensors)
         return cls(names, outputs, labels, count, _bounded(program), copied)
 

@@ -19,12 +19,9 @@ import numpy as np
 from scipy.sparse import coo_array
 
 from autosplit.errors import InfeasibleError, UnsolvedError
+from autosplit.graph.layer import FIXED_BITS
 from autosplit.graph.memory import packed_bytes
-
-_INFEASIBLE = 2
-"""The status of scipy's ``milp`` that says so."""
-FIXED_BYTES = 4
-"""Bytes of a bias or another parameter that is not quantized."""
+from autosplit.search.questions.highs import INFEASIBLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +188,7 @@ def solve_joint(problem: JointProblem, gap: float = 1e-6, seconds: float = 600.0
         ],
         options={"mip_rel_gap": gap, "time_limit": seconds},
     )
-    if found.x is None and found.status != _INFEASIBLE:
+    if found.x is None and found.status != INFEASIBLE:
         raise UnsolvedError(
             f"memory: found no choice within {problem.limit_bytes:,} bytes in {seconds:g} s, none "
             "is ruled out; allow more seconds"
@@ -269,7 +266,7 @@ def _memory_rows(
         for (read, written, bits), column in columns.items():
             writes = layer.written.of(written)
             elements = layer.taps * layer.read.of(read) * writes
-            size = packed_bytes(elements, bits) + FIXED_BYTES * layer.fixed * writes
+            size = packed_bytes(elements, bits) + packed_bytes(layer.fixed * writes, FIXED_BITS)
             weights.append((column, float(size)))
     each = {
         tensor.name: [

@@ -24,7 +24,7 @@ from autosplit.search.widths.pool import Picked
 NODES = 500
 """Nodes that HiGHS may branch on for one cut; more rarely close what is left."""
 _SCALE = 1e3
-_INFEASIBLE = 2
+INFEASIBLE = 2
 """The status of scipy's ``milp`` that says so; any other without a solution proves nothing."""
 
 
@@ -92,7 +92,7 @@ def solve_milp(
             ],
             options={"mip_rel_gap": 0, "node_limit": NODES},
         )
-    if result.status == _INFEASIBLE:
+    if result.status == INFEASIBLE:
         return MilpSolution(None, known)
     bound = result.mip_dual_bound
     lower = 0.0 if bound is None else max(0.0, min(known, float(bound) / scale))
