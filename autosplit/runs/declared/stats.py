@@ -31,9 +31,9 @@ class StatsOptions:
         "efficientnet-lite0",
         kinds.text("NETWORK"),
         "network",
-        "The network: efficientnet-lite0, fashion-resnet, scenes-yolo, torchvision:NAME, "
-        "yolo:NAME, yolo:FILE.cfg, torchvision-backbone:NAME, timm:NAME, transformers:FOLDER, "
-        "FILE.py:FUNCTION or FILE.pt2.",
+        "The network: efficientnet-lite0 (or 1, 2), fashion-resnet, scenes-yolo, "
+        "torchvision:NAME, yolo:NAME, yolo:FILE.cfg, torchvision-backbone:NAME, timm:NAME, "
+        "transformers:FOLDER, FILE.py:FUNCTION or FILE.pt2.",
         first=True,
     )
     weights: str | None = option(
