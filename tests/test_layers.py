@@ -44,7 +44,7 @@ ORDER = {
         "bundled image_folder photo_file dirty coco_categories coco label_lines darknet_lists "
         "yolo_yaml voc annotated image_range bilinear picture_input preprocess asked_preprocess "
         "data_card anchors "
-        "python_file images inputs idx photos python_batches batch_ends datasets"
+        "python_file images inputs idx photos crops python_batches batch_ends datasets"
     ),
     "models": (
         "checkpoint networks.darknet_options networks.darknet_section networks.darknet_values "

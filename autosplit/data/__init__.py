@@ -12,6 +12,7 @@
 | anchors: k-means with IoU as the distance | ``anchors.py`` |
 | bilinear resizing without antialiasing, as Darknet and OpenCV | ``bilinear.py`` |
 | image files (Pillow) | ``photos.py`` |
+| square crops of image files, drawn by a seed | ``crops.py`` |
 | one image file: rotated as EXIF says, 8 bits a channel | ``photo_file.py`` |
 | one folder per class, as torchvision's ``ImageFolder`` | ``image_folder.py`` |
 | MNIST's format | ``idx.py`` |

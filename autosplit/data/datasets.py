@@ -8,6 +8,7 @@ from pathlib import Path
 
 from autosplit.data.annotated import read_annotated
 from autosplit.data.bundled import FASHION_MNIST, SCENES
+from autosplit.data.crops import Crops, draw_crops
 from autosplit.data.dirty import USUAL_RULES, LabelRules
 from autosplit.data.idx import IdxPair
 from autosplit.data.image_folder import read_image_folder
@@ -20,6 +21,8 @@ from autosplit.data.python_file import is_python_spec
 from autosplit.errors import DataError, MissingExtraError, did_you_mean
 
 DEFAULT_CALIBRATION_IMAGES = 256
+CROPS = 50
+"""Crops of a demo photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ def load_data(
 
             - ``demo``: the 20 labelled ImageNet photos in the package foolbox, which serve for
               calibration and evaluation both;
+            - ``demo-crops``: 50 crops without labels of each of these photos; crops of every other
+              photo serve for calibration, crops of the other ten for evaluation;
             - ``fashion-mnist``: a bundled sample, 256 training and 1,000 test images;
             - ``fashion-mnist:DIR``: the four IDX files, gzipped or not; calibration takes the
               first images of the training set, evaluation the test set;
@@ -145,14 +150,18 @@ def _check_parts(data: DataSet, spec: str) -> None:
             raise DataError(f"{spec}: must hold images for {what}, there are none")
 
 
-def _demo(asked: _AskedData) -> DataSet:
+def _demo_photos(spec: str) -> list[Path]:
     found = importlib.util.find_spec("foolbox")
     if found is None or found.origin is None:
         raise MissingExtraError(
-            "demo: needs the photos of the package foolbox, "
+            f"{spec}: needs the photos of the package foolbox, "
             "install it with: pip install 'autosplit[demo]'"
         )
-    paths = sorted((Path(found.origin).parent / "data").glob("imagenet_*.jpg"))
+    return sorted((Path(found.origin).parent / "data").glob("imagenet_*.jpg"))
+
+
+def _demo(asked: _AskedData) -> DataSet:
+    paths = _demo_photos(asked.spec)
     photos = [(path, int(path.stem.rpartition("_")[2])) for path in paths]
     return DataSet(
         "demo",
@@ -161,6 +170,16 @@ def _demo(asked: _AskedData) -> DataSet:
         1000,
         shared=True,
     )
+
+
+def _demo_crops(asked: _AskedData) -> DataSet:
+    paths = _demo_photos(asked.spec)
+    limits = asked.calibration_images or DEFAULT_CALIBRATION_IMAGES, asked.evaluation_images
+    calibration, evaluation = (
+        Images(Crops(draw_crops(paths[part::2], CROPS, part), asked.preprocess), limits[part])
+        for part in (0, 1)
+    )
+    return DataSet("demo-crops", calibration, evaluation, None)
 
 
 def _fashion_mnist(asked: _AskedData) -> DataSet:
@@ -257,6 +276,7 @@ def _python_file(asked: _AskedData) -> DataSet:
 
 _KINDS: dict[str, tuple[Callable[[_AskedData], DataSet], set[bool]]] = {
     "demo": (_demo, {False}),
+    "demo-crops": (_demo_crops, {False}),
     "fashion-mnist": (_fashion_mnist, {False, True}),
     "imagefolder": (_image_folder, {True}),
     "coco": (_coco, {True}),

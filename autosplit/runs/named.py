@@ -25,6 +25,7 @@ KINDS_OF_NETWORKS = ("torchvision", "timm", "transformers", "yolo", "torchvision
 """What stands before the colon in the name of a network: ``models.load``."""
 DATA_KINDS = {
     "demo": (False,),
+    "demo-crops": (False,),
     "fashion-mnist": (False, True),
     "imagefolder": (True,),
     "coco": (True,),

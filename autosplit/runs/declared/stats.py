@@ -86,8 +86,8 @@ class StatsOptions:
         "demo",
         kinds.text("DATA"),
         "data",
-        "Images for calibration and evaluation: demo, fashion-mnist[:DIR], imagefolder:DIR, "
-        "scenes, coco:DIR (pictures with boxes) or FILE.py:FUNCTION.",
+        "Images for calibration and evaluation: demo, demo-crops, fashion-mnist[:DIR], "
+        "imagefolder:DIR, scenes, coco:DIR (pictures with boxes) or FILE.py:FUNCTION.",
         first=True,
     )
     calibration: str | None = option(
