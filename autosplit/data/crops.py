@@ -11,7 +11,7 @@ from autosplit.data.preprocess import ImageToInput
 
 Part = tuple[int, int, int, int]
 """Left, top, right and bottom of a part of a picture, pixels."""
-SHARES = (0.4, 0.9)
+_SIDES = (0.4, 0.9)
 """Least and largest side of a crop, by the shorter side of its photo."""
 
 
@@ -60,6 +60,6 @@ def draw_crops(paths: Sequence[Path], each: int, seed: int) -> tuple[tuple[Path,
 
 def _part(size: tuple[int, int], random: Random) -> Part:
     width, height = size
-    side = round(min(size) * random.uniform(*SHARES))
+    side = round(min(size) * random.uniform(*_SIDES))
     left, top = random.randint(0, width - side), random.randint(0, height - side)
     return left, top, left + side, top + side
