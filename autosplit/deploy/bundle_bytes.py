@@ -8,7 +8,7 @@ from pathlib import Path
 from autosplit.deploy.manifest import Manifest
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import FIXED_BITS
-from autosplit.graph.memory import packed_bytes
+from autosplit.graph.memory import packed_bytes, weight_bytes
 from autosplit.plan.plan import Plan
 from autosplit.report.aligned import aligned
 
@@ -24,23 +24,19 @@ def predicted_bytes(graph: Graph, plan: Plan) -> dict[str, int]:
         plan: The plan.
 
     Returns:
-        ``edge_bytes``: weights of the edge half packed at their widths, and 4 bytes for every bias;
-        ``cloud_bytes``: 4 bytes for every weight and bias of the cloud half.
+        ``edge_bytes``: weights that the edge half reads, packed at their widths, and 4 bytes for
+        every bias; ``cloud_bytes``: 4 bytes for every weight and bias that the cloud half reads.  A
+        weight that several layers share is counted once in each half that reads it.
     """
-    edge = [graph.by_name[name] for name in plan.edge]
-    weights = sum(
-        packed_bytes(layer.weight_elements, plan.weight_bits[layer.name])
-        for layer in edge
-        if layer.name in plan.weight_bits
-    )
-    own = {layer.name for layer in edge}
-    rest = sum(
-        layer.weight_elements + layer.fixed_elements
-        for layer in graph.layers
-        if layer.name not in own
-    )
-    fixed = packed_bytes(sum(layer.fixed_elements for layer in edge), FIXED_BITS)
-    return {"edge_bytes": weights + fixed, "cloud_bytes": packed_bytes(rest, FIXED_BITS)}
+    cut = graph.cut(plan.edge)
+    layers = [graph.by_name[name] for name in cut.cloud]
+    owners = {layer.owner for layer in layers if layer.weight_elements}
+    cloud = sum(graph.by_name[name].weight_elements for name in owners)
+    cloud += sum(map(graph.fixed_elements, cut.cloud))
+    return {
+        "edge_bytes": weight_bytes(cut, plan.weight_bits),
+        "cloud_bytes": packed_bytes(cloud, FIXED_BITS),
+    }
 
 
 def most_edge_bytes(predicted: int) -> int:

@@ -13,21 +13,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from autosplit.deploy.adaptive import FIRST_RETRY_S, LAST_RETRY_S
 from autosplit.deploy.audit import Audit
 from autosplit.deploy.client import Answer, EdgeClient, RemoteHalf
 from autosplit.deploy.connection import Connection, ServerError, UnreachableError
-from autosplit.deploy.escalation_rule import EscalationRule
+from autosplit.deploy.escalation_rule import Chosen, EscalationRule
 from autosplit.deploy.sessions import Arrays
 from autosplit.deploy.tensor_bytes import TensorValue
 from autosplit.errors import DataError, FileError
-from autosplit.halves.wire.jpeg import to_pixels
 from autosplit.halves.wire.message import Message
 
-Chosen = npt.NDArray[np.bool_]
-"""Some of the samples of a batch."""
 MOST_WAITING = 4
 """Answers that wait to be checked at most; others are given without a check."""
 
@@ -117,15 +113,7 @@ class EscalationClient(EdgeClient):
 
     def _message(self, inputs: Mapping[str, TensorValue], made: Message, chosen: Chosen) -> Message:
         """The message of some samples."""
-        layout = self.chosen.wire
-        if not self.rule.mean:
-            return Message(layout, {name: made.tensors[name][chosen] for name in layout.names})
-        about = self.rule.mean, self.rule.std
-        pixels = {
-            name: to_pixels(inputs[name][chosen].astype(np.float32), *about)
-            for name in layout.names
-        }
-        return Message(layout, pixels)
+        return self.rule.message(self.chosen.wire, inputs, made, chosen)
 
     def _ask_cloud(self, message: Message, asked: Chosen) -> Answer:
         """The cloud's answers; none if the server is out of reach, and for a while after that."""

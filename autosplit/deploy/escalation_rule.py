@@ -7,12 +7,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from autosplit.deploy.tensor_bytes import TensorValue
 from autosplit.errors import FileError
 from autosplit.escalation.confidence_scores import CONFIDENCE_SCORES, Confidences, SeenAnswers
 from autosplit.files import check_keys
+from autosplit.halves.wire.jpeg import to_pixels
+from autosplit.halves.wire.layout import WireLayout
+from autosplit.halves.wire.message import Message
 
+Chosen = npt.NDArray[np.bool_]
+"""Some of the samples of a batch."""
 EdgeAnswers = Mapping[str, TensorValue]
 """``output:<place>`` -> value, (batch, ...)."""
 _KEYS = "score temperature threshold output mean std".split()
@@ -46,6 +52,29 @@ class EscalationRule:
         logits = answers[self.output]
         seen = SeenAnswers(logits.reshape(len(logits), -1), temperature=self.temperature)
         return CONFIDENCE_SCORES[self.score](seen)
+
+    def message(
+        self,
+        layout: WireLayout,
+        inputs: Mapping[str, TensorValue],
+        made: Message,
+        chosen: Chosen,
+    ) -> Message:
+        """The message of some samples: tensors of the edge half, or the inputs as pictures.
+
+        Args:
+            layout: What a message holds.
+            inputs: Input -> value, (batch, ...).
+            made: What the edge half gave of the batch.
+            chosen: The samples.
+        """
+        if not self.mean:
+            return Message(layout, {name: made.tensors[name][chosen] for name in layout.names})
+        pixels = {
+            name: to_pixels(inputs[name][chosen].astype(np.float32), self.mean, self.std)
+            for name in layout.names
+        }
+        return Message(layout, pixels)
 
     def same(self, answers: EdgeAnswers, others: EdgeAnswers) -> list[bool]:
         """Whether two halves answer the same class to each sample."""

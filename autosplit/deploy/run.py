@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autosplit.deploy.bundle import EscalatedFiles, Exporter
-from autosplit.deploy.check import Compared, compare
+from autosplit.deploy.check import Compared, compare, compare_escalation
 from autosplit.deploy.escalation_rule import takes_classes
 from autosplit.deploy.manifest import Manifest
 from autosplit.errors import DataError
@@ -78,8 +78,8 @@ def export_run(
             file = files[plan.name]
             if isinstance(file, PlanFile):
                 found[plan.name] = compare(out, plan, program, file, inputs)
-            elif file.sent_on.plan.input_coding is None:
-                found[plan.name] = compare(out, plan, program, file.sent_on, inputs)
+            else:
+                found[plan.name] = compare_escalation(out, plan, program, file, inputs)
     return manifest, found
 
 

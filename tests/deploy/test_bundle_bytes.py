@@ -1,7 +1,11 @@
 """Predicted bytes by hand, beside what the files have."""
 
+from builders import part
+
 from autosplit.deploy.bundle_bytes import bytes_table, most_edge_bytes, predicted_bytes
 from autosplit.deploy.manifest import read_manifest
+from autosplit.graph.graph import Graph
+from autosplit.plan.plan import Plan
 
 
 def test_bytes_of_halves_are_those_of_weights_at_their_widths(small):
@@ -15,6 +19,21 @@ def test_bytes_of_halves_are_those_of_weights_at_their_widths(small):
     assert split == {"edge_bytes": 142 + 48 + 4 * 12, "cloud_bytes": 4 * 65}
     assert edge == {"edge_bytes": 81 + 27 + 30 + 4 * 17, "cloud_bytes": 0}
     assert most_edge_bytes(1_000_000) == 1_090_000
+
+
+def test_a_shared_weight_is_in_each_half_that_reads_it_once():
+    """The first layer stores a weight of 10, which runs in the cloud; the edge reads it too."""
+    layers = (
+        part("first", "x", elements=5, weight=10, owner="first", fixed=2),
+        part("edge", "x", elements=5, weight=10, owner="first", fixed=3),
+        part("last", "first", "edge", elements=5, weight=10, owner="first"),
+    )
+    graph = Graph("tied", {"x": (1,)}, layers, ("last",))
+    plan = Plan("p", "", ("edge",), {"first": 3}, {"x": 8, "edge": 8}, 0.0, 0.0, 0, 0)
+
+    found = predicted_bytes(graph, plan)
+
+    assert found == {"edge_bytes": 4 + 3 * 4, "cloud_bytes": 4 * (10 + 2)}  # ceil(30 / 8) is 4
 
 
 def test_the_table_has_every_half_and_what_crosses(bundle):

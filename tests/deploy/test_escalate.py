@@ -5,70 +5,28 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from escalations import SENT, half_sure
 from relays import Relay
 from served import serving
 
 from autosplit.deploy.adaptive import takes_inputs
 from autosplit.deploy.audit import LEAST_CHECKED, Audit
-from autosplit.deploy.bundle import EscalatedFiles, Exporter
+from autosplit.deploy.bundle import Exporter
 from autosplit.deploy.client import EdgeClient
 from autosplit.deploy.connection import Connection, ServerError
 from autosplit.deploy.escalate import EscalationClient
 from autosplit.deploy.manifest import read_manifest
 from autosplit.errors import FileError
-from autosplit.escalation.costs import SentBytes
-from autosplit.escalation.cuts import SentCut, sent_file
-from autosplit.escalation.escalation import Escalation
-from autosplit.escalation.threshold import Threshold
-from autosplit.halves.deployed import deploy
-from autosplit.stats.coding import InputCoding
-
-JPEG = InputCoding(60, 500.0, 0.1, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
-SENT = {"tensors": (2, None), "input": (0, None), "jpeg": (0, JPEG)}
-"""Name -> layers of the cut, and how the input is coded."""
 
 
 @pytest.fixture(scope="module")
 def made(small, tmp_path_factory):
-    """A bundle of escalations that answer half of the images on the edge, and a server of it.
-
-    ``margins`` are the margins of the plan on the edge, ``asked`` the images that it sends, and
-    ``expected`` and ``sizes`` are the answers and bytes of the reference, by escalation.
-    """
-    program, whole = small.program, small.files["edge"]
-    images = small.images
-    own = deploy(program, whole)(images)[0][0]
-    best = own.double().softmax(1).topk(2, dim=1).values
-    margins = (best[:, 0] - best[:, 1]).numpy()
-    middle = float(np.sort(margins)[7:9].mean())
-    asked = margins < middle
-    files, expected, sizes = [], {}, {}
-    for name, (length, coding) in SENT.items():
-        cut = SentCut(program.graph.prefix(length), 0, 0.0)
-        sent_on = sent_file(whole, cut, {}, coding)
-        both = deploy(program, sent_on)
-        (other,), _ = both(images)
-        sizes[name] = np.array(both.edge([images])[0].sample_sizes())
-        expected[name] = np.where(asked[:, None], other.numpy(), own.numpy())
-        counted = SentBytes.of((~asked).tolist(), sizes[name].tolist())
-        chosen = Threshold(middle, 16, 8, 0, 0.1, 0.2, 0.05)
-        edge = cut.cut.edge
-        about = Escalation(name, "edge", edge, coding, "margin", 1.0, chosen, 16, counted)
-        promised = {"edge_share": counted.share, "sent_bytes": counted.mean, "links": {}}
-        files.append(EscalatedFiles(about, whole, sent_on, promised))
-    folder = tmp_path_factory.mktemp("escalations") / "small"
-    Exporter(program, small.model, "classification").export(files, folder)
-    with serving(folder) as address:
-        yield SimpleNamespace(
-            folder=folder,
-            address=address,
-            images=images.numpy(),
-            margins=margins,
-            asked=asked,
-            expected=expected,
-            sizes=sizes,
-            own=own.numpy(),
-        )
+    """A bundle of escalations that answer half of the images on the edge, and a server of it."""
+    found = half_sure(small)
+    found.folder = tmp_path_factory.mktemp("escalations") / "small"
+    Exporter(small.program, small.model, "classification").export(found.files, found.folder)
+    with serving(found.folder) as found.address:
+        yield found
 
 
 def client_of(made, plan, server=None, **more):
