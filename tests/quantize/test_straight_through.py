@@ -92,3 +92,29 @@ def test_the_step_of_each_channel_gets_the_gradient_of_its_channel():
 
     # 0.4 -> 0, 1.8 -> 2, clamped to 1; 0.2 -> 0, 0.9 -> 1
     torch.testing.assert_close(scale.grad, torch.tensor([[-0.4 + 1], [-0.2 + 0.1]]))
+
+
+@pytest.mark.parametrize("order", ["rows", "channels last", "gaps", "parts"])
+def test_gradients_are_the_same_in_any_order_of_memory(order, monkeypatch):
+    """Each element on its own, by the formulas of the module's docstring."""
+    x = 2 * torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    weights = torch.arange(1.0, x.numel() + 1).view(x.shape)
+    if order == "channels last":
+        x = x.contiguous(memory_format=torch.channels_last)
+    elif order == "gaps":
+        x = torch.stack([x, x], dim=-1)[..., 0]
+    elif order == "parts":
+        monkeypatch.setattr("autosplit.quantize.straight_through._PART", 7)
+    leaf = x.detach().requires_grad_()
+    step = torch.tensor(0.5).requires_grad_()
+
+    y = straight_through(leaf, step, 3, 3)
+    (y * weights).sum().backward()
+
+    rounded = (x / 0.5).round()
+    kept = rounded.clamp(-3, 4)
+    inside = kept == rounded
+    assert torch.equal(y, kept * 0.5)
+    assert torch.equal(leaf.grad, weights * inside)
+    each = torch.where(inside, rounded - x / 0.5, kept)
+    assert float(step.grad) == pytest.approx(float((each * weights).sum()), rel=1e-5)
