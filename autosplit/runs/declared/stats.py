@@ -31,7 +31,8 @@ class StatsOptions:
         "efficientnet-lite0",
         kinds.text("NETWORK"),
         "network",
-        "The network: efficientnet-lite0 (or 1, 2), fashion-resnet, scenes-yolo, "
+        "The network: efficientnet-lite0, efficientnet-lite1, efficientnet-lite2, "
+        "fashion-resnet, scenes-yolo, "
         "torchvision:NAME, yolo:NAME, yolo:FILE.cfg, torchvision-backbone:NAME, timm:NAME, "
         "transformers:FOLDER, FILE.py:FUNCTION or FILE.pt2.",
         first=True,
