@@ -38,6 +38,11 @@ methods: [autosplit, uniform4, uniform8, cloud16]
 max_distortion: uniform8
 seed: 0
 """
+MEASURED = (
+    SWEEP.replace("[300, 400, 5KB]", "300")
+    .replace("max_distortion: uniform8", "max_drop: 25\nimages: 8\neffort: none")
+    .replace("uniform4, uniform8", "neurosurgeon, uniform2, uniform8, cloud8")
+)
 LIMITS = {"small": (300, 400, 5000), "wide": (5000,)}
 
 

@@ -116,7 +116,7 @@ ORDER = {
         "adaptive audit escalate infer measure_models link_profile node_seconds node_layers "
         "crossing_seconds profile kit_blocks kit_networks kit"
     ),
-    "sweep": "file job backends figure run table",
+    "sweep": "file job measured backends figure run table",
     "detect": "drawing matching sources video step_seconds detector run",
     "cli": (
         "talk usage help options stages anchors check detect emit export infer serve profile "

@@ -77,7 +77,8 @@ def score_plans(scoring: Scoring, progress: Progress) -> str:
     if options.max_drop is None:
         plans, _ = score_all(trials, list(files.values()), options.jobs, progress)
         return _measured_text(plans, len(files))
-    orders = fastest_first(scoring.folder, files, scoring.limit_bytes)
+    about = scoring.folder, files, scoring.limit_bytes
+    orders = fastest_first(*about, each_method=options.each_method)
     error = None
     if options.confidence is not None:
         error = (1 - options.confidence) / count_fitting(scoring.folder, scoring.limit_bytes)

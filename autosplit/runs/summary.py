@@ -34,6 +34,7 @@ from autosplit.runs.hardware import timed_hardware
 from autosplit.runs.inputs import shares_samples
 from autosplit.runs.options import CollectOptions
 from autosplit.runs.stamps import read_stamp
+from autosplit.search.methods import standing_for
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,11 @@ def recoded_plans(folder: Path, graph: Graph, files: Mapping[str, PlanFile]) -> 
 
 
 def fastest_first(
-    folder: Path, files: Mapping[str, PlanFile], limit_bytes: int | None
+    folder: Path,
+    files: Mapping[str, PlanFile],
+    limit_bytes: int | None,
+    *,
+    each_method: bool = False,
 ) -> list[list[str]]:
     """Names of the plans that fit, the fastest first, for each link.
 
@@ -167,17 +172,25 @@ def fastest_first(
         folder: Run folder.
         files: The plans to order, by name.
         limit_bytes: Memory that an edge half may use, None if that is not limited.
+        each_method: Whether each method has an order of its own for each link: of its plan that is
+            made for the link, if there is one; and of all its plans if none of them fits.
     """
     timed = read_stamp(folder, "latency") is not None
     path = folder / ("latency.csv" if timed else "plans.csv")
     header = tables.LATENCY_HEADER if timed else tables.PLANS_HEADER
-    orders: dict[str, list[tuple[float, str]]] = {}
+    orders: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for line in read_csv(path, header):
-        file = files.get(line["name"])
-        if file and fits_memory(file.plan.edge_memory_bytes, limit_bytes):
+        if line["name"] in files:
+            method = files[line["name"]].plan.method if each_method else ""
             entry = float(line["latency_s"]), line["name"]
-            orders.setdefault(line["link"], []).append(entry)
-    return [[name for _, name in sorted(order)] for order in orders.values()]
+            orders.setdefault((line["link"], method), []).append(entry)
+    found = []
+    for (link, method), order in orders.items():
+        names = [name for _, name in sorted(order)]
+        asked = standing_for(method, link, names) if each_method else names
+        fitting = [n for n in asked if fits_memory(files[n].plan.edge_memory_bytes, limit_bytes)]
+        found.append(fitting or (asked if each_method else []))
+    return [order for order in found if order]
 
 
 def count_fitting(folder: Path, limit_bytes: int | None) -> int:

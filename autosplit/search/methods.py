@@ -71,6 +71,15 @@ def search_pinned(problem: Problem, pinned: Problem, methods: Sequence[str]) -> 
     return plans
 
 
+def standing_for(method: str, link: str, names: Sequence[str]) -> list[str]:
+    """Names of a method's plans that count for a link: the one that is made for it, else all.
+
+    >>> standing_for("dads", "lte", ["dads-1mbps", "dads-lte"]), standing_for("a", "lte", ["a-1"])
+    (['dads-lte'], ['a-1'])
+    """
+    return [name for name in names if name == f"{method}-{link}"] or list(names)
+
+
 METHODS: dict[str, Method] = {
     "autosplit": autosplit,
     "autosplit2021": autosplit2021,

@@ -4,6 +4,7 @@
 | --- | --- |
 | the sweep file | ``file.py`` |
 | one search: which plan stands for a method, its row | ``job.py`` |
+| rows that keep an accuracy rule, measured | ``measured.py`` |
 | where the searches are done: joblib, dask | ``backends.py`` |
 | figures of the table: latency by method, crossover of cuts | ``figure.py`` |
 | the whole sweep: measure, search what is missing, write | ``run.py`` |

@@ -193,6 +193,8 @@ def keeps_limits(sweep: SweepFile, row: Mapping[str, str], rows: TableRows) -> b
         rows: Rows with the same network and hardware, or more: ``max_distortion`` may name a method
             among them.
     """
+    if "keeps" in row:
+        return row["keeps"] == "yes"
     limit = row.get("memory_bytes")
     if limit is None:
         network = next(network for network in sweep.networks if network.name == row["model"])

@@ -14,7 +14,7 @@ from autosplit.hardware.device import OF_DEVICE, Device, MemoryLimit, load_devic
 from autosplit.hardware.link import Link, load_link
 from autosplit.runs.folder import default_folder
 from autosplit.runs.option import Option, options_of, read_given
-from autosplit.runs.options import USUAL_WIDTHS, SearchOptions, StatsOptions
+from autosplit.runs.options import USUAL_WIDTHS, QuantizeOptions, SearchOptions, StatsOptions
 from autosplit.search.methods import ALL, METHODS
 
 FIGURES = ("crossover", "latency")
@@ -26,6 +26,8 @@ _SEARCH = {one.name: one for one in options_of(SearchOptions)}
 _OWN = {"model", "weights", "checkpoint", "parent"}
 _SHARED = tuple(one for one in _STATS if one.name not in _OWN)
 _MEMORY = _SEARCH["memory_bytes"]
+_SCORED = {one.name: one for one in options_of(QuantizeOptions)}
+_RULE = (_SEARCH["front"], *(_SCORED[name] for name in ("max_drop", "images", "effort")))
 _AXES = {"edges", "clouds", "methods", "widths", "coding", "max_distortion", "figure"}
 _CODING = SearchOptions().coding
 
@@ -52,6 +54,28 @@ class Network:
 
 
 @dataclass(frozen=True)
+class AccuracyRule:
+    """Rows are plans whose accuracy was measured, and that lose at most so many points.
+
+    Attributes:
+        max_drop: Accuracy points that a plan may lose at most against the float network.
+        images: Evaluation images at most; None: all.
+        effort: Effort with which plans are finished.
+        front: Plans of our front that are tried for each link; None: all.
+        edge, cloud: The devices as the sweep file names them.
+        links: The links likewise.
+    """
+
+    max_drop: float
+    images: int | None
+    effort: str
+    front: int | None
+    edge: str
+    cloud: str
+    links: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SweepFile:
     """What a sweep file says, its profiles read.
 
@@ -65,6 +89,7 @@ class SweepFile:
             number, or the method whose least distortion it is; None: no limit.
         figure: What to draw of the table, of ``FIGURES``; empty: nothing.
         coding: Coding of the crossing tensors, as ``--coding``.
+        rule: The accuracy that rows keep; None: none is measured.
     """
 
     networks: tuple[Network, ...]
@@ -76,6 +101,7 @@ class SweepFile:
     max_distortion: float | str | None = None
     figure: str = ""
     coding: str = _CODING
+    rule: AccuracyRule | None = None
 
 
 def read_sweep_file(path: Path) -> SweepFile:
@@ -87,7 +113,7 @@ def read_sweep_file(path: Path) -> SweepFile:
         FileError: The file is missing or wrong; says everything wrong at once.
     """
     data = read_yaml(path, "sweep")
-    keys = {"models", "links"} | _AXES | _keys(_SHARED)
+    keys = {"models", "links"} | _AXES | _keys(_SHARED) | _keys(_RULE)
     problems = check_keys(data, {"models", "links"}, keys, where=str(path))
     shared = _read_options(data, _SHARED, str(path), problems)
     networks = _networks(data.get("models", []), shared, path, problems)
@@ -101,6 +127,7 @@ def read_sweep_file(path: Path) -> SweepFile:
     problems += _repeated(methods, f"{path}: methods")
     limit = data.get("max_distortion")
     problems += _limit_problems(limit, methods or tuple(METHODS), str(path))
+    rule = _rule(data, networks, str(path), problems)
     figure = data.get("figure")
     if figure is not None and figure not in FIGURES:
         near = did_you_mean(str(figure), FIGURES)
@@ -112,7 +139,28 @@ def read_sweep_file(path: Path) -> SweepFile:
     widths = options.get("widths", USUAL_WIDTHS)
     coding = options.get("coding", _CODING)
     axes = by_name, methods, widths
-    return SweepFile(networks, edges, clouds, *axes, limit, figure or "", coding)
+    return SweepFile(networks, edges, clouds, *axes, limit, figure or "", coding, rule)
+
+
+def _rule(
+    data: Mapping[str, Any], networks: Sequence[Network], where: str, problems: list[str]
+) -> AccuracyRule | None:
+    """The accuracy rule of a file; what is wrong with it is added to ``problems``."""
+    given = _read_options(data, _RULE, where, problems)
+    if given.get("max_drop") is None:
+        alone = sorted(given.keys() - {"max_drop"})
+        problems += [f"{where}: {name}: needs max_drop, the accuracy rule" for name in alone]
+        return None
+    if "max_distortion" in data:
+        problems.append(f"{where}: max_drop: cannot stand beside max_distortion")
+    edges, clouds = data.get("edges", ["eyeriss"]), data.get("clouds", ["tpu_v1"])
+    limits = max((len(network.memory_bytes) for network in networks), default=1)
+    for key, number in (("edges", len(edges)), ("clouds", len(clouds)), ("memory", limits)):
+        if number > 1:
+            problems.append(f"{where}: {key}: must be one with max_drop, got {number}")
+    usual = {"images": None, "effort": QuantizeOptions().effort, "front": SearchOptions().front}
+    links = tuple(map(str, data.get("links", ())))
+    return AccuracyRule(**{**usual, **given}, edge=edges[0], cloud=clouds[0], links=links)
 
 
 def _networks(

@@ -13,7 +13,7 @@ from autosplit.graph.graph import Graph
 from autosplit.hardware.device import Device, MemoryLimit
 from autosplit.hardware.link import Link
 from autosplit.plan.plan import Plan
-from autosplit.search.methods import search
+from autosplit.search.methods import search, standing_for
 from autosplit.search.problem import Problem
 from autosplit.search.tolerance import keeps
 from autosplit.stats.coding import InputCoding
@@ -25,6 +25,12 @@ SWEEP_HEADER = (
     "edge_memory_bytes gap"
 ).split()
 """Columns of a sweep's table; one with several devices or limits has ``AXES`` of them before."""
+MEASURED_HEADER = (
+    "model weights link_mbps link method plan cut cut_bits cut_bytes edge_s transfer_s cloud_s "
+    "latency_s normalised_latency metric accuracy drop drop_low drop_high images keeps "
+    "edge_memory_bytes distortion gap seconds"
+).split()
+"""Columns of the table of a sweep with an accuracy rule."""
 AXES = ("edge", "cloud", "memory_bytes", "link", "input_size")
 ROW_HEADER = [*AXES, *SWEEP_HEADER]
 
@@ -156,7 +162,8 @@ def pick_of(
         None if the method has no plan at all.
     """
     own = [plan for plan in plans if plan.method == method]
-    own = [plan for plan in own if plan.name == f"{method}-{link}"] or own
+    named = standing_for(method, link, [plan.name for plan in own])
+    own = [plan for plan in own if plan.name in named]
     fitting = [plan for plan in own if problem.fits(plan.edge_memory_bytes)]
     keeping = [plan for plan in fitting if keeps_distortion(plan.distortion, most)]
 

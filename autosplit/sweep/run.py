@@ -6,11 +6,11 @@ as soon as they are there, so that a sweep that was stopped goes on where it was
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -25,8 +25,8 @@ from autosplit.runs.stamps import read_stamp
 from autosplit.runs.trust import trusted_sweep
 from autosplit.stats.statsfile import read_stats
 from autosplit.sweep.backends import ENDED, Where, do_jobs
-from autosplit.sweep.file import Network, SweepError, SweepFile, read_sweep_file
-from autosplit.sweep.job import AXES, ROW_HEADER, SWEEP_HEADER, SearchJob
+from autosplit.sweep.file import AccuracyRule, Network, SweepError, SweepFile, read_sweep_file
+from autosplit.sweep.job import AXES, MEASURED_HEADER, ROW_HEADER, SWEEP_HEADER, SearchJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,8 @@ def run_sweep(
         note(progress, f"sweep: runs the Python code of {' and '.join(map(str, code))}")
     place = out / file.stem
     measure_networks(sweep, place, where.jobs, force=force, progress=progress)
+    if sweep.rule is not None:
+        return _run_measured(sweep, sweep.rule, place, force=force, progress=progress)
     jobs = list_jobs(sweep, place)
     paths = {job.key: place / "jobs" / f"{job.key}.csv" for job in jobs}
     if force:
@@ -85,28 +87,56 @@ def run_sweep(
     missing = [job for job in jobs if not paths[job.key].exists()]
     left_out = _search(missing, paths, where, progress)
     found = [read_csv(paths[job.key], ROW_HEADER) for job in jobs if paths[job.key].exists()]
-    header = table_header(sweep)
-    rows = [{key: row[key] for key in header} for part in found for row in part]
-    table = out / f"{file.stem}.csv"
-    write_csv(table, header, rows)
-    figure = None
-    if sweep.figure and rows:
-        from autosplit.sweep.figure import draw_sweep  # noqa: PLC0415 - matplotlib is slow to import
-
-        figure = out / f"{file.stem}.png"
-        draw_sweep(figure, sweep, rows)
+    rows = [row for part in found for row in part]
     kept = len(jobs) - len(missing)
     text = (
         f"sweep: {counted(len(sweep.networks), 'network')}, "
         f"{counted(len(jobs), 'search', 'searches')}, {kept} of them done "
         f"before, {counted(len(rows), 'row')}"
     )
-    return Swept("\n".join([text, *(f"left out: {line}" for line in left_out)]), table, figure)
+    return _written(sweep, place, rows, [text, *(f"left out: {line}" for line in left_out)])
+
+
+def _run_measured(
+    sweep: SweepFile, rule: AccuracyRule, place: Path, *, force: bool, progress: Progress
+) -> Swept:
+    """Search, finish and measure the plans of each network; the rows keep an accuracy."""
+    from autosplit.sweep.measured import measured_rows  # noqa: PLC0415 - torch is slow to import
+
+    rows: list[dict[str, str]] = []
+    for network in sweep.networks:
+        note(progress, f"sweep: {network.name}")
+        folder = place / "models" / network.name
+        found = measured_rows(sweep, rule, network, folder, force=force, progress=progress)
+        rows += [{key: str(value) for key, value in row.items()} for row in found]
+        swept = _written(sweep, place, rows, [])
+    text = f"sweep: {counted(len(sweep.networks), 'network')}, {counted(len(rows), 'row')}"
+    return replace(swept, text=text)
+
+
+def _written(
+    sweep: SweepFile, place: Path, rows: Sequence[Mapping[str, str]], lines: Sequence[str]
+) -> Swept:
+    """Write the table and the figure beside the folder of a sweep."""
+    header = table_header(sweep)
+    rows = [{key: row[key] for key in header} for row in rows]
+    table = place.with_name(f"{place.name}.csv")
+    write_csv(table, header, rows)
+    figure = None
+    if sweep.figure and rows:
+        from autosplit.sweep.figure import draw_sweep  # noqa: PLC0415 - matplotlib is slow to import
+
+        figure = place.with_name(f"{place.name}.png")
+        draw_sweep(figure, sweep, rows)
+    return Swept("\n".join(lines), table, figure)
 
 
 def table_header(sweep: SweepFile) -> list[str]:
     """Columns of a sweep's table: before the fixed ones, those that tell its rows apart."""
     rates = {link.uplink_bps for link in sweep.links.values()}
+    if sweep.rule is not None:
+        named = len(rates) < len(sweep.links)
+        return [column for column in MEASURED_HEADER if named or column != "link"]
     varied = {
         "edge": len(sweep.edges) > 1,
         "cloud": len(sweep.clouds) > 1,

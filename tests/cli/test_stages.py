@@ -69,11 +69,16 @@ SEARCH = {
 }
 ALL_QUANTIZE = (
     "--plans all --images 7 --jobs 2 --effort best --rounding learned --bias off --joint-clips on "
-    "--escalation margin --escalation-risk 3 --escalation-images 5"
+    "--escalation margin --escalation-risk 3 --escalation-images 5 --each-method on"
 )
 QUANTIZE = {"plans": "all", "images": 7, "jobs": 2, "effort": "best"}
 QUANTIZE |= {"rounding": "learned", "bias": "off", "joint_clips": "on"}
-QUANTIZE |= {"escalation": "margin", "escalation_risk": 3.0, "escalation_images": 5}
+QUANTIZE |= {
+    "each_method": True,
+    "escalation": "margin",
+    "escalation_risk": 3.0,
+    "escalation_images": 5,
+}
 NO_LIMITS = (
     "--memory none --front none --max-weight-bits none --max-activation-bits NONE --max-bops none "
     "--max-latency none --max-distortion none --pin none"

@@ -76,6 +76,13 @@ class QuantizeOptions:
         "images than the pick of each link needs.",
         none="every plan is evaluated on all images",
     )
+    each_method: bool = option(
+        False,
+        kinds.switch(),
+        "evaluation",
+        "With --max-drop: look for the fastest plan within the limit of every method, not of all "
+        "methods together.",
+    )
     confidence: float | None = _confidence()
     escalation: str | None = option(
         None,
