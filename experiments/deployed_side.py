@@ -135,7 +135,7 @@ class Side:
         given.mkdir()
         for path in sorted((folder / "inputs").iterdir())[first : first + answers]:
             (given / path.name).symlink_to(path.resolve())
-        command = [*self.one.under[0], sys.executable, "-m", "autosplit", "infer"]
+        command = [*self.one.under[0], sys.executable, "-m", "autosplit", "infer", "--ahead", "off"]
         command += [str(self.bundle), "--plan", plan, "--source", str(given), "--out", str(table)]
         command += ["--server", f"https://{self.host}:{PORT}"]
         command += ["--tls-cert", str(secrets / "cert.pem")]

@@ -18,6 +18,7 @@ def infer_command(
     deadline_s: float | None = None,
     audit: float | None = None,
     audit_floor: float | None = None,
+    ahead: bool = True,
 ) -> None:
     """Run the edge half of a plan here on pictures, and its cloud half on a server."""
     from autosplit.deploy.audit import Audit
@@ -33,5 +34,5 @@ def infer_command(
     table = None if out is None else Path(out)
     checked = None if audit is None else Audit(audit, audit_floor)
     asked = connection, plan, table, deadline_s, checked
-    for line in infer_sources(bundle, Path(source), *asked):
+    for line in infer_sources(bundle, Path(source), *asked, ahead=ahead):
         print(line)

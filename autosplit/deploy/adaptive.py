@@ -11,13 +11,13 @@ import math
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from autosplit.deploy.client import Answer, EdgeClient
+from autosplit.deploy.client import Answer, Computed, EdgeClient
 from autosplit.deploy.connection import Connection, ServerError, UnreachableError
 from autosplit.deploy.link_estimate import LinkEstimate, PlanChoice, PlanTimes
 from autosplit.deploy.manifest import BundledPlan, Manifest, read_manifest
@@ -28,6 +28,21 @@ FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
 """Seconds between two questions whether the server is back, at first and at most."""
 STALE_S = 5.0
 """Seconds without a message after which one is sent only to measure the link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An input whose edge half was computed.
+
+    Attributes:
+        plan: The plan.
+        inputs: Input -> value, (batch, ...).
+        computed: What its edge half gave.
+    """
+
+    plan: str
+    inputs: Mapping[str, TensorValue]
+    computed: Computed
 
 
 @dataclass
@@ -112,26 +127,47 @@ class AdaptiveClient:
             ServerError: The server refuses, as without the right token.
             DataError: Its answer is none.
         """
-        start = time.perf_counter()
+        return self.finish(self.compute(inputs))
+
+    def compute(self, inputs: Mapping[str, TensorValue]) -> Begun:
+        """What the edge half of the plan gives that is fastest now.
+
+        Args:
+            inputs: Input -> value, (batch, ...).
+        """
         with self._lock:
             name = self.choice.choose()
-        client = self.clients[name]
+        return Begun(name, inputs, self.clients[name].compute(inputs))
+
+    def finish(self, begun: Begun) -> Answer:
+        """The network's answer to an input whose edge half was computed.
+
+        Args:
+            begun: What ``compute`` gave.
+
+        Raises:
+            ServerError: The server refuses, as without the right token.
+            DataError: Its answer is none.
+        """
+        start = time.perf_counter() - begun.computed.edge_s
+        client = self.clients[begun.plan]
         if client.chosen.cloud is None:
-            self._keep_measuring(inputs)
-            return self._noted(client.infer(inputs))
-        spare = self.choice.times[self.fallback].edge_s
-        wait = math.inf if self.deadline_s is None else self.deadline_s - 1.5 * spare
-        client.timeout_s = max(min(wait, 30.0), 1e-3)
-        try:
-            return self._noted(client.infer(inputs))
-        except UnreachableError:
-            with self._lock:
-                self.choice.reachable = False
-            self.fallbacks += 1
-            self._ask(inputs)
-            late_s = time.perf_counter() - start
-            answer = self.clients[self.fallback].infer(inputs)
-            return Answer(answer.outputs, answer.plan, answer.edge_s, link_s=late_s)
+            self._keep_measuring(begun.inputs)
+            return self._noted(client.finish(begun.computed))
+        if self.choice.reachable:  # else it was lost after the edge half had begun
+            spare = self.choice.times[self.fallback].edge_s
+            wait = math.inf if self.deadline_s is None else self.deadline_s - 1.5 * spare
+            client.timeout_s = max(min(wait, 30.0) - begun.computed.edge_s, 1e-3)
+            try:
+                return self._noted(client.finish(begun.computed))
+            except UnreachableError:
+                with self._lock:
+                    self.choice.reachable = False
+        self.fallbacks += 1
+        self._ask(begun.inputs)
+        late_s = time.perf_counter() - start
+        answer = self.clients[self.fallback].infer(begun.inputs)
+        return replace(answer, link_s=late_s)
 
     def _noted(self, answer: Answer) -> Answer:
         with self._lock:

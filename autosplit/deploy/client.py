@@ -133,9 +133,7 @@ class EdgeClient:
             ServerError: The server cannot be reached, or refuses.
             DataError: Its answer is none.
         """
-        until = time.monotonic() + self.timeout_s
-        self.remote.prepare(until)
-        return self.finish(self.compute(inputs), until)
+        return self.finish(self.compute(inputs))
 
     def compute(self, inputs: Mapping[str, TensorValue]) -> Computed:
         """What the edge half gives.
@@ -147,12 +145,11 @@ class EdgeClient:
         message, answers = self.edge(inputs)
         return Computed(message, answers, time.perf_counter() - start)
 
-    def finish(self, computed: Computed, until: float) -> Answer:
+    def finish(self, computed: Computed) -> Answer:
         """The network's answer to an input whose edge half was computed.
 
         Args:
             computed: What the edge half gave.
-            until: When the answer must be there, seconds of ``time.monotonic``.
 
         Raises:
             ServerError: The server cannot be reached, or refuses.
@@ -160,7 +157,7 @@ class EdgeClient:
         """
         if self.chosen.cloud is None:
             return Answer(computed.answers, self.chosen.name, computed.edge_s)
-        found = self.remote.answer(computed.message, until)
+        found = self.remote.answer(computed.message, time.monotonic() + self.timeout_s)
         outputs = computed.answers | found.outputs
         return replace(found, outputs=outputs, edge_s=computed.edge_s)
 

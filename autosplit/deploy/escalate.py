@@ -16,12 +16,13 @@ import numpy as np
 
 from autosplit.deploy.adaptive import FIRST_RETRY_S, LAST_RETRY_S
 from autosplit.deploy.audit import Audit
-from autosplit.deploy.client import Answer, EdgeClient, RemoteHalf
+from autosplit.deploy.client import Answer, Computed, EdgeClient, RemoteHalf
 from autosplit.deploy.connection import Connection, ServerError, UnreachableError
 from autosplit.deploy.escalation_rule import Chosen, EscalationRule
 from autosplit.deploy.sessions import Arrays
 from autosplit.deploy.tensor_bytes import TensorValue
 from autosplit.errors import DataError, FileError
+from autosplit.escalation.confidence_scores import Confidences
 from autosplit.halves.wire.message import Message
 
 MOST_WAITING = 4
@@ -39,6 +40,19 @@ class SureAnswer(Answer):
 
     confidences: tuple[float, ...] = ()
     sent_on: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged(Computed):
+    """What an edge half gave, and how sure it is.
+
+    Attributes:
+        inputs: Input -> value, (batch, ...).
+        confidences: How sure it is of each sample, 0..1, shape (batch,).
+    """
+
+    inputs: Mapping[str, TensorValue]
+    confidences: Confidences
 
 
 @dataclass
@@ -94,26 +108,47 @@ class EscalationClient(EdgeClient):
             ServerError: The server refuses, as without the right token.
             DataError: Its answer is none.
         """
+        return self.finish(self.compute(inputs))
+
+    def compute(self, inputs: Mapping[str, TensorValue]) -> Judged:
+        """What the edge half gives, and how sure it is.
+
+        Args:
+            inputs: Input -> value, (batch, ...).
+        """
         start = time.perf_counter()
         made, answers = self.edge(inputs)
         confidences = self.rule.confidences(answers)
-        sure: Chosen = confidences >= self.rule.threshold
-        edge_s = time.perf_counter() - start
+        return Judged(made, answers, time.perf_counter() - start, inputs, confidences)
+
+    def finish(self, computed: Computed) -> SureAnswer:
+        """The network's answers to inputs whose edge half was computed.
+
+        Args:
+            computed: What ``compute`` gave.
+
+        Raises:
+            ServerError: The server refuses, as without the right token.
+            DataError: Its answer is none.
+        """
+        assert isinstance(computed, Judged)
+        answers = computed.answers
+        sure: Chosen = computed.confidences >= self.rule.threshold
         asked = np.ones_like(sure) if self.audit.sends_all else ~sure
-        found = self._ask_cloud(self._message(inputs, made, asked), asked)
+        found = self._ask_cloud(self._message(computed, asked), asked)
         if not found.outputs:  # nothing was asked, or the server is out of reach
             asked = np.zeros_like(sure)
         self._compare(answers, found.outputs, sure, asked)
-        self._check_some(inputs, made, answers, sure & ~asked)
+        self._check_some(computed, sure & ~asked)
         named = {name: getattr(found, name) for name in Answer.__slots__}
-        named |= {"edge_s": edge_s, "outputs": _merged(answers, found.outputs, asked)}
-        return SureAnswer(
-            **named, confidences=tuple(confidences.tolist()), sent_on=tuple(asked.tolist())
-        )
+        named["edge_s"] = computed.edge_s
+        named["outputs"] = _merged(answers, found.outputs, asked)
+        sure_of = tuple(computed.confidences.tolist())
+        return SureAnswer(**named, confidences=sure_of, sent_on=tuple(asked.tolist()))
 
-    def _message(self, inputs: Mapping[str, TensorValue], made: Message, chosen: Chosen) -> Message:
+    def _message(self, computed: Judged, chosen: Chosen) -> Message:
         """The message of some samples."""
-        return self.rule.message(self.chosen.wire, inputs, made, chosen)
+        return self.rule.message(self.chosen.wire, computed.inputs, computed.message, chosen)
 
     def _ask_cloud(self, message: Message, asked: Chosen) -> Answer:
         """The cloud's answers; none if the server is out of reach, and for a while after that."""
@@ -139,13 +174,7 @@ class EscalationClient(EdgeClient):
             if counts:
                 self.audit.noted(agrees)
 
-    def _check_some(
-        self,
-        inputs: Mapping[str, TensorValue],
-        made: Message,
-        answers: Arrays,
-        confident: Chosen,
-    ) -> None:
+    def _check_some(self, computed: Judged, confident: Chosen) -> None:
         """Let some of the confident answers be checked in the background."""
         for place in np.flatnonzero(confident).tolist():
             if not self.audit.chooses():
@@ -155,8 +184,8 @@ class EscalationClient(EdgeClient):
                 self.audit.missed()
                 continue
             one = np.arange(len(confident)) == place
-            message = self._message(inputs, made, one)
-            own = {self.rule.output: answers[self.rule.output][one]}
+            own = {self.rule.output: computed.answers[self.rule.output][one]}
+            message = self._message(computed, one)
             self._waiting.append(self._auditor.submit(self._check, message, own))
 
     def _check(self, message: Message, own: Arrays) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autosplit.deploy.adaptive import AdaptiveClient
+from autosplit.deploy.ahead import infer_ahead
 from autosplit.deploy.audit import Audit
 from autosplit.deploy.client import Answer, EdgeClient
 from autosplit.deploy.connection import Connection
@@ -18,6 +20,7 @@ from autosplit.deploy.escalate import EscalationClient, SureAnswer
 from autosplit.deploy.extras import need
 from autosplit.deploy.manifest import BundledPlan, read_manifest
 from autosplit.deploy.sources import list_sources, read_source
+from autosplit.deploy.tensor_bytes import TensorValue
 from autosplit.errors import OptionError
 from autosplit.files import write_csv
 
@@ -48,6 +51,8 @@ def infer_sources(
     out: Path | None,
     deadline_s: float | None = None,
     audit: Audit | None = None,
+    *,
+    ahead: bool = True,
 ) -> Iterator[str]:
     """Run every input of a source.
 
@@ -60,6 +65,7 @@ def infer_sources(
         deadline_s: Of ``auto``, and of an escalation: seconds after which the edge answers in place
             of the server.
         audit: Of an escalation: which confident answers are checked in the cloud.
+        ahead: Whether the edge half of the next input runs while the last one is on the wire.
 
     Yields:
         A line for each input, then the medians; of an escalation what was promised beside what was
@@ -76,20 +82,32 @@ def infer_sources(
     paths = list_sources(source)
     rows: list[dict[str, Any]] = []
     opened = _client(bundle, server, plan, deadline_s, audit)
-    with opened as client:
-        for path in paths:
-            for inputs in read_source(path, client.manifest, client.chosen):
-                answer = client.infer(inputs)
-                rows.append(_row(path, answer, client.manifest.labels))
-                yield _line(rows[-1])
+    begun: deque[Path] = deque()
+    with opened:
+        start, samples = time.perf_counter(), _samples(paths, opened, begun)
+        answers = infer_ahead(opened, samples) if ahead else map(opened.infer, samples)
+        for answer in answers:
+            rows.append(_row(begun.popleft(), answer, opened.manifest.labels))
+            yield _line(rows[-1])
+        pace = len(rows) / (time.perf_counter() - start)
     if out is not None:
         write_csv(out, _HEADER, rows)
-    yield _summary(rows)
+    yield f"{_summary(rows)}; {pace:.1f} answers a second"
     if isinstance(opened, EscalationClient):
         yield from promised_lines(opened.chosen, rows)
         if opened.fallbacks:
             yield f"server out of reach: {opened.fallbacks} answers are the edge's, though unsure"
         yield str(opened.audit)
+
+
+def _samples(
+    paths: Sequence[Path], client: EdgeClient | AdaptiveClient, begun: deque[Path]
+) -> Iterator[dict[str, TensorValue]]:
+    """Inputs of files one by one; the file of each is added to ``begun``."""
+    for path in paths:
+        for inputs in read_source(path, client.manifest, client.chosen):
+            begun.append(path)
+            yield inputs
 
 
 def _client(

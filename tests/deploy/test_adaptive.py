@@ -11,7 +11,7 @@ import pytest
 from relays import Relay
 
 from autosplit.deploy.adaptive import FIRST_RETRY_S, STALE_S, AdaptiveClient, takes_inputs
-from autosplit.deploy.client import Answer, EdgeClient
+from autosplit.deploy.client import Answer, Computed, EdgeClient
 from autosplit.deploy.connection import Connection, ServerError, UnreachableError
 from autosplit.deploy.link_estimate import PlanTimes
 from autosplit.deploy.manifest import read_manifest, write_manifest
@@ -137,7 +137,13 @@ class FakeClient:
     def edge(self, _):
         pass
 
-    def infer(self, _):
+    def infer(self, inputs):
+        return self.finish(self.compute(inputs))
+
+    def compute(self, _):
+        return Computed(None, {}, 0.0)
+
+    def finish(self, _):
         FakeClient.asked.append((self.chosen.name, self.timeout_s))
         if self.chosen.cloud is None:
             return Answer({}, self.chosen.name, 0.2)
@@ -234,6 +240,17 @@ def test_a_late_answer_is_the_edges_and_the_server_is_asked_less_and_less_often(
     assert "edge" in asked
     assert "small" not in asked  # the smallest message asks
     assert asked.count("split") == 1 + 6 + 2
+
+
+def test_an_edge_half_that_ran_ahead_of_a_lost_server_does_not_wait_for_it_again(fake):
+    FakeClient.failures += [UnreachableError("late")]
+    with fake() as client:
+        client._asking = SimpleNamespace(is_alive=lambda: True, join=lambda: None)
+        last, following = client.compute({}), client.compute({})
+        answers = [client.finish(last), client.finish(following)]
+    assert [one.plan for one in answers] == ["edge", "edge"]
+    assert [name for name, _ in FakeClient.asked] == ["split", "edge", "edge"]
+    assert client.fallbacks == 2
 
 
 @pytest.mark.parametrize(("silent_s", "asks"), [(STALE_S + 1, True), (STALE_S - 1, False)])

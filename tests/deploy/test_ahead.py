@@ -8,6 +8,8 @@ import pytest
 from autosplit.deploy.ahead import infer_ahead
 from autosplit.deploy.client import EdgeClient
 from autosplit.deploy.connection import Connection, ServerError
+from autosplit.deploy.infer import infer_sources
+from autosplit.deploy.sessions import EdgeModel
 
 
 class SlowLink(Connection):
@@ -59,6 +61,34 @@ def test_no_input_has_no_answer_and_one_input_needs_no_other(small, bundle, addr
         (only,) = infer_ahead(client, [{"x": small.images.numpy()[:1]}])
 
     np.testing.assert_array_equal(only.outputs["output:0"], right["split"][0])
+
+
+def test_sources_go_ahead_too_unless_told_otherwise(small, bundle, address, monkeypatch, tmp_path):
+    """Of three inputs, each edge half but the first begins before the last answer is there."""
+    np.save(tmp_path / "x.npy", small.images.numpy()[:3])
+    order = []
+
+    def noting(word, call):
+        def noted(client, one):
+            order.append(word)
+            return call(client, one)
+
+        return noted
+
+    for word, name in (("edge", "compute"), ("link", "finish")):
+        monkeypatch.setattr(EdgeClient, name, noting(word, getattr(EdgeClient, name)))
+    asked = bundle, tmp_path / "x.npy", Connection(f"http://{address}"), "split", None
+    *_, summary = infer_sources(*asked, ahead=False)
+    assert order == ["edge", "link"] * 3
+    assert summary.endswith(" answers a second")
+
+    order.clear()
+    link = SlowLink(f"http://{address}")
+    link.begun = tuple(threading.Event() for _ in range(3))
+    load = EdgeModel.load
+    monkeypatch.setattr(EdgeModel, "load", lambda *given: Noted(load(*given), link.begun))
+    assert len(list(infer_sources(*asked[:2], link, "split", None))) == 4
+    assert sorted(order) == ["edge"] * 3 + ["link"] * 3
 
 
 def test_an_error_of_the_server_comes_at_its_place(small, bundle):

@@ -75,6 +75,13 @@ class InferOptions:
         "place of the server.",
         none="no deadline",
     )
+    ahead: bool = option(
+        True,
+        kinds.switch(),
+        "network",
+        "Whether the edge half of the next input runs while the last one is on the wire. off: each "
+        "answer is there before the next input is read, as times are measured best.",
+    )
     audit: float | None = option(
         None,
         kinds.number("SHARE", 0, 1),
