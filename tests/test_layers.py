@@ -22,7 +22,7 @@ ORDER = {
     "grid": "grid histogram clipping",
     "hardware": (
         "checks shipped tablefile device link fitted fit operations roofline systolic table "
-        "traffic seconds prediction"
+        "traffic energy seconds prediction"
     ),
     "stats": "coding stats statsfile",
     "plan": "plan int8_weights checks grids codes formats wire_layout planfile distiller pins",
@@ -30,7 +30,8 @@ ORDER = {
         "arrays tolerance pareto problem cost knapsack.relaxation knapsack.dynamic_programming "
         "knapsack.prefixes knapsack.allocate widths.bucket_elimination widths.weights "
         "widths.edge_seconds widths.division widths.pool cuts.mincut cuts.ideals "
-        "questions.milp questions.highs front.lagrangian front.enumerate front.boxes front.prove "
+        "questions.milp questions.highs questions.energy "
+        "front.lagrangian front.enumerate front.boxes front.prove "
         "front.front questions.limits questions.orders questions.question questions.cutting_planes "
         "questions.questions baselines.plain baselines.literature baselines.original "
         "autosplit pins methods limits thin joint"
@@ -114,7 +115,7 @@ ORDER = {
         "batcher server_metrics status_page repository credentials slow_requests link_probe "
         "http_server grpc_server server pictures sources connection ahead client link_estimate "
         "adaptive audit escalate infer measure_models link_profile node_seconds node_layers "
-        "crossing_seconds profile kit_blocks kit_networks kit"
+        "crossing_seconds power profile kit_blocks kit_networks kit"
     ),
     "sweep": "file job measured backends figure run table",
     "detect": "drawing matching sources video step_seconds detector run",

@@ -50,6 +50,7 @@ class Front(Sequence[Plan]):
         stats: Statistics that the plans were searched on; None where they are not known.
         coded: Tensor and width -> mean bytes on the wire, as the search counted them.
         timed: What kind of seconds the devices have, a sentence.
+        max_energy_j: Joules of an answer on the edge device at most; None if not limited.
     """
 
     graph: Graph
@@ -60,6 +61,7 @@ class Front(Sequence[Plan]):
     stats: Stats | None = field(default=None, repr=False, compare=False)
     coded: Mapping[tuple[str, int], int] = field(default_factory=dict, repr=False)
     timed: str = field(default="", repr=False)
+    max_energy_j: float | None = field(default=None, repr=False)
 
     @overload
     def __getitem__(self, key: int | str) -> Plan: ...
@@ -125,10 +127,8 @@ class Front(Sequence[Plan]):
         name = self._link(link)
         task = CLASSIFICATION if scores is None else _checked(scores).task
         rows = {} if scores is None else scores.by_name
-        return [
-            candidate(plan, name, plan.predictions[name], self.limit_bytes, task, rows)
-            for plan in self.plans
-        ]
+        about = self.limit_bytes, task, rows, self.max_energy_j
+        return [candidate(plan, name, plan.predictions[name], *about) for plan in self.plans]
 
     def pick(
         self,
@@ -236,7 +236,8 @@ class Front(Sequence[Plan]):
 
 OPTIONS_OF_SEARCH = (
     *("methods", "front", "pins", "cuts"),
-    *("max_weight_bits", "max_activation_bits", "max_bops", "max_latency_s", "max_distortion"),
+    *("max_weight_bits", "max_activation_bits", "max_bops"),
+    *("max_latency_s", "max_energy_j", "max_distortion"),
 )
 """Options of ``search`` beside what a problem holds."""
 
@@ -253,7 +254,8 @@ def search(problem: SearchProblem, *, progress: Progress = silent, **options: An
             None: all), ``pins`` (pinned widths, each as ``PATTERN:weight=8``), ``max_weight_bits``
             and ``max_activation_bits`` (mean widths of the edge half at most), ``max_bops`` (its
             bit operations at most), ``max_latency_s`` (seconds from input to answer at most, over
-            at least one link), ``max_distortion``, and ``cuts`` (which cuts a search with a limit
+            at least one link), ``max_energy_j`` (joules of the edge device for an answer at most,
+            likewise), ``max_distortion``, and ``cuts`` (which cuts a search with a limit
             considers: ``prefixes`` or ``useful``).
 
     Raises:
@@ -275,6 +277,7 @@ def search(problem: SearchProblem, *, progress: Progress = silent, **options: An
         problem.stats,
         problem.coded,
         timed_by(problem.edge, problem.cloud),
+        asked.max_energy_j,
     )
 
 

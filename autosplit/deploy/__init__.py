@@ -37,6 +37,7 @@
 | some of these answers checked in the cloud | ``audit.py`` |
 | pictures and arrays as inputs, without torch | ``pictures.py``, ``sources.py`` |
 | models measured in a process of their own, without autosplit | ``measure_models.py`` |
+| watts from the processor's energy counters (RAPL) | ``power.py`` |
 | seconds of layers from those of nodes; names of nodes | ``node_seconds.py``, ``node_layers.py`` |
 | what it costs that a tensor crosses | ``crossing_seconds.py`` |
 | a device profile of these | ``profile.py`` |

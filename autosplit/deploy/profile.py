@@ -15,7 +15,7 @@ from autosplit.deploy.crossing_seconds import crossing_seconds, layouts
 from autosplit.deploy.edge_module import example_inputs
 from autosplit.deploy.edge_onnx import edge_onnx
 from autosplit.deploy.extras import need
-from autosplit.deploy.measure_models import OPTIMIZED
+from autosplit.deploy.measure_models import OPTIMIZED, profiling_session, random_inputs
 from autosplit.deploy.node_layers import (
     marking,
     name_nodes,
@@ -31,6 +31,7 @@ from autosplit.deploy.node_seconds import (
     scaled_nodes,
 )
 from autosplit.deploy.onnx_export import AnyInputs, export_onnx
+from autosplit.deploy.power import active_w, package_counters, power_words
 from autosplit.errors import warn
 from autosplit.files import write_csv, write_yaml
 from autosplit.graph.graph import Graph
@@ -80,10 +81,12 @@ class NetworkProfile:
     Attributes:
         widths: The network at each compute width.
         crossings: Tensor -> seconds to give it on the edge, and to take it in the cloud.
+        active_w: Watts of the network as integers beyond those at rest; None if not known.
     """
 
     widths: tuple[ProfiledWidth, ...]
     crossings: Mapping[str, tuple[float, float]]
+    active_w: float | None = None
 
 
 def profile_run(folder: Path, threads: int, out: Path) -> NetworkProfile:
@@ -141,7 +144,17 @@ def profile_network(program: Program, file: PlanFile, threads: int) -> NetworkPr
         widths = tuple(_profiled(bits, measured[str(bits)], program.graph) for bits in models)
         integers, floats = (layouts(onnx.load(folder / f"{bits}{OPTIMIZED}")) for bits in models)
         prices = crossing_seconds(program.graph, integers, floats, small, threads)
-    return NetworkProfile(widths, prices)
+        watts = _active_w(folder / f"{INTEGER_BITS}.onnx", threads)
+    return NetworkProfile(widths, prices, watts)
+
+
+def _active_w(path: Path, threads: int) -> float | None:
+    """Watts of a model that runs, beyond those at rest, where the processor counts its energy."""
+    if not package_counters():
+        return None
+    session = profiling_session(path, threads)
+    inputs = random_inputs(session)
+    return active_w(lambda: session.run(None, inputs))
 
 
 def _profiled(bits: int, found: NodeSeconds, graph: Graph) -> ProfiledWidth:
@@ -197,7 +210,7 @@ def write_profile(
     table = out.with_suffix(".csv")
     write_csv(table, CROSSING_HEADER, rows)
     runs = ", ".join(f"{one.nodes.runs} runs at {one.bits} bits" for one in found.widths)
-    about = {
+    about: dict[str, Any] = {
         "name": name or out.stem,
         "source": f"Measured by autosplit profile: layers of {graph.name} in onnxruntime "
         f"{onnxruntime.__version__} on {platform.machine()}, threads: {threads}, batch 1, medians "
@@ -208,6 +221,9 @@ def write_profile(
         "int8_weights": INT8_WEIGHTS,
         "runtime": f"onnxruntime {onnxruntime.__version__}",
     }
+    if found.active_w is not None:
+        about["active_w"] = found.active_w
+        about["source"] += " active_w: energy counters of the processor's packages (RAPL)."
     write_yaml(out, "device", about, 2)
 
 
@@ -236,4 +252,5 @@ def profile_words(found: NetworkProfile) -> str:
         f"a tensor that crosses: up to {1e3 * give[-1]:.2f} ms to give it on the edge, up to "
         f"{1e3 * take[-1]:.2f} ms to take it in the cloud"
     )
+    lines.append(power_words(found.active_w))
     return "\n".join(lines)

@@ -4,6 +4,7 @@
 | --- | --- |
 | seconds of a layer: dispatch + max(compute, traffic / bandwidth) | ``seconds.py`` (``layer_s``) |
 | seconds of a cut: edge half, link, cloud half | ``prediction.py`` (``predict``) |
+| joules of an answer on the edge device | ``energy.py`` (``layer_j``, ``radio_j``) |
 | bytes that a layer moves to and from memory | ``traffic.py`` |
 | cycles of a systolic array, equal to SCALE-Sim's | ``systolic.py`` |
 | peak rates (roofline model) | ``roofline.py`` |

@@ -50,7 +50,7 @@ def tidy(key: str, value: Any) -> Any:
     """A checked value of a profile as the record holds it."""
     if key == "widths":
         return tuple(sorted(value))
-    if key == "peak_macs_per_s":
+    if key in {"peak_macs_per_s", "mac_j"}:
         return dict(sorted(value.items()))
     return int(value) if CHECKS.get(key) is _count else value
 
@@ -134,6 +134,17 @@ def _peaks(value: Any) -> list[str]:
     return problems + [f"{bits}: {p}" for bits, rate in value.items() for p in _positive(rate)]
 
 
+def _mac_j(value: Any) -> list[str]:
+    """What is wrong with joules of a multiply-accumulate; those of wider operands are no less."""
+    if not isinstance(value, Mapping) or not value:
+        return [f"must map widths to joules of a multiply-accumulate, got {value!r}"]
+    problems = [problem for width in value for problem in _width(width)]
+    problems += [f"{bits}: {p}" for bits, joules in value.items() for p in _not_negative(joules)]
+    if not problems and [value[bits] for bits in sorted(value)] != sorted(value.values()):
+        problems.append(f"wider operands must take no less than narrower ones, got {value!r}")
+    return problems
+
+
 def _seconds(value: Any) -> list[str]:
     if not isinstance(value, Mapping):
         return [f"must be the path of a CSV file, got {value!r}"]
@@ -205,6 +216,10 @@ CHECKS: dict[str, Callable[[Any], list[str]]] = {
     "table": _seconds,
     "fit": _fit,
     "runtime": _text,
+    "active_w": _not_negative,
+    "mac_j": _mac_j,
+    "byte_j": _not_negative,
+    "radio_byte_j": _not_negative,
     "uplink_bps": _positive,
     "downlink_bps": _positive,
     "rtt_s": _not_negative,

@@ -23,6 +23,7 @@ OF_DEVICE: Literal["device"] = "device"
 MemoryLimit = int | Literal["device"] | None
 """A memory limit as it is asked for: bytes, ``OF_DEVICE``, or None for no limit."""
 _MAYBE = {"memory_bytes", "widths", "unknown_operators", "int8_weights", "runtime"}
+_MAYBE |= {"active_w", "mac_j", "byte_j"}
 MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
     "systolic": (
         {"bandwidth_bytes_per_s", "clock_hz", "rows", "cols", "dataflow"},
@@ -70,6 +71,9 @@ class Device:
         int8_weights: Weights that need 8-bit levels of -128..127 for a fast kernel: ``none``,
             ``depthwise`` or ``all``; the search gives these weights such grids.
         runtime: Name and version of what the device was measured with; empty: not known.
+        active_w: Power while the device computes, watts; what it takes at rest does not count.
+        mac_j: Width of the operands, bits -> joules of a multiply-accumulate, beside ``active_w``.
+        byte_j: Joules of a byte that a layer moves to or from memory, beside ``active_w``.
         fit: Fitted: width -> family of layers -> kind of work -> seconds of a unit.
         table: Table: layer name -> seconds at every width, or -> {(weight bits, activation bits):
             seconds}; weight bits are 0 for a layer without a weight.
@@ -99,6 +103,9 @@ class Device:
     unknown_operators: str = "refuse"
     int8_weights: str = "none"
     runtime: str = ""
+    active_w: float = 0.0
+    mac_j: Mapping[int, float] = field(default_factory=dict, hash=False)
+    byte_j: float = 0.0
     fit: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict, hash=False)
     table: Mapping[str, LayerSeconds] = field(default_factory=dict, hash=False)
     crossings: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)

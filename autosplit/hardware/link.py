@@ -32,6 +32,8 @@ class Link:
             request, reading the answer.
         jpeg_s: Seconds of both ends, in addition, to write and read an input as a JPEG file.
         byte_s: Seconds of both ends for each byte of the tensors: to code it and to decode it.
+        radio_byte_j: Joules of the edge device for a byte that it sends or receives; None: not
+            known.
 
     Raises:
         ProfileError: A value is out of range.
@@ -47,6 +49,7 @@ class Link:
     message_s: float = 0.0
     jpeg_s: float = 0.0
     byte_s: float = 0.0
+    radio_byte_j: float | None = None
 
     def __post_init__(self) -> None:
         refuse(_link_problems(set_fields(self), str(self.name)))
@@ -104,6 +107,6 @@ def link_names() -> tuple[str, ...]:
 def _link_problems(data: Mapping[str, Any], where: str) -> list[str]:
     required = {"name", "source", "uplink_bps"}
     optional = {"downlink_bps", "rtt_s", "message_bytes", "reply_bytes", "message_s"}
-    optional |= {"jpeg_s", "byte_s"}
+    optional |= {"jpeg_s", "byte_s", "radio_byte_j"}
     problems = check_keys(data, required, optional, where=where)
     return problems + value_problems(data, where)

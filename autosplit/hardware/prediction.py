@@ -1,11 +1,13 @@
 """Seconds of a cut: its edge half, the link, and its cloud half.
 
 The edge half runs at the widths of a plan, the cloud half at one width.  What crosses is paid for
-by the link; the answer's way back is, too, if the link has a downlink.
+by the link; the answer's way back is, too, if the link has a downlink.  Joules are those of the
+edge device alone.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +16,7 @@ from autosplit.graph.graph import Cut
 from autosplit.graph.layer import Layer
 from autosplit.graph.memory import crossing_bytes
 from autosplit.hardware.device import Device
+from autosplit.hardware.energy import knows_energy, layer_j, radio_j
 from autosplit.hardware.link import Link
 from autosplit.hardware.seconds import layer_s
 
@@ -24,18 +27,21 @@ ANSWER_BITS = 32
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Seconds that one plan is predicted to take over one link.
+    """Seconds, and joules of the edge device, that one plan is predicted to take over one link.
 
     Attributes:
         edge_s: Time of the edge half on the edge device.
         transfer_s: Time on the link: crossing tensors up, and the answer down if there is a
             downlink, with what the link's profile charges for each message.
         cloud_s: Time of the cloud half on the cloud device.
+        energy_j: Energy of an answer on the edge device: computing, memory traffic and what the
+            link carries; None where the profiles do not say it.
     """
 
     edge_s: float
     transfer_s: float
     cloud_s: float
+    energy_j: float | None = None
 
     @property
     def latency_s(self) -> float:
@@ -163,6 +169,57 @@ def transfer_s(
     return seconds
 
 
+def edge_j(
+    cut: Cut,
+    device: Device,
+    weight_bits: Mapping[str, int],
+    activation_bits: Mapping[str, int],
+    seconds: float,
+) -> float:
+    """Predict the joules of the edge half: its power for these seconds, products and traffic.
+
+    Args:
+        cut: The cut.
+        device: The edge device.
+        weight_bits: Layer that stores a weight -> its width.
+        activation_bits: Tensor -> width, for the network's inputs and every edge layer.
+        seconds: Seconds of the edge half, as ``edge_s`` and ``give_s`` say.
+
+    Returns:
+        Infinite where the device has no joules for a width.
+    """
+    layers = (cut.graph.by_name[name] for name in cut.edge)
+    each = (
+        layer_j(one, cut.graph, device, weight_bits.get(one.owner, 0), activation_bits)
+        for one in layers
+    )
+    return device.active_w * seconds + sum(each, 0.0)
+
+
+def transfer_j(
+    cut: Cut, link: Link, activation_bits: Mapping[str, int], sent_bytes: float | None = None
+) -> float:
+    """Predict the joules of the edge device for what the link carries, as ``transfer_s`` counts it.
+
+    Args:
+        cut: The cut.
+        link: The link.
+        activation_bits: Tensor -> width, for every crossing tensor.
+        sent_bytes: What is sent for one sample; None: the crossing tensors packed to their widths.
+
+    Returns:
+        0 where nothing crosses, infinite where something does and the link does not say its joules.
+    """
+    carried = 0.0
+    if cut.crossing:
+        sent = crossing_bytes(cut, activation_bits) if sent_bytes is None else sent_bytes
+        carried += sent + link.message_bytes
+    if cut.answers and link.downlink_bps is not None:
+        elements = sum(cut.graph.elements(tensor) for tensor in cut.answers)
+        carried += ANSWER_BITS * elements / 8 + link.reply_bytes
+    return radio_j(link, carried)
+
+
 def predict(cut: Cut, widths: PlanWidths, edge: Device, cloud: Device, link: Link) -> Prediction:
     """Predict the seconds of a cut at these widths, from the input to the answer.
 
@@ -192,9 +249,14 @@ def predict_links(
     activation_bits = widths.activation_bits
     here_s = edge_s(cut, edge, widths.weight_bits, activation_bits) + give_s(cut, edge)
     there_s = cloud_s(cut, cloud, widths.cloud_bits) + take_s(cut, cloud)
+    here_j = math.inf
+    if knows_energy(edge):
+        here_j = edge_j(cut, edge, widths.weight_bits, activation_bits, here_s)
     found = {}
     for name in sorted(links):
         link_s = transfer_s(cut, links[name], activation_bits, widths.sent_bytes)
         coded_s = links[name].jpeg_s if widths.jpeg else 0.0
-        found[name] = Prediction(here_s, link_s + coded_s, there_s)
+        joules = here_j + transfer_j(cut, links[name], activation_bits, widths.sent_bytes)
+        known = joules if math.isfinite(joules) else None
+        found[name] = Prediction(here_s, link_s + coded_s, there_s, known)
     return found

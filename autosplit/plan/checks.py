@@ -22,6 +22,7 @@ ORIGIN_KEYS = {
 """Key of ``finished`` in a plan file -> the field of ``Origin`` that it holds."""
 _TEXTS = ("name", "method", "model", "graph_sha256", "weights_sha256")
 _SECONDS = ("edge_s", "transfer_s", "cloud_s", "latency_s")
+_JOULES = "energy_j"
 _LEAST = float(np.finfo(np.float32).smallest_subnormal)
 _MOST = float(np.finfo(np.float32).max)
 
@@ -68,10 +69,10 @@ def _prediction_problems(data: Any, where: str) -> list[str]:
         return [f"{where}: must be a mapping, got {data!r:.60}"]
     problems = []
     for link, seconds in data.items():
-        problems += check_keys(seconds, _SECONDS, where=f"{where}: {link}") or [
+        problems += check_keys(seconds, _SECONDS, (_JOULES,), where=f"{where}: {link}") or [
             f"{where}: {link}: {key} must be a number >= 0, got {seconds[key]!r}"
-            for key in _SECONDS
-            if not _is_seconds(seconds[key])
+            for key in (*_SECONDS, _JOULES)
+            if not _is_seconds(seconds.get(key, 0.0))
         ]
     return problems
 

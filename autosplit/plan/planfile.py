@@ -129,9 +129,15 @@ def _plan_to_dict(plan: Plan) -> dict[str, Any]:
         "cloud_bits": plan.cloud_bits,
         "jpeg": None if plan.input_coding is None else coding_to_dict(plan.input_coding),
         "predictions": {
-            link: {**asdict(p), "latency_s": p.latency_s} for link, p in plan.predictions.items()
+            link: _known(asdict(p) | {"latency_s": p.latency_s})
+            for link, p in plan.predictions.items()
         },
     }
+
+
+def _known(numbers: Mapping[str, float | None]) -> dict[str, float]:
+    """Numbers without those that are not known."""
+    return {key: value for key, value in numbers.items() if value is not None}
 
 
 def read_plan(path: Path, graph: Graph) -> PlanFile:
@@ -223,7 +229,7 @@ def _plan(
             crossing_bytes(cut, activation_bits, coded) if coding is None else coding.sent
         ),
         predictions={
-            link: Prediction(p["edge_s"], p["transfer_s"], p["cloud_s"])
+            link: Prediction(p["edge_s"], p["transfer_s"], p["cloud_s"], p.get("energy_j"))
             for link, p in data["predictions"].items()
         },
         cloud_bits=data["cloud_bits"],

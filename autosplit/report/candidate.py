@@ -10,6 +10,7 @@ from autosplit.evaluate.task import FLOAT, Task
 from autosplit.graph.memory import fits_memory
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
+from autosplit.search.limits import keeps_energy
 from autosplit.search.tolerance import keeps_drop
 
 
@@ -91,7 +92,7 @@ class Candidate:
         plan: The plan.
         link: Name of the link.
         prediction: Seconds over this link.
-        fits: Whether the edge half keeps the memory limit.
+        fits: Whether the edge half keeps the memory limit, and the answer that of the energy.
         drop: Accuracy points lost against the float network on the same images; None if the plan
             was not measured.
         accuracy: By the task's metric, 0..1, or agreement with the float network without labels;
@@ -151,6 +152,7 @@ def candidate(
     limit_bytes: int | None,
     task: Task,
     scores: Mapping[str, Mapping[str, str]],
+    max_energy_j: float | None = None,
 ) -> Candidate:
     """Join a plan with its seconds over a link and its score.
 
@@ -161,9 +163,11 @@ def candidate(
         limit_bytes: Memory that an edge half may use, None if that is not limited.
         task: What the network is for.
         scores: Plan name -> row of ``scores.csv``, with the float network's own.
+        max_energy_j: Joules of an answer on the edge device at most; None if not limited.
     """
     timed = replace(plan, predictions={**plan.predictions, link: prediction})
     fits = fits_memory(plan.edge_memory_bytes, limit_bytes)
+    fits = fits and keeps_energy(prediction, max_energy_j)
     score = scores.get(plan.name)
     if score is None:
         return Candidate(timed, link, prediction, fits)

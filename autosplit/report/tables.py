@@ -13,9 +13,10 @@ from autosplit.search.pareto import latency_and_distortion, pareto
 
 PLANS_HEADER = (
     "name method link cut edge_layers weight_bits_avg activation_bits_avg cut_bits cut_bytes "
-    "edge_memory_bytes distortion optimality_gap edge_s transfer_s cloud_s latency_s pareto"
+    "edge_memory_bytes distortion optimality_gap edge_s transfer_s cloud_s latency_s energy_j "
+    "pareto"
 ).split()
-LATENCY_HEADER = ("name", "edge", "cloud", "link", "edge_s", "transfer_s", "cloud_s", "latency_s")
+LATENCY_HEADER = "name edge cloud link edge_s transfer_s cloud_s latency_s energy_j".split()
 LAYER_LATENCY_HEADER = ("name", "layer", "side", "device", "seconds", "priced_by")
 TRAFFIC = "traffic"
 """What prices a layer whose cost no rule and no measurement knows: its memory traffic alone."""
@@ -42,6 +43,7 @@ def plan_row(graph: Graph, plan: Plan, link: str, *, pareto: bool) -> dict[str, 
         "transfer_s": prediction.transfer_s,
         "cloud_s": prediction.cloud_s,
         "latency_s": prediction.latency_s,
+        "energy_j": prediction.energy_j,
         "pareto": int(pareto),
     }
 

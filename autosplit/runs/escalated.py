@@ -13,6 +13,7 @@ from autosplit.escalation.cuts import SentCut, seconds_on, sent_file
 from autosplit.escalation.escalation import METHOD, Escalation, read_escalation
 from autosplit.evaluate.task import Task
 from autosplit.graph.graph import Graph
+from autosplit.hardware.energy import radio_j
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.wire_layout import Coded
 from autosplit.report.candidate import Candidate, SentOn, candidate
@@ -35,6 +36,7 @@ class Joined:
         graph: The network.
         files: Plans by name.
         edge_s: Seconds of the edge half of each plan.
+        edge_j: Joules of each plan that is whole on the edge, where they are known.
         hardware: Hardware that plans were timed on.
         limit_bytes: Memory that an edge half may use, None if that is not limited.
         task: What the network is for.
@@ -44,6 +46,7 @@ class Joined:
     graph: Graph
     files: Mapping[str, PlanFile]
     edge_s: Mapping[str, float]
+    edge_j: Mapping[str, float]
     hardware: Hardware
     limit_bytes: int | None
     task: Task
@@ -95,6 +98,9 @@ def _over(escalation: Escalation, link: str, asked: Joined) -> CandidateRow:
     there = hardware.cloud, hardware.links[link]
     edge_s = asked.edge_s[escalation.edge_plan]
     seconds = expected_seconds(edge_s, sent.share, seconds_on(*about, sent.sent, *there))
+    joules = asked.edge_j.get(escalation.edge_plan, math.inf)
+    joules += radio_j(there[1], sent.mean + (1 - sent.share) * there[1].message_bytes)
+    seconds = replace(seconds, energy_j=joules if math.isfinite(joules) else None)
     high = seconds_on(*about, sent.high, *there).latency_s if sent.high else 0.0
     needed = memory_bytes(whole, cut.crossing, plan.weight_bits, plan.activation_bits)
     coding = escalation.input_coding

@@ -266,6 +266,27 @@ def milliseconds() -> Kind:
     return Kind("MS", check, read, lambda value: f"{1e3 * value:g}ms")
 
 
+def joules() -> Kind:
+    """An energy: written with its unit, joules in the options."""
+    must = "must be an energy such as 5mJ, 800uJ or 0.005J"
+
+    def check(value: Any) -> float:
+        if isinstance(value, str):
+            found = re.fullmatch(r"\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([mun]?)J\s*", value)
+            try:
+                value = float(found[1]) / _PARTS[found[2]] if found else None
+            except ValueError:
+                value = None
+        if not _is_finite(value) or value < 0:
+            raise ValueError(must)
+        return float(value)
+
+    def read(value: Any) -> float:
+        return check(f"{value}")
+
+    return Kind("JOULES", check, read, lambda value: f"{1e3 * value:g}mJ")
+
+
 def read_bytes(text: str) -> int:
     """Bytes of a size such as 4MB, 512KiB or 100000; K, M, G are 1000s, Ki, Mi, Gi 1024s.
 
@@ -287,6 +308,7 @@ def read_bytes(text: str) -> int:
     return int(match[1]) if power == 0 and "." not in match[1] else int(value)
 
 
+_PARTS = {"": 1.0, "m": 1e3, "u": 1e6, "n": 1e9}
 _LONG = 32
 """Characters from which choices are named in the help text, and not in place of the value."""
 _SIZE = "must be a size such as 4MB, 512KiB or 100000"

@@ -23,7 +23,7 @@ GROUPS = (
     "output",
 )
 """Panels of ``--help``, in their order."""
-_UNITS = ("_bytes", "_s")
+_UNITS = ("_bytes", "_s", "_j")
 Value = TypeVar("Value")
 
 

@@ -122,7 +122,8 @@ def plan_files(
 
 def _targets(options: SearchOptions, cuts: CutList | None) -> PlanLimits:
     """Limits beside memory, as the search was asked."""
-    limits = WidthLimits(options.max_weight_bits, options.max_activation_bits, options.max_bops)
+    widths = options.max_weight_bits, options.max_activation_bits
+    limits = WidthLimits(*widths, options.max_bops, options.max_energy_j)
     asked = options.max_latency_s, options.max_distortion
     seconds, distortion = (math.inf if most is None else most for most in asked)
     return PlanLimits(limits, seconds, distortion, None if cuts is None else cuts.cuts)

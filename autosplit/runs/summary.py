@@ -12,6 +12,8 @@ from autosplit.evaluate.scorefile import read_scores
 from autosplit.files import read_csv, read_header, sha256_of_file
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import fits_memory
+from autosplit.hardware.energy import radio_j
+from autosplit.hardware.link import Link
 from autosplit.hardware.prediction import Prediction, transfer_s
 from autosplit.hardware.seconds import timed_by
 from autosplit.plan.plan import Plan
@@ -96,21 +98,24 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
     found = []
     coded = recoded_plans(folder, graph, files)
     hardware = timed_hardware(folder)
+    searched = read_stamp(folder, "search")
+    max_energy_j = None if searched is None else searched.options.get("max_energy_j")
     for line in lines:
         link, plan = line["link"], coded.get(line["name"], files[line["name"]].plan)
         seconds = Prediction(*(float(line[key]) for key in ("edge_s", "transfer_s", "cloud_s")))
+        if line["energy_j"]:
+            seconds = replace(seconds, energy_j=float(line["energy_j"]))
         if line["name"] in coded:
-            cut = graph.cut(plan.edge)
-            sent = hardware.links[link], plan.activation_bits, plan.crossing_bytes
-            seconds = replace(seconds, transfer_s=transfer_s(cut, *sent))
-        one = candidate(plan, link, seconds, limit_bytes, task, scores)
+            seconds = _recoded(graph, seconds, files[plan.name].plan, plan, hardware.links[link])
+        one = candidate(plan, link, seconds, limit_bytes, task, scores, max_energy_j)
         score = scores.get(plan.name, {})
         measured = {key: score.get(key, "") for key in task.measured}
         table = tables.plan_row(graph, one.plan, link, pareto=(plan.name, link) in best) | measured
         found.append((one, table))
     if more:
         edge_s = {line["name"]: float(line["edge_s"]) for line in lines}
-        about = (graph, files, edge_s, hardware, limit_bytes, task, scores)
+        edge_j = {line["name"]: float(line["energy_j"]) for line in lines if line["energy_j"]}
+        about = (graph, files, edge_s, edge_j, hardware, limit_bytes, task, scores)
         for one, row in candidates_of(folder, more, Joined(*about)):
             score = scores[one.plan.name]
             found.append((one, row | {key: score.get(key, "") for key in task.measured}))
@@ -126,6 +131,18 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
         _by_traffic(folder),
         timed_by(hardware.edge, hardware.cloud),
     )
+
+
+def _recoded(graph: Graph, before: Prediction, old: Plan, plan: Plan, link: Link) -> Prediction:
+    """Seconds and joules of a plan over a link with the bytes that were measured in the end."""
+    cut = graph.cut(plan.edge)
+    found = replace(
+        before, transfer_s=transfer_s(cut, link, plan.activation_bits, plan.crossing_bytes)
+    )
+    if before.energy_j is None:
+        return found
+    more_j = radio_j(link, plan.crossing_bytes - old.crossing_bytes)
+    return replace(found, energy_j=before.energy_j + more_j)
 
 
 def _by_traffic(folder: Path) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""Limits beside memory on plans: average bits, bit operations, latency, distortion."""
+"""Limits beside memory on plans: average bits, bit operations, energy, latency, distortion."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from autosplit.errors import InfeasibleError, UnsolvedError
 from autosplit.graph.bit_counts import bit_operations, mean_activation_bits, mean_weight_bits
 from autosplit.graph.graph import Cut
+from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.search.front.front import OURS
 from autosplit.search.problem import Problem
@@ -29,8 +30,9 @@ class PlanLimits:
     """What plans must keep beside the memory limit.
 
     Attributes:
-        limits: Average bits and bit operations of the edge half.
-        max_latency_s: Most seconds from the input to the answer, over at least one link.
+        limits: Average bits and bit operations of the edge half, and its energy.
+        max_latency_s: Most seconds from the input to the answer, over at least one link; the energy
+            is limited over the same link.
         max_distortion: Most distortion.
         cuts: Cuts that the plans may take; None: prefixes of the layers' order.
     """
@@ -78,6 +80,8 @@ def limited(problem: Problem, plans: Sequence[Plan], targets: PlanLimits) -> lis
             continue
         found.append(replace(proven.plan, name=f"{LIMIT_PREFIX}{link}", method=OURS))
     if not found:
+        if targets.limits.energy_j is not None:
+            raise type(refused[0])(f"{refused[0]}{_least_energy(plans)}")
         raise refused[0]
     return [*found, *(plan for plan in plans if within_limits(problem, plan, targets))]
 
@@ -116,6 +120,22 @@ def within_limits(problem: Problem, plan: Plan, targets: PlanLimits) -> bool:
         (limits.activation_bits, mean_activation_bits(cut, plan.activation_bits) or 0.0),
         (limits.bops, bit_operations(cut, plan.weight_bits, plan.activation_bits)),
         (targets.max_distortion, plan.distortion),
-        (targets.max_latency_s, min(p.latency_s for p in plan.predictions.values())),
     )
-    return all(most is None or keeps(value, most) for most, value in pairs)
+    return all(most is None or keeps(value, most) for most, value in pairs) and any(
+        keeps(one.latency_s, targets.max_latency_s) and keeps_energy(one, limits.energy_j)
+        for one in plan.predictions.values()
+    )
+
+
+def keeps_energy(prediction: Prediction, most: float | None) -> bool:
+    """Whether a plan is known to keep a limit on its energy over a link; None: no limit."""
+    if most is None:
+        return True
+    return prediction.energy_j is not None and keeps(prediction.energy_j, most)
+
+
+def _least_energy(plans: Sequence[Plan]) -> str:
+    """The least energy that plans of the search have over any link, in words."""
+    every = [one.energy_j for plan in plans for one in plan.predictions.values()]
+    known = [joules for joules in every if joules is not None]
+    return f"; the least energy of the plans found is {1e3 * min(known):.6g} mJ" if known else ""

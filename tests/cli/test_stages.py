@@ -45,6 +45,7 @@ STATS = {
 ALL_SEARCH = (
     "--edge e --cloud c --link 1mbps,lte --memory 4KiB --widths 8,2 --methods autosplit,cloud16 "
     "--front 5 --max-weight-bits 4 --max-activation-bits 5.5 --max-bops 1e9 --max-latency 20 "
+    "--max-energy 5mJ "
     "--max-distortion 0.3 --cuts useful --coding entropy "
     "--variants half,quarter --reserve 1024 --pin a:weight=8 --pin b*:activation=4"
 )
@@ -60,6 +61,7 @@ SEARCH = {
     "max_activation_bits": 5.5,
     "max_bops": 1e9,
     "max_latency_s": 0.02,
+    "max_energy_j": 0.005,
     "max_distortion": 0.3,
     "cuts": "useful",
     "coding": "entropy",
@@ -81,9 +83,11 @@ QUANTIZE |= {
 }
 NO_LIMITS = (
     "--memory none --front none --max-weight-bits none --max-activation-bits NONE --max-bops none "
-    "--max-latency none --max-distortion none --pin none"
+    "--max-latency none --max-energy none --max-distortion none --pin none"
 )
-LIMITS = "max_weight_bits max_activation_bits max_bops max_latency_s max_distortion".split()
+LIMITS = (
+    "max_weight_bits max_activation_bits max_bops max_latency_s max_energy_j max_distortion"
+).split()
 HERE = "results/efficientnet_lite0"
 
 CALLS = [

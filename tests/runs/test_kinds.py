@@ -199,3 +199,22 @@ class TestQualities:
     @pytest.mark.parametrize("value", ["", "0", "96", "50,best", [], [7.5], True])
     def test_what_is_no_quality_is_refused(self, value):
         refuse(kinds.qualities().read, value, "must be whole numbers from 1 to 95")
+
+
+class TestJoules:
+    @pytest.mark.parametrize(
+        ("text", "joules"),
+        [("5mJ", 5e-3), ("800uJ", 8e-4), ("0.005J", 5e-3), (" 2 nJ ", 2e-9), ("1e-3 J", 1e-3)],
+    )
+    def test_an_energy_has_its_unit(self, text, joules):
+        assert kinds.joules().read(text) == pytest.approx(joules)
+
+    @pytest.mark.parametrize("text", ["5", "5mj", "-1mJ", "mJ", "5MJ", "1.2.3J", "", 5, 0.1, True])
+    def test_what_has_no_unit_is_refused_where_it_is_written(self, text):
+        refuse(kinds.joules().read, text, "must be an energy such as 5mJ, 800uJ or 0.005J")
+
+    def test_joules_from_python_are_joules(self):
+        assert kinds.joules().check(0.005) == 0.005
+        assert kinds.joules().show(0.005) == "5mJ"
+        refuse(kinds.joules().check, math.nan, "must be an energy")
+        refuse(kinds.joules().check, -1.0, "must be an energy")

@@ -144,6 +144,14 @@ class SearchOptions:
         "at least one link.",
         none="no limit",
     )
+    max_energy_j: float | None = option(
+        None,
+        kinds.joules(),
+        "limits",
+        "Limit on the energy of an answer on the edge device, such as 5mJ: computing, memory and "
+        "sending. The profiles of the edge device and of each link must say their joules.",
+        none="no limit",
+    )
     max_distortion: float | None = option(
         None, kinds.number("D", 0), "limits", "Limit on the distortion.", none="no limit"
     )

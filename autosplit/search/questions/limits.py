@@ -1,4 +1,4 @@
-"""Limits on the widths of an edge half: mean width and bit operations (BOPs)."""
+"""Limits on what widths decide: mean width, bit operations (BOPs), energy of an answer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from autosplit.graph.bit_counts import product_bits
 from autosplit.graph.layer import Layer
 from autosplit.search.arrays import Booleans, Floats, Indices, Ints, WidthIndices
+from autosplit.search.questions.energy import energies, energy_rows
 from autosplit.search.questions.milp import Inequality, MilpModel, place_of
 from autosplit.search.tolerance import keeps, loosened
 from autosplit.search.widths.pool import Pool, PoolCosts
@@ -24,14 +25,16 @@ class WidthLimits:
         activation_bits: Mean width of the outputs of edge layers, over their elements.
         bops: Bit operations: the sum over edge layers of multiply-accumulates x bits of the weight
             x bits of the widest input; of a layer without a weight the widest input counts twice.
+        energy_j: Joules of an answer on the edge device, as ``Prediction.energy_j`` over the link.
     """
 
     weight_bits: float | None = None
     activation_bits: float | None = None
     bops: float | None = None
+    energy_j: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("weight_bits", "activation_bits", "bops"):
+        for name in ("weight_bits", "activation_bits", "bops", "energy_j"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise ValueError(f"{name}: must be a number of at least 0, got {value}")
@@ -39,7 +42,7 @@ class WidthLimits:
     @property
     def any(self) -> bool:
         """Whether there is any limit."""
-        return (self.weight_bits, self.activation_bits, self.bops) != (None, None, None)
+        return self != WidthLimits()
 
 
 def keeps_width_limits(costs: PoolCosts, pool: Pool, limits: WidthLimits) -> Booleans:
@@ -54,6 +57,8 @@ def keeps_width_limits(costs: PoolCosts, pool: Pool, limits: WidthLimits) -> Boo
             kept &= keeps(_mean_bits(costs, np.array(elements), pool.lengths, chosen), limit)
     if limits.bops is not None:
         kept &= keeps(bops(costs, pool), limits.bops)
+    if limits.energy_j is not None:
+        kept &= keeps(energies(costs, pool), limits.energy_j)
     return kept
 
 
@@ -92,7 +97,7 @@ def bops(costs: PoolCosts, pool: Pool) -> Floats:
 
 
 def width_limit_rows(model: MilpModel, limits: WidthLimits) -> list[Inequality]:
-    """Write the limits as rows of a program; bit operations bring variables of their own."""
+    """Write the limits as rows of a program; bit operations and energy bring variables."""
     costs, bits = model.costs, model.costs.problem.usable
     layers = costs.problem.graph.layers
     weights, outputs, _ = place_of(costs, model.length)
@@ -111,6 +116,8 @@ def width_limit_rows(model: MilpModel, limits: WidthLimits) -> list[Inequality]:
             rows.append((terms, 0.0))
     if limits.bops is not None and math.isfinite(limits.bops):
         rows += _bop_rows(model, limits.bops)
+    if limits.energy_j is not None and math.isfinite(limits.energy_j):
+        rows += energy_rows(model, limits.energy_j)
     return rows
 
 

@@ -16,6 +16,8 @@ from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.widths.edge_seconds import EdgeSeconds
 from autosplit.search.widths.pool import Picked, PoolCosts
 
+SPARE = 2
+"""Spare variables of a layer: for its bit operations, and for the joules of its products."""
 Terms = dict[int, float]
 """A linear expression: variable -> coefficient."""
 Inequality = tuple[Mapping[int, float], float]
@@ -34,7 +36,7 @@ class MilpModel:
         distortion: The distortion, without that of the network's inputs.
         memory: The bytes of memory.
         choices: Number of choices, each 0 or 1; they come first among the variables.
-        extra: First of as many spare variables as there are layers on the edge.
+        extra: First of the spare variables, ``SPARE`` for each layer on the edge.
     """
 
     costs: PoolCosts
@@ -49,7 +51,7 @@ class MilpModel:
     @property
     def count(self) -> int:
         """Number of variables."""
-        return self.extra + self.length
+        return self.extra + SPARE * self.length
 
     @property
     def widths(self) -> int:

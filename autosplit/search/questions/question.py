@@ -13,6 +13,7 @@ from autosplit.graph.graph import Cut
 from autosplit.hardware.link import Link
 from autosplit.search.arrays import Floats
 from autosplit.search.problem import Problem
+from autosplit.search.questions.energy import check_energy
 from autosplit.search.questions.limits import WidthLimits, keeps_width_limits
 from autosplit.search.questions.orders import LayerOrder
 from autosplit.search.tolerance import keeps
@@ -27,7 +28,7 @@ class Question:
         problem: The problem, its memory limit included.
         link: Name of one of its links.
         cuts: Cuts to consider; all prefixes if None.
-        limits: Limits on mean widths and bit operations.
+        limits: Limits on mean widths, bit operations and energy.
         max_distortion: Most distortion; infinite: not limited.
         max_latency_s: Most seconds; infinite: not limited.
         by_distortion: Whether the distortion is to be small; else the latency.
@@ -35,6 +36,7 @@ class Question:
     Raises:
         DataError: A limit is not a number.
         PlanError: The link is unknown.
+        ProfileError: The energy is limited, and the profiles do not say it.
     """
 
     problem: Problem
@@ -49,7 +51,9 @@ class Question:
         for name in ("max_distortion", "max_latency_s"):
             if math.isnan(getattr(self, name)):
                 raise DataError(f"{name}: must be a number, got nan")
-        find_link(self.problem, self.link)
+        link = find_link(self.problem, self.link)
+        if self.limits.energy_j is not None:
+            check_energy(self.problem.edge, link)
 
     def values(self, order: LayerOrder, pool: Pool) -> Floats:
         """What is to be small, infinite where a limit beside memory is passed, shape (M,)."""

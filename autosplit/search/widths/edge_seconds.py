@@ -150,21 +150,38 @@ class EdgeSeconds:
             Shape (N,).
         """
         costs, device = self.layers[rank], self.problem.edge
-        reads = widest = self.widest_input(rank, outputs, rows)
+        if costs.pair_s is None:
+            computes_s = costs.compute_s[self.widest_operand(rank, weights, outputs, rows)]
+        else:
+            assert costs.weight is not None
+            weight = self._operand[weights[rows, costs.weight[0]]]
+            computes_s = costs.pair_s[weight, self.widest_input(rank, outputs, rows)]
+        moved_bytes = self.moved_bits(rank, weights, outputs, rows) / 8
+        traffic_s = moved_bytes / device.bandwidth_bytes_per_s
+        seconds: Floats = device.dispatch_s + np.maximum(computes_s, traffic_s)
+        return seconds
+
+    def moved_bits(
+        self, rank: int, weights: WidthIndices, outputs: WidthIndices, rows: Indices
+    ) -> Ints:
+        """Traffic of one layer at some of M choices, bits, shape (N,); args as ``of_layer``."""
+        costs = self.layers[rank]
         moved = np.full(len(rows), costs.fixed_bits)
         if costs.weight is not None:
             owner, bits = costs.weight
             moved += bits[weights[rows, owner]]
-            weight = self._operand[weights[rows, owner]]
-            widest = np.maximum(widest, weight)
         for tensor, bits in costs.tensors:
             moved += bits[outputs[rows, tensor]]
-        computes_s = costs.compute_s[widest]
-        if costs.pair_s is not None:
-            computes_s = costs.pair_s[weight, reads]
-        traffic_s = moved / 8 / device.bandwidth_bytes_per_s
-        seconds: Floats = device.dispatch_s + np.maximum(computes_s, traffic_s)
-        return seconds
+        return moved
+
+    def widest_operand(
+        self, rank: int, weights: WidthIndices, outputs: WidthIndices, rows: Indices
+    ) -> Indices:
+        """Index among ``operands`` of a layer's widest, weight or input; args as ``of_layer``."""
+        widest, costs = self.widest_input(rank, outputs, rows), self.layers[rank]
+        if costs.weight is not None:
+            widest = np.maximum(widest, self._operand[weights[rows, costs.weight[0]]])
+        return widest
 
     def widest_input(self, rank: int, outputs: WidthIndices, rows: Indices) -> Indices:
         """Index among ``operands`` of the widest tensor that a layer reads, at some of M choices.

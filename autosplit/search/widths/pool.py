@@ -10,8 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
+from autosplit.graph.graph import Cut
 from autosplit.graph.memory import sent_bytes
-from autosplit.hardware.prediction import give_s, take_s, transfer_s
+from autosplit.hardware.link import Link
+from autosplit.hardware.prediction import give_s, take_s, transfer_j, transfer_s
 from autosplit.hardware.seconds import layers_s
 from autosplit.search.arrays import Floats, Indices, Ints, WidthIndices
 from autosplit.search.pareto import pareto
@@ -129,10 +131,6 @@ class PoolCosts:
     def away_s(self) -> dict[str, Floats]:
         """Link -> seconds of each prefix off the edge, but for the bytes of outputs that cross."""
         problem, cuts = self.problem, self.problem.graph.prefixes()
-        inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
-        widths = [{**inputs, **dict.fromkeys(cut.edge, 0)} for cut in cuts]
-        sizes = {t: sent_bytes(problem.graph, t, inputs[t], problem.coded) for t in inputs}
-        sent = [sum(sizes.get(tensor, 0) for tensor in cut.crossing) for cut in cuts]
         each_s = layers_s(problem.graph, problem.priced_devices[1], problem.cloud.float_bits)
         there_s = np.append(np.cumsum(each_s[::-1])[::-1], 0.0)  # as cloud_s, for every prefix
         here, there = problem.priced_devices
@@ -140,9 +138,34 @@ class PoolCosts:
         return {
             name: there_s
             + crossing_s
-            + [transfer_s(*one) for one in zip(cuts, itertools.repeat(link), widths, sent)]
+            + [transfer_s(cut, link, widths, sent) for cut, widths, sent in self._inputs_sent]
             for name, link in sorted(problem.links.items())
         }
+
+    def away_j(self, link: Link) -> Floats:
+        """Joules of each prefix beside its layers' and those of the bytes of outputs that cross."""
+        edge = self.problem.edge
+        return np.array(
+            [
+                edge.active_w * give_s(cut, edge) + transfer_j(cut, link, widths, sent)
+                for cut, widths, sent in self._inputs_sent
+            ]
+        )
+
+    @cached_property
+    def _inputs_sent(self) -> list[tuple[Cut, dict[str, int], int]]:
+        """Every prefix, widths at which outputs take no bytes, and bytes of inputs that cross."""
+        problem = self.problem
+        inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
+        sizes = {t: sent_bytes(problem.graph, t, inputs[t], problem.coded) for t in inputs}
+        return [
+            (
+                cut,
+                {**inputs, **dict.fromkeys(cut.edge, 0)},
+                sum(sizes.get(tensor, 0) for tensor in cut.crossing),
+            )
+            for cut in problem.graph.prefixes()
+        ]
 
     @cached_property
     def input_distortion(self) -> float:

@@ -9,7 +9,14 @@ from autosplit.runs.option import options_of
 
 @pytest.mark.parametrize(
     "limit",
-    ["max_weight_bits", "max_activation_bits", "max_bops", "max_latency_s", "max_distortion"],
+    [
+        "max_weight_bits",
+        "max_activation_bits",
+        "max_bops",
+        "max_latency_s",
+        "max_energy_j",
+        "max_distortion",
+    ],
 )
 def test_useful_cuts_answer_a_limit(limit):
     assert SearchOptions(cuts="useful", **{limit: 0}).cuts == "useful"
