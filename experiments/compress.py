@@ -54,7 +54,7 @@ FINISHED_ON = 256
 FLOAT_BITS = 32
 HEADER = (
     "network method ratio weight_bits activation_bits macs weights bytes start_accuracy accuracy "
-    "drop epochs lr seconds"
+    "drop epochs lr batch seconds"
 ).split()
 
 
@@ -68,6 +68,7 @@ class Asked:
         bits: Widths of weights and activations; None: the network stays in float.
         kind: ``uniform``, or ``mixed`` with the width of weights as their average.
         lr: Highest learning rate.
+        batch: Samples of a step of a plan's training.
     """
 
     epochs: int
@@ -75,18 +76,19 @@ class Asked:
     bits: tuple[int, int] | None = None
     kind: str = "uniform"
     lr: float = 2e-3
+    batch: int = 64
 
 
 ROWS = {
-    "w4a4_slow": Asked(1, bits=(4, 4), lr=3e-4),
+    "w4a4_slow": Asked(1, bits=(4, 4), lr=3e-4, batch=256),
     "w4a4": Asked(1, bits=(4, 4)),
-    "w2a4": Asked(1, bits=(2, 4)),
+    "w3a3": Asked(1, bits=(3, 3), lr=3e-3),
+    "w2a4": Asked(1, bits=(2, 4), lr=3e-3),
+    "w2a2": Asked(1, bits=(2, 2), lr=5e-3),
     "half": Asked(2, 0.5, lr=0.02),
-    "half_w4a4": Asked(1, 0.5, (4, 4)),
-    "w3a3": Asked(1, bits=(3, 3)),
     "quarter": Asked(2, 0.25, lr=0.02),
-    "mixed_w2a4": Asked(1, bits=(2, 4), kind="mixed"),
-    "w2a2": Asked(2, bits=(2, 2)),
+    "half_w4a4": Asked(1, 0.5, (4, 4)),
+    "mixed_w2a4": Asked(1, bits=(2, 4), kind="mixed", lr=3e-3),
 }
 
 
@@ -159,7 +161,7 @@ def quantized(own: Loaded, asked: Asked) -> tuple[float, float, int]:
     before = plan_score(own.program, file, own.judge, own.data.evaluation).accuracy
     samples = TrainingSet(own.data.calibration)
     teacher = teacher_of(NETWORK, own.program, samples)
-    recipe = Recipe(asked.epochs, 256, asked.lr)
+    recipe = Recipe(asked.epochs, asked.batch, asked.lr)
     tuned = tune_plan(own.program, file, samples, teacher, recipe, _told)
     after = plan_score(own.program, tuned.file, own.judge, own.data.evaluation).accuracy
     assert before is not None
@@ -223,6 +225,7 @@ def row(asked: Asked, data: str, folder: Path) -> dict[str, Any]:
         "drop": round(100 * (reference - accuracy), 4),
         "epochs": epochs,
         "lr": asked.lr,
+        "batch": asked.batch if asked.bits else TrainOptions().batch_size,
         "seconds": round(time.process_time() - began),
     }
 

@@ -21,15 +21,19 @@ def tune_command(
     trust: bool = False,
     **given: Any,
 ) -> None:
-    """Train a finished plan with its integers (QAT), so that it answers as a teacher does.
+    """Train a finished plan with its integers (QAT); without --plan, the network in float.
 
     Example: autosplit tune results/fashion_resnet --plan pick --data fashion-mnist:DIR --epochs 1
     """
     options = TuneOptions(**given)
+    from autosplit.compress.run_finetune import run_finetune
     from autosplit.compress.run_tune import run_tune
     from autosplit.runs.folder import find_folder
     from autosplit.runs.trust import trusted_code
 
     folder = run or find_folder()
     trusted_code(folder, given, trust=trust)
-    print(run_tune(folder, options, bar).text())
+    train = run_finetune if options.plan is None else run_tune
+    report = train(folder, options, bar)
+    if report is not None:  # one process of several writes the files
+        print(report.text())

@@ -36,7 +36,7 @@
 | sparse training (Liu et al. 2017, eq. 1) | ``sparse.py`` |
 | training in float, on one process or several | ``train.py`` (``train_network``) |
 | the command ``train`` | ``run_train.py`` |
-| the command ``tune`` | ``run_tune.py`` |
+| the command ``tune`` | ``run_tune.py``; without a plan ``run_finetune.py`` |
 
 Import from the modules themselves; all need torch.
 """  # noqa: E501 - a table

@@ -28,6 +28,9 @@ from autosplit.runs.options import StatsOptions
 from autosplit.runs.plans import picked
 from autosplit.runs.stamps import clear_stamp, resolve
 
+OWN = "float"
+"""Name of the teacher that is the run folder's own network."""
+
 
 @dataclass(frozen=True)
 class TuneReport:
@@ -76,6 +79,7 @@ def run_tune(folder: Path, options: TuneOptions, progress: Progress) -> TuneRepo
         OptionError: The teacher has other outputs.
     """
     measured = resolve({}, require(folder, "stats", "tune"), StatsOptions())
+    assert options.plan is not None
     quantized = Quantized(folder / "quantized", read_graph(folder))
     name = picked(folder) if options.plan == "pick" else options.plan
     names = plan_names(folder, name)
@@ -91,15 +95,11 @@ def run_tune(folder: Path, options: TuneOptions, progress: Progress) -> TuneRepo
             f"{folder}: the network must be the one that was measured, its layers differ from "
             f"graph.json, run: autosplit stats --force --run {folder}"
         )
-    asked = replace(
-        measured,
-        data=options.data or measured.data,
-        calibration=None if options.data else measured.calibration,
-    )
+    asked = with_data(measured, options.data)
     data = training_data(asked, model, program, options.train_images, options.images)
     judge = judge_of(program, model, data, asked_task(measured, model))[1]
     samples = TrainingSet(data.calibration, options.seed)
-    teacher = teacher_of(options.teacher, program, samples)
+    teacher = teacher_of(options.teacher or OWN, program, samples)
     before = plan_score(program, file, judge, data.evaluation)
     recipe = Recipe(
         options.epochs, options.batch_size, options.lr, options.optimizer, options.schedule
@@ -113,6 +113,11 @@ def run_tune(folder: Path, options: TuneOptions, progress: Progress) -> TuneRepo
         clear_stamp(folder, "quantize")
         replace(quantized, finishing=finishing).keep(searched, tuned.file)
     return TuneReport(quantized.path(name), tuned, before, after, len(samples.trained))
+
+
+def with_data(measured: StatsOptions, data: str | None) -> StatsOptions:
+    """Options of a run folder's network, on other data if some is named."""
+    return measured if data is None else replace(measured, data=data, calibration=None)
 
 
 def _check_trainable(file: PlanFile) -> None:
@@ -134,7 +139,7 @@ def teacher_of(name: str, program: Program, samples: TrainingSet) -> Teacher:
         OptionError: Its outputs are not those of the network.
     """
     found = program
-    if name != "float":
+    if name != OWN:
         found = capture_network(load_network(StatsOptions(model=name)), equalized=False)
 
     def answers(inputs: Tensor) -> tuple[Tensor, ...]:

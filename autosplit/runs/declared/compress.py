@@ -34,24 +34,26 @@ def _train_images() -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class TuneOptions:
-    """How ``autosplit tune`` trains a plan.
+    """How ``autosplit tune`` trains a plan, or the network.
 
     Raises:
         OptionError: An option cannot have its value.
     """
 
-    plan: str = option(
-        "pick",
+    plan: str | None = option(
+        None,
         kinds.text("NAME"),
         "network",
         "Finished plan of the run folder that is trained; pick is the picked one.",
+        none="the network itself is trained, in float, and written to --out",
     )
-    teacher: str = option(
-        "float",
+    teacher: str | None = option(
+        None,
         kinds.text("float|NETWORK"),
         "network",
-        "Network whose answers the plan shall give: float is the run folder's own network, else a "
+        "Network whose answers shall be given: float is the run folder's own network, else a "
         "network as for --model, with the same outputs.",
+        none="float for a plan; a network learns the labels",
     )
     quantizer: str = option(
         "lsq",
@@ -84,6 +86,7 @@ class TuneOptions:
     train_images: int | None = _train_images()
     images: int | None = images_option()
     seed: int = option(0, kinds.count(0, 2**32 - 1), "data", "Seed of the order of samples.")
+    out: str = variant_folder_option()
 
     def __post_init__(self) -> None:
         check_values(self)
