@@ -43,7 +43,7 @@ class SureAnswer(Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged(Computed):
+class JudgedAnswer(Computed):
     """What an edge half gave, and how sure it is.
 
     Attributes:
@@ -110,7 +110,7 @@ class EscalationClient(EdgeClient):
         """
         return self.finish(self.compute(inputs))
 
-    def compute(self, inputs: Mapping[str, TensorValue]) -> Judged:
+    def compute(self, inputs: Mapping[str, TensorValue]) -> JudgedAnswer:
         """What the edge half gives, and how sure it is.
 
         Args:
@@ -119,7 +119,7 @@ class EscalationClient(EdgeClient):
         start = time.perf_counter()
         made, answers = self.edge(inputs)
         confidences = self.rule.confidences(answers)
-        return Judged(made, answers, time.perf_counter() - start, inputs, confidences)
+        return JudgedAnswer(made, answers, time.perf_counter() - start, inputs, confidences)
 
     def finish(self, computed: Computed) -> SureAnswer:
         """The network's answers to inputs whose edge half was computed.
@@ -131,7 +131,7 @@ class EscalationClient(EdgeClient):
             ServerError: The server refuses, as without the right token.
             DataError: Its answer is none.
         """
-        assert isinstance(computed, Judged)
+        assert isinstance(computed, JudgedAnswer)
         answers = computed.answers
         sure: Chosen = computed.confidences >= self.rule.threshold
         asked = np.ones_like(sure) if self.audit.sends_all else ~sure
@@ -146,7 +146,7 @@ class EscalationClient(EdgeClient):
         sure_of = tuple(computed.confidences.tolist())
         return SureAnswer(**named, confidences=sure_of, sent_on=tuple(asked.tolist()))
 
-    def _message(self, computed: Judged, chosen: Chosen) -> Message:
+    def _message(self, computed: JudgedAnswer, chosen: Chosen) -> Message:
         """The message of some samples."""
         return self.rule.message(self.chosen.wire, computed.inputs, computed.message, chosen)
 
@@ -174,7 +174,7 @@ class EscalationClient(EdgeClient):
             if counts:
                 self.audit.noted(agrees)
 
-    def _check_some(self, computed: Judged, confident: Chosen) -> None:
+    def _check_some(self, computed: JudgedAnswer, confident: Chosen) -> None:
         """Let some of the confident answers be checked in the background."""
         for place in np.flatnonzero(confident).tolist():
             if not self.audit.chooses():
