@@ -8,14 +8,18 @@ images, and the seconds to encode and decode one image, the least of ten.  ``sha
 seconds by those that the saved bytes take at 3 Mbit/s.  ``useful`` says that packing makes the
 tensor smaller than the network's input at 8 bits, ``relu`` that it has no values below 0.
 
-Printed are means over such rows; ``byte_s`` of a link's profile, the seconds of coding by the bytes
-that are sent; how much longer ``stats`` takes with coded bytes, in CPU seconds; and whether a plan
-of the front of packed bytes is faster, at no more distortion, than all of coded bytes.
+Printed are means over such rows; how much longer ``stats`` takes with coded bytes, in CPU seconds;
+whether a plan of the front of packed bytes is faster, at no more distortion, than all of coded
+bytes; and ``encode_s`` and ``decode_s`` of a device's profile as this machine takes them, with the
+median relative error of the fit.  Seconds of a tensor and of an element are fitted to all rows at
+2, 3, 4, 6 and 8 bits (non-negative least squares of relative errors), those of a pixel are the mean
+over the calibration pictures at JPEG qualities from 50 to 95.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.optimize import nnls
 from torch import Tensor
 
 from autosplit.api.data import input_batches, load_data
@@ -36,9 +41,13 @@ from autosplit.files import write_csv
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import packed_bytes, tensor_bytes
 from autosplit.halves.wire.entropy import EntropyCoder
+from autosplit.halves.wire.jpeg import InputArray, decode_jpeg, encode_jpeg, to_pixels
 from autosplit.quantize.affine import quantize
+from autosplit.runs.measuring import picture_input
+from autosplit.runs.options import StatsOptions
 from autosplit.search.methods import search
 from autosplit.search.tolerance import keeps
+from autosplit.stats.coding import PictureInput
 from autosplit.stats.stats import Stats
 
 NETWORKS = (
@@ -48,6 +57,7 @@ NETWORKS = (
 )
 """Networks, and the data that calibrates them."""
 RATE_BPS = 3e6
+PRICED_BITS = (2, 3, 4, 6, 8)
 LINKS = ("1mbps", "3mbps", "10mbps", "20mbps")
 HEADER = (
     "network tensor useful relu shape bits packed_bytes coded_bytes ratio encode_s decode_s share"
@@ -125,7 +135,40 @@ def print_means(kind: str, found: list[dict[str, Any]]) -> None:
     saved = sum(8 * (row["packed_bytes"] - row["coded_bytes"]) / RATE_BPS for row in found)
     ratio = float(np.mean([row["ratio"] for row in found]))
     print(f"{kind}: {len(found)} cuts, coded / packed {ratio:.3f}, coding {spent / saved:.2%}")
-    print(f"{kind}: byte_s {spent / sum(row['coded_bytes'] for row in found):.2e}")
+
+
+def fitted(found: list[dict[str, Any]], column: str) -> tuple[dict[str, float], float]:
+    """Seconds of a tensor and of an element, and the median relative error, of coded rows."""
+    found = [row for row in found if row["coded_bytes"] < row["packed_bytes"]]
+    takes = np.array([float(row[column]) for row in found])
+    elements = [math.prod(map(int, row["shape"].split("x"))) for row in found]
+    units = np.stack([np.ones(len(found)), np.array(elements, dtype=np.float64)], axis=1)
+    relative = units / takes[:, None]
+    prices, _ = nnls(relative, np.ones(len(found)))
+    error = float(np.median(np.abs(relative @ prices - 1)))
+    return dict(zip(("tensor", "element"), map(float, prices), strict=True)), error
+
+
+def picture_seconds(inputs: InputArray, picture: PictureInput) -> list[tuple[float, float, int]]:
+    """Seconds to write and to read each picture at each quality as a JPEG file, and its pixels."""
+    found = []
+    for one in to_pixels(inputs, picture.mean, picture.std):
+        for quality in picture.qualities:
+            file = encode_jpeg(one, quality)
+            there = seconds(lambda one=one, quality=quality: encode_jpeg(one, quality))
+            back = seconds(lambda file=file, one=one: decode_jpeg(file, one.shape))
+            found.append((there, back, one.shape[-2] * one.shape[-1]))
+    return found
+
+
+def print_prices(found: list[dict[str, Any]], pictures: list[tuple[float, float, int]]) -> None:
+    """Print what a device's profile would say of this machine."""
+    each = np.array(pictures)
+    for place, side in enumerate(("encode_s", "decode_s")):
+        prices, error = fitted(found, side)
+        prices["pixel"] = float(each[:, place].sum() / each[:, 2].sum())
+        text = ", ".join(f"{unit}: {one:.2e}" for unit, one in prices.items())
+        print(f"{side}: {{{text}}}  # median error {error:.0%}")
 
 
 def print_compared(name: str, net: Net, calibration: Any) -> None:
@@ -165,6 +208,8 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(name for name, _ in NETWORKS))
     asked = parser.parse_args()
     table: list[dict[str, Any]] = []
+    priced: list[dict[str, Any]] = []
+    pictures: list[tuple[float, float, int]] = []
     for name, data in (one for one in NETWORKS if one[0] in asked.only.split(",")):
         net = capture(name)
         given = load_data(data, net, calibration_images=asked.images, evaluation_images=1)
@@ -174,7 +219,14 @@ def main() -> None:
         print_means(f"{name}, useful", [row for row in own if row["useful"]])
         print_means(f"{name}, after ReLU", [row for row in own if row["relu"]])
         table += own
+        for bits in PRICED_BITS:
+            priced += rows(net.program, stats, next(iter(batches())), bits)
+        (shape,) = net.graph.inputs.values()
+        shown = picture_input(net.model.preprocess, (1, *shape), StatsOptions().jpeg_quality)
+        if shown is not None:
+            pictures += picture_seconds(next(iter(batches()))[:4].numpy(), shown)
         print_compared(name, net, given.calibration)
+    print_prices(priced, pictures)
     write_csv(asked.out, tuple(HEADER.split()), table)
 
 

@@ -21,6 +21,8 @@ WIDTHS = (2, 4, 8)
 NARROW_WINS = replace(EDGE, bandwidth_bytes_per_s=20.0)
 ODD = replace(EDGE, peak_macs_per_s={2: 1.0e2, 4: 5.0e1, 8: 2.0e2, 32: 5.0e1})
 """Computes 4 bits more slowly than 8."""
+SLOW_CODING = {"tensor": 0.25, "element": 0.03}
+FAST_CODING = {"element": 0.01, "pixel": 9.0}
 DEVICES = (EDGE, NARROW_WINS, ODD)
 
 
@@ -41,7 +43,7 @@ def small_problem(seed, most_tensors=9):
 
 
 def coded_problem(seed, most_tensors=8):
-    """A small problem whose outputs take other bytes on the wire than in memory, some of them."""
+    """A small problem of which some outputs are coded: fewer bytes, and seconds of both ends."""
     problem, rng = small_problem(seed, most_tensors), random.Random(seed)
     coded = {
         (layer.name, bits): rng.randint(1, max(1, packed_bytes(layer.output_elements, bits) - 1))
@@ -49,7 +51,19 @@ def coded_problem(seed, most_tensors=8):
         for bits in problem.usable
         if rng.random() < 0.7
     }
-    return replace(problem, coded=coded)
+    edge = replace(problem.edge, encode_s=SLOW_CODING)
+    cloud = replace(problem.cloud, decode_s=FAST_CODING)
+    return replace(problem, coded=coded, edge=edge, cloud=cloud)
+
+
+def coding_s(problem, crossing, tensors):
+    """Seconds of both ends to code what crosses, counted here."""
+    seconds = 0.0
+    for t in (t for t in crossing if (t, tensors[t]) in problem.coded):
+        for prices in (problem.edge.encode_s, problem.cloud.decode_s):
+            seconds += prices.get("tensor", 0.0)
+            seconds += prices.get("element", 0.0) * problem.graph.elements(t)
+    return seconds
 
 
 def prefix_cuts(problem):

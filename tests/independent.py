@@ -7,6 +7,7 @@ Costs are those of ``docs/explanation/latency.md`` (model ``roofline``) and of
 import itertools
 import math
 import random
+from dataclasses import replace
 
 from autosplit.graph.graph import Graph
 from autosplit.graph.layer import Gemm, Layer
@@ -17,6 +18,7 @@ from autosplit.stats.stats import Distortion
 
 INPUT_BITS = 8
 CLOUD_BITS = 16
+CODING = ({}, {"tensor": 0.05, "element": 0.004}, {"element": 0.02}, {"tensor": 0.4})
 
 
 def drawn_problem(seed):
@@ -81,7 +83,15 @@ def drawn_problem(seed):
     )
     widths = rng.choice([(2, 8), (4, 8), (2, 5)])
     limit = rng.choice([None, rng.randint(10, 300)])
-    return Problem(graph, table, edge, cloud, {"link": link}, limit, widths)
+    coded = {}
+    if rng.random() < 0.6:
+        edge = replace(edge, encode_s=rng.choice(CODING))
+        cloud = replace(cloud, decode_s=rng.choice(CODING))
+        for name, shape in shapes.items():
+            for bits in (INPUT_BITS,) if name in inputs else widths:
+                if rng.random() < 0.7:
+                    coded[name, bits] = rng.randint(0, packed(math.prod(shape), bits))
+    return Problem(graph, table, edge, cloud, {"link": link}, limit, widths, coded=coded)
 
 
 def packed(elements, bits):
@@ -159,9 +169,14 @@ def _plans_of_cut(problem, edge):
             takes_s(one, elements, problem.edge, weights.get(one.name, 0), bits) for one in layers
         )
         if crossing:
-            sent = sum(size[t] for t in crossing) + link.message_bytes
-            seconds += link.rtt_s / 2 + link.message_s + 8 * sent / link.uplink_bps
-            seconds += link.byte_s * sum(size[t] for t in crossing)
+            sent = sum(problem.coded.get((t, bits[t]), size[t]) for t in crossing)
+            seconds += link.rtt_s / 2 + link.message_s + link.byte_s * sent
+            seconds += 8 * (sent + link.message_bytes) / link.uplink_bps
+            for t in crossing:
+                if (t, bits[t]) in problem.coded:
+                    for prices in (problem.edge.encode_s, problem.cloud.decode_s):
+                        seconds += prices.get("tensor", 0.0)
+                        seconds += prices.get("element", 0.0) * elements[t]
         table = problem.distortions
         distortion = math.fsum(
             [table[t, "activation", b].distortion for t, b in bits.items()]

@@ -21,8 +21,8 @@ ORDER = {
     "halves.wire": "pack jpeg symbols entropy layout message",  # here, for plan files
     "grid": "grid histogram clipping",
     "hardware": (
-        "checks shipped tablefile device link fitted fit operations roofline systolic table "
-        "traffic energy seconds prediction"
+        "checks shipped tablefile device link coding_seconds fitted fit operations roofline "
+        "systolic table traffic energy seconds prediction"
     ),
     "stats": "coding stats statsfile",
     "plan": "plan int8_weights checks grids codes formats wire_layout planfile distiller pins",

@@ -1,8 +1,9 @@
 """What an escalation costs: seconds on average and of the slow images, bytes, memory.
 
-    expected seconds = edge + (1 - share) (link + cloud)
+    expected seconds = edge + (1 - share) (coding + link + cloud)
 
-The edge half is computed for every image, link and cloud are paid for by those that are sent on.
+The edge half is computed for every image; coding, link and cloud are paid for by those that are
+sent on.
 Seconds of a transfer grow linearly with its bytes, so the mean over images is that of mean bytes.
 """
 
@@ -58,10 +59,11 @@ def expected_seconds(edge_s: float, share: float, sent_on: Prediction) -> Predic
     Args:
         edge_s: Seconds of the whole network on the edge.
         share: Share of the images that the edge answers, 0..1.
-        sent_on: Seconds on the link and in the cloud of an image that is sent on.
+        sent_on: Seconds of coding, on the link and in the cloud of an image that is sent on.
     """
     rest = 1 - share
-    return Prediction(edge_s, rest * sent_on.transfer_s, rest * sent_on.cloud_s)
+    here_s = edge_s + rest * sent_on.edge_s
+    return Prediction(here_s, rest * sent_on.transfer_s, rest * sent_on.cloud_s)
 
 
 def memory_bytes(

@@ -9,17 +9,17 @@ Cuts that are no prefixes are not looked at, and nothing is proven of what a cut
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from autosplit.escalation.costs import memory_bytes
 from autosplit.graph.graph import Cut
-from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.graph.memory import coded_crossing, crossing_bytes, edge_memory_bytes
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
-from autosplit.hardware.prediction import Prediction, cloud_s, transfer_s
+from autosplit.hardware.prediction import Prediction, cloud_s, coding_s, transfer_s
 from autosplit.plan.plan import Plan
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.wire_layout import Coded, wire_layout
@@ -39,11 +39,13 @@ class SentCut:
         cut: The cut.
         bytes: Mean bytes of the tensors of one image.
         distortion: Sum over the weights and activations of the layers of the cut.
+        coded: Tensors of the cut that are entropy-coded.
     """
 
     cut: Cut
     bytes: int
     distortion: float
+    coded: tuple[str, ...] = ()
 
 
 def sent_cuts(problem: Problem, plan: Plan, coded: Coded) -> list[SentCut]:
@@ -66,22 +68,35 @@ def sent_cuts(problem: Problem, plan: Plan, coded: Coded) -> list[SentCut]:
             {name: weights[name] for name in cut.weights},
             {name: activations[name] for name in cut.edge_tensors},
         )
-        found.append(SentCut(cut, crossing_bytes(cut, activations, sizes), distortion))
+        sent = crossing_bytes(cut, activations, sizes)
+        found.append(SentCut(cut, sent, distortion, coded_crossing(cut, activations, sizes)))
     return found
 
 
-def seconds_on(cut: Cut, plan: Plan, sent: float, cloud: Device, link: Link) -> Prediction:
-    """Seconds of an image that is sent on, beside those of the edge.
+def seconds_on(
+    cut: Cut,
+    plan: Plan,
+    sent: float,
+    devices: tuple[Device, Device],
+    link: Link,
+    coded: Collection[str] = (),
+    *,
+    jpeg: bool = False,
+) -> Prediction:
+    """Seconds of an image that is sent on, beside those of the network on the edge.
 
     Args:
         cut: What stays on the edge of the image that is sent on.
         plan: The plan on the edge.
         sent: Bytes.
-        cloud: Cloud machine.
+        devices: The edge device and the cloud machine.
         link: The link.
+        coded: Tensors of the cut that are entropy-coded.
+        jpeg: Whether the network's input is sent on as a JPEG file.
     """
-    there = transfer_s(cut, link, plan.activation_bits, sent)
-    return Prediction(0.0, there, cloud_s(cut, cloud))
+    there_s = transfer_s(cut, link, plan.activation_bits, sent) + (link.jpeg_s if jpeg else 0.0)
+    encode_s, decode_s = coding_s(cut, *devices, coded, jpeg=jpeg)
+    return Prediction(encode_s, there_s, cloud_s(cut, devices[1]) + decode_s)
 
 
 def best_cuts(
@@ -100,7 +115,8 @@ def best_cuts(
     """
     best: dict[int, SentCut] = {}
     for link in problem.links.values():
-        seconds = [seconds_on(one.cut, plan, one.bytes, problem.cloud, link) for one in cuts]
+        devices = problem.edge, problem.cloud
+        seconds = [seconds_on(one.cut, plan, one.bytes, devices, link, one.coded) for one in cuts]
         points = [(s.latency_s, one.distortion) for s, one in zip(seconds, cuts, strict=True)]
         front = pareto(np.reshape(points, (-1, 2))).tolist()
         kept = np.unique(np.linspace(0, len(front) - 1, min(most, len(front))).round().astype(int))

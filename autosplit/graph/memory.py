@@ -56,6 +56,16 @@ def crossing_bytes(
     return sum(sent_bytes(cut.graph, t, activation_bits[t], coded) for t in cut.crossing)
 
 
+def coded_crossing(
+    cut: Cut, activation_bits: Mapping[str, int], coded: Mapping[tuple[str, int], int]
+) -> tuple[str, ...]:
+    """Tensors that cross entropy-coded at their widths.
+
+    Args are those of ``crossing_bytes``.
+    """
+    return tuple(t for t in cut.crossing if (t, activation_bits[t]) in coded)
+
+
 def weight_bytes(cut: Cut, weight_bits: Mapping[str, int]) -> int:
     """Bytes of the edge side's parameters: packed weights and those kept at 32 bits."""
     layers = cut.graph.by_name

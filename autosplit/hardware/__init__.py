@@ -8,6 +8,7 @@
 | bytes that a layer moves to and from memory | ``traffic.py`` |
 | cycles of a systolic array, equal to SCALE-Sim's | ``systolic.py`` |
 | peak rates (roofline model) | ``roofline.py`` |
+| seconds of entropy coding and of JPEG files | ``coding_seconds.py`` |
 | seconds fitted to measured layers; the fit | ``fitted.py``, ``fit.py`` |
 | measured seconds by layer and widths, and their CSV file | ``table.py``, ``tablefile.py`` |
 | operations of layers without products: norm, softmax, pooling | ``operations.py`` |

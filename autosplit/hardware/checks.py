@@ -20,6 +20,9 @@ WORK = (
     *("silu", "sigmoid", "hardswish", "hardsigmoid", "gelu", "leaky_relu"),
 )
 """Kinds of work that a fit has seconds of a unit for."""
+CODING_WORK = ("tensor", "element", "pixel")
+"""What ``encode_s`` and ``decode_s`` have seconds of: a tensor that is entropy-coded, each of its
+elements, each pixel of a picture that is sent as a JPEG file."""
 DATAFLOWS = ("is", "os", "ws")
 """What stays in a systolic array: inputs, outputs or weights."""
 
@@ -180,6 +183,18 @@ def _fit(value: Any) -> list[str]:
     return problems
 
 
+def _coding(value: Any) -> list[str]:
+    if not isinstance(value, Mapping) or not value:
+        return [f"must map {', '.join(CODING_WORK)} to seconds, got {value!r:.60}"]
+    problems = [
+        f"{one!r}: must be one of {', '.join(CODING_WORK)}"
+        for one in value
+        if one not in CODING_WORK
+    ]
+    known = {one: seconds for one, seconds in value.items() if one in CODING_WORK}
+    return problems + [f"{one}: {p}" for one, s in known.items() for p in _not_negative(s)]
+
+
 def _number(value: Any) -> list[str]:
     """Say what keeps a value from being a finite number."""
     if isinstance(value, str):
@@ -220,6 +235,8 @@ CHECKS: dict[str, Callable[[Any], list[str]]] = {
     "mac_j": _mac_j,
     "byte_j": _not_negative,
     "radio_byte_j": _not_negative,
+    "encode_s": _coding,
+    "decode_s": _coding,
     "uplink_bps": _positive,
     "downlink_bps": _positive,
     "rtt_s": _not_negative,

@@ -24,6 +24,7 @@ MemoryLimit = int | Literal["device"] | None
 """A memory limit as it is asked for: bytes, ``OF_DEVICE``, or None for no limit."""
 _MAYBE = {"memory_bytes", "widths", "unknown_operators", "int8_weights", "runtime"}
 _MAYBE |= {"active_w", "mac_j", "byte_j"}
+_MAYBE |= {"encode_s", "decode_s"}
 MODEL_KEYS: dict[str, tuple[set[str], set[str]]] = {
     "systolic": (
         {"bandwidth_bytes_per_s", "clock_hz", "rows", "cols", "dataflow"},
@@ -74,6 +75,9 @@ class Device:
         active_w: Power while the device computes, watts; what it takes at rest does not count.
         mac_j: Width of the operands, bits -> joules of a multiply-accumulate, beside ``active_w``.
         byte_j: Joules of a byte that a layer moves to or from memory, beside ``active_w``.
+        encode_s: Seconds to code what it sends as the edge: of a ``tensor`` that is entropy-coded,
+            of each ``element`` of it, of each ``pixel`` of a JPEG file; what is missing takes none.
+        decode_s: Seconds to decode the same as the cloud.
         fit: Fitted: width -> family of layers -> kind of work -> seconds of a unit.
         table: Table: layer name -> seconds at every width, or -> {(weight bits, activation bits):
             seconds}; weight bits are 0 for a layer without a weight.
@@ -106,6 +110,8 @@ class Device:
     active_w: float = 0.0
     mac_j: Mapping[int, float] = field(default_factory=dict, hash=False)
     byte_j: float = 0.0
+    encode_s: Mapping[str, float] = field(default_factory=dict, hash=False)
+    decode_s: Mapping[str, float] = field(default_factory=dict, hash=False)
     fit: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict, hash=False)
     table: Mapping[str, LayerSeconds] = field(default_factory=dict, hash=False)
     crossings: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)

@@ -8,13 +8,14 @@ edge device alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from autosplit.errors import LatencyError
 from autosplit.graph.graph import Cut
 from autosplit.graph.layer import Layer
 from autosplit.graph.memory import crossing_bytes
+from autosplit.hardware.coding_seconds import picture_s, tensor_s
 from autosplit.hardware.device import Device
 from autosplit.hardware.energy import knows_energy, layer_j, radio_j
 from autosplit.hardware.link import Link
@@ -30,10 +31,10 @@ class Prediction:
     """Seconds, and joules of the edge device, that one plan is predicted to take over one link.
 
     Attributes:
-        edge_s: Time of the edge half on the edge device.
+        edge_s: Time of the edge half on the edge device, and of coding what it sends.
         transfer_s: Time on the link: crossing tensors up, and the answer down if there is a
             downlink, with what the link's profile charges for each message.
-        cloud_s: Time of the cloud half on the cloud device.
+        cloud_s: Time of the cloud half on the cloud device, and of decoding what it gets.
         energy_j: Energy of an answer on the edge device: computing, memory traffic and what the
             link carries; None where the profiles do not say it.
     """
@@ -60,6 +61,7 @@ class PlanWidths:
         sent_bytes: Bytes that are sent for one sample; the crossing tensors packed to their widths
             if None.
         jpeg: Whether the input is sent as a JPEG file.
+        coded: Crossing tensors that are entropy-coded.
     """
 
     weight_bits: Mapping[str, int]
@@ -67,6 +69,7 @@ class PlanWidths:
     cloud_bits: int | None = None
     sent_bytes: int | None = None
     jpeg: bool = False
+    coded: Collection[str] = ()
 
 
 def edge_layers(
@@ -143,6 +146,28 @@ def take_s(cut: Cut, device: Device) -> float:
     """
     prices = (device.crossings.get(tensor, _FREE) for tensor in cut.crossing)
     return sum((take for _, take in prices), 0.0) if cut.cloud else 0.0
+
+
+def coding_s(
+    cut: Cut, edge: Device, cloud: Device, coded: Collection[str], *, jpeg: bool = False
+) -> tuple[float, float]:
+    """Seconds to code what crosses on the edge, and to decode it in the cloud.
+
+    Args:
+        cut: The cut.
+        edge: The edge device.
+        cloud: The cloud device.
+        coded: Crossing tensors that are entropy-coded; packing costs no seconds.
+        jpeg: Whether the input is sent as a JPEG file; then that alone is coded.
+    """
+    graph = cut.graph
+
+    def seconds(prices: Mapping[str, float]) -> float:
+        if jpeg:
+            return sum((picture_s(prices, graph.shape(t)) for t in cut.crossing), 0.0)
+        return sum((tensor_s(prices, graph.elements(t)) for t in coded), 0.0)
+
+    return seconds(edge.encode_s), seconds(cloud.decode_s)
 
 
 def transfer_s(
@@ -252,11 +277,12 @@ def predict_links(
     here_j = math.inf
     if knows_energy(edge):
         here_j = edge_j(cut, edge, widths.weight_bits, activation_bits, here_s)
+    encode_s, decode_s = coding_s(cut, edge, cloud, widths.coded, jpeg=widths.jpeg)
     found = {}
     for name in sorted(links):
         link_s = transfer_s(cut, links[name], activation_bits, widths.sent_bytes)
         coded_s = links[name].jpeg_s if widths.jpeg else 0.0
         joules = here_j + transfer_j(cut, links[name], activation_bits, widths.sent_bytes)
         known = joules if math.isfinite(joules) else None
-        found[name] = Prediction(here_s, link_s + coded_s, there_s, known)
+        found[name] = Prediction(here_s + encode_s, link_s + coded_s, there_s + decode_s, known)
     return found

@@ -68,6 +68,11 @@ class PlanFile:
     origin: Origin | None = None
     wire: WireLayout | None = None
 
+    @property
+    def coded(self) -> Mapping[tuple[str, int], int]:
+        """Tensor and width -> mean bytes, of the crossing tensors that are entropy-coded."""
+        return {} if self.wire is None else self.wire.mean_bytes
+
     @cached_property
     def half_sha256(self) -> str:
         """SHA-256 of all that decides the answers: cut, widths, grids, codes and biases.

@@ -13,13 +13,17 @@ from autosplit.escalation.cuts import SentCut, seconds_on, sent_file
 from autosplit.escalation.escalation import METHOD, Escalation, read_escalation
 from autosplit.evaluate.task import Task
 from autosplit.graph.graph import Graph
+from autosplit.graph.memory import coded_crossing
 from autosplit.hardware.energy import radio_j
+from autosplit.hardware.prediction import Prediction
 from autosplit.plan.planfile import PlanFile
 from autosplit.plan.wire_layout import Coded
 from autosplit.report.candidate import Candidate, SentOn, candidate
 from autosplit.report.tables import plan_row
 from autosplit.runs.hardware import Hardware
-from autosplit.runs.stamps import read_stamp
+from autosplit.runs.options import SearchOptions
+from autosplit.runs.stamps import read_stamp, resolve
+from autosplit.stats.statsfile import read_stats
 
 FOLDER = "escalation"
 """Folder of the escalations in a run folder."""
@@ -81,29 +85,37 @@ def candidates_of(folder: Path, names: Sequence[str], asked: Joined) -> list[Can
         names: Files, from ``escalation_names``.
         asked: What they are joined with.
     """
+    searched = read_stamp(folder, "search")
+    coded = read_stats(folder).sent(resolve({}, searched, SearchOptions()).coding)
     found = []
     for name in names:
         escalation = read_escalation(folder / name)
         if escalation.edge_plan in asked.files and escalation.name in asked.scores:
-            found += [_over(escalation, link, asked) for link in asked.hardware.links]
+            found += [_over(escalation, link, asked, coded) for link in asked.hardware.links]
     return found
 
 
-def _over(escalation: Escalation, link: str, asked: Joined) -> CandidateRow:
-    """One escalation over one link."""
+def _over(
+    escalation: Escalation, link: str, asked: Joined, coded: Mapping[tuple[str, int], int]
+) -> CandidateRow:
+    """One escalation over one link; of the tensors and widths in ``coded`` bytes are coded."""
     graph, hardware, sent = asked.graph, asked.hardware, escalation.sent
     plan = asked.files[escalation.edge_plan].plan
     cut, whole = graph.cut(escalation.cut), graph.cut(plan.edge)
-    about = cut, plan
-    there = hardware.cloud, hardware.links[link]
+    coding = escalation.input_coding
+    there = (hardware.edge, hardware.cloud), hardware.links[link]
+    names = coded_crossing(cut, plan.activation_bits, coded) if coding is None else ()
+
+    def on_s(size: float) -> Prediction:
+        return seconds_on(cut, plan, size, *there, names, jpeg=coding is not None)
+
     edge_s = asked.edge_s[escalation.edge_plan]
-    seconds = expected_seconds(edge_s, sent.share, seconds_on(*about, sent.sent, *there))
+    seconds = expected_seconds(edge_s, sent.share, on_s(sent.sent))
     joules = asked.edge_j.get(escalation.edge_plan, math.inf)
     joules += radio_j(there[1], sent.mean + (1 - sent.share) * there[1].message_bytes)
     seconds = replace(seconds, energy_j=joules if math.isfinite(joules) else None)
-    high = seconds_on(*about, sent.high, *there).latency_s if sent.high else 0.0
+    high = on_s(sent.high).latency_s if sent.high else 0.0
     needed = memory_bytes(whole, cut.crossing, plan.weight_bits, plan.activation_bits)
-    coding = escalation.input_coding
     widths = "+".join(str(plan.activation_bits[name]) for name in cut.crossing)
     mixed = replace(
         plan,

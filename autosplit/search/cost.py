@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from autosplit.graph.graph import Cut
-from autosplit.graph.memory import crossing_bytes, edge_memory_bytes
+from autosplit.graph.memory import coded_crossing, crossing_bytes, edge_memory_bytes
 from autosplit.hardware.prediction import PlanWidths, predict_links
 from autosplit.plan.plan import Plan
 from autosplit.search.problem import Problem
@@ -42,9 +42,11 @@ def make_plan(
         jpeg: Whether the input is sent as a JPEG file.
     """
     activation_bits = cut.graph.widths(activation_bits)
+    coded: tuple[str, ...] = ()
     if sent_bytes is None:
         sent_bytes = crossing_bytes(cut, activation_bits, problem.coded)
-    widths = PlanWidths(weight_bits, activation_bits, cloud_bits, sent_bytes, jpeg)
+        coded = coded_crossing(cut, activation_bits, problem.coded)
+    widths = PlanWidths(weight_bits, activation_bits, cloud_bits, sent_bytes, jpeg, coded)
     distortion = problem.distortion_of(weight_bits, activation_bits)
     return Plan(
         name=name,

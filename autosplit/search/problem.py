@@ -19,6 +19,7 @@ from autosplit.graph.memory import (
     tensor_bytes,
 )
 from autosplit.grid.grid import DEFAULT_WIDTHS, WIDTHS
+from autosplit.hardware.coding_seconds import tensor_s
 from autosplit.hardware.device import OF_DEVICE, Device, MemoryLimit, memory_limit
 from autosplit.hardware.link import Link
 from autosplit.hardware.operations import unpriced_layers
@@ -154,6 +155,13 @@ class Problem:
         edge, cloud = (replace(one, unknown_operators="traffic") for one in (self.edge, self.cloud))
         return edge, cloud
 
+    def coding_s(self, tensor: str, bits: int) -> float:
+        """Seconds to code a tensor on the edge and to decode it in the cloud; 0 if it is packed."""
+        if (tensor, bits) not in self.coded:
+            return 0.0
+        elements = self.graph.elements(tensor)
+        return tensor_s(self.edge.encode_s, elements) + tensor_s(self.cloud.decode_s, elements)
+
     def allows(self, edge: Collection[str]) -> bool:
         """Whether no device would run a layer that it refuses to time.
 
@@ -242,6 +250,20 @@ def bytes_on_wire(problem: Problem, names: Sequence[str]) -> Ints:
     """
     size = [[sent_bytes(problem.graph, n, b, problem.coded) for b in problem.usable] for n in names]
     return np.array(size, dtype=np.int64).reshape(len(names), len(problem.usable))
+
+
+def coding_seconds(problem: Problem, names: Sequence[str]) -> Floats:
+    """Seconds of coding of some tensors, of both ends, at each usable width.
+
+    Args:
+        problem: The problem.
+        names: L layers.
+
+    Returns:
+        Shape (L, B).
+    """
+    each = [[problem.coding_s(name, bits) for bits in problem.usable] for name in names]
+    return np.array(each).reshape(len(names), len(problem.usable))
 
 
 def distortion_and_bytes(problem: Problem, names: Sequence[str], role: Role) -> tuple[Floats, Ints]:

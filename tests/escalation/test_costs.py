@@ -29,12 +29,12 @@ class TestSentBytes:
 
 
 def test_seconds_are_the_mean_over_images():
-    sent_on = Prediction(0.0, 4.0, 2.0)
-    # of 4 images, 3 take the edge's 1 s alone and one takes 1 + 4 + 2
+    sent_on = Prediction(0.5, 4.0, 2.0)
+    # of 4 images, 3 take the edge's 1 s alone and one takes 1 + 0.5 + 4 + 2
     found = expected_seconds(1.0, 0.75, sent_on)
 
-    assert (found.edge_s, found.transfer_s, found.cloud_s) == (1.0, 1.0, 0.5)
-    assert found.latency_s == (3 * 1 + 7) / 4
+    assert (found.edge_s, found.transfer_s, found.cloud_s) == (1.125, 1.0, 0.5)
+    assert found.latency_s == (3 * 1 + 7.5) / 4
 
 
 class TestMemory:

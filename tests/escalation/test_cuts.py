@@ -116,10 +116,33 @@ def test_seconds_of_what_is_sent_leave_the_edge_out():
     problem = chain_problem()
     plan, cut = whole_plan(problem), problem.graph.prefix(1)
 
-    found = seconds_on(cut, plan, 5.0, problem.cloud, LINKS["slow"])
+    found = seconds_on(cut, plan, 5.0, (problem.edge, problem.cloud), LINKS["slow"])
 
     assert found.edge_s == 0
     assert found.transfer_s == 0.25 + 40 / 40.0
     widths = PlanWidths(plan.weight_bits, plan.activation_bits)
     same = predict(cut, widths, problem.edge, problem.cloud, LINKS["slow"])
     assert found.cloud_s == same.cloud_s
+
+
+def test_coding_of_what_is_sent_on_is_paid_for_on_both_sides():
+    problem = chain_problem()
+    plan, link = whole_plan(problem), replace(LINKS["slow"], jpeg_s=0.125)
+    edge = replace(problem.edge, encode_s={"tensor": 0.5, "element": 0.25})
+    cloud = replace(problem.cloud, decode_s={"element": 0.5})
+
+    for length, coded in ((1, ("c0",)), (1, ())):
+        cut = problem.graph.prefix(length)
+        packed = seconds_on(cut, plan, 5.0, (problem.edge, problem.cloud), link)
+        found = seconds_on(cut, plan, 5.0, (edge, cloud), link, coded)
+        # c0 has 8 elements
+        assert found.edge_s == len(coded) * (0.5 + 0.25 * 8)
+        assert found.cloud_s == pytest.approx(packed.cloud_s + len(coded) * 0.5 * 8)
+        assert found.transfer_s == packed.transfer_s
+
+
+def test_the_tensors_of_a_cut_that_are_coded_are_named():
+    problem = chain_problem()
+    found = sent_cuts(problem, whole_plan(problem), {("c0", 4): ((), 3), ("c1", 8): ((), 1)})
+
+    assert [one.coded for one in found] == [(), ("c0",), ()]

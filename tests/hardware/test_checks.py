@@ -54,6 +54,19 @@ def test_a_count_must_be_a_positive_whole_number(tmp_path, key):
     assert wrong(tmp_path, SYSTOLIC, **{key: 0}) == [f"{key}: must be > 0, got 0"]
 
 
+@pytest.mark.parametrize("key", ["encode_s", "decode_s"])
+def test_seconds_of_coding_are_named_by_what_is_coded(tmp_path, key):
+    good = {"tensor": 1.0e-5, "element": 0, "pixel": 2.0e-8}
+    assert getattr(load_device(write(tmp_path, {**SYSTOLIC, key: good})), key) == good
+    assert wrong(tmp_path, SYSTOLIC, **{key: {"byte": 1.0, "tensor": -1.0}}) == [
+        f"{key}: 'byte': must be one of tensor, element, pixel",
+        f"{key}: tensor: must be >= 0, got -1.0",
+    ]
+    assert wrong(tmp_path, SYSTOLIC, **{key: 1.0}) == [
+        f"{key}: must map tensor, element, pixel to seconds, got 1.0"
+    ]
+
+
 def test_dispatch_may_be_zero_but_not_negative(tmp_path):
     assert load_device(write(tmp_path, {**SYSTOLIC, "dispatch_s": 0})).dispatch_s == 0
     assert wrong(tmp_path, SYSTOLIC, dispatch_s=-1.0) == ["dispatch_s: must be >= 0, got -1.0"]

@@ -142,6 +142,32 @@ def test_an_input_sent_as_a_jpeg_file_pays_for_the_coding_of_each_link():
     assert coded["b"] == plain["b"] == plain["a"]
 
 
+def test_coding_takes_seconds_of_the_device_that_does_it():
+    g = graph()
+    cut, bits = g.prefix(2), {"image": 8, "conv": 3, "relu": 4}
+    edge = replace(ARRAY, encode_s={"tensor": 2.0, "element": 0.5, "pixel": 9.0})
+    edge = replace(edge, decode_s={"tensor": 1e6})
+    cloud = replace(BOARD, decode_s={"element": 0.25}, encode_s={"element": 1e6})
+    packed = predict(cut, PlanWidths({"conv": 5}, bits), edge, cloud, WIRE)
+    widths = PlanWidths({"conv": 5}, bits, None, 10, coded=("conv",))
+    got = predict(cut, widths, edge, cloud, WIRE)
+    # conv and relu cross, 48 elements each; relu is packed
+    assert got.edge_s == pytest.approx(packed.edge_s + 2.0 + 0.5 * 48)
+    assert got.cloud_s == pytest.approx(packed.cloud_s + 0.25 * 48)
+    assert packed == predict(cut, PlanWidths({"conv": 5}, bits), ARRAY, BOARD, WIRE)
+
+
+def test_a_jpeg_file_is_written_by_the_edge_and_read_by_the_cloud_pixel_by_pixel():
+    cut, bits = graph().prefix(0), {"image": 8}
+    edge = replace(ARRAY, encode_s={"tensor": 9.0, "element": 9.0, "pixel": 0.5})
+    cloud = replace(BOARD, decode_s={"pixel": 0.25})
+    plain = predict(cut, PlanWidths({}, bits, None, 10), edge, cloud, WIRE)
+    got = predict(cut, PlanWidths({}, bits, None, 10, True), edge, cloud, WIRE)
+    # the image is 2 x 4 x 4
+    assert (plain.edge_s, got.edge_s) == (0.0, 0.5 * 16)
+    assert got.cloud_s == pytest.approx(plain.cloud_s + 0.25 * 16)
+
+
 def test_predictions_over_several_links_are_those_over_each_by_name():
     g = graph()
     cut, widths = g.prefix(1), PlanWidths({"conv": 4}, {"image": 8, "conv": 4})

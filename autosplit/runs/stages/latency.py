@@ -12,6 +12,7 @@ from typing import Any
 from autosplit.errors import counted
 from autosplit.files import write_csv
 from autosplit.graph.graph import Graph
+from autosplit.graph.memory import coded_crossing
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
 from autosplit.hardware.operations import unknown_layers
@@ -24,6 +25,7 @@ from autosplit.hardware.prediction import (
 )
 from autosplit.hardware.seconds import tail_s
 from autosplit.plan.plan import Plan
+from autosplit.plan.planfile import PlanFile
 from autosplit.report import tables
 from autosplit.runs.folder import plan_names, read_graph, read_plans
 from autosplit.runs.hardware import Hardware, keep_profiles, load_hardware
@@ -55,7 +57,7 @@ def _time(job: Job[LatencyOptions], hardware: Hardware, names: Sequence[str]) ->
             plan = file.plan
             layers += _layer_latencies(graph, plan, edge, cloud)
             for name, link in hardware.links.items():
-                p = _predict(graph, plan, edge, cloud, link)
+                p = _predict(graph, file, edge, cloud, link)
                 rows.append(
                     {"name": plan.name, "edge": edge.name, "cloud": cloud.name, "link": name}
                     | asdict(p)
@@ -78,7 +80,8 @@ def _write(
     return "latency.csv", "layer_latency.csv", *keep_profiles(folder, names)
 
 
-def _predict(graph: Graph, plan: Plan, edge: Device, cloud: Device, link: Link) -> Prediction:
+def _predict(graph: Graph, file: PlanFile, edge: Device, cloud: Device, link: Link) -> Prediction:
+    plan = file.plan
     cut = graph.cut(plan.edge)
     cloud_bits = _cloud_bits(plan, cloud)
     widths = PlanWidths(
@@ -87,6 +90,7 @@ def _predict(graph: Graph, plan: Plan, edge: Device, cloud: Device, link: Link) 
         cloud_bits,
         plan.crossing_bytes,
         plan.input_coding is not None,
+        coded_crossing(cut, plan.activation_bits, file.coded),
     )
     return predict(cut, widths, edge, cloud, link)
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from autosplit.graph.graph import Cut, Graph
-from autosplit.graph.memory import tensor_bytes
+from autosplit.graph.memory import sent_bytes
 from autosplit.hardware.link import Link
 from autosplit.hardware.prediction import ANSWER_BITS
 from autosplit.hardware.seconds import layers_s
@@ -33,12 +33,16 @@ def neurosurgeon(problem: Problem) -> list[Plan]:
     """
     graph = problem.graph
     here, there = _float_seconds(problem)
-    sent = sum(tensor_bytes(graph, name, problem.input_bits) for name in graph.inputs)
-    bits = problem.edge.float_bits
-    sizes = [sent, *(tensor_bytes(graph, layer.name, bits) for layer in graph.layers)]
+    inputs = _way(problem, dict.fromkeys(graph.inputs, problem.input_bits))
+    sent = (
+        sum(size for size, _ in inputs.values()),
+        sum(coding_s for _, coding_s in inputs.values()),
+    )
+    sizes = [sent, *_way(problem, dict.fromkeys(graph.by_name, problem.edge.float_bits)).values()]
     plans = []
     for name in sorted(problem.links):
-        own = [problem.links[name].transfer_s(8 * size) for size in sizes[:-1]] + [0.0]
+        link = problem.links[name]
+        own = [link.transfer_s(8 * size) + coding_s for size, coding_s in sizes[:-1]] + [0.0]
         total = [sum(here[:n]) + own[n] + sum(there[n:]) for n in range(len(sizes))]
         cut = graph.prefix(total.index(min(total)))
         plans.append(float_plan(problem, cut, f"neurosurgeon-{name}", "neurosurgeon"))
@@ -82,10 +86,21 @@ def _per_link(problem: Problem, method: str, cutter: Cutter) -> list[Plan]:
     plans = []
     for name in sorted(problem.links):
         link = problem.links[name]
-        up = {t: link.sent_byte_s * tensor_bytes(graph, t, bits[t]) for t in bits}
+        up = {
+            t: link.sent_byte_s * size + coding_s
+            for t, (size, coding_s) in _way(problem, bits).items()
+        }
         cut = cutter(graph, *seconds, up, link_charges(graph, link))
         plans.append(float_plan(problem, cut, f"{method}-{name}", method))
     return plans
+
+
+def _way(problem: Problem, widths: Mapping[str, int]) -> dict[str, tuple[int, float]]:
+    """Bytes of tensors on their way up, as the problem codes them, and the seconds of coding."""
+    return {
+        t: (sent_bytes(problem.graph, t, bits, problem.coded), problem.coding_s(t, bits))
+        for t, bits in widths.items()
+    }
 
 
 def _float_seconds(problem: Problem) -> tuple[list[float], list[float]]:

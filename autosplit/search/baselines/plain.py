@@ -86,7 +86,8 @@ def cloud_jpeg(problem: Problem) -> list[Plan]:
     """All layers in the cloud, in its floats; the input crosses as a JPEG file.
 
     Its bytes are those measured, in whole bytes, and its distortion is that of the decoded input.
-    Encoding and decoding cost the seconds ``jpeg_s`` of the link's profile.
+    Encoding and decoding cost the seconds of the two devices' profiles, and ``jpeg_s`` of the
+    link's.
 
     Returns:
         One plan for each quality, named after it; none without a coding, or if the network does not

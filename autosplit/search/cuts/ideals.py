@@ -93,7 +93,7 @@ def latency_floor(problem: Problem, link: str) -> float:
     """Bound the latency of every plan in integers over every cut, seconds.
 
     Each layer on the edge is charged its least seconds over all widths, each tensor its least
-    bytes over all widths, and a message and a reply cost nothing but their bytes.
+    seconds on its way over all widths, and a message and a reply cost nothing but their bytes.
     """
     rate_bps = 8 / problem.links[link].sent_byte_s
     each = [_seconds(problem, bits, rate_bps) for bits in problem.usable]
@@ -186,5 +186,9 @@ def _seconds(
     there = layers_s(graph, cloud, cloud.float_bits)
     here, there = barred(problem, here, there)
     _, widths = problem.uniform(graph.prefix(len(graph.layers)), bits)
-    up = {t: 8 * sent_bytes(graph, t, widths[t], problem.coded) / rate_bps for t in graph.tensors}
+    up = {
+        t: 8 * sent_bytes(graph, t, widths[t], problem.coded) / rate_bps
+        + problem.coding_s(t, widths[t])
+        for t in graph.tensors
+    }
     return here, there, up

@@ -44,7 +44,7 @@ class BoxProof:
     Attributes:
         length: Layers on the edge.
         sent: Most bytes of outputs that cross.
-        edge_s: Most seconds on the edge.
+        edge_s: Most seconds on the edge and of coding.
         lower: Nothing in the box has less distortion.
     """
 

@@ -118,9 +118,11 @@ def _solved(costs: PoolCosts, most: int, until: int, *, limited: bool) -> Iterat
         labels = labels.take(kept)
         crossing = np.flatnonzero(memory.read > step)
         crossing = crossing[crossing <= step]
-        sent = memory.sent[crossing, labels.choice[1][:, crossing]].sum(axis=1)
+        chosen = crossing, labels.choice[1][:, crossing]
+        sent = memory.sent[chosen].sum(axis=1)
+        seconds = labels.seconds + memory.coding_s[chosen].sum(axis=1)
         same = np.zeros(len(sent), dtype=np.int64)
-        best = undominated(same, [labels.seconds, labels.distortion, sent])
+        best = undominated(same, [seconds, labels.distortion, sent])
         if best is None:
             return
         yield labels.take(best)

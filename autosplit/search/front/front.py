@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autosplit.hardware.prediction import give_s
 from autosplit.plan.plan import Plan
 from autosplit.search.arrays import Floats, Indices, Ints
 from autosplit.search.cost import make_plan
@@ -36,7 +35,7 @@ def integer_front(problem: Problem, lengths: Sequence[int] | None = None) -> lis
     """Find the plans that no other one found beats in both seconds and distortion, on some link.
 
     ``lower_bound`` of a plan is that of all plans with its cut that fit the memory, send no more
-    bytes and compute for no longer.
+    bytes and compute and code for no longer.
 
     Args:
         problem: The problem.
@@ -57,7 +56,7 @@ def integer_front(problem: Problem, lengths: Sequence[int] | None = None) -> lis
     lower = np.array([proofs.bound(pool, m) for m in range(len(pool.lengths))])
     if proofs.halves is not None:
         pool, lower = prove(costs, pool, lower, kept_of)
-    return _plans(problem, pool, lower)
+    return _plans(costs, pool, lower)
 
 
 def candidates(costs: PoolCosts, *, beaten: bool = False) -> tuple[Pool, Proofs]:
@@ -175,8 +174,9 @@ class Proofs:
         )
 
 
-def _plans(problem: Problem, pool: Pool, lower: Floats) -> list[Plan]:
+def _plans(costs: PoolCosts, pool: Pool, lower: Floats) -> list[Plan]:
     """Make plans of candidates with known bounds; check that they cost what was added up."""
+    problem = costs.problem
     rank, usable = problem.graph.rank, problem.usable
     inputs = dict.fromkeys(problem.graph.inputs, problem.input_bits)
     plans: list[Plan] = []
@@ -198,7 +198,9 @@ def _plans(problem: Problem, pool: Pool, lower: Floats) -> list[Plan]:
         )
         assert not cut.edge or problem.fits(plan.edge_memory_bytes), plan
         assert np.isclose(plan.distortion, pool.distortion[m], rtol=LIMIT_ROUNDING), plan
-        here_s = next(iter(plan.predictions.values())).edge_s - give_s(cut, problem.edge)
-        assert np.isclose(here_s, pool.edge_s[m], rtol=LIMIT_ROUNDING), plan
+        for link, prediction in plan.predictions.items():
+            sent_s = problem.links[link].sent_byte_s * pool.sent[m]
+            added_s = pool.edge_s[m] + costs.away_s[link][length] + sent_s
+            assert np.isclose(prediction.latency_s, added_s, rtol=LIMIT_ROUNDING), plan
         plans.append(plan)
     return plans

@@ -163,7 +163,8 @@ def solve_priced(problem: Problem, seconds: EdgeSeconds, price: float, level: in
     lengths, owned, outputs = [], [], []
     sent, lower = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
     found = []
-    for length, one in enumerate(elimination.tables(), start=1):
+    for length, table in enumerate(elimination.tables(), start=1):
+        one = replace(table, least=table.least + price * table.coding_s)
         total = weights.distortion[length][:, None] + one.least
         share = total.argmin(axis=0)
         distortion = total[share, np.arange(total.shape[1])]

@@ -42,7 +42,8 @@ def energies(costs: PoolCosts, pool: Pool) -> Floats:
     """Joules of every candidate over the one link of the problem, shape (M,)."""
     problem, link = costs.problem, _link(costs)
     edge, seconds, graph = problem.edge, costs.seconds, costs.problem.graph
-    total = edge.active_w * pool.edge_s + costs.away_j(link)[pool.lengths]
+    here_s = seconds.of(pool.weights, pool.outputs, pool.lengths)
+    total = edge.active_w * here_s + costs.away_j(link)[pool.lengths]
     total += (link.radio_byte_j or 0.0) * pool.sent
     for rank, layer in enumerate(graph.layers):
         here = np.flatnonzero(pool.lengths > rank)

@@ -32,7 +32,8 @@ class MilpModel:
         costs: Tables of the problem.
         length: Layers on the edge.
         rows: What holds for every choice.
-        seconds: The seconds on the edge, without dispatch, and those that bytes sent take.
+        seconds: The seconds on the edge, without dispatch, and those that outputs take to cross:
+            of their bytes and of their coding.
         distortion: The distortion, without that of the network's inputs.
         memory: The bytes of memory.
         choices: Number of choices, each 0 or 1; they come first among the variables.
@@ -111,7 +112,8 @@ def build_milp(costs: PoolCosts, length: int, byte_s: float) -> MilpModel:
     for rank in range(length):
         distortion |= _terms(outputs[rank] + each, costs.memory.distortion[rank])
         if costs.memory.read[rank] >= length:
-            seconds |= _terms(outputs[rank] + each, byte_s * costs.memory.sent[rank])
+            way_s = byte_s * costs.memory.sent[rank] + costs.memory.coding_s[rank]
+            seconds |= _terms(outputs[rank] + each, way_s)
     rows: list[Inequality] = []
     for step in range(length):
         rows.append(_live_row(costs, step, choices + length, outputs))

@@ -27,7 +27,7 @@ class LayerOrder:
         lengths: Prefixes to consider.
         pool: Candidates, of other lengths too.
         proofs: What is known about them.
-        away_s: Seconds of each prefix off the edge, but for the bytes of outputs that cross.
+        away_s: Seconds of each prefix off the edge, but for the outputs that cross.
         byte_s: Seconds of a byte sent.
     """
 
@@ -52,8 +52,8 @@ class LayerOrder:
         )
         distortion += float(costs.parameters.distortion[rows].min(axis=1, initial=np.inf).sum())
         sent = costs.memory.read[:length] >= length
-        least_bytes = costs.memory.sent[:length].min(axis=1, initial=2**62)[sent].sum()
-        seconds = float(self.away_s[length] + self.byte_s * least_bytes)
+        way_s = self.byte_s * costs.memory.sent[:length] + costs.memory.coding_s[:length]
+        seconds = float(self.away_s[length] + way_s.min(axis=1, initial=np.inf)[sent].sum())
         return distortion, seconds + math.fsum(costs.seconds.floor_s[:length])
 
 

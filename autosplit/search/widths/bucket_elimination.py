@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,15 @@ import numpy.typing as npt
 from autosplit.graph.graph import Cut
 from autosplit.graph.memory import tensor_bytes
 from autosplit.search.arrays import Floats, Indices, Ints, WidthIndices
-from autosplit.search.problem import Problem, bytes_on_wire, distortion_and_bytes
+from autosplit.search.problem import (
+    Problem,
+    bytes_on_wire,
+    coding_seconds,
+    distortion_and_bytes,
+)
 
 Crowded = Literal["tie", "relax"]
+_Number = TypeVar("_Number", np.int64, np.float64)
 _MOST_CELLS = 2**20
 """Cells of a table; where more are needed tensors are tied or forgotten."""
 
@@ -45,6 +51,7 @@ class LiveOutputs:
         read: Last step that reads it, -1 if none does, shape (N,).
         input_bytes: Bytes of the network's inputs that are live at each step, shape (N,).
         sent: Bytes of each output on the wire at each width, shape (N, B).
+        coding_s: Seconds of both ends to code each output at each width, shape (N, B).
     """
 
     distortion: Floats
@@ -53,6 +60,7 @@ class LiveOutputs:
     read: Indices
     input_bytes: Ints
     sent: Ints
+    coding_s: Floats
 
     def peaks(self, width: int) -> Ints:
         """Peak bytes of every prefix with all outputs at one width (its index), shape (N,)."""
@@ -82,6 +90,7 @@ def live_outputs(problem: Problem) -> LiveOutputs:
         np.array(read),
         np.array(input_bytes),
         bytes_on_wire(problem, cut.edge),
+        coding_seconds(problem, cut.edge),
     )
 
 
@@ -93,12 +102,14 @@ class ActivationTable:
         least: Shape (K, X): K shares of memory, X combinations of widths; infinite: do not fit.
         peak: Largest live set on the way to each of those least distortions, shape (K, X).
         sent: Bytes of the outputs that cross at each combination, shape (X,).
+        coding_s: Seconds of both ends to code them, shape (X,).
         exact: Whether nothing had to be tied or forgotten so far.
     """
 
     least: Floats
     peak: Ints
     sent: Ints
+    coding_s: Floats
     exact: bool
 
 
@@ -135,10 +146,11 @@ class BucketElimination:
             self._limit(step)
             self._close(step)
             self._ranks.append(len(self._axes))
-            sent = self._bytes(self.live.sent, self.live.read, step + 1)
+            sent = self._sum(self.live.sent, self.live.read, step + 1)
+            coding_s = self._sum(self.live.coding_s, self.live.read, step + 1).ravel()
             shape = len(self.shares), sent.size
             least, peak = self._least.reshape(shape), self._peak.reshape(shape)
-            yield ActivationTable(least, peak, sent.ravel(), self._exact)
+            yield ActivationTable(least, peak, sent.ravel(), coding_s, self._exact)
 
     def _open(self, step: int) -> None:
         """Give the step's output an axis of its own, or the one of a live tensor."""
@@ -171,28 +183,29 @@ class BucketElimination:
     def _ends(self, axis: list[int]) -> int:
         return int(max(self.live.last[member] for member in axis))
 
-    def _bytes(self, size: Ints, until: Indices, step: int) -> Ints:
-        """Bytes of the outputs needed until this step or longer, by the widths of the axes.
+    def _sum(self, size: npt.NDArray[_Number], until: Indices, step: int) -> npt.NDArray[_Number]:
+        """Sum over the outputs needed until this step or longer, by the widths of the axes.
 
         Args:
-            size: Bytes of each output at each width, shape (N, B).
+            size: Bytes, or seconds, of each output at each width, shape (N, B).
             until: Last step that needs each output, shape (N,).
             step: The step.
         """
-        total = np.zeros([self.live.distortion.shape[1]] * len(self._axes), dtype=np.int64)
+        total = np.zeros([self.live.distortion.shape[1]] * len(self._axes), dtype=size.dtype)
         for place, axis in enumerate(self._axes):
             shape = [1] * len(self._axes)
             shape[place] = -1
             for member in axis:
                 if until[member] >= step:
                     total += size[member].reshape(shape)
-        narrowest = (size[t].min() for t in self._forgotten if until[t] >= step)
-        total += sum(narrowest)
+        for tensor in self._forgotten:
+            if until[tensor] >= step:
+                total += size[tensor].min()
         return total
 
     def _limit(self, step: int) -> None:
         """Rule out the combinations that do not fit while this step runs."""
-        total = self._bytes(self.live.size, self.live.last, step) + self.live.input_bytes[step]
+        total = self._sum(self.live.size, self.live.last, step) + self.live.input_bytes[step]
         self._peak = np.maximum(self._peak, total)
         if total.max(initial=0) > self.shares.min():
             shares = self.shares.reshape(-1, *[1] * len(self._axes))

@@ -61,7 +61,7 @@ class Pool:
     Attributes:
         lengths, weights, outputs: Edge layers and indices of widths, as in ``Choices``.
         distortion: Distortion, that of the network's inputs in it, shape (M,).
-        edge_s: Seconds on the edge, shape (M,).
+        edge_s: Seconds on the edge, and of both ends to code the outputs that cross, shape (M,).
         sent: Bytes of outputs that cross, shape (M,).
     """
 
@@ -123,18 +123,24 @@ class PoolCosts:
             weights,
             outputs,
             np.where(here, each, 0.0).sum(axis=1) + self.input_distortion,
-            self.seconds.of(weights, outputs, lengths),
+            self.seconds.of(weights, outputs, lengths)
+            + np.where(crosses, self.memory.coding_s[rows, outputs], 0.0).sum(axis=1),
             np.where(crosses, self.memory.sent[rows, outputs], 0).sum(axis=1),
         )
 
     @cached_property
     def away_s(self) -> dict[str, Floats]:
-        """Link -> seconds of each prefix off the edge, but for the bytes of outputs that cross."""
+        """Link -> seconds of each prefix off the edge, but for the outputs that cross."""
         problem, cuts = self.problem, self.problem.graph.prefixes()
         each_s = layers_s(problem.graph, problem.priced_devices[1], problem.cloud.float_bits)
         there_s = np.append(np.cumsum(each_s[::-1])[::-1], 0.0)  # as cloud_s, for every prefix
         here, there = problem.priced_devices
-        crossing_s = [give_s(cut, here) + take_s(cut, there) for cut in cuts]
+        widths = dict.fromkeys(problem.graph.inputs, problem.input_bits)
+        coding_s = {t: problem.coding_s(t, bits) for t, bits in widths.items()}
+        crossing_s = [
+            give_s(cut, here) + take_s(cut, there) + sum(coding_s.get(t, 0.0) for t in cut.crossing)
+            for cut in cuts
+        ]
         return {
             name: there_s
             + crossing_s

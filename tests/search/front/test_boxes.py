@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from brute import coded_problem, every_plan, small_problem
+from brute import coded_problem, coding_s, every_plan, small_problem
 
 from autosplit.graph.memory import sent_bytes
 from autosplit.hardware.prediction import PlanWidths, predict
@@ -13,7 +13,7 @@ from autosplit.search.widths.pool import Picked, PoolCosts
 
 
 def plans_of(problem, length):
-    """Bytes of outputs sent, edge seconds and distortion of all plans of one cut that fit."""
+    """Bytes of outputs sent, seconds on the edge and of coding, distortion: all plans that fit."""
     found = []
     for cut, weights, tensors in every_plan(problem):
         if len(cut.edge) == length:
@@ -25,6 +25,7 @@ def plans_of(problem, length):
                 for name in cut.crossing
                 if name not in problem.graph.inputs
             )
+            edge_s += coding_s(problem, cut.crossing, tensors)
             found.append((sent, edge_s, problem.distortion_of(weights, tensors)))
     return np.array(found)
 

@@ -5,7 +5,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from brute import has_room, small_problem
+from brute import FAST_CODING, SLOW_CODING, coding_s, has_room, small_problem
 
 from autosplit.graph.memory import edge_memory_bytes, tensor_bytes
 from autosplit.hardware.prediction import PlanWidths, predict
@@ -24,7 +24,9 @@ def coded_problem(seed):
         for bits in {widths.get(name)} - {None} or problem.usable:
             if rng.random() < 0.8:
                 coded[name, bits] = rng.randint(0, tensor_bytes(problem.graph, name, bits))
-    return replace(problem, coded=coded)
+    edge = replace(problem.edge, encode_s=rng.choice([{}, SLOW_CODING, FAST_CODING]))
+    cloud = replace(problem.cloud, decode_s=rng.choice([{}, SLOW_CODING, FAST_CODING]))
+    return replace(problem, coded=coded, edge=edge, cloud=cloud)
 
 
 def every_choice(problem, link):
@@ -45,7 +47,8 @@ def every_choice(problem, link):
                 continue
             widths = PlanWidths(weights, tensors, None, sent)
             seconds = predict(cut, widths, problem.edge, problem.cloud, problem.links[link])
-            yield seconds.latency_s, problem.distortion_of(weights, tensors)
+            own_s = coding_s(problem, cut.crossing, tensors)
+            yield seconds.latency_s + own_s, problem.distortion_of(weights, tensors)
 
 
 @pytest.mark.parametrize("enumerated", [True, False])
@@ -81,6 +84,8 @@ def test_no_plan_beats_the_front_in_coded_bytes(seed, enumerated, monkeypatch):
 @pytest.mark.parametrize("seed", range(720, 726))
 def test_the_front_with_coded_bytes_is_never_above_the_front_without(seed):
     coded = coded_problem(seed)
+    free = {"edge": replace(coded.edge, encode_s={}), "cloud": replace(coded.cloud, decode_s={})}
+    coded = replace(coded, **free)
     packed = replace(coded, coded={})
     if not has_room(coded):
         return

@@ -11,7 +11,7 @@ def test_what_is_forgotten_still_takes_its_narrowest_bytes(monkeypatch):
     size = np.array([[1, 8], [1, 8]])
     ends = np.array([1, 1])
     both = bucket_elimination.LiveOutputs(
-        np.array([[4.0, 1.0], [2.0, 0.0]]), size, ends, ends, np.zeros(2, int), size
+        np.array([[4.0, 1.0], [2.0, 0.0]]), size, ends, ends, np.zeros(2, int), size, 0.25 * size
     )
 
     *_, last = bucket_elimination.BucketElimination(both, np.array([1, 2, 9]), "relax").tables()
