@@ -7,6 +7,7 @@ pixel.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from autosplit.graph.layer import Shape
@@ -35,5 +36,4 @@ def picture_s(prices: Mapping[str, float], shape: Shape) -> float:
     >>> picture_s({"pixel": 0.5}, (3, 2, 5))
     5.0
     """
-    height, width = shape[-2:]
-    return prices.get("pixel", 0.0) * height * width
+    return prices.get("pixel", 0.0) * math.prod(shape[-2:])

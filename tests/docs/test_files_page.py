@@ -62,7 +62,7 @@ def test_every_key_of_a_device_profile_is_there():
     needed = {key for required, optional in MODEL_KEYS.values() for key in required | optional}
     every = (
         "name source model float_bits memory_bytes widths unknown_operators int8_weights runtime "
-        "encode_s decode_s"
+        "encode_s decode_s active_w mac_j byte_j"
     )
 
     assert set(keys) == needed | set(every.split())
