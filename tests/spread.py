@@ -8,8 +8,11 @@ SCORES, OFFSETS = 3.0, 0.5
 """Deviation of the logits of classes, and of the offsets of boxes."""
 
 
-def spread(whole, image):
+def spread(whole, images):
     """Scale the last layers of a detector so that few scores are high, and no two boxes alike.
+
+    The numbers of one picture are far from those of another one, so that what is fitted to one
+    gives scores of 1 on all others.
 
     A box is moved by an offset times its size and scaled by e to the power of another one, so that
     large offsets make boxes of no size or of any size, which only rounding tells apart; so does a
@@ -26,7 +29,7 @@ def spread(whole, image):
                 layer.bias.zero_()
             handles.append(layer.register_forward_hook(partial(_scale, wanted, {})))
     with torch.no_grad():
-        whole([image])
+        whole(list(images))
         for handle in handles:
             handle.remove()
         for name, layer in whole.named_modules():
@@ -55,7 +58,7 @@ def _scale(wanted, done, layer, _, output):
     return output * factor + layer.bias.view((1, -1) + (1,) * (output.dim() - 2))
 
 
-def settle(module, image):
+def settle(module, images):
     """Fit batch norms to random weights, without which deep features are the same everywhere."""
 
     def learn(norm, given):
@@ -66,17 +69,17 @@ def settle(module, image):
         norm.momentum = 1.0
     handles = [norm.register_forward_pre_hook(learn) for norm in norms]
     with torch.no_grad():
-        module(image)
+        module(images)
     for handle in handles:
         handle.remove()
     for norm in norms:
         norm.eval()
 
 
-def spread_detector(model, image):
-    """Give a loaded detector spread weights, fitted to a picture (3, H, W); return the whole."""
+def spread_detector(model, images):
+    """Give a loaded detector spread weights, fitted to pictures (N, 3, H, W); return the whole."""
     whole = model.heads[0].read._detector
-    whole.transform.min_size, whole.transform.max_size = (image.shape[1],), image.shape[1]
-    settle(model.module, image[None])
-    spread(whole, image)
+    whole.transform.min_size, whole.transform.max_size = (images.shape[2],), images.shape[2]
+    settle(model.module, images)
+    spread(whole, images)
     return whole

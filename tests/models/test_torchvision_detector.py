@@ -23,7 +23,7 @@ def parts_and_whole(name, side):
     model = load_model(f"torchvision:{name}", input_size=side)
     size = model.preprocess.size
     image = torch.rand(3, *size, generator=torch.Generator().manual_seed(1))
-    whole = spread_detector(model, image)
+    whole = spread_detector(model, image[None])
     program = capture(model.module, (model.example_input,), model.name)
     mine = detect_objects(program.run((image[None],)), model.heads, size, 0.05)[0]
     with torch.no_grad():
