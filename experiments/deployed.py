@@ -112,7 +112,7 @@ def deployed(one: Deployment, links: Mapping[str, float], answers: int) -> list[
     with served(one, one.folder / "bundle") as side:
         for name, bps in links.items():
             side.shape(bps)
-            took = in_turns(side, list(chosen[name].values()), -(-answers // PIECES))
+            took = in_turns(side, list(chosen[name].values()), -(-answers // PIECES), name)
             for kind, plan in chosen[name].items():
                 promised = next(p for p in plans if (p["name"], p["link"]) == (plan, name))
                 promise = Promise.of(promised, load_link(profiles[name]), files[plan].plan, graph)
@@ -122,13 +122,19 @@ def deployed(one: Deployment, links: Mapping[str, float], answers: int) -> list[
     return rows
 
 
-def in_turns(side: Side, plans: Sequence[str], answers: int) -> dict[str, list[list[Row]]]:
-    """Plan -> answers of each of its processes, the opening ones first."""
+def in_turns(
+    side: Side, plans: Sequence[str], answers: int, link_name: str
+) -> dict[str, list[list[Row]]]:
+    """Plan -> answers of each of its processes, the opening ones first.
+
+    Answers that are there already are taken, so that a run that was cut goes on.
+    """
     every = OPENING + answers
     took: dict[str, list[list[Row]]] = {plan: [] for plan in plans}
     for piece in range(PIECES):
         for plan, pieces in took.items():
-            pieces.append(side.infer(plan, every, piece * every))
+            kept = side.one.folder / "answers" / link_name / f"{plan}-{piece}-{every}.csv"
+            pieces.append(side.infer(plan, every, piece * every, kept))
     return took
 
 

@@ -14,7 +14,12 @@ from pathlib import Path
 from deployed_links import HEADERS_BYTES, SHARE, Counted
 from deployed_side import Row
 
-from autosplit.deploy.profile import profile_network, whole_plan, write_profile
+from autosplit.deploy.profile import (
+    NetworkProfile,
+    profile_network,
+    whole_plan,
+    write_profile,
+)
 from autosplit.files import write_yaml
 from autosplit.runs.folder import read_graph
 from autosplit.runs.needs import require
@@ -23,6 +28,8 @@ from autosplit.runs.options import StatsOptions
 from autosplit.runs.stamps import resolve
 from autosplit.stats.statsfile import read_stats
 
+ROUNDS = 3
+"""Times that a network is measured, each in a process of its own."""
 LINK_SOURCE = (
     "experiments/deployed.py: tc tbf at {bps:g} bit/s both ways, of which {share:.4f} are left for "
     "TCP in frames of 1,514 bytes; bytes and seconds of a message measured on the link unshaped."
@@ -30,13 +37,27 @@ LINK_SOURCE = (
 
 
 def main(run: Path, folder: Path) -> None:
-    """Measure the layers of a network as integers and as floats."""
+    """Measure the layers of a network as integers and as floats, and what it costs to cross."""
     options = resolve({}, require(run, "stats", "profile"), StatsOptions())
     graph = read_graph(run)
     program = capture_network(load_network(options), equalized=graph.equalized)
-    found = profile_network(program, whole_plan(graph, read_stats(run)), 1)
+    plan = whole_plan(graph, read_stats(run))
+    found = fastest([profile_network(program, plan, 1) for _ in range(ROUNDS)])
     for side in ("edge", "cloud"):
         write_profile(graph, found, 1, folder / f"{side}.yaml", f"this_{side}_{graph.name}")
+
+
+def fastest(rounds: Sequence[NetworkProfile]) -> NetworkProfile:
+    """Of each part of a profile the round that took the least: other programs only add to it."""
+    widths = zip(*(one.widths for one in rounds), strict=True)
+    prices = {
+        tensor: (
+            min(one.crossings[tensor][0] for one in rounds),
+            min(one.crossings[tensor][1] for one in rounds),
+        )
+        for tensor in rounds[0].crossings
+    }
+    return NetworkProfile(tuple(min(one, key=lambda w: w.nodes.whole_s) for one in widths), prices)
 
 
 def link_path(folder: Path, name: str) -> Path:

@@ -126,11 +126,26 @@ class Side:
         after = self.ends.counted()
         return Counted(after.up_bytes - before.up_bytes, after.down_bytes - before.down_bytes)
 
-    def infer(self, plan: str, answers: int, first: int = 0) -> list[Row]:
-        """Rows of ``autosplit infer``, with the place of the picture in each."""
+    def infer(self, plan: str, answers: int, first: int = 0, kept: Path | None = None) -> list[Row]:
+        """Rows of ``autosplit infer``, with the place of the picture in each.
+
+        Args:
+            plan: The plan.
+            answers: Number of answers.
+            first: Place of the first input.
+            kept: Where the rows are kept; they are taken from there if they are there already.
+        """
+        table = kept or self.one.folder / "answers.csv"
+        if kept is None or not kept.is_file():
+            table.parent.mkdir(parents=True, exist_ok=True)
+            self._infer(plan, answers, first, table)
+        rows = read_rows(table)
+        assert len(rows) == answers
+        return [{**row, "picture": Path(row["source"]).stem.partition("-")[2]} for row in rows]
+
+    def _infer(self, plan: str, answers: int, first: int, table: Path) -> None:
         folder = self.one.folder
-        table, secrets = folder / "answers.csv", folder / "secrets"
-        given = folder / "given"
+        given, secrets = folder / "given", folder / "secrets"
         shutil.rmtree(given, ignore_errors=True)
         given.mkdir()
         for path in sorted((folder / "inputs").iterdir())[first : first + answers]:
@@ -143,9 +158,6 @@ class Side:
         done = self.run(command)
         if done.returncode:
             raise SystemExit(f"infer: {done.stderr}")
-        rows = read_rows(table)
-        assert len(rows) == answers
-        return [{**row, "picture": Path(row["source"]).stem.partition("-")[2]} for row in rows]
 
 
 def call(*words: object) -> None:

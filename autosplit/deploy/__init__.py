@@ -30,6 +30,7 @@
 | HTTP and gRPC servers | ``http_server.py``, ``grpc_server.py``, ``server.py`` |
 | the device's side: edge half, message, answer, times | ``client.py``, ``infer.py`` |
 | the edge half of the next input runs while the last one is on the wire | ``ahead.py`` |
+| that as one command, and as one file that a device runs | ``device.py``, ``device_archive.py`` |
 | the link measured, plans that change with it | ``link_estimate.py``, ``adaptive.py`` |
 | a device's connection to a server | ``connection.py`` |
 | bytes to measure a link with; a link profile of them | ``link_probe.py``, ``link_profile.py`` |

@@ -16,6 +16,7 @@ from autosplit.deploy.bundle_names import cloud_name
 from autosplit.deploy.c_header import c_header
 from autosplit.deploy.cloud_onnx import cloud_onnx
 from autosplit.deploy.coded_inputs import coding_record
+from autosplit.deploy.device_archive import FOR_CODED, REQUIREMENTS, client_archive
 from autosplit.deploy.edge_onnx import edge_onnx
 from autosplit.deploy.escalation_rule import EscalationRule
 from autosplit.deploy.manifest import BundledPlan, Manifest, TensorOf, write_manifest
@@ -48,10 +49,10 @@ On the cloud machine:
 
     autosplit serve {name}
 
-On the device, which needs numpy, onnxruntime, pillow, pyyaml and zstandard, but neither torch nor a
-compiler:
+On the device, after `pip install -r {name}/edge/requirements.txt`, which installs neither
+autosplit nor torch:
 
-    autosplit infer {name} --server http://CLOUD:8000 --source PICTURES
+    python {name}/edge/client.pyz --server http://CLOUD:8000 --source PICTURES
 
 `cloud/model_repository` is what Triton takes as `--model-repository`.  For MLServer, which needs
 onnxruntime: `mlserver start cloud/model_repository`.  For KServe: `cloud/kserve`, after you have
@@ -121,8 +122,13 @@ class Exporter:
                 else:
                     plans.append(self._escalation(file, folder, written))
                 advance(1)
+        write = _Writer(folder, written)
         if any(plan.cloud is not None for plan in plans):
-            _Writer(folder, written)(f"{REPOSITORY}/settings.json", MLSERVER_SERVER.encode())
+            write(f"{REPOSITORY}/settings.json", MLSERVER_SERVER.encode())
+        if "onnx" in self.forms:
+            needed = (*REQUIREMENTS, *((FOR_CODED,) if any(p.coded for p in plans) else ()))
+            write("edge/requirements.txt", "".join(f"{one}\n" for one in needed).encode())
+            write("edge/client.pyz", client_archive())
         name = self.program.graph.name
         readme = _README.format(
             network=name,
