@@ -27,7 +27,6 @@ from torch import Tensor
 from autosplit.capture.capture import capture
 from autosplit.capture.program import Program
 from autosplit.data.datasets import load_data
-from autosplit.distortion.coded import code_tensors
 from autosplit.distortion.measure import measure
 from autosplit.distortion.metrics import sensitivity
 from autosplit.evaluate.outputs import float_outputs, plan_outputs
@@ -131,25 +130,6 @@ def bench_whole_search(setting: Setting) -> None:
     print(f"search: at least {FIRST_SHARES} divisions of {limit:,} bytes for each cut; "
           f"{proven} of {len(plans)} plans proven optimal")  # fmt: skip
     report("search, all cuts, 4 links / 20 milp solves", ours, theirs, "at most 1")
-
-
-def bench_coded(setting: Setting) -> None:
-    """The front with coded bytes against a forward pass; the statistics with them and without."""
-    program = setting.program
-    coded = code_tensors(program, setting.batches, setting.stats)
-    problem = replace(setting.problem, coded=coded.sent("entropy"))
-    ours, plain = setting.race(lambda: search(problem, ("autosplit",)), setting.forward)
-    report("front, coded bytes, 4 links / one forward pass, resnet50", ours, plain, "at most 3")
-
-    def plain_stats() -> Stats:
-        stats = measure(program, setting.batches)
-        sensitivity(program, setting.batches, stats, "output")
-        return stats
-
-    ours, plain = setting.race(
-        lambda: code_tensors(program, setting.batches, plain_stats()), plain_stats
-    )
-    report("stats of metric output with coded bytes / without", ours, plain, "at most 1.3")
 
 
 def bench_start(setting: Setting) -> None:
@@ -268,7 +248,6 @@ BENCHES: dict[str, Bench] = {
     "systolic": bench_systolic,
     "stats": bench_stats,
     "search": bench_whole_search,
-    "coded": bench_coded,
     "evaluate": bench_evaluate,
     "metrics": bench_metrics,
     "efforts": bench_efforts,
@@ -276,6 +255,7 @@ BENCHES: dict[str, Bench] = {
     "allocate": several(bench_search.bench_allocate),
     "allocate_all": several(bench_search.bench_allocate_all),
     "front": several(bench_search.bench_front),
+    "coded": several(bench_search.bench_coded),
     "growth": several(bench_search.bench_growth),
     "choose": several(bench_search.bench_choose),
     "paper": several(bench_search.bench_paper),

@@ -16,11 +16,15 @@ from peak import peak_bytes
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
+from autosplit.distortion.coded import code_tensors
+from autosplit.distortion.measure import measure
+from autosplit.distortion.metrics import sensitivity
 from autosplit.files import read_yaml
 from autosplit.runs.stages.run import STAGES
 from autosplit.search.knapsack.allocate import allocate, allocate_all
 from autosplit.search.methods import search
 from autosplit.search.problem import distortion_and_bytes
+from autosplit.stats.stats import Stats
 
 if TYPE_CHECKING:
     from bench import Setting
@@ -115,6 +119,26 @@ def bench_front(setting: Setting) -> list[tuple[str, float, float, str]]:
         f"forward pass over {setting.images} images"
     )
     return [(what, ours, plain, "under 3")]
+
+
+def bench_coded(setting: Setting) -> list[tuple[str, float, float, str]]:
+    """The front with coded bytes against a forward pass; the statistics with them and without."""
+    program = setting.program
+    coded = code_tensors(program, setting.batches, setting.stats)
+    problem = replace(setting.problem, coded=coded.sent("entropy"))
+    front_s, forward_s = setting.race(lambda: search(problem, ("autosplit",)), setting.forward)
+
+    def plain_stats() -> Stats:
+        stats = measure(program, setting.batches)
+        sensitivity(program, setting.batches, stats, "output")
+        return stats
+
+    coded_s, plain_s = setting.race(
+        lambda: code_tensors(program, setting.batches, plain_stats()), plain_stats
+    )
+    what = "front, coded bytes, 4 links / one forward pass, resnet50"
+    stats = "stats of metric output with coded bytes / without"
+    return [(what, front_s, forward_s, "at most 3"), (stats, coded_s, plain_s, "at most 1.3")]
 
 
 def grow(layers: int) -> str:

@@ -14,6 +14,7 @@ ALLOWED = {
         ("capture", "evaluate", "load_data", "measure", "run", "search"),
         "the interface names a function as the stage or the step that it calls",
     ),
+    "main": "each program has one",
     "Problem": "the interface makes the record of its name",
 }
 
