@@ -125,7 +125,7 @@ def deployed(one: Deployment, links: Mapping[str, float], answers: int) -> list[
 def in_turns(
     side: Side, plans: Sequence[str], answers: int, link_name: str
 ) -> dict[str, list[list[Row]]]:
-    """Plan -> answers of each of its processes, opening ones first; those of a cut run are taken."""
+    """Plan -> answers of each of its processes, opening ones first; a cut run goes on."""
     every = OPENING + answers
     took: dict[str, list[list[Row]]] = {plan: [] for plan in plans}
     for piece in range(PIECES):
