@@ -6,6 +6,7 @@ import io
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,37 @@ def read_latin_text(path: Path) -> str:
     except UnicodeDecodeError:
         text = data.decode("latin-1")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def listed_files(path: Path, place: Callable[[str], Path]) -> list[Path]:
+    """Files that a list names, one a line.
+
+    ``#`` at the begin of a line, or behind a space, begins a comment, unless a file has that name.
+
+    Args:
+        path: The list.
+        place: Finds the file of a name.
+
+    Raises:
+        FileError: The list cannot be read, as ``read_latin_text`` says, or a name is too long.
+    """
+    found = []
+    for number, line in enumerate(read_latin_text(path).splitlines(), 1):
+        if not (name := line.strip()):
+            continue
+        try:
+            if (whole := place(name)).is_file():
+                found.append(whole)
+            elif name := _COMMENT.sub("", name):
+                found.append(place(name))
+        except OSError as error:
+            text = f"{path}:{number}: must be the name of a file, {error.strerror}"
+            raise FileError(f"{text}, got {name[:60]!r}") from error
+    return found
+
+
+_COMMENT = re.compile(r"(^|\s+)#.*")
+"""A comment, with the space before it."""
 
 
 def _read(path: Path) -> bytes:

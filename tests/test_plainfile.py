@@ -7,7 +7,7 @@ import pytest
 
 from autosplit import plainfile
 from autosplit.errors import FileError
-from autosplit.plainfile import open_plain, read_text
+from autosplit.plainfile import listed_files, open_plain, read_text
 
 
 def test_a_line_ends_in_one_newline(tmp_path):
@@ -59,3 +59,21 @@ def test_what_is_no_text_is_refused(tmp_path):
 
     with pytest.raises(FileError, match="must be UTF-8 text"):
         read_text(tmp_path / "a")
+
+
+def test_a_list_may_have_comments_but_names_with_a_hash_come_first(tmp_path):
+    for name in ("a.jpg", "b #2.jpg", "#3.jpg"):
+        (tmp_path / name).touch()
+    text = "# photos\na.jpg # good\n\nb #2.jpg\n#3.jpg\nc#4.jpg\n\t# end\n"
+    (tmp_path / "list.txt").write_text(text)
+
+    found = listed_files(tmp_path / "list.txt", tmp_path.joinpath)
+
+    assert [path.name for path in found] == ["a.jpg", "b #2.jpg", "#3.jpg", "c#4.jpg"]
+
+
+def test_a_name_that_no_file_can_have_is_refused_with_its_line(tmp_path):
+    (tmp_path / "list.txt").write_text("a.jpg\n" + "x" * 5000 + "\n")
+
+    with pytest.raises(FileError, match=r"list\.txt:2: must be the name of a file"):
+        listed_files(tmp_path / "list.txt", tmp_path.joinpath)

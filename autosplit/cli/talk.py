@@ -38,7 +38,7 @@ def one_line(text: str) -> str:
 
 @contextmanager
 def saying_warnings() -> Iterator[list[str]]:
-    """Print each warning of ours as one line; those of other packages are shown as ever.
+    """Print each warning of ours as one line, once; those of other packages are shown as ever.
 
     Returns:
         The warnings of ours, filled as they are printed.
@@ -52,8 +52,10 @@ def saying_warnings() -> Iterator[list[str]]:
             message: Warning | str, category: type[Warning], *place: Any, **more: Any
         ) -> None:
             if issubclass(category, AutoSplitWarning):
-                said.append(one_line(str(message)))
-                say(f"autosplit: warning: {said[-1]}")
+                line = one_line(str(message))
+                if line not in said:
+                    said.append(line)
+                    say(f"autosplit: warning: {line}")
             else:
                 show(message, category, *place, **more)
 

@@ -144,9 +144,9 @@ def _size(size: tuple[int, int]) -> str:
 
 
 _WHOLE = {
-    "darknet": "whole pictures on grey, {}, as pjreddie's Darknet",
-    "alexeyab": "whole pictures stretched to {}, as AlexeyAB's Darknet",
-    "ultralytics": "whole pictures on grey 114, {}, as ultralytics",
+    "darknet": "whole pictures on grey, {} (--preprocess darknet)",
+    "alexeyab": "whole pictures stretched to {} (--preprocess alexeyab)",
+    "ultralytics": "whole pictures on grey 114, {} (--preprocess ultralytics)",
 }
 """Style of a letterbox -> its description."""
 INTERPOLATIONS = {

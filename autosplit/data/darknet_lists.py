@@ -9,6 +9,7 @@ picture without a text file has no boxes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from autosplit.data.coco import Box, Pictures, Truth, check_pictures
@@ -17,7 +18,7 @@ from autosplit.data.dirty import USUAL_RULES, Dirt, LabelRules
 from autosplit.data.label_lines import MOST_NUMBERED, BoxShares, parse_label
 from autosplit.data.photo_file import photo_size
 from autosplit.errors import DataError, FileError, counted, warn
-from autosplit.plainfile import read_latin_text
+from autosplit.plainfile import listed_files, read_latin_text
 
 _TRAIN = ("train.txt",)
 _VAL = ("val.txt", "valid.txt")
@@ -70,8 +71,11 @@ def read_darknet_list(
 
 
 def _listed(path: Path, folder: Path) -> list[Path]:
-    """Pictures of a list; what follows a ``#`` at the begin of a line is a comment."""
-    return [_place(folder, line) for line in _lines(path) if not line.startswith("#")]
+    """Pictures of a list."""
+    try:
+        return listed_files(path, partial(_place, folder))
+    except FileError as error:
+        raise DataError(str(error)) from error
 
 
 def _place(folder: Path, name: str) -> Path:

@@ -17,7 +17,7 @@ from autosplit.data.image_folder import SUFFIXES
 from autosplit.data.label_lines import MOST_NUMBERED
 from autosplit.errors import DataError, FileError, counted
 from autosplit.files import parse_yaml
-from autosplit.plainfile import read_latin_text
+from autosplit.plainfile import listed_files
 
 
 def read_yolo_yaml(path: Path, rules: LabelRules) -> tuple[Pictures | None, Pictures]:
@@ -83,5 +83,8 @@ def _pictures(written: Any, roots: Sequence[Path]) -> list[Path]:
         return [p for p in sorted(place.rglob("*")) if p.suffix.lower() in SUFFIXES]
     if not place.is_file():
         return []
-    lines = [line.strip() for line in read_latin_text(place).splitlines() if line.strip()]
-    return [place.parent / line if line.startswith("./") else roots[0] / line for line in lines]
+
+    def of_name(name: str) -> Path:
+        return (place.parent if name.startswith("./") else roots[0]) / name
+
+    return listed_files(place, of_name)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autosplit.data.image_folder import SUFFIXES
 from autosplit.errors import DataError
-from autosplit.plainfile import read_latin_text
+from autosplit.plainfile import listed_files
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".gif")
 """Ends of the names of videos."""
@@ -57,13 +57,12 @@ def detect_sources(source: str) -> tuple[DetectSource, ...]:
         inside = (p for p in found if not p.is_dir())
         return _all(inside, path, f"{source}: must hold pictures ({' '.join(SUFFIXES)}) or videos")
     if path.is_file() and path.suffix == ".txt":
-        lines = (line.strip() for line in read_latin_text(path).splitlines())
-        beside = (
-            p if (p := path.parent / line).exists() else Path(line)
-            for line in lines
-            if line and (not line.startswith("#") or (path.parent / line).exists())
-        )
-        return _all(beside, None, f"{source}: must list pictures or videos")
+
+        def beside(name: str) -> Path:
+            return near if (near := path.parent / name).exists() else Path(name)
+
+        listed = listed_files(path, beside)
+        return _all(listed, None, f"{source}: must list pictures or videos")
     if path.exists():
         return (_file(path, path.name),)
     if source.isdecimal():

@@ -72,7 +72,7 @@ def mean_seconds(taken: Sequence[StepSeconds]) -> StepSeconds:
 
 
 def times_table(taken: Mapping[str, Sequence[StepSeconds]]) -> str:
-    """Lay out the mean times of networks side by side.
+    """Lay out the mean times of networks side by side; without a plan no steps of halves.
 
     Args:
         taken: Name of a network -> what each picture took.
@@ -81,10 +81,12 @@ def times_table(taken: Mapping[str, Sequence[StepSeconds]]) -> str:
     rows = [
         [title, *(_ms(getattr(mean, name)) for mean in means.values())]
         for title, name in _STEPS.items()
+        if any(getattr(mean, name) is not None for mean in means.values())
     ]
     rows.append(["pictures per second", *(f"{1 / mean.total_s:.1f}" for mean in means.values())])
     sent = [mean.wire_bytes for mean in means.values()]
-    rows.append(["wire, bytes", *("-" if one is None else f"{one:,}" for one in sent)])
+    if any(one is not None for one in sent):
+        rows.append(["wire, bytes", *("-" if one is None else f"{one:,}" for one in sent)])
     return aligned(["ms per picture, this machine", *means], rows)
 
 

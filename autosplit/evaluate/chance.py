@@ -181,7 +181,7 @@ def _boxes(record: Any, classes: int | None) -> str:  # noqa: ARG001 - one signa
     if ap is None:
         return ONLY_CROWDS
     return (
-        f"must have an AP of at least {100 * record.task.floor:g} %, has {100 * ap:.2f} %, the "
+        f"must have an AP of at least {100 * record.task.floor:g} %, has {100 * ap:.2f} %: the "
         "boxes that it finds hardly fit the annotated ones"
     )
 

@@ -9,7 +9,7 @@ def test_anchors_of_the_bundled_scenes_are_printed_as_a_cfg_file_takes_them(caps
 
     card, seen, anchors, counts, overlap = capsys.readouterr().out.splitlines()
     assert card.startswith("data: 48 pictures, ")
-    assert seen == "input: whole pictures stretched to 256x256, as AlexeyAB's Darknet, RGB in 0..1"
+    assert seen == "input: whole pictures stretched to 256x256 (--preprocess alexeyab), RGB in 0..1"
     pairs = [pair.split(",") for pair in anchors.removeprefix("anchors = ").split(", ")]
     assert len(pairs) == 3
     assert all(8 <= int(side) <= 256 for pair in pairs for side in pair)

@@ -110,7 +110,7 @@ def test_a_whole_picture_becomes_the_input_of_a_detector_as_asked():
     assert adjusted(Letterbox((8, 16)), asked, "net") == Letterbox((8, 16), "ultralytics")
     assert adjusted(OWN, asked, "net") == Letterbox((32, 32), "ultralytics")
     assert described(Letterbox((8, 16), "alexeyab", 1)) == (
-        "whole pictures stretched to 8x16, as AlexeyAB's Darknet, gray in 0..1"
+        "whole pictures stretched to 8x16 (--preprocess alexeyab), gray in 0..1"
     )
     with pytest.raises(OptionError, match="takes no pictures"):
         adjusted(NoImages((1, 4)), asked, "net")

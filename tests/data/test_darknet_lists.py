@@ -153,7 +153,7 @@ class TestNames:
     def test_names_may_begin_at_the_folder_that_darknet_is_started_in(self, tmp_path):
         """As Darknet's own guide has them: ``data/obj.data`` names ``data/val.txt``."""
         place = darknet_folder(tmp_path / "data")
-        (place / "val.txt").write_text("data/images/val0.png\n# a comment\n")
+        (place / "val.txt").write_text("data/images/val0.png # of May\n# a comment\n")
         (place / "obj.data").write_text("valid = data/val.txt # mine\nnames=data/things.names\n")
 
         _, val = read_darknet_splits(place)

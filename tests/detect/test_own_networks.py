@@ -149,5 +149,8 @@ def test_whole_pictures_are_letterboxed_and_told_where_nothing_is_said(place, ca
 
     assert main(["detect", *line.split()]) == 0
 
-    assert "input:   whole pictures on grey 114, 64x64, as ultralytics" in capsys.readouterr().out
+    assert (
+        "input:   whole pictures on grey 114, 64x64 (--preprocess ultralytics)"
+        in capsys.readouterr().out
+    )
     assert boxes(place / "out" / "detections.csv") == FOUND

@@ -41,7 +41,7 @@ def test_the_float_network_finds_the_red_cell(place, capsys):
     assert lines[:4] == [
         # 3 x 3 + 3 and 7 x 3 + 7 numbers; 4 cells of 3 x 3 and 7 x 3 products
         "network: red, 40 parameters (160 bytes in float32), 120 multiply-accumulates",
-        "input:   whole pictures on grey, 64x64, as pjreddie's Darknet, RGB in 0..1",
+        "input:   whole pictures on grey, 64x64 (--preprocess darknet), RGB in 0..1",
         "a.png: float finds 1",
         "b.png: float finds 1",
     ]

@@ -68,7 +68,7 @@ def test_videos_cameras_and_streams_have_frames():
 
 def test_a_list_may_have_comments_and_blank_lines(tmp_path):
     (tmp_path / "#1.jpg").touch()
-    (tmp_path / "list.txt").write_text("# photos\n\n  p/a.jpg  \n\t\n#1.jpg\n #none.jpg\n")
+    (tmp_path / "list.txt").write_text("# photos\n\n  p/a.jpg  # a\n\t\n#1.jpg\n #none.jpg\n")
 
     assert [one.label for one in detect_sources("list.txt")] == ["a.jpg", "#1.jpg"]
 

@@ -29,3 +29,16 @@ def test_networks_stand_side_by_side():
     assert lines["total without link"] == ["10.00", "15.00"]
     assert lines["pictures per second"] == ["100.0", "66.7"]
     assert lines["wire, bytes"] == ["-", "100"]
+
+
+def test_the_float_network_alone_has_no_rows_of_halves():
+    text = times_table({"float": [StepSeconds(0.001, 0.007, 0.002)]})
+
+    assert [line[:22].strip() for line in text.splitlines()[1:]] == [
+        "read and prepare",
+        "cloud half or whole",
+        "boxes and suppression",
+        "total without link",
+        "pictures per second",
+    ]
+    assert " -" not in text

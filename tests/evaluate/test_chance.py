@@ -114,7 +114,7 @@ def test_few_images_say_nothing():
         ((True,), "must have an AP, has none, every annotated box is of a crowd (iscrowd)"),
         (
             (False,),
-            "must have an AP of at least 5 %, has 0.00 %, the boxes that it finds hardly fit",
+            "must have an AP of at least 5 %, has 0.00 %: the boxes that it finds hardly fit",
         ),
     ],
 )
