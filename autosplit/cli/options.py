@@ -51,7 +51,8 @@ _OF_TRAIN = tuple(
     for name in (*NETWORK, *DATA)
     if name not in ("seed", "batch_size", "calibration", "calibration_images")
 )
-_WITH_NETWORK = {"detect": NETWORK, "prune": (*NETWORK, *DATA), "train": _OF_TRAIN}
+_OF_DETECT = (*NETWORK, "mean", "std", "channels")
+_WITH_NETWORK = {"detect": _OF_DETECT, "prune": (*NETWORK, *DATA), "train": _OF_TRAIN}
 """Command -> options of ``stats`` that it has too."""
 _FOLDER_OPTIONS = {
     **dict.fromkeys(("check", "detect", "export", "profile", "tune"), ("trust",)),

@@ -56,20 +56,15 @@ def adjusted(prepare: ImageToInput, asked: AskedPreprocess, name: str) -> ImageT
         asked = replace(asked, preprocess=None)
     if not asked.given:
         return prepare
-    flags = ", ".join(f"--{given}" for given in asked.given)
-    if not isinstance(prepare, Preprocess):
-        kind = "letterboxed pictures" if isinstance(prepare, Letterbox) else "no pictures"
+    whole = isinstance(prepare, Letterbox)
+    outside = [one for one in asked.given if not whole or one not in _OF_WHOLE]
+    if not isinstance(prepare, Preprocess) and outside:
+        flags = ", ".join(f"--{one}" for one in outside)
+        kind = "whole pictures" if whole else "no pictures"
         raise OptionError(f"{flags}: must be left out, {name} takes {kind}")
-    count = len(prepare.mean)
-    channels = asked.channels or ("bgr" if prepare.bgr else "gray" if count == 1 else "rgb")
-    if CHANNELS[channels] != count:
-        raise OptionError(
-            f"--channels: must be those of {name}, which takes {count}, got {channels}"
-        )
-    mean = _each_channel("mean", asked.mean, prepare.mean)
-    std = _each_channel("std", asked.std, prepare.std)
-    if min(std) <= 0:
-        raise OptionError(f"--std: must be above 0, got {min(std):g}")
+    prepare = _normalized(prepare, asked, name)
+    if not isinstance(prepare, Preprocess):
+        return prepare
     crop = prepare.crop
     if asked.crop is not None and (asked.crop,) * 2 != crop:
         raise OptionError(
@@ -85,13 +80,34 @@ def adjusted(prepare: ImageToInput, asked: AskedPreprocess, name: str) -> ImageT
     method = prepare.interpolation
     if asked.interpolation is not None:
         method = INTERPOLATIONS[asked.interpolation]
-    return Preprocess(resize, crop, mean, std, method, channels == "bgr")
+    return replace(prepare, resize=resize, interpolation=method)
+
+
+def _normalized(prepare: ImageToInput, asked: AskedPreprocess, name: str) -> ImageToInput:
+    """A preparation with the channels, means and deviations asked for."""
+    if not isinstance(prepare, Preprocess | Letterbox):
+        return prepare
+    channels = asked.channels or _channels(prepare)
+    count = len(prepare.mean)
+    if CHANNELS[channels] != count:
+        raise OptionError(
+            f"--channels: must be those of {name}, which takes {count}, got {channels}"
+        )
+    mean = _each_channel("mean", asked.mean, prepare.mean)
+    std = _each_channel("std", asked.std, prepare.std)
+    if min(std) <= 0:
+        raise OptionError(f"--std: must be above 0, got {min(std):g}")
+    return replace(prepare, mean=mean, std=std, bgr=channels == "bgr")
+
+
+def _channels(prepare: Preprocess | Letterbox) -> str:
+    return "bgr" if prepare.bgr else "gray" if len(prepare.mean) == 1 else "rgb"
 
 
 def _whole(prepare: ImageToInput, style: str) -> ImageToInput:
-    """A preparation that shows the network the whole picture, of a style."""
+    """A preparation that shows the network the whole picture, in all as the style has it."""
     if isinstance(prepare, Letterbox):
-        return replace(prepare, style=style)
+        return Letterbox(prepare.size, style, prepare.channels)
     if isinstance(prepare, Preprocess):
         return Letterbox(prepare.crop, style, len(prepare.mean))
     raise OptionError("--preprocess: must be left out, the network takes no pictures")
@@ -111,31 +127,39 @@ def _each_channel(
 
 def described(prepare: ImageToInput) -> str:
     """Say in words how pictures become the network's input."""
-    if isinstance(prepare, Letterbox):
-        channels = "gray" if prepare.channels == 1 else "RGB"
-        return f"{_WHOLE[prepare.style].format(_size(prepare.size))}, {channels} in 0..1"
-    if not isinstance(prepare, Preprocess):
+    if not isinstance(prepare, Preprocess | Letterbox):
         return "no pictures"
-    channels = "BGR" if prepare.bgr else "gray" if len(prepare.mean) == 1 else "RGB"
+    channels = {"gray": "grey", "rgb": "RGB", "bgr": "BGR"}[_channels(prepare)]
     numbers = [", ".join(f"{one:.4g}" for one in part) for part in (prepare.mean, prepare.std)]
     scale = f"mean {numbers[0]}, std {numbers[1]}"
-    if set(prepare.mean) == {0.0} and set(prepare.std) == {1.0}:
-        scale = "in 0..1, not normalized"
+    as_they_are = set(prepare.mean) == {0.0}
+    if as_they_are and set(prepare.std) == {1.0}:
+        scale = "in 0..1" if isinstance(prepare, Letterbox) else "in 0..1, not normalized"
+    elif as_they_are and set(prepare.std) == {1 / 255}:
+        scale = "in 0..255"
+    if isinstance(prepare, Letterbox):
+        comma = " " if scale.startswith("in") else ", "
+        return f"{_WHOLE[prepare.style].format(_size(prepare.size))}, {channels}{comma}{scale}"
     resized = f"resized to {_size(prepare.resize)} ({prepare.interpolation.name.lower()})"
     return f"{channels} pictures {resized}, cropped to {_size(prepare.crop)}, {scale}"
 
 
 def prepared_numbers(prepare: ImageToInput) -> dict[str, Any]:
     """Return a preparation as plain data, as files keep it; empty where it is another one."""
-    if not isinstance(prepare, Preprocess):
+    if not isinstance(prepare, Preprocess | Letterbox):
         return {}
+    normal = {
+        "mean": list(prepare.mean),
+        "std": list(prepare.std),
+        "channels": _channels(prepare),
+    }
+    if isinstance(prepare, Letterbox):
+        return {"whole": prepare.style, **normal}
     return {
         "resize": list(prepare.resize),
         "crop": list(prepare.crop),
-        "mean": list(prepare.mean),
-        "std": list(prepare.std),
         "interpolation": prepare.interpolation.name.lower(),
-        "channels": "bgr" if prepare.bgr else "gray" if len(prepare.mean) == 1 else "rgb",
+        **normal,
     }
 
 
@@ -147,6 +171,7 @@ _WHOLE = {
     "darknet": "whole pictures on grey, {} (--preprocess darknet)",
     "alexeyab": "whole pictures stretched to {} (--preprocess alexeyab)",
     "ultralytics": "whole pictures on grey 114, {} (--preprocess ultralytics)",
+    "yolox": "whole pictures on grey 114 at the right and below, {} (--preprocess yolox)",
 }
 """Style of a letterbox -> its description."""
 INTERPOLATIONS = {
@@ -158,3 +183,5 @@ INTERPOLATIONS = {
 """Name of a way to resize pictures -> Pillow's."""
 CHANNELS = {"gray": 1, "rgb": 3, "bgr": 3}
 """Name of an order of channels -> their number."""
+_OF_WHOLE = ("mean", "std", "channels")
+"""What a person may say of whole pictures beside their style."""

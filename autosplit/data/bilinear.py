@@ -87,7 +87,7 @@ def letterbox_place(
 
     Args:
         size: Height and width of the input, pixels.
-        style: ``darknet``, ``alexeyab`` or ``ultralytics``; ``Letterbox`` says what each does.
+        style: One of ``STYLES``; ``Letterbox`` says what each does.
         width: Width of the picture, pixels.
         height: Height of the picture, pixels.
 
@@ -102,6 +102,9 @@ def letterbox_place(
         new = max(1, round(width * ratio)), max(1, round(height * ratio))
         left, top = (most_width - new[0]) / 2, (most_height - new[1]) / 2
         return round(left - 0.1), round(top - 0.1), *new
+    if style == "yolox":
+        ratio = min(most_height / height, most_width / width)
+        return 0, 0, max(1, int(width * ratio)), max(1, int(height * ratio))
     if most_width * height < most_height * width:
         new = most_width, max(1, height * most_width // width)
     else:

@@ -51,26 +51,35 @@ def crop_picture(
 
 
 def letterbox_picture(
-    image: Image.Image, size: tuple[int, int], style: str, channels: int
+    image: Image.Image,
+    size: tuple[int, int],
+    style: str,
+    normal: tuple[tuple[float, ...], tuple[float, ...]],
+    *,
+    bgr: bool,
 ) -> InputPlanes:
-    """Put the whole picture into an input, perhaps on grey, in 0..1.
+    """Put the whole picture into an input, perhaps on grey, and normalize all of it.
 
     Args:
         image: The picture.
         size: Height and width of the result, pixels.
         style: One of ``STYLES``, which ``Letterbox`` describes.
-        channels: 3 for RGB, 1 for grey.
+        normal: Mean and standard deviation of each channel, for pixels in 0..1; one channel makes
+            the picture grey.
+        bgr: Whether channels are blue, green, red.
     """
+    mean, std = (np.array(numbers, np.float32).reshape(-1, 1, 1) for numbers in normal)
+    channels, centres = len(mean), style in ("ultralytics", "yolox")
     left, top, width, height = letterbox_place(size, style, image.width, image.height)
     pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     if (width, height) != image.size:
-        resized = resize_by_centres if style == "ultralytics" else resize_by_corners
+        resized = resize_by_centres if centres else resize_by_corners
         pixels = resized(pixels, width, height)
     inside = np.ascontiguousarray(pixels, np.float32) / np.float32(255)
-    canvas = np.full((channels, *size), 114 / 255 if style == "ultralytics" else 0.5, np.float32)
+    canvas = np.full((channels, *size), 114 / 255 if centres else 0.5, np.float32)
     planes = inside.reshape(height, width, channels).transpose(2, 0, 1)
-    canvas[:, top : top + height, left : left + width] = planes
-    return canvas
+    canvas[:, top : top + height, left : left + width] = planes[::-1] if bgr else planes
+    return (canvas - mean) / std
 
 
 def _covering(resize: tuple[int, int], width: int, height: int) -> tuple[int, int]:

@@ -59,7 +59,7 @@ WHOLE_PICTURES = "a detector must see whole pictures, say with --preprocess how 
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """Make a detector's input of an image: the whole image, perhaps on grey, in 0..1.
+    """Make a detector's input of an image: the whole image, perhaps on grey, then normalized.
 
     ============== ============= ============================ ==================================
     style          shape         border                       resizing, bilinear, no antialiasing
@@ -67,31 +67,41 @@ class Letterbox:
     ``darknet``    kept          0.5 (``letterbox_image``)    corners stay (``resize_image``)
     ``alexeyab``   stretched     none                         corners stay (``resize_image``)
     ``ultralytics``  kept        114 / 255 (``LetterBox``)    centres of pixels, to whole numbers
+    ``yolox``      kept          114 / 255, right and below   centres of pixels, to whole numbers
     ============== ============= ============================ ==================================
+
+    The input is red, green and blue in 0..1, but of ``yolox`` blue, green and red in 0..255.
 
     Attributes:
         size: height and width of the network input, pixels.
         style: One of ``STYLES``.
-        channels: 3 for RGB, 1 for grey.
+        channels: 3 for colours, 1 for grey.
+        mean: Mean of each channel as in ``Preprocess``; empty: 0.
+        std: Standard deviation of each channel as in ``Preprocess``; empty: that of the style.
+        bgr: Whether channels are blue, green, red; None: as the style has them.
     """
 
     size: tuple[int, int]
     style: str = "darknet"
     channels: int = 3
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    bgr: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Say of what is left open what the style says."""
+        bytes_in_blue_first = self.style == "yolox"
+        deviation = 1 / 255 if bytes_in_blue_first else 1.0
+        order = self.bgr if self.bgr is not None else bytes_in_blue_first and self.channels == 3
+        object.__setattr__(self, "mean", self.mean or (0.0,) * self.channels)
+        object.__setattr__(self, "std", self.std or (deviation,) * self.channels)
+        object.__setattr__(self, "bgr", order)
 
     def __call__(self, image: Image.Image) -> Tensor:
         """Return the network input, float32 of shape (channels, H, W)."""
-        return torch.from_numpy(letterbox_picture(image, self.size, self.style, self.channels))
-
-    @property
-    def mean(self) -> tuple[float, ...]:
-        """Mean of each channel as in ``Preprocess``; 0, because pixels stay as they are."""
-        return (0.0,) * self.channels
-
-    @property
-    def std(self) -> tuple[float, ...]:
-        """Standard deviation of each channel as in ``Preprocess``; 1."""
-        return (1.0,) * self.channels
+        normal = self.mean, self.std
+        planes = letterbox_picture(image, self.size, self.style, normal, bgr=bool(self.bgr))
+        return torch.from_numpy(planes)
 
     def place(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return left, top, width and height that an image of this size takes in the input."""
@@ -115,7 +125,7 @@ class Letterbox:
         return torch.minimum(((boxes - shift) * scale).clamp_min(0), limit)
 
 
-STYLES = ("darknet", "alexeyab", "ultralytics")
+STYLES = ("darknet", "alexeyab", "ultralytics", "yolox")
 """How a picture becomes the input of a detector; ``Letterbox`` says what each does."""
 
 

@@ -26,13 +26,16 @@ def prepare(image: Image.Image, record: Mapping[str, Any] | None) -> npt.NDArray
     if record is None:
         raise DataError("source: must be arrays (.npy), this network takes no pictures")
     if record["kind"] == "letterbox":
-        size = tuple(record["size"])
-        return letterbox_picture(image, size, record["style"], record["channels"])
+        size, channels = tuple(record["size"]), record["channels"]
+        older = record.get("mean", (0.0,) * channels), record.get("std", (1.0,) * channels)
+        blue_first = record.get("bgr", False)
+        return letterbox_picture(image, size, record["style"], older, bgr=blue_first)
+    normal = record["mean"], record["std"]
     return crop_picture(
         image,
         tuple(record["resize"]),
         tuple(record["crop"]),
-        (record["mean"], record["std"]),
+        normal,
         Image.Resampling[record["interpolation"].upper()],
         bgr=record["bgr"],
     )

@@ -41,7 +41,9 @@ def with_asked_heads(built: BuiltNetwork, asked: AskedModel) -> BuiltNetwork:
     if asked.decode in OBJECTNESS:
         if isinstance(built.example_input, tuple) and len(built.example_input) == 1:
             built = replace(built, example_input=built.example_input[0])
-        built = _whole_pictures(replace(built, heads=_free_heads(built, asked.decode, names)))
+        built = _whole_pictures(
+            replace(built, heads=_free_heads(built, asked.decode, names)), asked
+        )
     elif asked.decode is not None:
         built = replace(built, heads=_darknet_heads(built, asked.decode))
     if not built.heads:
@@ -59,12 +61,18 @@ def with_asked_heads(built: BuiltNetwork, asked: AskedModel) -> BuiltNetwork:
     return replace(built, labels=names or built.labels or tuple(map(str, range(count))))
 
 
-def _whole_pictures(built: BuiltNetwork) -> BuiltNetwork:
-    """A detector without a way to make its input sees whole pictures, as ultralytics does."""
+def _whole_pictures(built: BuiltNetwork, asked: AskedModel) -> BuiltNetwork:
+    """A detector without a way to make its input sees whole pictures, as its family does.
+
+    A file beside the network that says its channels and means is believed.
+    """
     prepare = built.preprocess
     if not isinstance(prepare, Preprocess):
         return built
-    whole = Letterbox(prepare.crop, "ultralytics", len(prepare.mean))
+    style = "yolox" if asked.decode == "yolox" else "ultralytics"
+    whole = Letterbox(prepare.crop, style, len(prepare.mean))
+    if not built.assumed:
+        whole = replace(whole, mean=prepare.mean, std=prepare.std, bgr=prepare.bgr)
     return replace(built, preprocess=whole, assumed=False)
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from autosplit.data.asked_preprocess import AskedPreprocess, adjusted, prepared_numbers
-from autosplit.data.preprocess import ImageToInput, Preprocess
+from autosplit.data.preprocess import STYLES, ImageToInput, Preprocess
 from autosplit.errors import FileError, OptionError
 from autosplit.files import check_keys, read_yaml, write_yaml
 from autosplit.models.asked_model import BuiltNetwork
 
 _KEYS = ("preprocess", "task", "output", "classes", "variant")
-_NUMBERS = ("resize", "crop", "mean", "std", "interpolation", "channels")
+_NUMBERS = ("whole", "resize", "crop", "mean", "std", "interpolation", "channels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Sidecar:
     """What a sidecar says; None and empty where it says nothing.
 
     Attributes:
-        preprocess: Sizes, mean, deviation, interpolation and channels.
+        preprocess: Sizes, mean, deviation, interpolation and channels; ``whole``, how whole
+            pictures become inputs.
         task: Name of the task.
         output: Name of the output that is scored.
         classes: Names of the classes.
@@ -129,7 +130,7 @@ def _wrong_numbers(said: Mapping[str, Any], path: Path) -> list[str]:
         if not good or (least and len(values) != 2):
             what = "two whole numbers of at least 1" if least else "a list of numbers"
             problems.append(f"{path}: preprocess: {key}: must be {what}, got {values!r:.60}")
-    texts = {key: said.get(key, "") for key in ("interpolation", "channels")}
+    texts = {key: said.get(key, "") for key in ("whole", "interpolation", "channels")}
     return problems + [
         f"{path}: preprocess: {key}: must be text, got {value!r:.60}"
         for key, value in texts.items()
@@ -177,7 +178,10 @@ def _prepared(built: BuiltNetwork, said: Mapping[str, Any], path: Path) -> Image
         std=tuple(said["std"]) if "std" in said else None,
         interpolation=said.get("interpolation"),
         channels=said.get("channels"),
+        preprocess=said.get("whole"),
     )
+    if asked.preprocess not in (None, *STYLES):
+        raise FileError(f"{path}: preprocess: whole: must be one of {', '.join(STYLES)}")
     try:
         found = adjusted(built.preprocess, asked, built.name)
     except (OptionError, KeyError) as error:

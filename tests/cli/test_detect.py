@@ -25,6 +25,21 @@ CALLS = [
         ),
         {"score": 0.5, "iou": 1.0},
     ),
+    (
+        "--model m --preprocess yolox --channels rgb --mean 0.4,0.5,0.6 --std 0.2",
+        (
+            None,
+            {
+                "model": "m",
+                "preprocess": "yolox",
+                "channels": "rgb",
+                "mean": (0.4, 0.5, 0.6),
+                "std": (0.2,),
+            },
+            None,
+        ),
+        {},
+    ),
     ("--confidence 0.5", (None, {}, None), {"score": 0.5}),  # the older spelling
 ]
 

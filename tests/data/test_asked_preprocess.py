@@ -69,7 +69,13 @@ def test_nothing_asked_changes_nothing():
         (OWN, {"channels": "gray"}, "--channels: must be those of net, which takes 3, got gray"),
         (OWN, {"crop": 28}, "--crop: must be the size of the input of net, 32x32, got 28"),
         (OWN, {"resize": 28}, "--resize: must be at least the size of the input, 32x32, got 28"),
-        (Letterbox((8, 8)), {"mean": (0.5,)}, "--mean: must be left out, .* letterboxed pictures"),
+        (
+            Letterbox((8, 8)),
+            {"crop": 8, "std": (2,)},
+            "--crop: must be left out, .* whole pictures",
+        ),
+        (Letterbox((8, 8)), {"std": (0.0,)}, "--std: must be above 0, got 0"),
+        (Letterbox((8, 8)), {"channels": "gray"}, "must be those of net, which takes 3, got gray"),
         (NoImages((4,)), {"std": (1.0,), "crop": 3}, "--std, --crop: .* takes no pictures"),
     ],
 )
@@ -96,7 +102,13 @@ def test_it_is_told_in_words_and_in_numbers():
         "interpolation": "bilinear",
         "channels": "bgr",
     }
-    assert prepared_numbers(Letterbox((8, 8))) == {}
+    assert prepared_numbers(Letterbox((8, 8), "yolox", 1)) == {
+        "whole": "yolox",
+        "mean": [0.0],
+        "std": [1 / 255],
+        "channels": "gray",
+    }
+    assert prepared_numbers(NoImages((4,))) == {}
 
 
 def test_options_list_the_names():
@@ -110,7 +122,12 @@ def test_a_whole_picture_becomes_the_input_of_a_detector_as_asked():
     assert adjusted(Letterbox((8, 16)), asked, "net") == Letterbox((8, 16), "ultralytics")
     assert adjusted(OWN, asked, "net") == Letterbox((32, 32), "ultralytics")
     assert described(Letterbox((8, 16), "alexeyab", 1)) == (
-        "whole pictures stretched to 8x16 (--preprocess alexeyab), gray in 0..1"
+        "whole pictures stretched to 8x16 (--preprocess alexeyab), grey in 0..1"
+    )
+    yolox = Letterbox((8, 16), "yolox")
+    assert adjusted(Letterbox((8, 16)), AskedPreprocess(preprocess="yolox"), "net") == yolox
+    assert described(yolox) == (
+        "whole pictures on grey 114 at the right and below, 8x16 (--preprocess yolox), BGR in 0..255"
     )
     with pytest.raises(OptionError, match="takes no pictures"):
         adjusted(NoImages((1, 4)), asked, "net")
@@ -118,3 +135,16 @@ def test_a_whole_picture_becomes_the_input_of_a_detector_as_asked():
 
 def test_the_options_name_every_way_to_show_a_whole_picture():
     assert PREPROCESS_NAMES == STYLES
+
+
+def test_channels_and_means_of_whole_pictures_may_be_asked_for():
+    """Megvii's older weights: RGB, by ImageNet's mean and deviation, at the top left."""
+    asked = AskedPreprocess((0.4, 0.5, 0.6), (0.25,), channels="rgb")
+    found = adjusted(Letterbox((32, 48), "yolox"), asked, "net")
+    plain = Letterbox((32, 48), "yolox", std=(1.0,) * 3, bgr=False)(PHOTO)
+
+    mean = torch.tensor([0.4, 0.5, 0.6]).view(3, 1, 1)
+    assert torch.allclose(found(PHOTO), (plain - mean) / 0.25, atol=1e-6)
+    assert described(found).endswith("YOLOX, RGB, mean 0.4, 0.5, 0.6, std 0.25, 0.25, 0.25")
+    flipped = adjusted(Letterbox((32, 48)), AskedPreprocess(channels="bgr"), "net")
+    assert torch.equal(flipped(PHOTO), Letterbox((32, 48))(PHOTO).flip(0))

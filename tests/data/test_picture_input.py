@@ -8,6 +8,8 @@ from torchvision import transforms
 from autosplit.data.picture_input import crop_picture, letterbox_picture
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
+AS_THEY_ARE = ((0.0,) * 3, (1.0,) * 3)
+GREY = ((0.0,), (1.0,))
 
 
 def picture(width, height):
@@ -32,10 +34,9 @@ def test_a_crop_is_torchvisions(size):
 
 def test_channels_may_be_turned_round_and_grey():
     image = Image.new("RGB", (2, 2), (255, 0, 51))
-    plain = ((0.0,) * 3, (1.0,) * 3)
     nearest = Image.Resampling.NEAREST
 
-    turned = crop_picture(image, (2, 2), (2, 2), plain, nearest, bgr=True)
+    turned = crop_picture(image, (2, 2), (2, 2), AS_THEY_ARE, nearest, bgr=True)
     grey = crop_picture(image, (2, 2), (2, 2), ((0.0,), (0.5,)), nearest, bgr=False)
 
     np.testing.assert_allclose(turned[:, 0, 0], [0.2, 0, 1])
@@ -44,14 +45,16 @@ def test_channels_may_be_turned_round_and_grey():
 
 @pytest.mark.parametrize(("style", "border"), [("darknet", 0.5), ("ultralytics", 114 / 255)])
 def test_a_wide_picture_lies_between_two_borders(style, border):
-    got = letterbox_picture(Image.new("RGB", (8, 4), (255,) * 3), (8, 8), style, 3)
+    white = Image.new("RGB", (8, 4), (255,) * 3)
+
+    got = letterbox_picture(white, (8, 8), style, AS_THEY_ARE, bgr=False)
 
     np.testing.assert_allclose(got[:, 2:6], 1)
     np.testing.assert_allclose(got[:, [0, 1, 6, 7]], border, rtol=1e-6)
 
 
 def test_a_stretched_picture_has_no_border():
-    got = letterbox_picture(Image.new("L", (8, 4), 255), (8, 8), "alexeyab", 1)
+    got = letterbox_picture(Image.new("L", (8, 4), 255), (8, 8), "alexeyab", GREY, bgr=False)
 
     np.testing.assert_array_equal(got, np.ones((1, 8, 8)))
 
@@ -63,6 +66,17 @@ def test_corners_stay_corners_or_centres_are_those_of_the_pixels(style, row):
     """Of ultralytics' a new pixel lies between two old ones: 5, and 30.5 rounded to even."""
     image = Image.fromarray(np.array([[0, 10, 20, 41]] * 2, np.uint8))
 
-    got = letterbox_picture(image, (1, 2), style, 1)
+    got = letterbox_picture(image, (1, 2), style, GREY, bgr=False)
 
     np.testing.assert_allclose(got[0, 0] * 255, row, rtol=1e-6)
+
+
+def test_the_border_is_normalized_too_and_keeps_its_grey():
+    """Megvii's older weights: red, green, blue by mean and deviation, grey 114 included."""
+    red = Image.new("RGB", (8, 4), (255, 0, 51))
+    expected = [(np.array([1, 0, 0.2]) - MEAN) / STD, (114 / 255 - np.array(MEAN)) / STD]
+
+    got = letterbox_picture(red, (8, 8), "yolox", (MEAN, STD), bgr=False)
+
+    for rows, colour in zip((got[:, :4], got[:, 4:]), expected, strict=True):
+        np.testing.assert_allclose(rows, np.tile(colour[:, None, None], (4, 8)), rtol=1e-5)

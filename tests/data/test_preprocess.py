@@ -73,6 +73,26 @@ def test_a_picture_is_resized_as_its_family_does(style, align, place):
     assert found[:, :top].unique().tolist() in ([], [pytest.approx(border)])
 
 
+@pytest.mark.parametrize("size", [(100, 50), (50, 100), (31, 47), (64, 64)])
+def test_a_picture_of_yolox_is_what_opencv_makes_of_it(size):
+    """Megvii's steps: blue first, top left on 114, whole numbers of 0..255."""
+    cv2 = pytest.importorskip("cv2")
+    photo = noise(*size)
+    ratio = min(64 / size[1], 96 / size[0])
+    width, height = int(size[0] * ratio), int(size[1] * ratio)
+    expected = np.full((64, 96, 3), 114, np.uint8)
+    blue_first = np.array(photo)[:, :, ::-1]
+    expected[:height, :width] = cv2.resize(blue_first, (width, height))
+    box = Letterbox((64, 96), "yolox")
+
+    found = box(photo).numpy()
+
+    assert box.place(*size) == (0, 0, width, height)
+    assert np.abs(found - expected.transpose(2, 0, 1)).max() <= 1.001  # OpenCV rounds shares
+    np.testing.assert_allclose(found[:, height:], 114, rtol=1e-6)
+    np.testing.assert_allclose(found[:, :, width:], 114, rtol=1e-6)
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_boxes_find_their_way_back_in_every_style(style):
     box = Letterbox((64, 96), style)
@@ -119,7 +139,13 @@ def test_boxes_go_back_to_the_image():
 
 
 @pytest.mark.parametrize(
-    "prepare", [photo_preprocess((8, 8)), preprocess_for((1, 1, 8, 8)), Letterbox((8, 8))]
+    "prepare",
+    [
+        photo_preprocess((8, 8)),
+        preprocess_for((1, 1, 8, 8)),
+        Letterbox((8, 8)),
+        Letterbox((8, 8), "yolox"),
+    ],
 )
 def test_the_range_is_that_of_black_and_of_primary_colours(prepare):
     colours = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]

@@ -47,6 +47,9 @@ def test_how_pictures_are_prepared_is_plain_data():
         "size": [4, 6],
         "style": "darknet",
         "channels": 3,
+        "mean": [0.0] * 3,
+        "std": [1.0] * 3,
+        "bgr": False,
     }
     assert preprocess_record(lambda image: image) is None
 

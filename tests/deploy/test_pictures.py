@@ -32,6 +32,13 @@ def test_it_is_the_preparation_of_the_evaluation(width, height, mode):
         np.testing.assert_array_equal(got, of_torch(image).numpy())
 
 
+def test_a_bundle_of_before_says_less():
+    older = {"kind": "letterbox", "size": [12, 20], "style": "ultralytics", "channels": 3}
+
+    got = prepare(picture(9, 5), older)
+    np.testing.assert_array_equal(got, Letterbox((12, 20), "ultralytics")(picture(9, 5)).numpy())
+
+
 def test_a_network_without_pictures_says_so():
     with pytest.raises(DataError, match="this network takes no pictures"):
         prepare(picture(3, 3), None)

@@ -3,11 +3,14 @@
 import warnings
 
 import pytest
+import torch
 
-from autosplit.data.preprocess import Letterbox
+from autosplit.data.asked_preprocess import AskedPreprocess, adjusted
+from autosplit.data.preprocess import Letterbox, preprocess_for
 from autosplit.errors import ModelError
 from autosplit.models.asked_heads import DECODINGS, read_class_names
 from autosplit.models.load import load_model
+from autosplit.models.sidecar import write_sidecar
 from autosplit.runs.options import DECODE_NAMES
 
 NETWORKS = """
@@ -79,8 +82,24 @@ def test_heads_follow_from_the_shapes_of_the_outputs(function, decode, codings):
     assert [head.coding for head in model.heads] == codings
     assert {head.classes for head in model.heads} == {3}
     assert model.labels == ("0", "1", "2")
-    assert model.preprocess == Letterbox((64, 64), "ultralytics")
+    family = "yolox" if decode == "yolox" else "ultralytics"
+    assert model.preprocess == Letterbox((64, 64), family)
     assert not model.assumed
+
+
+def test_channels_and_means_that_a_file_beside_the_network_says_are_kept(tmp_path):
+    network, image = torch.nn.Conv2d(3, 8, 8, 8).eval(), torch.zeros(1, 3, 64, 64)
+    torch.export.save(torch.export.export(network, (image,)), tmp_path / "a.pt2")
+    said = AskedPreprocess((0.5,), (0.25,), channels="rgb")
+    cropped = adjusted(preprocess_for((1, 3, 64, 64)), said, "a")
+    whole = Letterbox((64, 64), "darknet", 3, (0.1,) * 3)
+
+    for prepare, kept in (
+        (cropped, Letterbox((64, 64), "yolox", 3, (0.5,) * 3, (0.25,) * 3, bgr=False)),
+        (whole, whole),
+    ):
+        write_sidecar(tmp_path / "a.pt2", prepare)
+        assert load_model(str(tmp_path / "a.pt2"), decode="yolox").preprocess == kept
 
 
 def test_names_say_how_many_bins_a_distance_has(tmp_path):

@@ -56,6 +56,7 @@ def test_it_lies_beside_the_file(saved):
         ("preprocess: {mean: half}", "mean: must be a list of numbers, got 'half'"),
         ("preprocess: {resize: [0, 1]}", "resize: must be two whole numbers of at least 1"),
         ("preprocess: {channels: 3}", "channels: must be text, got 3"),
+        ("preprocess: {whole: yolo}", "whole: must be one of darknet, alexeyab, ultralytics"),
         ("preprocess: {mean: [0.1, 0.2]}", "--mean: must be 1 or 3 numbers, got 2"),
         ("preprocess: {interpolation: best}", "preprocess: 'best'"),
         ("preprocess: {crop: [8, 8]}", "crop: must be the size of the network's input"),

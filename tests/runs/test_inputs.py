@@ -98,7 +98,7 @@ def test_pictures_are_prepared_as_asked_and_the_run_folder_says_so(asked, tmp_pa
         line = told(1)[0][0]
 
     assert line.startswith(
-        "input: gray pictures resized to 28x28 (bilinear), cropped to 28x28, mean 0.5, std 1\n"
+        "input: grey pictures resized to 28x28 (bilinear), cropped to 28x28, mean 0.5, std 1\n"
     )
     kept = json.loads((tmp_path / "run" / INPUTS_FILE).read_text())
     assert (kept["prepared"]["mean"], kept["shared"]) == ([0.5], False)

@@ -55,7 +55,7 @@ INTERPOLATION_NAMES = ("nearest", "bilinear", "bicubic", "lanczos")
 """Ways to resize a picture: ``data.asked_preprocess.INTERPOLATIONS``."""
 CHANNEL_NAMES = ("gray", "rgb", "bgr")
 """Orders of channels: ``data.asked_preprocess.CHANNELS``."""
-PREPROCESS_NAMES = ("darknet", "alexeyab", "ultralytics")
+PREPROCESS_NAMES = ("darknet", "alexeyab", "ultralytics", "yolox")
 """How a whole picture becomes the input of a detector: ``data.preprocess.STYLES``."""
 DECODE_NAMES = ("darknet", "scaled", "yolov5", "yolov8", "yolox")
 """How outputs are read as boxes: ``models.asked_heads.DECODINGS``."""

@@ -179,8 +179,9 @@ class StatsOptions:
         "data",
         "How the whole picture becomes the input of a detector. darknet: the picture keeps its "
         "shape and gets a grey border; alexeyab: the picture is stretched; ultralytics: the "
-        "picture keeps its shape and gets a border of grey 114.",
-        none="found out from the .cfg file and the weights",
+        "picture keeps its shape and gets a border of grey 114; yolox: the same at the right and "
+        "below, blue first, in 0..255.",
+        none="found out from the .cfg file and the weights, or from --decode",
     )
     batch_size: int | None = option(
         None,
