@@ -14,7 +14,7 @@ from autosplit.data.preprocess import Letterbox, Preprocess
 from autosplit.errors import FileError, ModelError, counted, warn
 from autosplit.files import parse_yaml
 from autosplit.models.asked_model import AskedModel, BuiltNetwork
-from autosplit.models.networks.free_boxes import row_count
+from autosplit.models.networks.free_boxes import row_count, rows_in_pixels
 from autosplit.models.networks.yolo_heads import YoloHead
 from autosplit.plainfile import read_latin_text
 
@@ -155,8 +155,19 @@ def _row_head(built: BuiltNetwork, decode: str, output: Tensor, size: tuple[int,
     _, first, second = output.shape
     numbers, rows = (first, second) if decode == "yolov8" else (second, first)
     classes = numbers - 4 - OBJECTNESS[decode]
-    if classes < 1 or classes >= rows or (decode == "yolox" and rows != row_count(size)):
+    of_yolox = rows == row_count(size)
+    if classes < 1 or classes >= rows or (decode == "yolox" and not of_yolox):
         raise _unlike(built, decode, [output])
+    if decode != "yolov8" and of_yolox:
+        decoded = rows_in_pixels(output, size)
+        if decode == "yolov5" and not decoded:
+            raise ModelError(
+                f"{built.name}: --decode yolov5 reads pixels, the rows are offsets in cells; take "
+                "--decode yolox"
+            )
+        if decode == "yolox" and decoded:
+            warn(f"{built.name}: its rows are boxes in pixels already, and are read as such")
+            decode = "yolov5"
     return YoloHead(0, (), classes, coding=f"{decode}-rows")
 
 

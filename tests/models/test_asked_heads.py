@@ -10,6 +10,7 @@ from autosplit.data.preprocess import Letterbox, preprocess_for
 from autosplit.errors import ModelError
 from autosplit.models.asked_heads import DECODINGS, read_class_names
 from autosplit.models.load import load_model
+from autosplit.models.networks.yolo_decode import decode
 from autosplit.models.sidecar import write_sidecar
 from autosplit.runs.options import DECODE_NAMES
 
@@ -36,6 +37,32 @@ class Rows(nn.Module):
         rows = self.one(x).flatten(2)
         return rows.transpose(1, 2) if self.turned else rows
 
+class OfYolox(nn.Module):
+    # YOLOX's rows at 64x96, decoded by loops over cells or not
+    def __init__(self, decoded):
+        super().__init__()
+        self.one = nn.Conv2d(3, 8, 8, 8)
+        self.decoded = decoded
+        cells = [(x, y, s) for s in (8, 16, 32) for y in range(64 // s) for x in range(96 // s)]
+        self.register_buffer("cells", torch.tensor(cells, dtype=torch.float))
+
+    def forward(self, x):
+        maps = self.one(x)
+        parts = [maps, maps[:, :, ::2, ::2], maps[:, :, ::4, ::4]]
+        rows = torch.cat([part.flatten(2).transpose(1, 2) for part in parts], 1)
+        sure = rows[..., 4:].sigmoid()
+        if not self.decoded:
+            return torch.cat([rows[..., :4], sure], -1)
+        corner, stride = self.cells[:, :2], self.cells[:, 2:]
+        centre, size = (rows[..., :2] + corner) * stride, rows[..., 2:4].exp() * stride
+        return torch.cat([centre, size, sure], -1)
+
+def seeded(decoded):
+    torch.manual_seed(0)
+    return OfYolox(decoded), torch.rand(1, 3, 64, 96)
+
+def rowsx(): return seeded(False)
+def decodedx(): return seeded(True)
 image = torch.zeros(1, 3, 64, 64)
 def maps8(): return Maps(64 + 3), image
 def mapsx(): return Maps(5 + 3), image
@@ -85,6 +112,23 @@ def test_heads_follow_from_the_shapes_of_the_outputs(function, decode, codings):
     family = "yolox" if decode == "yolox" else "ultralytics"
     assert model.preprocess == Letterbox((64, 64), family)
     assert not model.assumed
+
+
+def test_rows_that_yolox_decoded_are_recognized_and_give_the_same_boxes():
+    raw = load_model("nets.py:rowsx", decode="yolox")
+    with pytest.warns(UserWarning, match="boxes in pixels already, and are read as such"):
+        decoded = load_model("nets.py:decodedx", decode="yolox")
+    same = load_model("nets.py:decodedx", decode="yolov5")
+
+    assert raw.heads[0].coding == "yolox-rows"
+    assert decoded.heads == same.heads
+    assert decoded.preprocess == Letterbox((64, 96), "yolox")
+    pictures = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(1)) * 255
+    found = [decode([one.module(pictures)], one.heads, (64, 96)) for one in (raw, decoded)]
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+    with pytest.raises(ModelError, match="the rows are offsets in cells; take --decode yolox"):
+        load_model("nets.py:rowsx", decode="yolov5")
 
 
 def test_channels_and_means_that_a_file_beside_the_network_says_are_kept(tmp_path):

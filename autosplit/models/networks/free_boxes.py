@@ -82,11 +82,32 @@ def _yolox(output: Tensor, head: YoloHead, input_size: tuple[int, int]) -> Found
 
 
 def _yolox_rows(output: Tensor, head: YoloHead, input_size: tuple[int, int]) -> FoundParts:  # noqa: ARG001 - one signature
-    parts = [_cells((input_size[0] // s, input_size[1] // s), input_size, output) for s in STRIDES]
-    cells = torch.cat([cells for cells, _ in parts])
-    strides = torch.cat([stride.expand_as(cells) for cells, stride in parts])
+    cells, strides = _row_cells(input_size, output)
     centre, size = (output[..., :2] + cells) * strides, output[..., 2:4].exp() * strides
     return _corners_of(centre, size), output[..., 4], output[..., 5:]
+
+
+def rows_in_pixels(output: Tensor, input_size: tuple[int, int]) -> bool:
+    """Whether rows of YOLOX are decoded already, as ``decode_in_inference`` makes them.
+
+    Sizes in pixels are never negative, and centres in pixels lie near the cells that they belong
+    to; logarithms of sizes and offsets in cells do neither.
+
+    Args:
+        output: Rows (N, A, 5 + C), as many as ``row_count`` says.
+        input_size: Height and width of the network's input, pixels.
+    """
+    cells, strides = _row_cells(input_size, output)
+    centre, size = output[..., :2], output[..., 2:4]
+    from_cells = (centre / strides - cells).abs().median()
+    return bool((size >= 0).all()) and bool(from_cells < centre.abs().median())
+
+
+def _row_cells(input_size: tuple[int, int], like: Tensor) -> tuple[Tensor, Tensor]:
+    """Column and row of the cell of each row of YOLOX, (A, 2), and the size of that cell."""
+    parts = [_cells((input_size[0] // s, input_size[1] // s), input_size, like) for s in STRIDES]
+    cells = torch.cat([cells for cells, _ in parts])
+    return cells, torch.cat([stride.expand_as(cells) for cells, stride in parts])
 
 
 def _yolov5_rows(output: Tensor, head: YoloHead, input_size: tuple[int, int]) -> FoundParts:  # noqa: ARG001 - one signature

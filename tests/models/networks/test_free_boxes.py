@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from autosplit.models.networks.free_boxes import integral_of, read_free, row_count
+from autosplit.models.networks.free_boxes import integral_of, read_free, row_count, rows_in_pixels
 from autosplit.models.networks.yolo_decode import decode, detect_objects
 from autosplit.models.networks.yolo_heads import YoloHead
 
@@ -61,6 +61,22 @@ def test_rows_of_yolox_are_its_maps_one_after_the_other():
     assert rows.shape[1] == row_count(SIZE)
     for one, other in zip(found, expected, strict=True):
         assert torch.allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.1, 1.0, 3.0, 100.0])
+@pytest.mark.parametrize("size", [(32, 32), (64, 96), (416, 416)])
+def test_rows_in_pixels_are_told_from_offsets_whatever_the_weights(size, spread):
+    """Untrained networks give large numbers, and an empty picture may give none but the bias."""
+    cells = [
+        (x, y, s) for s in (8, 16, 32) for y in range(size[0] // s) for x in range(size[1] // s)
+    ]
+    place = torch.tensor(cells, dtype=torch.float)
+    raw = spread * torch.randn(1, len(cells), 6, generator=torch.Generator().manual_seed(0))
+    centre = (raw[..., :2] + place[:, :2]) * place[:, 2:]
+    pixels = torch.cat([centre, raw[..., 2:4].exp() * place[:, 2:], raw[..., 4:]], -1)
+
+    assert not rows_in_pixels(raw, size)
+    assert spread == 100 or rows_in_pixels(pixels, size)
 
 
 @pytest.mark.parametrize("coding", ["yolov8-rows", "yolov5-rows"])
