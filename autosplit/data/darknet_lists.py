@@ -2,8 +2,8 @@
 
 The layout is a list of pictures, ``val.txt`` and perhaps ``train.txt``, or a ``.data`` file that
 names both.  Each picture has a text file with a line for each box, as ``label_lines`` says.  The
-text file of a picture in ``images/`` is in ``labels/``, that of any other picture is beside it; a
-picture without a text file has no boxes.
+text file of a picture in ``images/``, ``JPEGImages/`` or ``raw/`` is in ``labels/`` or beside it,
+that of any other picture is beside it; a picture without a text file has no boxes.
 """
 
 from __future__ import annotations
@@ -160,14 +160,21 @@ def _pixels(shares: BoxShares, width: int, height: int) -> Box:
 def _label_file(picture: Path) -> Path:
     """Path of a picture's text file: ``images/a/b.jpg`` -> ``labels/a/b.txt``.
 
-    The last folder named ``images`` counts.
+    The last folder of such a name counts.  Where no file is there, the file may be beside the
+    picture; where neither is there, the path is the first one.
     """
     parts = list(picture.parts)
     for place in range(len(parts) - 2, -1, -1):
-        if parts[place] == "images":
+        if parts[place] in PICTURE_FOLDERS:
             parts[place] = "labels"
             break
-    return Path(*parts).with_suffix(".txt")
+    beside = picture.with_suffix(".txt")
+    other = Path(*parts).with_suffix(".txt")
+    return beside if beside.is_file() and not other.is_file() else other
+
+
+PICTURE_FOLDERS = ("images", "JPEGImages", "raw")
+"""Folders in whose place Darknet looks into ``labels``."""
 
 
 def _options(folder: Path, file: Path | None) -> dict[str, str]:

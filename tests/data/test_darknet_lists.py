@@ -53,6 +53,36 @@ class TestReading:
         _, val = read_darknet_splits(tmp_path)
         assert val.files[0][1].classes == (0,)
 
+    @pytest.mark.parametrize(
+        ("shown", "label"),
+        [
+            ("VOC2007/JPEGImages/a.png", "VOC2007/labels/a.txt"),
+            ("raw/deep/a.png", "labels/deep/a.txt"),
+            ("images/JPEGImages/a.png", "images/labels/a.txt"),
+            ("images/a.png", "images/a.txt"),
+            ("JPEGImages/a.png", "JPEGImages/a.txt"),
+            ("drawn/a.png", "drawn/a.txt"),
+        ],
+    )
+    def test_boxes_are_found_where_darknet_looks(self, tmp_path, shown, label):
+        """Folders as pjreddie's ``fill_truth_detection`` has them, or the picture's own."""
+        picture(tmp_path / shown)
+        (tmp_path / label).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / label).write_text("0 .5 .5 1 1")
+        (tmp_path / "val.txt").write_text(shown)
+
+        _, val = read_darknet_splits(tmp_path)
+        assert val.files[0][1].boxes == ((0, 0, 40, 30),)
+
+    def test_a_file_in_the_folder_of_labels_comes_first(self, tmp_path):
+        picture(tmp_path / "images" / "a.png")
+        (tmp_path / "labels").mkdir()
+        (tmp_path / "labels" / "a.txt").write_text("1 .5 .5 1 1")
+        (tmp_path / "images" / "a.txt").write_text("0 .5 .5 1 1")
+        (tmp_path / "val.txt").write_text("images/a.png")
+
+        assert read_darknet_splits(tmp_path)[1].files[0][1].classes == (1,)
+
     def test_classes_without_names_may_be_those_of_coco(self, tmp_path):
         (darknet_folder(tmp_path) / "things.names").unlink()
 
