@@ -122,7 +122,7 @@ def rows_over(
                 "edge_memory_bytes": one.plan.edge_memory_bytes,
                 "distortion": one.plan.distortion,
                 "gap": one.plan.optimality_gap,
-                "seconds": summary.timed,
+                "seconds": summary.timed.removeprefix("Seconds: ").rstrip("."),
             }
         )
     return rows

@@ -58,6 +58,7 @@ def test_rows_are_the_fastest_plans_that_keep_the_rule(ruled):
     assert {row["keeps"] for row in got if row["method"] == "cloud16"} == {"yes"}
     assert {row["keeps"] for row in got if row["method"] == "cloud8"} == {"not measured"}
     assert {row["metric"] for row in got} == {"agreement with the float network"}
+    assert {row["seconds"] for row in got} == {"edge simulated (eyeriss), cloud simulated (tpu_v1)"}
 
 
 def test_a_sweep_that_is_done_measures_nothing_again(ruled, monkeypatch):
@@ -102,6 +103,17 @@ class TestRepresentative:
 
         assert representative([stopped, self.one("b", 2, 3.0)], 1.0).plan.name == "b"
         assert kept_limits(stopped, 1.0) == "accuracy"
+
+
+def test_the_headline_sweep_has_trained_weights_and_allows_one_point(request):
+    got = read_sweep_file(request.config.rootpath / "experiments" / "headline.yaml")
+
+    assert (got.rule.max_drop, got.rule.images, got.coding) == (1, None, "entropy")
+    assert {weights_of(network.options) for network in got.networks} == {"trained"}
+    assert [network.name for network in got.networks][:2] == [
+        "fashion_resnet",
+        "efficientnet_lite0",
+    ]
 
 
 @pytest.mark.parametrize(
