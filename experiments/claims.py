@@ -1,9 +1,11 @@
 """Print what the tables here say of claims of the Auto-Split paper (KDD 2021, arXiv 2108.13041).
 
-    python experiments/claims.py [--results results]
+    python experiments/claims.py [--results results] [--table]
 
 It reads ``paper.csv`` (six networks with random weights, the original's devices, memory and links)
-and ``headline.csv`` (trained weights, plans that keep an accuracy as measured).
+and ``headline.csv`` (trained weights, plans that keep an accuracy as measured).  ``--table`` prints
+the latter as Markdown: milliseconds of each method's plan, the fastest that keeps both limits in
+bold, behind the others the limit that they break.
 """
 
 from __future__ import annotations
@@ -42,9 +44,9 @@ def compared(found: list[tuple[Row, Row]], fits: Callable[[Row], bool]) -> str:
     within = sum(20 <= value <= 80 for value in less)
     middle = float(np.median(less))
     return (
-        f"{faster} of {len(found)} times faster, {within} times by 20 to 80 %, median "
-        f"{middle:.0f} % ({1 - middle / 100:.2f} of the latency); the other one fits the memory "
-        f"{sum(fits(b) for _, b in found)} times"
+        f"faster in {faster} of {len(found)} rows, by 20 to 80 % in {within}, median "
+        f"{middle:.0f} % ({1 - middle / 100:.2f} of the latency); the other fits the memory "
+        f"in {sum(fits(b) for _, b in found)}"
     )
 
 
@@ -102,17 +104,43 @@ def fastest(rows: Rows, row: Row) -> float:
     return min(float(r["latency_s"]) for r in same if r["keeps"] == "yes")
 
 
+def table(headline: Rows) -> Iterator[str]:
+    """The headline table as Markdown, a line for each network and link."""
+    methods = list(dict.fromkeys(row["method"] for row in headline))
+    yield f"| network, Mbit/s | {' | '.join(methods)} |"
+    yield f"| --- |{' --- |' * len(methods)}"
+    for model, link in dict.fromkeys((row["model"], row["link_mbps"]) for row in headline):
+        own = {
+            row["method"]: row
+            for row in headline
+            if (row["model"], row["link_mbps"]) == (model, link)
+        }
+        cells = [cell(own[one], headline) if one in own else "-" for one in methods]
+        yield f"| {model}, {float(link):g} | {' | '.join(cells)} |"
+
+
+def cell(row: Row, headline: Rows) -> str:
+    """Milliseconds of a row, and what it breaks."""
+    latency_s = float(row["latency_s"])
+    milliseconds = 1e3 * latency_s
+    text = f"{milliseconds:.0f}" if milliseconds >= 100 else f"{milliseconds:.3g}"
+    if row["keeps"] != "yes":
+        return f"{text} ({row['keeps']})"
+    return f"**{text}**" if latency_s <= fastest(headline, row) * (1 + 1e-9) else text
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--table", action="store_true", help="the headline table as Markdown")
     asked = parser.parse_args()
     tables = []
     for name in ("paper.csv", "headline.csv"):
         path = asked.results / name
         tables.append(list(read_csv(path, read_header(path))) if path.exists() else [])
-    print("\n".join(lines(*tables)))
+    print("\n".join(table(tables[1]) if asked.table else lines(*tables)))
 
 
 if __name__ == "__main__":
