@@ -96,7 +96,9 @@ def compare(
     edge = EdgeModel.load(folder, plan)
     cloud = None if plan.cloud is None else CloudModel.load(folder, plan)
     found = Compared()
+    place, layout = both.edge.batch
     for inputs in batches:
+        count = layout.batch(inputs[place])
         message, own = both.edge(inputs)
         expected = join(own, both.cloud(_received(message)))
         arrays = _arrays(program, inputs)
@@ -109,8 +111,8 @@ def compare(
         found.see_message(message, sent)
         if cloud is not None:
             answers |= cloud(_received(sent))
-        found.samples += len(inputs[0])
-        found.answers += int(found.see_answers(expected, answers, len(inputs[0])).sum())
+        found.samples += count
+        found.answers += int(found.see_answers(expected, answers, count).sum())
     return found
 
 
@@ -136,8 +138,9 @@ def compare_escalation(
     alone, both = deploy(program, files.whole), deploy(program, files.sent_on)
     edge, cloud = EdgeModel.load(folder, plan), CloudModel.load(folder, plan)
     found = Compared()
+    place, layout = both.edge.batch
     for inputs in batches:
-        count, arrays = len(inputs[0]), _arrays(program, inputs)
+        count, arrays = layout.batch(inputs[place]), _arrays(program, inputs)
         _, own = alone.edge(inputs)
         message, first = both.edge(inputs)
         made, answers = edge(arrays)
@@ -159,5 +162,12 @@ def _received(message: Message) -> Message:
 
 
 def _arrays(program: Program, inputs: Sequence[Tensor]) -> Arrays:
-    """Inputs of the network by name."""
-    return {name: value.numpy() for name, value in zip(program.graph.inputs, inputs, strict=True)}
+    """Inputs of the network by name, each (batch, ...)."""
+    found = zip(program.graph.inputs, inputs, strict=True)
+    return {
+        name: program.layouts[name]
+        .samples_first(value)
+        .reshape(-1, *program.graph.shape(name))
+        .numpy()
+        for name, value in found
+    }

@@ -1,5 +1,6 @@
 """A network of two inputs and two outputs, whose batch is second in one input, as a bundle."""
 
+import csv
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,10 +8,14 @@ import pytest
 import torch
 from measured import plan_for
 from nets import TwoInputs
+from served import serving
 from torch import nn
 
 from autosplit.capture.capture import capture
 from autosplit.deploy.bundle import Exporter
+from autosplit.deploy.check import compare
+from autosplit.deploy.connection import Connection
+from autosplit.deploy.infer import infer_sources
 from autosplit.deploy.sessions import CloudModel, EdgeModel
 from autosplit.halves.deployed import deploy
 from autosplit.halves.wire.message import Message
@@ -69,3 +74,33 @@ def test_both_halves_give_the_references_integers_and_answers_at_any_batch(two, 
     assert sorted(got) == ["output:0", "output:1"]
     for name, value in answers.items():
         np.testing.assert_allclose(got[name], value.numpy(), atol=1e-6)
+
+
+def test_a_check_reads_each_batch_where_it_is(two):
+    halves = [(two.inputs[0][:, at], two.inputs[1][at]) for at in (slice(3), slice(3, 8))]
+
+    found = compare(two.folder, two.plan, two.program, two.file, halves)
+
+    assert (found.samples, found.answers, found.different) == (8, 8, 0)
+    assert found.integers == 8 * (4 + 15)
+    assert found.furthest < 1e-6
+    assert found.sent_bytes == [4 + 10] * 8
+
+
+def test_a_file_of_named_arrays_goes_through_client_and_server(two, tmp_path):
+    """Samples of ``source.npz`` come first, whichever axis the network has them on."""
+    steps, words = two.inputs
+    np.savez(tmp_path / "source.npz", x=steps.movedim(1, 0).numpy(), y=words.numpy())
+    first, _ = two.program.run(two.inputs)
+
+    with serving(two.folder) as address:
+        server = Connection(f"http://{address}")
+        asked = two.folder, tmp_path / "source.npz", server, None, tmp_path / "answers.csv"
+        *lines, last = infer_sources(*asked)
+
+    assert len(lines) == 8
+    assert last.startswith("8 answers of p, ")
+    rows = list(csv.DictReader((tmp_path / "answers.csv").read_text().splitlines()))
+    assert {row["sent_bytes"] for row in rows} == {"14"}
+    agree = sum(int(row["answer"]) == best for row, best in zip(rows, first.argmax(1), strict=True))
+    assert agree >= 7  # activations of 5 bits may change one
