@@ -63,12 +63,13 @@ class Asked:
     """A row of the table.
 
     Attributes:
-        epochs: Passes over the training images.
+        epochs: Passes over the training images that are taken.
         ratio: Share of the multiply-accumulates that is left.
         bits: Widths of weights and activations; None: the network stays in float.
         kind: ``uniform``, or ``mixed`` with the width of weights as their average.
         lr: Highest learning rate.
         batch: Samples of a step of a plan's training.
+        share: Share of the training images that a plan is trained on.
     """
 
     epochs: int
@@ -77,18 +78,19 @@ class Asked:
     kind: str = "uniform"
     lr: float = 2e-3
     batch: int = 64
+    share: float = 1.0
 
 
 ROWS = {
     "w4a4_slow": Asked(1, bits=(4, 4), lr=3e-4, batch=256),
     "w4a4": Asked(1, bits=(4, 4)),
-    "w3a3": Asked(1, bits=(3, 3), lr=3e-3),
-    "w2a4": Asked(1, bits=(2, 4), lr=3e-3),
-    "w2a2": Asked(1, bits=(2, 2), lr=5e-3),
-    "half": Asked(2, 0.5, lr=0.02),
-    "quarter": Asked(2, 0.25, lr=0.02),
-    "half_w4a4": Asked(1, 0.5, (4, 4)),
-    "mixed_w2a4": Asked(1, bits=(2, 4), kind="mixed", lr=3e-3),
+    "w2a2": Asked(1, bits=(2, 2), lr=5e-3, batch=128, share=0.4),
+    "w3a3": Asked(1, bits=(3, 3), lr=3e-3, batch=128, share=0.4),
+    "half": Asked(1, 0.5, lr=0.02),
+    "w2a4": Asked(1, bits=(2, 4), lr=3e-3, batch=128, share=0.4),
+    "quarter": Asked(1, 0.25, lr=0.02),
+    "half_w4a4": Asked(1, 0.5, (4, 4), batch=128, share=0.4),
+    "mixed_w2a4": Asked(1, bits=(2, 4), kind="mixed", lr=3e-3, batch=128, share=0.4),
 }
 
 
@@ -107,12 +109,15 @@ class Loaded:
     judge: Judge
 
 
-def loaded(network: str, data: str) -> Loaded:
-    """Capture a network and read all samples."""
+TRAINING_IMAGES = 60_000
+
+
+def loaded(network: str, data: str, share: float = 1.0) -> Loaded:
+    """Capture a network and read all test samples, and a share of those to train on."""
     asked = StatsOptions(model=network, data=data)
     model = load_network(asked)
     program = capture_network(model, equalized=False)
-    found = training_data(asked, model, program)
+    found = training_data(asked, model, program, round(share * TRAINING_IMAGES))
     return Loaded(program, found, judge_of(program, model, found, AskedTask())[1])
 
 
@@ -192,12 +197,12 @@ def _told(what: str, total: int) -> Iterator[Advance]:
 def row(asked: Asked, data: str, folder: Path) -> dict[str, Any]:
     """Make a row."""
     began = time.process_time()
-    network, start, epochs = NETWORK, None, asked.epochs
+    network, start, epochs = NETWORK, None, asked.epochs * asked.share
     if asked.ratio < 1:
         of = next(one for one in ROWS.values() if one.ratio == asked.ratio)
         network, start = pruned(asked.ratio, of.epochs, of.lr, data, folder)
         epochs += of.epochs if asked.bits else 0
-    whole, own = loaded(NETWORK, data), loaded(network, data)
+    whole, own = loaded(NETWORK, data), loaded(network, data, asked.share)
     reference = float_score(whole.program, whole.judge, whole.data.evaluation).accuracy
     macs, weights = macs_and_weights(own.program)
     if asked.bits is None:

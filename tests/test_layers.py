@@ -106,7 +106,7 @@ ORDER = {
         "quantizers.lsq quantizers.pact quantizers.pot quantizers.iao "
         "quantizers.registry quantized_run tune training_data run_tune augment yolo_loss losses "
         "random_weights not_finite training_now sparse train "
-        "run_train run_finetune"
+        "run_train run_finetune run_joint"
     ),
     "deploy": (
         "extras bundle_names tensor_bytes coded_inputs escalation_rule manifest oip sessions "

@@ -66,8 +66,9 @@ def stage_options(stage: str) -> tuple[Option, ...]:
     """Options of the command of a stage, or of ``run``."""
     own = options_of_run() if stage == "run" else options_of(OPTIONS[stage])
     file = ("pins_file",) if stage in {"run", "search"} else ()
+    prune = ("prune",) if stage == "search" else ()
     trust = ("trust",) if stage in {"run", "stats", "quantize"} else ()
-    return (*own, *(_OF_FOLDER[name] for name in (*file, *trust, "out", "force")))
+    return (*own, *(_OF_FOLDER[name] for name in (*file, *prune, *trust, "out", "force")))
 
 
 def side_options(command: str) -> tuple[Option, ...]:

@@ -12,7 +12,12 @@ from autosplit.runs.options import StatsOptions
 
 def stage_command(stage: str) -> Callable[..., None]:
     """What the command of a stage does."""
-    own = {"run": run_command, "stats": stats_command, "collect": collect_command}
+    own = {
+        "run": run_command,
+        "stats": stats_command,
+        "search": search_command,
+        "collect": collect_command,
+    }
     return own.get(stage) or _other(stage)
 
 
@@ -45,6 +50,20 @@ def stats_command(
     print(_do("stats", folder, given, force))
 
 
+def search_command(
+    out: str | None = None, force: bool = False, prune: bool = False, **given: Any
+) -> None:
+    """Search cuts and widths, and write the plans."""
+    folder, given = _found(out), _with_pins(given)
+    if prune:
+        from autosplit.compress.run_joint import prune_jointly
+
+        found = prune_jointly(folder, given, bar)
+        say(found.text())
+        given = found.asked
+    print(_do("search", folder, given, force))
+
+
 def collect_command(out: str | None = None, force: bool = False, **given: Any) -> None:
     """Write the table and the figure, and pick a plan for each link."""
     folder = _found(out)
@@ -52,7 +71,6 @@ def collect_command(out: str | None = None, force: bool = False, **given: Any) -
 
 
 _ABOUT = {
-    "search": "Search cuts and widths, and write the plans.",
     "latency": "Predict the seconds of every plan, in total and layer by layer.",
     "quantize": "Run plans and measure their accuracy.",
 }

@@ -16,6 +16,7 @@
 | least squares (He et al. 2017), batch norm statistics | ``refit.py`` |
 | all steps of pruning in order | ``prune.py`` (``prune``) |
 | what channels and bits cost together, for the joint search | ``joint_costs.py`` |
+| the command ``search --prune`` | ``run_joint.py`` |
 | accuracy of a network in float | ``accuracy.py`` |
 | the folder of a variant | ``variant.py`` |
 | a pruned Darknet as ``.cfg`` with ``.weights`` | ``darknet_variant.py`` |

@@ -5,7 +5,7 @@
 | what is asked: graph, distortions, devices, links, limits | ``problem.py`` |
 | a plan's costs; floor of its distortion | ``cost.py`` |
 | every method by name | ``methods.py`` |
-| our method: the front in integers, floats, JPEG | ``autosplit.py`` |
+| our methods: the front in integers, floats, JPEG; all on the edge | ``autosplit.py`` |
 | Pareto set; few plans of a long front | ``pareto.py``, ``thin.py`` |
 | types of arrays | ``arrays.py`` |
 | when a value keeps a limit: one rule of rounding | ``tolerance.py`` |

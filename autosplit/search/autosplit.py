@@ -1,4 +1,4 @@
-"""Our method, ``autosplit``: integers of any width on the edge, or floats, or the input as JPEG."""
+"""Our methods: ``autosplit``, of any cut, in integers, floats, or a JPEG file; ``all-edge``."""
 
 from __future__ import annotations
 
@@ -31,6 +31,18 @@ def autosplit(problem: Problem) -> list[Plan]:
     ]
     plans = unbeaten([*integer_front(problem, problem.lengths), *others])
     return sorted(plans, key=lambda plan: (len(plan.edge), plan.distortion, plan.name))
+
+
+def all_edge(problem: Problem) -> list[Plan]:
+    """The plan in integers of least distortion among those with all layers on the edge that fit.
+
+    Returns:
+        That plan, named ``all-edge``; none where all layers do not fit the memory.
+    """
+    whole = len(problem.graph.layers)
+    plans = integer_front(problem, (whole,))
+    best = min(plans, key=lambda plan: plan.distortion, default=None)
+    return [] if best is None else [replace(best, name="all-edge", method="all-edge")]
 
 
 def _uncommon(problem: Problem) -> Iterator[Plan]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from brute import small_problem
+from brute import everything, small_problem
 from builders import LINKS
 
 from autosplit.search.methods import METHODS
@@ -27,3 +27,14 @@ def test_no_method_has_a_faster_plan_of_the_same_distortion(seed):
                     and one.distortion <= plan.distortion * (1 + 1e-9)
                     for one in ours
                 )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_edge_has_the_least_distortion_of_all_plans_with_every_layer_that_fit(seed):
+    problem = replace(small_problem(300 + seed, 5), widths=(2, 3, 8))
+    whole = problem.graph.prefix(len(problem.graph.layers))
+    fit = everything(problem, whole, next(iter(LINKS)))[1]
+
+    plans = METHODS["all-edge"](problem)
+
+    assert [plan.distortion for plan in plans] == pytest.approx([fit.min()] if len(fit) else [])

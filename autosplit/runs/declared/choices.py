@@ -5,6 +5,7 @@ They are the names of registries whose modules are slow to import; a test compar
 
 METHOD_NAMES = (
     "autosplit",
+    "all-edge",
     "autosplit2021",
     "neurosurgeon",
     "dads",

@@ -41,6 +41,13 @@ class FolderOptions:
         "YAML file with pinned widths: {pins: {PATTERN: {weight: 8}}}. --pin is applied after it.",
         none="no file",
     )
+    prune: bool = option(
+        False,
+        kinds.flag(),
+        "search",
+        "Decide kept channels and widths together, with all layers on the edge within --memory, "
+        "and search the pruned network as a variant beside the whole one.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
