@@ -84,13 +84,13 @@ class Asked:
 ROWS = {
     "w4a4_slow": Asked(1, bits=(4, 4), lr=3e-4, batch=256),
     "w4a4": Asked(1, bits=(4, 4)),
-    "w2a2": Asked(1, bits=(2, 2), lr=5e-3, batch=128, share=0.4),
-    "w3a3": Asked(1, bits=(3, 3), lr=3e-3, batch=128, share=0.4),
+    "w2a2": Asked(1, bits=(2, 2), lr=5e-3, share=0.5),
+    "w3a3": Asked(1, bits=(3, 3), lr=3e-3, share=0.5),
     "half": Asked(1, 0.5, lr=0.02),
-    "w2a4": Asked(1, bits=(2, 4), lr=3e-3, batch=128, share=0.4),
+    "w2a4": Asked(1, bits=(2, 4), lr=3e-3, share=0.5),
     "quarter": Asked(1, 0.25, lr=0.02),
-    "half_w4a4": Asked(1, 0.5, (4, 4), batch=128, share=0.4),
-    "mixed_w2a4": Asked(1, bits=(2, 4), kind="mixed", lr=3e-3, batch=128, share=0.4),
+    "half_w4a4": Asked(1, 0.5, (4, 4), share=0.5),
+    "mixed_w2a4": Asked(1, bits=(2, 4), kind="mixed", lr=3e-3, share=0.5),
 }
 
 

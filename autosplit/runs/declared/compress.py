@@ -72,8 +72,8 @@ class TuneOptions:
         none="the data of the run folder",
     )
     epochs: int = option(1, kinds.count(1, 10_000), "quantizer", "Passes over the samples.")
-    batch_size: int = option(256, kinds.count(1), "data", "Samples of a step.")
-    lr: float = option(3e-4, kinds.number("RATE", 0, 10), "quantizer", "Highest learning rate.")
+    batch_size: int = option(64, kinds.count(1), "data", "Samples of a step.")
+    lr: float = option(2e-3, kinds.number("RATE", 0, 10), "quantizer", "Highest learning rate.")
     optimizer: str = option(
         "adamw", kinds.choice(*OPTIMIZER_NAMES), "quantizer", "Optimizer of the training."
     )
