@@ -127,7 +127,8 @@ def test_a_whole_picture_becomes_the_input_of_a_detector_as_asked():
     yolox = Letterbox((8, 16), "yolox")
     assert adjusted(Letterbox((8, 16)), AskedPreprocess(preprocess="yolox"), "net") == yolox
     assert described(yolox) == (
-        "whole pictures on grey 114 at the right and below, 8x16 (--preprocess yolox), BGR in 0..255"
+        "whole pictures on grey 114 at the right and below, 8x16 (--preprocess yolox), "
+        "BGR in 0..255"
     )
     with pytest.raises(OptionError, match="takes no pictures"):
         adjusted(NoImages((1, 4)), asked, "net")
