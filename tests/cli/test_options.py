@@ -30,7 +30,7 @@ def test_a_command_has_own_parameters_then_declared_ones_by_group():
     assert command.__doc__ == "Do it."
     assert list(inspect.signature(command).parameters) == [
         *("here", "model", "weights", "checkpoint", "input_size", "decode", "names"),
-        *("preprocess", "seed", "force"),
+        *("mean", "std", "channels", "preprocess", "seed", "force"),
     ]
 
 

@@ -146,6 +146,6 @@ def test_channels_and_means_of_whole_pictures_may_be_asked_for():
 
     mean = torch.tensor([0.4, 0.5, 0.6]).view(3, 1, 1)
     assert torch.allclose(found(PHOTO), (plain - mean) / 0.25, atol=1e-6)
-    assert described(found).endswith("YOLOX, RGB, mean 0.4, 0.5, 0.6, std 0.25, 0.25, 0.25")
+    assert described(found).endswith("yolox), RGB, mean 0.4, 0.5, 0.6, std 0.25, 0.25, 0.25")
     flipped = adjusted(Letterbox((32, 48)), AskedPreprocess(channels="bgr"), "net")
     assert torch.equal(flipped(PHOTO), Letterbox((32, 48))(PHOTO).flip(0))
