@@ -21,6 +21,7 @@ from autosplit.models.networks.darknet_options import (
     NET_TRAINING,
     NEVER,
     OFF,
+    OFF_IN_TRAINING,
     REFUSED,
     SECTION_OPTIONS,
     SHORT,
@@ -189,6 +190,8 @@ def _check_section(section: Section, where: str) -> None:
     if kind in REFUSED and not first:
         raise ModelError(f"{where}: section '[{kind}]' cannot be carried out, {REFUSED[kind]}")
     if kind not in SECTION_OPTIONS or (kind == "net") != first:
+        if first and kind in SECTION_OPTIONS:
+            raise ModelError(f"{where}: must begin with the section [net], begins with [{kind}]")
         known = {"net"} if first else SECTION_OPTIONS.keys() - {"net"}
         raise ModelError(f"{where}: unknown section '[{kind}]'{did_you_mean(kind.lower(), known)}")
 
@@ -207,7 +210,7 @@ def _check_option(section: Section, key: str, value: str, where: str) -> list[st
     if key == "from" and section.kind in ("yolo", "convolutional"):
         raise ModelError(f"{about} from cannot be carried out, it asks for the fusion of ASFF")
     if key in OFF:
-        if _is_zero(value):
+        if _is_zero(value) or OFF_IN_TRAINING.get(key) == section.kind:
             return []
         raise ModelError(
             f"{about} {key} cannot be carried out, must be {OFF[key]} or left out, got {value!r}"

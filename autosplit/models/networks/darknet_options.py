@@ -73,16 +73,9 @@ REFUSED = {
 """Sections that are known and cannot be carried out -> why."""
 OFF: dict[str, str] = {
     "antialiasing": "0",
-    "assisted_excitation": "0",
     "binary": "0",
     "xnor": "0",
     "flipped": "0",
-    "dot": "0",
-    "deform": "0",
-    "sway": "0",
-    "rotate": "0",
-    "stretch": "0",
-    "stretch_sway": "0",
     "coordconv": "0",
     "maxpool_depth": "0",
     "maxpool_zero_nonmax": "0",
@@ -90,11 +83,11 @@ OFF: dict[str, str] = {
     "dontload": "0",
     "dontloadscales": "0",
     "spatial": "0",
-    "log": "0",
-    "reorg": "0",
 }
 """Options of Darknet that change what a layer computes and cannot be carried out -> the value that
 leaves each of them off."""
+OFF_IN_TRAINING = {"reverse": "convolutional"}
+"""Option of ``OFF`` -> the section in which only training reads it."""
 NEVER = {
     "tree": "a tree of classes, as YOLO9000 has it",
     "share_index": "a layer that shares the weights of another one",
@@ -110,9 +103,16 @@ TRAINING = frozenset(
     "dets_for_track dets_for_show track_ciou_norm beta1 absolute bias_match class_scale "
     "coord_scale noobject_scale object_scale mask_scale rescore thresh classfix forced dropblock "
     "dropblock_size_rel dropblock_size_abs noloss type ratio flip exposure saturation hue shift "
-    "init drop probability atoms mean std".split()
+    "init drop probability atoms mean std assisted_excitation sway rotate stretch stretch_sway "
+    "deform dot log reorg".split()
 )
-"""Options of any layer that only training, tracking or Darknet's own loader reads; ignored."""
+"""Options of any layer that only training, tracking or Darknet's own loader reads, or nothing does;
+ignored.
+
+``assisted_excitation`` adds the truth to a layer's output in training.  ``sway``, ``rotate``,
+``stretch`` and ``stretch_sway`` turn weights after each step, and a file holds turned ones.  No
+layer reads ``deform``, ``dot``, ``log`` and ``reorg``.
+"""
 NET_TRAINING = frozenset(
     "batch subdivisions inputs max_crop min_crop max_ratio min_ratio center momentum decay policy "
     "power burn_in step steps scale scales seq_scales gamma learning_rate_min batches_per_cycle "

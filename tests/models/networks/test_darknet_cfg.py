@@ -1,8 +1,10 @@
 """Darknet's cfg files: what is read, and what is refused in one line."""
 
 import pytest
+import torch
 
 from autosplit.errors import AutoSplitWarning, ModelError
+from autosplit.models.networks.darknet import build_darknet
 from autosplit.models.networks.darknet_cfg import parse_cfg, read_darknet_text
 
 NET = "[net]\nwidth=64\n"
@@ -25,7 +27,7 @@ def test_sections_are_numbered_and_comments_skipped():
     [
         ("", "a.cfg: must begin with the section [net], got no section"),
         ("width=3", "a.cfg:1: must be [section] or option=value, got 'width=3'"),
-        ("[conv]\n", "a.cfg:1: unknown section '[convolutional]', choose from: net"),
+        ("[conv]\n", "a.cfg:1: must begin with the section [net], begins with [convolutional]"),
         ("[net]\n", "a.cfg: must have layers after [net], has none"),
         (NET + "[yollo]", "a.cfg:3: unknown section '[yollo]', did you mean 'yolo'?"),
         (
@@ -128,11 +130,27 @@ def test_a_list_with_a_semicolon_is_no_list_with_a_comment():
     assert yolo.integer("classes") == 2
 
 
-@pytest.mark.parametrize("key", ["antialiasing", "xnor", "flipped", "assisted_excitation"])
+@pytest.mark.parametrize("key", ["antialiasing", "xnor", "flipped", "coordconv"])
 def test_options_that_are_off_are_read_and_options_that_are_on_refused(key):
     assert len(parse_cfg(NET + f"[conv]\n{key}=0\n", "a.cfg")) == 2
     with pytest.raises(ModelError, match=f"{key} cannot be carried out, must be 0 or left out"):
         parse_cfg(NET + f"[conv]\n{key}=1\n", "a.cfg")
+
+
+@pytest.mark.parametrize(
+    "option",
+    "assisted_excitation=4000 sway=1 rotate=1 stretch=1 stretch_sway=1 dot=.1 reverse=1".split(),
+)
+def test_a_convolution_that_only_training_changes_computes_as_any_other(option):
+    text = NET + "height=64\n[conv]\nfilters=2\nsize=3\npad=1\nactivation=leaky\n"
+    networks = [build_darknet(one, "a.cfg") for one in (text, text + option)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    picture = torch.rand(1, *networks[0].input_shape)
+
+    assert torch.equal(networks[0](picture)[0], networks[1](picture)[0])
+    if option == "reverse=1":
+        with pytest.raises(ModelError, match="reverse cannot be carried out, must be 0 or left"):
+            parse_cfg(NET + "[conv]\n[reorg]\nreverse=1\n", "a.cfg")
 
 
 @pytest.mark.parametrize(
