@@ -12,12 +12,12 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from autosplit.data.bundled import DARKNET
 from autosplit.data.preprocess import Letterbox, photo_preprocess
-from autosplit.errors import ModelError, counted, did_you_mean
+from autosplit.errors import ModelError, counted, did_you_mean, warn
 from autosplit.models.asked_model import AskedModel, BuiltNetwork, random_weights, safe_name
 from autosplit.models.checkpoint import load_checkpoint, port_epsilon
 from autosplit.models.networks.darknet import Darknet, build_darknet
 from autosplit.models.networks.darknet_cfg import read_darknet_text
-from autosplit.models.networks.darknet_weights import read_weights
+from autosplit.models.networks.darknet_weights import BACKBONE, read_weights, weight_places
 from autosplit.models.torchvision import build_with_weights, named_weights
 
 BACKBONE_SIZE = 800
@@ -76,13 +76,16 @@ _ALEXEYAB = frozenset(
 
 
 def load_yolo_weights(network: Darknet, path: Path) -> None:
-    """Fill a network from a ``.weights`` file, or any file that a checkpoint may be.
+    """Fill a network from a file of Darknet, or any file that a checkpoint may be.
 
     Raises:
         ModelError: The file is of another kind or another network.
     """
-    if path.suffix == ".weights":
+    backbone = BACKBONE.search(path.name)
+    if backbone or path.suffix in (".weights", ".backup"):
         read_weights(network, path)
+        if backbone:
+            _warn_of_random_layers(network, path, int(backbone[1]))
     elif path.suffix in (".safetensors", ".pt", ".pth"):
         load_checkpoint(network, path)
         epsilon = port_epsilon(path)
@@ -91,8 +94,19 @@ def load_yolo_weights(network: Darknet, path: Path) -> None:
                 part.eps = epsilon
     else:
         raise ModelError(
-            f"{path}: must be a .weights, .safetensors, .pt or .pth file, got the suffix "
-            f"{path.suffix!r}"
+            f"{path}: must be a .weights, .backup, .conv.NUMBER, .safetensors, .pt or .pth file, "
+            f"got the suffix {path.suffix!r}"
+        )
+
+
+def _warn_of_random_layers(network: Darknet, path: Path, layers: int) -> None:
+    """Warn where a file of a backbone leaves layers of a network without weights."""
+    filled = len(list(weight_places(network, layers)))
+    rest = [number for number, _ in weight_places(network)][filled:]
+    if rest:
+        warn(
+            f"{path}: has the weights of the first {counted(layers, 'layer')} alone, the weights "
+            f"of the layers from {rest[0]} on are random"
         )
 
 

@@ -1,5 +1,6 @@
 """Detection networks by name: Darknet's with their weights, and backbones of torchvision's."""
 
+import struct
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from autosplit.capture.capture import capture
+from autosplit.data.bundled import DARKNET
 from autosplit.distortion.measure import measure
 from autosplit.errors import ModelError
 from autosplit.graph.memory import crossing_bytes
@@ -21,7 +23,8 @@ from autosplit.hardware.link import load_link
 from autosplit.models.detectors import Backbone
 from autosplit.models.load import load_model
 from autosplit.models.networks.darknet import build_darknet
-from autosplit.models.networks.darknet_weights import write_weights
+from autosplit.models.networks.darknet_cfg import read_darknet_text
+from autosplit.models.networks.darknet_weights import weight_places, write_weights
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.planfile import PlanFile
 from autosplit.runs.measuring import picture_input
@@ -83,11 +86,11 @@ def test_random_weights_come_from_the_seed(cfg):
     assert first.labels == ("0", "1")
 
 
-@pytest.mark.parametrize("suffix", [".weights", ".safetensors", ".pt"])
+@pytest.mark.parametrize("suffix", [".weights", ".backup", ".safetensors", ".pt"])
 def test_weights_are_read_from_any_kind_of_file(cfg, tmp_path, suffix):
     network = build_darknet(CFG)
     path = tmp_path / f"trained{suffix}"
-    if suffix == ".weights":
+    if suffix in (".weights", ".backup"):
         write_weights(network, path)
     elif suffix == ".pt":
         torch.save(network.state_dict(), path)
@@ -98,6 +101,34 @@ def test_weights_are_read_from_any_kind_of_file(cfg, tmp_path, suffix):
 
     for name, tensor in network.state_dict().items():
         assert torch.equal(model.module.state_dict()[name], tensor)
+
+
+def test_a_file_of_a_backbone_fills_the_first_layers_and_the_others_stay_random(tmp_path):
+    two = CFG.replace("[yolo]", "[conv]\nfilters=14\nsize=1\nactivation=linear\n[yolo]")
+    (tmp_path / "net.cfg").write_text(two)
+    numbers = struct.pack("<iiiq56f", 0, 2, 0, 0, *range(56))  # 14 biases, 14 x 3 weights
+    (tmp_path / "base.conv.1").write_bytes(numbers)
+
+    told = "weights of the first 1 layer alone, the weights of the layers from 1 on are random"
+    with pytest.warns(UserWarning, match=told):
+        found = load_model(f"yolo:{tmp_path}/net.cfg", weights=f"{tmp_path}/base.conv.1").module
+    random = load_model(f"yolo:{tmp_path}/net.cfg").module.state_dict()
+
+    state = found.state_dict()
+    assert torch.cat([state["0.bias"], state["0.weight"].flatten()]).tolist() == list(range(56))
+    assert torch.equal(state["1.weight"], random["1.weight"])
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "size"), [("yolov4-tiny", 29, 19_789_716), ("yolov3", 74, 162_482_580)]
+)
+def test_published_files_of_backbones_have_as_many_numbers_as_the_layers(name, layers, size):
+    """Sizes in bytes of yolov4-tiny.conv.29 and darknet53.conv.74 as they were published."""
+    with torch.device("meta"):
+        network = build_darknet(read_darknet_text(DARKNET / f"{name}.cfg"))
+
+    count = sum(tensor.numel() for _, tensor in weight_places(network, layers))
+    assert 20 + 4 * count == size
 
 
 def test_names_beside_the_file_are_the_labels(cfg):
@@ -118,7 +149,7 @@ def test_names_beside_the_file_are_the_labels(cfg):
         (
             "yolo:yolov3-tiny",
             {"weights": "a.onnx"},
-            "must be a .weights, .safetensors, .pt or .pth",
+            "must be a .weights, .backup, .conv.NUMBER, .safetensors, .pt or .pth file, got the",
         ),
         ("yolo:yolov3-tiny", {"weights": "a.weights"}, "a.weights: must be a Darknet weights file"),
         ("yolo:yolov3-tiny", {"weights": "a.safetensors"}, "there is no such file"),
