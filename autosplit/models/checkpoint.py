@@ -1,4 +1,4 @@
-"""Files that PyTorch wrote -> weights and programs; nothing but tensors is ever unpickled."""
+"""Files that PyTorch wrote -> weights; nothing but tensors, numbers and text is ever unpickled."""
 
 import pickle
 import re
@@ -6,7 +6,9 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -94,14 +96,34 @@ def port_epsilon(path: Path) -> float | None:
     return None
 
 
+def _numpy_names() -> list[Any]:
+    """What a pickle may name to hold arrays and numbers of NumPy, which many trainings keep.
+
+    NumPy 2 has renamed its modules; a file has the names of the version that wrote it.
+    """
+    makers = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]
+    names = [
+        (maker, f"numpy.{core}.multiarray.{name}")
+        for maker, name in zip(makers, ("_reconstruct", "scalar"), strict=True)
+        for core in ("core", "_core")
+    ]
+    kinds = {type(np.dtype(kind)) for kind in np.typecodes["AllFloat"] + np.typecodes["AllInteger"]}
+    return [*names, np.ndarray, np.dtype, *kinds, type(np.dtype(bool)), *_TEXTS]
+
+
+_TEXTS = (type(np.dtype("S1")), type(np.dtype("U1")))
+"""Types of text in arrays."""
+
+
 def _read_checkpoint(path: Path) -> Mapping[str, Tensor]:
-    """Read a state dict from a file, unpickling nothing but tensors."""
+    """Read a state dict from a file, unpickling nothing but tensors, numbers and text."""
     try:
         if path.exists():
             open_plain(path).close()  # a pipe would be waited for
         if path.suffix == ".safetensors":
             return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_numpy_names()):
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except FileError as error:
         raise ModelError(str(error)) from error
     except FileNotFoundError as error:
@@ -112,7 +134,8 @@ def _read_checkpoint(path: Path) -> Mapping[str, Tensor]:
         ) from error
     except pickle.UnpicklingError as error:
         raise ModelError(
-            f"{path}: must be a state dict of tensors alone (nothing else is ever unpickled), "
+            f"{path}: must be a state dict of tensors (nothing but tensors, numbers and text is "
+            "ever unpickled), "
             "save it with torch.save(network.state_dict(), FILE)"
         ) from error
     for key in ("state_dict", "model_state_dict", "model"):

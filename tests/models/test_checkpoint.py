@@ -1,7 +1,9 @@
 """Checkpoints fill a network or say how they differ; objects are never unpickled."""
 
+import zipfile
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 from loaded import Bomb, model_error
@@ -47,7 +49,7 @@ def test_a_pickled_object_is_never_unpickled(tmp_path):
     path = tmp_path / "network.pt"
     torch.save({"state_dict": Bomb(tmp_path / "exploded")}, path)
 
-    assert "must be a state dict of tensors alone" in model_error("fashion-resnet", checkpoint=path)
+    assert "must be a state dict of tensors" in model_error("fashion-resnet", checkpoint=path)
     assert not (tmp_path / "exploded").exists()
 
 
@@ -70,6 +72,36 @@ def test_a_state_dict_is_found_under_the_usual_keys(tmp_path, key):
     load_checkpoint(net, path)
 
     assert torch.equal(net.weight, other.weight)
+
+
+@pytest.mark.parametrize(
+    "fitness",
+    [np.array([0.4]), np.float64(0.4), np.float32(1), np.array([[1, 2]]), np.array(["a"])],
+    ids=str,
+)
+@pytest.mark.parametrize("core", [b"numpy._core", b"numpy.core"])
+def test_numbers_of_numpy_beside_the_weights_are_read(tmp_path, fitness, core):
+    """last.pt of ultralytics' archive has them; NumPy 1 wrote another name of its module."""
+    path, old = tmp_path / "last.pt", tmp_path / "old.pt"
+    torch.save({"best_fitness": fitness, "model": {"weight": torch.ones(2, 3)}}, old)
+    with zipfile.ZipFile(old) as read, zipfile.ZipFile(path, "w") as written:
+        for name in read.namelist():
+            content = read.read(name)
+            assert not name.endswith("data.pkl") or b"numpy._core" in content
+            written.writestr(name, content.replace(b"numpy._core", core))
+    linear = nn.Linear(3, 2, bias=False)
+
+    load_checkpoint(linear, path)
+    assert linear.weight.tolist() == [[1] * 3] * 2
+
+
+def test_an_array_of_objects_is_never_unpickled(tmp_path):
+    path = tmp_path / "last.pt"
+    bombs = np.array([Bomb(tmp_path / "exploded")], object)
+    torch.save({"best_fitness": bombs, "model": {"weight": torch.ones(2)}}, path)
+
+    assert "must be a state dict of tensors" in model_error("fashion-resnet", checkpoint=path)
+    assert not (tmp_path / "exploded").exists()
 
 
 def test_counters_of_batch_norms_may_be_missing(tmp_path):
