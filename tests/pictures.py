@@ -47,9 +47,10 @@ def coco_folder(folder, split="val", count=2, **about):
 def darknet_folder(folder, split="val", count=2):
     """A folder in Darknet's layout: a box of class 1 in the first picture."""
     names = [f"images/{split}{k}.png" for k in range(count)]
-    for name in names:
+    (folder / "labels").mkdir(exist_ok=True, parents=True)
+    for k, name in enumerate(names):
         picture(folder / name)
-    (folder / "labels").mkdir(exist_ok=True)
+        (folder / "labels" / f"{split}{k}.txt").touch()
     (folder / "labels" / f"{split}0.txt").write_text("1 0.5 0.5 0.25 0.2\n\n")
     (folder / f"{split}.txt").write_text("\n".join(names) + "\n")
     (folder / "things.names").write_text("house\ntree\n")

@@ -115,12 +115,25 @@ def read_labels(
     if there and not truths:
         raise DataError(dirt.told[0])
     dirt.tell()
+    warn(_without_labels(path, tuple(truths)))
     most = max((number for truth in truths.values() for number in truth.classes), default=-1)
     known = tuple(names) or _numbered(most + 1)
     broken = set(there) - truths.keys()
     files = tuple((f, truths.get(f, Truth(0, 0))) for f in found if f not in broken)
     pictures = Pictures(files, known, tuple(dirt.told))
     return check_pictures(path, pictures, rules)
+
+
+def _without_labels(path: Path, pictures: Sequence[Path]) -> str:
+    """Say how many pictures have no text file and so no boxes; empty if all have one."""
+    without = [file for picture in pictures if not (file := _label_file(picture)).is_file()]
+    if not without:
+        return ""
+    have, count = ("has", "counts") if len(without) == 1 else ("have", "count")
+    return (
+        f"{path}: {len(without):,} of {counted(len(pictures), 'picture')} {have} no text file of "
+        f"boxes and {count} as empty, the first would be {without[0]}"
+    )
 
 
 def _truth(picture: Path, dirt: Dirt, classes: int) -> Truth:

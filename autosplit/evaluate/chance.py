@@ -34,6 +34,9 @@ _SOME = 16
 ONLY_CROWDS = "must have an AP, has none, every annotated box is of a crowd (iscrowd)"
 """What is the matter with the data of a detector that cannot be scored on them."""
 
+NO_BOXES = "must have an AP, has none, no picture has an annotated box"
+"""Likewise, where there is nothing to find."""
+
 UNDEFINED = "R2 is undefined"
 """Begins what is the matter with labels that are all the same number."""
 
@@ -179,7 +182,7 @@ def _boxes(record: Any, classes: int | None) -> str:  # noqa: ARG001 - one signa
         return ""
     ap = record.precision(record.truths).numbers["ap"]
     if ap is None:
-        return ONLY_CROWDS
+        return ONLY_CROWDS if any(truth.boxes for truth in record.truths) else NO_BOXES
     return (
         f"must have an AP of at least {100 * record.task.floor:g} %, has {100 * ap:.2f} %: the "
         "boxes that it finds hardly fit the annotated ones"

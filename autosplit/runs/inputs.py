@@ -191,10 +191,12 @@ def chance_text(guess: str, task: Task, images: object) -> str:
         images: Samples of the evaluation.
     """
     from autosplit.data.python_batches import are_pictures
-    from autosplit.evaluate.chance import ONLY_CROWDS, UNDEFINED
+    from autosplit.evaluate.chance import NO_BOXES, ONLY_CROWDS, UNDEFINED
 
     if guess == ONLY_CROWDS:
         return f"float network: {guess}; annotate single objects"
+    if guess == NO_BOXES:
+        return f"float network: {guess}; look at where annotations are looked for"
     if guess.startswith(UNDEFINED):
         return f"float network: {guess}; give labels that differ"
     options = " (--mean, --std, --channels)" if are_pictures(images) else ""

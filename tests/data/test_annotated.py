@@ -12,6 +12,7 @@ from autosplit.errors import AutoSplitWarning, DataError
 
 def ultralytics(folder):
     picture(folder / "images" / "a.png")
+    (folder / "images" / "a.txt").touch()
     (folder / "data.yaml").write_text("val: images\nnames: [house, tree]\n")
     return folder
 

@@ -129,6 +129,21 @@ class TestBadFiles:
             _, val = read_darknet_splits(tmp_path)
         assert val.files[0][1].boxes == ((0, 0, 40, 30),)
 
+    @pytest.mark.parametrize(
+        ("gone", "told"),
+        [((1,), "1 of 2 pictures has no .* and counts"), ((0, 1), "2 of 2 pictures have no .*")],
+    )
+    def test_pictures_without_a_text_file_are_told(self, tmp_path, gone, told):
+        darknet_folder(tmp_path)
+        for number in gone:
+            (tmp_path / "labels" / f"val{number}.txt").unlink()
+        first = rf"as empty, the first would be .*labels.val{gone[0]}\.txt$"
+
+        with pytest.warns(AutoSplitWarning, match=rf"val\.txt: {told}.*{first}"):
+            _, val = read_darknet_splits(tmp_path)
+
+        assert val.files[1][1] == Truth(40, 30)
+
     def test_a_missing_picture_is_named(self, tmp_path):
         (darknet_folder(tmp_path) / "images" / "val1.png").unlink()
 

@@ -9,9 +9,10 @@ from autosplit.errors import DataError
 
 
 def folder(root, split, count):
+    (root / split / "labels").mkdir(parents=True)
     for k in range(count):
         picture(root / split / "images" / f"{k}.png")
-    (root / split / "labels").mkdir(parents=True)
+        (root / split / "labels" / f"{k}.txt").touch()
     (root / split / "labels" / "0.txt").write_text("1 .5 .5 1 1")
 
 

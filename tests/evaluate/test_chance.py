@@ -132,6 +132,14 @@ def test_a_detector_that_fits_no_annotation_guesses_even_on_one_picture(crowds, 
     assert guessing(BoxRecord(1, ("hand",), [elsewhere]), 1) == ""
 
 
+def test_a_detector_without_any_annotated_box_is_told_so():
+    somewhere = FoundBoxes(np.array([[40.0, 40.0, 9.0, 9.0]]), np.array([0.9]), np.array([0]))
+    record = BoxRecord(1, ("hand",), [somewhere], [Truth(64, 64)])
+
+    assert guessing(record, 1) == "must have an AP, has none, no picture has an annotated box"
+    assert is_refused(record)
+
+
 @pytest.mark.parametrize(("count", "refused"), [(40, False), (50, True)])
 def test_a_guess_of_any_other_task_is_refused_of_enough_samples(count, refused):
     whole = record("classification", random(count, 5), CLASSES[:count])

@@ -11,7 +11,7 @@ from autosplit.data.images import Images
 from autosplit.data.photos import Photos
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import AutoSplitWarning, DataError, OptionError
-from autosplit.evaluate.chance import ONLY_CROWDS
+from autosplit.evaluate.chance import NO_BOXES, ONLY_CROWDS
 from autosplit.evaluate.task import CLASSIFICATION, DETECTION, REGRESSION
 from autosplit.runs.inputs import (
     INPUTS_FILE,
@@ -186,6 +186,10 @@ def test_a_guess_is_told_with_what_to_look_at():
     assert "prepared, at the order of the classes, at the weights" in of_own
     assert "prepared, at the weights" in chance_text(guess, REGRESSION, None)
     assert chance_text(ONLY_CROWDS, DETECTION, None).endswith("(iscrowd); annotate single objects")
+    assert chance_text(NO_BOXES, DETECTION, None) == (
+        "float network: must have an AP, has none, no picture has an annotated box; look at where "
+        "annotations are looked for"
+    )
     undefined = chance_text("R2 is undefined, all labels are 2", REGRESSION, None)
     assert undefined == (
         "float network: R2 is undefined, all labels are 2; give labels that differ"
