@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,10 @@ from autosplit.data.image_folder import SUFFIXES
 from autosplit.errors import DataError
 from autosplit.plainfile import listed_files
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".gif")
+VIDEO_SUFFIXES = tuple(
+    ".mp4 .avi .mov .mkv .webm .m4v .gif .ts .mts .m2ts .wmv .asf .flv .f4v .mpg .mpeg .m2v .vob "
+    ".ogv .3gp .3g2".split()
+)
 """Ends of the names of videos."""
 PATTERN = "*?["
 """Characters that make a name a pattern, unless there is a file of that name."""
@@ -56,7 +60,7 @@ def detect_sources(source: str) -> tuple[DetectSource, ...]:
         found = (p for p in sorted(path.rglob("*")) if p.suffix.lower() in _KNOWN)
         inside = (p for p in found if not p.is_dir())
         return _all(inside, path, f"{source}: must hold pictures ({' '.join(SUFFIXES)}) or videos")
-    if path.is_file() and path.suffix == ".txt":
+    if path.is_file() and path.suffix.lower() == ".txt":
 
         def beside(name: str) -> Path:
             return near if (near := path.parent / name).exists() else Path(name)
@@ -99,13 +103,32 @@ def _check_readable(folder: Path) -> None:
 
 
 def _all(paths: Iterable[Path], root: Path | None, problem: str) -> tuple[DetectSource, ...]:
-    found = tuple(
-        _file(path, path.name if root is None else path.relative_to(root).as_posix())
-        for path in paths
-    )
-    if not found:
+    files = list(paths)
+    if not files:
         raise DataError(f"{problem}, there are none")
-    return found
+    if root is not None:
+        return tuple(_file(path, path.relative_to(root).as_posix()) for path in files)
+    return tuple(map(_file, files, _short_names(files)))
+
+
+def _short_names(files: Sequence[Path]) -> list[str]:
+    """Names of files without their folders, or with as many of them as tell the files apart.
+
+    >>> _short_names([Path("src/a.png"), Path("src/x/a.png"), Path("src/b.png")])
+    ['src/a.png', 'x/a.png', 'b.png']
+    """
+    lengths = dict.fromkeys(files, 1)
+    while True:
+        names = {path: Path(*path.parts[-length:]).as_posix() for path, length in lengths.items()}
+        counts = Counter(names.values())
+        short = [
+            path
+            for path, length in lengths.items()
+            if counts[names[path]] > 1 and length < len(path.parts)
+        ]
+        if not short:
+            return [names[path] for path in files]
+        lengths |= {path: lengths[path] + 1 for path in short}
 
 
 def _file(path: Path, label: str) -> DetectSource:

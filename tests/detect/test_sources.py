@@ -21,7 +21,7 @@ def _files(tmp_path, monkeypatch):
     [
         ("p", ["a.jpg", "b.PNG", "deep/a.jpg", "deep/c.mp4"]),
         ("p/*.jpg", ["a.jpg"]),
-        ("p/**/*.jpg", ["a.jpg", "a.jpg"]),
+        ("p/**/*.jpg", ["p/a.jpg", "deep/a.jpg"]),
         ("p/b.PNG", ["b.PNG"]),
         ("7", ["camera 7"]),
         ("rtsp://there/1", ["stream"]),
@@ -46,6 +46,19 @@ def test_a_folder_that_may_not_be_read_is_an_error(monkeypatch):
     monkeypatch.setattr(Path, "iterdir", refused)
     with pytest.raises(DataError, match=r"p: must be a folder that can be read, Permission denied"):
         detect_sources("p")
+
+
+def test_two_files_of_one_name_have_their_folders_in_it(tmp_path):
+    """A file that is listed twice is the same file."""
+    lines = ["a/x/1.png", "b/x/1.png", "b/y/1.png", "2.png", "2.png", str(tmp_path / "3.png")]
+    for line in lines:
+        (tmp_path / line).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / line).touch()
+    (tmp_path / "list.TXT").write_text("\n".join(lines))
+
+    labels = [one.label for one in detect_sources("list.TXT")]
+
+    assert labels == ["a/x/1.png", "b/x/1.png", "y/1.png", "2.png", "2.png", "3.png"]
 
 
 def test_a_list_names_files_beside_it_or_from_here(tmp_path):
@@ -102,6 +115,17 @@ def test_the_end_of_a_name_may_be_in_capitals(tmp_path):
     (found,) = detect_sources("q")
 
     assert (found.label, found.is_video) == ("A.MP4", True)
+
+
+@pytest.mark.parametrize("suffix", "ts wmv WMV mts flv mpg mpeg ogv 3gp vob".split())
+def test_a_video_may_be_in_any_container_that_opencv_opens(tmp_path, suffix):
+    for name in (f"a.{suffix}", f"q/b.{suffix}"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    found = [*detect_sources(f"a.{suffix}"), *detect_sources("q"), *detect_sources(f"a*{suffix}")]
+
+    assert [one.is_video for one in found] == [True] * 3
 
 
 def test_a_folder_that_a_pattern_matches_is_no_picture(tmp_path):
