@@ -88,20 +88,25 @@ def read_frames(source: DetectSource) -> Iterator[VideoFrame]:
     cv2 = _opencv()
     rate = about_video(source).rate
     capture = _open(source.place)
-    number = 0
+    number, start_ms, time_s = 0, 0.0, 0.0
     try:
         while True:
             there, pixels = capture.read()
             if not there:
                 break
             picture = Image.fromarray(np.ascontiguousarray(pixels[:, :, ::-1]))
-            yield VideoFrame(picture, number, number / rate)
+            shown_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
+            if number == 0:
+                start_ms = shown_ms
+            else:  # some streams give no times
+                since_s = (shown_ms - start_ms) / 1000
+                time_s = since_s if since_s > time_s else time_s + 1 / rate
+            yield VideoFrame(picture, number, time_s)
             number += 1
     finally:
         capture.release()
     if not number:
         raise DataError(f"{source.place}: must be a video with frames that OpenCV reads, has none")
-    del cv2
 
 
 def frame_count(sources: Sequence[DetectSource], most: int | None) -> int:

@@ -1,5 +1,7 @@
 """Frames of videos, and drawn frames as a video."""
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -31,6 +33,43 @@ def test_what_is_written_is_read_again(tmp_path, suffix):
     for frame, colour in zip(frames, colours, strict=True):
         assert frame.picture.size == (64, 48)
         assert np.abs(np.asarray(frame.picture).mean((0, 1)) - colour).max() < 12
+
+
+def replaced(boxes, path, content):
+    """The boxes of an MP4 file, the content of one of them replaced."""
+    found, place = b"", 0
+    while place < len(boxes):
+        size, kind = struct.unpack_from(">I4s", boxes, place)
+        body = boxes[place + 8 : place + size]
+        if kind == path[0]:
+            body = replaced(body, path[1:], content) if path[1:] else content
+        found += struct.pack(">I4s", len(body) + 8, kind) + body
+        place += size
+    return found
+
+
+def test_frames_of_a_variable_rate_have_the_times_of_the_file(tmp_path):
+    """Shown for 1, 1, 10, 2 and 1 times 0.1 s, from 0, 0.1, 0.2, 1.2 and 1.4 s on.
+
+    The mean rate is 5 frames in 1.5 s, and would say 0, 0.3, 0.6, 0.9 and 1.2 s.
+    """
+    path = tmp_path / "clip.mp4"
+    drawing = VideoDrawing(path, 10)
+    for _ in range(5):
+        drawing.add(Image.new("RGB", (64, 48)))
+    drawing.close()
+    content = path.read_bytes()
+    (step,) = struct.unpack_from(">I", content, content.index(b"stts") + 16)
+    durations = [field for times in (1, 1, 10, 2, 1) for field in (1, times * step)]
+    content = replaced(
+        content, [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"],
+        struct.pack(">12I", 0, 5, *durations),
+    )  # fmt: skip
+    path.write_bytes(replaced(content, [b"moov", b"trak", b"edts"], b""))
+
+    frames = list(read_frames(source(path)))
+
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.1, 0.2, 1.2, 1.4])
 
 
 def test_frames_of_another_size_are_fitted_to_the_first(tmp_path):
