@@ -112,7 +112,7 @@ def test_the_headline_sweep_has_trained_weights_and_allows_one_point(request):
     assert {weights_of(network.options) for network in got.networks} == {"trained"}
     assert [network.name for network in got.networks][:2] == [
         "fashion_resnet",
-        "efficientnet_lite0",
+        "scenes_yolo",
     ]
 
 
