@@ -9,7 +9,6 @@ what is promised is promised of a link without limit.
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,16 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
-from deployed_links import BURST_BYTES, Counted
+from deployed_links import Counted
 from deployed_profile import link_path, write_links
+from deployed_rows import HEADER, OPENING, Promise, is_jpeg, row
 from deployed_side import Deployment, Row, Side, call, inputs, read_rows, served
 
 from autosplit.files import write_csv
-from autosplit.graph.graph import Graph
-from autosplit.hardware.link import Link, load_link
-from autosplit.hardware.prediction import ANSWER_BITS
-from autosplit.plan.plan import Plan
+from autosplit.hardware.link import load_link
 from autosplit.runs.folder import read_graph, read_plans
 
 NETWORKS = {
@@ -46,16 +42,10 @@ MOST_DROP = 1.0
 """Points that a split plan, or one that sends a JPEG file, may lose."""
 CALIBRATED = 30
 """Answers that measure what a message costs."""
-OPENING, PIECES = 2, 5
-"""First answers of a process, whose times are left out; processes that answer for a row.
+PIECES = 3
+"""Processes that answer for a row.
 
 The plans take turns, so that all of them see the same hours of a machine that others use."""
-TIMES = ("edge_ms", "link_ms", "cloud_ms", "own_ms", "total_ms")
-HEADER = (
-    *("network", "link", "plan", "kind", "answers", "table_bytes", "sent_bytes"),
-    *(f"{name}_{word}" for name in TIMES for word in ("median", "p95")),
-    *("promised_ms", "predicted_ms", "ratio"),
-)
 
 
 def parsed() -> argparse.Namespace:
@@ -72,6 +62,11 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="Folder for deployed.csv and deployed.png.")
     parser.add_argument("--work", type=Path, help="Folder for run folders and bundles.")
     parser.add_argument(
+        "--prepare",
+        action="store_true",
+        help="Only make what --work keeps; the same command without --prepare then measures.",
+    )
+    parser.add_argument(
         "--under", default="", help="What stands before commands that measure: 'chrt -f 20'."
     )
     parser.add_argument("--server-under", default="", help="The same before the server.")
@@ -86,36 +81,70 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         for network in asked.networks.split(","):
             folder = (asked.work or Path(made)) / network
-            rows += deployed(Deployment(network, folder, under), links, asked.answers)
+            one = Deployment(network, folder, under)
+            plans = prepared(one, links, asked.answers)
+            if not asked.prepare:
+                rows += deployed(one, plans, links, asked.answers)
+    if asked.prepare:
+        return
     print(",".join(HEADER))
-    for row in rows:
-        print(",".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+    for one in rows:
+        print(",".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in one.values()))
     if asked.out is not None:
         write_csv(asked.out / "deployed.csv", HEADER, rows)
         draw(rows, asked.out / "deployed.png")
 
 
-def deployed(one: Deployment, links: Mapping[str, float], answers: int) -> list[dict[str, Any]]:
-    """Rows of one network: profile this machine, search, export, serve and infer."""
+@dataclass(frozen=True)
+class Prepared:
+    """What the search found for one network.
+
+    Attributes:
+        profiles: Link -> its profile.
+        plans: Rows of ``summary.csv``.
+        chosen: Link -> kind of plan -> plan.
+    """
+
+    profiles: Mapping[str, Path]
+    plans: Sequence[Row]
+    chosen: Mapping[str, Mapping[str, str]]
+
+    @property
+    def names(self) -> list[str]:
+        """Plans of all links, each once."""
+        return list(
+            dict.fromkeys(name for kinds in self.chosen.values() for name in kinds.values())
+        )
+
+
+def prepared(one: Deployment, links: Mapping[str, float], answers: int) -> Prepared:
+    """Profile this machine for a network, search, and export."""
     profiles = profiled(one, links, answers)
     hardware = ("--edge", one.folder / "edge.yaml", "--cloud", one.folder / "cloud.yaml")
     over = ",".join(str(profiles[name]) for name in links)
     call("run", *NETWORKS[one.network].split(), "--methods", METHODS, "--plans", "all", *hardware,
          "--link", over, "--run", one.run)  # fmt: skip
     plans = read_rows(one.run / "summary.csv")
-    chosen = {name: kinds_of(plans, name) for name in links}
-    names = dict.fromkeys(name for kinds in chosen.values() for name in kinds.values())
+    found = Prepared(profiles, plans, {name: kinds_of(plans, name) for name in links})
+    call("export", one.run, "--plan", ",".join(found.names), "--out", one.folder / "bundle")
+    return found
+
+
+def deployed(
+    one: Deployment, found: Prepared, links: Mapping[str, float], answers: int
+) -> list[dict[str, Any]]:
+    """Rows of one network: serve and infer."""
     graph = read_graph(one.run)
-    files = read_plans(one.run, graph, list(names))
-    call("export", one.run, "--plan", ",".join(names), "--out", one.folder / "bundle")
+    files = read_plans(one.run, graph, found.names)
     rows = []
     with served(one, one.folder / "bundle") as side:
         for name, bps in links.items():
             side.shape(bps)
-            took = in_turns(side, list(chosen[name].values()), -(-answers // PIECES), name)
-            for kind, plan in chosen[name].items():
-                promised = next(p for p in plans if (p["name"], p["link"]) == (plan, name))
-                promise = Promise.of(promised, load_link(profiles[name]), files[plan].plan, graph)
+            took = in_turns(side, list(found.chosen[name].values()), -(-answers // PIECES), name)
+            for kind, plan in found.chosen[name].items():
+                promised = next(p for p in found.plans if (p["name"], p["link"]) == (plan, name))
+                over = load_link(found.profiles[name])
+                promise = Promise.of(promised, over, files[plan].plan, graph)
                 about = (one.network, name if side.ends else FREE, plan, kind)
                 rows.append(row(about, promise, took[plan], bps if side.ends else None))
                 print(*list(rows[-1].values())[:4], f"{rows[-1]['ratio']:.3f}", file=sys.stderr)
@@ -172,11 +201,6 @@ def profiled(one: Deployment, links: Mapping[str, float], answers: int) -> dict[
         )
 
 
-def is_jpeg(plan: Row) -> bool:
-    """Whether a plan sends its input as a JPEG file."""
-    return plan["method"] == "cloud-jpeg"
-
-
 def keeps(plan: Row) -> bool:
     """Whether a plan was evaluated and loses little."""
     return plan["drop"] != "" and float(plan["drop"]) <= MOST_DROP
@@ -198,83 +222,6 @@ def kinds_of(plans: Sequence[Row], link_name: str) -> dict[str, str]:
         if there:
             found[kind] = min(there, key=lambda p: float(p["latency_s"]))["name"]
     return found
-
-
-@dataclass(frozen=True)
-class Promise:
-    """What the search promised of a plan over a link.
-
-    Attributes:
-        sent_bytes: Bytes of the crossing tensors.
-        halves_s: Seconds of both halves.
-        beside_s: Seconds of both ends for a message.
-        up_s, down_s: Seconds of the message and of the answer on the link.
-    """
-
-    sent_bytes: float
-    halves_s: float
-    beside_s: float
-    up_s: float
-    down_s: float
-
-    @classmethod
-    def of(cls, row: Row, link: Link, plan: Plan, graph: Graph) -> Promise:
-        """The parts of a row of ``summary.csv``."""
-        halves_s, transfer_s = (
-            float(row["edge_s"]) + float(row["cloud_s"]),
-            float(row["transfer_s"]),
-        )
-        if not transfer_s:
-            return cls(0.0, halves_s, 0.0, 0.0, 0.0)
-        beside_s = link.message_s + (link.jpeg_s if is_jpeg(row) else 0.0)
-        elements = sum(graph.elements(name) for name in graph.cut(plan.edge).answers)
-        down_s = link.answer_s(ANSWER_BITS * elements)
-        up_s = transfer_s - beside_s - down_s
-        return cls(float(row["cut_bytes"]), halves_s, beside_s, up_s, down_s)
-
-
-def row(
-    about: Sequence[str], promise: Promise, pieces: Sequence[Sequence[Row]], bps: float | None
-) -> dict[str, Any]:
-    """One row of the table; the first answers, which open the connection, have no times in it.
-
-    The bytes are the mean over pictures that differ, as the table's are: some come more often.
-    """
-    timed = [one for piece in pieces for one in piece[OPENING:]]
-    bytes_of = {one["picture"]: float(one["sent_bytes"]) for piece in pieces for one in piece}
-    found: dict[str, Any] = dict(zip(HEADER[:4], about, strict=True))
-    found |= {"answers": len(timed), "table_bytes": promise.sent_bytes}
-    found["sent_bytes"] = statistics.mean(bytes_of.values())
-    for name in TIMES:
-        values = [float(one[name]) for one in timed]
-        found[f"{name}_median"] = statistics.median(values)
-        found[f"{name}_p95"] = float(np.percentile(values, 95))
-    rest_s = promise.halves_s + promise.beside_s
-    found["promised_ms"] = 1e3 * (rest_s + promise.up_s + promise.down_s)
-    crossing_s = 0.0
-    if bps is not None:
-        crossing_s = shaped_s(promise.up_s, promise.down_s, rest_s, 8 * BURST_BYTES / bps)
-    found["predicted_ms"] = 1e3 * (rest_s + crossing_s)
-    found["ratio"] = found["total_ms_median"] / found["predicted_ms"]
-    return found
-
-
-def shaped_s(up_s: float, down_s: float, rest_s: float, burst_s: float) -> float:
-    """Seconds that an answer spends on a shaped link, one answer right after the other.
-
-    A token bucket saves up, at the link's rate and up to its burst, while nothing is sent, so that
-    a part of each message passes at once.
-
-    Args:
-        up_s, down_s: Seconds of the message and of the answer at the rate of the link.
-        rest_s: Seconds of an answer beside these.
-        burst_s: Seconds of a full bucket.
-    """
-    going_s, coming_s = up_s, down_s
-    for _ in range(50):
-        going_s = max(up_s - min(burst_s, rest_s + coming_s), 0.0)
-        coming_s = max(down_s - min(burst_s, rest_s + going_s), 0.0)
-    return going_s + coming_s
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -13,6 +13,7 @@
 | names of files and tensors inside a bundle | ``bundle_names.py`` |
 | configuration for Triton; files for MLServer and KServe | ``triton.py``, ``serving_files.py`` |
 | both halves as programs of torch.export | ``pt2.py`` |
+| the edge half for ExecuTorch and LiteRT | ``mobile_forms.py`` |
 | the edge half's integers as a C header | ``c_header.py`` |
 | the layer of an operator that ONNX does not take | ``operator_layers.py`` |
 | predicted and real bytes | ``bundle_bytes.py`` |

@@ -20,6 +20,7 @@ from autosplit.deploy.device_archive import FOR_CODED, REQUIREMENTS, client_arch
 from autosplit.deploy.edge_onnx import edge_onnx
 from autosplit.deploy.escalation_rule import EscalationRule
 from autosplit.deploy.manifest import BundledPlan, Manifest, TensorOf, write_manifest
+from autosplit.deploy.mobile_forms import pte_bytes, tflite_bytes
 from autosplit.deploy.pt2 import cloud_pt2, edge_pt2, pt2_bytes
 from autosplit.deploy.serving_files import (
     MLSERVER_CODE,
@@ -59,8 +60,9 @@ onnxruntime: `mlserver start cloud/model_repository`.  For KServe: `cloud/kserve
 set `storageUri`.
 """
 REPOSITORY = "cloud/model_repository"
-FORMS = ("onnx", "pt2", "c")
-"""Forms of a half: ONNX for onnxruntime; a program of torch.export; the integers as a C header."""
+FORMS = ("onnx", "pt2", "c", "pte", "tflite")
+"""Forms of a half: ONNX for onnxruntime; a program of torch.export; the integers as a C header; for
+ExecuTorch; for LiteRT."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +170,8 @@ class Exporter:
         if "onnx" in self.forms:
             edge = self._edge_onnx(file, write) if on_device else None
             cloud = self._cloud_onnx(plan.name, file, write) if on_cloud else None
-        if "pt2" in self.forms and on_device:
-            write(f"edge/{plan.name}.pt2", pt2_bytes(edge_pt2(self.program, file)))
+        if on_device:
+            self._of_reference(file, write)
         if "pt2" in self.forms and on_cloud:
             write(f"cloud/{plan.name}.pt2", pt2_bytes(cloud_pt2(self.program, file)))
         if "c" in self.forms and on_device:
@@ -216,6 +218,14 @@ class Exporter:
             coded=coding_record(both.layout),
             rule=rule,
         )
+
+    def _of_reference(self, file: PlanFile, write: _Writer) -> None:
+        """Forms of the edge half that are made of the integer reference."""
+        known = {"pt2": pt2_bytes, "pte": pte_bytes, "tflite": tflite_bytes}
+        for form, make in known.items():
+            if form in self.forms:
+                data = make(edge_pt2(self.program, file))
+                write(f"edge/{file.plan.name}.{form}", data)
 
     def _edge_onnx(self, file: PlanFile, write: _Writer) -> str:
         model = edge_onnx(self.program, file)

@@ -7,8 +7,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from autosplit.deploy.profile import NetworkProfile
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 ROOT = os.geteuid() == 0 and None not in (shutil.which("ip"), shutil.which("tc"))
@@ -26,9 +29,25 @@ ROOT = os.geteuid() == 0 and None not in (shutil.which("ip"), shutil.which("tc")
 )
 def test_a_bucket_lets_through_what_it_saved(monkeypatch, up_s, down_s, rest_s, crossing_s):
     monkeypatch.syspath_prepend(EXPERIMENTS)
-    shaped_s = importlib.import_module("deployed").shaped_s
+    shaped_s = importlib.import_module("deployed_rows").shaped_s
 
     assert shaped_s(up_s, down_s, rest_s, 0.012) == pytest.approx(crossing_s)
+
+
+def test_of_each_part_of_a_profile_the_fastest_round_counts(monkeypatch):
+    monkeypatch.syspath_prepend(EXPERIMENTS)
+    fastest = importlib.import_module("deployed_profile").fastest
+
+    def measured(*seconds):
+        return tuple(SimpleNamespace(nodes=SimpleNamespace(whole_s=one)) for one in seconds)
+
+    slow_integers = NetworkProfile(measured(3.0, 5.0), {"x": (0.1, 0.4)})
+    slow_floats = NetworkProfile(measured(2.0, 6.0), {"x": (0.2, 0.3)})
+
+    found = fastest([slow_integers, slow_floats])
+
+    assert [one.nodes.whole_s for one in found.widths] == [2.0, 5.0]
+    assert found.crossings == {"x": (0.1, 0.3)}
 
 
 @pytest.mark.slow

@@ -30,11 +30,11 @@ class ExportOptions:
     )
     format: tuple[str, ...] = option(
         ("onnx",),
-        kinds.names("FORMATS", ("onnx", "pt2", "c")),
+        kinds.names("FORMATS", ("onnx", "pt2", "c", "pte", "tflite")),
         "output",
         "Formats of the halves, separated by commas. onnx: what autosplit serve and infer, Triton, "
         "MLServer and OpenVINO take; pt2: programs of torch.export; c: the integers of the edge "
-        "half as a C header.",
+        "half as a C header; pte and tflite: the edge half for ExecuTorch and LiteRT.",
     )
     profile_kit: bool = option(
         False,
