@@ -51,6 +51,7 @@ bench: $(VENV)/.test
 	$(BIN)/python experiments/bench.py
 	$(BIN)/python experiments/bench_yolo.py
 	$(BIN)/python experiments/bench_serve.py
+	$(BIN)/python experiments/bench_page.py
 
 yolo-weights: $(VENV)/bin/python
 	$(BIN)/python experiments/fetch_yolo_weights.py

@@ -90,7 +90,7 @@ def rows_of(network: str, case: Case, folder: Path) -> Iterator[dict[str, Any]]:
         given = {**case.options, "escalation_risk": risk}
         for outcome in run(folder, given, progress=silent):
             print(f"{network}, risk {risk:g} %: {outcome.text.splitlines()[0]}", flush=True)
-        path = folder / "summary.csv"
+        path = folder / "summary_full.csv"
         for row in read_csv(path, read_header(path)):
             is_new = row["method"] == "escalation"
             if row["drop"] == "" or row["method"] not in ("autosplit", "escalation", "cloud16"):
@@ -100,7 +100,7 @@ def rows_of(network: str, case: Case, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _row(network: str, row: Mapping[str, str], risk: float | str) -> dict[str, Any]:
-    """One row of the table out of one of ``summary.csv``."""
+    """One row of the table out of one of ``summary_full.csv``."""
     return {
         "network": network,
         "link": row["link"],

@@ -82,7 +82,8 @@ ORDER = {
     ),
     "escalation": ("threshold costs escalation cuts confidence_scores agreement merged trial"),
     "report": (
-        "aligned candidate confidence choice cells pick tables labels figure box_figure page.view "
+        "aligned candidate confidence choice cells pick tables summary_rows points labels figure "
+        "box_figure page.pictures page.view "
         "page.cuts page.panels page.network page.words page.page"
     ),
     "runs": (
@@ -118,7 +119,7 @@ ORDER = {
         "measure_models link_profile node_seconds node_layers crossing_seconds power profile "
         "kit_blocks kit_networks kit"
     ),
-    "sweep": "file job measured backends figure run table",
+    "sweep file job measured backends figure run table page"
     "detect": "drawing matching sources video step_seconds detector run",
     "cli": (
         "talk usage help options stages anchors check detect emit export infer serve profile "

@@ -174,7 +174,8 @@ class Front(Sequence[Plan]):
             path: PNG file to write.
         """
         from autosplit.files import write_bytes
-        from autosplit.report.figure import Points, front_figure
+        from autosplit.report.figure import front_figure
+        from autosplit.report.points import Points
 
         found = {link: self.candidates(link, scores) for link in self.links}
         every = [one for candidates in found.values() for one in candidates]

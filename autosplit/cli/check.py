@@ -35,6 +35,7 @@ def check_command(
     )
     from autosplit.runs.folder import RESULTS
     from autosplit.runs.stages.run import run as run_stages
+    from autosplit.runs.summary import FULL_TABLE
     from autosplit.runs.trust import trusted_code
 
     if update and baseline is None:
@@ -49,7 +50,7 @@ def check_command(
     for outcome in run_stages(folder, asked.options, progress=bar):
         if outcome.stage != "collect":
             say(outcome.text)
-    summary = folder / "summary.csv"
+    summary = folder / FULL_TABLE
     rows = read_csv(summary, read_header(summary))
     picked = read_yaml(folder / "pick.yaml", "pick")["picks"]
     judged = judge_checks(asked.checks, rows, {link: one["plan"] for link, one in picked.items()})

@@ -27,6 +27,7 @@ from autosplit.runs.network import capture_network, load_images, load_network
 from autosplit.runs.options import SearchOptions, StatsOptions
 from autosplit.runs.plans import picked
 from autosplit.runs.stamps import resolve
+from autosplit.runs.summary import FULL_TABLE
 from autosplit.stats.statsfile import read_stats
 
 _INTEGER_BITS = 8
@@ -121,9 +122,9 @@ def _is_escalation(folder: Path, name: str) -> bool:
 
 
 def _promised(folder: Path, escalation: Escalation) -> dict[str, Any]:
-    """What ``summary.csv`` says of an escalation over each link: means over all samples."""
+    """What ``summary_full.csv`` says of an escalation over each link: means over all samples."""
     require(folder, "collect", "export")
-    path = folder / "summary.csv"
+    path = folder / FULL_TABLE
     rows = [row for row in read_csv(path, read_header(path)) if row["name"] == escalation.name]
     columns = {"edge_ms": "edge_s", "link_ms": "transfer_s", "cloud_ms": "cloud_s"}
     links = {

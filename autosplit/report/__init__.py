@@ -9,7 +9,9 @@
 | cells of its table | ``cells.py`` |
 | aligned tables of text, and the same as HTML | ``aligned.py`` |
 | rows of ``plans.csv``, ``latency.csv`` | ``tables.py`` |
+| rows of ``summary.csv``, for people | ``summary_rows.py`` |
 | the page of a run, an HTML file | ``page/`` |
+| places of plans in the figure, what is far below or far slower | ``points.py`` |
 | the Pareto figure | ``figure.py`` |
 | curves of precision over recall, confusion of classes | ``box_figure.py`` |
 | names in a figure that lie over nothing | ``labels.py`` |

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from autosplit.errors import counted
-from autosplit.report.candidate import Candidate, FloatScore
+from autosplit.report.candidate import Candidate
 from autosplit.report.choice import sends_jpeg
 from autosplit.report.labels import place_labels
 from autosplit.report.pick import Pick
+from autosplit.report.points import Points
 from autosplit.search.front.front import OURS
 
 PLANS, FRONT, BASELINES, PICKED = "#9db7d5", "#1f5fa8", "#d1702a", "#c2185b"
@@ -28,9 +27,9 @@ JPEG_INPUT = "#4f9a68"
 GREY, STOPPED = "#555555", "#9aa4b0"
 WIDE = 10
 """Ratio of the largest latency to the smallest from which the latency axis is logarithmic."""
-FAR = 20.0
-"""Points of accuracy below the float network from which a plan stands at the lower border."""
 DPI = 130
+_ALONG = 60
+"""Places on a line across a panel that names keep away from."""
 
 
 class Drawing(Figure):
@@ -44,89 +43,6 @@ class Drawing(Figure):
 
     def _repr_png_(self) -> bytes:
         return self.png()
-
-
-@dataclass(frozen=True)
-class Points:
-    """What is drawn.
-
-    Attributes:
-        candidates: Plans over one link or more.
-        title: Network and hardware.
-        float_score: What the float network scored; None: distortion is drawn, not accuracy.
-        far_points: Points below the float network from which a plan stands at the border.
-    """
-
-    candidates: Sequence[Candidate]
-    title: str
-    float_score: FloatScore | None = None
-    far_points: float = FAR
-
-    @property
-    def links(self) -> list[str]:
-        """Names of the links, one panel each."""
-        return list(dict.fromkeys(one.link for one in self.candidates))
-
-    @property
-    def label(self) -> str:
-        """What the vertical axis is, with its unit."""
-        score = self.float_score
-        if score is None:
-            return "distortion (lower is better)"
-        return f"{score.metric} on {counted(score.images, 'sample')} (%)"
-
-    @cached_property
-    def floor(self) -> float:
-        """Height of plans that lose so much accuracy that all others would be pressed together."""
-        if self.float_score is None:
-            return -math.inf
-        best = 100 * self.float_score.accuracy
-        known = [best, *(100 * one.accuracy for one in self.candidates if one.accuracy is not None)]
-        near = [value for value in known if value > best - self.far_points]
-        return min(near) - 0.15 * max(max(near) - min(near), 1.0)
-
-    def far(self, one: Candidate) -> bool:
-        """Whether a plan that has a value stands at the lower border."""
-        value = self.value(one)
-        return value is not None and value < self.floor
-
-    def over(self, link: str) -> list[Candidate]:
-        """Plans over a link that have a value."""
-        own = (one for one in self.candidates if one.link == link)
-        return [one for one in own if self.value(one) is not None]
-
-    def value(self, one: Candidate) -> float | None:
-        """Height of a plan: accuracy in percent or distortion; None if it was not measured."""
-        if self.float_score is None:
-            return one.plan.distortion
-        return None if one.accuracy is None else 100 * one.accuracy
-
-    def place(self, one: Candidate) -> tuple[float, float]:
-        """Milliseconds and height of a plan that has a value."""
-        value = self.value(one)
-        assert value is not None
-        return 1e3 * one.latency_s, max(value, self.floor)
-
-    def front(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Plans that are better than every faster one, by latency."""
-        sign = 1.0 if self.float_score is None else -1.0
-        ordered = sorted(
-            candidates, key=lambda one: (one.latency_s, sign * self.place(one)[1], one.plan.name)
-        )
-        front: list[Candidate] = []
-        for one in ordered:
-            if not front or sign * self.place(one)[1] < sign * self.place(front[-1])[1]:
-                front.append(one)
-        return front
-
-
-def far_points_of(max_drop: float) -> float:
-    """Points below the float network that are drawn: five times the allowed drop, at least 2.
-
-    Args:
-        max_drop: Accuracy points that a pick may lose at most, infinite if that is not limited.
-    """
-    return min(max(5 * max_drop, 2.0), FAR)
 
 
 def front_figure(
@@ -143,6 +59,7 @@ def front_figure(
         max_drop: Accuracy points that a pick may lose at most, drawn as a line.
     """
     links, picks = points.links, picks or {}
+    points = replace(points, picked_s={link: pick.latency_s for link, pick in picks.items()})
     columns = min(2, len(links))
     lines = -(-len(links) // columns)
     size = 6.4 * columns, 4.2 * lines + 0.6
@@ -177,17 +94,20 @@ def _panel(axis: Any, points: Points, link: str, chosen: Candidate | None) -> No
     every = points.over(link)
     far = [one for one in every if points.far(one)]
     seen = [one for one in every if not one.stopped and one not in far]
-    stopped = [one for one in every if one.stopped and one not in far]
-    split = [one for one in seen if not sends_jpeg(one.plan)]
+    slow = [one for one in every if points.slow(one) and one not in far]
+    near = [one for one in seen if one not in slow]
+    stopped = [one for one in every if one.stopped and one not in far and one not in slow]
+    split = [one for one in near if not sends_jpeg(one.plan)]
     marks: list[tuple[list[Candidate], dict[str, Any]]] = [
         (far, {"s": 22, "color": STOPPED, "marker": "v", "label": "far below"}),
+        (slow, {"s": 26, "color": STOPPED, "marker": ">", "label": "slower"}),
         (stopped, {"s": 14, "facecolor": "none", "edgecolor": STOPPED, "label": "stopped early"}),
         (
             [one for one in split if one.plan.method == OURS and one.fits],
             {"s": 16, "color": PLANS, "label": "plans of autosplit"},
         ),
         (
-            [one for one in seen if sends_jpeg(one.plan)],
+            [one for one in near if sends_jpeg(one.plan)],
             {"s": 26, "color": JPEG_INPUT, "marker": "D", "label": "input sent as JPEG"},
         ),
     ]
@@ -224,9 +144,9 @@ def _lines(axis: Any, points: Points, max_drop: float | None) -> None:
 
 def _scales(axes: Any, points: Points) -> None:
     """Logarithmic axes where values are far apart, always with plain numbers."""
-    seconds = [one.latency_s for link in points.links for one in points.over(link)]
+    across = [points.place(one)[0] for link in points.links for one in points.over(link)]
     for axis in axes.flat:
-        if seconds and max(seconds) > WIDE * min(seconds):
+        if across and max(across) > WIDE * min(across):
             axis.set_xscale("log")
             _plain_log(axis.xaxis)
         if points.float_score is None:
@@ -273,10 +193,16 @@ def _names(axis: Any, points: Points, link: str) -> None:
     for one in every:
         value = points.value(one)
         if one.plan.name == one.plan.method and value is not None:
-            below = f" ({value:.0f} %)" if points.far(one) else ""
-            named.append((*points.place(one), f"{one.plan.name}{below}"))
+            beyond = [f"{value:.0f} %"] if points.far(one) else []
+            beyond += [f"{1e3 * one.latency_s:.3g} ms"] if points.slow(one) else []
+            words = f" ({', '.join(beyond)})" if beyond else ""
+            named.append((*points.place(one), f"{one.plan.name}{words}"))
     places = np.array([points.place(one) for one in every]).reshape(-1, 2)
-    place_labels(axis, named, places)
+    left, right = axis.get_xlim()
+    lines = [line.get_ydata()[0] for line in axis.lines if line.get_linestyle() in {"--", ":"}]
+    across = np.linspace(left, right, _ALONG)
+    along = [np.stack([across, np.full(_ALONG, height)], axis=1) for height in lines]
+    place_labels(axis, named, np.concatenate([places, *along]))
 
 
 def _columns(points: Points, candidates: Sequence[Candidate]) -> tuple[list[float], list[float]]:

@@ -28,7 +28,7 @@ from autosplit.stats.statsfile import read_stats
 FOLDER = "escalation"
 """Folder of the escalations in a run folder."""
 ESCALATION_COLUMNS = ("edge_share", "latency_p95_s", "cut_bytes_p95", "risk_bound")
-"""Columns of ``summary.csv`` in a run folder with escalations; empty for other plans."""
+"""Columns of ``summary_full.csv`` in a run folder with escalations; empty for other plans."""
 CandidateRow = tuple[Candidate, dict[str, Any]]
 
 
@@ -78,7 +78,7 @@ def sent_on_file(graph: Graph, whole: PlanFile, escalation: Escalation, coded: C
 
 
 def candidates_of(folder: Path, names: Sequence[str], asked: Joined) -> list[CandidateRow]:
-    """Every escalation over every link, each with its row of ``summary.csv``.
+    """Every escalation over every link, each with its row of ``summary_full.csv``.
 
     Args:
         folder: Run folder.

@@ -23,6 +23,7 @@ from autosplit.report.candidate import Candidate, FloatScore, candidate
 from autosplit.report.choice import no_pick
 from autosplit.report.confidence import judge_drops
 from autosplit.report.pick import Pick, pick_from
+from autosplit.report.summary_rows import summary_rows
 from autosplit.runs.escalated import (
     ESCALATION_COLUMNS,
     FOLDER,
@@ -38,6 +39,9 @@ from autosplit.runs.options import CollectOptions
 from autosplit.runs.stamps import read_stamp
 from autosplit.search.methods import standing_for
 
+FULL_TABLE = "summary_full.csv"
+"""The table of a run folder with all digits, which programs read; ``summary.csv`` is for people."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -45,7 +49,7 @@ class Summary:
 
     Attributes:
         candidates: To pick from, by link in the order of ``latency.csv``, then by latency.
-        table: Rows of ``summary.csv``, one for each candidate.
+        table: Rows of ``summary_full.csv``, one for each candidate.
         header: Columns of the table.
         network: Name of the network.
         hardware: Names of the edge device and the cloud device.
@@ -74,6 +78,11 @@ class Summary:
     def links(self) -> tuple[str, ...]:
         """Names of the links, in order."""
         return tuple(dict.fromkeys(one.link for one in self.candidates))
+
+    def short(self, picks: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Rows of ``summary.csv``; picks are link -> name of a plan."""
+        about = self.float_score, self.hardware, self.limit_bytes, picks
+        return summary_rows(self.candidates, self.table, *about)
 
     def over(self, link: str) -> list[Candidate]:
         """The candidates over one link, the fastest first."""

@@ -17,6 +17,7 @@ from autosplit.graph.graph import Graph
 from autosplit.plainfile import open_plain
 from autosplit.report.choice import no_pick
 from autosplit.report.confidence import judge_drops
+from autosplit.report.page.pictures import read_pictures
 from autosplit.report.page.view import Answered, PageHardware, PageView, StageRecord
 from autosplit.report.pick import Pick
 from autosplit.runs.folder import read_graph
@@ -25,7 +26,7 @@ from autosplit.runs.kinds import NONE
 from autosplit.runs.option import options_of
 from autosplit.runs.options import OPTIONS, CollectOptions, SearchOptions
 from autosplit.runs.stamps import Stamp, read_stamp, resolve
-from autosplit.runs.summary import Summary, pick_all, summarize
+from autosplit.runs.summary import FULL_TABLE, Summary, pick_all, summarize
 
 _ANSWER = ("plan", "edge_ms", "link_ms", "cloud_ms", "total_ms", "sent_bytes")
 """Columns of a table of ``autosplit infer --out`` that the page reads."""
@@ -53,18 +54,24 @@ def read_view(folder: Path, measured: Path | None = None) -> PageView:
     return view if measured is None else replace(view, answered=read_answers(measured, summary))
 
 
-def write_page(folder: Path, out: Path, measured: Path | None = None) -> int:
+def write_page(
+    folder: Path, out: Path, measured: Path | None = None, pictures: Path | None = None
+) -> int:
     """Write the page of a finished run; gives its bytes.
 
     Args:
         folder: Run folder.
         out: The page.
         measured: As in ``read_view``.
+        pictures: Folder that ``autosplit detect --out`` wrote; None: no pictures.
 
     Raises:
         AutoSplitError: As of ``read_view``.
     """
-    data = _html(read_view(folder, measured))
+    view = read_view(folder, measured)
+    if pictures is not None:
+        view = replace(view, pictures=read_pictures(pictures))
+    data = _html(view)
     write_bytes(out, data)
     return len(data)
 
@@ -76,7 +83,7 @@ def page_of(
     options: CollectOptions,
     picks: Mapping[str, Pick],
 ) -> bytes:
-    """The page of a run folder in which ``summary.csv`` is written; arguments as in ``view_of``."""
+    """The page of a run folder with ``summary_full.csv``; arguments as in ``view_of``."""
     return _html(view_of(folder, summary, graph, options, picks))
 
 
@@ -93,7 +100,7 @@ def view_of(
     options: CollectOptions,
     picks: Mapping[str, Pick],
 ) -> PageView:
-    """What the page shows of a run folder in which ``summary.csv`` is written.
+    """What the page shows of a run folder in which ``summary_full.csv`` is written.
 
     Args:
         folder: Run folder.
@@ -108,7 +115,7 @@ def view_of(
         for link in summary.links
         if link not in picks
     }
-    text = _bytes_of(folder / "summary.csv")
+    text = _bytes_of(folder / FULL_TABLE)
     stamps = {stage: _done(folder, stage) for stage in OPTIONS if stage != "collect"}
     return PageView(
         summary.title,

@@ -8,6 +8,7 @@
 | where the searches are done: joblib, dask | ``backends.py`` |
 | figures of the table: latency by method, crossover of cuts | ``figure.py`` |
 | the whole sweep: measure, search what is missing, write | ``run.py`` |
+| the page that compares networks, devices and links | ``page.py`` |
 | the table as an object, ``autosplit.read_sweep`` | ``table.py`` |
 
 The command line and the scripts in ``experiments/`` import this package; no stage does, because a

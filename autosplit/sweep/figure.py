@@ -44,7 +44,7 @@ def latency_figure(sweep: SweepFile, rows: TableRows) -> Drawing:
         rows: Rows of its table.
     """
     links = list(dict.fromkeys((float(row["link_mbps"]), row.get("link", "")) for row in rows))
-    groups = list(dict.fromkeys(map(_group, rows)))
+    groups = list(dict.fromkeys(map(row_group, rows)))
     methods = [name for name in sweep.methods if name in {row["method"] for row in rows}]
     columns = min(2, len(links))
     lines = -(-len(links) // columns)
@@ -75,7 +75,7 @@ def _dots(
         axis.scatter([], [], s=30, color=colour, marker=marker, label=method)
         for row in rows:
             if row["method"] == method:
-                across = groups.index(_group(row)) + step * (place - (len(methods) - 1) / 2)
+                across = groups.index(row_group(row)) + step * (place - (len(methods) - 1) / 2)
                 keeping = keeps_limits(sweep, row, rows)
                 axis.scatter(
                     across,
@@ -106,12 +106,12 @@ def crossover_figure(sweep: SweepFile, rows: TableRows) -> Drawing:
         sweep: The sweep.
         rows: Rows of its table.
     """
-    groups = list(dict.fromkeys(map(_group, rows)))
+    groups = list(dict.fromkeys(map(row_group, rows)))
     size = 9.0, 3.8 * len(groups) + 0.8
     figure = Drawing(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots(len(groups), 1, squeeze=False, sharex=True)
     for axis, group in zip(axes.flat, groups, strict=True):
-        here = [row for row in rows if _group(row) == group]
+        here = [row for row in rows if row_group(row) == group]
         _lines(axis, sweep, here)
         _bands(axis, winners(sweep, here), {row["cut"] for row in here if _is_cloud(row)})
         axis.set_title(group, fontsize=10)
@@ -205,12 +205,12 @@ def keeps_limits(sweep: SweepFile, row: Mapping[str, str], rows: TableRows) -> b
         return False
     most = sweep.max_distortion
     if isinstance(most, str):
-        same = [r for r in rows if r["method"] == most and _group(r) == _group(row)]
+        same = [r for r in rows if r["method"] == most and row_group(r) == row_group(row)]
         most = min((float(r["distortion"]) for r in same), default=None)
     return keeps_distortion(float(row["distortion"]), most)
 
 
-def _group(row: Mapping[str, str]) -> str:
+def row_group(row: Mapping[str, str]) -> str:
     """Network and whatever else tells its rows apart beside link and method."""
     return " ".join([row["model"], *(row[axis] for axis in AXES[:3] if axis in row)])
 

@@ -95,7 +95,7 @@ def test_two_processes_keep_what_was_promised_on_the_same_images(escalated, tmp_
 
 
 def test_the_manifest_promises_what_the_summary_does(escalated, tmp_path):
-    rows = list(csv.DictReader((escalated.run / "summary.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((escalated.run / "summary_full.csv").read_text().splitlines()))
     name = next(iter(escalated.found))
 
     _, checked = export_run(escalated.run, f"{name},uniform8", tmp_path, check=12)

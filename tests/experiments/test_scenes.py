@@ -224,7 +224,7 @@ class TestRun:
         assert float(rows["uniform8"]["ap50_vs_float"]) > 0.9 > float(rows["uniform2"]["ap"])
         # the cloud's floats are the same network, but for 8 bits of the input
         assert float(rows["cloud16"]["ap_vs_float"]) > 0.95
-        summary = {row["name"]: row for row in table(finished / "summary.csv")}
+        summary = {row["name"]: row for row in table(finished / "summary_full.csv")}
         assert summary["uniform8"]["ap"] == rows["uniform8"]["ap"]
         assert {row["name"] for row in table(finished / "class_scores.csv")} == set(rows)
 

@@ -11,8 +11,9 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from autosplit.report.candidate import FloatScore
-from autosplit.report.figure import BASELINES, FRONT, PICKED, PLANS, Points, front_figure
+from autosplit.report.figure import BASELINES, FRONT, PICKED, PLANS, front_figure
 from autosplit.report.pick import pick_from
+from autosplit.report.points import Points
 
 ROWS = (
     # name, seconds, points lost, layers on the edge, method, whether it fits
@@ -44,39 +45,6 @@ def picks_of(points):
 def pixels(drawing):
     with Image.open(io.BytesIO(drawing.png())) as image:
         return np.asarray(image.convert("RGB")).reshape(-1, 3), image.size
-
-
-class TestPoints:
-    def test_a_plan_that_loses_nearly_everything_stands_below_all_others(self):
-        points = points_over()
-        far = [one.plan.name for one in points.over("3mbps") if points.far(one)]
-
-        assert far == ["uniform2"]
-        # the lowest of the others is at 90.7 %, all within 3 points
-        assert points.floor == pytest.approx(90.7 - 0.15 * 3.0)
-
-    def test_without_scores_the_height_is_distortion_and_nothing_is_far(self):
-        points = points_over(score=None)
-
-        assert {points.value(one) for one in points.candidates} == {0.5}
-        assert not any(map(points.far, points.candidates))
-
-    def test_plans_that_were_not_measured_are_left_out(self):
-        points = Points([one("a"), one("b", drop=None)], "t", FLOAT_SCORE)
-
-        assert [one.plan.name for one in points.over("3mbps")] == ["a"]
-
-    def test_the_front_has_what_is_better_than_every_faster_plan(self):
-        points = points_over()
-
-        front = points.front(points.over("3mbps"))
-        assert [one.plan.name for one in front] == [
-            "uniform2",
-            "cut1",
-            "cut2",
-            "uniform8",
-            "cloud16",
-        ]
 
 
 class TestFrontFigure:

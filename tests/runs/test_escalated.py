@@ -22,7 +22,7 @@ ASKED = {"escalation": "margin", "escalation_risk": 50, "escalation_images": 8, 
 def rows(tiny):
     step(tiny, "quantize", **ASKED)
     step(tiny, "collect", max_drop=None)
-    return table(tiny.run / "summary.csv")
+    return table(tiny.run / "summary_full.csv")
 
 
 def test_seconds_are_those_of_the_edge_and_of_what_is_sent(tiny, rows):
@@ -58,7 +58,7 @@ def test_nothing_is_claimed_of_distortion_or_its_gap(rows):
 
 
 def test_a_run_folder_without_escalations_has_the_usual_columns(tiny):
-    assert not set(ESCALATION_COLUMNS) & set(table(tiny.run / "summary.csv")[0])
+    assert not set(ESCALATION_COLUMNS) & set(table(tiny.run / "summary_full.csv")[0])
 
 
 def test_an_escalation_may_be_picked_and_is_named_with_its_file(tiny, rows):

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from autosplit.errors import DataError, StageError
-from autosplit.report.figure import Points
 from autosplit.report.page.panels import plan_columns
+from autosplit.report.points import Points
 from autosplit.runs.viewing import read_view, write_page
 
 
@@ -20,8 +20,8 @@ def test_numbers_on_the_page_are_those_of_the_csv(tiny):
     page = (tiny.place / "page.html").read_text()
     assert size == len(page.encode())
     (carried,) = re.findall(r'href="data:text/csv;base64,([^"]*)"', page)
-    assert base64.b64decode(carried) == (tiny.run / "summary.csv").read_bytes()
-    with (tiny.run / "summary.csv").open(newline="") as file:
+    assert base64.b64decode(carried) == (tiny.run / "summary_full.csv").read_bytes()
+    with (tiny.run / "summary_full.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     points = Points(view.candidates, view.title, view.float_score)
     for link in view.links:

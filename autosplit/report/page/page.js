@@ -21,8 +21,10 @@
     const methods = new Set(
       [...document.querySelectorAll("input.method:checked")].map((box) => box.value),
     );
-    const most = Number(memory.value);
-    document.getElementById("memory-shown").value = `${most.toLocaleString("en")} bytes`;
+    const most = memory ? Number(memory.value) : Infinity;
+    if (memory) {
+      document.getElementById("memory-shown").value = `${most.toLocaleString("en")} bytes`;
+    }
     for (const [model, all] of fronts) {
       const kept = (all.name || []).map(
         (_, i) => methods.has(all.method[i]) && all.memory_bytes[i] <= most,
@@ -33,7 +35,7 @@
     }
   };
   for (const box of document.querySelectorAll("input.method")) box.onchange = filter;
-  memory.oninput = filter;
+  if (memory) memory.oninput = filter;
 
   const link = document.getElementById("link");
   const bits = document.getElementById("bits");

@@ -21,13 +21,16 @@ from bokeh.resources import Resources
 
 from autosplit import __version__
 from autosplit.errors import LatencyError
-from autosplit.report.figure import far_points_of
 from autosplit.report.page import words
 from autosplit.report.page.cuts import CutBars, cut_bars
 from autosplit.report.page.network import ANSWER_PARTS, network_choices, network_plots
-from autosplit.report.page.panels import PICK_COLOUR, front_panels, marks_of
+from autosplit.report.page.panels import PICK_COLOUR, front_panels, method_marks
+from autosplit.report.page.pictures import pictures_words
 from autosplit.report.page.view import PageView
+from autosplit.report.points import far_points_of
 
+CSV_LINK = '<a download="{name}" href="data:text/csv;base64,{data}">{name}</a>'
+"""A link that gives a table which is in the page."""
 PAGE_WIDTHS = (8, 4, 2)
 """Widths whose bars of every cut can be chosen, if plans may use them."""
 
@@ -44,16 +47,28 @@ def html_page(view: PageView) -> str:
     plots = network_plots(view, bars, shown) if bars else {}
     roots = {f"front-{place}": plot for place, plot in enumerate(panels.values())}
     roots |= {f"network-{name}": plot for name, plot in plots.items()}
+    choices = network_choices(view, bars) if bars else None
+    return html_file(view.title, _body(view, len(panels), bars, shown), roots, choices)
+
+
+def html_file(title: str, body: str, roots: Mapping[str, Model], choices: Any = None) -> str:
+    """One HTML file with bokeh, the style and the script of the page inside.
+
+    Args:
+        title: Title of the page.
+        body: HTML, with an element for each plot.
+        roots: Id of an element -> the plot that stands there.
+        choices: What the choices of the network's picture show; None without it.
+    """
     data = {
         "document": _document(list(roots.values())),
         "places": list(roots),
-        "network": network_choices(view, bars) if bars else None,
+        "network": choices,
     }
-    body = _body(view, len(panels), bars, shown)
     bokeh = Resources(mode="inline", components=["bokeh"], minified=True).render_js()
     return (
         "<!DOCTYPE html>\n"
-        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(view.title)}</title>'
+        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_text('page.css')}</style></head><body>{body}"
         f'<script type="application/json" id="data">{_json(data)}</script>\n'
@@ -91,8 +106,9 @@ def _body(view: PageView, panels: int, bars: Sequence[CutBars], shown: str) -> s
         "The network": _network(view, bars, shown),
         "Proof": words.proof_words(view),
         "Promised against measured": words.answered_words(view),
-        "All plans": f"{words.plans_words(view)}<p><a download=summary.csv "
-        f'href="data:text/csv;base64,{csv}">summary.csv</a>, with all digits</p>',
+        **({"Pictures": pictures_words(view.pictures)} if view.pictures else {}),
+        "All plans": f"{words.plans_words(view)}<p>"
+        f"{CSV_LINK.format(name='summary_full.csv', data=csv)}, with all digits</p>",
         "Where it comes from": f"{words.provenance_words(view)}<p>Page by autosplit {__version__} "
         f"and bokeh {bokeh_version}.</p>",
     }
@@ -111,16 +127,21 @@ def _float_line(view: PageView) -> str:
 
 def _filters(view: PageView) -> str:
     """Boxes that are legend and filter at once, and the most memory that is shown."""
-    boxes = "".join(
-        f'<label><input type=checkbox class=method value="{escape(method)}" checked>'
-        f'<span style="color:{colour}">{character}</span> {escape(method)}</label>'
-        for method, (_, character, colour) in marks_of(view).items()
-    )
+    boxes = method_boxes([one.plan.method for one in view.candidates])
     most = max(one.plan.edge_memory_bytes for one in view.candidates)
     return (
         f"<form class=filters>{boxes}<label>memory at most <input type=range id=memory min=0 "
         f'max={most} value={most} step=1 aria-label="memory"> <output id=memory-shown>{most:,} '
         "bytes</output></label></form>"
+    )
+
+
+def method_boxes(methods: Sequence[str]) -> str:
+    """A box for each method, which is its legend too."""
+    return "".join(
+        f'<label><input type=checkbox class=method value="{escape(method)}" checked>'
+        f'<span style="color:{colour}">{character}</span> {escape(method)}</label>'
+        for method, (_, character, colour) in method_marks(methods).items()
     )
 
 

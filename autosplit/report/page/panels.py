@@ -7,15 +7,16 @@ legend of the page names them and takes them away.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, LogTicker
 from bokeh.plotting import figure
 
 from autosplit.report.candidate import Candidate
-from autosplit.report.figure import FAR, WIDE, Points, far_points_of
+from autosplit.report.figure import WIDE
 from autosplit.report.page.view import PageView
+from autosplit.report.points import FAR, Points, far_points_of
 from autosplit.search.front.front import OURS
 
 OUR_COLOUR, PICK_COLOUR, LINE_COLOUR = "#0072B2", "#D55E00", "#4d4d4d"
@@ -52,9 +53,9 @@ _TIP = (
 )
 
 
-def marks_of(view: PageView) -> dict[str, tuple[str, str, str]]:
+def method_marks(methods: Iterable[str]) -> dict[str, tuple[str, str, str]]:
     """Method -> its mark of bokeh, the character of that mark, and its colour; ours first."""
-    methods = list(dict.fromkeys(one.plan.method for one in view.candidates))
+    methods = list(dict.fromkeys(methods))
     found = {OURS: ("circle", "●", OUR_COLOUR)} if OURS in methods else {}
     shapes = list(_SHAPES.items())
     for place, method in enumerate(sorted(set(methods) - {OURS})):
@@ -87,7 +88,7 @@ def _panel(view: PageView, points: Points, link: str) -> Any:
     plot.toolbar.active_scroll = None
     plot.xaxis.axis_label = "predicted latency, ms"
     plot.yaxis.axis_label = f"{view.float_score.metric}, %"
-    _plain_numbers(plot, wide)
+    plain_numbers(plot.xaxis, wide=wide)
     _limit_lines(plot, view)
     front = points.front([one for one in every if one.fits and not one.stopped])
     places = [points.place(one) for one in front]
@@ -147,7 +148,7 @@ def plan_columns(
 ) -> dict[str, list[Any]]:
     """Columns of the marks of some measured plans: places, looks, and what the mouse shows."""
     rows = {(row["name"], row["link"]): row for row in view.rows}
-    marks = marks_of(view)
+    marks = method_marks(one.plan.method for one in view.candidates)
     found: dict[str, list[Any]] = {}
     for one in every:
         x, y = points.place(one)
@@ -161,7 +162,7 @@ def plan_columns(
 
 
 def _shown(one: Candidate, row: Mapping[str, str]) -> dict[str, Any]:
-    """What the mouse shows of a plan, each number as it stands in its row of ``summary.csv``."""
+    """What the mouse shows of a plan, each number as in its row of ``summary_full.csv``."""
     assert one.accuracy is not None
     accuracy = f"{100 * one.accuracy:.2f} %"
     if one.interval is not None:
@@ -208,8 +209,8 @@ def _limit_lines(plot: Any, view: PageView) -> None:
         )
 
 
-def _plain_numbers(plot: Any, wide: bool) -> None:
-    """Plain numbers; on a logarithmic axis at 1, 2 and 5 of each decade."""
+def plain_numbers(axis: Any, *, wide: bool = True) -> None:
+    """Plain numbers; on a logarithmic (wide) axis at 1, 2 and 5 of each decade."""
     if wide:
-        plot.xaxis.ticker = LogTicker(mantissas=[1, 2, 5])
-    plot.xaxis.formatter = CustomJSTickFormatter(code=_PLAIN_TICK)
+        axis.ticker = LogTicker(mantissas=[1, 2, 5])
+    axis.formatter = CustomJSTickFormatter(code=_PLAIN_TICK)

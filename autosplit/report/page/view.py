@@ -9,6 +9,7 @@ from autosplit.graph.graph import Graph
 from autosplit.hardware.device import Device
 from autosplit.hardware.link import Link
 from autosplit.report.candidate import Candidate, FloatScore
+from autosplit.report.page.pictures import PagePicture
 from autosplit.report.pick import Pick
 
 
@@ -78,10 +79,11 @@ class PageView:
         float_score: What the float network scored.
         max_drop: Accuracy points that a pick may lose at most, infinite if that is not limited.
         limit_bytes: Memory that an edge half may use, None if that is not limited.
-        rows: Rows of ``summary.csv``.
+        rows: Rows of ``summary_full.csv``.
         summary_csv: That file.
         stages: Stage -> what it left.
         answered: What a bundle took, where one was run.
+        pictures: What a detector found, float network and plan side by side.
     """
 
     title: str
@@ -97,6 +99,7 @@ class PageView:
     summary_csv: bytes
     stages: Mapping[str, StageRecord] = field(default_factory=dict)
     answered: Sequence[Answered] = ()
+    pictures: Sequence[PagePicture] = ()
 
     @property
     def links(self) -> tuple[str, ...]:

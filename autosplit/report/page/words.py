@@ -156,7 +156,7 @@ def _ratio(name: str, part: str, promised: float, measured: float) -> tuple[str,
 
 
 def plans_words(view: PageView) -> str:
-    """Every row of ``summary.csv`` as a table for each link."""
+    """Every row of ``summary_full.csv`` as a table for each link."""
     parts = []
     for link in view.links:
         rows = [_plan_cells(row) for row in view.rows if row["link"] == link]

@@ -17,7 +17,7 @@ from autosplit.runs.option import read_given
 from autosplit.runs.options import options_of_run
 
 NO_NUMBERS = {"name", "method", "link", "cut", "cut_bits", "pareto"}
-"""Columns of ``summary.csv`` that hold no number to compare."""
+"""Columns of ``summary_full.csv`` that hold no number to compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Check:
     """A limit that a value must keep.
 
     Attributes:
-        value: Column of ``summary.csv``; a column of seconds may be named in milliseconds.
+        value: Column of ``summary_full.csv``; a column of seconds may be named in milliseconds.
         at_most, at_least: The limit; one of the two may be infinite.
         link: Link over which it holds; None: every link of the run.
         plan: Name of a plan, or ``pick``.

@@ -52,7 +52,7 @@ def judge_checks(
 
     Args:
         checks: What must hold.
-        rows: Rows of ``summary.csv``.
+        rows: Rows of ``summary_full.csv``.
         picks: Link -> name of its pick, of the links that have one.
 
     Raises:

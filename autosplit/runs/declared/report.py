@@ -20,3 +20,11 @@ class ReportOptions:
         "Table of autosplit infer --out, whose times are shown beside the promised ones.",
         none="no bundle was run",
     )
+    pictures: str | None = option(
+        None,
+        kinds.text("FOLDER"),
+        "data",
+        "Folder of autosplit detect --out, whose pictures (float network and plan side by side) "
+        "are shown.",
+        none="no pictures",
+    )

@@ -14,13 +14,15 @@ from autosplit.graph.graph import Graph
 from autosplit.report.choice import no_pick
 from autosplit.report.confidence import judge_drops
 from autosplit.report.pick import Pick
-from autosplit.runs.escalated import escalation_names
+from autosplit.report.points import Points, far_points_of
+from autosplit.report.summary_rows import SUMMARY_HEADER
+from autosplit.runs.escalated import ESCALATION_COLUMNS, escalation_names
 from autosplit.runs.folder import read_graph
 from autosplit.runs.hardware import limit_bytes
 from autosplit.runs.hashes import hash_files
 from autosplit.runs.options import CollectOptions
 from autosplit.runs.stages.frame import Job, Made, Prepared, Stage, delete_old
-from autosplit.runs.summary import Summary, headline, pick_all, pick_file, summarize
+from autosplit.runs.summary import FULL_TABLE, Summary, headline, pick_all, pick_file, summarize
 from autosplit.runs.variants import (
     SCORES_FILE,
     VARIANTS_HEADER,
@@ -96,18 +98,24 @@ def _write(
 
     folder = job.folder
     with job.progress("collect: drawing", 1) as advance:
-        points = figure.Points(summary.candidates, summary.title, summary.float_score)
+        most = math.inf if job.options.max_drop is None else job.options.max_drop
+        about = summary.candidates, summary.title, summary.float_score
+        points = Points(*about, far_points_of(most))
         drawing = figure.front_figure(points, picks, job.options.max_drop)
         write_bytes(folder / "pareto.png", drawing.png())
         advance(1)
     drawn = _draw_measures(job, picks[link].candidate.plan.name) if link in picks else []
-    write_csv(folder / "summary.csv", summary.header, summary.table)
+    write_csv(folder / FULL_TABLE, summary.header, summary.table)
+    header = (*SUMMARY_HEADER, *(ESCALATION_COLUMNS if escalation_names(folder) else ()))
+    write_csv(
+        folder / "summary.csv", header, summary.short({k: p.plan.name for k, p in picks.items()})
+    )
     write_yaml(folder / "pick.yaml", "pick", pick_file(folder, picks, link, job.options))
     write_json(folder / "stages" / "pick.json", "text", {"text": text})
     if job.options.page:
         write_bytes(folder / "report.html", page_of(folder, summary, graph, job.options, picks))
         drawn.append("report.html")
-    written = ["summary.csv", "pareto.png", *drawn, "pick.yaml", "stages/pick.json"]
+    written = ["summary.csv", FULL_TABLE, "pareto.png", *drawn, "pick.yaml", "stages/pick.json"]
     if joint:
         write_csv(folder / SCORES_FILE, (*VARIANTS_HEADER, "accuracy", "lost"), joint)
         written.append(SCORES_FILE)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from pages import page_view
 
-from autosplit.report.figure import Points
-from autosplit.report.page.panels import front_panels, marks_of, plan_columns
+from autosplit.report.page.panels import front_panels, method_marks, plan_columns
+from autosplit.report.points import Points
 
 
 def columns(view, link="3mbps"):
@@ -39,7 +39,7 @@ def test_plans_that_do_not_fit_or_were_stopped_are_pale():
 
 
 def test_methods_differ_in_shape_and_colour():
-    marks = marks_of(page_view())
+    marks = method_marks(one.plan.method for one in page_view().candidates)
 
     assert list(marks) == ["autosplit", "cloud16"]
     for part in zip(*marks.values(), strict=True):

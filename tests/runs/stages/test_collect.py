@@ -19,7 +19,7 @@ from autosplit.runs.viewing import write_page
 class TestCollect:
     def test_the_pick_is_the_fastest_allowed_row_of_the_table(self, tiny):
         step(tiny, "collect", max_drop=10.0)
-        rows = table(tiny.run / "summary.csv")
+        rows = table(tiny.run / "summary_full.csv")
         data = yaml.safe_load((tiny.run / "pick.yaml").read_text())
 
         assert (data["headline"], data["max_drop"]) == ("1mbps", 10.0)
@@ -49,7 +49,7 @@ class TestCollect:
         assert {row["pareto"] for row in found if row["name"] == "uniform8"} == {"0"}
 
     def test_rows_are_by_link_and_latency(self, tiny):
-        rows = table(tiny.run / "summary.csv")
+        rows = table(tiny.run / "summary_full.csv")
         keys = [(row["link"] != "1mbps", float(row["latency_s"])) for row in rows]
 
         assert keys == sorted(keys)
@@ -71,7 +71,7 @@ class TestCollect:
     def test_plans_that_were_not_measured_stay_in_the_table(self, tiny):
         step(tiny, "quantize", plans="uniform8,cloud16")
         step(tiny, "collect")
-        rows = table(tiny.run / "summary.csv")
+        rows = table(tiny.run / "summary_full.csv")
 
         assert {row["name"] for row in rows} == set(plan_names(tiny.run))
         assert {row["name"] for row in rows if row["drop"]} == {"uniform8", "cloud16"}
@@ -83,7 +83,7 @@ class TestCollect:
             "[images]",
         )
         rerun(tiny)
-        rows = table(tiny.run / "summary.csv")
+        rows = table(tiny.run / "summary_full.csv")
 
         assert {row["top1"] for row in rows} == {""}
         for row in rows:
@@ -140,3 +140,18 @@ def test_a_link_without_a_pick_says_why(tiny):
     text = text_of(summary, picks, -500.0)
     assert text.startswith("Over 1mbps: no pick; max-drop: no measured plan gains at least 500")
     assert "\n\n\nOver 20kbps; float network: " in text
+
+
+def test_the_short_table_has_the_float_network_and_every_row_of_the_full_one(tiny):
+    step(tiny, "collect")
+    short, full = (table(tiny.run / name) for name in ("summary.csv", "summary_full.csv"))
+
+    assert (short[0]["name"], len(short)) == ("float", len(full) + 1)
+    for few, every in zip(short[1:], full, strict=True):
+        assert (few["name"], few["link"]) == (every["name"], every["link"])
+        assert float(few["latency_s"]) == pytest.approx(float(every["latency_s"]), rel=1e-3)
+        if every["top1"]:
+            assert float(few["accuracy_percent"]) == pytest.approx(
+                100 * float(every["top1"]), abs=0.01
+            )
+    assert {row["link"] for row in short if row["pick"] == "1"} == {row["link"] for row in full}

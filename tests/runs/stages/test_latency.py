@@ -45,7 +45,7 @@ class TestLatency:
             ("jetson_nano", "tpu_v1", "lte")
         }
         step(tiny, "collect")
-        assert {row["link"] for row in table(tiny.run / "summary.csv")} == {"lte"}
+        assert {row["link"] for row in table(tiny.run / "summary_full.csv")} == {"lte"}
 
         assert rerun(tiny) == ["latency", "collect"]
         assert files_of(tiny.run) == before

@@ -119,7 +119,7 @@ class TestEditedPlans:
         path = edit_plan(tiny, "uniform8", change)
         text = path.read_text()
         before = {row["name"]: row for row in table(tiny.run / "scores.csv")}
-        memory = {row["name"]: row for row in table(tiny.run / "summary.csv")}["uniform8"]
+        memory = {row["name"]: row for row in table(tiny.run / "summary_full.csv")}["uniform8"]
 
         outcome = step(tiny, "quantize")
 
@@ -133,7 +133,7 @@ class TestEditedPlans:
             step(tiny, "collect")
         step(tiny, "latency")
         step(tiny, "collect")
-        row = {row["name"]: row for row in table(tiny.run / "summary.csv")}["uniform8"]
+        row = {row["name"]: row for row in table(tiny.run / "summary_full.csv")}["uniform8"]
         # live at most: the first two tensors of 256 and 96 elements, then 64 and 256
         assert int(memory["edge_memory_bytes"]) - int(row["edge_memory_bytes"]) == 352 - (32 + 96)
         assert path.read_text() == text

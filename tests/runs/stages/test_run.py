@@ -60,7 +60,14 @@ class TestRun:
                 "latency.csv",
                 "layer_latency.csv",
             ),
-            *("scores.csv", "summary.csv", "pareto.png", "pick.yaml", "report.html"),
+            *(
+                "scores.csv",
+                "summary.csv",
+                "summary_full.csv",
+                "pareto.png",
+                "pick.yaml",
+                "report.html",
+            ),
         }
 
     def test_stage_by_stage_gives_the_same_bytes(self, tiny):
@@ -263,7 +270,10 @@ class TestChangesAreNoticed:
         step(tiny, "quantize")
         step(tiny, "collect")
 
-        assert {row["name"] for row in table(tiny.run / "summary.csv")} == {"uniform8", "cloud16"}
+        assert {row["name"] for row in table(tiny.run / "summary_full.csv")} == {
+            "uniform8",
+            "cloud16",
+        }
         assert {p.stem for p in (tiny.run / "plans").iterdir()} == {"uniform8", "cloud16"}
 
 
