@@ -28,6 +28,7 @@
 | quantization-aware training (QAT) of a plan | ``tune.py`` (``tune_plan``) |
 | training samples of the data that options name | ``training_data.py`` |
 | the loss of YOLO heads: complete IoU (Zheng et al. 2020) or squared error | ``yolo_loss.py`` |
+| what a detector learns from a teacher: answers, boxes, features | ``distillation.py`` |
 | losses of tasks, and of a teacher | ``losses.py`` |
 | checkpoints that a killed process leaves | ``checkpoint_files.py`` |
 | random weights of a captured network | ``random_weights.py`` |

@@ -36,12 +36,14 @@ class Objective:
         smoothing: Label smoothing.
         share: Share of the divergence from the teacher in the loss; the rest is that of the labels.
         own: Loss of the labels, of all outputs; None: that of the task, of the first output.
+        taught: Loss of labels and of a teacher's boxes and features together, in place of all else.
     """
 
     task: str
     smoothing: float = 0.0
     share: float = 0.0
     own: Callable[[Sequence[Tensor], Any, float], Tensor] | None = None
+    taught: Callable[[Sequence[Tensor], Any, Sequence[Tensor]], Tensor] | None = None
 
     def __post_init__(self) -> None:
         if self.share < 1 and self.own is None and self.task not in TASK_LOSSES:
@@ -58,16 +60,20 @@ class Objective:
         Raises:
             DataError: There are no labels, and the loss needs them.
         """
+        if labels is None and (self.share < 1 or self.taught is not None):
+            raise DataError(
+                "training data: must have labels to be trained on, have none; name a --teacher "
+                "with --teacher-share 1, or other data with --data"
+            )
+        if self.taught is not None:
+            assert teacher is not None
+            return self.taught(answers, labels, teacher)
         parts = []
         if self.share > 0:
             assert teacher is not None
             parts.append(self.share * distillation_loss(answers, teacher))
         if self.share < 1:
-            if labels is None:
-                raise DataError(
-                    "training data: must have labels to be trained on, have none; name a --teacher "
-                    "with --teacher-share 1, or other data with --data"
-                )
+            assert labels is not None
             if self.own is not None:
                 loss = self.own(answers, labels, self.smoothing)
             else:

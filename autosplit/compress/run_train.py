@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,25 @@ from autosplit.compress.accuracy import FloatAccuracy, float_score
 from autosplit.compress.augment import Augmentation
 from autosplit.compress.checkpoint_files import forget_checkpoint
 from autosplit.compress.darknet_variant import darknet_files
+from autosplit.compress.distillation import (
+    BoxDistillation,
+    features_of,
+    giving_features,
+    parts_of,
+)
 from autosplit.compress.fit import Recipe
-from autosplit.compress.live import live_network, reloaded
+from autosplit.compress.live import LiveNetwork, live_network, reloaded
 from autosplit.compress.losses import Objective
 from autosplit.compress.random_weights import restart
 from autosplit.compress.run_tune import teacher_of
 from autosplit.compress.sparse import sparse_pull
-from autosplit.compress.train import EpochTold, TrainedNetwork, Training, train_network
+from autosplit.compress.train import (
+    EpochTold,
+    TeacherAnswers,
+    TrainedNetwork,
+    Training,
+    train_network,
+)
 from autosplit.compress.training_data import training_data
 from autosplit.compress.training_set import TrainingSet
 from autosplit.compress.variant import (
@@ -106,8 +119,7 @@ def run_train(
     program = capture_network(model, equalized=False)
     data = training_data(measured, model, program, options.train_images, options.images)
     choice, judge = judge_of(program, model, data, asked_task(measured, model))
-    share = options.teacher_share if options.teacher else 0.0
-    objective = _objective(options, choice.task.name, share, model)
+    objective = _objective(options, choice.task.name, model)
     live = live_network(
         model.program or model.module, model.example_input, model.name, model.batch_axis
     )
@@ -120,7 +132,7 @@ def run_train(
         forget_checkpoint(folder)
     settings = {key: value for key, value in asdict(options).items() if key not in _FREE}
     samples = TrainingSet(data.calibration, options.seed)
-    teacher = teacher_of(options.teacher, program, samples) if options.teacher else None
+    teacher, giving = _teacher(options.teacher, objective, live, program, samples)
     images = hash_data(measured.data, options.train_images, options.seed)
     made_of = settings | {"network": model.sha256, "images": images}
     about = live, samples, objective, teacher, _recipe(options), folder, options.ema
@@ -128,7 +140,8 @@ def run_train(
     pull = sparse_pull(live, options.sparse_on, options.sparse)
     augment = Augmentation(options.augment or (), getattr(model.preprocess, "place", None))
     training = Training(*about, options.from_scratch, made_of, told, pull, augment)
-    trained = train_network(training, progress, resume=options.resume)
+    with giving:
+        trained = train_network(training, progress, resume=options.resume)
     if not trained.is_main:
         return None
     again, exported = reloaded(live)
@@ -151,15 +164,42 @@ def _same_counts(program: Program) -> tuple[int, int, int, int]:
     return macs, macs, weights, weights
 
 
-def _objective(options: TrainOptions, task: str, share: float, model: Model) -> Objective:
+def _objective(options: TrainOptions, task: str, model: Model) -> Objective:
     """The loss of the task, or of the heads of a detector."""
-    if share >= 1 or not model.heads:
+    share = options.teacher_share if options.teacher else 0.0
+    if options.distill and not (options.teacher and model.heads):
+        raise OptionError("--distill: needs a detector with anchors, and a --teacher")
+    if not options.distill and (share >= 1 or not model.heads):
         return Objective(task, options.label_smoothing, share)
     if not isinstance(model.preprocess, Letterbox):
         raise OptionError(f"train: must know where a picture lies in the input of {model.name}")
     place = model.preprocess.place
     own = YoloLoss(model.heads, model.preprocess.size, place, options.box_loss)
+    if options.distill:
+        taught = BoxDistillation(own, parts_of(options.distill))
+        return Objective(task, options.label_smoothing, 0.0, own, taught)
     return Objective(task, options.label_smoothing, share, own)
+
+
+def _teacher(
+    name: str | None,
+    objective: Objective,
+    live: LiveNetwork,
+    program: Program,
+    samples: TrainingSet,
+) -> tuple[TeacherAnswers | None, AbstractContextManager[None]]:
+    """What gives the teacher's answers, and how the network is made to give features with its own.
+
+    Raises:
+        OptionError: The teacher has other outputs, or heads that are no convolutions.
+    """
+    if name is None:
+        return None, nullcontext()
+    found = teacher_of(name, program, samples)
+    taught = objective.taught
+    if isinstance(taught, BoxDistillation) and taught.reads_features:
+        return features_of(name), giving_features(live)
+    return found, nullcontext()
 
 
 def _recipe(options: TrainOptions) -> Recipe:

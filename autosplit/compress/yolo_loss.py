@@ -30,7 +30,7 @@ BOX_WEIGHT = 3.0
 """Weight of the complete IoU loss beside objectness and classes, which are sums of logits."""
 TRAINED_CODINGS = ("darknet", "region", "scaled")
 """Codings of boxes whose objectness and classes are logits."""
-BoxLoss = Callable[["_Matched"], Tensor]
+BoxLoss = Callable[["MatchedAnchors"], Tensor]
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,44 @@ class YoloLoss:
     def __call__(self, answers: Sequence[Tensor], labels: Sequence[Truth], _: float) -> Tensor:
         """Mean loss of the pictures."""
         objects = self._objects(labels)
-        best = _best_anchors(objects[:, 2:4] - objects[:, :2], self.heads)
         total = torch.zeros((), dtype=answers[0].dtype)
-        first = 0
-        for output, head in zip(answers, self.heads, strict=True):
-            numbers = output.unflatten(1, (len(head.anchors), -1)).movedim(2, -1)
-            own = (best >= first) & (best < first + len(head.anchors))
-            anchors = best[own] - first
-            total = total + self._of_head(numbers, head, objects[own], anchors, objects)
-            first += len(head.anchors)
+        for numbers, matched in zip(
+            self.numbers(answers), self.matches(answers, labels), strict=True
+        ):
+            total = total + self._of_head(numbers, matched, objects)
         return total / len(answers[0])
+
+    def numbers(self, answers: Sequence[Tensor]) -> list[Tensor]:
+        """Raw numbers of each head, shape (n, anchors, H, W, 5 + classes)."""
+        return [
+            output.unflatten(1, (len(head.anchors), -1)).movedim(2, -1)
+            for output, head in zip(answers, self.heads, strict=True)
+        ]
+
+    def matches(self, answers: Sequence[Tensor], labels: Sequence[Truth]) -> list[MatchedAnchors]:
+        """The objects that train each head, and where."""
+        objects = self._objects(labels)
+        best = _best_anchors(objects[:, 2:4] - objects[:, :2], self.heads)
+        found, first = [], 0
+        for numbers, head in zip(self.numbers(answers), self.heads, strict=True):
+            own = (best >= first) & (best < first + len(head.anchors))
+            found.append(self._matched(numbers, head, objects[own], best[own] - first))
+            first += len(head.anchors)
+        return found
+
+    def _matched(
+        self, numbers: Tensor, head: YoloHead, own: Tensor, anchors: Tensor
+    ) -> MatchedAnchors:
+        rows, columns = numbers.shape[2:4]
+        centre = (own[:, :2] + own[:, 2:4]) / 2
+        step = torch.tensor([self.input_size[1] / columns, self.input_size[0] / rows])
+        cell = (centre / step).floor().long()
+        cell = cell.clamp_min(0).minimum(torch.tensor([columns - 1, rows - 1]))
+        place = (own[:, 4].long(), anchors, cell[:, 1], cell[:, 0])
+        grid = AnchorGrid(
+            torch.stack([anchors, cell[:, 1], cell[:, 0]], 1), rows, columns, self.input_size
+        )
+        return MatchedAnchors(numbers[place], own, head, grid, centre / step, place)
 
     def _objects(self, labels: Sequence[Truth]) -> Tensor:
         """Corners in pixels of the input, picture and class of each object, shape (n, 6)."""
@@ -84,38 +112,19 @@ class YoloLoss:
                     rows.append((x, y, x + w, y + h, image, kind))
         return torch.tensor(rows, dtype=torch.float32).reshape(-1, 6)
 
-    def _of_head(
-        self, numbers: Tensor, head: YoloHead, own: Tensor, anchors: Tensor, every: Tensor
-    ) -> Tensor:
-        """Loss of one head.
-
-        Args:
-            numbers: Its raw numbers, shape (n, anchors, H, W, 5 + classes).
-            head: The head.
-            own: Objects that train it.
-            anchors: Anchor that each of them trains.
-            every: All objects.
-        """
-        rows, columns = numbers.shape[2:4]
-        centre = (own[:, :2] + own[:, 2:4]) / 2
-        step = torch.tensor([self.input_size[1] / columns, self.input_size[0] / rows])
-        cell = (centre / step).floor().long()
-        cell = cell.clamp_min(0).minimum(torch.tensor([columns - 1, rows - 1]))
-        place = (own[:, 4].long(), anchors, cell[:, 1], cell[:, 0])
+    def _of_head(self, numbers: Tensor, matched: MatchedAnchors, every: Tensor) -> Tensor:
+        """Loss of one head; ``every`` are all objects."""
         wanted = torch.zeros_like(numbers[..., 4])
-        wanted[place] = 1.0
-        counts = self._counts(numbers.detach(), head, every) | (wanted > 0)
+        wanted[matched.place] = 1.0
+        counts = self._counts(numbers.detach(), matched.head, every) | (wanted > 0)
         sure = cross_entropy(numbers[..., 4], wanted, reduction="none")
         total = (sure * counts).sum()
-        if not len(own):
+        if not len(matched.objects):
             return total
-        chosen = numbers[place]
-        grid = AnchorGrid(
-            torch.stack([anchors, cell[:, 1], cell[:, 0]], 1), rows, columns, self.input_size
-        )
-        kinds = torch.nn.functional.one_hot(own[:, 5].long(), head.classes).to(numbers.dtype)
-        total = total + cross_entropy(chosen[:, 5:], kinds, reduction="sum")
-        return total + BOX_LOSSES[self.boxes](_Matched(chosen, own, head, grid, centre / step))
+        classes = matched.objects[:, 5].long()
+        kinds = torch.nn.functional.one_hot(classes, matched.head.classes).to(numbers.dtype)
+        total = total + cross_entropy(matched.numbers[:, 5:], kinds, reduction="sum")
+        return total + BOX_LOSSES[self.boxes](matched)
 
     def _counts(self, numbers: Tensor, head: YoloHead, objects: Tensor) -> Tensor:
         """Whether each box overlaps no object much, shape (n, anchors, H, W)."""
@@ -132,14 +141,24 @@ class YoloLoss:
 
 
 @dataclass(frozen=True)
-class _Matched:
-    """Raw numbers of anchors and the objects that train them; ``centre`` is in cells."""
+class MatchedAnchors:
+    """Objects of a batch and the anchors of one head that they train.
+
+    Attributes:
+        numbers: Raw numbers of these anchors, shape (objects, 5 + classes).
+        objects: Corners in pixels of the input, picture and class, shape (objects, 6).
+        head: The head.
+        grid: The cells.
+        centre: Centres of the objects, in cells.
+        place: Picture, anchor, row and column of each.
+    """
 
     numbers: Tensor
     objects: Tensor
     head: YoloHead
     grid: AnchorGrid
     centre: Tensor
+    place: tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def _best_anchors(sizes: Tensor, heads: Sequence[YoloHead]) -> Tensor:
@@ -151,28 +170,36 @@ def _best_anchors(sizes: Tensor, heads: Sequence[YoloHead]) -> Tensor:
     return (common / union).argmax(1)
 
 
-def _complete_iou(found: _Matched) -> Tensor:
+def _complete_iou(found: MatchedAnchors) -> Tensor:
     boxes = boxes_of(found.numbers, found.head, found.grid)
     loss: Tensor = complete_box_iou_loss(boxes, found.objects[:, :4], reduction="sum")
     return BOX_WEIGHT * loss
 
 
-def _squared(found: _Matched) -> Tensor:
-    """Squared error of the centre in its cell and of the logarithm of the size."""
+def _squared(found: MatchedAnchors) -> Tensor:
+    """Squared error, of small boxes up to twice as much."""
+    size = found.objects[:, 2:4] - found.objects[:, :2]
+    height, width = found.grid.input_size
+    return ((2 - size.prod(1) / (height * width)) * squared_errors(found)).sum()
+
+
+def squared_errors(found: MatchedAnchors) -> Tensor:
+    """Squared error of the centre in its cell and of the logarithm of the size, by object."""
     if found.head.coding == "scaled":
         raise OptionError(
             "--box-loss squared: suits sizes that are exponentials, this detector's are squares; "
             "take ciou"
         )
-    stretch = found.head.scale_x_y
-    inside = found.numbers[:, :2].sigmoid() * stretch - (stretch - 1) / 2
     size = found.objects[:, 2:4] - found.objects[:, :2]
     anchors = torch.tensor(found.head.anchors)[found.grid.cells[:, 0]]
-    height, width = found.grid.input_size
-    scale = 2 - size.prod(1) / (height * width)
-    wrong = (inside - found.centre.frac()).square().sum(1)
-    wrong = wrong + (found.numbers[:, 2:4] - (size / anchors).log()).square().sum(1)
-    return (scale * wrong).sum()
+    wrong = (centre_in_cell(found) - found.centre.frac()).square().sum(1)
+    return wrong + (found.numbers[:, 2:4] - (size / anchors).log()).square().sum(1)
+
+
+def centre_in_cell(found: MatchedAnchors) -> Tensor:
+    """Centres of the boxes that matched anchors give, in their cells."""
+    stretch = found.head.scale_x_y
+    return found.numbers[:, :2].sigmoid() * stretch - (stretch - 1) / 2
 
 
 BOX_LOSSES: dict[str, BoxLoss] = {"ciou": _complete_iou, "squared": _squared}

@@ -75,6 +75,26 @@ def table_of(folder):
 
 
 @pytest.mark.slow
+def test_a_detector_learns_boxes_and_features_from_a_teacher(tmp_path, capsys):
+    words = (
+        "train --model scenes-yolo --data scenes --images 4 --epochs 1 --batch-size 16 --lr 1e-4"
+    )
+    more = ["--teacher", "scenes-yolo", "--distill", "2,5", "--out", str(tmp_path / "taught")]
+
+    assert main([*words.split(), *more]) == 0
+
+    assert "trained:  1 epoch" in capsys.readouterr().out
+    assert len(load_model(str(tmp_path / "taught/network.pt2")).example_input) == 1
+
+
+def test_distillation_of_boxes_needs_a_detector(asked, capsys):
+    assert main([*asked, "--distill", "2", "--out", "x"]) == 2
+
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "--distill: needs a detector with anchors, and a --teacher" in line
+
+
+@pytest.mark.slow
 def test_a_detector_learns_boxes_and_is_written_for_darknet(tmp_path):
     words = "train --model scenes-yolo --data scenes --from-scratch on --images 4 --epochs 3"
     more = [

@@ -78,6 +78,11 @@ AUGMENTATION_NAMES = ("flip", "colour", "mosaic")
 """Random changes of training pictures: ``compress.augment.CHANGES``."""
 BOX_LOSS_NAMES = ("ciou", "squared")
 """Losses of boxes: ``compress.yolo_loss.BOX_LOSSES``."""
+DISTILLATION_NAMES = (
+    *("1", "2", "3", "4", "5"),
+    *("logits", "classes", "bounded", "direct", "features", "near-objects"),
+)
+"""What a detector is taught: ``compress.distillation.STRATEGIES`` and ``TAUGHT_PARTS``."""
 OPTIMIZER_NAMES = ("sgd", "adamw")
 """Optimizers of a training: ``compress.fit.OPTIMIZERS``."""
 SCHEDULE_NAMES = ("cosine", "exponential", "step", "constant")

@@ -8,6 +8,7 @@ from autosplit.runs import kinds
 from autosplit.runs.declared.choices import (
     AUGMENTATION_NAMES,
     BOX_LOSS_NAMES,
+    DISTILLATION_NAMES,
     OPTIMIZER_NAMES,
     PRUNING_NAMES,
     QUANTIZER_NAMES,
@@ -169,6 +170,14 @@ class TrainOptions:
         kinds.number("SHARE", 0, 1),
         "quantizer",
         "Share of the divergence from the teacher in the loss; the rest is that of the labels.",
+    )
+    distill: tuple[str, ...] | None = option(
+        None,
+        kinds.names("N|NAME,...", DISTILLATION_NAMES),
+        "quantizer",
+        "What a detector with anchors learns from --teacher beside its labels: a strategy from 1 "
+        f"to 5, or its parts out of {', '.join(DISTILLATION_NAMES[5:])}.",
+        none="the squared difference of the raw outputs, by --teacher-share",
     )
     train_images: int | None = _train_images()
     images: int | None = images_option()
