@@ -104,7 +104,7 @@ ORDER = {
         "scores.answer_change scores.registry choose_units refit training_set fit residual_blocks "
         "named_prunings prune joint_costs accuracy "
         "checkpoint_files variant darknet_variant run_prune "
-        "quantizers.lsq quantizers.pact quantizers.pot quantizers.iao "
+        "quantizers.lsq quantizers.pact quantizers.pot quantizers.iao quantizers.dorefa "
         "quantizers.registry quantized_run tune training_data run_tune augment yolo_loss "
         "distillation losses random_weights not_finite training_now sparse train "
         "run_train run_finetune run_joint"

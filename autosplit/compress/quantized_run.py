@@ -20,7 +20,8 @@ from torch import Tensor, fx, nn
 
 from autosplit.capture.operators import arguments, weight_argument
 from autosplit.capture.program import Program
-from autosplit.compress.quantizers.registry import QUANTIZERS, final_step
+from autosplit.compress.quantizers.dorefa import bent, largest, unbent
+from autosplit.compress.quantizers.registry import BENDS_WEIGHTS, QUANTIZERS, final_step
 from autosplit.finish.bias_correction import can_be_corrected
 from autosplit.grid.grid import Grid
 from autosplit.plan.planfile import PlanFile
@@ -53,6 +54,7 @@ class QuantizedRun(nn.Module):
         self._tensor_keys: dict[str, str] = {}
         self._zeros: dict[str, Tensor] = {}
         self._units: dict[str, Tensor] = {}
+        self._reach: dict[str, Tensor] = {}
         for place, (layer, grid) in enumerate(file.weights.items()):
             if isinstance(grid, Grid):
                 self._add_weight(f"{place}", layer, grid)
@@ -77,8 +79,13 @@ class QuantizedRun(nn.Module):
         )
         assert isinstance(scale, Tensor)
         inside = (weight / scale - levels).clamp(-_CELL, _CELL)
-        self.latent[key] = nn.Parameter(levels + inside)
-        self._units[key] = scale.clone()
+        start, unit = (levels + inside) * scale, scale.clone()
+        if self._quantizer in BENDS_WEIGHTS:
+            self._reach[key] = largest(start)
+            unit = unbent(scale, largest(start).maximum(scale))
+            start = unbent(start, self._reach[key])
+        self.latent[key] = nn.Parameter(start / unit)
+        self._units[key] = unit
         self.steps[key] = nn.Parameter(scale.log())
         self._layers[program.weights[layer].target] = layer
         self._keys[layer] = key
@@ -125,11 +132,16 @@ class QuantizedRun(nn.Module):
         """A layer's weight on its grid."""
         key, grid = self._keys[layer], self._file.weights[layer]
         assert isinstance(grid, Grid)
-        latent: Tensor = self.latent[key] * self._units[key]
+        latent = self._values(key)
         elements = latent.numel() / len(grid.scale)
         zero, step = self._zeros[layer], self.steps[key]
         found: Tensor = self._quantize(latent, step, zero, grid.bits, elements)
         return found
+
+    def _values(self, key: str) -> Tensor:
+        """A layer's weight before it is put on its grid."""
+        found: Tensor = self.latent[key] * self._units[key]
+        return bent(found, self._reach[key]) if key in self._reach else found
 
     def bias(self, key: str) -> Tensor:
         """A layer's bias, by the key of its weight."""
@@ -160,8 +172,7 @@ class QuantizedRun(nn.Module):
                 grid = Grid(before.bits, scale.astype(np.float32), before.zero_point)
                 weights[layer] = grid
                 axis = self._program.weights[layer].axis
-                latent = self.latent[key].detach() * self._units[key]
-                levels = quantize_to_levels(latent, grid, axis)
+                levels = quantize_to_levels(self._values(key).detach(), grid, axis)
                 codes[layer] = (levels + self._zeros[layer]).to(torch.uint8).numpy()
                 if key in self.biases:
                     biases[layer] = self.bias(key).detach().numpy().astype(np.float32)

@@ -43,10 +43,13 @@ def finished_plan_of(program, images):
     return replace(file, codes=codes, biases=biases)
 
 
-def test_training_starts_from_the_plan_as_it_was_finished(program, images):
+@pytest.mark.parametrize("quantizer", ["lsq", "dorefa"])
+def test_training_starts_from_the_plan_as_it_was_finished(program, images, quantizer):
     file = finished_plan_of(program, images)
+    for name, grid in file.weights.items():  # a channel of zeros
+        file.codes[name][0] = grid.zero_point[0]
 
-    got = QuantizedRun(program, file).plan()
+    got = QuantizedRun(program, file, quantizer).plan()
 
     for name in file.weights:
         assert (got.codes[name] == file.codes[name]).all()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from autosplit.compress.quantizers.dorefa import dorefa
 from autosplit.compress.quantizers.iao import iao
 from autosplit.compress.quantizers.lsq import lsq
 from autosplit.compress.quantizers.pact import pact
@@ -22,5 +23,13 @@ def final_step(quantizer: str, log_step: Tensor) -> Tensor:
 
 STARTS_ELSEWHERE = ("pot",)
 """Quantizers that change the plan before the first step."""
-QUANTIZERS: dict[str, Quantizer] = {"lsq": lsq, "pact": pact, "pot": pot, "iao": iao}
+BENDS_WEIGHTS = ("dorefa",)
+"""Quantizers that train weights behind a tanh."""
+QUANTIZERS: dict[str, Quantizer] = {
+    "lsq": lsq,
+    "pact": pact,
+    "pot": pot,
+    "iao": iao,
+    "dorefa": dorefa,
+}
 """Name -> function."""

@@ -72,7 +72,7 @@ SCORE_NAMES_OF_UNITS = ("distortion", "taylor", "l1", "bn-gamma", "fpgm")
 """Scores of channels: ``compress.scores.registry.UNIT_SCORES``."""
 PRUNING_NAMES = ("greedy", "normal", "shortcut", "slim", "regular", "layer", "layer-channel")
 """How channels are chosen: ``greedy``, and ``compress.named_prunings.NAMED``."""
-QUANTIZER_NAMES = ("lsq", "pact", "pot", "iao")
+QUANTIZER_NAMES = ("lsq", "pact", "pot", "iao", "dorefa")
 """How steps are trained: ``compress.quantizers.registry.QUANTIZERS``."""
 AUGMENTATION_NAMES = ("flip", "colour", "mosaic")
 """Random changes of training pictures: ``compress.augment.CHANGES``."""

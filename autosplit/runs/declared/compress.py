@@ -63,7 +63,8 @@ class TuneOptions:
         ),
         "quantizer",
         "How the steps of weights and activations are trained. lsq: learned; pact: learned from "
-        "clipped values alone; pot: learned, powers of two; iao: they follow moving ranges.",
+        "clipped values alone; pot: learned, powers of two; iao: they follow moving ranges; "
+        "dorefa: they stay, and weights are bent by tanh.",
     )
     data: str | None = option(
         None,
