@@ -101,7 +101,7 @@ class Prepared:
 
     Attributes:
         profiles: Link -> its profile.
-        plans: Rows of ``summary.csv``.
+        plans: Rows of ``summary_full.csv``.
         chosen: Link -> kind of plan -> plan.
     """
 

@@ -50,7 +50,7 @@ class Promise:
 
     @classmethod
     def of(cls, row: Row, link: Link, plan: Plan, graph: Graph) -> Promise:
-        """The parts of a row of ``summary.csv``."""
+        """The parts of a row of ``summary_full.csv``."""
         halves_s, transfer_s = (
             float(row["edge_s"]) + float(row["cloud_s"]),
             float(row["transfer_s"]),

@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import openvino
 
 from autosplit.deploy.manifest import read_manifest
 from autosplit.deploy.sessions import open_session
@@ -24,6 +23,8 @@ MOST_SAMPLES = 64
 
 def main(bundle: Path, source: Path) -> None:
     """Print a line for each plan: how many integers differ, and of answers how far, and classes."""
+    import openvino  # an extra; the help needs none
+
     manifest, core = read_manifest(bundle), openvino.Core()
     print("plan,samples,integers,different,furthest,answer_difference,same_class")
     for plan in manifest.plans:

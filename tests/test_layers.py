@@ -119,7 +119,7 @@ ORDER = {
         "measure_models link_profile node_seconds node_layers crossing_seconds power profile "
         "kit_blocks kit_networks kit"
     ),
-    "sweep file job measured backends figure run table page"
+    "sweep": "file job measured backends figure run table page",
     "detect": "drawing matching sources video step_seconds detector run",
     "cli": (
         "talk usage help options stages anchors check detect emit export infer serve profile "
