@@ -124,7 +124,8 @@ def read_latin_text(path: Path) -> str:
 def listed_files(path: Path, place: Callable[[str], Path]) -> list[Path]:
     """Files that a list names, one a line.
 
-    ``#`` at the begin of a line, or behind a space, begins a comment, unless a file has that name.
+    ``#`` at the begin of a line, or behind a space, begins a comment, unless a file has that name;
+    backslashes may stand for slashes, as Windows writes them.
 
     Args:
         path: The list.
@@ -141,7 +142,8 @@ def listed_files(path: Path, place: Callable[[str], Path]) -> list[Path]:
             if (whole := place(name)).is_file():
                 found.append(whole)
             elif name := _COMMENT.sub("", name):
-                found.append(place(name))
+                other = place(name.replace("\\", "/"))
+                found.append(other if other.is_file() else place(name))
         except OSError as error:
             text = f"{path}:{number}: must be the name of a file, {error.strerror}"
             raise FileError(f"{text}, got {name[:60]!r}") from error

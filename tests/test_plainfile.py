@@ -72,6 +72,16 @@ def test_a_list_may_have_comments_but_names_with_a_hash_come_first(tmp_path):
     assert [path.name for path in found] == ["a.jpg", "b #2.jpg", "#3.jpg", "c#4.jpg"]
 
 
+def test_a_list_may_be_written_on_windows(tmp_path):
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "a.jpg").touch()
+    (tmp_path / "list.txt").write_bytes(b"p\\a.jpg\r\np\\none.jpg\r\n")
+
+    found = listed_files(tmp_path / "list.txt", tmp_path.joinpath)
+
+    assert found == [tmp_path / "p" / "a.jpg", tmp_path / "p\\none.jpg"]
+
+
 def test_a_name_that_no_file_can_have_is_refused_with_its_line(tmp_path):
     (tmp_path / "list.txt").write_text("a.jpg\n" + "x" * 5000 + "\n")
 

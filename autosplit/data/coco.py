@@ -7,7 +7,8 @@ The annotations are in ``annotations/instances_NAME.json``, and the pictures in 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from autosplit.data.coco_categories import (
     area_of,
     box_of,
-    check_ids,
+    distinct,
     entry_of,
     id_of,
     name_of,
@@ -25,6 +26,7 @@ from autosplit.data.coco_categories import (
     without_root,
 )
 from autosplit.data.dirty import USUAL_RULES, Dirt, LabelRules
+from autosplit.data.photo_file import photo_size
 from autosplit.errors import DataError, warn
 
 Box = tuple[float, float, float, float]
@@ -154,10 +156,15 @@ def check_pictures(listed: Path, pictures: Pictures, rules: LabelRules = USUAL_R
         The pictures that are there; of others there is a warning, for many have part of a split.
 
     Raises:
-        DataError: The list is empty, or no picture is there.
+        DataError: The list is empty, or no picture is there, or all boxes are within one pixel.
     """
     if not pictures.files:
         raise DataError(f"{listed}: must list pictures, lists none")
+    if _are_shares([truth for _, truth in pictures.files]):
+        raise DataError(
+            f"{listed}: boxes must be in pixels, all are within the first pixel of their picture, "
+            "as shares of it would be"
+        )
     there = tuple((path, truth) for path, truth in pictures.files if path.is_file())
     missing = [path for path, _ in pictures.files if not path.is_file()]
     if missing:
@@ -172,20 +179,28 @@ def check_pictures(listed: Path, pictures: Pictures, rules: LabelRules = USUAL_R
     return replace(pictures, files=there, left_out=(*pictures.left_out, *gone))
 
 
+def _are_shares(truths: Sequence[Truth]) -> bool:
+    """Whether there are boxes, and all end within the first pixel of a larger picture."""
+    ends = [
+        max(x + width, y + height) if min(one.width, one.height) > 1 else math.inf
+        for one in truths
+        for x, y, width, height in one.boxes
+    ]
+    return bool(ends) and max(ends) <= 1
+
+
 def _read(path: Path, folder: Path, rules: LabelRules = USUAL_RULES) -> Pictures:
     """Read an annotation file, whether the pictures are there or not."""
     data = _read_json(path)
-    for what in ("categories", "images"):
-        check_ids(path, what, data[what])
-    categories = without_root(data["categories"], data["annotations"])
+    listed = {what: distinct(path, what, data[what]) for what in ("categories", "images")}
+    categories = without_root(listed["categories"], data["annotations"])
     numbers, names = number_classes(path, categories, rules)
-    images: dict[str, tuple[str, int, int]] = {}
-    for image in data["images"]:
-        images[id_of(path, "images", image, "id")] = (
-            entry_of(path, "images", image, "file_name", str),
-            whole_of(path, "images", image, "width"),
-            whole_of(path, "images", image, "height"),
-        )
+    files = [entry_of(path, "images", image, "file_name", str) for image in listed["images"]]
+    root = _image_folder(folder, path, next(iter(files), ""))
+    images = {
+        id_of(path, "images", image, "id"): (file, *_size(path, image, root / file))
+        for image, file in zip(listed["images"], files, strict=True)
+    }
     found: dict[str, dict[tuple[Box, int, float, bool], None]] = {key: {} for key in images}
     dirt = Dirt(str(path), rules.strict)
     for place, annotation in enumerate(data["annotations"], 1):
@@ -195,12 +210,18 @@ def _read(path: Path, folder: Path, rules: LabelRules = USUAL_RULES) -> Pictures
             dirt.doubles += entry in found[key]
             found[key][entry] = None
     dirt.tell()
-    root = _image_folder(folder, path, next((name for name, *_ in images.values()), ""))
-    files = tuple(
+    pictures = tuple(
         (root / name, _truth(width, height, found[key]))
         for key, (name, width, height) in images.items()
     )
-    return Pictures(files, names, tuple(dirt.told))
+    return Pictures(pictures, names, tuple(dirt.told))
+
+
+def _size(path: Path, image: Any, file: Path) -> tuple[int, int]:
+    """Width and height of a listed picture, pixels; those of its file if the list lacks them."""
+    if not (image.get("width") or image.get("height")) and file.is_file():
+        return photo_size(file)
+    return whole_of(path, "images", image, "width"), whole_of(path, "images", image, "height")
 
 
 def _annotation(

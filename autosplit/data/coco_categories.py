@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autosplit.data.dirty import USUAL_RULES, LabelRules
-from autosplit.errors import DataError
+from autosplit.errors import DataError, warn
 
 
 def without_root(categories: Sequence[Any], annotations: Sequence[Any]) -> Sequence[Any]:
@@ -107,11 +107,13 @@ def whole_of(path: Path, what: str, entry: Mapping[str, Any], key: str) -> int:
 
 
 def box_of(where: str, annotation: Mapping[str, Any]) -> tuple[float, float, float, float]:
-    """Left, top, width and height of an annotation, pixels.
+    """Left, top, width and height of an annotation, pixels; of its outline if it has no box.
 
     Raises:
         DataError: They are no four numbers, or the width or height is below 0.
     """
+    if not annotation.get("bbox") and (outline := _outline_box(annotation.get("segmentation"))):
+        return outline
     values = entry_of(where, "annotations", annotation, "bbox", list)
     numbers = [number_of(value) for value in values]
     if len(values) != 4 or not all(map(math.isfinite, numbers)):
@@ -127,6 +129,20 @@ def box_of(where: str, annotation: Mapping[str, Any]) -> tuple[float, float, flo
     return left, top, width, height
 
 
+def _outline_box(polygons: Any) -> tuple[float, float, float, float] | None:
+    """Box around polygons, lists of x and y in turn; None where there are none."""
+    if not isinstance(polygons, list) or not all(isinstance(one, list) for one in polygons):
+        return None
+    corners = [[number_of(value) for value in one] for one in polygons]
+    if not corners or not all(one and len(one) % 2 == 0 for one in corners):
+        return None
+    numbers = [value for one in corners for value in one]
+    if not all(map(math.isfinite, numbers)):
+        return None
+    across, down = ([v for one in corners for v in one[axis::2]] for axis in (0, 1))
+    return min(across), min(down), max(across) - min(across), max(down) - min(down)
+
+
 def area_of(
     where: str, annotation: Mapping[str, Any], box: tuple[float, float, float, float]
 ) -> float:
@@ -140,14 +156,21 @@ def area_of(
     return number
 
 
-def check_ids(path: Path, what: str, entries: Sequence[Any]) -> None:
-    """Make sure that no two entries of a list have one number."""
-    seen: set[str] = set()
+def distinct(path: Path, what: str, entries: Sequence[Any]) -> list[Any]:
+    """The entries of a list, of two that are equal the first.
+
+    Raises:
+        DataError: Two that differ have one number.
+    """
+    seen: dict[str, Any] = {}
     for entry in entries:
         key = id_of(path, what, entry, "id")
-        if key in seen:
+        if seen.setdefault(key, entry) != entry:
             raise DataError(f"{path}: each of {what} must have an id of its own, two have {key}")
-        seen.add(key)
+    if twice := len(entries) - len(seen):
+        are = "is" if twice == 1 else "are"
+        warn(f"{path}: {twice} of {what} {are} there twice, each counts once")
+    return list(seen.values())
 
 
 def name_of(annotation: Any, place: int) -> str:

@@ -15,7 +15,8 @@ def read_photo(path: Path) -> Image.Image:
 
     Pictures of more bits are scaled to 0..255, by their type for 16 bits, else by the smallest of 1
     (for fractions), 255, 65535 and 2^32 - 1 that holds their largest value, or by this value with a
-    warning where such a scale would leave the picture nearly black.
+    warning where such a scale would leave the picture nearly black.  Of several pages or frames the
+    first is taken, with a warning; the previews that telephones add to a JPEG file are not counted.
 
     Raises:
         DataError: The file is no image, or is truncated, or holds values that are no brightness.
@@ -23,10 +24,13 @@ def read_photo(path: Path) -> Image.Image:
     try:
         # Pillow warns of broken EXIF data and of many pixels.
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
+            pages = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
             image.load()
             turned = ImageOps.exif_transpose(image)
     except BROKEN as error:
         raise broken_photo(path, error) from error
+    if pages > 1:
+        warn(f"{path}: has {pages} pictures, the first is taken")
     return _scaled(turned, path)
 
 

@@ -118,7 +118,7 @@ BAD = {
         "each of categories must have an id of its own, two have ",
     ),
     "two pictures of one id": (
-        lambda d: d.update(images=[*d["images"], d["images"][0]]),
+        lambda d: d.update(images=[*d["images"], d["images"][0] | {"file_name": "1.png"}]),
         "each of images must have an id of its own, two have ",
     ),
     "an area that is none": (
@@ -340,3 +340,63 @@ def test_an_annotation_without_an_id_has_its_place_and_the_file_is_told_once(tmp
 def test_a_box_wholly_outside_is_refused(box):
     with pytest.raises(DataError, match="must touch its picture of 40x30 pixels"):
         clipped_box("a.json", box, (40, 30))
+
+
+def test_a_picture_that_is_listed_twice_counts_once(tmp_path):
+    folder = changed(tmp_path, lambda d: d.update(images=d["images"] * 2))
+
+    with pytest.warns(AutoSplitWarning, match="2 of images are there twice, each counts once"):
+        found = read_coco(folder, tmp_path)
+
+    assert [path.name for path, _ in found.files] == ["0.png", "1.png"]
+    assert found.files[0][1] == FIRST
+
+
+@pytest.mark.parametrize("missing", [{}, {"width": 0, "height": 0}, {"width": None}])
+def test_a_picture_without_a_size_has_that_of_its_file(tmp_path, missing):
+    def without_size(data):
+        for image in data["images"]:
+            del image["width"], image["height"]
+            image.update(missing)
+
+    found = read_coco(changed(tmp_path, without_size), tmp_path)
+
+    assert found.files[0][1] == FIRST
+
+
+@pytest.mark.parametrize("bbox", [None, []])
+def test_an_outline_without_a_box_has_the_box_around_it(tmp_path, bbox):
+    """The corners of two polygons: 5..25 across, 3..17 down."""
+    outline = [[5, 3, 9, 3, 9, 17.0], [20, 6, 25, 6, 25, 7]]
+
+    def as_outline(data):
+        data["annotations"] = [data["annotations"][0] | {"bbox": bbox, "segmentation": outline}]
+
+    found = read_coco(changed(tmp_path, as_outline), tmp_path)
+
+    assert found.files[0][1].boxes == ((5.0, 3.0, 20.0, 14.0),)
+
+
+@pytest.mark.parametrize("outline", [[], [[]], [[1, 2, 3]], [["x", 2]], {"counts": "a"}, [7], None])
+def test_neither_a_box_nor_an_outline_is_left_out_and_told(tmp_path, outline):
+    folder = changed(
+        tmp_path, lambda d: d["annotations"][0].update(bbox=None, segmentation=outline)
+    )
+
+    with pytest.warns(AutoSplitWarning, match="annotation 1: each of annotations must have 'bbox'"):
+        assert len(read_coco(folder, tmp_path).files[0][1].boxes) == 1
+
+
+def test_boxes_in_shares_of_the_picture_are_refused(tmp_path):
+    def as_shares(data):
+        for annotation in data["annotations"]:
+            annotation["bbox"] = [0.1, 0.2, 0.5, 0.8]
+
+    with pytest.raises(DataError, match="must be in pixels, all are within the first pixel"):
+        read_coco(changed(tmp_path, as_shares), tmp_path)
+
+
+def test_one_box_beyond_the_first_pixel_is_in_pixels(tmp_path):
+    folder = changed(tmp_path, lambda d: d["annotations"][0].update(bbox=[0.1, 0.1, 0.5, 0.5]))
+
+    assert len(read_coco(folder, tmp_path).files[0][1].boxes) == 2

@@ -152,3 +152,21 @@ def test_the_size_of_no_picture_is_refused(tmp_path):
     (tmp_path / "a.jpg").write_text("no picture")
     with pytest.raises(DataError, match=r"a\.jpg: must be an image that can be read, is of"):
         photo_size(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.webp", "a.gif"])
+def test_of_several_pages_or_frames_the_first_is_taken_and_told(tmp_path, name):
+    first, second = (Image.new("RGB", (8, 8), colour) for colour in ("white", "black"))
+    first.save(tmp_path / name, save_all=True, append_images=[second])
+
+    with pytest.warns(AutoSplitWarning, match="has 2 pictures, the first is taken"):
+        found = read_photo(tmp_path / name).convert("RGB")
+
+    assert np.asarray(found).min() > 250
+
+
+def test_the_preview_beside_a_photo_of_a_telephone_is_not_told(tmp_path):
+    both = [Image.new("RGB", (8, 8), colour) for colour in ("white", "black")]
+    both[0].save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=both[1:])
+
+    assert np.asarray(read_photo(tmp_path / "a.jpg")).min() > 250

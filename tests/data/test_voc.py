@@ -165,3 +165,11 @@ def test_boxes_over_the_edge_are_clipped(tmp_path):
     _, val = read_voc_splits(written(tmp_path, text), USUAL_RULES)
 
     assert val.files[0][1].boxes == ((30, 20, 10, 10),)
+
+
+def test_boxes_in_shares_of_the_picture_are_refused(tmp_path):
+    share = OBJECT.format("dog", 0, ".9").replace("3<", ".2<").replace("1<", ".1<")
+    annotate(tmp_path, "a", share.replace("12<", ".8<"))
+
+    with pytest.raises(DataError, match="must be in pixels, all are within the first pixel"):
+        read_voc_splits(tmp_path, USUAL_RULES)
