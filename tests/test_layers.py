@@ -48,7 +48,8 @@ ORDER = {
         "python_file images inputs idx photos crops python_batches batch_ends datasets"
     ),
     "models": (
-        "checkpoint networks.darknet_options networks.darknet_section networks.darknet_values "
+        "checkpoint networks.darknet_family networks.darknet_options networks.darknet_section "
+        "networks.darknet_values "
         "networks.darknet_cfg "
         "networks.darknet_activations networks.darknet_shape networks.darknet_shortcut "
         "networks.darknet_gates networks.darknet_reorg networks.darknet_dense "
@@ -160,6 +161,7 @@ TORCH_FREE = [
         "data.picture_input",
         "data.photo_file",
         "models.networks.darknet_section",
+        "models.networks.darknet_family",
         "models.networks.darknet_values",
         "models.networks.darknet_cfg",
     ),

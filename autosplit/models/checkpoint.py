@@ -96,6 +96,11 @@ def port_epsilon(path: Path) -> float | None:
     return None
 
 
+def is_port(path: Path) -> bool:
+    """Whether a state dict has the names of a port of Darknet to PyTorch."""
+    return any(PORT.fullmatch(key.removeprefix("module.")) for key in _read_checkpoint(path))
+
+
 def _numpy_names() -> list[Any]:
     """What a pickle may name to hold arrays and numbers of NumPy, which many trainings keep.
 

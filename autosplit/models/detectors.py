@@ -14,10 +14,16 @@ from autosplit.data.bundled import DARKNET
 from autosplit.data.preprocess import Letterbox, photo_preprocess
 from autosplit.errors import ModelError, counted, did_you_mean, warn
 from autosplit.models.asked_model import AskedModel, BuiltNetwork, random_weights, safe_name
-from autosplit.models.checkpoint import load_checkpoint, port_epsilon
+from autosplit.models.checkpoint import is_port, load_checkpoint, port_epsilon
 from autosplit.models.networks.darknet import Darknet, build_darknet
 from autosplit.models.networks.darknet_cfg import read_darknet_text
-from autosplit.models.networks.darknet_weights import BACKBONE, read_weights, weight_places
+from autosplit.models.networks.darknet_family import family_of
+from autosplit.models.networks.darknet_weights import (
+    BACKBONE,
+    read_weights,
+    weight_places,
+    weights_version,
+)
 from autosplit.models.torchvision import build_with_weights, named_weights
 
 BACKBONE_SIZE = 800
@@ -43,36 +49,31 @@ def build_yolo(asked: AskedModel) -> BuiltNetwork:
         safe_name(path.stem),
         network,
         torch.zeros(1, *network.input_shape),
-        Letterbox((height, width), usual_style(text, network, weights or None), channels),
+        Letterbox((height, width), usual_style(text, weights or None), channels),
         text.encode(),
         heads=network.heads,
         labels=_labels(path, network) if asked.names is None else (),
     )
 
 
-def usual_style(text: str, network: Darknet, weights: Path | None) -> str:
+def usual_style(text: str, weights: Path | None) -> str:
     """Return how pictures are made inputs unless the caller says otherwise.
 
-    A state dict is ultralytics'.  A file that uses options of AlexeyAB's Darknet alone is read by
-    it, and it stretches pictures unless the file says ``letter_box=1``; pjreddie's keeps shapes.
+    A state dict is ultralytics', in a ``.safetensors`` file if its names are those of a port;
+    otherwise the file and the header of the weights say whose they are.
 
     Args:
         text: Text of the ``.cfg`` file.
-        network: The network.
         weights: File of the weights, if any.
+
+    Raises:
+        ModelError: The weights cannot be read.
     """
-    if weights is not None and weights.suffix in (".pt", ".pth"):
+    if weights is None:
+        return family_of(text)
+    if weights.suffix in (".pt", ".pth") or (weights.suffix == ".safetensors" and is_port(weights)):
         return "ultralytics"
-    keys = {line.partition("=")[0].strip(" \t[]") for line in text.split("\n")}
-    return "alexeyab" if keys & _ALEXEYAB and not network.letter_box else "darknet"
-
-
-_ALEXEYAB = frozenset(
-    "scale_x_y new_coords nms_kind beta_nms iou_loss iou_normalizer cls_normalizer groups "
-    "iou_thresh counters_per_class mosaic cutmix mixup letter_box weights_type scale_channels sam "
-    "Gaussian_yolo max_delta resize objectness_smooth dynamic_minibatch optimized_memory".split()
-)
-"""Sections and options that only AlexeyAB's Darknet knows."""
+    return family_of(text, None if weights.suffix == ".safetensors" else weights_version(weights))
 
 
 def load_yolo_weights(network: Darknet, path: Path) -> None:

@@ -197,6 +197,10 @@ def test_a_network_that_takes_neither_rgb_nor_grey_is_refused(cfg):
         ("scale_x_y=1.05\n", "", "alexeyab"),
         ("", "mosaic=1\n", "alexeyab"),
         ("scale_x_y=1.05\n", "letter_box=1\n", "darknet"),
+        ("", "ema_alpha=0.9998\n", "alexeyab"),
+        ("[conv]\ngroups=2\nfilters=2\nactivation=linear\n", "", "darknet"),
+        ("[conv]\nfilters=2\nactivation=swish\n", "", "alexeyab"),
+        ("[conv]\nfilters=2\nactivation=h_swish\n", "", "ultralytics"),
     ],
 )
 def test_a_file_says_how_pictures_become_inputs(cfg, head, net, style):
@@ -211,6 +215,27 @@ def test_weights_of_ultralytics_ask_for_its_letterbox(cfg, tmp_path):
     model = load_model(f"yolo:{cfg}", weights=str(tmp_path / "best.pt"))
 
     assert model.preprocess.style == "ultralytics"
+
+
+def test_weights_of_ultralytics_are_known_by_their_names(cfg, tmp_path):
+    state = build_darknet(CFG).state_dict()
+    save_file(state, tmp_path / "own.safetensors")
+    port = {key.replace("0.", "module_list.0.Conv2d."): value for key, value in state.items()}
+    save_file(port, tmp_path / "port.safetensors")
+
+    styles = [
+        load_model(f"yolo:{cfg}", weights=f"{tmp_path}/{name}.safetensors").preprocess.style
+        for name in ("own", "port")
+    ]
+    assert styles == ["darknet", "ultralytics"]
+
+
+@pytest.mark.parametrize(("revision", "style"), [(0, "darknet"), (5, "alexeyab")])
+def test_the_header_of_weights_says_whose_program_wrote_them(cfg, tmp_path, revision, style):
+    (tmp_path / "a.weights").write_bytes(struct.pack("<iiiq56f", 0, 2, revision, 9, *range(56)))
+
+    model = load_model(f"yolo:{cfg}", weights=f"{tmp_path}/a.weights")
+    assert model.preprocess.style == style
 
 
 def test_the_input_of_a_detector_is_measured_as_a_jpeg_file(cfg):

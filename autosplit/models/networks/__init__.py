@@ -3,6 +3,7 @@
 | method | file |
 | --- | --- |
 | ``.cfg`` text -> checked sections; without torch | ``darknet_cfg.py`` |
+| whose program a file is for; without torch | ``darknet_family.py`` |
 | one section: its numbers, lists and words; without torch | ``darknet_section.py`` |
 | which sections and options there are; without torch | ``darknet_options.py`` |
 | what the value of an option must be; without torch | ``darknet_values.py`` |

@@ -101,6 +101,13 @@ def write_weights(network: nn.Module, path: Path, seen: int = 0) -> None:
     write_bytes(path, b"".join(content))
 
 
+def weights_version(path: Path) -> tuple[int, int, int]:
+    """Read major, minor and revision in the header of a file that ``read_weights`` has read."""
+    with path.open("rb") as file:
+        major, minor, revision = struct.unpack("<iii", file.read(12))
+    return major, minor, revision
+
+
 def _header(content: bytes, path: Path) -> tuple[int, int]:
     """Read the number of images seen, and the byte at which the numbers start."""
     if len(content) < 16:
