@@ -121,7 +121,7 @@ ORDER = {
         "kit_blocks kit_networks kit"
     ),
     "sweep": "file job measured backends figure run table page",
-    "detect": "drawing matching sources video step_seconds detector run",
+    "detect": "drawing matching sources container_size video step_seconds detector run",
     "cli": (
         "talk usage help options stages anchors check detect emit export infer serve profile "
         "profiles prune report sweep train tune app"

@@ -6,6 +6,7 @@
 | greedy matching of boxes by overlap (IoU) | ``matching.py`` |
 | the float network, and the two halves of a plan | ``detector.py`` |
 | what ``--source`` names: files, folders, patterns, lists, cameras | ``sources.py`` |
+| how many bytes a video file should have, by its container | ``container_size.py`` |
 | frames of videos, and drawn frames as a video | ``video.py`` |
 | seconds of each step, and their table | ``step_seconds.py`` |
 | pictures and videos one after the other, ``detections.csv`` | ``run.py`` |

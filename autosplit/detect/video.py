@@ -19,8 +19,9 @@ from PIL import Image
 
 from autosplit.data.photo_file import BROKEN, broken_photo
 from autosplit.deploy.extras import need
+from autosplit.detect.container_size import said_bytes
 from autosplit.detect.sources import DetectSource
-from autosplit.errors import DataError
+from autosplit.errors import DataError, counted
 
 USUAL_RATE = 25.0
 """Frames per second where a video does not say."""
@@ -79,7 +80,7 @@ def read_frames(source: DetectSource) -> Iterator[VideoFrame]:
     """Read the frames of a video one after the other.
 
     Raises:
-        DataError: It cannot be opened, or has no frame.
+        DataError: It cannot be opened, or has no frame, or is cut off after its last frame.
         StageError: OpenCV is missing.
     """
     if _is_gif(source.place):
@@ -107,6 +108,22 @@ def read_frames(source: DetectSource) -> Iterator[VideoFrame]:
         capture.release()
     if not number:
         raise DataError(f"{source.place}: must be a video with frames that OpenCV reads, has none")
+    if not source.is_live:
+        _check_whole(Path(source.place), number)
+
+
+def _check_whole(path: Path, frames: int) -> None:
+    """Make sure that a video file, of which all frames were read, is not cut off.
+
+    Raises:
+        DataError: It is.
+    """
+    there, said = path.stat().st_size, said_bytes(path)
+    if said is not None and there < said:
+        raise DataError(
+            f"{path}: must be a whole video of {said:,} bytes, has {there:,}; only "
+            f"{counted(frames, 'frame')} can be read"
+        )
 
 
 def frame_count(sources: Sequence[DetectSource], most: int | None) -> int:

@@ -72,6 +72,46 @@ def test_frames_of_a_variable_rate_have_the_times_of_the_file(tmp_path):
     assert [frame.time_s for frame in frames] == pytest.approx([0, 0.1, 0.2, 1.2, 1.4])
 
 
+@pytest.mark.parametrize(
+    ("name", "code"), [("a.mp4", "mp4v"), ("a.avi", "MJPG"), ("a.mkv", "MJPG")]
+)
+def test_a_video_that_is_cut_off_is_an_error_after_its_frames(tmp_path, name, code):
+    """The boxes of an MP4 that say where its frames are have to come first."""
+    cv2 = pytest.importorskip("cv2")
+    path = tmp_path / name
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), 10, (64, 48))
+    for shade in range(30):
+        writer.write(np.full((48, 64, 3), 8 * shade, np.uint8))
+    writer.release()
+    if name == "a.mp4":
+        path.write_bytes(index_first(path.read_bytes()))
+    assert len(list(read_frames(source(path)))) == 30
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 6 // 10])
+
+    found = []
+    told = rf"must be a whole video of {len(whole):,} bytes, has [\d,]+; only \d+ frames can"
+    with pytest.raises(DataError, match=told):
+        found.extend(read_frames(source(path)))
+
+    assert 0 < len(found) < 30
+
+
+def index_first(content):
+    """An MP4 file with its last box, the index, before the frames, which move by its size."""
+    boxes = {}
+    while content:
+        size, kind = struct.unpack_from(">I4s", content)
+        boxes[kind], content = content[:size], content[size:]
+    index = boxes.pop(b"moov")
+    place = index.index(b"stco")
+    (count,) = struct.unpack_from(">I", index, place + 8)
+    places = [at + len(index) for at in struct.unpack_from(f">{count}I", index, place + 12)]
+    end = place + 12 + 4 * count
+    index = index[: place + 12] + struct.pack(f">{count}I", *places) + index[end:]
+    return boxes.pop(b"ftyp") + index + b"".join(boxes.values())
+
+
 def test_frames_of_another_size_are_fitted_to_the_first(tmp_path):
     drawing = VideoDrawing(tmp_path / "clip.gif", 10)
     drawing.add(Image.new("RGB", (40, 30)))
