@@ -23,7 +23,7 @@ MOST_SAMPLES = 64
 
 def main(bundle: Path, source: Path) -> None:
     """Print a line for each plan: how many integers differ, and of answers how far, and classes."""
-    import openvino  # an extra; the help needs none
+    import openvino  # noqa: PLC0415 - an extra, which the help needs not
 
     manifest, core = read_manifest(bundle), openvino.Core()
     print("plan,samples,integers,different,furthest,answer_difference,same_class")
