@@ -89,7 +89,11 @@ def _place(folder: Path, name: str) -> Path:
 
 
 def read_labels(
-    path: Path, found: Sequence[Path], names: Sequence[str], rules: LabelRules
+    path: Path,
+    found: Sequence[Path],
+    names: Sequence[str],
+    rules: LabelRules,
+    keypoints: int = 0,
 ) -> Pictures:
     """Read the text files of pictures.
 
@@ -98,6 +102,7 @@ def read_labels(
         found: The pictures.
         names: Names of the classes, as ``read_darknet_list`` takes them.
         rules: Whether wrong lines are refused.
+        keypoints: Numbers of the keypoints of an object, as ``parse_label`` takes them.
 
     Raises:
         DataError: All pictures are missing, or a class has no name.
@@ -111,7 +116,7 @@ def read_labels(
     truths = {}
     for file in there:
         with dirt.collecting():  # a picture may be broken
-            truths[file] = _truth(file, dirt, len(names) or MOST_NUMBERED)
+            truths[file] = _truth(file, dirt, len(names) or MOST_NUMBERED, keypoints)
     if there and not truths:
         raise DataError(dirt.told[0])
     dirt.tell()
@@ -136,13 +141,14 @@ def _without_labels(path: Path, pictures: Sequence[Path]) -> str:
     )
 
 
-def _truth(picture: Path, dirt: Dirt, classes: int) -> Truth:
+def _truth(picture: Path, dirt: Dirt, classes: int, keypoints: int) -> Truth:
     """Read the text file of a picture; lines that are no boxes are left out and listed.
 
     Args:
         picture: The picture.
         dirt: Collects the lines that are left out.
         classes: Classes with a name.
+        keypoints: Numbers of the keypoints of an object.
     """
     path = _label_file(picture)
     width, height = photo_size(picture)
@@ -150,7 +156,7 @@ def _truth(picture: Path, dirt: Dirt, classes: int) -> Truth:
     for place, line in enumerate(_text(path).splitlines() if path.is_file() else (), 1):
         with dirt.collecting():
             try:
-                label = parse_label(line)
+                label = parse_label(line, keypoints)
             except ValueError as error:
                 raise DataError(f"{path}:{place}: {error}") from error
             if label and label[0] >= classes:

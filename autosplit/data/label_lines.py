@@ -6,9 +6,11 @@ line                                         box
 ``class x y width height``                   centre and size as shares of the picture
 ``class x y width height confidence``        the same
 ``class x1 y1 x2 y2 x3 y3 ...``              the smallest one around the outline
+``class x y width height px1 py1 pv1 ...``   the centre and size before the numbers of keypoints
 ============================================ ==================================================
 
-The class may be written as ``0.0``.  What follows a ``#`` is a comment.
+The last kind is read where the data set has keypoints, and outlines where it has none: nothing in a
+line tells them apart.  The class may be written as ``0.0``.  What follows a ``#`` is a comment.
 """
 
 from __future__ import annotations
@@ -24,8 +26,12 @@ MOST_NUMBERED = 100_000
 _BOX, _SURE_BOX, _LEAST_OUTLINE = 5, 6, 7
 
 
-def parse_label(line: str) -> tuple[int, BoxShares] | None:
+def parse_label(line: str, keypoints: int = 0) -> tuple[int, BoxShares] | None:
     """Read one line.
+
+    Args:
+        line: The line.
+        keypoints: Numbers of the keypoints of an object, which follow its box; 0 if there are none.
 
     Returns:
         The class and the box; None for an empty line or a comment.
@@ -45,15 +51,20 @@ def parse_label(line: str) -> tuple[int, BoxShares] | None:
         number, *values = map(float, words)
     except ValueError:
         number, values = math.nan, []
-    outline = len(words) >= _LEAST_OUTLINE and len(words) % 2 == 1
+    has_points = bool(keypoints) and len(words) == _BOX + keypoints
+    values = values[: _BOX - 1] if has_points else values
+    outline = not keypoints and len(words) >= _LEAST_OUTLINE and len(words) % 2 == 1
+    boxed = has_points or len(words) in (_BOX, _SURE_BOX)
     shares = [min(max(value, 0.0), 1.0) for value in values]
     within = all(
         abs(value - share) < HAIR + 1e-9 for value, share in zip(values, shares, strict=True)
     )
-    if not (len(words) in (_BOX, _SURE_BOX) or outline) or not within or not _is_class(number):
+    if not (boxed or outline) or not within or not _is_class(number):
+        other = f"and {keypoints} numbers of keypoints," if keypoints else ""
+        other = other or "or the corners of an outline,"
         raise ValueError(
-            "must be a class and the centre and size of a box, or the corners of an outline, as "
-            f"shares of the picture, 0..1, got {line!r}"
+            f"must be a class and the centre and size of a box, {other} as shares of the picture, "
+            f"0..1, got {line!r}"
         )
     if outline:
         xs, ys = shares[::2], shares[1::2]

@@ -2,6 +2,7 @@
 
 ``train`` and ``val`` are folders of pictures, lists of pictures, or several of them, relative to
 ``path``, which is relative to the file; ``names`` is a list or a mapping from numbers to names.
+Where ``kpt_shape`` says that objects have keypoints, these follow the boxes in the label files.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ def read_yolo_yaml(path: Path, rules: LabelRules) -> tuple[Pictures | None, Pict
     about = _about(path)
     names = _names(path, about.get("names"), about.get("nc"))
     roots = [path.parent / str(about.get("path") or "."), path.parent]
+    points = _keypoints(path, about.get("kpt_shape"))
     train = _pictures(about.get("train"), roots)
     val = _pictures(about.get("val") or about.get("valid") or about.get("test"), roots)
     if not val and not train:
         raise DataError(f"{path}: must name folders or lists of pictures as train and val")
     there = val and any(picture.is_file() for picture in train)
-    trained = read_labels(path, train, names, rules) if there else None
-    return trained, read_labels(path, val or train, names, rules)
+    trained = read_labels(path, train, names, rules, points) if there else None
+    return trained, read_labels(path, val or train, names, rules, points)
 
 
 def _about(path: Path) -> dict[str, Any]:
@@ -68,6 +70,17 @@ def _names(path: Path, names: Any, count: Any) -> tuple[str, ...]:
             f"{path}: must name nc={counted(count, 'class', 'classes')}, names {len(names)}"
         )
     return tuple(map(str, names))
+
+
+def _keypoints(path: Path, shape: Any) -> int:
+    """Numbers of the keypoints of an object: their count times 2, or 3 with what is visible."""
+    if shape is None:
+        return 0
+    if not isinstance(shape, list) or [type(one) for one in shape] != [int, int]:
+        shape = [0, 0]
+    if shape[0] < 1 or shape[1] not in (2, 3):
+        raise DataError(f"{path}: kpt_shape must be the count of keypoints and 2 or 3, [17, 3]")
+    return int(shape[0] * shape[1])
 
 
 def _pictures(written: Any, roots: Sequence[Path]) -> list[Path]:

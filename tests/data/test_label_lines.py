@@ -34,6 +34,25 @@ def test_what_tools_write_is_read(line, expected):
 
 
 @pytest.mark.parametrize(
+    ("line", "keypoints"),
+    [
+        ("0 .5 .5 .2 .4 .45 .45 .55 .5", 4),
+        ("0 .5 .5 .2 .4 .45 .45 2 .55 .5 0", 6),
+        ("0 .5 .5 .2 .4", 4),
+        ("0 .5 .5 .2 .4 .9", 4),
+    ],
+)
+def test_numbers_of_keypoints_follow_the_box(line, keypoints):
+    assert parse_label(line, keypoints) == (0, (0.5, 0.5, 0.2, 0.4))
+
+
+@pytest.mark.parametrize("line", ["0 .1 .1 .9 .1 .9 .9", "0 .5 .5 .2 .4 .45 .45 .55 .5 .6 .6"])
+def test_another_number_of_keypoints_is_refused(line):
+    with pytest.raises(ValueError, match="centre and size of a box, and 4 numbers of keypoints, "):
+        parse_label(line, 4)
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "0 0.5 0.5 0.4",

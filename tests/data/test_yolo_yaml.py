@@ -58,6 +58,22 @@ def test_what_names_no_pictures_is_refused(tmp_path, text, message):
         read_yolo_yaml(tmp_path / "data.yaml", USUAL_RULES)
 
 
+def test_objects_with_keypoints_have_their_boxes(tmp_path):
+    """Half of 40 by 0.2 of 30 pixels about (20, 15); as an outline it would be another box."""
+    folder(tmp_path, "val", 1)
+    (tmp_path / "val" / "labels" / "0.txt").write_text("1 .5 .5 .5 .2 .45 .45 .55 .5")
+    text = "train: train/images\nval: val/images\nnames: [cat, dog]\nkpt_shape: {}\n"
+    (tmp_path / "data.yaml").write_text(text.format("[2, 2]"))
+
+    _, val = read_yolo_yaml(tmp_path / "data.yaml", USUAL_RULES)
+
+    assert val.files[0][1].boxes == (pytest.approx((10, 12, 20, 6)),)
+    for wrong in ("[2, 4]", "[0, 2]", "2", "[a, 2]", "[2]"):
+        (tmp_path / "data.yaml").write_text(text.format(wrong))
+        with pytest.raises(DataError, match="kpt_shape must be the count of keypoints and 2 or 3"):
+            read_yolo_yaml(tmp_path / "data.yaml", USUAL_RULES)
+
+
 @pytest.mark.parametrize(
     ("text", "classes"),
     [
