@@ -2,7 +2,7 @@
 
     apt install dataset-fashion-mnist
     python experiments/make_scenes.py --out scenes --train 48 --val 400
-    python experiments/escalation.py [--only fashion] [--work runs]
+    python experiments/escalation.py [--only fashion] [--work runs] [--images 2000]
 
 Each network has an edge device like Eyeriss and a cloud like TPU v1.  The memory of the edge is so
 small for the Fashion-MNIST network that no plan that is all on the edge keeps a point.  Points lost
@@ -55,18 +55,19 @@ class Case:
     lost: float
 
 
-def cases(garments: Path, scenes: Path) -> dict[str, Case]:
+def cases(garments: Path, scenes: Path, images: int | None = None) -> dict[str, Case]:
     """The networks.
 
     Args:
         garments: The four IDX files of Fashion-MNIST.
         scenes: What ``make_scenes.py`` made.
+        images: Test images of Fashion-MNIST at most; None: all 10,000.
     """
     usual = {"methods": ("autosplit", "cloud16"), "escalation": "auto"}
     fashion = {
         "model": "fashion-resnet",
         "data": f"fashion-mnist:{garments}",
-        "images": 2000,
+        "images": images,
         "memory_bytes": 75_000,
         "reserve_bytes": 784,
         "links": ("100kbps",),
@@ -181,9 +182,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("results"), help="where run folders go")
     parser.add_argument("--garments", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
     parser.add_argument("--scenes", type=Path, default=Path("scenes"))
+    parser.add_argument("--images", type=int, help="test images of garments (default: all)")
     parser.add_argument("--out", type=Path, default=Path("results"))
     arguments = parser.parse_args()
-    known = cases(arguments.garments, arguments.scenes)
+    known = cases(arguments.garments, arguments.scenes, arguments.images)
     rows: list[dict[str, Any]] = []
     for name in arguments.only.split(","):
         rows += rows_of(name, known[name], arguments.work / f"escalation-{name}")
