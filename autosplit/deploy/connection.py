@@ -105,7 +105,7 @@ class Connection:
                     kept = False
                     continue
                 raise UnreachableError(
-                    f"{self.server}: must answer within {timeout_s:.3g} s, {_reason(error)}"
+                    f"{self.server}: {_reason(error, timeout_s, self._tls is not None)}"
                 ) from error
 
     def _once(
@@ -163,9 +163,14 @@ def _left(until: float) -> float:
     return left
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, timeout_s: float, over_tls: bool) -> str:
+    """What must hold, what was found, and what to do where that is known."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is refused: {error.verify_message}"
-    if isinstance(error, TimeoutError):
-        return "has not"
-    return f"{type(error).__name__} {error}".strip()
+        return (
+            f"its certificate must be trusted, is refused: {error.verify_message}; --tls-cert FILE "
+            "says which one is"
+        )
+    found = "has not" if isinstance(error, TimeoutError) else f"{type(error).__name__} {error}"
+    text = f"must answer within {timeout_s:.3g} s, {found.strip()}"
+    closed = isinstance(error, http.client.RemoteDisconnected)
+    return f"{text}; the address of a server with TLS is https" if closed and not over_tls else text

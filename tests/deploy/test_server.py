@@ -77,11 +77,13 @@ def test_over_tls_the_right_token_and_certificate_alone_are_served(small, bundle
                     time.sleep(0.1)
             with EdgeClient(bundle, connection) as client:
                 assert client.infer({"x": images}).outputs["output:0"].shape == (1, 5)
+            refused = "its certificate must be trusted, is refused: .*; --tls-cert FILE"
             for wrong, words in (
                 (Connection(address, "x" * 20, guard.certificate), "401, .*token of the server"),
                 (Connection(address, None, guard.certificate), "401"),
-                (Connection(address, guard.token, foreign.certificate), "certificate is refused"),
-                (Connection(address, guard.token), "certificate is refused"),
+                (Connection(address, guard.token, foreign.certificate), refused),
+                (Connection(address, guard.token), refused),
+                (Connection(address.replace("https", "http"), guard.token), "with TLS is https$"),
             ):
                 with pytest.raises(ServerError, match=words):
                     wrong.ask("/v2", 5)
