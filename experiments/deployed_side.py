@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import itertools
+import re
 import shutil
 import subprocess
 import sys
@@ -143,14 +144,24 @@ class Side:
         assert len(rows) == answers
         return [{**row, "picture": Path(row["source"]).stem.partition("-")[2]} for row in rows]
 
-    def _infer(self, plan: str, answers: int, first: int, table: Path) -> None:
+    def pace(self, plan: str, answers: int, *, ahead: bool) -> float:
+        """Answers a second, as ``autosplit infer`` prints them."""
+        text = self._infer(plan, answers, 0, self.one.folder / "answers.csv", ahead=ahead)
+        found = re.search(r"([\d.]+) answers a second", text)
+        assert found is not None, text
+        return float(found[1])
+
+    def _infer(
+        self, plan: str, answers: int, first: int, table: Path, *, ahead: bool = False
+    ) -> str:
         folder = self.one.folder
         given, secrets = folder / "given", folder / "secrets"
         shutil.rmtree(given, ignore_errors=True)
         given.mkdir()
         for path in sorted((folder / "inputs").iterdir())[first : first + answers]:
             (given / path.name).symlink_to(path.resolve())
-        command = [*self.one.under[0], sys.executable, "-m", "autosplit", "infer", "--ahead", "off"]
+        command = [*self.one.under[0], sys.executable, "-m", "autosplit", "infer"]
+        command += ["--ahead", "on" if ahead else "off"]
         command += [str(self.bundle), "--plan", plan, "--source", str(given), "--out", str(table)]
         command += ["--server", f"https://{self.host}:{PORT}"]
         command += ["--tls-cert", str(secrets / "cert.pem")]
@@ -158,6 +169,7 @@ class Side:
         done = self.run(command)
         if done.returncode:
             raise SystemExit(f"infer: {done.stderr}")
+        return done.stdout
 
 
 def call(*words: object) -> None:
