@@ -178,9 +178,26 @@ def _result(path: Path, models: Mapping[str, str]) -> dict[str, Any]:
         raise DataError(
             f"{path}: must be as {SCRIPT} wrote it, its checksum is of other content; measure again"
         )
-    if found["files"] != models:
-        raise DataError(f"{path}: must be of the models of this kit, is of other ones")
+    problem = _shape_problem(found, models)
+    if problem:
+        raise DataError(f"{path}: {problem}; run {SCRIPT} of this kit again")
     return found
+
+
+def _shape_problem(found: Mapping[str, Any], models: Mapping[str, str]) -> str:
+    """What keeps a result from being one of all models of a kit; empty if nothing does."""
+    if found.get("files") != models:
+        return "must be of the models of this kit, is of other ones"
+    absent = sorted({"onnxruntime", "machine", "threads", "models"} - found.keys())
+    if absent:
+        return f"must have {', '.join(absent)}"
+    for name in sorted(one.removesuffix(".onnx") for one in models if one != BESIDE_FILE):
+        measured = found["models"].get(name)
+        if measured is None:
+            return f"must have all models of the kit, has no {name}"
+        if not all(measured.get(key, 0) > 0 for key in ("whole_s", "runs", "reference_s")):
+            return f"{name}: must have seconds, runs and seconds of the reference above 0"
+    return ""
 
 
 def _hashes(folder: Path) -> dict[str, str]:

@@ -115,6 +115,10 @@ def view_of(
         for link in summary.links
         if link not in picks
     }
+    if not (folder / FULL_TABLE).is_file():
+        raise StageError(
+            f"{folder}: has no {FULL_TABLE}, run: autosplit collect --run {folder} --force"
+        )
     text = _bytes_of(folder / FULL_TABLE)
     stamps = {stage: _done(folder, stage) for stage in OPTIONS if stage != "collect"}
     return PageView(

@@ -17,7 +17,7 @@ from bokeh.models import FactorRange, HoverTool
 from bokeh.plotting import figure
 from bokeh.transform import dodge
 
-from autosplit.errors import counted
+from autosplit.errors import FileError, counted
 from autosplit.files import sha256_of_file, write_bytes
 from autosplit.hardware.seconds import KIND_OF_SECONDS
 from autosplit.plainfile import open_plain
@@ -25,8 +25,8 @@ from autosplit.report.page.page import CSV_LINK, html_file, method_boxes
 from autosplit.report.page.panels import HEIGHT, method_marks, plain_numbers, source_of
 from autosplit.report.page.words import table_of
 from autosplit.sweep.figure import row_group, winners
-from autosplit.sweep.file import REFERENCE, SweepFile
-from autosplit.sweep.table import SweepTable, read_sweep
+from autosplit.sweep.file import REFERENCE, SweepFile, read_sweep_file
+from autosplit.sweep.table import SweepTable, default_table, read_sweep
 
 PANELS = 6
 """Links up to which each has a panel of its own."""
@@ -53,7 +53,11 @@ def write_sweep_page(file: Path, out: Path, table: Path | None = None) -> int:
     Raises:
         FileError: The sweep file is wrong, or the table is missing or is that of another sweep.
     """
-    found = read_sweep(file, table)
+    read_sweep_file(file)
+    path = default_table(file) if table is None else table
+    if not path.is_file():
+        raise FileError(f"{path}: must be the table of the sweep, run: autosplit sweep {file}")
+    found = read_sweep(file, path)
     data = sweep_page(found, file).encode()
     write_bytes(out, data)
     return len(data)

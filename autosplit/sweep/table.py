@@ -78,6 +78,11 @@ class SweepTable:
         return f"SweepTable({str(self.path)!r}: {counted(len(self.rows), 'row')})"
 
 
+def default_table(file: Path) -> Path:
+    """Where ``autosplit sweep`` writes the table of a sweep file."""
+    return Path("results") / f"{file.stem}.csv"
+
+
 def read_sweep(file: str | Path, table: str | Path | None = None) -> SweepTable:
     """Read the table that ``autosplit sweep FILE`` wrote.
 
@@ -90,5 +95,5 @@ def read_sweep(file: str | Path, table: str | Path | None = None) -> SweepTable:
         FileError: The sweep file is wrong, or the table is missing or is that of another sweep.
     """
     sweep = read_sweep_file(Path(file))
-    path = Path("results") / f"{Path(file).stem}.csv" if table is None else Path(table)
+    path = default_table(Path(file)) if table is None else Path(table)
     return SweepTable(sweep, path, read_csv(path, table_header(sweep)))

@@ -189,3 +189,23 @@ def test_a_kit_is_written_measured_and_fitted(tmp_path, monkeypatch):
     assert {"conv", "pointwise", "resize", "linear"} <= found.fit[8].keys() & found.fit[32].keys()
     names = sorted(path.name for path in (tmp_path / "kit").iterdir())
     assert {"README.txt", "kit.json", "measure_models.py", "reference.onnx"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda r: r["models"].pop("kit01-8"), "has no kit01-8; run measure_models.py"),
+        (lambda r: r.pop("machine"), "must have machine;"),
+        (lambda r: r["models"]["kit00-8"].update(reference_s=0.0), "kit00-8: must have seconds"),
+        (lambda r: r["models"]["kit00-8"].pop("runs"), "kit00-8: must have seconds"),
+    ],
+    ids=["a model", "the machine", "no reference", "no runs"],
+)
+def test_a_result_that_lacks_something_is_refused_in_one_line(folder, change, text):
+    path = folder / "result.json"
+    found = json.loads(path.read_text())
+    change(found)
+    path.write_text(json.dumps(found | {"checksum": checksum(found)}))
+
+    with pytest.raises(DataError, match=text):
+        read_kit(folder)

@@ -88,3 +88,8 @@ def test_a_table_of_another_sweep_is_refused(done):
     (done / "tiny.csv").write_text("a,b\n1,2\n")
     with pytest.raises(FileError):
         write_sweep_page(done / "tiny.yaml", done / "page.html", done / "tiny.csv")
+
+
+def test_a_sweep_that_was_not_run_says_what_to_run(place):
+    with pytest.raises(FileError, match=r"must be the table of the sweep, run: autosplit sweep"):
+        write_sweep_page(place / "tiny.yaml", place / "page.html", place / "none.csv")
