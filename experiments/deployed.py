@@ -123,7 +123,7 @@ def prepared(one: Deployment, links: Mapping[str, float], answers: int) -> Prepa
     hardware = ("--edge", one.folder / "edge.yaml", "--cloud", one.folder / "cloud.yaml")
     over = ",".join(str(profiles[name]) for name in links)
     call("run", *NETWORKS[one.network].split(), "--methods", METHODS, "--plans", "all", *hardware,
-         "--link", over, "--run", one.run)  # fmt: skip
+         "--coding", "packed", "--link", over, "--run", one.run)  # fmt: skip
     plans = read_rows(one.run / "summary_full.csv")
     found = Prepared(profiles, plans, {name: kinds_of(plans, name) for name in links})
     call("export", one.run, "--plan", ",".join(found.names), "--out", one.folder / "bundle")

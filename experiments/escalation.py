@@ -63,7 +63,7 @@ def cases(garments: Path, scenes: Path, images: int | None = None) -> dict[str, 
         scenes: What ``make_scenes.py`` made.
         images: Test images of Fashion-MNIST at most; None: all 10,000.
     """
-    usual = {"methods": ("autosplit", "cloud16"), "escalation": "auto"}
+    usual = {"methods": ("autosplit", "cloud16"), "escalation": "auto", "coding": "packed"}
     fashion = {
         "model": "fashion-resnet",
         "data": f"fashion-mnist:{garments}",

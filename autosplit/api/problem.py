@@ -40,7 +40,7 @@ class Problem(record.Problem, metaclass=_TypeOfProblem):
         memory: What the edge half may use: bytes, a size such as ``4MiB`` or ``512KB``, or
             ``device`` for as much as the edge device has.  0 is no memory at all; None is no limit.
         widths: Widths that weights and activations may have, 1..8 bits.
-        coding: Coding of the crossing tensors, as ``--coding``: ``packed`` or ``entropy``.
+        coding: Coding of the crossing tensors, as ``--coding``: ``entropy``, ``packed``, ``none``.
 
     Raises:
         ProfileError: A device or link is unknown or wrong.

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from autosplit.graph.graph import Cut, Graph
 
 NOT_CODED: Mapping[tuple[str, int], int] = {}
 """Where every tensor is packed."""
+
+
+class WholeBytes(dict[tuple[str, int], int]):
+    """Tensor and width -> bytes on the wire where every element takes whole bytes.
+
+    So a tool sends them that does no packing; to make them takes no seconds of coding.
+    """
+
+
+def whole_bits(bits: int) -> int:
+    """Width of an element that takes whole bytes: 8 bits, 16, or 32.
+
+    >>> [whole_bits(bits) for bits in (1, 8, 9, 32)]
+    [8, 8, 16, 32]
+    """
+    return next(whole for whole in (8, 16, 32) if bits <= whole)
 
 
 def packed_bytes(elements: int, bits: int) -> int:
@@ -29,7 +45,7 @@ def tensor_bytes(graph: Graph, tensor: str, bits: int) -> int:
 def sent_bytes(
     graph: Graph, tensor: str, bits: int, coded: Mapping[tuple[str, int], int] = NOT_CODED
 ) -> int:
-    """Bytes of a tensor of one sample on the wire: coded where that is known, else packed.
+    """Bytes of a tensor of one sample on the wire: as they are listed, else packed.
 
     Args:
         graph: The graph.
@@ -57,12 +73,17 @@ def crossing_bytes(
 
 
 def coded_crossing(
-    cut: Cut, activation_bits: Mapping[str, int], coded: Mapping[tuple[str, int], int]
+    cut: Cut, activation_bits: Mapping[str, int], coded: Collection[tuple[str, int]]
 ) -> tuple[str, ...]:
     """Tensors that cross entropy-coded at their widths.
 
-    Args are those of ``crossing_bytes``.
+    Args:
+        cut: The cut.
+        activation_bits: Tensor -> width, for every crossing tensor.
+        coded: Tensors and widths that are entropy-coded; none of ``WholeBytes`` are.
     """
+    if isinstance(coded, WholeBytes):
+        return ()
     return tuple(t for t in cut.crossing if (t, activation_bits[t]) in coded)
 
 

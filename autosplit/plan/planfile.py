@@ -220,7 +220,12 @@ def _plan(
     """The plan, its bytes computed from the widths of its grids and the codings of its wire."""
     weight_bits = {name: stored.bits for name, stored in weights.items()}
     activation_bits = {name: stored.bits for name, stored in activations.items()}
-    coded = wire.mean_bytes
+    sizes = {
+        (one.name, activation_bits[one.name]): size
+        for one in wire.tensors
+        for size in (one.mean_bytes if one.sample_bytes is None else one.sample_bytes,)
+        if size is not None
+    }
     return Plan(
         name=data["name"],
         method=data["method"],
@@ -231,7 +236,7 @@ def _plan(
         lower_bound=data["lower_bound"],
         edge_memory_bytes=edge_memory_bytes(cut, weight_bits, activation_bits),
         crossing_bytes=(
-            crossing_bytes(cut, activation_bits, coded) if coding is None else coding.sent
+            crossing_bytes(cut, activation_bits, sizes) if coding is None else coding.sent
         ),
         predictions={
             link: Prediction(p["edge_s"], p["transfer_s"], p["cloud_s"], p.get("energy_j"))

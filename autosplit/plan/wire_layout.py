@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from autosplit.errors import DataError
 from autosplit.graph.graph import Cut
+from autosplit.graph.memory import whole_bits
 from autosplit.grid.grid import ElementFormat, Grid, Unquantized
 from autosplit.halves.wire.layout import WireLayout, WireTensor
 from autosplit.halves.wire.symbols import Classes
@@ -21,6 +22,8 @@ def wire_layout(
     activations: Mapping[str, ElementFormat],
     coding: InputCoding | None = None,
     coded: Coded | None = None,
+    *,
+    whole: bool = False,
 ) -> WireLayout:
     """The layout of a plan's messages.
 
@@ -30,6 +33,7 @@ def wire_layout(
         coding: How the network's input is sent if as a JPEG file.
         coded: Tensor and width -> the classes of its channels and its mean bytes; what is not here
             is packed.
+        whole: Whether each element takes whole bytes: what a tool sends that does no packing.
 
     Returns:
         Every tensor that the cloud half reads, in the order of the graph.
@@ -50,7 +54,8 @@ def wire_layout(
             tensors.append(tensor)
         else:
             kind = "none" if isinstance(grid, Unquantized) else "packed"
-            tensors.append(WireTensor(name, graph.shape(name), grid.bits, kind))
+            tensor = WireTensor(name, graph.shape(name), grid.bits, kind)
+            tensors.append(_whole(tensor) if whole and kind == "packed" else tensor)
     return WireLayout(tuple(tensors))
 
 
@@ -59,7 +64,8 @@ def with_orders(derived: WireLayout, found: WireLayout) -> WireLayout:
 
     The order of the tensors and the order of the axes of each are the file's to say; shapes and
     widths follow from the plan, and so are right after an edit by hand too.  A tensor of integers
-    is entropy-coded if the file says so of its width, else packed.
+    is entropy-coded if the file says so of its width, else packed, to whole bytes if the file
+    says so.
 
     Raises:
         DataError: The file lists other tensors, or orders axes that a tensor does not have.
@@ -75,6 +81,8 @@ def with_orders(derived: WireLayout, found: WireLayout) -> WireLayout:
 
 def _as_found(derived: WireTensor, found: WireTensor) -> WireTensor:
     """One tensor with the order and the coding that a file gives."""
+    if found.whole and derived.coding == "packed":
+        return _whole(replace(derived, order=found.order))
     if found.coding != "entropy" or (derived.coding, derived.bits) != ("packed", found.bits):
         return replace(derived, order=found.order)
     return replace(
@@ -84,3 +92,8 @@ def _as_found(derived: WireTensor, found: WireTensor) -> WireTensor:
         classes=found.classes,
         mean_bytes=found.mean_bytes,
     )
+
+
+def _whole(packed: WireTensor) -> WireTensor:
+    """The same tensor with each element in whole bytes."""
+    return replace(packed, bits=whole_bits(packed.bits), whole=True)

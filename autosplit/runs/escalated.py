@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def candidates_of(folder: Path, names: Sequence[str], asked: Joined) -> list[Can
         asked: What they are joined with.
     """
     searched = read_stamp(folder, "search")
-    coded = read_stats(folder).sent(resolve({}, searched, SearchOptions()).coding)
+    coded = read_stats(folder).tables(resolve({}, searched, SearchOptions()).coding)
     found = []
     for name in names:
         escalation = read_escalation(folder / name)
@@ -96,9 +96,9 @@ def candidates_of(folder: Path, names: Sequence[str], asked: Joined) -> list[Can
 
 
 def _over(
-    escalation: Escalation, link: str, asked: Joined, coded: Mapping[tuple[str, int], int]
+    escalation: Escalation, link: str, asked: Joined, coded: Collection[tuple[str, int]]
 ) -> CandidateRow:
-    """One escalation over one link; of the tensors and widths in ``coded`` bytes are coded."""
+    """One escalation over one link; the tensors and widths in ``coded`` are entropy-coded."""
     graph, hardware, sent = asked.graph, asked.hardware, escalation.sent
     plan = asked.files[escalation.edge_plan].plan
     cut, whole = graph.cut(escalation.cut), graph.cut(plan.edge)

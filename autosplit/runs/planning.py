@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from autosplit.errors import counted, warn
 from autosplit.graph.graph import Graph
-from autosplit.graph.memory import NOT_CODED
+from autosplit.graph.memory import NOT_CODED, WholeBytes
 from autosplit.hardware.operations import unknown_layers
 from autosplit.plan.grids import plan_grids
 from autosplit.plan.pins import parse_pin
@@ -112,11 +112,13 @@ def plan_files(
     baseline = next((plan for plan in plans if plan.method == "cloud16"), None)
     predictions = {} if baseline is None else baseline.predictions
     compared = {link: seconds.latency_s for link, seconds in predictions.items()}
-    classes = {at: (stats.coded[at].classes, sent) for at, sent in coded.items()}
+    whole = isinstance(coded, WholeBytes)
+    classes = {at: (stats.coded[at].classes, sent) for at, sent in coded.items() if not whole}
     about = graph.name, graph_sha256, "" if baseline is None else baseline.name, compared
     for plan in plans:
         weights, activations = plan_grids(plan, stats, graph.integers)
-        wire = wire_layout(graph.cut(plan.edge), activations, plan.input_coding, classes)
+        cut = graph.cut(plan.edge)
+        wire = wire_layout(cut, activations, plan.input_coding, classes, whole=whole)
         yield PlanFile(plan, weights, activations, *about, equalized=graph.equalized, wire=wire)
 
 

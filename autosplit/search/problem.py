@@ -12,6 +12,7 @@ from autosplit.errors import DataError, GraphError, InfeasibleError, LatencyErro
 from autosplit.graph.graph import Cut, Graph
 from autosplit.graph.layer import FIXED_BITS
 from autosplit.graph.memory import (
+    WholeBytes,
     edge_memory_bytes,
     fits_memory,
     packed_bytes,
@@ -47,7 +48,8 @@ class Problem:
         widths: Widths that may be used, ascending; those that the edge device lacks are left out.
         input_bits: Width of the network's inputs, on the edge and on the wire.
         input_codings: How the input may travel compressed, for ``cloud-jpeg``; empty: never.
-        coded: Tensor and width -> mean bytes on the wire, entropy-coded; others are packed.
+        coded: Tensor and width -> mean bytes on the wire, entropy-coded unless these are
+            ``WholeBytes``; others are packed.
         stats: Statistics that the distortions are of, for whoever makes plans real; no search
             method reads them.
 
@@ -157,7 +159,7 @@ class Problem:
 
     def coding_s(self, tensor: str, bits: int) -> float:
         """Seconds to code a tensor on the edge and to decode it in the cloud; 0 if it is packed."""
-        if (tensor, bits) not in self.coded:
+        if (tensor, bits) not in self.coded or isinstance(self.coded, WholeBytes):
             return 0.0
         elements = self.graph.elements(tensor)
         return tensor_s(self.edge.encode_s, elements) + tensor_s(self.cloud.decode_s, elements)

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from autosplit.errors import counted
-from autosplit.graph.memory import packed_bytes
+from autosplit.graph.integers import MAX_INTEGER_BITS
+from autosplit.graph.memory import WholeBytes, packed_bytes, whole_bits
 from autosplit.grid.grid import Grid
 from autosplit.grid.histogram import Moments
 from autosplit.halves.wire.symbols import Classes
@@ -108,13 +109,20 @@ class Stats:
         return f"<p>{self!r}</p>{DataFrame.from_dict(rows, orient='index').to_html()}"
 
     def sent(self, coding: str) -> dict[tuple[str, int], int]:
-        """Tensor and width -> mean bytes on the wire, where a coding takes fewer than packing does.
+        """Tensor and width -> mean bytes on the wire, where they are not packed.
 
         Args:
-            coding: ``packed``, which never does, or ``entropy``.
+            coding: ``packed``, where all are; ``entropy``, where those are not that take fewer
+                bytes so; ``none``, where each element takes whole bytes.
         """
         if coding == "packed":
             return {}
+        if coding == "none":
+            return WholeBytes(
+                ((name, bits), packed_bytes(found.elements, whole_bits(bits)))
+                for name, found in self.tensors.items()
+                for bits in range(1, MAX_INTEGER_BITS + 1)
+            )
         return {
             (name, bits): found.sent
             for (name, bits), found in self.coded.items()
@@ -122,11 +130,13 @@ class Stats:
         }
 
     def tables(self, coding: str) -> dict[tuple[str, int], tuple[Classes, int]]:
-        """Tensor and width -> classes of the channels and mean bytes, for the same tensors.
+        """Tensor and width -> classes of the channels and mean bytes, of what is entropy-coded.
 
         Args:
             coding: As in ``sent``.
         """
+        if coding == "none":
+            return {}
         return {at: (self.coded[at].classes, sent) for at, sent in self.sent(coding).items()}
 
     @cached_property

@@ -21,6 +21,7 @@ from autosplit.deploy.grpc_server import make_grpc_server
 from autosplit.deploy.repository import Repository
 from autosplit.distortion.coded import code_tensors
 from autosplit.distortion.measure import measure
+from autosplit.halves.recoded import recoded
 from autosplit.plan.wire_layout import wire_layout
 
 PREPARE = Preprocess((8, 8), (8, 8), (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), Image.Resampling.BILINEAR)
@@ -63,6 +64,7 @@ def small():
         file = plan_for(program, images, weights, activations, count, stats)
         files[name] = replace(file, plan=replace(file.plan, name=name))
     files["split"] = entropy_coded(files["split"], program, images, stats)
+    files["split"] = recoded(program, files["split"], [images])
     model = SimpleNamespace(preprocess=PREPARE, labels=("a", "b", "c", "d", "e"))
     return SimpleNamespace(
         network=network, program=program, images=images, files=files, model=model, stats=stats

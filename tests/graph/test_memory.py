@@ -1,7 +1,9 @@
 import pytest
-from builders import diamond
+from builders import chain, diamond
 
 from autosplit.graph.memory import (
+    WholeBytes,
+    coded_crossing,
     crossing_bytes,
     edge_memory_bytes,
     fits_memory,
@@ -57,3 +59,14 @@ def test_a_size_fits_up_to_the_limit_and_anything_fits_without_one():
     assert [fits_memory(size, 10) for size in (0, 10, 11)] == [True, True, False]
     assert fits_memory(10**12, None)
     assert not fits_memory(1, 0)
+
+
+def test_the_tensors_that_cross_entropy_coded_are_those_listed_at_their_widths():
+    graph = chain([4, 8, 8, 8])
+    cut = graph.prefix(1)
+    (name,) = cut.crossing
+
+    assert coded_crossing(cut, {name: 4}, {(name, 4): 3}) == (name,)
+    assert coded_crossing(cut, {name: 4}, {(name, 5): 3}) == ()
+    assert coded_crossing(cut, {name: 4}, WholeBytes({(name, 4): 8})) == ()
+    assert crossing_bytes(cut, {name: 4}, WholeBytes({(name, 4): 8})) == 8

@@ -229,6 +229,18 @@ class TestEntropy:
         assert torch.equal(one, other)
         assert fewer != sent == packed.crossing_bytes * len(IMAGES)
 
+    def test_whole_bytes_carry_the_same_answers_in_more_bytes(self, program, halves):
+        packed, _ = halves
+        file = plan_for(program, IMAGES, 8, 4, 2)
+        cut = program.graph.cut(file.plan.edge)
+        wire = wire_layout(cut, file.activations, whole=True)
+        packed, whole = deploy(program, file), deploy(program, replace(file, wire=wire))
+        (one,), _ = packed(IMAGES)
+        (other,), sent = whole(IMAGES)
+
+        assert torch.equal(one, other)
+        assert sent == len(IMAGES) * sum(program.graph.elements(name) for name in cut.crossing)
+
     def test_the_bytes_are_those_that_were_measured(self, halves):
         _, coded = halves
         _, sent = coded(IMAGES.repeat(8, 1, 1, 1))

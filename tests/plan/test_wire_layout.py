@@ -44,6 +44,14 @@ def test_a_picture_is_sent_as_the_file_that_its_coding_says():
     assert layout == WireLayout((WireTensor("x", (3, 2, 4), 8, "jpeg", quality=60),))
 
 
+def test_without_a_coding_integers_take_whole_bytes_and_floats_their_own():
+    layout = wire_layout(GRAPH.cut(("a", "b")), GRIDS, whole=True)
+    a = WireTensor("a", (5,), 8, whole=True)
+
+    assert layout == WireLayout((a, WireTensor("b", (3,), 16, "none")))
+    assert (a.sample_bytes, WireTensor("a", (5,), 3).sample_bytes) == (5, 2)
+
+
 class TestWithOrders:
     DERIVED = WireLayout((WireTensor("a", (2, 3), 4), WireTensor("b", (5,), 7)))
 
@@ -53,6 +61,12 @@ class TestWithOrders:
         assert with_orders(self.DERIVED, found) == WireLayout(
             (WireTensor("b", (5,), 7), WireTensor("a", (2, 3), 4, order=(1, 0)))
         )
+
+    def test_whole_bytes_are_the_file_s_to_ask_for(self):
+        asked = WireTensor("b", (9,), 32, whole=True)
+        found = with_orders(self.DERIVED, WireLayout((asked, WireTensor("a", (2, 3), 8))))
+
+        assert found.tensors == (WireTensor("b", (5,), 8, whole=True), WireTensor("a", (2, 3), 4))
 
     def test_other_tensors_are_refused(self):
         with pytest.raises(DataError, match="must list the tensors that cross, a, b, got none"):

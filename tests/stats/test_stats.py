@@ -41,3 +41,13 @@ def test_coding_counts_where_its_bytes_rounded_up_are_fewer_than_packed_ones():
 
     assert stats.sent("entropy") == {("a", 4): 3, ("b", 4): 3}
     assert stats.sent("packed") == {}
+
+
+def test_without_a_coding_each_element_takes_whole_bytes():
+    tensors = {name: TensorStats(0, 1, 0, 1, 0, 1, 1, (5,), 5) for name in "ab"}
+    stats = Stats(1, tensors, {}, {}, {}, coded={("a", 4): CodedBytes((0,) * 5, 1.0, 1.0)})
+    sent = stats.sent("none")
+
+    assert [sent["a", bits] for bits in (1, 4, 8, 9, 16, 17, 32)] == [5, 5, 5, 10, 10, 20, 20]
+    assert sent["b", 2] == 5
+    assert stats.tables("none") == {}

@@ -31,7 +31,7 @@ WRONG = [
     ("[20kbps, 1mbps]", "7", ["links: must be a list of names, got 7"]),
     ("seed: 0", "figure: latncy", ["unknown figure 'latncy', did you mean 'latency'?"]),
     ("seed: 0", "widths: [2, 9]", ["widths: must be whole numbers from 1 to 8"]),
-    ("seed: 0", "coding: huffman", ["coding: must be packed or entropy, got 'huffman'"]),
+    ("seed: 0", "coding: huffman", ["coding: must be none, packed or entropy, got 'huffman'"]),
     ("seed: 0", "edges: [eyeris]", ["edges: device 'eyeris': must be", "'eyeriss'"]),
     ("seed: 0", "seed: x", ["seed: must be a whole number from 0 to 4294967295, got 'x'"]),
     ("seed: 0", "calibration_images: -1", ["calibration_images: must be a whole number"]),

@@ -33,7 +33,8 @@ WIDTHS_OF = {"none": (16, 32), "packed": tuple(range(1, MAX_INTEGER_BITS + 1)), 
 gaps.  ``jpeg``: each sample is a picture, sent as a JPEG file.  ``entropy``: unsigned
 integers, entropy-coded."""
 _KEYS = {"name", "shape", "bits", "order", "coding"}
-_MAYBE = {"quality", "classes", "mean_bytes"}
+_MAYBE = {"quality", "classes", "mean_bytes", "whole"}
+_WHOLE = (8, 16, 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class WireTensor:
         quality: JPEG quality, 1..95; None for another coding.
         classes: Class of each channel for the entropy coding; empty for another coding.
         mean_bytes: Mean bytes of a sample, entropy-coded; None for another coding.
+        whole: Whether integers of a narrower width are packed as if each took whole bytes.
 
     Raises:
         DataError: A value is out of range, or two values contradict each other.
@@ -63,6 +65,7 @@ class WireTensor:
     quality: int | None = None
     classes: Classes = ()
     mean_bytes: int | None = None
+    whole: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", self.order or tuple(range(len(self.shape))))
@@ -91,6 +94,11 @@ class WireTensor:
             yield from self._coding_problems()
         elif self.classes or self.mean_bytes is not None:
             yield f"classes and mean_bytes must be left out for coding {self.coding}"
+        if self.whole and (self.coding != "packed" or self.bits not in _WHOLE):
+            yield (
+                f"whole must be left out, except for coding packed with 8, 16 or 32 bits, got "
+                f"coding {self.coding} with {self.bits!r:.40} bits"
+            )
         if self.coding != "jpeg" and self.quality is not None:
             yield f"quality must be left out for coding {self.coding}, got {self.quality!r:.40}"
 
@@ -184,6 +192,7 @@ def layout_to_list(layout: WireLayout) -> list[dict[str, Any]]:
             "coding": tensor.coding,
             **({} if tensor.quality is None else {"quality": tensor.quality}),
             **({} if tensor.mean_bytes is None else {"mean_bytes": tensor.mean_bytes}),
+            **({"whole": True} if tensor.whole else {}),
             **({"classes": classes_to_text(tensor.classes)} if tensor.classes else {}),
         }
         for tensor in layout.tensors
@@ -228,6 +237,8 @@ def _type_problems(entry: Any, where: str) -> Iterator[str]:
             yield f"{where}: {key} must be {what}, got {entry[key]!r:.60}"
     if type(entry.get("classes", "")) is not str:
         yield f"{where}: classes must be text, got {entry['classes']!r:.60}"
+    if type(entry.get("whole", True)) is not bool:
+        yield f"{where}: whole must be true or false, got {entry['whole']!r:.60}"
     for key in ("shape", "order"):
         if not isinstance(entry[key], list) or any(type(n) is not int for n in entry[key]):
             yield f"{where}: {key} must be a list of whole numbers, got {entry[key]!r:.60}"

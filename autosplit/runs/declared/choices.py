@@ -62,8 +62,8 @@ DECODE_NAMES = ("darknet", "scaled", "yolov5", "yolov8", "yolox")
 """How outputs are read as boxes: ``models.asked_heads.DECODINGS``."""
 CUT_NAMES = ("prefixes", "useful")
 """Cuts that a plan within a limit may take."""
-CODING_NAMES = ("packed", "entropy")
-"""Codings of integers: those of ``halves.wire.layout.WIDTHS_OF``."""
+CODING_NAMES = ("none", "packed", "entropy")
+"""Codings of the tensors that cross: ``stats.stats.Stats.sent``."""
 FORMAT_NAMES = ("native", "distiller")
 """Formats in which a plan is printed: ``runs.plans.emit_plan``."""
 BACKEND_NAMES = ("joblib", "dask")

@@ -85,11 +85,11 @@ class SearchOptions:
         f"Methods that make plans: all, or names out of {', '.join(METHOD_NAMES)}.",
     )
     coding: str = option(
-        "packed",
+        "entropy",
         kinds.choice(*CODING_NAMES),
         "search",
-        "Coding of the crossing tensors: packed to their widths, or entropy-coded where that takes "
-        "fewer bytes.",
+        "Coding of the crossing tensors: entropy-coded where that takes fewer bytes, packed to "
+        "their widths, or none, which sends each element in whole bytes.",
     )
     pins: tuple[str, ...] = option(
         (),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from brute import FAST_CODING, SLOW_CODING, coding_s, has_room, small_problem
 
-from autosplit.graph.memory import edge_memory_bytes, tensor_bytes
+from autosplit.graph.memory import WholeBytes, edge_memory_bytes, tensor_bytes
 from autosplit.hardware.prediction import PlanWidths, predict
 from autosplit.search.cuts.ideals import latency_floor
 from autosplit.search.front import enumerate as enumeration
@@ -96,3 +96,24 @@ def test_the_front_with_coded_bytes_is_never_above_the_front_without(seed):
         for plan in search(packed, ["autosplit"]):
             s, d = plan.predictions[link].latency_s, plan.distortion
             assert any(one <= s + 1e-9 and other <= d + 1e-9 for one, other in found)
+
+
+@pytest.mark.parametrize("seed", range(730, 733))
+def test_whole_bytes_are_counted_and_take_no_seconds_of_coding(seed):
+    paid = coded_problem(seed)
+    whole = WholeBytes(
+        ((name, bits), paid.graph.elements(name))
+        for name in paid.graph.tensors
+        for bits in {*paid.usable, paid.input_bits}
+    )
+    free = {"edge": replace(paid.edge, encode_s={}), "cloud": replace(paid.cloud, decode_s={})}
+    if not has_room(paid):
+        return
+    found = [
+        search(replace(one, coded=whole), ["autosplit"]) for one in (paid, replace(paid, **free))
+    ]
+
+    assert found[0] == found[1]
+    for plan in found[0]:
+        crossing = paid.graph.cut(plan.edge).crossing
+        assert plan.crossing_bytes == sum(map(paid.graph.elements, crossing))
