@@ -6,8 +6,8 @@ OpenCV reads the frames that are left of such a file and says nothing.
 container                 what says its size
 ========================= ======================================================================
 MP4, MOV, M4V, F4V, 3GP   size of each box of the file (ISO/IEC 14496-12, 4.2)
-AVI                       size of each chunk ``RIFF``
-MKV, WebM                 size of the element ``Segment`` (RFC 8794, section 6; RFC 9559, section 5)
+AVI                       size of each chunk RIFF
+MKV, WebM                 size of the element Segment (RFC 8794, section 6; RFC 9559, section 5)
 WMV, ASF                  ``File Size`` in the file properties (ASF specification, section 3.2)
 ========================= ======================================================================
 
