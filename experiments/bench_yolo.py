@@ -1,6 +1,7 @@
 """Print the speeds promised for detectors, each as a ratio of two times measured in the same run.
 
     python experiments/bench_yolo.py [--repeats 3] [--only search,decode,video,evaluate]
+        [--out results/bench_yolo.csv]
 
 The weights are random with a fixed seed.  Only the time of ``decode`` depends on the detected
 boxes; ``decode`` uses the real weights if ``make yolo-weights`` has fetched them.
@@ -28,6 +29,7 @@ from autosplit.detect.sources import detect_sources
 from autosplit.detect.video import VideoDrawing
 from autosplit.distortion.measure import measure
 from autosplit.evaluate.tasks.detection import LEAST_SCORE
+from autosplit.files import write_csv
 from autosplit.graph.graph import Graph
 from autosplit.halves.deployed import deploy
 from autosplit.hardware.device import load_device
@@ -41,11 +43,14 @@ from autosplit.search.problem import Problem
 from autosplit.stats.stats import Stats
 
 WEIGHTS = Path(__file__).parent / "yolo" / "yolov3-tiny.weights"
+HEADER = ("what", "seconds", "other_seconds", "ratio", "promised")
+Ratio = tuple[str, float, float, str]
+"""What is measured against what, the seconds of both, and the ratio that is promised."""
 MEMORY = {"yolov3-tiny": 32 << 20, "yolov3": 512 << 20}
 """Memory limits of the original implementation for yolov3 at 608 pixels, bytes."""
 
 
-def bench_search(setting: Setting) -> None:
+def bench_search(setting: Setting) -> Iterator[Ratio]:
     """Capture and search yolov3 at 608 against ten float forward passes of it.
 
     The statistics that the search reads are measured beforehand on small images, because the time
@@ -64,10 +69,10 @@ def bench_search(setting: Setting) -> None:
                 model.module(model.example_input)
 
     ratio = setting.race(ours, plain)
-    report("capture and search / ten forward passes, yolov3 at 608", *ratio, "at most 2")
+    yield "capture and search / ten forward passes, yolov3 at 608", *ratio, "at most 2"
 
 
-def bench_decode(setting: Setting) -> None:
+def bench_decode(setting: Setting) -> Iterator[Ratio]:
     """Decode and suppress boxes, against the float forward pass, at 416 pixels, photo by photo.
 
     This is timed at the least score that is drawn, and at the least score that average precision
@@ -92,10 +97,10 @@ def bench_decode(setting: Setting) -> None:
 
             ratio = setting.race(boxes, plain)
             what = f"boxes above {confidence} / forward pass, yolov3-tiny at 416"
-            report(what, *ratio, "at most 0.1")
+            yield what, *ratio, "at most 0.1"
 
 
-def bench_video(setting: Setting) -> None:
+def bench_video(setting: Setting) -> Iterator[Ratio]:
     """Detect on a video, against the same frames as pictures (JPEG): reading, boxes, drawing."""
     model = load_model("yolo:yolov3-tiny", weights=str(WEIGHTS) if WEIGHTS.is_file() else None)
     detector = make_detector(model)
@@ -118,10 +123,11 @@ def bench_video(setting: Setting) -> None:
             assert len(run.seconds["float"]) == len(photos)
 
         ratio = setting.race(lambda: detect(clip), lambda: detect(frames))
-    report(f"a video of {len(photos)} frames / the same as pictures", *ratio, "at most 1.11")
+    what = f"a video of {len(photos)} frames / the same as pictures"
+    yield what, *ratio, "at most 1.11"
 
 
-def bench_evaluate(setting: Setting) -> None:
+def bench_evaluate(setting: Setting) -> Iterator[Ratio]:
     """Run both halves of a plan, packing and boxes, against the float network and boxes, at 416."""
     model = load_model("yolo:yolov3-tiny", weights=str(WEIGHTS) if WEIGHTS.is_file() else None)
     program = capture(model.module, (model.example_input,), model.name)
@@ -143,7 +149,7 @@ def bench_evaluate(setting: Setting) -> None:
             detect_objects(deploy(program, file)(images)[0], model.heads, (416, 416))
 
         what = f"evaluate {plan.name} ({len(plan.edge)} edge layers) / float network, yolov3-tiny"
-        report(what, *setting.race(run, plain), "at most 1.5")
+        yield what, *setting.race(run, plain), "at most 1.5"
 
 
 def _problem(graph: Graph, stats: Stats, memory_bytes: int) -> Problem:
@@ -182,11 +188,19 @@ def main() -> None:
         default=",".join(BENCHES),
         help=f"ratios to print, separated by commas (default: all: {', '.join(BENCHES)})",
     )
+    parser.add_argument("--out", type=Path, help="table of the ratios (default: none is written)")
     arguments = parser.parse_args()
+    rows = []
     for name in arguments.only.split(","):
         if name not in BENCHES:
             sys.exit(f"--only: must be among {', '.join(BENCHES)}, got {name!r}")
-        BENCHES[name](Setting(0, arguments.repeats))
+        for line in BENCHES[name](Setting(0, arguments.repeats)):
+            report(*line)
+            what, ours, theirs, promised = line
+            numbers = (f"{one:.4g}" for one in (ours, theirs, ours / theirs))
+            rows.append(dict(zip(HEADER, (what, *numbers, promised), strict=True)))
+    if arguments.out is not None:
+        write_csv(arguments.out, HEADER, rows)
 
 
 if __name__ == "__main__":
