@@ -19,7 +19,7 @@ def data_card(truths: Sequence[Truth], labels: Sequence[str]) -> str:
         labels: Names of the classes.
 
     >>> data_card([Truth(90, 90, ((0, 0, 9, 9),), (1,), (81,), (False,)), Truth(9, 9)], ["a", "b"])
-    '2 pictures, 1 box of 1 of 2 classes, 0 to 1 (mean 0.5) a picture, 1 small, 0 medium, 0 large'
+    '2 pictures, 1 box of 1 of 2 classes, 0 to 1 (mean 0.5) per picture, 1 small, 0 medium, 0 large'
     """
     each = [len(truth.boxes) for truth in truths]
     areas = [area for truth in truths for area in truth.areas]
@@ -34,7 +34,7 @@ def data_card(truths: Sequence[Truth], labels: Sequence[str]) -> str:
         boxes_each = f"{least} to {most} (mean {len(areas) / len(truths):.1f})"
     text = (
         f"{counted(len(truths), 'picture')}, {counted(len(areas), 'box', 'boxes')} of "
-        f"{part}{counted(len(labels), 'class', 'classes')}, {boxes_each} a picture, "
+        f"{part}{counted(len(labels), 'class', 'classes')}, {boxes_each} per picture, "
         f"{small:,} small, {len(areas) - small - large:,} medium, {large:,} large"
     )
     return text if not crowds else f"{text}, {crowds:,} of them crowds or difficult"

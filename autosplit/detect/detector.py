@@ -166,7 +166,7 @@ def network_text(model: Model, program: Program, plan: PlanFile | None) -> str:
     if (tail := program.graph.tail) is not None:
         text += (
             f"; then in float on the machine that ran the last layer: {tail.parameters:,} "
-            f"parameters, {tail.macs:,} multiply-accumulates"
+            f"parameters, {tail.macs:,} multiply-accumulates, timed with boxes and suppression"
         )
     if plan is None:
         return text

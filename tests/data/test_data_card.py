@@ -16,14 +16,14 @@ def test_boxes_are_counted_by_size_and_picture():
 
     # 32 and 96 pixels are medium, as COCO counts them
     assert data_card(truths, list("abcde")) == (
-        "3 pictures, 6 boxes of 4 of 5 classes, 0 to 4 (mean 2.0) a picture, 3 small, 2 medium, "
+        "3 pictures, 6 boxes of 4 of 5 classes, 0 to 4 (mean 2.0) per picture, 3 small, 2 medium, "
         "1 large, 2 of them crowds or difficult"
     )
 
 
 def test_no_picture_is_described_too():
-    assert data_card([], ["a"]).startswith("0 pictures, 0 boxes of 0 of 1 class, 0 a picture, ")
+    assert data_card([], ["a"]).startswith("0 pictures, 0 boxes of 0 of 1 class, 0 per picture, ")
 
 
 def test_one_picture_is_one():
-    assert data_card([boxes(10)], ["a"]).startswith("1 picture, 1 box of 1 class, 1 a picture, ")
+    assert data_card([boxes(10)], ["a"]).startswith("1 picture, 1 box of 1 class, 1 per picture, ")

@@ -6,8 +6,9 @@ import pytest
 import torch
 from red_cells import plan_of
 
-from autosplit.detect.detector import make_detector
+from autosplit.detect.detector import make_detector, network_text
 from autosplit.errors import DataError, ModelError, PlanError
+from autosplit.graph.graph import Tail
 from autosplit.models.load import load_model
 from autosplit.plan.planfile import write_plan
 
@@ -22,6 +23,17 @@ def test_without_a_plan_there_are_no_halves(model):
 
     assert (detector.plan, detector.deployed) == ("", None)
     assert detector.labels == ("blue thing", "red thing")
+
+
+def test_a_second_stage_is_counted_apart_and_its_seconds_are_said_to_be_those_of_boxes(model):
+    program = make_detector(model).program
+    graph = replace(program.graph, tail=Tail(program.graph.layers[-1].name, program.graph))
+    behind = f"{graph.tail.parameters:,} parameters, {graph.tail.macs:,} multiply-accumulates"
+
+    text = network_text(model, replace(program, graph=graph), None)
+    told = f"; then in float on the machine that ran the last layer: {behind}, timed with boxes"
+    assert f"{told} and suppression" in text
+    assert "timed" not in network_text(model, program, None)
 
 
 def test_a_plan_may_be_given_or_read_from_its_file(model, place):
