@@ -1,26 +1,31 @@
 """Count the parameters and operations of Darknet's networks: ``results/darknet_zoo.csv``.
 
-    python experiments/darknet_zoo.py [--only TEXT ...] [--out FILE]
+    python experiments/darknet_zoo.py [--only TEXT ...] [--keep-runs] [--out FILE]
 
 This repository writes the ``.cfg`` files itself, from the descriptions of the networks.  Each
 network is built as ``--model yolo:FILE.cfg`` builds it, and its figures are compared with published
-ones: ``gflops`` are counted by the rule of the source, a multiply-accumulate as two, and a figure
-is equal if it is ours rounded to, or cut after, the digits that were printed.
+ones: ``gflops`` are counted by the rule of the source, a multiply-accumulate as two, and
+``seed_gflops`` by that of seed 002, at 480x640.  A figure is equal if it differs from ours by less
+than one unit of its last digit, because sources round, cut off and round up.
+``largest_difference_percent`` is that of the published figures of a network.
 
 The networks of the seeds also go through ``autosplit stats``, ``search``, ``latency`` and
 ``detect``, at 96 pixels with random weights; ``runs`` names the commands that passed.
+``--keep-runs`` counts alone, and keeps that column of the table that is there.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import io
-import math
+import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -39,8 +44,9 @@ from autosplit.models.networks.darknet_weights import weight_places
 
 TABLE = Path(__file__).parents[1] / "results" / "darknet_zoo.csv"
 HEADER = (
-    "name seeds input parameters numbers_in_weights_file macs gflops megabytes published_gflops "
-    "published_megabytes published_millions source equal why_not runs"
+    "name seeds input parameters numbers_in_weights_file macs gflops megabytes seed_gflops "
+    "published_gflops published_megabytes published_millions published_seed_gflops source equal "
+    "largest_difference_percent why_not runs"
 ).split()
 HEADER_BYTES = 20
 """Bytes of a ``.weights`` file before its numbers."""
@@ -62,20 +68,25 @@ class Counts:
         macs: Multiply-accumulates of convolutions and matrix products.
         local: Those of locally connected layers among them.
         outputs: Elements of the outputs of convolutions and matrix products.
+        normalized: Elements of the outputs of batch normalizations.
         others: Operations of poolings and shortcuts, as AlexeyAB's Darknet counts them.
     """
 
     macs: int = 0
     local: int = 0
     outputs: int = 0
+    normalized: int = 0
     others: int = 0
 
     def by_rule_of(self, source: str) -> float:
         """Billions of operations as a source counts them.
 
         pjreddie's Darknet counts convolutions and matrix products alone, AlexeyAB's poolings and
-        shortcuts too (``Total BFLOPS``), and YOLOv7's tool an operation more for each output.
+        shortcuts too (``Total BFLOPS``), YOLOv7's tool an operation more for each output, and
+        seed 002's (thop) two for each output of a batch normalization.
         """
+        if source == SEED:
+            return 2 * (self.macs + 2 * self.normalized) / 1e9
         if source.startswith(ALEXEY):
             return (2 * self.macs + self.others) / 1e9
         if source == YOLOV7:
@@ -101,6 +112,9 @@ def count(network: Darknet) -> Counts:
         counts.macs += layer.weight.numel()
         counts.local += layer.weight.numel()
 
+    def normalized(_: nn.Module, inputs: object, out: Tensor) -> None:  # noqa: ARG001 - a hook
+        counts.normalized += out[0].numel()
+
     def other(layer: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> None:
         each = layer.size**2 if isinstance(layer, MaxPool) else len(inputs) - 1
         counts.others += each * out[0].numel()
@@ -110,6 +124,8 @@ def count(network: Darknet) -> Counts:
             layer.register_forward_hook(convolved)
         elif isinstance(layer, Local):
             layer.register_forward_hook(local)
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.register_forward_hook(normalized)
         elif isinstance(layer, MaxPool | Shortcut):
             layer.register_forward_hook(other)
     with torch.no_grad():
@@ -132,10 +148,14 @@ def row_of(one: Architecture) -> dict[str, object]:
     counts = count(network)
     gflops = counts.by_rule_of(one.source)
     megabytes = (4 * numbers + HEADER_BYTES) / 2**20
-    checks = [(one.gflops, gflops), (one.megabytes, megabytes)]
-    equal = [agrees(text, value) for text, value in checks if text]
+    of_seed = _seed_gflops(one) if one.seed_gflops else 0.0
+    checks = [(one.gflops, gflops), (one.megabytes, megabytes), (one.seed_gflops, of_seed)]
+    checks = [(text, value) for text, value in checks if text]
     if one.millions:
-        equal.append(any(agrees(one.millions, n) for n in _millions(one, parameters, numbers)))
+        counted = _millions(one, parameters, numbers)
+        checks.append((one.millions, min(counted, key=partial(_distance, one.millions))))
+    equal = [agrees(text, value) for text, value in checks]
+    off = max((_distance(text, value) / value for text, value in checks), default=0.0)
     return row | {
         "input": "x".join(map(str, network.input_shape)),
         "parameters": parameters,
@@ -143,12 +163,25 @@ def row_of(one: Architecture) -> dict[str, object]:
         "macs": counts.macs,
         "gflops": round(gflops, 3),
         "megabytes": round(megabytes, 2),
+        "seed_gflops": round(of_seed, 3) if one.seed_gflops else "",
         "published_gflops": one.gflops,
         "published_megabytes": one.megabytes,
         "published_millions": one.millions,
+        "published_seed_gflops": one.seed_gflops,
         "equal": ("yes" if all(equal) else "no") if equal else "nothing published",
+        "largest_difference_percent": round(100 * off, 2) if equal else "",
         "why_not": one.why,
     }
+
+
+def _seed_gflops(one: Architecture) -> float:
+    """Billions of operations at 480x640 by the rule of seed 002."""
+    text = one.write()
+    for side, pixels in (("width", 640), ("height", 480)):
+        text = re.sub(rf"(?m)^{side}=\d+", f"{side}={pixels}", text)
+    with torch.device("meta"):
+        network = build_darknet(text, f"{one.name}.cfg")
+    return count(network.eval()).by_rule_of(SEED)
 
 
 def _millions(one: Architecture, parameters: int, numbers: int) -> tuple[float, ...]:
@@ -159,10 +192,12 @@ def _millions(one: Architecture, parameters: int, numbers: int) -> tuple[float, 
 
 
 def agrees(text: str, value: float) -> bool:
-    """Whether a value, rounded to or cut after as many digits as a text has, is the text."""
-    digits = len(text.partition(".")[2])
-    cut = math.floor(value * 10**digits) / 10**digits
-    return text in (f"{value:.{digits}f}", f"{cut:.{digits}f}")
+    """Whether a value differs from a text by less than one unit of the last digit of the text."""
+    return _distance(text, value) < 10 ** -len(text.partition(".")[2])
+
+
+def _distance(text: str, value: float) -> float:
+    return abs(float(text) - value)
 
 
 def run_stages(one: Architecture) -> str:
@@ -182,14 +217,23 @@ def run_stages(one: Architecture) -> str:
     return " ".join(done)
 
 
-def _rows(only: list[str]) -> Iterator[dict[str, object]]:
+def _rows(only: list[str], kept: Mapping[str, str] | None) -> Iterator[dict[str, object]]:
     for one in ARCHITECTURES:
         if not only or any(text in one.name for text in only):
             row = row_of(one)
-            row["runs"] = run_stages(one) if one.seeds else ""
+            if kept is not None:
+                row["runs"] = kept.get(one.name, "")
+            else:
+                row["runs"] = run_stages(one) if one.seeds else ""
             told = "; ".join(filter(None, (str(row["equal"]), str(row["runs"]))))
             print(f"{one.name}: {told}", flush=True)
             yield row
+
+
+def _kept(table: Path) -> dict[str, str]:
+    """What a table says of the commands: name of a network -> its column ``runs``."""
+    with table.open(encoding="utf-8") as file:
+        return {row["name"]: row["runs"] for row in csv.DictReader(file)}
 
 
 def main() -> None:
@@ -199,9 +243,12 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", default=[], help="networks whose names have one of these; no table"
     )
+    parser.add_argument(
+        "--keep-runs", action="store_true", help="run no command; keep what the table says of them"
+    )
     parser.add_argument("--out", type=Path, default=TABLE, help="the table")
     arguments = parser.parse_args()
-    rows = list(_rows(arguments.only))
+    rows = list(_rows(arguments.only, _kept(arguments.out) if arguments.keep_runs else None))
     if not arguments.only:
         write_csv(arguments.out, HEADER, rows)
         print(f"table: {arguments.out}, {len(rows)} networks")

@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -76,13 +77,62 @@ def test_operations_are_counted_by_hand_and_by_the_rule_of_the_source():
     assert found.others == 2 * 16 * 4 + 2 * 16
     assert found.by_rule_of(zoo.ALEXEY) == pytest.approx((2 * found.macs + found.others) / 1e9)
     assert found.by_rule_of(zoo.YOLOV7) == pytest.approx(2 * (found.macs + 2 * 16) / 1e9)
+    assert found.by_rule_of(zoo.SEED) == pytest.approx(2 * found.macs / 1e9)  # no batch norm
     assert found.by_rule_of("a page") == pytest.approx(2 * 16 * 2 * 27 / 1e9)
 
 
-def test_a_figure_agrees_if_it_is_rounded_or_cut():
+def test_operations_of_seed_002_count_two_for_each_normalized_value():
+    text = "[net]\nwidth=8\nheight=8\n[conv]\nfilters=3\nbatch_normalize=1\nactivation=linear\n"
+    one = zoo.Architecture("one", lambda: text, zoo.SEED)
+
+    # 480 x 640 pixels, 3 filters of 3 products, 2 operations more for each of 3 outputs
+    assert zoo._seed_gflops(one) == pytest.approx(2 * 480 * 640 * (3 * 3 + 2 * 3) / 1e9)
+
+
+def test_a_figure_agrees_within_a_unit_of_its_last_digit():
     assert zoo.agrees("236", 236.5)
     assert zoo.agrees("159", 158.6)
-    assert not zoo.agrees("90", 89.4)
+    assert zoo.agrees("90", 89.4)
+    assert not zoo.agrees("90", 89)
+    assert zoo.agrees("35.5", 35.584)
+    assert not zoo.agrees("117.3", 117.19)
+
+
+def test_the_table_follows_its_rule(table):
+    """By the columns that are printed, and by no other rule."""
+    pairs = [
+        ("gflops", "published_gflops"),
+        ("megabytes", "published_megabytes"),
+        ("seed_gflops", "published_seed_gflops"),
+    ]
+    for row in table.values():
+        found = [(row[ours], row[theirs]) for ours, theirs in pairs if row[theirs]]
+        if row["published_millions"]:
+            unit = 2**20 if zoo.SEED in row["source"] else 1e6
+            counts = [int(row[key]) / unit for key in ("parameters", "numbers_in_weights_file")]
+            text = row["published_millions"]
+            found.append((min(counts, key=lambda n, text=text: abs(n - float(text))), text))
+        if row["equal"] == "refused" or not found:
+            continue
+        units = [Decimal(1).scaleb(Decimal(text).as_tuple().exponent) for _, text in found]
+        off = [abs(float(ours) - float(text)) for ours, text in found]
+        near = all(one < unit for one, unit in zip(off, units, strict=True))
+        assert row["equal"] == ("yes" if near else "no"), row["name"]
+
+
+def test_the_table_has_the_operations_that_seed_002_prints(table):
+    printed = {
+        "yolov3": "117.3",
+        "yolov3-tiny": "9.9",
+        "yolov3-mobilenet": "32.2",
+        "yolov3tiny-mobilenet-small": "2.9",
+        "yolov4": "107.1",
+        "yolov4-tiny": "12.3",
+    }
+
+    assert {name: table[name]["published_seed_gflops"] for name in printed} == printed
+    ours = {name: f"{float(table[name]['seed_gflops']):.1f}" for name in printed}
+    assert ours == printed | {"yolov3": "117.2"}
 
 
 @pytest.mark.parametrize("name", ["rnn", "yolo9000"])
