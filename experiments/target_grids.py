@@ -68,8 +68,8 @@ def main() -> None:
     for name in asked.networks.split(","):
         about = {"batch": 50, **NETWORKS[name]}
         rows += measured(name, about, asked.effort)
-    if asked.out is not None:
-        write_csv(asked.out / "target_grids.csv", HEADER, rows)
+        if asked.out is not None:
+            write_csv(asked.out / "target_grids.csv", HEADER, rows)
 
 
 def measured(name: str, about: Mapping[str, Any], effort: str) -> list[dict[str, Any]]:
