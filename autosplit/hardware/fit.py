@@ -49,8 +49,8 @@ def fit_layers(measured: Iterable[TimedLayer]) -> dict[int, dict[str, dict[str, 
     """
     groups: dict[tuple[int, str], list[TimedLayer]] = defaultdict(list)
     for one in measured:
-        if family(one.layer):
-            groups[one.bits, family(one.layer)].append(one)
+        if family(one.layer, one.bits):
+            groups[one.bits, family(one.layer, one.bits)].append(one)
     found: dict[int, dict[str, dict[str, float]]] = defaultdict(dict)
     for (bits, name), layers in sorted(groups.items()):
         found[bits][name] = _fitted(layers)
@@ -67,9 +67,9 @@ def fit_error(
         measured: Layers of its families.
     """
     errors = [
-        abs(unit_seconds(fit[one.bits][family(one.layer)], one.layer) / one.seconds - 1)
+        abs(unit_seconds(fit[one.bits][family(one.layer, one.bits)], one.layer) / one.seconds - 1)
         for one in measured
-        if one.seconds >= COUNTED_S and family(one.layer) in fit[one.bits]
+        if one.seconds >= COUNTED_S and family(one.layer, one.bits) in fit[one.bits]
     ]
     return statistics.median(errors) if errors else math.nan
 

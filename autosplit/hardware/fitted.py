@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 from autosplit.errors import LatencyError
 from autosplit.graph.layer import Layer
+from autosplit.grid.grid import FLOAT_BITS
 from autosplit.hardware.device import Device
 
 LANES = 16
@@ -39,12 +40,35 @@ _FAMILY = {
     **{one: one for one in ("linear", "norm", "softmax", "max_pool")},
 }
 
-_LIKE = {"activation": "mul", "softmax": "norm"}
+_LIKE = {
+    "activation": "mul",
+    "softmax": "norm",
+    "float_conv": "conv",
+    "float_pointwise": "pointwise",
+    "float_depthwise": "depthwise",
+}
 """Family -> the family that it is taken for where a fit lacks it."""
 
 
-def family(layer: Layer) -> str:
-    """Layers that the same kernels compute; empty where no family is known."""
+def family(layer: Layer, bits: int = FLOAT_BITS[0]) -> str:
+    """Layers that the same kernels compute; empty where no family is known.
+
+    A convolution of integers whose activation function takes a pass of its own is computed in
+    floats: the runtime has no kernel that ends in such a function with integers.
+
+    Args:
+        layer: The layer.
+        bits: Width at which it is computed.
+    """
+    found = _kernel(layer)
+    own_pass = any(operator.rstrip("_") in PASS_OF for operator in layer.operators)
+    if bits < FLOAT_BITS[0] and own_pass and found in {"conv", "pointwise", "depthwise"}:
+        return f"float_{found}"
+    return found
+
+
+def _kernel(layer: Layer) -> str:
+    """The family of a layer whose width does not matter."""
     if layer.kind == "conv" and layer.groups > 1:
         return "depthwise" if layer.gemms and layer.gemms[0].filters == 1 else "grouped"
     if layer.kind == "conv":
@@ -105,7 +129,7 @@ def fitted_s(layer: Layer, device: Device, weight_bits: int, activation_bits: in
             f"{layer.name}: the fit of {device.name} must hold operands of {bits} bits, it has "
             f"{there}"
         )
-    unit_s = fit_for(device.fit[min(holding)], layer)
+    unit_s = fit_for(device.fit[min(holding)], layer, min(holding))
     if unit_s is None:
         if device.unknown_operators == "traffic":
             return 0.0
@@ -118,15 +142,16 @@ def fitted_s(layer: Layer, device: Device, weight_bits: int, activation_bits: in
 
 
 def fit_for(
-    families: Mapping[str, Mapping[str, float]], layer: Layer
+    families: Mapping[str, Mapping[str, float]], layer: Layer, bits: int
 ) -> Mapping[str, float] | None:
     """Seconds of units of work of a layer's family, or of one like it; None: neither is known.
 
     Args:
         families: Family -> kind of work -> seconds of a unit.
         layer: The layer.
+        bits: Width of the fit.
     """
-    own = family(layer)
+    own = family(layer, bits)
     return families.get(own, families.get(_LIKE.get(own, "")))
 
 

@@ -59,11 +59,11 @@ def unknown_layers(graph: Graph, device: Device) -> dict[str, str]:
         missing = (layer for layer in graph.layers if layer.name not in device.table)
         return {layer.name: layer.kind for layer in missing} | behind
     if device.model == "fitted":
-        fits = device.fit.values()
+        fits = device.fit.items()
         return {
             layer.name: layer.kind
             for layer in graph.layers
-            if any(fit_for(families, layer) is None for families in fits)
+            if any(fit_for(families, layer, bits) is None for bits, families in fits)
         } | behind
     return {
         layer.name: layer.kind

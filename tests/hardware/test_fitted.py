@@ -93,6 +93,27 @@ def test_each_layer_is_of_one_family(layer, name):
     assert family(layer) == name
 
 
+@pytest.mark.parametrize("operator", ["silu", "leaky_relu", "leaky_relu_", "hardswish", "mish"])
+def test_a_convolution_with_a_pass_of_its_own_is_computed_in_floats(operator):
+    conv = replace(CONV, operators=("conv2d", operator))
+    assert [family(conv, bits) for bits in (4, 8, 16, 32)] == ["float_conv"] * 2 + ["conv"] * 2
+    pointwise = replace(conv, kernel=(1, 1))
+    assert (family(pointwise, 8), family(pointwise)) == ("float_pointwise", "pointwise")
+    assert family(replace(DEPTHWISE, operators=("conv2d", operator)), 8) == "float_depthwise"
+
+
+@pytest.mark.parametrize("operators", [("conv2d",), ("conv2d", "relu"), ("conv2d", "relu6")])
+def test_other_convolutions_are_computed_in_integers(operators):
+    assert family(replace(CONV, operators=operators), 8) == "conv"
+    assert family(replace(POOL, operators=("silu",)), 8) == "max_pool"
+
+
+def test_a_fit_without_such_convolutions_takes_them_for_the_others():
+    fit = {8: {"conv": {"layer": 3.0}}, 32: {"conv": {"layer": 9.0}}}
+    assert fitted_s(CONV, device(fit), 8, 8) == 3.0
+    assert fitted_s(CONV, device({8: {**fit[8], "float_conv": {"layer": 4.0}}}), 8, 8) == 4.0
+
+
 def test_seconds_are_the_sum_of_units_at_the_narrowest_width_that_holds_them():
     fit = {8: {"conv": {"layer": 1.0, "macs": 0.5}}, 32: {"conv": {"read": 2.0}}}
     narrow, wide = 1 + 0.5 * 8640, 2.0 * 192
