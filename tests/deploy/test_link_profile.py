@@ -59,6 +59,15 @@ def measured(monkeypatch, ideal):
     return measure_link(ideal)
 
 
+def test_a_few_messages_that_are_faster_do_not_set_the_rate(monkeypatch):
+    """One long message of five takes a quarter of the seconds, up and down."""
+    faster = (1.0,) * 4 + (0.25,) + (1.0,) * 4 + (0.25,)
+    found = measured(monkeypatch, IdealLink(4e6, 2e7, 0.004, slower=faster))
+
+    assert found.up.bps == pytest.approx(4e6)
+    assert found.down.bps == pytest.approx(2e7)
+
+
 @pytest.mark.parametrize("rtt_s", [0.0, 0.004, 0.5])
 def test_an_ideal_link_is_found_exactly(monkeypatch, rtt_s):
     found = measured(monkeypatch, IdealLink(4e6, 2e7, rtt_s, own_s=0.003))
