@@ -27,12 +27,15 @@ def tune_command(
     """
     options = TuneOptions(**given)
     from autosplit.compress.run_finetune import run_finetune
-    from autosplit.compress.run_tune import run_tune
+    from autosplit.compress.run_tune import run_tune, run_tune_picks
     from autosplit.runs.folder import find_folder
     from autosplit.runs.trust import trusted_code
 
     folder = run or find_folder()
     trusted_code(folder, given, trust=trust)
+    if options.plan == "picks":
+        print("\n\n".join(report.text() for report in run_tune_picks(folder, options, bar)))
+        return
     train = run_finetune if options.plan is None else run_tune
     report = train(folder, options, bar)
     if report is not None:  # one process of several writes the files

@@ -25,7 +25,7 @@ from autosplit.runs.folder import plan_names, read_graph, read_plans
 from autosplit.runs.needs import require
 from autosplit.runs.network import asked_task, capture_network, load_network
 from autosplit.runs.options import StatsOptions
-from autosplit.runs.plans import picked
+from autosplit.runs.plans import all_picked, picked
 from autosplit.runs.stamps import clear_stamp, resolve
 
 OWN = "float"
@@ -63,6 +63,24 @@ class TuneReport:
                 f"plan:     {self.path}; to evaluate it: autosplit quantize --finished",
             ]
         )
+
+
+def run_tune_picks(folder: Path, options: TuneOptions, progress: Progress) -> list[TuneReport]:
+    """Train the picked plans of all links that have layers on the edge, one after the other.
+
+    Raises:
+        OptionError: None has.
+    """
+    graph = read_graph(folder)
+    names = all_picked(folder)
+    files = read_plans(folder, graph, names)
+    edge = [name for name in names if files[name].plan.edge]
+    if not edge:
+        raise OptionError(
+            f"--plan picks: must have layers on the edge to be trained, none of "
+            f"{', '.join(names)} has"
+        )
+    return [run_tune(folder, replace(options, plan=name), progress) for name in edge]
 
 
 def run_tune(folder: Path, options: TuneOptions, progress: Progress) -> TuneReport:

@@ -51,6 +51,13 @@ def picked(folder: Path) -> str:
     return str(data["picks"][data["headline"]]["plan"])
 
 
+def all_picked(folder: Path) -> tuple[str, ...]:
+    """Names of the plans that ``collect`` picked, of all links, each once."""
+    require(folder, "collect", "tune")
+    picks = read_yaml(folder / "pick.yaml", "pick")["picks"]
+    return tuple(dict.fromkeys(str(pick["plan"]) for pick in picks.values()))
+
+
 def network_and_plan(
     folder: Path | None, given: Mapping[str, Any], plan: str | None
 ) -> tuple[Model, Path | None]:

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from autosplit.compress.run_tune import run_tune
+from autosplit.compress.run_tune import run_tune, run_tune_picks
 from autosplit.errors import DataError, OptionError, PlanError, StageError
 from autosplit.progress import silent
 from autosplit.runs.finished import Quantized
@@ -61,3 +61,18 @@ def test_a_teacher_of_another_task_is_refused(tiny):
 
     with pytest.raises(OptionError, match="--teacher: must have the outputs of net"):
         run_tune(tiny.run, options, silent)
+
+
+@pytest.mark.filterwarnings("ignore:.*which is few")
+def test_picked_plans_with_layers_on_the_edge_are_trained(tiny, monkeypatch):
+    (tiny.place / "more.py").write_text(MORE)
+    options = TuneOptions(plan="picks", data="more.py:data", epochs=1, batch_size=8)
+    picks = ["uniform2", "cloud16"]
+    monkeypatch.setattr("autosplit.compress.run_tune.all_picked", lambda _: tuple(picks))
+
+    (report,) = run_tune_picks(tiny.run, options, silent)
+
+    assert report.path.stem == "uniform2"  # cloud16 has no layers on the edge
+    del picks[0]
+    with pytest.raises(OptionError, match="--plan picks: must have layers on the edge"):
+        run_tune_picks(tiny.run, options, silent)

@@ -33,6 +33,8 @@ class TestEmit:
         data = yaml.safe_load((tiny.run / "pick.yaml").read_text())
 
         assert plans.picked(tiny.run) == data["picks"]["1mbps"]["plan"]
+        every = {pick["plan"] for pick in data["picks"].values()}
+        assert sorted(plans.all_picked(tiny.run)) == sorted(every)
 
     @pytest.mark.parametrize("name", ["all", "pareto", "uniform8,cloud16", "unifrom8", ""])
     def test_what_is_no_plan_is_refused(self, tiny, name):

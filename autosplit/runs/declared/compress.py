@@ -45,7 +45,8 @@ class TuneOptions:
         None,
         kinds.text("NAME"),
         "network",
-        "Finished plan of the run folder that is trained; pick is the picked one.",
+        "Finished plan of the run folder that is trained; pick is the picked one, picks are those "
+        "of all links.",
         none="the network itself is trained, in float, and written to --out",
     )
     teacher: str | None = option(
