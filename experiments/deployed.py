@@ -23,6 +23,7 @@ from deployed_profile import link_path, write_links
 from deployed_rows import HEADER, OPENING, Promise, is_jpeg, row
 from deployed_side import Deployment, Row, Side, call, inputs, read_rows, served
 
+from autosplit.deploy.manifest import read_manifest
 from autosplit.files import write_csv
 from autosplit.hardware.link import load_link
 from autosplit.runs.folder import read_graph, read_plans
@@ -118,7 +119,7 @@ class Prepared:
 
 
 def prepared(one: Deployment, links: Mapping[str, float], answers: int) -> Prepared:
-    """Profile this machine for a network, search, and export."""
+    """Profile this machine for a network, search, and export; what is there already is taken."""
     profiles = profiled(one, links, answers)
     hardware = ("--edge", one.folder / "edge.yaml", "--cloud", one.folder / "cloud.yaml")
     over = ",".join(str(profiles[name]) for name in links)
@@ -126,7 +127,10 @@ def prepared(one: Deployment, links: Mapping[str, float], answers: int) -> Prepa
          "--coding", "packed", "--link", over, "--run", one.run)  # fmt: skip
     plans = read_rows(one.run / "summary_full.csv")
     found = Prepared(profiles, plans, {name: kinds_of(plans, name) for name in links})
-    call("export", one.run, "--plan", ",".join(found.names), "--out", one.folder / "bundle")
+    bundle = one.folder / "bundle"
+    there = bundle.is_dir() and [plan.name for plan in read_manifest(bundle).plans]
+    if there != found.names:
+        call("export", one.run, "--plan", ",".join(found.names), "--out", bundle)
     return found
 
 
