@@ -209,3 +209,13 @@ def test_a_result_that_lacks_something_is_refused_in_one_line(folder, change, te
 
     with pytest.raises(DataError, match=text):
         read_kit(folder)
+
+
+def test_a_machine_that_was_faster_for_a_while_counts_as_drift(folder):
+    path = folder / "result.json"
+    found = json.loads(path.read_text())
+    for name, one in found["models"].items():
+        one["reference_s"] = 0.6 if name == "kit01-32" else 1.0
+    path.write_text(json.dumps(found | {"checksum": checksum(found)}))
+
+    assert read_kit(folder).drift == pytest.approx(0.4)
