@@ -79,3 +79,10 @@ def test_layers_of_no_family_and_short_ones_are_left_out():
 
     assert fit_layers(measured) == {}
     assert math.isnan(fit_error({8: {"conv": {"layer": 1e-6}}}, timed({"layer": 1e-6}, layers(3))))
+
+
+def test_the_error_told_is_the_median_of_the_layers():
+    """The fit says 100 us of layers that take 100, 80 and 200: off by 0, 25 and 50 %."""
+    seconds = (1e-4, 8e-5, 2e-4)
+    some = [TimedLayer(one, 8, taken) for one, taken in zip(layers(3), seconds, strict=True)]
+    assert fit_error({8: {"conv": {"layer": 1e-4}}}, some) == pytest.approx(0.25)

@@ -56,6 +56,12 @@ def test_the_work_of_a_convolution_is_counted():
     }
 
 
+@pytest.mark.parametrize(("channels", "unaligned"), [(16, 0), (24, 24), (32, 0), (40, 40)])
+def test_channels_that_fill_no_register_of_sixteen_are_unaligned(channels, unaligned):
+    layer = replace(POOL, output_shape=(channels, 1, 1))
+    assert work(layer).get("unaligned", 0) == unaligned
+
+
 def test_depthwise_channels_lie_side_by_side():
     found = work(DEPTHWISE)
 
