@@ -35,7 +35,7 @@ NETWORKS = {
     "scenes": "--model scenes-yolo --data scenes --effort fast --memory 800KB",
 }
 """Options of each.  EfficientNet-Lite0 takes 6.2 MB at 8 bits, the scenes detector 1.1 MB; the
-device of each leaves it about half of that, so that the search must cut."""
+device of each leaves it less, so that the search must cut."""
 LINKS = {"1mbps": 1e6, "3mbps": 3e6, "10mbps": 1e7, "20mbps": 2e7}
 FREE = "free"
 METHODS = "autosplit,uniform8,cloud8,cloud-jpeg"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autosplit.deploy.extras import need
 from autosplit.deploy.manifest import read_manifest
 from autosplit.deploy.sessions import open_session
 from autosplit.deploy.sources import list_sources, read_source
@@ -23,6 +24,7 @@ MOST_SAMPLES = 64
 
 def main(bundle: Path, source: Path) -> None:
     """Print a line for each plan: how many integers differ, and of answers how far, and classes."""
+    need("openvino", "openvino")
     import openvino  # noqa: PLC0415 - an extra, which the help needs not
 
     manifest, core = read_manifest(bundle), openvino.Core()
