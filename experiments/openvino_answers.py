@@ -9,6 +9,7 @@ OpenVINO computes with floats between the grids.
 from __future__ import annotations
 
 import argparse
+import importlib
 from itertools import islice
 from pathlib import Path
 
@@ -25,9 +26,8 @@ MOST_SAMPLES = 64
 def main(bundle: Path, source: Path) -> None:
     """Print a line for each plan: how many integers differ, and of answers how far, and classes."""
     need("openvino", "openvino")
-    import openvino  # noqa: PLC0415 - an extra, which the help needs not
-
-    manifest, core = read_manifest(bundle), openvino.Core()
+    core = importlib.import_module("openvino").Core()
+    manifest = read_manifest(bundle)
     print("plan,samples,integers,different,furthest,answer_difference,same_class")
     for plan in manifest.plans:
         if plan.edge is None:
