@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,14 @@ from autosplit.data.coco_categories import (
     area_of,
     box_of,
     distinct,
-    entry_of,
     id_of,
+    image_of,
     name_of,
     number_classes,
     number_of,
-    whole_of,
     without_root,
 )
-from autosplit.data.dirty import USUAL_RULES, Dirt, LabelRules
+from autosplit.data.dirty import USUAL_RULES, Dirt, LabelRules, listed_twice
 from autosplit.data.photo_file import photo_size
 from autosplit.errors import DataError, warn
 
@@ -160,12 +159,12 @@ def check_pictures(listed: Path, pictures: Pictures, rules: LabelRules = USUAL_R
     """
     if not pictures.files:
         raise DataError(f"{listed}: must list pictures, lists none")
-    if _are_shares([truth for _, truth in pictures.files]):
+    there = tuple((path, truth) for path, truth in pictures.files if path.is_file())
+    if _are_shares([truth for _, truth in there]):
         raise DataError(
             f"{listed}: boxes must be in pixels, all are within the first pixel of their picture, "
             "as shares of it would be"
         )
-    there = tuple((path, truth) for path, truth in pictures.files if path.is_file())
     missing = [path for path, _ in pictures.files if not path.is_file()]
     if missing:
         text = (
@@ -195,39 +194,40 @@ def _read(path: Path, folder: Path, rules: LabelRules = USUAL_RULES) -> Pictures
     listed = {what: distinct(path, what, data[what]) for what in ("categories", "images")}
     categories = without_root(listed["categories"], data["annotations"])
     numbers, names = number_classes(path, categories, rules)
-    files = [entry_of(path, "images", image, "file_name", str) for image in listed["images"]]
-    root = _image_folder(folder, path, next(iter(files), ""))
-    images = {
-        id_of(path, "images", image, "id"): (file, *_size(path, image, root / file))
-        for image, file in zip(listed["images"], files, strict=True)
-    }
-    found: dict[str, dict[tuple[Box, int, float, bool], None]] = {key: {} for key in images}
+    named = {id_of(path, "images", one, "id"): image_of(path, one) for one in listed["images"]}
+    root = _image_folder(folder, path, next((name for name, _ in named.values()), ""))
+    places = {key: root / name for key, (name, _) in named.items()}
+    first: dict[Path, str] = {}
+    for key, place in places.items():
+        first.setdefault(place, key)
+    warn(listed_twice(str(path), len(data["images"]) - len(first)))
     dirt = Dirt(str(path), rules.strict)
-    for place, annotation in enumerate(data["annotations"], 1):
+    sizes: dict[str, tuple[int, int]] = {}
+    for place, key in first.items():
+        with dirt.collecting():  # a picture may be broken
+            sizes[key] = named[key][1] or (photo_size(place) if place.is_file() else (0, 0))
+    found: dict[str, dict[tuple[Box, int, float, bool], None]] = {key: {} for key in sizes}
+    for number, annotation in enumerate(data["annotations"], 1):
         with dirt.collecting():
-            where = f"{path}: {name_of(annotation, place)}"
-            key, entry = _annotation(where, annotation, images, numbers)
+            where = f"{path}: {name_of(annotation, number)}"
+            own, entry = _annotation(where, annotation, named, numbers)
+            key = first[places[own]]
+            if key not in sizes:
+                continue
+            if 0 not in sizes[key]:
+                # COCO's own numbers count boxes over the border whole, so the box stays as it is.
+                clipped_box(f"{where}, image {named[key][0]}", entry[0], sizes[key])
             dirt.doubles += entry in found[key]
             found[key][entry] = None
     dirt.tell()
-    pictures = tuple(
-        (root / name, _truth(width, height, found[key]))
-        for key, (name, width, height) in images.items()
-    )
-    return Pictures(pictures, names, tuple(dirt.told))
-
-
-def _size(path: Path, image: Any, file: Path) -> tuple[int, int]:
-    """Width and height of a listed picture, pixels; those of its file if the list lacks them."""
-    if not (image.get("width") or image.get("height")) and file.is_file():
-        return photo_size(file)
-    return whole_of(path, "images", image, "width"), whole_of(path, "images", image, "height")
+    files = tuple((places[key], _truth(*sizes[key], found[key])) for key in sizes)
+    return Pictures(files, names, tuple(dirt.told))
 
 
 def _annotation(
     where: str,
     annotation: Any,
-    images: Mapping[str, tuple[str, int, int]],
+    images: Collection[str],
     numbers: Mapping[str, int],
 ) -> tuple[str, tuple[Box, int, float, bool]]:
     """Image of an annotation, and its box, class, area and whether it is a crowd."""
@@ -238,8 +238,6 @@ def _annotation(
     if category not in numbers:
         raise DataError(f"{where}: must be of a listed category, is of category {category}")
     box = box_of(where, annotation)
-    # COCO's own numbers count boxes over the border whole, so the box stays as it is.
-    clipped_box(f"{where}, image {images[key][0]}", box, images[key][1:])
     crowd = number_of(annotation.get("iscrowd") or 0) != 0
     return key, (box, numbers[category], area_of(where, annotation, box), crowd)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autosplit.data.dirty import USUAL_RULES, LabelRules
-from autosplit.errors import DataError, warn
+from autosplit.errors import DataError
 
 
 def without_root(categories: Sequence[Any], annotations: Sequence[Any]) -> Sequence[Any]:
@@ -107,14 +107,13 @@ def whole_of(path: Path, what: str, entry: Mapping[str, Any], key: str) -> int:
 
 
 def box_of(where: str, annotation: Mapping[str, Any]) -> tuple[float, float, float, float]:
-    """Left, top, width and height of an annotation, pixels; of its outline if it has no box.
+    """Left, top, width and height of an annotation, pixels: its box, or that around its polygons.
 
     Raises:
         DataError: They are no four numbers, or the width or height is below 0.
     """
-    if not annotation.get("bbox") and (outline := _outline_box(annotation.get("segmentation"))):
-        return outline
-    values = entry_of(where, "annotations", annotation, "bbox", list)
+    values = annotation.get("bbox") or _around(annotation.get("segmentation"))
+    values = entry_of(where, "annotations", {"bbox": values}, "bbox", list)
     numbers = [number_of(value) for value in values]
     if len(values) != 4 or not all(map(math.isfinite, numbers)):
         found = str(values)[:80]
@@ -129,18 +128,27 @@ def box_of(where: str, annotation: Mapping[str, Any]) -> tuple[float, float, flo
     return left, top, width, height
 
 
-def _outline_box(polygons: Any) -> tuple[float, float, float, float] | None:
-    """Box around polygons, lists of x and y in turn; None where there are none."""
-    if not isinstance(polygons, list) or not all(isinstance(one, list) for one in polygons):
+def _around(outline: Any) -> list[float] | None:
+    """The box around polygons, each x1, y1, x2, y2 and so on; None where there are none."""
+    polygons = outline if isinstance(outline, list) else []
+    if not polygons or not all(isinstance(one, list) and len(one) % 2 == 0 for one in polygons):
         return None
-    corners = [[number_of(value) for value in one] for one in polygons]
-    if not corners or not all(one and len(one) % 2 == 0 for one in corners):
+    xs = [number_of(x) for one in polygons for x in one[::2]]
+    ys = [number_of(y) for one in polygons for y in one[1::2]]
+    if len(xs) < 3 or not all(map(math.isfinite, (*xs, *ys))):
         return None
-    numbers = [value for one in corners for value in one]
-    if not all(map(math.isfinite, numbers)):
-        return None
-    across, down = ([v for one in corners for v in one[axis::2]] for axis in (0, 1))
-    return min(across), min(down), max(across) - min(across), max(down) - min(down)
+    return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
+
+
+def image_of(path: Path, image: Any) -> tuple[str, tuple[int, int] | None]:
+    """File name of an image, with slashes, and its size; None where the file leaves it out."""
+    name = str(entry_of(path, "images", image, "file_name", str)).replace("\\", "/")
+    if not image.get("width") or not image.get("height"):
+        return name, None
+    return name, (
+        whole_of(path, "images", image, "width"),
+        whole_of(path, "images", image, "height"),
+    )
 
 
 def area_of(
@@ -167,9 +175,6 @@ def distinct(path: Path, what: str, entries: Sequence[Any]) -> list[Any]:
         key = id_of(path, what, entry, "id")
         if seen.setdefault(key, entry) != entry:
             raise DataError(f"{path}: each of {what} must have an id of its own, two have {key}")
-    if twice := len(entries) - len(seen):
-        are = "is" if twice == 1 else "are"
-        warn(f"{path}: {twice} of {what} {are} there twice, each counts once")
     return list(seen.values())
 
 

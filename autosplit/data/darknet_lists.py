@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from autosplit.data.coco import Box, Pictures, Truth, check_pictures
+from autosplit.data.coco import Box, Pictures, Truth, check_pictures, clipped_box
 from autosplit.data.coco_categories import COCO_CATEGORIES
-from autosplit.data.dirty import USUAL_RULES, Dirt, LabelRules
+from autosplit.data.dirty import USUAL_RULES, Dirt, LabelRules, listed_twice
 from autosplit.data.label_lines import MOST_NUMBERED, BoxShares, parse_label
 from autosplit.data.photo_file import photo_size
 from autosplit.errors import DataError, FileError, counted, warn
@@ -108,9 +108,7 @@ def read_labels(
         DataError: All pictures are missing, or a class has no name.
     """
     found, count = list(dict.fromkeys(found)), len(found)
-    if count > len(found):
-        twice = counted(count - len(found), "picture is", "pictures are")
-        warn(f"{path}: {twice} listed twice, each counts once")
+    warn(listed_twice(str(path), count - len(found)))
     there = [file for file in found if file.is_file()]
     dirt = Dirt(str(path), rules.strict)
     truths = {}
@@ -165,7 +163,10 @@ def _truth(picture: Path, dirt: Dirt, classes: int, keypoints: int) -> Truth:
                 )
             dirt.doubles += label in labels
             labels |= {label: None} if label else {}
-    boxes = tuple(_pixels(shares, width, height) for _, shares in labels)
+    boxes = tuple(
+        clipped_box(str(path), _pixels(shares, width, height), (width, height))
+        for _, shares in labels
+    )
     areas = tuple(box[2] * box[3] for box in boxes)
     numbers = tuple(number for number, _ in labels)
     return Truth(width, height, boxes, numbers, areas, (False,) * len(boxes))

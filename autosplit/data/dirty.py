@@ -31,6 +31,15 @@ USUAL_RULES = LabelRules()
 """Entries that cannot be used are left out; nothing is known of the network."""
 
 
+def listed_twice(source: str, doubles: int) -> str:
+    """Say how many pictures are listed more than once; empty if there are none."""
+    if not doubles:
+        return ""
+    return (
+        f"{source}: {counted(doubles, 'picture is', 'pictures are')} listed twice, each counts once"
+    )
+
+
 @dataclass(slots=True)
 class Dirt:
     """What cannot be used of a data set.

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autosplit.data.coco import Box, Pictures, Truth, check_pictures, clipped_box, known_pictures
-from autosplit.data.dirty import Dirt, LabelRules
+from autosplit.data.dirty import Dirt, LabelRules, listed_twice
 from autosplit.data.image_folder import SUFFIXES
 from autosplit.data.photo_file import photo_size
-from autosplit.errors import DataError, FileError
+from autosplit.errors import DataError, FileError, warn
 from autosplit.plainfile import read_latin_text
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -68,7 +68,9 @@ def _listed(
     if not path.is_file():
         return []
     words = (line.split() for line in read_latin_text(path).splitlines())
-    return [word[0] for word in words if word and word[0] in found]
+    listed = [word[0] for word in words if word and word[0] in found]
+    warn(listed_twice(str(path), len(listed) - len(set(listed))))
+    return list(dict.fromkeys(listed))
 
 
 def _picture(path: Path, folder: Path, dirt: Dirt) -> tuple[Path, tuple[int, int], Objects]:

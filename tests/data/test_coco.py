@@ -190,6 +190,77 @@ class TestWhatIsLeftOut:
         with pytest.warns(AutoSplitWarning, match="1 box is there twice and counts once"):
             assert len(read_coco(path, tmp_path).files[0][1].boxes) == 2
 
+    def test_a_picture_that_is_there_twice_counts_once(self, tmp_path):
+        """Its boxes are those of both entries, each once."""
+
+        def double(data):
+            data["images"].append(data["images"][0] | {"id": 99, "file_name": "./0.png"})
+            again = data["annotations"][0] | {"id": 8, "image_id": 99}
+            other = {"id": 9, "image_id": 99, "category_id": 3, "bbox": [0, 0, 4, 5]}
+            data["annotations"] += [again, other]
+
+        path = changed(tmp_path, double)
+        with pytest.warns(AutoSplitWarning) as told:
+            found = read_coco(path, tmp_path)
+
+        assert [file.name for file, _ in found.files] == ["0.png", "1.png"]
+        assert found.files[0][1].boxes == (*FIRST.boxes, (0, 0, 4, 5))
+        texts = [str(one.message) for one in told]
+        assert texts == [
+            f"{path}: 1 picture is listed twice, each counts once",
+            f"{path}: 1 box is there twice and counts once",
+        ]
+
+    def test_a_picture_without_a_size_that_is_broken_is_listed_and_left_out(self, tmp_path):
+        path = changed(tmp_path, lambda d: d["images"][0].pop("width"))
+        (tmp_path / "val" / "0.png").write_text("no picture")
+
+        told = r"1 entry cannot be used: .*0\.png: must be an image that can be read"
+        with pytest.warns(AutoSplitWarning, match=told):
+            found = read_coco(path, tmp_path)
+
+        assert [file.name for file, _ in found.files] == ["1.png"]
+
+
+@pytest.mark.parametrize("left_out", [{}, {"width": None}, {"width": 0, "height": 0}])
+def test_a_size_that_is_left_out_is_that_of_the_picture(tmp_path, left_out):
+    path = changed(tmp_path, lambda d: d["images"][0].update(left_out))
+
+    assert read_coco(path, tmp_path).files[0][1] == FIRST
+
+
+@pytest.mark.parametrize("box", [{}, {"bbox": None}, {"bbox": []}])
+def test_an_object_without_a_box_has_that_of_its_polygons(tmp_path, box):
+    """x from 1 to 11 and y from 2 to 22, over two polygons."""
+
+    def outline(data):
+        del data["annotations"][0]["bbox"]
+        polygons = [[1, 5, 6, 2, 6, 9], [6, 9, 11, 22, 7, 9]]
+        data["annotations"][0].update(segmentation=polygons, **box)
+
+    assert read_coco(changed(tmp_path, outline), tmp_path).files[0][1] == FIRST
+
+
+@pytest.mark.parametrize(
+    "outline", [None, [], [[]], [7], [[1, 2, 3]], [[1, 2, 3, 4]], {"counts": [1]}, [["a"] * 6]]
+)
+def test_an_outline_that_is_no_polygon_is_no_box(tmp_path, outline):
+    def spoil(data):
+        del data["annotations"][0]["bbox"]
+        data["annotations"][0]["segmentation"] = outline
+
+    with pytest.warns(AutoSplitWarning, match="must have 'bbox'"):
+        found = read_coco(changed(tmp_path, spoil), tmp_path)
+    assert found.files[0][1].boxes == FIRST.boxes[1:]
+
+
+def test_a_file_name_may_have_backslashes(tmp_path):
+    path = changed(tmp_path, lambda d: d["images"][0].update(file_name="x\\0.png"))
+    picture(tmp_path / "val" / "x" / "0.png")
+    (tmp_path / "val" / "0.png").unlink()
+
+    assert read_coco(path, tmp_path).files[0][0] == tmp_path / "val" / "x" / "0.png"
+
 
 def as_texts(data):
     for entry in data["images"]:
@@ -345,46 +416,11 @@ def test_a_box_wholly_outside_is_refused(box):
 def test_a_picture_that_is_listed_twice_counts_once(tmp_path):
     folder = changed(tmp_path, lambda d: d.update(images=d["images"] * 2))
 
-    with pytest.warns(AutoSplitWarning, match="2 of images are there twice, each counts once"):
+    with pytest.warns(AutoSplitWarning, match="2 pictures are listed twice, each counts once"):
         found = read_coco(folder, tmp_path)
 
     assert [path.name for path, _ in found.files] == ["0.png", "1.png"]
     assert found.files[0][1] == FIRST
-
-
-@pytest.mark.parametrize("missing", [{}, {"width": 0, "height": 0}, {"width": None}])
-def test_a_picture_without_a_size_has_that_of_its_file(tmp_path, missing):
-    def without_size(data):
-        for image in data["images"]:
-            del image["width"], image["height"]
-            image.update(missing)
-
-    found = read_coco(changed(tmp_path, without_size), tmp_path)
-
-    assert found.files[0][1] == FIRST
-
-
-@pytest.mark.parametrize("bbox", [None, []])
-def test_an_outline_without_a_box_has_the_box_around_it(tmp_path, bbox):
-    """The corners of two polygons: 5..25 across, 3..17 down."""
-    outline = [[5, 3, 9, 3, 9, 17.0], [20, 6, 25, 6, 25, 7]]
-
-    def as_outline(data):
-        data["annotations"] = [data["annotations"][0] | {"bbox": bbox, "segmentation": outline}]
-
-    found = read_coco(changed(tmp_path, as_outline), tmp_path)
-
-    assert found.files[0][1].boxes == ((5.0, 3.0, 20.0, 14.0),)
-
-
-@pytest.mark.parametrize("outline", [[], [[]], [[1, 2, 3]], [["x", 2]], {"counts": "a"}, [7], None])
-def test_neither_a_box_nor_an_outline_is_left_out_and_told(tmp_path, outline):
-    folder = changed(
-        tmp_path, lambda d: d["annotations"][0].update(bbox=None, segmentation=outline)
-    )
-
-    with pytest.warns(AutoSplitWarning, match="annotation 1: each of annotations must have 'bbox'"):
-        assert len(read_coco(folder, tmp_path).files[0][1].boxes) == 1
 
 
 def test_boxes_in_shares_of_the_picture_are_refused(tmp_path):
@@ -394,6 +430,20 @@ def test_boxes_in_shares_of_the_picture_are_refused(tmp_path):
 
     with pytest.raises(DataError, match="must be in pixels, all are within the first pixel"):
         read_coco(changed(tmp_path, as_shares), tmp_path)
+
+
+def test_boxes_in_shares_are_refused_also_where_a_picture_without_a_size_is_missing(tmp_path):
+    def as_shares(data):
+        del data["images"][1]["width"]
+        for annotation in data["annotations"]:
+            annotation["bbox"] = [0.1, 0.2, 0.5, 0.8]
+        data["annotations"].append(data["annotations"][0] | {"image_id": data["images"][1]["id"]})
+
+    path = changed(tmp_path, as_shares)
+    (tmp_path / "val" / "1.png").unlink()
+
+    with pytest.raises(DataError, match="must be in pixels, all are within the first pixel"):
+        read_coco(path, tmp_path)
 
 
 def test_one_box_beyond_the_first_pixel_is_in_pixels(tmp_path):

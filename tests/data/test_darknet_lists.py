@@ -23,6 +23,14 @@ class TestReading:
         assert (truth.classes, truth.areas, truth.crowds) == ((1,), (pytest.approx(60),), (False,))
         assert empty == Truth(40, 30)
 
+    def test_boxes_end_at_the_edge_of_the_picture(self, tmp_path):
+        """0.4 of 30 pixels about 0 are 6 below it, half of 40 about 38 end at 58: 18 too far."""
+        (darknet_folder(tmp_path) / "labels" / "val0.txt").write_text("0 0.95 0 0.5 0.4")
+
+        (_, truth), _ = read_darknet_splits(tmp_path)[1].files
+        assert truth.boxes == (pytest.approx((28, 0, 12, 6)),)
+        assert truth.areas == (pytest.approx(72),)
+
     def test_the_data_file_names_the_lists(self, tmp_path):
         darknet_folder(darknet_folder(tmp_path, "first", 3), "second")
         (tmp_path / "other.names").write_text("a\nb\nc\n")

@@ -50,6 +50,17 @@ def test_splits_are_listed_and_the_network_numbers_the_classes(tmp_path):
     assert val.files[0][1].classes == (1,)
 
 
+def test_a_picture_that_a_split_lists_twice_counts_once(tmp_path):
+    annotate(tmp_path, "a", OBJECT.format("cat", 0, 10))
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("a\na\n")
+
+    with pytest.warns(AutoSplitWarning, match="1 picture is listed twice, each counts once"):
+        _, val = read_voc_splits(tmp_path, USUAL_RULES)
+
+    assert len(val.files) == 1
+
+
 def test_a_wrong_object_is_left_out_or_refused(tmp_path):
     annotate(tmp_path, "a", OBJECT.format("dog", 0, 0), OBJECT.format("dog", 0, 9))
 
