@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from autosplit.data.coco import Pictures, read_coco, read_coco_splits
@@ -15,6 +16,8 @@ from autosplit.errors import DataError
 def read_annotated(path: Path, rules: LabelRules) -> tuple[Pictures | None, Pictures]:
     """Read the training pictures, if they are there, and the validation pictures.
 
+    Classes are numbered as the network numbers them, where it has classes of all their names.
+
     Args:
         path: ``FILE.json`` (COCO), ``FILE.data`` (Darknet), ``FILE.yaml`` (ultralytics), or a
             folder in one of these layouts or in Pascal VOC's.
@@ -23,6 +26,27 @@ def read_annotated(path: Path, rules: LabelRules) -> tuple[Pictures | None, Pict
     Raises:
         DataError: It is in none of these layouts, or cannot be read.
     """
+    train, val = _read(path, rules)
+    return train and _as_network(train, rules.labels), _as_network(val, rules.labels)
+
+
+def _as_network(pictures: Pictures, labels: tuple[str, ...]) -> Pictures:
+    """Pictures with the network's numbers of their classes, if it has classes of all the names."""
+    places = {name: place for place, name in enumerate(labels)}
+    alike = len(places) == len(labels) and len(set(pictures.classes)) == len(pictures.classes)
+    named = not any(name.isdecimal() for name in (*labels, *pictures.classes))
+    if not (alike and named and set(pictures.classes) <= places.keys()):
+        return pictures
+    number = [places[name] for name in pictures.classes]
+    files = tuple(
+        (path, replace(truth, classes=tuple(number[own] for own in truth.classes)))
+        for path, truth in pictures.files
+    )
+    return replace(pictures, files=files, classes=labels)
+
+
+def _read(path: Path, rules: LabelRules) -> tuple[Pictures | None, Pictures]:
+    """Read a file or a folder in the layout that is found."""
     if path.is_file():
         if path.suffix == ".json":
             inside = path.parent.name == "annotations"

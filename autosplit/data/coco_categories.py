@@ -32,8 +32,8 @@ def number_classes(
 
     COCO's 80 categories have numbers up to 90; networks number them 0..79 in the same order.  A
     file whose categories are all COCO's is numbered so, even if it lacks some of them, unless the
-    network has as many classes as the file; the categories of any other file are numbered in the
-    order of their ids.
+    network has as many classes as the file, or classes of all these names; the categories of any
+    other file are numbered in the order of their ids.
 
     Args:
         path: The file.
@@ -47,7 +47,8 @@ def number_classes(
     if not names:
         raise DataError(f"{path}: must list categories, lists none")
     coco = {str(number): name for number, name in COCO_CATEGORIES.items()}
-    whole = coco if names.items() <= coco.items() and len(names) != len(rules.labels) else names
+    own = len(names) == len(rules.labels) or set(names.values()) <= set(rules.labels)
+    whole = coco if names.items() <= coco.items() and not own else names
     ordered = sorted(whole, key=_order)
     return {key: number for number, key in enumerate(ordered)}, tuple(whole[key] for key in ordered)
 

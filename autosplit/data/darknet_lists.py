@@ -60,9 +60,10 @@ def read_darknet_list(
     Args:
         path: The list, one picture per line, relative to ``folder`` or absolute.
         folder: Folder that relative names begin at.
-        names: Names of the classes, in order.  Without names, classes up to 80 have the names of
-            COCO's, and more classes have their numbers.
-        rules: Whether wrong lines are refused.
+        names: Names of the classes, in order.  Without names, the classes are the network's; where
+            it is not known or has fewer, classes up to 80 have the names of COCO's, and more
+            classes have their numbers.
+        rules: What is known of the network, and whether wrong lines are refused.
 
     Raises:
         DataError: All pictures are missing, or a class has no name.
@@ -120,7 +121,7 @@ def read_labels(
     dirt.tell()
     warn(_without_labels(path, tuple(truths)))
     most = max((number for truth in truths.values() for number in truth.classes), default=-1)
-    known = tuple(names) or _numbered(most + 1)
+    known = tuple(names) or (rules.labels if most < len(rules.labels) else _numbered(most + 1))
     broken = set(there) - truths.keys()
     files = tuple((f, truths.get(f, Truth(0, 0))) for f in found if f not in broken)
     pictures = Pictures(files, known, tuple(dirt.told))
