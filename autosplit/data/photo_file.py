@@ -1,10 +1,14 @@
 """One image file, read whole: turned as its camera says, 8 bits a channel; without torch."""
 
+import importlib
 import struct
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from autosplit.errors import DataError, warn
@@ -28,10 +32,32 @@ def read_photo(path: Path) -> Image.Image:
             image.load()
             turned = ImageOps.exif_transpose(image)
     except BROKEN as error:
-        raise broken_photo(path, error) from error
+        colours = _wide_colours(path) if isinstance(error, UnidentifiedImageError) else None
+        if colours is None:
+            raise broken_photo(path, error) from error
+        return Image.fromarray(_eight_bits(colours, path))
     if pages > 1:
         warn(f"{path}: has {pages} pictures, the first is taken")
     return _scaled(turned, path)
+
+
+def _wide_colours(path: Path) -> NDArray[Any] | None:
+    """Colours of a TIFF file of 32 or 64 bits a channel (H, W, 3), which Pillow does not read.
+
+    Returns:
+        None if the file is of another kind, or OpenCV is not installed (``autosplit[video]``).
+    """
+    if path.suffix.lower() not in (".tif", ".tiff") or find_spec("cv2") is None:
+        return None
+    cv2 = importlib.import_module("cv2")
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    finally:
+        cv2.utils.logging.setLogLevel(before)
+    if pixels is None or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+        return None
+    return np.asarray(pixels[:, :, 2::-1])  # blue comes first there
 
 
 BROKEN = (
@@ -78,7 +104,10 @@ def photo_size(path: Path) -> tuple[int, int]:
             width, height = image.size
             lies = image.getexif().get(ExifTags.Base.Orientation) in _LYING
     except BROKEN as error:
-        raise broken_photo(path, error) from error
+        colours = _wide_colours(path) if isinstance(error, UnidentifiedImageError) else None
+        if colours is None:
+            raise broken_photo(path, error) from error
+        return colours.shape[1], colours.shape[0]
     return (height, width) if lies else (width, height)
 
 
@@ -95,17 +124,39 @@ def _scaled(image: Image.Image, path: Path) -> Image.Image:
     elif image.mode in ("I", "F"):
         values = np.asarray(image).astype(np.float64)
         if image.mode == "I":  # Pillow reads unsigned numbers of 32 bits as signed ones
-            values = np.where(values < 0, values + 2.0**32, values)
-        if not np.isfinite(values).all() or values.min() < 0:
-            raise DataError(f"{path}: must hold finite brightness of 0 or more, holds other values")
-        limit = _white(float(values.max()), image.mode == "F", path)
-        levels = np.minimum(np.rint(values * (255 / limit)), 255)
+            values = np.where(values < 0, values + 2.0**32, values).astype(np.uint32)
+        return Image.fromarray(_eight_bits(values, path))
     else:
         return image
+    _warn_of_darkness(float(values.max()), limit, path)
+    return Image.fromarray(levels.astype(np.uint8))
+
+
+def _eight_bits(pixels: NDArray[Any], path: Path) -> NDArray[np.uint8]:
+    """Scale 32-bit integers or fractions of any shape to 0..255.
+
+    Raises:
+        DataError: Values are far below 0, or none is finite.
+    """
+    values = pixels.astype(np.float64)
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise DataError(f"{path}: must hold finite brightness, holds none")
+    if not finite.all():
+        count = int((~finite).sum())
+        warn(f"{path}: {count:,} of {values.size:,} values are not finite and count as black")
+        values = np.where(finite, values, 0.0)
     most = float(values.max())
+    limit = _white(most, pixels.dtype.kind == "f", path)
+    if values.min() < (1 - OVER) * limit:
+        raise DataError(f"{path}: must hold brightness of 0 or more, holds {values.min():g}")
+    _warn_of_darkness(most, limit, path)
+    return np.clip(np.rint(values * (255 / limit)), 0, 255).astype(np.uint8)
+
+
+def _warn_of_darkness(most: float, limit: float, path: Path) -> None:
     if 0 < most <= limit * DARK:
         warn(f"{path}: is nearly black, its largest value is {most:g} and white is {limit:g}")
-    return Image.fromarray(levels.astype(np.uint8))
 
 
 def _white(most: float, fractions: bool, path: Path) -> float:
@@ -123,6 +174,7 @@ def _white(most: float, fractions: bool, path: Path) -> float:
 
 
 OVER = 1.02
-"""Values up to this many times a usual white are that white and a little noise, and are clipped."""
+"""Values up to this many times a usual white are that white and a little noise, and are clipped; so
+are values as far below 0."""
 DARK = 1 / 16
 """A picture without values above this part of white is nearly black: 4 of 8 bits are not used."""

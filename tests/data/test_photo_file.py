@@ -99,8 +99,46 @@ def test_a_black_picture_is_black(tmp_path):
 def test_a_float_picture_below_zero_is_refused(tmp_path):
     Image.fromarray(np.array([[-1.0, 1.0]], np.float32)).save(tmp_path / "a.tiff")
 
-    with pytest.raises(DataError, match="must hold finite brightness of 0 or more"):
+    with pytest.raises(DataError, match="must hold brightness of 0 or more, holds -1"):
         read_photo(tmp_path / "a.tiff")
+
+
+def test_noise_below_zero_and_values_that_are_not_finite_are_black(tmp_path):
+    noisy = np.array([[-0.01, 0.4, 1.0]], np.float32)
+    Image.fromarray(noisy).save(tmp_path / "a.tiff")
+    assert np.asarray(read_photo(tmp_path / "a.tiff"))[0].tolist() == [0, 102, 255]
+
+    Image.fromarray(np.array([[np.nan, 0.4, -np.inf, 1.0]], np.float32)).save(tmp_path / "b.tiff")
+    with pytest.warns(AutoSplitWarning, match="2 of 4 values are not finite and count as black"):
+        found = read_photo(tmp_path / "b.tiff")
+    assert np.asarray(found)[0].tolist() == [0, 102, 0, 255]
+    Image.fromarray(np.array([[np.nan]], np.float32)).save(tmp_path / "c.tiff")
+    with pytest.raises(DataError, match="must hold finite brightness, holds none"):
+        read_photo(tmp_path / "c.tiff")
+
+
+@pytest.mark.parametrize(
+    ("kind", "white"), [(np.float32, 1.0), (np.float64, 255.0), (np.uint32, 2**32 - 1)]
+)
+def test_colours_of_32_bits_are_scaled_to_8(tmp_path, kind, white):
+    """Red at 1, green at 0.4 and blue at 0.2 of white: 255, 102 and 51; OpenCV has blue first."""
+    cv2 = pytest.importorskip("cv2")
+    pixels = (np.array([[[0.2, 0.4, 1.0]] * 3] * 2) * white).astype(kind)
+    cv2.imwrite(str(tmp_path / "a.tiff"), pixels)
+
+    found = read_photo(tmp_path / "a.tiff")
+
+    assert found.mode == "RGB"
+    assert found.size == photo_size(tmp_path / "a.tiff") == (3, 2)
+    assert np.asarray(found)[1, 2].tolist() == [255, 102, 51]
+
+
+def test_a_file_that_is_no_tiff_is_still_told(tmp_path, capfd):
+    (tmp_path / "a.tiff").write_bytes(b"no picture")
+
+    with pytest.raises(DataError, match="is of no kind that Pillow knows"):
+        read_photo(tmp_path / "a.tiff")
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
