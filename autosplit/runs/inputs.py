@@ -179,6 +179,9 @@ def float_text(program: Program, data: DataSet, choice: TaskChoice, judge: Judge
         return f"{missing}: plans are compared with the float network"
     accuracy = 100 * (choice.task.accuracy(row) or 0.0)
     seen = counted(record.seen, "sample")
+    if choice.task.name == "detection" and record.seen < len(data.evaluation):
+        # AP of a part is no estimate of that of all, as a share of right answers is.
+        seen = f"the first {record.seen:,} of {counted(len(data.evaluation), 'sample')}"
     return f"float network: {choice.task.metric_name} {accuracy:.1f} % on {seen}"
 
 

@@ -2,7 +2,9 @@
 
 import json
 from contextlib import nullcontext
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from autosplit.data.coco import Truth
@@ -11,12 +13,16 @@ from autosplit.data.images import Images
 from autosplit.data.photos import Photos
 from autosplit.data.preprocess import Letterbox
 from autosplit.errors import AutoSplitWarning, DataError, OptionError
+from autosplit.evaluate.average_precision import FoundBoxes
 from autosplit.evaluate.chance import NO_BOXES, ONLY_CROWDS
+from autosplit.evaluate.judge import Judge
 from autosplit.evaluate.task import CLASSIFICATION, DETECTION, REGRESSION
+from autosplit.evaluate.tasks.detection import BoxAnswers, BoxRecord
 from autosplit.runs.inputs import (
     INPUTS_FILE,
     boxes_text,
     chance_text,
+    float_text,
     shares_samples,
     write_left_out,
 )
@@ -215,3 +221,34 @@ def test_the_line_on_boxes_says_where_the_list_is(tmp_path):
     text = boxes_text(DataSet("a", photos, photos, 1, ("x",), left_out=("one", "two")))
 
     assert text.endswith("; 2 entries are left out, see left_out.csv\n")
+
+
+@pytest.mark.parametrize(("most", "told"), [(2, "the first 2 of 3 samples"), (9, "3 samples")])
+def test_the_ap_of_some_of_the_pictures_is_told_as_such(monkeypatch, most, told):
+    """The network finds the one box of each picture, so AP is 100 %."""
+    box = (1.0, 1.0, 40.0, 40.0)
+    there = Truth(64, 64, (box,), (0,), (1600.0,), (False,))
+    found = FoundBoxes(np.array([box]), np.array([0.9]), np.array([0]))
+    inputs = [(np.zeros((1, 3, 8, 8), np.float32), None)] * 3
+
+    class Pictures:
+        axes = (0,)
+
+        def __len__(self):
+            return len(inputs)
+
+        def batches(self, _):
+            return iter(inputs)
+
+    judge = Judge(
+        lambda *_: BoxAnswers([found], (there,)), lambda: BoxRecord(labels=("a",)), compares=False
+    )
+    monkeypatch.setattr("autosplit.runs.inputs.FLOAT_SAMPLES", most)
+    monkeypatch.setattr("autosplit.evaluate.outputs.float_outputs", lambda *_: ())
+    monkeypatch.setattr("autosplit.data.images.count_of", lambda *_: 1)
+    choice = SimpleNamespace(task=DETECTION, classes=1)
+    program = SimpleNamespace(batch_size=None, step=1)
+
+    text = float_text(program, SimpleNamespace(evaluation=Pictures()), choice, judge)
+
+    assert text == f"float network: AP 100.0 % on {told}"
