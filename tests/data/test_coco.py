@@ -222,6 +222,17 @@ class TestWhatIsLeftOut:
         assert [file.name for file, _ in found.files] == ["1.png"]
 
 
+def test_a_missing_picture_without_a_size_is_missing_and_its_boxes_are_not_wrong(tmp_path):
+    path = changed(tmp_path, lambda d: d["images"][0].pop("width"))
+    (tmp_path / "val" / "0.png").unlink()
+
+    with pytest.warns(AutoSplitWarning) as told:
+        found = read_coco(path, tmp_path)
+
+    assert [file.name for file, _ in found.files] == ["1.png"]
+    assert ["1 of 2 are missing" in str(one.message) for one in told] == [True]
+
+
 @pytest.mark.parametrize("left_out", [{}, {"width": None}, {"width": 0, "height": 0}])
 def test_a_size_that_is_left_out_is_that_of_the_picture(tmp_path, left_out):
     path = changed(tmp_path, lambda d: d["images"][0].update(left_out))
