@@ -9,7 +9,7 @@ from autosplit.graph.bit_counts import mean_activation_bits, mean_weight_bits
 from autosplit.graph.graph import Graph
 from autosplit.graph.memory import fits_memory
 from autosplit.plan.plan import Plan
-from autosplit.search.pareto import latency_and_distortion, pareto
+from autosplit.search.pareto import front_over
 
 PLANS_HEADER = (
     "name method link cut edge_layers weight_bits_avg activation_bits_avg cut_bits cut_bytes "
@@ -51,7 +51,7 @@ def plan_row(graph: Graph, plan: Plan, link: str, *, pareto: bool) -> dict[str, 
 def plan_rows(
     graph: Graph, plans: Sequence[Plan], links: Sequence[str], limit_bytes: int | None
 ) -> list[dict[str, Any]]:
-    """Rows of ``plans.csv``, per link by rising latency; ``pareto`` marks what nothing beats.
+    """Rows of ``plans.csv``, per link by rising latency; ``pareto`` marks the front.
 
     Args:
         graph: The network.
@@ -63,7 +63,7 @@ def plan_rows(
     rows = []
     for link in links:
         fitting = [plan for plan in plans if fits_memory(plan.edge_memory_bytes, limit_bytes)]
-        best = {fitting[i].name for i in pareto(latency_and_distortion(fitting, link))}
+        best = {fitting[i].name for i in front_over(fitting, link)}
         ordered = sorted(plans, key=lambda plan: (plan.predictions[link].latency_s, plan.name))
         rows += [plan_row(graph, plan, link, pareto=plan.name in best) for plan in ordered]
     return rows

@@ -15,7 +15,8 @@ from autosplit.search.problem import Problem
 def autosplit(problem: Problem) -> list[Plan]:
     """Find the plans that no other one found beats in both seconds and distortion, on some link.
 
-    Beside the front in integers these are looked at: every prefix cut in floats, the minimum cut in
+    A plan of tensors is beaten by plans of tensors alone, as ``pareto.front_over`` has it.  Beside
+    the front in integers these are looked at: every prefix cut in floats, the minimum cut in
     floats for each link (which need not be a prefix), and the input sent as a JPEG file of
     each quality that was measured.  The cloud half computes in floats.
 

@@ -90,15 +90,34 @@ def _places(values: Floats) -> Indices:
 
 
 def unbeaten(plans: Sequence[Plan]) -> list[Plan]:
-    """Plans that no other one beats in both latency and distortion over some link, as ordered.
+    """Plans that ``front_over`` keeps over some link, as ordered.
 
     Args:
         plans: Plans with predictions for the same links.
     """
     kept: set[int] = set()
     for link in plans[0].predictions if plans else ():
-        kept |= set(pareto(latency_and_distortion(plans, link)).tolist())
+        kept |= set(front_over(plans, link).tolist())
     return [plans[i] for i in sorted(kept)]
+
+
+def front_over(plans: Sequence[Plan], link: str) -> Indices:
+    """Find the front over a link: plans that none beats in both latency and distortion.
+
+    A plan that sends a JPEG file beats only others of its kind, as a JPEG file may lose more
+    accuracy than a quantized tensor of more distortion; a plan of tensors beats any.
+
+    Args:
+        plans: Plans with predictions for the link.
+        link: Name of the link.
+
+    Returns:
+        Indices in order of rising latency.
+    """
+    points = latency_and_distortion(plans, link)
+    tensors = np.flatnonzero([plan.input_coding is None for plan in plans])
+    kept = np.union1d(pareto(points), tensors[pareto(points[tensors])]).astype(np.intp)
+    return kept[np.argsort(points[kept, 0], kind="stable")]
 
 
 def latency_and_distortion(plans: Sequence[Plan], link: str) -> Floats:

@@ -7,6 +7,7 @@ from candidates import GRAPH, plan
 
 from autosplit.hardware.prediction import Prediction
 from autosplit.report.tables import PLANS_HEADER, plan_row, plan_rows
+from autosplit.stats.coding import InputCoding
 
 
 class TestPlanRow:
@@ -64,3 +65,10 @@ class TestPlanRows:
 
     def test_nothing_is_marked_where_nothing_fits(self):
         assert not any(r["pareto"] for r in plan_rows(GRAPH, self.PLANS, ("slow",), 1))
+
+    def test_a_jpeg_file_takes_no_mark_from_a_plan_of_tensors(self):
+        jpeg = replace(timed("jpeg", {"slow": 1.0}, 0.1), input_coding=InputCoding(50, 9.0, 0.1))
+        rows = plan_rows(GRAPH, (*self.PLANS, jpeg), ("slow",), 500)
+
+        marks = [(row["name"], row["pareto"]) for row in rows]
+        assert marks == [("jpeg", 1), ("large", 0), ("b", 1), ("a", 1)]

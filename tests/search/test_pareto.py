@@ -7,9 +7,18 @@ from hypothesis import strategies as st
 
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
-from autosplit.search.pareto import latency_and_distortion, pareto, pareto_of_groups, unbeaten
+from autosplit.search.pareto import (
+    front_over,
+    latency_and_distortion,
+    pareto,
+    pareto_of_groups,
+    unbeaten,
+)
+from autosplit.stats.coding import InputCoding
 
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=12)
+
+PLAN = Plan("a", "m", (), {}, {}, 0.0, 0.0, 0, 0)
 
 
 def beats(a, b):
@@ -65,11 +74,9 @@ def test_points_a_billionth_apart_are_two():
 
 
 def test_plans_unbeaten_over_one_link_are_kept_in_their_order():
-    plan = Plan("a", "m", (), {}, {}, 0.0, 0.0, 0, 0)
-
     def made(name, distortion, slow_s, fast_s):
         predictions = {"slow": Prediction(slow_s, 0, 0), "fast": Prediction(fast_s, 0, 0)}
-        return replace(plan, name=name, distortion=distortion, predictions=predictions)
+        return replace(PLAN, name=name, distortion=distortion, predictions=predictions)
 
     plans = [
         made("worse", 2.0, 3.0, 3.0),
@@ -80,3 +87,38 @@ def test_plans_unbeaten_over_one_link_are_kept_in_their_order():
     assert [one.name for one in unbeaten(plans)] == ["fast", "fine", "slow"]
     assert unbeaten([]) == []
     assert latency_and_distortion(plans, "fast").tolist()[1] == [1.0, 2.0]
+
+
+KINDS = [  # name, whether it is a JPEG file, seconds, distortion
+    ("split", False, 4.0, 4.0),
+    ("jpeg beats the split", True, 1.0, 3.0),
+    ("split that the split beats", False, 5.0, 4.0),
+    ("jpeg that a jpeg beats", True, 2.0, 3.5),
+    ("fine split", False, 6.0, 1.0),
+    ("jpeg that a split beats", True, 7.0, 2.0),
+    ("fine jpeg", True, 5.0, 2.0),
+]
+
+
+def of_kinds(kinds):
+    return [
+        replace(
+            PLAN,
+            name=name,
+            distortion=distortion,
+            predictions={"one": Prediction(0, seconds, 0)},
+            input_coding=InputCoding(50, 9.0, distortion) if picture else None,
+        )
+        for name, picture, seconds, distortion in kinds
+    ]
+
+
+def test_a_jpeg_file_beats_no_plan_of_tensors_while_these_beat_all():
+    kept = ["split", "jpeg beats the split", "fine split", "fine jpeg"]
+    assert [one.name for one in unbeaten(of_kinds(KINDS))] == kept
+
+
+def test_the_front_over_a_link_is_by_rising_latency():
+    assert front_over(of_kinds(KINDS), "one").tolist() == [1, 0, 6, 4]
+    assert front_over(of_kinds(KINDS[1:2]), "one").tolist() == [0]
+    assert front_over([], "one").tolist() == []

@@ -6,6 +6,7 @@ from builders import LINKS, chain_problem
 
 from autosplit.search.methods import search
 from autosplit.search.thin import thin
+from autosplit.stats.coding import InputCoding
 
 METHODS = ["autosplit", "uniform2", "uniform4", "cloud16", "random"]
 
@@ -48,23 +49,55 @@ def test_whatever_beats_a_baseline_is_kept(found):
             assert min(here, default=np.inf) == min(answers, default=np.inf)
 
 
-def test_places_are_spread_along_the_front(found):
-    """Three places on a front whose latency doubles as its distortion halves: ends and middle."""
-    plan = found[0][0]
+def falling(plan, name, exponents, input_coding=None):
+    """Plans whose latency doubles as their distortion halves."""
     prediction = plan.predictions["slow"]
-    front = [
+    return [
         replace(
             plan,
-            name=f"{i}",
+            name=f"{name}{i}",
             distortion=2.0**-i,
             lower_bound=0.0,
             predictions={"slow": replace(prediction, edge_s=2.0**i, transfer_s=0.0, cloud_s=0.0)},
+            input_coding=input_coding,
         )
-        for i in range(9)
+        for i in exponents
     ]
+
+
+def test_places_are_spread_along_the_front(found):
+    """Three places on a front whose latency doubles as its distortion halves: ends and middle."""
+    front = falling(found[0][0], "", range(9))
     assert [one.name for one in thin(front, [], 3)] == ["0", "4", "8"]
     assert [one.name for one in thin(front[:1], [], 3)] == ["0"]
 
 
 def test_nothing_stays_nothing(found):
     assert thin([], found[1], 3) == []
+
+
+def test_jpeg_files_take_no_place_of_the_tensors(found):
+    """Each JPEG file is twice as fast as the tensors of its distortion, and beats all of these."""
+    plan, coding = found[0][0], InputCoding(50, 9.0, 1.0)
+    tensors = falling(plan, "", range(9))
+    pictures = [
+        replace(one, predictions={"slow": replace(one.predictions["slow"], edge_s=2.0 ** (i - 1))})
+        for i, one in enumerate(falling(plan, "jpeg", range(5), coding))
+    ]
+    kept = thin([*tensors, *pictures], [], 3)
+    assert [one.name for one in kept] == ["0", "4", "8", "jpeg0", "jpeg2", "jpeg4"]
+
+
+def test_of_each_kind_the_fastest_with_no_more_distortion_is_kept(found):
+    """Of distortion 1/8 or less: the tensors of 1/8, and the JPEG file of 1/16."""
+    plan, coding = found[0][0], InputCoding(50, 9.0, 1.0)
+    ours = [*falling(plan, "", range(9)), *falling(plan, "jpeg", (0, 2, 4, 6), coding)]
+    ours = [  # all JPEG files a little faster
+        replace(one, predictions={"slow": replace(one.predictions["slow"], cloud_s=0.1)})
+        if one.input_coding is None
+        else one
+        for one in ours
+    ]
+    other = replace(plan, name="other", distortion=0.125, lower_bound=0.0)
+    kept = [one.name for one in thin(ours, [other], 2)]
+    assert kept == ["0", "3", "8", "jpeg0", "jpeg4", "jpeg6"]

@@ -103,7 +103,7 @@ class SearchOptions:
         kinds.count(2),
         "search",
         "Number of plans of the Pareto front to write for each link; the plans are spread evenly "
-        "along the front.",
+        "along the front. Beside them, at most as many plans that send a JPEG file are written.",
         none="all",
     )
     variants: tuple[str, ...] | None = option(
