@@ -24,7 +24,7 @@ from autosplit.plainfile import open_plain
 from autosplit.report.page.page import CSV_LINK, html_file, method_boxes
 from autosplit.report.page.panels import HEIGHT, method_marks, plain_numbers, source_of
 from autosplit.report.page.words import table_of
-from autosplit.sweep.figure import row_group, winners
+from autosplit.sweep.figure import keeps_limits, row_group, winners
 from autosplit.sweep.file import REFERENCE, SweepFile, read_sweep_file
 from autosplit.sweep.table import SweepTable, default_table, read_sweep
 
@@ -38,6 +38,7 @@ _TIP = (
     ("edge + link + cloud", "@edge_ms{0,0.00} + @link_ms{0,0.00} + @cloud_ms{0,0.00} ms"),
     ("cut", "@cut"),
     ("memory", "@memory_bytes{0,0} bytes"),
+    ("limits", "@limits"),
 )
 Row = Mapping[str, str]
 
@@ -71,10 +72,10 @@ def sweep_page(found: SweepTable, file: Path) -> str:
         file: The sweep file, for the foot of the page.
     """
     rows, sweep = found.rows, found.sweep
-    title = f"{file.stem}: {_counts(sweep)}"
-    panels = _panels(rows)
+    panels = _panels(sweep, rows)
     plots = "".join(f'<div class=plot id="sweep-{place}"></div>' for place in range(len(panels)))
     methods = list(dict.fromkeys(row["method"] for row in rows))
+    title = f"{file.stem}: {_counts(sweep, methods)}"
     with open_plain(found.path) as opened:
         csv = b64encode(opened.read()).decode()
     hashes = [(str(path), sha256_of_file(path)) for path in (file, found.path)]
@@ -94,12 +95,12 @@ def sweep_page(found: SweepTable, file: Path) -> str:
     return html_file(title, f"<main><h1>{escape(title)}</h1>{body}</main>", roots)
 
 
-def _counts(sweep: SweepFile) -> str:
+def _counts(sweep: SweepFile, methods: Sequence[str]) -> str:
     pairs = len(sweep.edges) * len(sweep.clouds)
     networks = counted(len(sweep.networks), "network")
     return (
         f"{networks}, {counted(pairs, 'pair')} of devices, {counted(len(sweep.links), 'link')}, "
-        f"{counted(len(sweep.methods), 'method')}"
+        f"{counted(len(methods), 'method')}"
     )
 
 
@@ -152,16 +153,17 @@ def _cut(row: Row) -> str:
     return row["cut"] or "all-edge"
 
 
-def _panels(rows: Sequence[Row]) -> list[Any]:
+def _panels(sweep: SweepFile, rows: Sequence[Row]) -> list[Any]:
     links, groups = _links(rows), list(dict.fromkeys(map(row_group, rows)))
     if len(links) <= PANELS:
-        return [_over_groups(_link_name(link), groups, _over(rows, link)) for link in links]
+        return [_over_groups(_link_name(link), sweep, groups, _over(rows, link)) for link in links]
     return [
-        _over_rates(group, [row for row in rows if row_group(row) == group]) for group in groups
+        _over_rates(group, sweep, [row for row in rows if row_group(row) == group])
+        for group in groups
     ]
 
 
-def _over_groups(title: str, groups: Sequence[str], rows: Sequence[Row]) -> Any:
+def _over_groups(title: str, sweep: SweepFile, groups: Sequence[str], rows: Sequence[Row]) -> Any:
     """One link: a place for each network, a mark for each method, beside each other."""
     plot = _plot(title, x_range=FactorRange(factors=list(groups)))
     plot.xaxis.major_label_orientation = 0.6
@@ -169,19 +171,19 @@ def _over_groups(title: str, groups: Sequence[str], rows: Sequence[Row]) -> Any:
     methods = list(method_marks([row["method"] for row in rows]))
     for place, method in enumerate(methods):
         beside = dodge("group", 0.8 * ((place + 0.5) / len(methods) - 0.5), range=plot.x_range)
-        own = [row for row in rows if row["method"] == method]
+        own = [_shown(sweep, row, rows) for row in rows if row["method"] == method]
         _marks(plot, own, methods, (beside, "normalised"))
     return plot
 
 
-def _over_rates(title: str, rows: Sequence[Row]) -> Any:
+def _over_rates(title: str, sweep: SweepFile, rows: Sequence[Row]) -> Any:
     """One network: latency against the rate of the link, both on logarithmic axes."""
     plot = _plot(title, x_axis_type="log", y_axis_type="log")
     plot.xaxis.axis_label, plot.yaxis.axis_label = "link, Mbit/s", "latency, ms"
     plain_numbers(plot.xaxis)
     plain_numbers(plot.yaxis)
     methods = list(method_marks([row["method"] for row in rows]))
-    _marks(plot, rows, methods, ("mbps", "total_ms"))
+    _marks(plot, [_shown(sweep, row, rows) for row in rows], methods, ("mbps", "total_ms"))
     return plot
 
 
@@ -200,25 +202,30 @@ def _plot(title: str, **axes: Any) -> Any:
     return plot
 
 
-def _marks(plot: Any, rows: Sequence[Row], methods: Sequence[str], places: tuple[Any, str]) -> None:
+def _marks(
+    plot: Any,
+    shown: Sequence[Mapping[str, Any]],
+    methods: Sequence[str],
+    places: tuple[Any, str],
+) -> None:
     """Marks of some rows; the script of the page finds their source by its name."""
     marks = method_marks(methods)
     columns: dict[str, list[Any]] = {}
-    for row in rows:
-        mark, _, colour = marks[row["method"]]
-        values = {"mark": mark, "colour": colour, **_shown(row)}
-        for key, value in values.items():
+    for one in shown:
+        mark, _, colour = marks[one["method"]]
+        for key, value in {"mark": mark, "colour": colour, **one}.items():
             columns.setdefault(key, []).append(value)
-    source = source_of(columns, name=f"plans {plot.title.text} {rows[0]['method']}")
+    source = source_of(columns, name=f"plans {plot.title.text} {shown[0]['method']}")
     look = {"marker": "mark", "size": 9, "fill_color": "colour", "line_color": "colour"}
-    drawn = plot.scatter(*places, source=source, **look, fill_alpha=0.8)
+    drawn = plot.scatter(*places, source=source, **look, fill_alpha="filled")
     plot.add_tools(HoverTool(tooltips=list(_TIP), renderers=[drawn]))
 
 
-def _shown(row: Row) -> dict[str, Any]:
-    """What the mouse shows of a row."""
+def _shown(sweep: SweepFile, row: Row, rows: Sequence[Row]) -> dict[str, Any]:
+    """What the mouse shows of a row, and how far its mark is filled."""
     keys = {"total_ms": "latency_s", "edge_ms": "edge_s", "link_ms": "transfer_s"}
     keys["cloud_ms"] = "cloud_s"
+    keeps = keeps_limits(sweep, row, rows)
     return {
         "name": row["method"],
         "method": row["method"],
@@ -229,13 +236,16 @@ def _shown(row: Row) -> dict[str, Any]:
         "reference": REFERENCE,
         "cut": _cut(row),
         "memory_bytes": int(row["edge_memory_bytes"]),
+        "limits": "kept" if keeps else "broken",
+        "filled": 0.8 if keeps else 0.0,
         **{shown: 1e3 * float(row[key]) for shown, key in keys.items()},
     }
 
 
 def _axes(sweep: SweepFile) -> str:
     many = len(sweep.links) > PANELS
-    return "Both axes are logarithmic." if many else f"1 is the latency of {REFERENCE}."
+    axes = "Both axes are logarithmic." if many else f"1 is the latency of {REFERENCE}."
+    return f"{axes} A hollow mark breaks a limit."
 
 
 def _hardware(sweep: SweepFile) -> str:

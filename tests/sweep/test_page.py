@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from sweeps import read, run
@@ -63,6 +64,37 @@ def test_the_fastest_row_within_the_limits_wins_with_its_speed_up(done):
     (alone,) = [float(row["latency_s"]) for row in keeping if row["method"] == "cloud16"]
     assert "<td>wide 5000</td>" in text
     assert f"<td>{1e3 * fastest:,.2f}</td><td>{alone / fastest:.2f}</td>" in text
+
+
+def test_rows_that_break_a_limit_are_hollow(done):
+    path = done / "tiny.yaml"
+    text = sweep_page(read_sweep(path, done / "tiny.csv"), path)
+    rows = [row for row in read(done / "tiny.csv") if row["model"] == "small"]
+    rows = [row for row in rows if row["memory_bytes"] == "300" and float(row["link_mbps"]) == 1]
+    most = min(float(row["distortion"]) for row in rows if row["method"] == "uniform8")
+    expected = {
+        row["method"]: int(row["edge_memory_bytes"]) <= 300 and float(row["distortion"]) <= most
+        for row in rows
+    }
+    found = {}
+    for columns in document(text).values():
+        for method, group, mbps, limits, filled in zip(
+            *(columns[key] for key in ("method", "group", "mbps", "limits", "filled")), strict=True
+        ):
+            if (group, mbps) == ("small 300", 1):
+                found[method] = limits == "kept"
+                assert (filled > 0) == found[method]
+
+    assert found == expected
+    assert set(found.values()) == {True, False}
+    assert "A hollow mark breaks a limit." in text
+
+
+def test_the_title_counts_the_methods_that_have_rows(done):
+    table = read_sweep(done / "tiny.yaml", done / "tiny.csv")
+    made = {row["method"] for row in read(done / "tiny.csv")}
+    fewer = replace(table, sweep=replace(table.sweep, methods=(*table.sweep.methods, "random")))
+    assert f"{len(made)} methods</title>" in sweep_page(fewer, done / "tiny.yaml")
 
 
 def test_the_page_asks_no_network_and_says_its_sources(done):
