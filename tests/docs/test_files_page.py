@@ -14,6 +14,7 @@ from autosplit.evaluate.scorefile import (
 from autosplit.evaluate.task import CLASSIFICATION, DETECTION, TASKS
 from autosplit.graph.graphfile import LAYERS_HEADER
 from autosplit.hardware.device import MODEL_KEYS
+from autosplit.hardware.tablefile import CROSSING_HEADER, ONE_HEADER, WIDTHS_HEADER
 from autosplit.report.tables import LATENCY_HEADER, LAYER_LATENCY_HEADER, PLANS_HEADER
 from autosplit.stats.statsfile import DISTORTION_HEADER
 
@@ -66,3 +67,9 @@ def test_every_key_of_a_device_profile_is_there():
     )
 
     assert set(keys) == needed | set(every.split())
+
+
+def test_every_header_of_a_table_is_named():
+    headers = [",".join(one) for one in (ONE_HEADER, WIDTHS_HEADER, CROSSING_HEADER)]
+    line = next(line for line in PAGE.splitlines() if line.startswith("The CSV file of a `table`"))
+    assert re.findall(r"`([^`]+,[^`]+)`", line) == headers
