@@ -1,5 +1,6 @@
 """Where profiles are found: by name inside the package, by path anywhere."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,13 @@ def test_a_file_in_the_current_folder_needs_no_separator(tmp_path, monkeypatch):
 def test_what_is_written_as_a_path_and_is_not_there_is_named(text):
     with pytest.raises(FileError, match="readable file"):
         load_device(text)
+
+
+def test_the_page_on_latency_lists_the_families_of_the_shipped_fit():
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "latency.md"
+    (line,) = [x for x in page.read_text().splitlines() if x.startswith("The families are `conv`")]
+    both, narrow = (set(re.findall("`([a-z_]+)`", part)) for part in line.split("at 8 bits also"))
+    fit = load_device("amd_epyc_core").fit
+
+    assert set(fit[32]) == both
+    assert set(fit[8]) == both | narrow
