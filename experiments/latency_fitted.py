@@ -1,13 +1,15 @@
-"""Predicted seconds of ten whole networks beside measured ones: models ``table`` and ``fitted``.
+"""Predicted seconds of whole networks beside measured ones: models ``table`` and ``fitted``.
 
     python experiments/latency_fitted.py export FOLDER        # slow, measures nothing
     python experiments/latency_fitted.py measure FOLDER       # short pieces, one network each
     python experiments/latency_fitted.py table FOLDER --out results
+    python experiments/latency_fitted.py --told results/latency_fitted.csv
 
 ``export`` writes the kit (``autosplit export --profile-kit``) and every network at 8 and 32 bits.
 ``measure`` runs each in two processes, one after the other: what the first says is the profile of
 model ``table``, what the second says is the truth.  ``table`` fits a profile of model ``fitted`` to
-the kit, which has none of the networks, and compares.
+the kit, which has none of the networks, and compares; networks of ``latency_truth.py`` that were
+not measured have no row.  ``--told`` measures nothing and tells the errors of the table.
 
 All is measured on one thread, batch 1, with the kit's reference network beside each round, and
 counts at the speed that the machine had in the median: seconds of processes that run at other times
@@ -18,12 +20,13 @@ on a shared machine differ by what others do, and ratios of what runs side by si
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +51,8 @@ from autosplit.models.load import load_model
 from autosplit.runs.network import capture_network
 
 KIT, GRAPH, AGAIN = "kit", "graph.json", "again.json"
+RANK = 0.95
+"""Rank correlation that predicted and measured seconds of layers should have."""
 HEADER = (
     "network bits measured_ms spread table_ms table_ratio fitted_ms fitted_ratio "
     "rank_correlation layers"
@@ -56,12 +61,19 @@ HEADER = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", choices=("export", "measure", "table"))
-    parser.add_argument("folder", type=Path, help="Has, or gets, the kit and the networks.")
+    parser.add_argument("step", nargs="?", choices=("export", "measure", "table"))
+    parser.add_argument("folder", nargs="?", type=Path, help="Of the kit and the networks.")
     parser.add_argument("--only", help="Networks, or kit; comma-separated.")
     parser.add_argument("--seconds", type=float, default=8.0, help="Most seconds of each model.")
     parser.add_argument("--out", type=Path, help="Folder for latency_fitted.csv.")
+    parser.add_argument("--told", type=Path, help="Measure nothing: tell the errors of this table.")
     asked = parser.parse_args()
+    if asked.told is not None:
+        with asked.told.open() as file:
+            print(summary(list(csv.DictReader(file))))
+        return
+    if asked.folder is None:
+        parser.error("must have a step and a folder, or --told")
     names = [KIT, *NETWORKS] if asked.only is None else asked.only.split(",")
     if asked.step == "export":
         for name in names:
@@ -148,21 +160,34 @@ def _layers(path: Path, graph: Graph, bits: int, usual_s: float) -> Any:
     return usual_s / beside_s * np.array([times.layers[name] for name in graph.by_name])
 
 
-def summary(rows: list[dict[str, Any]]) -> str:
-    """Errors of both models at both widths, in words."""
+def summary(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Errors of both models at both widths, the order of the layers, and what is missing."""
     lines = []
-    for model in ("table", "fitted"):
-        for bits in (8, 32):
-            errors = [
-                100 * abs(float(row[f"{model}_ratio"]) - 1) for row in rows if row["bits"] == bits
-            ]
+    for bits in ("8", "32"):
+        here = {row["network"]: row for row in rows if str(row["bits"]) == bits}
+        for model in ("table", "fitted"):
+            off = {name: _error(row[f"{model}_ratio"]) for name, row in here.items()}
+            most = max(off, key=lambda name: off[name])
             lines.append(
-                f"{model}, {bits} bits: {len(errors)} networks, error "
-                f"{statistics.median(errors):.1f} % in the median, {max(errors):.1f} % at most"
+                f"{model}, {bits} bits: {len(off)} networks, error "
+                f"{statistics.median(off.values()):.1f} % in the median, {off[most]:.1f} % at "
+                f"most ({most})"
             )
-    ranks = sorted(float(row["rank_correlation"]) for row in rows)
-    lines.append(f"rank correlation: {statistics.median(ranks):.3f} median, {ranks[0]:.3f} least")
-    return "\n".join(lines)
+        ranks = {name: float(row["rank_correlation"]) for name, row in here.items()}
+        below = sorted((rank, name) for name, rank in ranks.items() if rank < RANK)
+        named = ", ".join(f"{name} {rank:.3f}" for rank, name in below)
+        lines.append(
+            f"order of layers, {bits} bits: rank correlation "
+            f"{statistics.median(ranks.values()):.3f} in the median, at least {RANK} in "
+            f"{len(ranks) - len(below)} of {len(ranks)}{'; below: ' if below else ''}{named}"
+        )
+    missing = [name for name in NETWORKS if name not in {row["network"] for row in rows}]
+    return "\n".join([*lines, *(f"not measured: {name}" for name in missing)])
+
+
+def _error(ratio: str) -> float:
+    """How far a prediction is off, per cent."""
+    return 100 * abs(float(ratio) - 1)
 
 
 if __name__ == "__main__":

@@ -201,8 +201,21 @@ def summary(rows: list[Row]) -> str:
         )
         if len(counted) < len(every):
             small = [row for row in every if row not in counted]
-            lines[-1] += f"; {len(small)} below {FLOOR_MS} ms, {_off_ms(small):.2f} ms off at most"
+            most = max(100 * abs(float(row["ratio"]) - 1) for row in small)
+            lines[-1] += (
+                f"; {len(small)} more of less than {FLOOR_MS} ms, {most:.0f} % and "
+                f"{_off_ms(small):.2f} ms off at most"
+            )
+        if what == "best":
+            ends = sum(_at_an_end(row, rows) for row in every)
+            lines[-1] += f"; {ends} have no cut inside the network, predicted or measured"
     return "\n".join(lines)
+
+
+def _at_an_end(row: Row, rows: list[Row]) -> bool:
+    """Whether both cuts of a ``best`` row leave the network whole, on either device."""
+    inside = {one["place"] for one in rows if one["network"] == row["network"]} - {"000"}
+    return not inside & set(row["place"].partition(": ")[2].split(" for "))
 
 
 def _off_ms(rows: list[Row]) -> float:
