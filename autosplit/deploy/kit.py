@@ -213,8 +213,8 @@ def write_fitted(found: FittedKit, out: Path) -> None:
         "name": out.stem,
         "source": f"Fitted by autosplit profile --kit to {found.layers} layers measured in "
         f"{runtime} on {found.about['machine']}, threads: {found.about['threads']}, batch 1; "
-        f"median error of a layer of the kit {100 * found.error:.0f} %. Seconds of a unit of work, channels "
-        f"padded to {LANES}.",
+        f"median error of a layer of the kit {100 * found.error:.0f} %. Seconds of a unit of "
+        f"work, channels padded to {LANES}.",
         "model": "fitted",
         "fit": {bits: {k: dict(v) for k, v in one.items()} for bits, one in found.fit.items()},
         "float_bits": REAL_BITS,
