@@ -72,8 +72,9 @@ class PlanCounts:
 
     @property
     def p95_s(self) -> float:
-        """Seconds that 95 % of the last requests stay below."""
-        return sorted(self.recent)[int(0.95 * (len(self.recent) - 1))]
+        """Fewest seconds within which at least 95 % of the last requests were answered."""
+        rank = -(-95 * len(self.recent) // 100)
+        return sorted(self.recent)[rank - 1]
 
 
 @dataclass

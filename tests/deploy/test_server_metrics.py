@@ -67,10 +67,19 @@ def test_names_are_escaped():
 
 def test_median_and_p95_of_the_last_requests(metrics):
     assert metrics.plans["split"].median_s == 0.0025
-    assert metrics.plans["split"].p95_s == 0.0025
+    assert metrics.plans["split"].p95_s == 9.0
     for _ in range(300):
         metrics.answered(AnsweredRequest("http", "split", 1, 1, 1, 0.5, 0.1))
     assert metrics.plans["split"].median_s == metrics.plans["split"].p95_s == 0.5
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, 1), (2, 2), (19, 19), (20, 19), (40, 38)])
+def test_95_of_100_requests_are_answered_within_p95(count, expected):
+    """Of requests that take 1, 2, ... seconds: 95 % of 20 are 19, of 19 they are 18.05."""
+    metrics = ServerMetrics()
+    for second in range(count, 0, -1):
+        metrics.answered(AnsweredRequest("http", "split", 1, 1, 1, second, 0.1))
+    assert metrics.plans["split"].p95_s == expected
 
 
 def test_each_request_is_a_line_of_json():
