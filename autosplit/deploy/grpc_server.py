@@ -14,7 +14,7 @@ from autosplit.deploy.batcher import QueueFullError
 from autosplit.deploy.credentials import NOT_ADMITTED, Credentials
 from autosplit.deploy.oip import cloud_times
 from autosplit.deploy.repository import Repository, UnknownModelError
-from autosplit.deploy.server_metrics import AnsweredRequest
+from autosplit.deploy.server_metrics import AnsweredRequest, ServerMetrics
 from autosplit.deploy.tensor_bytes import DTYPES, TensorValue, datatype_of, from_raw, raw_bytes
 from autosplit.errors import AutoSplitError, DataError
 
@@ -53,7 +53,8 @@ def make_grpc_server(
     most = max((one.most_bytes for one in repository.served.values()), default=65_536)
     limits = (("grpc.max_receive_message_length", most),)
     guard = credentials or Credentials()
-    server = grpc.aio.server(options=limits, interceptors=(_TokenCheck(guard),))
+    check = _TokenCheck(guard, repository.metrics)
+    server = grpc.aio.server(options=limits, interceptors=(check,))
     services.add_GRPCInferenceServiceServicer_to_server(_Servicer(repository), server)
     if guard.certificate is None or guard.key is None:
         return server, server.add_insecure_port(address)
@@ -64,8 +65,9 @@ def make_grpc_server(
 class _TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     """Ends calls without the token."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, metrics: ServerMetrics) -> None:
         self.credentials = credentials
+        self.metrics = metrics
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
         header = dict(details.invocation_metadata).get("authorization")
@@ -73,7 +75,9 @@ class _TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             return await continuation(details)
 
         async def refuse(_: Any, context: Any) -> None:
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, NOT_ADMITTED)
+            code = grpc.StatusCode.UNAUTHENTICATED
+            self.metrics.refuse("grpc", code.name, NOT_ADMITTED)
+            await context.abort(code, NOT_ADMITTED)
 
         return grpc.unary_unary_rpc_method_handler(refuse)
 

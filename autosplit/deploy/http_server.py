@@ -20,7 +20,7 @@ from autosplit.deploy.credentials import NOT_ADMITTED, Credentials
 from autosplit.deploy.link_probe import PATH, PROBE_BYTES, asked_count, probe_bytes
 from autosplit.deploy.oip import LENGTH_HEADER, cloud_times, decode_request, encode_response
 from autosplit.deploy.repository import Repository, UnknownModelError
-from autosplit.deploy.server_metrics import AnsweredRequest
+from autosplit.deploy.server_metrics import AnsweredRequest, ServerMetrics
 from autosplit.deploy.status_page import status_page
 from autosplit.errors import AutoSplitError, DataError
 
@@ -71,21 +71,24 @@ def make_app(
         ]
         # the first that is looked at: nearly every request is one
         routes.insert(0, Route(f"{path}/infer", _told(api.infer, repository), methods=["POST"]))
-    guard = Middleware(_TokenGuard, credentials=credentials or Credentials())
+    admitted = credentials or Credentials()
+    guard = Middleware(_TokenGuard, credentials=admitted, metrics=repository.metrics)
     return Starlette(routes=routes, middleware=[guard])
 
 
 class _TokenGuard:
     """Refuses requests without the token before their body is read."""
 
-    def __init__(self, app: ASGIApp, credentials: Credentials) -> None:
+    def __init__(self, app: ASGIApp, credentials: Credentials, metrics: ServerMetrics) -> None:
         self.app = app
         self.credentials = credentials
+        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["path"].startswith(_HEALTH):
             header = Headers(scope=scope).get("authorization")
             if not self.credentials.admits(header):
+                self.metrics.refuse("http", "401", NOT_ADMITTED)
                 headers = {"WWW-Authenticate": "Bearer"}
                 refusal = JSONResponse({"error": NOT_ADMITTED}, 401, headers)
                 await refusal(scope, receive, send)

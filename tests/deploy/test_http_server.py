@@ -127,6 +127,10 @@ def test_without_the_token_health_alone_is_told(bundle):
             assert "the token of the server" in refused.json()["error"]
         right = {"Authorization": "Bearer " + "t" * 20}
         assert client.get("/v2/models/small", headers=right).status_code == 200
+        counts = client.get("/metrics", headers=right).text
+        assert 'autosplit_refusals_total{protocol="http",status="401"} 4\n' in counts
+        page = client.get("/", headers=right).text
+        assert '<p id="refused">refused: 4 over http with 401</p>' in page
 
 
 def test_a_body_that_comes_too_slowly_is_refused(bundle):

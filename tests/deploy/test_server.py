@@ -98,6 +98,11 @@ def test_over_tls_the_right_token_and_certificate_alone_are_served(small, bundle
                 assert call(asked, metadata=right, timeout=20).name == "autosplit"
                 with pytest.raises(grpc.RpcError, match="UNAUTHENTICATED"):
                     call(asked, timeout=20)
+            counts = connection.ask("/metrics", 5)[0].decode()
+            connection.close()
+            for name, count in {("http", "401"): 2, ("grpc", "UNAUTHENTICATED"): 1}.items():
+                labels = 'protocol="{}",status="{}"'.format(*name)
+                assert f"autosplit_refusals_total{{{labels}}} {count}\n" in counts
         finally:
             process.terminate()
             process.wait(20)
