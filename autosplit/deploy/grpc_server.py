@@ -15,6 +15,7 @@ from autosplit.deploy.credentials import NOT_ADMITTED, Credentials
 from autosplit.deploy.oip import cloud_times
 from autosplit.deploy.repository import Repository, UnknownModelError
 from autosplit.deploy.server_metrics import AnsweredRequest, ServerMetrics
+from autosplit.deploy.slow_requests import HEADER_S
 from autosplit.deploy.tensor_bytes import DTYPES, TensorValue, datatype_of, from_raw, raw_bytes
 from autosplit.errors import AutoSplitError, DataError
 
@@ -38,7 +39,10 @@ _CONTENTS = {
 
 
 def make_grpc_server(
-    repository: Repository, address: str, credentials: Credentials | None = None
+    repository: Repository,
+    address: str,
+    credentials: Credentials | None = None,
+    handshake_s: float = HEADER_S,
 ) -> tuple[grpc.aio.Server, int]:
     """A server of a repository, not started yet; to be made where an event loop runs.
 
@@ -46,12 +50,16 @@ def make_grpc_server(
         repository: The cloud halves to offer.
         address: Host and port; port 0 takes a free one.
         credentials: What protects it.
+        handshake_s: Seconds from connecting to the end of the handshake.
 
     Returns:
         The server, and its port.
     """
     most = max((one.most_bytes for one in repository.served.values()), default=65_536)
-    limits = (("grpc.max_receive_message_length", most),)
+    limits = (
+        ("grpc.max_receive_message_length", most),
+        ("grpc.server_handshake_timeout_ms", round(1e3 * handshake_s)),
+    )
     guard = credentials or Credentials()
     check = _TokenCheck(guard, repository.metrics)
     server = grpc.aio.server(options=limits, interceptors=(check,))

@@ -87,7 +87,7 @@ def serve(
 
     from autosplit.deploy.http_server import make_app
     from autosplit.deploy.repository import Repository
-    from autosplit.deploy.slow_requests import TimedProtocol
+    from autosplit.deploy.slow_requests import TimedLoop, TimedProtocol
 
     repository = Repository.load(folder)
     repository.metrics.log = log
@@ -116,7 +116,8 @@ def serve(
             f"--tls-key: must be the PEM key of {guard.certificate}, {error.reason or error}"
         ) from error
     ready(tuple(repository.served))
-    asyncio.run(_both(uvicorn.Server(config), repository, where))
+    with asyncio.Runner(loop_factory=TimedLoop) as runner:
+        runner.run(_both(uvicorn.Server(config), repository, where))
 
 
 async def _both(http: Any, repository: Any, where: Listening) -> None:

@@ -12,6 +12,21 @@ HEADER_S = 10.0
 """Seconds from the first byte of a request, or from connecting, to the end of its header."""
 
 
+class TimedLoop(asyncio.SelectorEventLoop):
+    """An event loop whose servers wait for a TLS handshake no longer than for a header.
+
+    A protocol hears of a connection only after the handshake, for which asyncio gives 60 seconds.
+    """
+
+    handshake_s = HEADER_S
+
+    async def create_server(self, *given: Any, **options: Any) -> asyncio.Server:
+        """A server of asyncio, whose handshakes have their time limit."""
+        if options.get("ssl") is not None:
+            options["ssl_handshake_timeout"] = self.handshake_s
+        return await super().create_server(*given, **options)
+
+
 class TimedProtocol(H11Protocol):
     """HTTP/1.1 of uvicorn with a time limit for the header of a request.
 
@@ -40,7 +55,11 @@ class TimedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _wait(self) -> None:
-        self._timer = self.loop.call_later(self.header_s, self.transport.close)
+        self._timer = self.loop.call_later(self.header_s, self._end)
+
+    def _end(self) -> None:
+        # over TLS close() would wait for the client's farewell, up to 30 s
+        self.transport.abort()
 
     def _stop(self) -> None:
         if self._timer is not None:

@@ -1,13 +1,18 @@
 """The server of a bundle over gRPC, called by an unmodified tritonclient and by wrong requests."""
 
+import asyncio
+import socket
+
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
 from tritonclient.grpc import service_pb2 as messages
 from tritonclient.utils import InferenceServerException
 
-from autosplit.deploy.grpc_server import request_inputs
+from autosplit.deploy.credentials import make_credentials
+from autosplit.deploy.grpc_server import make_grpc_server, request_inputs
 from autosplit.deploy.manifest import read_manifest
+from autosplit.deploy.repository import Repository
 from autosplit.deploy.sessions import CloudModel, EdgeModel, server_inputs
 from autosplit.errors import DataError
 
@@ -108,3 +113,21 @@ def test_raw_contents_for_some_inputs_alone_are_refused():
 
     with pytest.raises(DataError, match="one entry for each of 2 inputs, got 1"):
         request_inputs(request)
+
+
+def test_a_connection_that_never_begins_tls_is_ended(bundle, tmp_path):
+    guard = make_credentials(tmp_path, "127.0.0.1")
+
+    def silent(port):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as one:
+            return one.recv(100)
+
+    async def main():
+        server, port = make_grpc_server(Repository.load(bundle), "127.0.0.1:0", guard, 0.3)
+        await server.start()
+        try:
+            return await asyncio.to_thread(silent, port)
+        finally:
+            await server.stop(None)
+
+    assert asyncio.run(main()) == b""

@@ -1,20 +1,27 @@
 """A header that comes too slowly ends its connection; others are served as ever."""
 
+import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 import time
 
 import pytest
 import uvicorn
 
-from autosplit.deploy.slow_requests import TimedProtocol
+from autosplit.deploy.credentials import make_credentials
+from autosplit.deploy.slow_requests import TimedLoop, TimedProtocol
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class Impatient(TimedProtocol):
     header_s = 0.3
+
+
+class ImpatientLoop(TimedLoop):
+    handshake_s = 2.0
 
 
 async def app(scope, receive, send):
@@ -24,17 +31,42 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-@pytest.fixture(scope="module")
-def port():
-    config = uvicorn.Config(app, port=0, http=Impatient, log_level="error", lifespan="off")
+@contextlib.contextmanager
+def listening(**options):
+    """A server in a thread; gives its port."""
+    config = uvicorn.Config(
+        app, port=0, http=Impatient, log_level="error", lifespan="off", **options
+    )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
+
+    def run():
+        with asyncio.Runner(loop_factory=ImpatientLoop) as runner:
+            runner.run(server.serve())
+
+    thread = threading.Thread(target=run)
     thread.start()
     while not server.started:
         time.sleep(0.01)
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def port():
+    with listening() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def guard(tmp_path_factory):
+    return make_credentials(tmp_path_factory.mktemp("guard"), "127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def tls_port(guard):
+    with listening(ssl_certfile=guard.certificate, ssl_keyfile=guard.key) as found:
+        yield found
 
 
 @contextlib.contextmanager
@@ -83,3 +115,23 @@ def test_a_header_that_comes_byte_by_byte_gets_no_more_time(port):
                 assert found == b""
                 return
     pytest.fail("the connection has stayed open")
+
+
+def test_a_connection_that_never_begins_tls_is_ended(tls_port):
+    with connected(tls_port) as one:
+        assert one.recv(100) == b""
+
+
+@pytest.mark.parametrize("begun", [b"", REQUEST[:5]])
+def test_an_unfinished_header_over_tls_ends_the_connection_at_once(tls_port, guard, begun):
+    """The socket below TLS ends too, though the client never says farewell to TLS."""
+    client = ssl.create_default_context(cafile=guard.certificate)
+    with connected(tls_port) as plain:
+        raw = plain.dup()
+        with raw, client.wrap_socket(plain, server_hostname="127.0.0.1") as one:
+            with contextlib.suppress(ssl.SSLEOFError, ConnectionError):
+                one.sendall(begun)
+                assert one.recv(100) == b""
+            raw.settimeout(10)
+            with contextlib.suppress(ConnectionError):
+                assert raw.recv(100) == b""
