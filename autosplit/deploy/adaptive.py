@@ -1,8 +1,9 @@
 """A client that keeps answering: moves along the plans of a bundle as the link changes.
 
 The link is measured by the messages themselves.  Where the server gives no answer before the
-deadline, the all-edge plan answers, and the server is asked again in the background, less and less
-often, until it is back.  Every input gets exactly one answer.
+deadline, is busy, or gives an answer that cannot be read, the all-edge plan answers, and the server
+is asked again in the background, less and less often, until it is back.  Every input gets exactly
+one answer.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from typing import Self
 import numpy as np
 
 from autosplit.deploy.client import Answer, Computed, EdgeClient
-from autosplit.deploy.connection import Connection, ServerError, UnreachableError
+from autosplit.deploy.connection import NO_ANSWER, Connection, ServerError
 from autosplit.deploy.link_estimate import LinkEstimate, PlanChoice, PlanTimes
 from autosplit.deploy.manifest import BundledPlan, Manifest, read_manifest
 from autosplit.deploy.tensor_bytes import TensorValue
-from autosplit.errors import FileError
+from autosplit.errors import DataError, FileError
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
 """Seconds between two questions whether the server is back, at first and at most."""
@@ -54,6 +55,8 @@ class AdaptiveClient:
         connection: The server.
         deadline_s: Seconds in which an answer must be there; None: 30, for the server alone.
         threads: Threads that the edge halves compute with.
+        fallbacks: Inputs that the all-edge plan answered, as the server gave no answer.
+        reason: Why there was none, the last time.
 
     Raises:
         FileError: The bundle is not as it was exported, or has no all-edge plan.
@@ -68,6 +71,7 @@ class AdaptiveClient:
     fallback: str = field(init=False)
     choice: PlanChoice = field(init=False)
     fallbacks: int = field(default=0, init=False)
+    reason: str = field(default="", init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _asking: threading.Thread | None = field(default=None, init=False, repr=False)
     _closed: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
@@ -125,7 +129,6 @@ class AdaptiveClient:
 
         Raises:
             ServerError: The server refuses, as without the right token.
-            DataError: Its answer is none.
         """
         return self.finish(self.compute(inputs))
 
@@ -147,7 +150,6 @@ class AdaptiveClient:
 
         Raises:
             ServerError: The server refuses, as without the right token.
-            DataError: Its answer is none.
         """
         start = time.perf_counter() - begun.computed.edge_s
         client = self.clients[begun.plan]
@@ -160,7 +162,8 @@ class AdaptiveClient:
             client.timeout_s = max(min(wait, 30.0) - begun.computed.edge_s, 1e-3)
             try:
                 return self._noted(client.finish(begun.computed))
-            except UnreachableError:
+            except NO_ANSWER as error:
+                self.reason = str(error)
                 with self._lock:
                     self.choice.reachable = False
         self.fallbacks += 1
@@ -206,7 +209,7 @@ class AdaptiveClient:
                 try:
                     client.infer(inputs)
                     answer = client.infer(inputs)
-                except ServerError:  # out of reach, or its queue is full
+                except (ServerError, DataError):  # out of reach, busy, or not understood
                     self._closed.wait(pause)
                     pause = min(2 * pause, LAST_RETRY_S)
                     continue

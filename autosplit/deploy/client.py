@@ -20,11 +20,13 @@ from autosplit.deploy.oip import (
     RUN_US,
     SERVER_US,
     InferRequest,
+    InferResponse,
     decode_response,
     encode_request,
 )
 from autosplit.deploy.sessions import Arrays, EdgeModel
 from autosplit.deploy.tensor_bytes import LENGTH_BYTES, TensorValue
+from autosplit.errors import DataError
 from autosplit.halves.wire.jpeg import encode_jpeg
 from autosplit.halves.wire.message import Message, fixed_rows
 
@@ -200,8 +202,7 @@ class RemoteHalf:
             {LENGTH_HEADER: str(length), "Content-Type": "application/octet-stream"},
         )
         arrived = time.perf_counter()
-        size = headers.get(LENGTH_HEADER.lower())
-        found = decode_response(content, None if size is None else int(size))
+        found = self._read(content, headers.get(LENGTH_HEADER.lower()))
         server_s = found.seconds(SERVER_US)
         return Answer(
             outputs=dict(found.outputs),
@@ -214,6 +215,20 @@ class RemoteHalf:
             server_s=server_s,
             run_s=found.seconds(RUN_US),
         )
+
+    def _read(self, content: bytes, length: str | None) -> InferResponse:
+        """What a server answered, with every output of the cloud half.
+
+        Raises:
+            DataError: It is no such answer.
+        """
+        if length is not None and not length.isdecimal():
+            raise DataError(f"{LENGTH_HEADER}: must be a whole number, got {length!r:.40}")
+        found = decode_response(content, None if length is None else int(length[:20]))
+        wanted = {name for name, half in self.chosen.outputs.items() if half != "edge"}
+        if missing := sorted(wanted - found.outputs.keys()):
+            raise DataError(f"outputs: must have {', '.join(missing)}, has not")
+        return found
 
     def prepare(self, until: float) -> frozenset[str]:
         """Coded inputs that the server takes; it is asked once where the plan codes a tensor.

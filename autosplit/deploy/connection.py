@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from autosplit.errors import AutoSplitError
+from autosplit.errors import AutoSplitError, DataError
 
 _MOST_TEXT = 300
+_BUSY = (http.client.REQUEST_TIMEOUT, http.client.TOO_MANY_REQUESTS)
 
 
 class ServerError(AutoSplitError):
@@ -24,6 +25,18 @@ class ServerError(AutoSplitError):
 
 class UnreachableError(ServerError):
     """The server gave no response in time: the link is cut or slow, or nothing runs there."""
+
+
+class BusyError(ServerError):
+    """The server has no room for the request, or failed at it: status 408, 429, or 500 and above.
+
+    The same request may be answered later.
+    """
+
+
+NO_ANSWER = (UnreachableError, BusyError, DataError)
+"""Errors after which a device answers by itself where it can; ``DataError`` is of an answer that
+cannot be read.  Any other refusal, as for a wrong token, is an error of the whole run."""
 
 
 @dataclass
@@ -88,6 +101,7 @@ class Connection:
 
         Raises:
             UnreachableError: There is no response in that time.
+            BusyError: The server has no room for the request, or fails.
             ServerError: The server refuses.
         """
         until = time.monotonic() + timeout_s
@@ -128,7 +142,10 @@ class Connection:
         response.close()
         if response.status != http.client.OK:
             text = content.decode(errors="replace")[:_MOST_TEXT]
-            raise ServerError(f"{self.server}: {response.status}, {text or response.reason}")
+            busy = response.status in _BUSY or response.status >= http.client.INTERNAL_SERVER_ERROR
+            raise (BusyError if busy else ServerError)(
+                f"{self.server}: {response.status}, {text or response.reason}"
+            )
         return content, {name.lower(): value for name, value in response.headers.items()}
 
     def _open(self, until: float) -> http.client.HTTPConnection:

@@ -2,7 +2,8 @@
 
 The edge half computes every sample.  A sample whose confidence reaches the threshold is answered;
 the tensors of a cut, or the picture as a JPEG file, of each other sample are sent.  Where the
-server is out of reach the edge's own answer is given: every sample gets exactly one answer.
+server is out of reach or busy, or its answer cannot be read, the edge's own answer is given: every
+sample gets exactly one answer.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from autosplit.deploy.adaptive import FIRST_RETRY_S, LAST_RETRY_S
 from autosplit.deploy.audit import Audit
 from autosplit.deploy.client import Answer, Computed, EdgeClient, RemoteHalf
-from autosplit.deploy.connection import Connection, ServerError, UnreachableError
+from autosplit.deploy.connection import NO_ANSWER, Connection, ServerError
 from autosplit.deploy.escalation_rule import Chosen, EscalationRule
 from autosplit.deploy.sessions import Arrays
 from autosplit.deploy.tensor_bytes import TensorValue
@@ -62,7 +63,8 @@ class EscalationClient(EdgeClient):
     Attributes:
         audit: Which confident answers are checked in the cloud, and what was found.
         fallbacks: Samples of which the edge was not sure, and that it answered all the same, as the
-            server was out of reach.
+            server gave no answer.
+        reason: Why there was none, the last time.
 
     Raises:
         FileError: The bundle is not as it was exported, or the plan is no escalation.
@@ -72,6 +74,7 @@ class EscalationClient(EdgeClient):
     audit: Audit = field(default_factory=Audit)
     rule: EscalationRule = field(init=False)
     fallbacks: int = field(default=0, init=False)
+    reason: str = field(default="", init=False)
     _auditor: ThreadPoolExecutor = field(init=False, repr=False)
     _second: RemoteHalf = field(init=False, repr=False)
     _waiting: list[Future[None]] = field(default_factory=list, init=False, repr=False)
@@ -106,7 +109,6 @@ class EscalationClient(EdgeClient):
 
         Raises:
             ServerError: The server refuses, as without the right token.
-            DataError: Its answer is none.
         """
         return self.finish(self.compute(inputs))
 
@@ -129,14 +131,13 @@ class EscalationClient(EdgeClient):
 
         Raises:
             ServerError: The server refuses, as without the right token.
-            DataError: Its answer is none.
         """
         assert isinstance(computed, JudgedAnswer)
         answers = computed.answers
         sure: Chosen = computed.confidences >= self.rule.threshold
         asked = np.ones_like(sure) if self.audit.sends_all else ~sure
         found = self._ask_cloud(self._message(computed, asked), asked)
-        if not found.outputs:  # nothing was asked, or the server is out of reach
+        if not found.outputs:  # nothing was asked, or the server gave no answer
             asked = np.zeros_like(sure)
         self._compare(answers, found.outputs, sure, asked)
         self._check_some(computed, sure & ~asked)
@@ -151,12 +152,13 @@ class EscalationClient(EdgeClient):
         return self.rule.message(self.chosen.wire, computed.inputs, computed.message, chosen)
 
     def _ask_cloud(self, message: Message, asked: Chosen) -> Answer:
-        """The cloud's answers; none if the server is out of reach, and for a while after that."""
+        """The cloud's answers; none if the server gives none, and for a while after that."""
         start, (until, pause) = time.perf_counter(), self._retry
         if asked.any() and time.monotonic() >= until:
             try:
                 found = self.remote.answer(message, time.monotonic() + self.timeout_s)
-            except UnreachableError:
+            except NO_ANSWER as error:
+                self.reason = str(error)
                 self._retry = time.monotonic() + pause, min(2 * pause, LAST_RETRY_S)
             else:
                 self._retry = 0.0, FIRST_RETRY_S

@@ -95,9 +95,10 @@ def infer_sources(
     yield f"{_summary(rows)}; {pace:.1f} answers a second"
     if isinstance(opened, EscalationClient):
         yield from promised_lines(opened.chosen, rows)
-        if opened.fallbacks:
-            yield f"server out of reach: {opened.fallbacks} answers are the edge's, though unsure"
         yield str(opened.audit)
+    if isinstance(opened, AdaptiveClient | EscalationClient) and opened.fallbacks:
+        count = opened.fallbacks
+        yield f"inputs that the server did not answer: {count}; the last: {opened.reason}"
 
 
 def _samples(

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from refusing import AWAY, BUSY, GARBLED, MISCOUNTED, WITHOUT_OUTPUTS, refusing
 from relays import Relay
 
 from autosplit.deploy.adaptive import FIRST_RETRY_S, STALE_S, AdaptiveClient, takes_inputs
@@ -74,6 +75,30 @@ def test_an_answer_that_is_late_comes_from_the_edge(bundle, small, right, relay)
         relay.held = True
         assert ask(client, small, right, [3]) == ["edge"]
         relay.held = False
+
+
+@pytest.mark.parametrize("given", [BUSY, AWAY, GARBLED, MISCOUNTED, WITHOUT_OUTPUTS])
+def test_a_server_that_is_busy_or_not_understood_costs_no_answer(bundle, small, right, given):
+    with (
+        refusing(*given) as address,
+        AdaptiveClient(bundle, Connection(address), deadline_s=20.0) as client,
+    ):
+        client.choice.times["edge"] = PlanTimes(10.0, 0.0, 0)
+        assert ask(client, small, right, range(3)) == ["edge"] * 3
+        assert client.choice.reachable is False
+        assert client._asking.is_alive()
+        assert client.fallbacks == 1
+        assert client.reason
+
+
+def test_a_server_that_refuses_for_good_is_an_error(bundle, small):
+    with (
+        refusing(401, b"a token", {}) as address,
+        AdaptiveClient(bundle, Connection(address)) as client,
+    ):
+        client.choice.times["edge"] = PlanTimes(10.0, 0.0, 0)
+        with pytest.raises(ServerError, match="401, a token"):
+            client.infer({"x": small.images.numpy()[:1]})
 
 
 def test_many_cuts_lose_and_double_nothing(client, small, right, relay):

@@ -5,7 +5,7 @@ import http.client
 import pytest
 from scripted import server
 
-from autosplit.deploy.connection import Connection, ServerError, UnreachableError
+from autosplit.deploy.connection import BusyError, Connection, ServerError, UnreachableError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes"
 
@@ -56,14 +56,21 @@ def test_an_answer_that_is_late_or_incomplete_ends_at_the_time_limit(script):
         Connection(address).ask("/", 0.2)
 
 
-def test_a_refusal_is_told_with_its_status():
-    refusal = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 4\r\n\r\nfull"
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *[(status, BusyError) for status in (408, 429, 500, 502, 503, 504)],
+        *[(status, ServerError) for status in (400, 401, 404, 413, 499)],
+    ],
+)
+def test_a_refusal_is_told_with_its_status(status, kind):
+    refusal = f"HTTP/1.1 {status} No\r\nContent-Length: 4\r\n\r\nfull".encode()
     with server([refusal]) as (address, _):
         connection = Connection(address)
-        with pytest.raises(ServerError, match="429, full") as error:
+        with pytest.raises(ServerError, match=f"{status}, full") as error:
             connection.ask("/", 5)
         connection.close()
-    assert not isinstance(error.value, UnreachableError)
+    assert type(error.value) is kind
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:8000", "ftp://x", "http://"])

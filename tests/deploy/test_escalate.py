@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from escalations import SENT, half_sure
+from refusing import AWAY, BUSY, GARBLED, MISCOUNTED, WITHOUT_OUTPUTS, refusing
 from relays import Relay
 from served import serving
 
@@ -141,6 +142,17 @@ def test_out_of_reach_every_answer_is_the_edges_and_the_server_is_not_asked_each
             assert len(asked) == 1
     finally:
         relay.close()
+
+
+@pytest.mark.parametrize("given", [BUSY, AWAY, GARBLED, MISCOUNTED, WITHOUT_OUTPUTS])
+def test_a_server_that_is_busy_or_not_understood_costs_no_answer(made, given):
+    with refusing(*given) as address, client_of(made, "input", Connection(address)) as client:
+        answer = client.infer({"x": made.images})
+
+    np.testing.assert_allclose(answer.outputs["output:0"], made.own, rtol=1e-5, atol=1e-6)
+    assert answer.sent_on == (False,) * 16
+    assert client.fallbacks == made.asked.sum() == 8
+    assert client.reason
 
 
 def test_pictures_of_an_escalation_are_not_sent_by_a_client_of_plans(made):

@@ -1,6 +1,7 @@
 """Every input of a source goes through both halves, and the table has a row for each."""
 
 import csv
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,9 +34,11 @@ def test_the_plan_that_is_fastest_is_named_with_its_answers(small, bundle, tmp_p
     np.save(tmp_path / "x.npy", small.images.numpy()[:2])
     nowhere = Connection("http://127.0.0.1:9")
 
-    *_, last = infer_sources(bundle, tmp_path / "x.npy", nowhere, "auto", None, 5.0)
+    *_, last, why = infer_sources(bundle, tmp_path / "x.npy", nowhere, "auto", None, 5.0)
 
     assert last.startswith("2 answers of edge, medians: edge ")
+    told = r"inputs that the server did not answer: [12]; the last: http://127\.0\.0\.1:9: must "
+    assert re.match(told, why)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ class InferOptions:
         kinds.text("NAME|auto"),
         "network",
         "Plan to run. auto: autosplit changes to the fastest plan of the bundle as the link "
-        "changes, and runs the all-edge plan while the server is out of reach.",
+        "changes, and runs the all-edge plan while the server gives no answer.",
         none="the first plan of the bundle",
     )
     deadline_s: float | None = option(
