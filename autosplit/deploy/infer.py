@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import statistics
 import time
 from collections import Counter, deque
@@ -21,7 +22,7 @@ from autosplit.deploy.extras import need
 from autosplit.deploy.manifest import BundledPlan, read_manifest
 from autosplit.deploy.sources import list_sources, read_source
 from autosplit.deploy.tensor_bytes import TensorValue
-from autosplit.errors import OptionError
+from autosplit.errors import FileError, OptionError
 from autosplit.files import write_csv
 
 _HEADER = (
@@ -61,7 +62,7 @@ def infer_sources(
         source: A picture, an array, or a folder of such.
         server: The server.
         plan: Name of the plan; None: the first one; ``auto``: whichever is the fastest.
-        out: Where the table is written; None: nowhere.
+        out: Where the table is written, each row before the next input is answered; None: nowhere.
         deadline_s: Of ``auto``, and of an escalation: seconds after which the edge answers in place
             of the server.
         audit: Of an escalation: which confident answers are checked in the cloud.
@@ -73,6 +74,7 @@ def infer_sources(
 
     Raises:
         FileError: The bundle is not as it was exported, or has no such plan.
+            The table cannot be written.
         DataError: An input cannot be used.
         ServerError: The server cannot be reached, or refuses.
         StageError: A library that is needed is missing.
@@ -88,10 +90,10 @@ def infer_sources(
         answers = infer_ahead(opened, samples) if ahead else map(opened.infer, samples)
         for answer in answers:
             rows.append(_row(begun.popleft(), answer, opened.manifest.labels))
+            if out is not None:
+                _write(out, rows)
             yield _line(rows[-1])
         pace = len(rows) / (time.perf_counter() - start)
-    if out is not None:
-        write_csv(out, _HEADER, rows)
     yield f"{_summary(rows)}; {pace:.1f} answers a second"
     if isinstance(opened, EscalationClient):
         yield from promised_lines(opened.chosen, rows)
@@ -99,6 +101,22 @@ def infer_sources(
     if isinstance(opened, AdaptiveClient | EscalationClient) and opened.fallbacks:
         count = opened.fallbacks
         yield f"inputs that the server did not answer: {count}; the last: {opened.reason}"
+
+
+def _write(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the last of the rows into the table; the first one begins it.
+
+    Raises:
+        FileError: It cannot be written there.
+    """
+    if len(rows) == 1:
+        write_csv(out, _HEADER, rows)
+        return
+    try:
+        with out.open("a", encoding="utf-8", newline="") as file:
+            csv.DictWriter(file, _HEADER, lineterminator="\n").writerow(rows[-1])
+    except OSError as error:
+        raise FileError(f"{out}: must be a place to write to, {error.strerror or error}") from error
 
 
 def _samples(

@@ -10,7 +10,7 @@ import pytest
 from autosplit.deploy.audit import Audit
 from autosplit.deploy.connection import Connection
 from autosplit.deploy.infer import infer_sources, promised_lines
-from autosplit.errors import OptionError
+from autosplit.errors import DataError, OptionError
 
 
 def test_each_input_has_a_line_and_a_row(small, bundle, address, tmp_path):
@@ -28,6 +28,29 @@ def test_each_input_has_a_line_and_a_row(small, bundle, address, tmp_path):
     assert {row["answer"] for row in rows} <= set("abcde")
     total = sum(float(rows[0][key]) for key in ("edge_ms", "coding_ms", "link_ms", "cloud_ms"))
     assert abs(total - float(rows[0]["total_ms"])) < 1e-6
+
+
+def test_rows_are_in_the_table_before_the_next_input_is_answered(small, bundle, tmp_path):
+    np.save(tmp_path / "x.npy", small.images.numpy()[:3])
+    out, nowhere = tmp_path / "new" / "answers.csv", Connection("http://127.0.0.1:9")
+
+    lines = infer_sources(bundle, tmp_path / "x.npy", nowhere, "edge", out)
+    counts = [out.read_text().count("\n") for _, _ in zip(range(3), lines, strict=False)]
+
+    assert counts == [2, 3, 4]  # with the header
+
+
+def test_a_run_that_ends_with_an_error_keeps_its_rows(small, bundle, tmp_path):
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "a.npy", small.images.numpy()[:2])
+    np.save(tmp_path / "in" / "b.npy", np.zeros((1, 3, 9, 9), np.float32))
+    out, nowhere = tmp_path / "answers.csv", Connection("http://127.0.0.1:9")
+
+    with pytest.raises(DataError):
+        list(infer_sources(bundle, tmp_path / "in", nowhere, "edge", out, ahead=False))
+
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [row["source"] for row in rows] == [str(tmp_path / "in" / "a.npy")] * 2
 
 
 def test_the_plan_that_is_fastest_is_named_with_its_answers(small, bundle, tmp_path):
