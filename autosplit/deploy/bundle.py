@@ -13,6 +13,7 @@ from autosplit import __version__
 from autosplit.capture.program import Program
 from autosplit.deploy.bundle_bytes import predicted_bytes
 from autosplit.deploy.bundle_names import cloud_name
+from autosplit.deploy.bundle_readme import bundle_readme
 from autosplit.deploy.c_header import c_header
 from autosplit.deploy.cloud_onnx import cloud_onnx
 from autosplit.deploy.coded_inputs import coding_record
@@ -41,24 +42,6 @@ if TYPE_CHECKING:
 
     from autosplit.models.load import Model
 
-_README = """\
-# {network}, split by autosplit {version}
-
-Plans: {plans}.  `manifest.yaml` says what each half takes and gives, and has every file's SHA-256.
-
-On the cloud machine:
-
-    autosplit serve {name}
-
-On the device, after `pip install -r {name}/edge/requirements.txt`, which installs neither
-autosplit nor torch:
-
-    python {name}/edge/client.pyz --server http://CLOUD:8000 --source PICTURES
-
-`cloud/model_repository` is what Triton takes as `--model-repository`.  For MLServer, which needs
-onnxruntime: `mlserver start cloud/model_repository`.  For KServe: `cloud/kserve`, after you have
-set `storageUri`.
-"""
 REPOSITORY = "cloud/model_repository"
 FORMS = ("onnx", "pt2", "c", "pte", "tflite")
 """Forms of a half: ONNX for onnxruntime; a program of torch.export; the integers as a C header; for
@@ -132,11 +115,12 @@ class Exporter:
             write("edge/requirements.txt", "".join(f"{one}\n" for one in needed).encode())
             write("edge/client.pyz", client_archive())
         name = self.program.graph.name
-        readme = _README.format(
-            network=name,
-            version=__version__,
-            plans=", ".join(plan.name for plan in plans),
-            name=folder.name,
+        readme = bundle_readme(
+            name,
+            __version__,
+            [plan.name for plan in plans],
+            served=any(plan.cloud is not None for plan in plans),
+            client="onnx" in self.forms,
         )
         write_text(folder / "README.md", readme)
         written.append("README.md")
