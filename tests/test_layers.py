@@ -115,8 +115,8 @@ ORDER = {
         "onnx_unpack quantize_operators onnx_export operator_layers clamp_windows edge_module "
         "edge_onnx cloud_onnx pt2 mobile_forms c_header triton serving_files bundle_bytes "
         "device_archive bundle_readme bundle check run batcher server_metrics status_page "
-        "repository credentials slow_requests link_probe http_server grpc_server server pictures sources "
-        "connection ahead client link_estimate adaptive audit escalate infer device "
+        "repository credentials slow_requests link_probe http_server grpc_server server pictures "
+        "sources connection ahead client link_estimate adaptive audit escalate infer device "
         "measure_models link_profile node_seconds node_layers crossing_seconds power profile "
         "kit_blocks kit_networks kit"
     ),
