@@ -162,7 +162,12 @@ KIND_OF_SECONDS = {
 """Latency model -> what kind of seconds it gives; of a peak, a lower bound."""
 
 
+def kind_of_seconds(device: Device) -> str:
+    """What kind of seconds a device has; the name of its latency model if that was added."""
+    return KIND_OF_SECONDS.get(device.model, device.model)
+
+
 def timed_by(edge: Device, cloud: Device) -> str:
     """What kind of seconds two devices have, in words."""
-    here, there = (KIND_OF_SECONDS.get(one.model, one.model) for one in (edge, cloud))
+    here, there = kind_of_seconds(edge), kind_of_seconds(cloud)
     return f"Seconds: edge {here} ({edge.name}), cloud {there} ({cloud.name})."

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autosplit.evaluate.task import FLOAT
+from autosplit.hardware.device import Device
+from autosplit.hardware.seconds import kind_of_seconds
 from autosplit.report.candidate import Candidate, FloatScore
 from autosplit.report.tables import PLANS_HEADER
 
@@ -23,8 +25,11 @@ _FEW_DIGITS = (
     *("edge_s", "transfer_s", "cloud_s", "latency_s", "energy_j"),
     *("edge_share", "latency_p95_s", "risk_bound"),
 )
+LIMITS = ("memory_limit_bytes", "energy_limit_j", "latency_limit_s", "allowed_drop_points")
+"""Columns of what was asked of every plan; empty where nothing was."""
 SUMMARY_HEADER = (
-    *("name", "method", "edge", "cloud", "link", "pick", "fits", "memory_limit_bytes"),
+    *("name", "method", "edge", "edge_seconds", "cloud", "cloud_seconds", "link", "pick", "fits"),
+    *LIMITS,
     *_ACCURACY,
     *PLANS_HEADER[3:],
 )
@@ -35,8 +40,7 @@ def summary_rows(
     candidates: Sequence[Candidate],
     table: Sequence[Mapping[str, Any]],
     float_score: FloatScore,
-    hardware: tuple[str, str],
-    limit_bytes: int | None,
+    same: Mapping[str, Any],
     picks: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """The float network, then every plan over every link.
@@ -45,8 +49,8 @@ def summary_rows(
         candidates: Plans over links.
         table: Rows of ``summary_full.csv``, one for each candidate.
         float_score: What the float network scored.
-        hardware: Names of the edge device and the cloud device.
-        limit_bytes: Memory that an edge half may use, None if that is not limited.
+        same: Columns that all plans have in common: names of the devices, their kinds of seconds
+            and ``LIMITS``; None where nothing is limited.
         picks: Link -> name of its pick.
     """
     of_float = {
@@ -58,12 +62,33 @@ def summary_rows(
     }
     return [dict.fromkeys(SUMMARY_HEADER, "") | of_float] + [
         {key: few_digits(key, value) for key, value in row.items() if key in _KEPT}
-        | {"edge": hardware[0], "cloud": hardware[1], "fits": int(one.fits)}
-        | {"memory_limit_bytes": "" if limit_bytes is None else limit_bytes}
-        | {"pick": int(picks.get(one.link) == one.plan.name)}
+        | {key: "" if value is None else value for key, value in same.items()}
+        | {"fits": int(one.fits), "pick": int(picks.get(one.link) == one.plan.name)}
         | _accuracy(one, row, float_score)
         for one, row in zip(candidates, table, strict=True)
     ]
+
+
+def same_columns(
+    edge: Device, cloud: Device, limit_bytes: int | None, asked: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Columns that all plans have in common, without the allowed drop.
+
+    Args:
+        edge: The edge device.
+        cloud: The cloud device.
+        limit_bytes: Memory that an edge half may use, None if that is not limited.
+        asked: Options of the search.
+    """
+    return {
+        "edge": edge.name,
+        "edge_seconds": kind_of_seconds(edge),
+        "cloud": cloud.name,
+        "cloud_seconds": kind_of_seconds(cloud),
+        "memory_limit_bytes": limit_bytes,
+        "energy_limit_j": asked.get("max_energy_j"),
+        "latency_limit_s": asked.get("max_latency_s"),
+    }
 
 
 def few_digits(name: str, value: Any) -> Any:

@@ -23,7 +23,7 @@ from autosplit.report.candidate import Candidate, FloatScore, candidate
 from autosplit.report.choice import no_pick
 from autosplit.report.confidence import judge_drops
 from autosplit.report.pick import Pick, pick_from
-from autosplit.report.summary_rows import summary_rows
+from autosplit.report.summary_rows import same_columns, summary_rows
 from autosplit.runs.escalated import (
     ESCALATION_COLUMNS,
     FOLDER,
@@ -57,6 +57,7 @@ class Summary:
         limit_bytes: Memory that an edge half may use, None if that is not limited.
         by_traffic: Plan -> layers that are priced by their traffic alone -> seconds.
         timed: What kind of seconds the devices have, a sentence.
+        same: Columns of ``summary.csv`` that all plans have in common.
     """
 
     candidates: tuple[Candidate, ...]
@@ -68,6 +69,7 @@ class Summary:
     limit_bytes: int | None
     by_traffic: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     timed: str = ""
+    same: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -79,10 +81,10 @@ class Summary:
         """Names of the links, in order."""
         return tuple(dict.fromkeys(one.link for one in self.candidates))
 
-    def short(self, picks: Mapping[str, str]) -> list[dict[str, Any]]:
+    def short(self, picks: Mapping[str, str], max_drop: float | None) -> list[dict[str, Any]]:
         """Rows of ``summary.csv``; picks are link -> name of a plan."""
-        about = self.float_score, self.hardware, self.limit_bytes, picks
-        return summary_rows(self.candidates, self.table, *about)
+        same = {**self.same, "allowed_drop_points": max_drop}
+        return summary_rows(self.candidates, self.table, self.float_score, same, picks)
 
     def over(self, link: str) -> list[Candidate]:
         """The candidates over one link, the fastest first."""
@@ -108,7 +110,8 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
     coded = recoded_plans(folder, graph, files)
     hardware = timed_hardware(folder)
     searched = read_stamp(folder, "search")
-    max_energy_j = None if searched is None else searched.options.get("max_energy_j")
+    asked = {} if searched is None else searched.options
+    max_energy_j = asked.get("max_energy_j")
     for line in lines:
         link, plan = line["link"], coded.get(line["name"], files[line["name"]].plan)
         seconds = Prediction(*(float(line[key]) for key in ("edge_s", "transfer_s", "cloud_s")))
@@ -139,6 +142,7 @@ def summarize(folder: Path, graph: Graph, limit_bytes: int | None) -> Summary:
         limit_bytes,
         _by_traffic(folder),
         timed_by(hardware.edge, hardware.cloud),
+        same_columns(hardware.edge, hardware.cloud, limit_bytes, asked),
     )
 
 

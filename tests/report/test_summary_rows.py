@@ -1,11 +1,16 @@
 """Rows of ``summary.csv``: the float network first, one unit for accuracies, few digits."""
 
+from dataclasses import replace
+
 import pytest
 from candidates import FLOAT_SCORE, GRAPH, one
 
-from autosplit.report.summary_rows import SUMMARY_HEADER, few_digits, summary_rows
+from autosplit.hardware.device import load_device
+from autosplit.report.summary_rows import SUMMARY_HEADER, few_digits, same_columns, summary_rows
 from autosplit.report.tables import PLANS_HEADER, plan_row
 
+EDGE = replace(load_device("amd_epyc_core"), name="pi")
+CLOUD = replace(load_device("nvidia_t4"), name="gpu")
 MEASURED = one("a", 0.0123456, drop=2.0, interval=(0.9, 0.934), drop_interval=(1.25, 2.751))
 UNKNOWN = one("b", drop=None, fits=False)
 
@@ -17,7 +22,9 @@ def rows(limit=500, picks=None):
         | {"latency_s": each.latency_s, "images": 200, "top1": 0.917}
         for each in every
     ]
-    return summary_rows(every, table, FLOAT_SCORE, ("pi", "gpu"), limit, picks or {"3mbps": "a"})
+    asked = {"max_energy_j": None, "max_latency_s": 0.05}
+    same = same_columns(EDGE, CLOUD, limit, asked) | {"allowed_drop_points": 1.0}
+    return summary_rows(every, table, FLOAT_SCORE, same, picks or {"3mbps": "a"})
 
 
 def test_the_float_network_stands_first_and_loses_nothing():
@@ -55,6 +62,9 @@ def test_hardware_limits_fits_and_pick_are_told():
     assert (first["fits"], second["fits"]) == (1, 0)
     assert (first["pick"], second["pick"]) == (1, 0)
     assert rows(limit=None)[1]["memory_limit_bytes"] == ""
+    assert (first["edge_seconds"], first["cloud_seconds"]) == ("fitted", "peak")
+    assert (first["energy_limit_j"], first["latency_limit_s"]) == ("", 0.05)
+    assert first["allowed_drop_points"] == 1.0
 
 
 def test_every_row_has_the_columns_and_no_other():

@@ -107,9 +107,8 @@ def _write(
     drawn = _draw_measures(job, picks[link].candidate.plan.name) if link in picks else []
     write_csv(folder / FULL_TABLE, summary.header, summary.table)
     header = (*SUMMARY_HEADER, *(ESCALATION_COLUMNS if escalation_names(folder) else ()))
-    write_csv(
-        folder / "summary.csv", header, summary.short({k: p.plan.name for k, p in picks.items()})
-    )
+    named = {link: pick.plan.name for link, pick in picks.items()}
+    write_csv(folder / "summary.csv", header, summary.short(named, job.options.max_drop))
     write_yaml(folder / "pick.yaml", "pick", pick_file(folder, picks, link, job.options))
     write_json(folder / "stages" / "pick.json", "text", {"text": text})
     if job.options.page:
