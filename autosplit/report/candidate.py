@@ -23,12 +23,15 @@ class FloatScore:
         accuracy: By that metric, 0..1.
         images: Evaluation images.
         calibrated: Whether the same images served for calibration.
+        interval: Lower and upper end of the 95 % confidence interval of the accuracy, 0..1; None
+            where no interval is known.
     """
 
     metric: str
     accuracy: float
     images: int
     calibrated: bool = False
+    interval: tuple[float, float] | None = None
 
     @classmethod
     def of(cls, task: Task, scores: Mapping[str, Mapping[str, str]]) -> FloatScore:
@@ -39,8 +42,19 @@ class FloatScore:
             scores: Plan name -> row of ``scores.csv``, with the float network's own.
         """
         row = scores[FLOAT]
-        metric = task.metric_name if task.counts_metric(row) else task.agreement_name
-        return cls(metric, task.accuracy(row, row) or 0.0, int(row["images"]))
+        counted = task.counts_metric(row)
+        metric = task.metric_name if counted else task.agreement_name
+        interval = task.interval(row) if counted else None
+        return cls(metric, task.accuracy(row, row) or 0.0, int(row["images"]), interval=interval)
+
+    @property
+    def percent(self) -> str:
+        """The accuracy in words, with its interval where one is known."""
+        found = f"{100 * self.accuracy:.2f} %"
+        if self.interval is None:
+            return found
+        low, high = (100 * end for end in self.interval)
+        return f"{found} (95 % interval {low:.2f} to {high:.2f})"
 
 
 @dataclass(frozen=True, slots=True)

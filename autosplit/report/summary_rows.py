@@ -59,6 +59,7 @@ def summary_rows(
         "samples": float_score.images,
         "accuracy_percent": f"{100 * float_score.accuracy:.2f}",
         "points_lost": "0.00",
+        **_interval(float_score.interval),
     }
     return [dict.fromkeys(SUMMARY_HEADER, "") | of_float] + [
         {key: few_digits(key, value) for key, value in row.items() if key in _KEPT}
@@ -109,13 +110,19 @@ def _accuracy(one: Candidate, row: Mapping[str, Any], float_score: FloatScore) -
         return found
     found |= {"samples": row.get("images", "")}
     found |= {"accuracy_percent": f"{100 * one.accuracy:.2f}", "points_lost": f"{one.drop:.2f}"}
-    if one.interval is not None:
-        low, high = (f"{100 * end:.2f}" for end in one.interval)
-        found |= {"accuracy_low_percent": low, "accuracy_high_percent": high}
+    found |= _interval(one.interval)
     if one.drop_interval is not None:
         low, high = (f"{end:.2f}" for end in one.drop_interval)
         found |= {"points_lost_low": low, "points_lost_high": high}
     return found
+
+
+def _interval(ends: tuple[float, float] | None) -> dict[str, str]:
+    """Columns of the interval of an accuracy; none where it is not known."""
+    if ends is None:
+        return {}
+    low, high = (f"{100 * end:.2f}" for end in ends)
+    return {"accuracy_low_percent": low, "accuracy_high_percent": high}
 
 
 _KEPT = {*PLANS_HEADER, "edge_share", "latency_p95_s", "cut_bytes_p95", "risk_bound"}

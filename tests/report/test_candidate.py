@@ -82,6 +82,16 @@ class TestFloatScore:
     def test_it_is_by_the_metric_of_the_task(self):
         assert FloatScore.of(CLASSIFICATION, scores()) == FloatScore("top-1", 0.9, 200)
 
+    def test_its_interval_is_that_of_its_row(self):
+        rows = scores()
+        rows["float"] |= {"top1_low": "0.85", "top1_high": "0.9376"}
+        found = FloatScore.of(CLASSIFICATION, rows)
+
+        assert found.interval == (0.85, 0.9376)
+        assert found.percent == "90.00 % (95 % interval 85.00 to 93.76)"
+        rows["float"]["top1"] = ""
+        assert FloatScore.of(CLASSIFICATION, rows).percent == "100.00 %"
+
     def test_without_labels_it_is_full_agreement(self):
         rows = scores()
         rows["float"]["top1"] = ""

@@ -39,6 +39,13 @@ def test_the_float_network_stands_first_and_loses_nothing():
     assert first["latency_s"] == first["link"] == first["fits"] == ""
 
 
+def test_the_float_network_has_its_interval_where_one_is_known():
+    score = replace(FLOAT_SCORE, interval=(0.9203, 0.9511))
+    (first,) = summary_rows([], [], score, {}, {})
+    assert (first["accuracy_low_percent"], first["accuracy_high_percent"]) == ("92.03", "95.11")
+    assert rows()[0]["accuracy_low_percent"] == ""
+
+
 def test_accuracies_are_per_cent_and_losses_points():
     found = rows()[1]
     assert found["accuracy_percent"] == "91.70"

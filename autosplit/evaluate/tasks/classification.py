@@ -173,6 +173,7 @@ class ClassRecord:
             "top5": None if self.hits5 is None else sum(self.hits5) / seen,
             "agreement": 1.0,
             "kl": 0.0,
+            **({} if self.hits is None else _ends(sum(self.hits), self.seen)),
             "drop": 0.0,
         }
 
@@ -192,7 +193,6 @@ class ClassRecord:
         counted, full = same, seen
         if self.hits is not None:
             counted, full = sum(self.hits), sum((reference.hits or [])[:seen])
-        interval = binomtest(counted, seen).proportion_ci(INTERVAL_CONFIDENCE, method="wilson")
         lost, won = self._lost_and_won(reference)
         low, high = drop_interval(lost, won, seen)
         return {
@@ -202,8 +202,7 @@ class ClassRecord:
             "top5": None if self.hits5 is None else sum(self.hits5) / seen,
             "agreement": same / seen,
             "kl": None if self.kl is None else sum(self.kl) / seen,
-            "top1_low": float(interval.low),
-            "top1_high": float(interval.high),
+            **_ends(counted, seen),
             "drop": 100 * (full - counted) / seen,
             "drop_low": low,
             "drop_high": high,
@@ -220,3 +219,9 @@ class ClassRecord:
     def of(cls, data: Mapping[str, Any]) -> Self:
         """Make the record of what ``data`` returned."""
         return cls(**data)
+
+
+def _ends(counted: int, seen: int) -> dict[str, float]:
+    """Wilson's 95 % interval (1927) of a share of images."""
+    interval = binomtest(counted, seen).proportion_ci(INTERVAL_CONFIDENCE, method="wilson")
+    return {"top1_low": float(interval.low), "top1_high": float(interval.high)}

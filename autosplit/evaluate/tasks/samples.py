@@ -152,7 +152,13 @@ class SampleRecord(ABC):
 
     def float_row(self) -> dict[str, Any]:
         """Make the float network's row of ``scores.csv``."""
-        return {"name": FLOAT, "images": self.seen, **self.scores(), "drop": 0.0}
+        return {
+            "name": FLOAT,
+            "images": self.seen,
+            **self.scores(),
+            **self._interval(),
+            "drop": 0.0,
+        }
 
     def plan_row(self, plan: Plan, reference: SampleRecord) -> dict[str, Any] | None:
         """Make a plan's row, over the samples that it was run on; None if it was run on none."""

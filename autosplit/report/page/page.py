@@ -119,10 +119,7 @@ def _body(view: PageView, panels: int, bars: Sequence[CutBars], shown: str) -> s
 def _float_line(view: PageView) -> str:
     score = view.float_score
     same = ", which also served for calibration" if score.calibrated else ""
-    return (
-        f"Float network: {score.metric} {100 * score.accuracy:.2f} % on {score.images:,} "
-        f"samples{same}."
-    )
+    return f"Float network: {score.metric} {score.percent} on {score.images:,} samples{same}."
 
 
 def _filters(view: PageView) -> str:

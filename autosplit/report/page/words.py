@@ -87,7 +87,7 @@ def known_words(view: PageView) -> str:
     )
     coded = "packed to their widths, or coded as on calibration data where the plan codes them"
     rows = [
-        ("float network", f"{score.metric} {100 * score.accuracy:.2f} %, measured on {samples}"),
+        ("float network", f"{score.metric} {score.percent}, measured on {samples}"),
         ("accuracy of plans", f"measured: every plan was run with its integers on {samples}"),
         *timed,
         ("link seconds", f"computed from the rates of the links ({links})"),

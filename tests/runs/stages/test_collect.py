@@ -155,6 +155,8 @@ def test_the_short_table_has_the_float_network_and_every_row_of_the_full_one(tin
                 100 * float(every["top1"]), abs=0.01
             )
     assert {row["link"] for row in short if row["pick"] == "1"} == {row["link"] for row in full}
+    low, high = (float(short[0][f"accuracy_{end}_percent"]) for end in ("low", "high"))
+    assert low < float(short[0]["accuracy_percent"]) <= high
     kinds = {(row["edge"], row["edge_seconds"]) for row in short[1:]}
     assert kinds == {("toy", "peak")}
     assert {row["latency_limit_s"] for row in short} == {""}
