@@ -10,9 +10,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from autosplit import __version__
 from autosplit.errors import DataError, StageError, did_you_mean
-from autosplit.files import read_csv, read_header, read_json, write_bytes
+from autosplit.files import read_csv, read_header, read_json, sha256_of_file, write_bytes
 from autosplit.graph.graph import Graph
 from autosplit.plainfile import open_plain
 from autosplit.report.choice import no_pick
@@ -133,7 +135,8 @@ def view_of(
         summary.limit_bytes,
         list(csv.DictReader(io.StringIO(text.decode()))),
         text,
-        {stage: _record(folder, stage, stamp) for stage, stamp in stamps.items()},
+        {stage: _record(folder, stage, stamp) for stage, stamp in stamps.items()}
+        | {"collect": _collected(folder, options)},
     )
 
 
@@ -201,16 +204,27 @@ def _hardware(folder: Path, stamps: Mapping[str, Stamp]) -> PageHardware:
 def _record(folder: Path, stage: str, stamp: Stamp) -> StageRecord:
     """The command of a stage with the options that are not the usual ones, and its hashes."""
     path = folder / "stages" / f"{stage}.json"
+    command = _command(stage, resolve({}, stamp, OPTIONS[stage]()))
+    made_by = str(read_json(path, "stage", _STAMP_VERSION)["made_by"])
+    return StageRecord(command, made_by, stamp.inputs, stamp.outputs)
+
+
+def _collected(folder: Path, options: CollectOptions) -> StageRecord:
+    """The stage that writes the page: its stamp is written after it."""
+    written = {FULL_TABLE: sha256_of_file(folder / FULL_TABLE)}
+    return StageRecord(_command("collect", options), f"autosplit {__version__}", {}, written)
+
+
+def _command(stage: str, options: Any) -> str:
+    """The command of a stage with the options that are not the usual ones."""
     words = ["autosplit", stage]
-    options = resolve({}, stamp, OPTIONS[stage]())
     for one in options_of(type(options)):
         value = getattr(options, one.name)
         if value == one.default:
             continue
         shown = NONE if value is None else one.kind.show(value)
         words += [one.flag, shown]
-    made_by = str(read_json(path, "stage", _STAMP_VERSION)["made_by"])
-    return StageRecord(shlex.join(words), made_by, stamp.inputs, stamp.outputs)
+    return shlex.join(words)
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -3,6 +3,7 @@
 import base64
 import csv
 import re
+from hashlib import sha256
 
 import pytest
 
@@ -36,7 +37,10 @@ def test_numbers_on_the_page_are_those_of_the_csv(tiny):
 def test_commands_and_hashes_are_those_of_the_stamps(tiny):
     stages = read_view(tiny.run).stages
 
-    assert list(stages) == ["stats", "search", "latency", "quantize"]
+    assert list(stages) == ["stats", "search", "latency", "quantize", "collect"]
+    assert stages["collect"].command.startswith("autosplit collect")
+    full = (tiny.run / "summary_full.csv").read_bytes()
+    assert stages["collect"].outputs == {"summary_full.csv": sha256(full).hexdigest()}
     assert "--model net.py:net" in stages["stats"].command
     assert "--edge toy.yaml" in stages["search"].command
     assert "graph.json" in stages["stats"].outputs
