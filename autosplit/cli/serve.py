@@ -17,14 +17,19 @@ def serve_command(
     tls_key: str | None = None,
     token_file: str | None = None,
     credentials: str | None = None,
+    tls_names: tuple[str, ...] | None = None,
     log_requests: bool = False,
 ) -> None:
     """Run the cloud halves of a bundle as a server of the Open Inference Protocol."""
-    from autosplit.deploy.credentials import asked_credentials
+    from autosplit.deploy.credentials import asked_credentials, server_names, warn_of_names
     from autosplit.deploy.server import Listening, serve
 
     given = (tls_cert, tls_key, token_file, credentials)
-    guard = asked_credentials(host, *(None if one is None else Path(one) for one in given))
+    more = tls_names or ()
+    names = server_names(host, more)
+    guard = asked_credentials(names, *(None if one is None else Path(one) for one in given))
+    if guard.certificate is not None:
+        warn_of_names(guard.certificate, host, more)
     where = Listening(host, port, grpc_port, guard)
 
     def ready(names: tuple[str, ...]) -> None:

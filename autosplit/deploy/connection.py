@@ -17,6 +17,8 @@ from autosplit.errors import AutoSplitError, DataError
 
 _MOST_TEXT = 300
 _BUSY = (http.client.REQUEST_TIMEOUT, http.client.TOO_MANY_REQUESTS)
+_OTHER_NAME = {62, 64}
+"""OpenSSL's codes for a certificate of another host name, of another address."""
 
 
 class ServerError(AutoSplitError):
@@ -183,10 +185,10 @@ def _left(until: float) -> float:
 def _reason(error: Exception, timeout_s: float, over_tls: bool) -> str:
     """What must hold, what was found, and what to do where that is known."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate must be trusted, is refused: {error.verify_message}; --tls-cert FILE "
-            "says which one is"
-        )
+        found = f"its certificate must be trusted, is refused: {error.verify_message.rstrip('.')}"
+        if error.verify_code in _OTHER_NAME:
+            return f"{found}; autosplit serve --tls-names makes one for further names"
+        return f"{found}; --tls-cert FILE says which one is"
     found = "has not" if isinstance(error, TimeoutError) else f"{type(error).__name__} {error}"
     text = f"must answer within {timeout_s:.3g} s, {found.strip()}"
     closed = isinstance(error, http.client.RemoteDisconnected)

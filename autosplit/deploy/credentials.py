@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-from autosplit.errors import AutoSplitError
+from autosplit.errors import AutoSplitError, warn
 
 LEAST_TOKEN = 16
 """Characters of the shortest token that is taken."""
@@ -58,14 +60,88 @@ class Credentials:
         return hmac.compare_digest(sent[len(_BEARER) :].strip().encode(), self.token.encode())
 
 
+def server_names(host: str, more: Sequence[str] = ()) -> tuple[str, ...]:
+    """Names and addresses at which clients reach a server.
+
+    Args:
+        host: Address that it listens on; of every address of this machine (``0.0.0.0``, ``::``):
+            the machine's name, the addresses that it knows of itself, and loopback.
+        more: Further ones.
+    """
+    found = [*more, host]
+    if _is_every_address(host):
+        name = socket.gethostname()
+        try:
+            known = socket.gethostbyname_ex(name)[2]
+        except OSError:  # a name that nothing resolves
+            known = []
+        found = [*more, name, *known, *_outward_address(), "localhost", "127.0.0.1", "::1"]
+    return tuple(dict.fromkeys(found))
+
+
+def warn_of_names(certificate: Path, host: str, more: Sequence[str] = ()) -> None:
+    """Warn of a certificate that is not for the names at which clients reach a server.
+
+    Args:
+        certificate: PEM file.
+        host: As ``server_names`` has it; of every address of this machine one is enough.
+        more: As ``server_names`` has them.
+    """
+    from cryptography import x509
+
+    try:
+        made = x509.load_pem_x509_certificate(certificate.read_bytes())
+        about = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return
+    has = {*about.get_values_for_type(x509.DNSName)}
+    has |= {str(one) for one in about.get_values_for_type(x509.IPAddress)}
+    asked = [*more] if _is_every_address(host) else [*more, host]
+    lacking = [one for one in asked or server_names(host) if not _variants(one) & has]
+    if lacking and (asked or len(lacking) == len(server_names(host))):
+        warn(
+            f"{certificate}: is for {', '.join(sorted(has))}, clients that reach the server at "
+            f"{', '.join(lacking)} refuse it; for a new one move it and its key away"
+        )
+
+
+def _variants(name: str) -> set[str]:
+    """A name, and the one with a star that stands for it."""
+    return {name, f"*.{name.partition('.')[2]}"}
+
+
+def _is_every_address(host: str) -> bool:
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _outward_address() -> list[str]:
+    """The address from which this machine reaches others; none without a network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(("192.0.2.1", 9))  # of documentation; connecting sends nothing
+        except OSError:
+            return []
+        return [asking.getsockname()[0]]
+
+
 def asked_credentials(
-    host: str,
+    names: Sequence[str],
     certificate: Path | None = None,
     key: Path | None = None,
     token_file: Path | None = None,
     folder: Path | None = None,
 ) -> Credentials:
     """Credentials from their files, or from a folder that gets those that are missing.
+
+    Args:
+        names: As ``make_credentials`` has them.
+        certificate: PEM file of the certificate.
+        key: PEM file of its private key.
+        token_file: File with the token.
+        folder: The folder.
 
     Raises:
         CredentialsError: Both are asked for, or what is there cannot be used.
@@ -76,7 +152,7 @@ def asked_credentials(
         raise CredentialsError(
             "--credentials: must stand alone, --tls-cert, --tls-key or --token-file is given too"
         )
-    return make_credentials(folder, host)
+    return make_credentials(folder, names)
 
 
 def read_credentials(
@@ -113,12 +189,12 @@ def read_token(path: Path) -> str:
     return token
 
 
-def make_credentials(folder: Path, host: str) -> Credentials:
+def make_credentials(folder: Path, names: Sequence[str]) -> Credentials:
     """Read the credentials of a folder, after making those that are missing.
 
     Args:
         folder: Gets ``cert.pem``, self-signed, ``key.pem`` and ``token.txt``.
-        host: Name or address at which clients reach the server.
+        names: Names and addresses at which clients reach the server.
 
     Raises:
         CredentialsError: What is there cannot be used.
@@ -126,7 +202,7 @@ def make_credentials(folder: Path, host: str) -> Credentials:
     folder.mkdir(parents=True, exist_ok=True)
     certificate, key, token = (folder / name for name in (CERTIFICATE, KEY, TOKEN))
     if not certificate.exists() and not key.exists():
-        made, secret = self_signed(host)
+        made, secret = self_signed(names)
         certificate.write_bytes(made)
         _write_secret(key, secret)
     if not token.exists():
@@ -134,28 +210,34 @@ def make_credentials(folder: Path, host: str) -> Credentials:
     return read_credentials(certificate, key, token)
 
 
-def self_signed(host: str) -> tuple[bytes, bytes]:
-    """A certificate for a host that is signed with its own key, and the key, both as PEM."""
+def self_signed(names: Sequence[str]) -> tuple[bytes, bytes]:
+    """A certificate that is signed with its own key, and the key, both as PEM.
+
+    Args:
+        names: Names and addresses that it is for.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host[:64])])
-    try:
-        place: x509.GeneralName = x509.IPAddress(ip_address(host))
-    except ValueError:
-        place = x509.DNSName(host)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0][:64])])
+    places: list[x509.GeneralName] = []
+    for one in names:
+        try:
+            places.append(x509.IPAddress(ip_address(one)))
+        except ValueError:
+            places.append(x509.DNSName(one))
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=_DAYS))
-        .add_extension(x509.SubjectAlternativeName([place]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(places), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )

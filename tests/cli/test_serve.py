@@ -38,3 +38,5 @@ def test_a_folder_of_credentials_is_filled_and_opens_the_address(tmp_path, monke
         "key.pem",
         "token.txt",
     ]
+    assert main([*asked, "--tls-names", "cloud.example"]) == 0
+    assert "refuse it; for a new one move it and its key away" in capsys.readouterr().err

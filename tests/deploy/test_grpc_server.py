@@ -116,7 +116,7 @@ def test_raw_contents_for_some_inputs_alone_are_refused():
 
 
 def test_a_connection_that_never_begins_tls_is_ended(bundle, tmp_path):
-    guard = make_credentials(tmp_path, "127.0.0.1")
+    guard = make_credentials(tmp_path, ["127.0.0.1"])
 
     def silent(port):
         with socket.create_connection(("127.0.0.1", port), timeout=20) as one:

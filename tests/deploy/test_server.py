@@ -28,7 +28,7 @@ def test_an_address_that_others_reach_needs_tls_and_a_token(host):
 
 
 def test_a_key_of_another_certificate_is_refused(bundle, tmp_path):
-    first, second = (make_credentials(tmp_path / name, "127.0.0.1") for name in "ab")
+    first, second = (make_credentials(tmp_path / name, ["127.0.0.1"]) for name in "ab")
     mixed = Credentials(first.certificate, second.key, first.token)
     with pytest.raises(CredentialsError, match="--tls-key: must be the PEM key of"):
         serve(bundle, Listening(credentials=mixed), print)
@@ -55,8 +55,8 @@ def test_it_starts_answers_and_stops(bundle):
 
 
 def test_over_tls_the_right_token_and_certificate_alone_are_served(small, bundle, tmp_path):
-    guard = make_credentials(tmp_path / "own", "127.0.0.1")
-    foreign = make_credentials(tmp_path / "foreign", "127.0.0.1")
+    guard = make_credentials(tmp_path / "own", ["127.0.0.1"])
+    foreign = make_credentials(tmp_path / "foreign", ["127.0.0.1"])
     with socket.socket() as free, socket.socket() as other:
         free.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", 0))
@@ -78,7 +78,13 @@ def test_over_tls_the_right_token_and_certificate_alone_are_served(small, bundle
             with EdgeClient(bundle, connection) as client:
                 assert client.infer({"x": images}).outputs["output:0"].shape == (1, 5)
             refused = "its certificate must be trusted, is refused: .*; --tls-cert FILE"
+            other_name = (
+                r"refused: Hostname mismatch, certificate is not valid for 'localhost'; "
+                "autosplit serve --tls-names makes one for further names$"
+            )
+            at_name = address.replace("127.0.0.1", "localhost")
             for wrong, words in (
+                (Connection(at_name, guard.token, guard.certificate), other_name),
                 (Connection(address, "x" * 20, guard.certificate), "401, .*token of the server"),
                 (Connection(address, None, guard.certificate), "401"),
                 (Connection(address, guard.token, foreign.certificate), refused),

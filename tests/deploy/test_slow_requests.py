@@ -60,7 +60,7 @@ def port():
 
 @pytest.fixture(scope="module")
 def guard(tmp_path_factory):
-    return make_credentials(tmp_path_factory.mktemp("guard"), "127.0.0.1")
+    return make_credentials(tmp_path_factory.mktemp("guard"), ["127.0.0.1"])
 
 
 @pytest.fixture(scope="module")

@@ -152,6 +152,15 @@ class ServeOptions:
         "--token-file. autosplit makes the files that are missing, with a self-signed certificate.",
         none="no such folder",
     )
+    tls_names: tuple[str, ...] | None = option(
+        None,
+        kinds.names("NAME,..."),
+        "network",
+        "With --credentials: further names and addresses at which clients reach the server, "
+        "separated by commas. The certificate that autosplit makes is for them and for --host; "
+        "with --host 0.0.0.0, for them and for the name and the addresses of this machine.",
+        none="no further names",
+    )
     log_requests: bool = option(
         False,
         kinds.switch(),
