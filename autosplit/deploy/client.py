@@ -178,6 +178,10 @@ class RemoteHalf:
     manifest: Manifest
     chosen: BundledPlan
     _taken: frozenset[str] | None = field(default=None, init=False, repr=False)
+    _plan_id: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._plan_id = self.manifest.plan_id(self.chosen)
 
     def answer(self, message: Message, until: float) -> Answer:
         """The answers of the cloud half to a message, without those of the edge.
@@ -193,7 +197,7 @@ class RemoteHalf:
         taken = self.prepare(until)
         start = time.perf_counter()
         sent = wire_inputs(message, taken)
-        body, length = encode_request(InferRequest(sent))
+        body, length = encode_request(InferRequest(sent, plan_id=self._plan_id))
         coded = time.perf_counter()
         content, headers = self._ask(
             f"{model_path(self.manifest, self.chosen)}/infer",

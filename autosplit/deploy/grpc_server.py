@@ -12,8 +12,8 @@ from tritonclient.grpc import service_pb2_grpc as services
 
 from autosplit.deploy.batcher import QueueFullError
 from autosplit.deploy.credentials import NOT_ADMITTED, Credentials
-from autosplit.deploy.oip import cloud_times
-from autosplit.deploy.repository import Repository, UnknownModelError
+from autosplit.deploy.oip import PLAN_ID, cloud_times
+from autosplit.deploy.repository import OtherPlanError, Repository, UnknownModelError
 from autosplit.deploy.server_metrics import AnsweredRequest, ServerMetrics
 from autosplit.deploy.slow_requests import HEADER_S
 from autosplit.deploy.tensor_bytes import DTYPES, TensorValue, datatype_of, from_raw, raw_bytes
@@ -21,6 +21,7 @@ from autosplit.errors import AutoSplitError, DataError
 
 _CODES = {
     UnknownModelError: grpc.StatusCode.NOT_FOUND,
+    OtherPlanError: grpc.StatusCode.FAILED_PRECONDITION,
     QueueFullError: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 _CONTENTS = {
@@ -124,6 +125,8 @@ class _Servicer(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
         start = time.perf_counter()
         try:
             served = self.repository.find(request.model_name, request.model_version)
+            if PLAN_ID in request.parameters:
+                served.check_plan(request.parameters[PLAN_ID].string_param)
             wanted = [one.name for one in request.outputs]
             ran = await served.infer(request_inputs(request), wanted)
         except AutoSplitError as error:

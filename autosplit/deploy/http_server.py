@@ -19,7 +19,7 @@ from autosplit.deploy.batcher import QueueFullError
 from autosplit.deploy.credentials import NOT_ADMITTED, Credentials
 from autosplit.deploy.link_probe import PATH, PROBE_BYTES, asked_count, probe_bytes
 from autosplit.deploy.oip import LENGTH_HEADER, cloud_times, decode_request, encode_response
-from autosplit.deploy.repository import Repository, UnknownModelError
+from autosplit.deploy.repository import OtherPlanError, Repository, UnknownModelError
 from autosplit.deploy.server_metrics import AnsweredRequest, ServerMetrics
 from autosplit.deploy.status_page import status_page
 from autosplit.errors import AutoSplitError, DataError
@@ -37,7 +37,13 @@ class LargeBodyError(AutoSplitError):
     """A body is longer than any right one."""
 
 
-_STATUS = {UnknownModelError: 404, QueueFullError: 429, SlowBodyError: 408, LargeBodyError: 413}
+_STATUS = {
+    UnknownModelError: 404,
+    SlowBodyError: 408,
+    OtherPlanError: 409,
+    LargeBodyError: 413,
+    QueueFullError: 429,
+}
 _MOST_DIGITS = 12
 _PROMETHEUS = "text/plain; version=0.0.4"
 _HEALTH = "/v2/health/"
@@ -134,6 +140,7 @@ class _Api:
         body = await self._body(request, served.most_bytes)
         start = time.perf_counter()
         asked = decode_request(body, _header_length(request))
+        served.check_plan(asked.plan_id)
         ran = await served.infer(asked.inputs, asked.outputs)
         server_s = time.perf_counter() - start
         times = cloud_times(ran.run_s, server_s)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,6 +24,8 @@ from autosplit.files import check_keys, read_yaml, sha256_of_file, write_yaml
 from autosplit.halves.wire.layout import WireLayout, layout_from_list, layout_to_list
 
 MANIFEST = "manifest.yaml"
+_PLAN_ID = 16
+"""Hexadecimal digits of the digest that tells plans apart, in every message."""
 _KEYS = "made_by network task labels preprocess inputs plans files".split()
 _PLAN_KEYS = "name edge cloud wire outputs predicted coded".split()
 
@@ -105,6 +108,11 @@ class Manifest:
                 return plan
         known = ", ".join(plan.name for plan in self.plans)
         raise FileError(f"{MANIFEST}: has no plan {name!r}, has {known}")
+
+    def plan_id(self, plan: BundledPlan) -> str:
+        """A digest of both halves of a plan, the same in every copy of the bundle."""
+        halves = [self.files.get(one or "", "") for one in (plan.edge, plan.cloud)]
+        return sha256(" ".join(halves).encode()).hexdigest()[:_PLAN_ID]
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

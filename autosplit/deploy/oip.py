@@ -18,6 +18,8 @@ from autosplit.deploy.tensor_bytes import DTYPES, TensorValue, datatype_of, from
 from autosplit.errors import DataError
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
+PLAN_ID = "plan_id"
+"""Parameter of a request: see ``InferRequest``."""
 RUN_US, SERVER_US = "run_us", "server_us"
 """Parameters of an answer: see ``cloud_times``."""
 _MOST_AXES = 8
@@ -32,6 +34,9 @@ class InferRequest:
         outputs: Names of the outputs that are asked for; empty: all.
         binary: Whether the answer's tensors are to be bytes and no JSON.
         id: What the answer repeats.
+        binary_outputs: Output -> whether it is asked for as bytes.
+        plan_id: Digest of the halves of the plan that the sender has, which those of the server
+            must have too; empty: not told, as by clients that are not autosplit's.
     """
 
     inputs: Mapping[str, TensorValue]
@@ -39,6 +44,7 @@ class InferRequest:
     binary: bool = True
     id: str = ""
     binary_outputs: Mapping[str, bool] = field(default_factory=dict)
+    plan_id: str = ""
 
     def is_binary(self, name: str) -> bool:
         """Whether an output is asked for as bytes."""
@@ -60,6 +66,8 @@ def encode_request(request: InferRequest) -> tuple[bytes, int]:
         ],
         "parameters": {"binary_data_output": request.binary},
     }
+    if request.plan_id:
+        head["parameters"][PLAN_ID] = request.plan_id
     if request.id:
         head["id"] = request.id
     if request.outputs:
@@ -101,6 +109,7 @@ def decode_request(body: bytes, header_length: int | None) -> InferRequest:
         parameters.get("binary_data_output") is True,
         label if isinstance(label, str) else str(label)[:200],
         binary_outputs,
+        str(parameters.get(PLAN_ID, "")),
     )
 
 

@@ -16,6 +16,7 @@ from autosplit.deploy.batcher import Batcher, Ran
 from autosplit.deploy.bundle_names import cloud_name
 from autosplit.deploy.coded_inputs import coded_tensors, decode_samples
 from autosplit.deploy.manifest import BundledPlan, Manifest, read_manifest
+from autosplit.deploy.oip import PLAN_ID
 from autosplit.deploy.server_metrics import ServerMetrics
 from autosplit.deploy.sessions import CloudModel
 from autosplit.deploy.tensor_bytes import NAMES, TensorValue, datatype_of
@@ -26,6 +27,10 @@ from autosplit.halves.wire.layout import WireTensor
 
 class UnknownModelError(AutoSplitError):
     """A server has no model or version of a name."""
+
+
+class OtherPlanError(AutoSplitError):
+    """A client has other halves of a plan than the server."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,14 @@ class Served:
         plan: The plan.
         inputs, outputs: What its cloud half takes and gives.
         batcher: Runs it.
+        plan_id: Digest of its halves.
     """
 
     plan: BundledPlan
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     batcher: Batcher
+    plan_id: str
 
     @cached_property
     def coded(self) -> Mapping[str, WireTensor]:
@@ -79,6 +86,21 @@ class Served:
         sizes = {"FP32": 4, "FP16": 2, "UINT16": 2}
         row = sum(int(np.prod(one.shape[1:])) * sizes.get(one.datatype, 1) for one in self.inputs)
         return 65_536 + self.batcher.most_rows * (2 * row + 1024)
+
+    def check_plan(self, plan_id: str) -> None:
+        """See that a client has the same halves.
+
+        Args:
+            plan_id: What it says of its own; empty: nothing.
+
+        Raises:
+            OtherPlanError: They are others.
+        """
+        if plan_id not in ("", self.plan_id):
+            raise OtherPlanError(
+                f"{PLAN_ID}: must be {self.plan_id}, of the halves of {self.plan.name} on the "
+                f"server, got {plan_id!r:.40}; copy one bundle to both machines"
+            )
 
     async def infer(self, inputs: Mapping[str, TensorValue], wanted: Sequence[str] = ()) -> Ran:
         """The answers of one request.
@@ -202,7 +224,8 @@ class Repository:
             batcher = Batcher(model, pool, most_rows, wait_s, most_waiting, 2 * workers)
             inputs = tuple(_tensor(one) for one in model.session.get_inputs())
             outputs = tuple(_tensor(one) for one in model.session.get_outputs())
-            served[plan.name] = Served(plan, inputs, outputs, batcher)
+            plan_id = manifest.plan_id(plan)
+            served[plan.name] = Served(plan, inputs, outputs, batcher, plan_id)
         return cls(manifest, served)
 
     @property

@@ -1,12 +1,20 @@
 """The device's side gets the same answers as both halves in one process."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
+import onnx
 import pytest
+import tritonclient.http as triton
+from served import serving
+from tritonclient.utils import InferenceServerException
 
 from autosplit.deploy.client import EdgeClient, wire_inputs
 from autosplit.deploy.connection import ServerError, UnreachableError
-from autosplit.deploy.manifest import read_manifest
+from autosplit.deploy.manifest import read_manifest, write_manifest
 from autosplit.errors import FileError
+from autosplit.files import sha256_of_file
 from autosplit.halves.deployed import deploy
 from autosplit.halves.wire.jpeg import decode_jpeg
 from autosplit.halves.wire.layout import WireLayout, WireTensor
@@ -67,3 +75,45 @@ def test_pictures_are_sent_as_files():
     (files,) = wire_inputs(Message(layout, {"x": pixels})).values()
 
     assert [decode_jpeg(one, (3, 8, 8)).shape for one in files] == [(3, 8, 8)] * 2
+
+
+@pytest.fixture(scope="module")
+def other(bundle, tmp_path_factory):
+    """A copy of the bundle whose cloud half of the plan raw has its float weights negated."""
+    folder = tmp_path_factory.mktemp("other") / "small"
+    shutil.copytree(bundle, folder)
+    manifest = read_manifest(folder)
+    file = manifest.plan("raw").cloud
+    model = onnx.load(folder / file)
+    for weight in model.graph.initializer:
+        if weight.data_type == onnx.TensorProto.FLOAT:
+            value = -onnx.numpy_helper.to_array(weight)
+            weight.CopyFrom(onnx.numpy_helper.from_array(value, weight.name))
+    onnx.save(model, folder / file)
+    files = {**manifest.files, file: sha256_of_file(folder / file)}
+    write_manifest(folder, replace(manifest, files=files))
+    return folder
+
+
+def test_a_server_with_another_half_of_the_plan_refuses(small, bundle, other):
+    images = small.images.numpy()[:1]
+    with serving(other) as address:
+        for folder, name in ((other, "raw"), (bundle, "split")):
+            with EdgeClient(folder, f"http://{address}", name) as client:
+                client.infer({"x": images})
+        with (
+            EdgeClient(bundle, f"http://{address}", "raw") as client,
+            pytest.raises(ServerError, match=r"409, .*halves of raw .* copy one bundle to both"),
+        ):
+            client.infer({"x": images})
+
+
+def test_a_client_that_names_no_halves_is_answered(address):
+    one = triton.InferInput("x", [1, 192], "UINT8")
+    one.set_data_from_numpy(np.zeros((1, 192), np.uint8))
+    with triton.InferenceServerClient(address) as client:
+        for parameters in (None, {"another": 1}):
+            answer = client.infer("small", [one], "raw", parameters=parameters)
+            assert answer.as_numpy("output:0").shape == (1, 5)
+        with pytest.raises(InferenceServerException, match=r"plan_id: must be [0-9a-f]{16}, of"):
+            client.infer("small", [one], "raw", parameters={"plan_id": "0" * 16})

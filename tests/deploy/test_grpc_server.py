@@ -75,6 +75,16 @@ def test_wrong_requests_get_one_clear_line(client, model, inputs, code, words):
     assert words in error.value.message()
 
 
+def test_another_half_of_the_plan_is_refused(bundle, client):
+    manifest = read_manifest(bundle)
+    given = asked({"x": np.zeros((1, 192), np.uint8)})
+    right = {"plan_id": manifest.plan_id(manifest.plan("raw"))}
+    client.infer("small", given, "raw", parameters=right)
+    with pytest.raises(InferenceServerException, match="copy one bundle to both") as error:
+        client.infer("small", given, "raw", parameters={"plan_id": "0" * 16})
+    assert "FAILED_PRECONDITION" in error.value.status()
+
+
 def one_input(**about):
     request = messages.ModelInferRequest(model_name="m")
     one = request.inputs.add(name="x", **{"shape": [2], "datatype": "UINT8", **about})

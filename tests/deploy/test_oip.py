@@ -59,13 +59,14 @@ def test_tritonclient_reads_what_it_writes(binary):
 
 def test_a_request_is_read_as_it_was_written():
     files = np.array([b"one", b""], object)
-    request = InferRequest({**VALUES, "files": files}, ("y",), True, "7")
+    request = InferRequest({**VALUES, "files": files}, ("y",), True, "7", plan_id="ab")
     body, length = encode_request(request)
 
     found = decode_request(body, length)
 
     same(found.inputs, request.inputs)
     assert (found.outputs, found.id, found.is_binary("y")) == (["y"], "7", True)
+    assert found.plan_id == "ab"
 
 
 def test_an_answer_is_read_as_it_was_written():
