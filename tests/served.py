@@ -12,12 +12,17 @@ from autosplit.deploy.repository import Repository
 
 
 @contextmanager
-def serving(folder):
-    """A server of a bundle in a thread; gives its host and port."""
+def serving(folder, credentials=None):
+    """A server of a bundle in a thread; gives its host and port.
+
+    Of the credentials the token alone counts; it has no TLS.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = uvicorn.Config(make_app(Repository.load(folder)), port=port, log_level="error")
+    config = uvicorn.Config(
+        make_app(Repository.load(folder), credentials), port=port, log_level="error"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

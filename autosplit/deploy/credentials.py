@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import binascii
 import hmac
 import secrets
 import socket
+from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,7 +22,7 @@ CERTIFICATE, KEY, TOKEN = "cert.pem", "key.pem", "token.txt"
 NOT_ADMITTED = "authorization: must be Bearer and the token of the server, is not"
 """What a client without the token is told."""
 _DAYS = 365
-_BEARER = "bearer "
+_BEARER, _BASIC = "bearer ", "basic "
 
 
 class CredentialsError(AutoSplitError):
@@ -46,18 +48,31 @@ class Credentials:
         """Whether both TLS and a token are there, as an address that others reach needs."""
         return None not in (self.certificate, self.key, self.token)
 
-    def admits(self, header: str | None) -> bool:
+    def admits(self, header: str | None, browser: bool = False) -> bool:
         """Whether a request may pass; the comparison takes the same time for every wrong token.
 
         Args:
             header: Its ``Authorization``.
+            browser: Whether the token may be the password of ``Basic``, which a browser asks for.
         """
         if self.token is None:
             return True
         sent = header or ""
-        if not sent.lower().startswith(_BEARER):
+        if sent.lower().startswith(_BEARER):
+            given = sent[len(_BEARER) :].strip().encode()
+        elif browser and sent.lower().startswith(_BASIC):
+            given = _password(sent[len(_BASIC) :].strip())
+        else:
             return False
-        return hmac.compare_digest(sent[len(_BEARER) :].strip().encode(), self.token.encode())
+        return hmac.compare_digest(given, self.token.encode())
+
+
+def _password(coded: str) -> bytes:
+    """The password of ``Basic``, behind any user's name; empty where there is none."""
+    try:
+        return b64decode(coded, validate=True).partition(b":")[2]
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def server_names(host: str, more: Sequence[str] = ()) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ _STATUS = {
 _MOST_DIGITS = 12
 _PROMETHEUS = "text/plain; version=0.0.4"
 _HEALTH = "/v2/health/"
+_FOR_BROWSERS = ("/", "/metrics")
+"""Paths whose token a browser may ask a person for."""
 
 
 def make_app(
@@ -93,9 +95,11 @@ class _TokenGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["path"].startswith(_HEALTH):
             header = Headers(scope=scope).get("authorization")
-            if not self.credentials.admits(header):
+            browser = scope["path"] in _FOR_BROWSERS
+            if not self.credentials.admits(header, browser):
                 self.metrics.refuse("http", "401", NOT_ADMITTED)
-                headers = {"WWW-Authenticate": "Bearer"}
+                way = 'Basic realm="autosplit, the password is the token"' if browser else "Bearer"
+                headers = {"WWW-Authenticate": way}
                 refusal = JSONResponse({"error": NOT_ADMITTED}, 401, headers)
                 await refusal(scope, receive, send)
                 return

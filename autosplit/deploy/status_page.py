@@ -13,7 +13,7 @@ REFRESH_S = 2
 _COLUMNS = "plan requests samples median p95 sent received last".split()
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="{refresh}">
-<title>{title}</title>
+<title>{title}</title><link rel="icon" href="data:,">
 <style>body{{font-family:sans-serif;margin:2em}}td,th{{padding:.3em 1em;text-align:right}}
 td:first-child,th:first-child{{text-align:left}}</style></head><body>
 <h1>{title}</h1>

@@ -41,6 +41,25 @@ def test_the_token_alone_passes(header, passes):
     assert TOKEN not in repr(Credentials(token=TOKEN))
 
 
+@pytest.mark.parametrize(
+    ("header", "passes"),
+    [
+        (f"Bearer {TOKEN}", True),
+        ("Basic YTowMTIzNDU2Nzg5YWJjZGVm", True),  # a:0123456789abcdef
+        ("basic OjAxMjM0NTY3ODlhYmNkZWY=", True),  # :0123456789abcdef
+        ("Basic MDEyMzQ1Njc4OWFiY2RlZg==", False),  # 0123456789abcdef
+        ("Basic MDEyMzQ1Njc4OWFiY2RlZjo=", False),  # 0123456789abcdef:
+        ("Basic YTowMTIzNDU2Nzg5YWJjZGVmZw==", False),  # a:0123456789abcdefg
+        ("Basic \u00e9", False),
+        ("Basic a", False),
+        (None, False),
+    ],
+)
+def test_a_browser_may_send_the_token_as_a_password(header, passes):
+    assert Credentials(token=TOKEN).admits(header, browser=True) is passes
+    assert not Credentials(token=TOKEN).admits("Basic YTowMTIzNDU2Nzg5YWJjZGVm")
+
+
 def test_a_folder_gets_what_is_missing_and_keeps_what_is_there(tmp_path):
     made = make_credentials(tmp_path / "a", ["127.0.0.1"])
 

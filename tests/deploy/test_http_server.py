@@ -133,6 +133,19 @@ def test_without_the_token_health_alone_is_told(bundle):
         assert '<p id="refused">refused: 4 over http with 401</p>' in page
 
 
+def test_a_browser_is_asked_for_the_token_as_a_password(bundle):
+    app = make_app(Repository.load(bundle), Credentials(token="t" * 20))
+    with TestClient(app) as client:
+        for path in ("/", "/metrics"):
+            refused = client.get(path)
+            assert refused.status_code == 401
+            assert refused.headers["WWW-Authenticate"].startswith('Basic realm="')
+            assert client.get(path, auth=("any", "t" * 20)).status_code == 200
+            assert client.get(path, auth=("any", "t" * 19)).status_code == 401
+        for path in ("/v2", "/v2/models/small"):
+            assert client.get(path, auth=("any", "t" * 20)).status_code == 401
+
+
 def test_a_body_that_comes_too_slowly_is_refused(bundle):
     def slow():
         yield b"{"

@@ -3,8 +3,10 @@
 import time
 
 from pages import browser  # noqa: F401 - a fixture
+from served import serving
 
 from autosplit.deploy.client import EdgeClient
+from autosplit.deploy.credentials import Credentials
 from autosplit.deploy.status_page import REFRESH_S
 
 CELLS = """return [...document.querySelectorAll('#plans tbody tr')].map(
@@ -35,3 +37,12 @@ def test_a_browser_shows_each_plan_and_counts_on(small, bundle, address, browser
     assert int(shown(browser)["raw"][0].replace(",", "")) > first
     errors = [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
     assert [line for line in errors if "favicon" not in line["message"]] == []
+
+
+def test_a_browser_shows_the_page_of_a_server_with_a_token(bundle, browser):  # noqa: F811
+    token = "0123456789abcdef"
+    with serving(bundle, Credentials(token=token)) as address:
+        browser.get(f"http://any:{token}@{address}/")
+        assert browser.title == "small: plans that answer here"
+        browser.find_element("link text", "metrics").click()
+        assert "autosplit_requests_total" in browser.page_source
