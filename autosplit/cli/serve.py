@@ -18,11 +18,14 @@ def serve_command(
     token_file: str | None = None,
     credentials: str | None = None,
     tls_names: tuple[str, ...] | None = None,
+    batch: int = 16,
+    batch_wait_s: float = 0.0,
+    queue: int = 256,
     log_requests: bool = False,
 ) -> None:
     """Run the cloud halves of a bundle as a server of the Open Inference Protocol."""
     from autosplit.deploy.credentials import asked_credentials, server_names, warn_of_names
-    from autosplit.deploy.server import Listening, serve
+    from autosplit.deploy.server import Batching, Listening, serve
 
     given = (tls_cert, tls_key, token_file, credentials)
     more = tls_names or ()
@@ -35,4 +38,5 @@ def serve_command(
     def ready(names: tuple[str, ...]) -> None:
         say(f"serve: {', '.join(names)} on {where.addresses}; stop with Ctrl-C")
 
-    serve(bundle, where, ready, say if log_requests else None)
+    batching = Batching(batch, batch_wait_s, queue)
+    serve(bundle, where, ready, say if log_requests else None, batching)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,21 @@ IDLE_S = 30
 
 STOP_S = 10
 """Seconds that requests in progress have when the server is told to stop."""
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How requests of a plan wait and run together.
+
+    Attributes:
+        most_rows: Samples that run together at most, and of a request.
+        wait_s: Seconds that a request waits for others to run with.
+        most_waiting: Requests that wait at most.
+    """
+
+    most_rows: int = 16
+    wait_s: float = 0.0
+    most_waiting: int = 256
 
 
 class AddressError(AutoSplitError):
@@ -67,6 +82,7 @@ def serve(
     where: Listening,
     ready: Callable[[tuple[str, ...]], None],
     log: Callable[[str], None] | None = None,
+    batching: Batching | None = None,
 ) -> None:
     """Serve the cloud halves of a bundle until the process is told to stop.
 
@@ -75,6 +91,7 @@ def serve(
         where: Where to listen.
         ready: Called with the names of the plans before the first request is taken.
         log: Takes a line of JSON for each request; None: requests are not logged.
+        batching: How requests run together; None: as ``Batching`` has it.
 
     Raises:
         AddressError: A port is taken.
@@ -89,7 +106,7 @@ def serve(
     from autosplit.deploy.repository import Repository
     from autosplit.deploy.slow_requests import TimedLoop, TimedProtocol
 
-    repository = Repository.load(folder)
+    repository = Repository.load(folder, **asdict(batching or Batching()))
     repository.metrics.log = log
     guard = where.credentials
     config = uvicorn.Config(

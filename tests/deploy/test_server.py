@@ -38,7 +38,8 @@ def test_it_starts_answers_and_stops(bundle):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "autosplit", "serve", str(bundle), "--port", str(port)]
+    options = ["--port", str(port), "--batch", "2"]
+    command = [sys.executable, "-m", "autosplit", "serve", str(bundle), *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             for _ in range(600):
@@ -48,6 +49,10 @@ def test_it_starts_answers_and_stops(bundle):
                 except httpx.TransportError:
                     time.sleep(0.1)
             assert answer.status_code == 200
+            rows = {"name": "x", "shape": [3, 192], "datatype": "UINT8", "data": [0] * 576}
+            path = f"http://127.0.0.1:{port}/v2/models/small/versions/raw/infer"
+            refused = httpx.post(path, json={"inputs": [rows]})
+            assert "must have one batch of 1 to 2 samples" in refused.json()["error"]
         finally:
             process.terminate()
         assert process.wait(20) is not None

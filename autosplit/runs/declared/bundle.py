@@ -161,6 +161,25 @@ class ServeOptions:
         "with --host 0.0.0.0, for them and for the name and the addresses of this machine.",
         none="no further names",
     )
+    batch: int = option(
+        16,
+        kinds.count(1),
+        "limits",
+        "Samples of a plan that run together at most, and samples of a request.",
+    )
+    batch_wait_s: float = option(
+        0.0,
+        kinds.milliseconds(),
+        "limits",
+        "Milliseconds that a request waits for others to run with. 0: none waits; the requests "
+        "that are there run together.",
+    )
+    queue: int = option(
+        256,
+        kinds.count(1),
+        "limits",
+        "Requests of a plan that wait at most; a further one is refused.",
+    )
     log_requests: bool = option(
         False,
         kinds.switch(),
