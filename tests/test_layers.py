@@ -111,14 +111,14 @@ ORDER = {
         "run_train run_finetune run_joint"
     ),
     "deploy": (
-        "extras bundle_names tensor_bytes coded_inputs escalation_rule manifest oip sessions "
-        "onnx_unpack quantize_operators onnx_export operator_layers clamp_windows edge_module "
-        "edge_onnx cloud_onnx pt2 mobile_forms c_header triton serving_files bundle_bytes "
-        "device_archive bundle_readme bundle check run batcher server_metrics status_page "
-        "repository credentials slow_requests link_probe http_server grpc_server server pictures "
-        "sources connection ahead client link_estimate adaptive audit escalate infer device "
-        "measure_models link_profile node_seconds node_layers crossing_seconds power profile "
-        "kit_blocks kit_networks kit"
+        "extras bundle_names tensor_bytes coded_inputs escalation_rule manifest_types manifest "
+        "oip sessions onnx_unpack quantize_operators onnx_export operator_layers clamp_windows "
+        "edge_module edge_onnx cloud_onnx pt2 mobile_forms c_header triton serving_files "
+        "bundle_bytes device_archive bundle_readme bundle check run batcher server_metrics "
+        "status_page repository credentials slow_requests link_probe http_server grpc_server "
+        "server pictures sources connection ahead client link_estimate adaptive audit escalate "
+        "infer device measure_models link_profile node_seconds node_layers crossing_seconds power "
+        "profile kit_blocks kit_networks kit"
     ),
     "sweep": "file job measured backends figure run table page",
     "detect": "drawing matching sources container_size video step_seconds detector run",
@@ -170,6 +170,7 @@ TORCH_FREE = [
     *(
         "deploy.extras",
         "deploy.manifest",
+        "deploy.manifest_types",
         "deploy.oip",
         "deploy.tensor_bytes",
         "deploy.coded_inputs",

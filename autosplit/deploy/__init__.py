@@ -10,6 +10,7 @@
 | cloud half in ONNX, which takes the packed bytes | ``cloud_onnx.py`` |
 | export by torch.onnx, packing of constants | ``onnx_export.py`` |
 | bundle: all files of a plan with their hashes | ``bundle.py``, ``manifest.py`` |
+| values that a manifest must have | ``manifest_types.py`` |
 | the README of a bundle | ``bundle_readme.py`` |
 | names of files and tensors inside a bundle | ``bundle_names.py`` |
 | configuration for Triton; files for MLServer and KServe | ``triton.py``, ``serving_files.py`` |

@@ -19,7 +19,8 @@ from typing import Any
 
 from autosplit.deploy.coded_inputs import coding_record
 from autosplit.deploy.escalation_rule import EscalationRule, rule_from_dict, rule_to_dict
-from autosplit.errors import FileError
+from autosplit.deploy.manifest_types import bundled_plan_problems, type_problems
+from autosplit.errors import DataError, FileError
 from autosplit.files import check_keys, read_yaml, sha256_of_file, write_yaml
 from autosplit.halves.wire.layout import WireLayout, layout_from_list, layout_to_list
 
@@ -158,8 +159,16 @@ def read_manifest(folder: Path, *, check: bool = True) -> Manifest:
     path = folder / MANIFEST
     data = read_yaml(path, "bundle")
     problems = check_keys(data, _KEYS, where=str(path))
-    for place, entry in enumerate([] if problems else data["plans"]):
-        problems += check_keys(entry, _PLAN_KEYS, ("rule",), where=f"{path}: plans[{place}]")
+    plans = [] if problems else data["plans"]
+    if not problems:
+        problems += type_problems(data, str(path))
+        if not isinstance(plans, list) or not plans:
+            problems.append(f"{path}: plans must be a list, got {plans!r:.60}")
+            plans = []
+    for place, entry in enumerate(plans):
+        where = f"{path}: plans[{place}]"
+        wrong = check_keys(entry, _PLAN_KEYS, ("rule",), where=where)
+        problems += wrong or bundled_plan_problems(entry, data["files"], where)
     if problems:
         raise FileError("; ".join(problems))
     manifest = Manifest(
@@ -187,9 +196,12 @@ def _plan(entry: Mapping[str, Any], path: Path) -> BundledPlan:
     """A plan as the manifest holds it.
 
     Raises:
-        FileError: Its rule is none, or is for another network.
+        FileError: Its wire or its rule is none, or the rule is for another network.
     """
-    read = {**entry, "wire": layout_from_list(entry["wire"])}
+    try:
+        read = {**entry, "wire": layout_from_list(entry["wire"])}
+    except DataError as error:
+        raise FileError(f"{path}: {entry['name']}: {error}") from error
     if "rule" in entry:
         rule = rule_from_dict(entry["rule"], f"{path}: {entry['name']}: rule")
         if rule.output not in entry["outputs"]:
