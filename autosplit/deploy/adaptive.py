@@ -27,6 +27,8 @@ from autosplit.errors import DataError, FileError
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
 """Seconds between two questions whether the server is back, at first and at most."""
+MOST_SPARE_S = 0.025
+"""Seconds of a deadline that are kept free for short edge halves, at most."""
 STALE_S = 5.0
 """Seconds without a message after which one is sent only to measure the link."""
 
@@ -158,7 +160,7 @@ class AdaptiveClient:
             return self._noted(client.finish(begun.computed))
         if self.choice.reachable:  # else it was lost after the edge half had begun
             spare = self.choice.times[self.fallback].edge_s
-            wait = math.inf if self.deadline_s is None else self.deadline_s - 1.5 * spare
+            wait = math.inf if self.deadline_s is None else time_to_wait(self.deadline_s, spare)
             client.timeout_s = max(min(wait, 30.0) - begun.computed.edge_s, 1e-3)
             try:
                 return self._noted(client.finish(begun.computed))
@@ -167,9 +169,9 @@ class AdaptiveClient:
                 with self._lock:
                     self.choice.reachable = False
         self.fallbacks += 1
-        self._ask(begun.inputs)
         late_s = time.perf_counter() - start
         answer = self.clients[self.fallback].infer(begun.inputs)
+        self._ask(begun.inputs)  # after the answer, whose processor it would take
         return replace(answer, link_s=late_s)
 
     def _noted(self, answer: Answer) -> Answer:
@@ -219,6 +221,19 @@ class AdaptiveClient:
                     self.choice.reachable = True
                     self._last = time.monotonic()
                 return
+
+
+def time_to_wait(deadline_s: float, edge_s: float) -> float:
+    """Seconds that the server has, so that the edge can still answer before a deadline.
+
+    Beside the edge's own seconds, the longer of two times is left for a processor that wakes up
+    late: half of the edge's seconds, and a tenth of the deadline, at most ``MOST_SPARE_S``.
+
+    Args:
+        deadline_s: Seconds in which an answer must be there.
+        edge_s: Seconds that the all-edge plan takes.
+    """
+    return deadline_s - edge_s - max(0.5 * edge_s, min(0.1 * deadline_s, MOST_SPARE_S))
 
 
 def takes_inputs(plan: BundledPlan) -> bool:

@@ -11,7 +11,13 @@ import pytest
 from refusing import AWAY, BUSY, GARBLED, MISCOUNTED, WITHOUT_OUTPUTS, refusing
 from relays import Relay
 
-from autosplit.deploy.adaptive import FIRST_RETRY_S, STALE_S, AdaptiveClient, takes_inputs
+from autosplit.deploy.adaptive import (
+    FIRST_RETRY_S,
+    STALE_S,
+    AdaptiveClient,
+    takes_inputs,
+    time_to_wait,
+)
 from autosplit.deploy.client import Answer, Computed, EdgeClient
 from autosplit.deploy.connection import Connection, ServerError, UnreachableError
 from autosplit.deploy.link_estimate import PlanTimes
@@ -236,6 +242,26 @@ def test_the_server_has_the_deadline_less_one_and_a_half_edge_answers(fake, dead
     with fake(deadline_s=deadline_s) as client:
         client.infer({})
     assert FakeClient.asked == [("split", pytest.approx(wait_s))]
+
+
+@pytest.mark.parametrize(
+    ("deadline_s", "edge_s", "wait_s"),
+    [
+        (0.2, 0.0007, 0.1793),  # 200 - 0.7 - 20: a tenth of the deadline
+        (1.0, 0.002, 0.973),  # 1000 - 2 - 25: the most that is kept free
+        (1.0, 0.2, 0.7),  # 1000 - 200 - 100: half an edge answer
+    ],
+)
+def test_a_short_edge_half_leaves_room_before_the_deadline(deadline_s, edge_s, wait_s):
+    assert time_to_wait(deadline_s, edge_s) == pytest.approx(wait_s)
+
+
+def test_the_edge_answers_before_the_server_is_asked_again(fake, monkeypatch):
+    FakeClient.failures += [UnreachableError("late")]
+    with fake() as client:
+        monkeypatch.setattr(client, "_ask", lambda _: FakeClient.asked.append("again"))
+        client.infer({})
+    assert FakeClient.asked == [("split", 30.0), ("edge", 30.0), "again"]
 
 
 def test_an_answer_is_noted_with_all_that_is_not_the_links(fake):
