@@ -27,7 +27,7 @@ class Compared:
 
     Attributes:
         samples: Samples that were run.
-        integers: Integers that crossed, or pixels.
+        integers: Integers that crossed, or pixels; 0 of an all-edge plan.
         different: Integers that differ from the reference.
         answers: Samples whose best answer is the reference's in every output; of an escalation,
             that of the edge as well as that of the cloud.
@@ -43,8 +43,9 @@ class Compared:
     sent_bytes: list[int] = field(default_factory=list)
 
     def __str__(self) -> str:
+        crossed = f"{self.different:,} of {self.integers:,} integers differ from the reference"
         return (
-            f"{self.different:,} of {self.integers:,} integers differ from the reference; "
+            f"{crossed if self.integers else 'nothing crosses the link'}; "
             f"{self.answers:,} of {self.samples:,} answers agree, the values within "
             f"{self.furthest:.2g}"
         )
