@@ -50,7 +50,8 @@ def export_run(
         plans: ``pick``, ``front`` and names of plans and escalations, separated by commas; with
             ``front``, an all-edge plan is among them, for when the server is out of reach.
         out: The bundle.
-        check: Images to run through the files and through the reference; None: no check.
+        check: Images to run through the files and through the reference; 0: all of them; None: no
+            check.
         progress: Shows how far it is.
         forms: Some of ``bundle.FORMS``.
 
@@ -72,7 +73,7 @@ def export_run(
     manifest = exporter.export(list(files.values()), out, progress)
     found: dict[str, Compared] = {}
     if check is not None:
-        images = load_images(options, model, program, check).evaluation
+        images = load_images(options, model, program, check or None).evaluation
         batches = batches_of(images, program, _BATCH)
         for plan in manifest.plans:
             inputs = (as_tuple(batch) for batch, _ in batches())

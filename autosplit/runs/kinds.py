@@ -65,6 +65,19 @@ def count(least: int = 0, most: int | None = None) -> Kind:
     return Kind("N", check, read)
 
 
+def count_or_all() -> Kind:
+    """A whole number of at least 1, or ``all``, which the options hold as 0."""
+    some = count(1)
+
+    def check(value: Any) -> int:
+        return 0 if type(value) is int and value == 0 else int(some.check(value))
+
+    def read(value: Any) -> int:
+        return 0 if value == "all" else int(some.read(value))
+
+    return Kind("N|all", check, read, lambda value: str(value) if value else "all")
+
+
 def number(written: str = "NUMBER", least: float = -math.inf, most: float = math.inf) -> Kind:
     """A finite number."""
     limit = "" if least == -math.inf else f" of at least {least:g}"

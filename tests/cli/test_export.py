@@ -1,5 +1,6 @@
 """The command ``export`` is one library call, and prints what was written."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,6 +38,10 @@ def test_it_prints_each_file_with_its_size_and_the_check(tmp_path, monkeypatch, 
         ["p:", "a", "sample", "on", "the", "wire", "4", "4"],
     ]
 
+    shutil.rmtree(tmp_path / "b")
+    assert main(["export", "r", "--plan", "p", "--out", str(tmp_path / "b"), "--check", "all"]) == 0
+    assert asked[1] == ("r", "p", "b", 0, ("onnx",))
+    capsys.readouterr()
     assert main(["export", "r", "--format", "pt2,c", "--check", "9"]) == 2
     assert "--check: needs --format onnx" in capsys.readouterr().err
 

@@ -8,6 +8,7 @@ from autosplit.deploy.manifest import read_manifest
 from autosplit.deploy.run import asked_plans, export_run
 from autosplit.errors import PlanError, StageError
 from autosplit.report.tables import PLANS_HEADER
+from autosplit.runs.network import load_images
 from autosplit.runs.plans import picked
 
 
@@ -22,6 +23,19 @@ def test_the_pick_and_a_named_plan_are_exported_and_agree(finished, tmp_path, mo
     assert manifest.task == "classification"
     assert [plan.name for plan in named.plans] == ["uniform8"]
     assert found["uniform8"].samples == found["uniform8"].answers == 12
+
+
+def test_a_check_of_all_images_loads_them_all(finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(finished.place)
+    asked = []
+
+    def load(options, model, program, most):
+        asked.append(most)
+        return load_images(options, model, program, 4)
+
+    monkeypatch.setattr("autosplit.deploy.run.load_images", load)
+    _, found = export_run(finished.place / "run", "uniform8", tmp_path / "all", check=0)
+    assert (asked, found["uniform8"].samples) == ([None], 4)  # None: as load_images says it
 
 
 def test_what_is_not_there_is_told_before_any_work(finished, tmp_path, monkeypatch):

@@ -218,3 +218,13 @@ class TestJoules:
         assert kinds.joules().show(0.005) == "5mJ"
         refuse(kinds.joules().check, math.nan, "must be an energy")
         refuse(kinds.joules().check, -1.0, "must be an energy")
+
+
+def test_a_count_may_be_all():
+    kind = kinds.count_or_all()
+    assert [kind.read(one) for one in ("all", "9", 1)] == [0, 9, 1]
+    assert [kind.show(one) for one in (0, 9)] == ["all", "9"]
+    assert kind.check(0) == 0
+    for wrong in ("0", "-1", "some", 1.5, True, False):
+        with pytest.raises(ValueError, match="must be a whole number of at least 1"):
+            kind.read(wrong)

@@ -22,10 +22,10 @@ class ExportOptions:
     )
     check: int | None = option(
         None,
-        kinds.count(1),
+        kinds.count_or_all(),
         "evaluation",
-        "Run this many evaluation images through the exported files and through the integer "
-        "reference, and print how they differ.",
+        "Run this many evaluation images, or all of them, through the exported files and "
+        "through the integer reference, and print how they differ.",
         none="no check",
     )
     format: tuple[str, ...] = option(
