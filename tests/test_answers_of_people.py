@@ -140,7 +140,8 @@ def test_token_ids_cross_as_integers_of_ten_bits(scores):
 
 def test_both_of_two_inputs_are_sent(scores):
     """3 * 16 * 16 + 16 * 16 bytes at 8 bits."""
-    found = scores(TwoPictures, pictures(2), lambda _: [pictures(8) for _ in range(2)])
+    batches = [pictures(8) for _ in range(2)]
+    found = scores(TwoPictures, pictures(2), lambda _: batches, coding="packed")
 
     assert found["cloud16"]["cut_bytes"] == "1024"
     assert float(found["uniform8"]["agreement"]) >= 15 / 16

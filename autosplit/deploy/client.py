@@ -25,7 +25,7 @@ from autosplit.deploy.oip import (
     encode_request,
 )
 from autosplit.deploy.sessions import Arrays, EdgeModel
-from autosplit.deploy.tensor_bytes import LENGTH_BYTES, TensorValue
+from autosplit.deploy.tensor_bytes import TensorValue, framing_bytes
 from autosplit.errors import DataError
 from autosplit.halves.wire.jpeg import encode_jpeg
 from autosplit.halves.wire.message import Message, fixed_rows
@@ -297,8 +297,3 @@ def wire_inputs(message: Message, taken: Container[str] = ()) -> dict[str, Tenso
         else:
             sent[wire.name] = value if wire.coding == "none" else fixed_rows(wire, value)
     return sent
-
-
-def framing_bytes(sent: Mapping[str, TensorValue]) -> int:
-    """Bytes of the lengths that stand before the elements of BYTES tensors."""
-    return LENGTH_BYTES * sum(value.size for value in sent.values() if value.dtype == object)

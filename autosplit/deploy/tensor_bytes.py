@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,11 @@ def from_raw(data: memoryview, datatype: str, shape: Sequence[int], where: str) 
             f"got {len(data)}"
         )
     return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def framing_bytes(sent: Mapping[str, TensorValue]) -> int:
+    """Bytes of the lengths that stand before the elements of BYTES tensors."""
+    return LENGTH_BYTES * sum(value.size for value in sent.values() if value.dtype == object)
 
 
 def _bytes_elements(data: memoryview, count: int, where: str) -> TensorValue:
