@@ -5,6 +5,7 @@ from autosplit.graph.layer import Layer
 from autosplit.hardware.prediction import Prediction
 from autosplit.plan.plan import Plan
 from autosplit.report.candidate import Candidate, FloatScore
+from autosplit.report.points import Points
 from autosplit.stats.coding import InputCoding
 
 
@@ -26,6 +27,15 @@ GRAPH = Graph(
 NAMES = ("a", "b", "c")
 JPEG = InputCoding(75, 40.0, 0.1)
 FLOAT_SCORE = FloatScore("top-1", 0.937, 1000)
+PLACES = (
+    # name, seconds, points lost, layers on the edge, method, whether it fits
+    ("cut1", 0.004, 3.0, 1, "autosplit", True),
+    ("cut2", 0.006, 0.5, 2, "autosplit", True),
+    ("cloud16", 0.2, 0.0, 0, "cloud16", True),
+    ("uniform2", 0.003, 70.0, 3, "uniform2", True),
+    ("uniform6", 0.0062, 0.5, 3, "uniform6", True),
+    ("uniform8", 0.009, 0.4, 3, "uniform8", False),
+)
 
 
 def plan(name="p", layers=2, memory=500, method="autosplit", coding=None):
@@ -55,3 +65,13 @@ def one(name="p", latency=0.006, drop=0.0, fits=True, link="3mbps", **about):
     }
     accuracy = about.pop("accuracy", None if drop is None else 0.937 - drop / 100)
     return Candidate(plan(name, **about), link, seconds, fits, drop, accuracy, **known)
+
+
+def points_over(links=("3mbps",), score=FLOAT_SCORE):
+    """The plans of ``PLACES`` over links."""
+    found = [
+        one(name, seconds, drop, fits, link, layers=layers, method=method)
+        for link in links
+        for name, seconds, drop, layers, method, fits in PLACES
+    ]
+    return Points(found, "toy: here + there", score)

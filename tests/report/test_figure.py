@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from candidates import FLOAT_SCORE, GRAPH, JPEG, one
+from candidates import FLOAT_SCORE, GRAPH, JPEG, one, points_over
 from matplotlib.colors import to_hex
 from matplotlib.transforms import Bbox
 from PIL import Image
@@ -14,25 +14,6 @@ from autosplit.report.candidate import FloatScore
 from autosplit.report.figure import BASELINES, FRONT, PICKED, PLANS, front_figure
 from autosplit.report.pick import pick_from
 from autosplit.report.points import Points
-
-ROWS = (
-    # name, seconds, points lost, layers on the edge, method, whether it fits
-    ("cut1", 0.004, 3.0, 1, "autosplit", True),
-    ("cut2", 0.006, 0.5, 2, "autosplit", True),
-    ("cloud16", 0.2, 0.0, 0, "cloud16", True),
-    ("uniform2", 0.003, 70.0, 3, "uniform2", True),
-    ("uniform6", 0.0062, 0.5, 3, "uniform6", True),
-    ("uniform8", 0.009, 0.4, 3, "uniform8", False),
-)
-
-
-def points_over(links=("3mbps",), score=FLOAT_SCORE):
-    found = [
-        one(name, seconds, drop, fits, link, layers=layers, method=method)
-        for link in links
-        for name, seconds, drop, layers, method, fits in ROWS
-    ]
-    return Points(found, "toy: here + there", score)
 
 
 def picks_of(points):

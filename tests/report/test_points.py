@@ -1,28 +1,9 @@
 """Places of plans: what is far below, what is far slower, the best of them."""
 
 import pytest
-from candidates import FLOAT_SCORE, one
+from candidates import FLOAT_SCORE, one, points_over
 
 from autosplit.report.points import Points, far_points_of
-
-ROWS = (
-    # name, seconds, points lost, layers on the edge, method, whether it fits
-    ("cut1", 0.004, 3.0, 1, "autosplit", True),
-    ("cut2", 0.006, 0.5, 2, "autosplit", True),
-    ("cloud16", 0.2, 0.0, 0, "cloud16", True),
-    ("uniform2", 0.003, 70.0, 3, "uniform2", True),
-    ("uniform6", 0.0062, 0.5, 3, "uniform6", True),
-    ("uniform8", 0.009, 0.4, 3, "uniform8", False),
-)
-
-
-def points_over(links=("3mbps",), score=FLOAT_SCORE):
-    found = [
-        one(name, seconds, drop, fits, link, layers=layers, method=method)
-        for link in links
-        for name, seconds, drop, layers, method, fits in ROWS
-    ]
-    return Points(found, "toy: here + there", score)
 
 
 class TestPoints:
