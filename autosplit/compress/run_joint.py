@@ -40,12 +40,12 @@ from autosplit.runs.network import asked_task, capture_network, load_images, loa
 from autosplit.runs.options import SearchOptions, StatsOptions
 from autosplit.runs.stages.search import SEARCH
 from autosplit.runs.stamps import resolve
+from autosplit.search.autosplit import ALL_EDGE
 from autosplit.search.joint import JointChoice, JointProblem, KeptChannels, solve_joint
 from autosplit.stats.statsfile import read_stats
 
 PRUNED_FOLDER = "pruned"
 """The variant in a run folder."""
-ALL_EDGE = "all-edge"
 _COSTS = "stages/joint.json"
 
 

@@ -186,11 +186,9 @@ def transfer_s(
     """
     seconds = 0.0
     if cut.crossing:
-        sent = crossing_bytes(cut, activation_bits) if sent_bytes is None else sent_bytes
-        seconds += link.transfer_s(8 * sent)
+        seconds += link.transfer_s(8 * _up_bytes(cut, activation_bits, sent_bytes))
     if cut.answers:
-        elements = sum(cut.graph.elements(tensor) for tensor in cut.answers)
-        seconds += link.answer_s(ANSWER_BITS * elements)
+        seconds += link.answer_s(_answer_bits(cut))
     return seconds
 
 
@@ -237,12 +235,20 @@ def transfer_j(
     """
     carried = 0.0
     if cut.crossing:
-        sent = crossing_bytes(cut, activation_bits) if sent_bytes is None else sent_bytes
-        carried += sent + link.message_bytes
+        carried += _up_bytes(cut, activation_bits, sent_bytes) + link.message_bytes
     if cut.answers and link.downlink_bps is not None:
-        elements = sum(cut.graph.elements(tensor) for tensor in cut.answers)
-        carried += ANSWER_BITS * elements / 8 + link.reply_bytes
+        carried += _answer_bits(cut) / 8 + link.reply_bytes
     return radio_j(link, carried)
+
+
+def _up_bytes(cut: Cut, activation_bits: Mapping[str, int], sent_bytes: float | None) -> float:
+    """Bytes of the crossing tensors of one sample: those that are given, or packed ones."""
+    return crossing_bytes(cut, activation_bits) if sent_bytes is None else sent_bytes
+
+
+def _answer_bits(cut: Cut) -> int:
+    """Bits of the answers that are computed in the cloud."""
+    return ANSWER_BITS * sum(cut.graph.elements(tensor) for tensor in cut.answers)
 
 
 def predict(cut: Cut, widths: PlanWidths, edge: Device, cloud: Device, link: Link) -> Prediction:

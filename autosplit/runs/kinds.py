@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -268,13 +268,10 @@ def milliseconds() -> Kind:
         return float(value)
 
     def read(value: Any) -> float:
-        found = re.fullmatch(r"\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(ms|s)?\s*", str(value))
-        if isinstance(value, bool) or not found:
+        found = None if isinstance(value, bool) else _with_unit(str(value), _TIMES)
+        if found is None:
             raise ValueError(must)
-        try:
-            return check(float(found[1]) / (1 if found[2] == "s" else 1e3))
-        except ValueError:
-            raise ValueError(must) from None
+        return check(found)
 
     return Kind("MS", check, read, lambda value: f"{1e3 * value:g}ms")
 
@@ -285,11 +282,7 @@ def joules() -> Kind:
 
     def check(value: Any) -> float:
         if isinstance(value, str):
-            found = re.fullmatch(r"\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([mun]?)J\s*", value)
-            try:
-                value = float(found[1]) / _PARTS[found[2]] if found else None
-            except ValueError:
-                value = None
+            value = _with_unit(value, _ENERGIES)
         if not _is_finite(value) or value < 0:
             raise ValueError(must)
         return float(value)
@@ -298,6 +291,22 @@ def joules() -> Kind:
         return check(f"{value}")
 
     return Kind("JOULES", check, read, lambda value: f"{1e3 * value:g}mJ")
+
+
+def _with_unit(text: str, units: Mapping[str, float]) -> float | None:
+    """A number of at least 0 with its unit, in the unit of the options; None if it is none.
+
+    Args:
+        text: What is written.
+        units: Unit, empty if it may be left out -> how many of it are one of the options' unit.
+    """
+    found = re.fullmatch(r"\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([a-zA-Z]*)\s*", text)
+    if found is None or found[2] not in units:
+        return None
+    try:
+        return float(found[1]) / units[found[2]]
+    except ValueError:  # two points
+        return None
 
 
 def read_bytes(text: str) -> int:
@@ -321,7 +330,8 @@ def read_bytes(text: str) -> int:
     return int(match[1]) if power == 0 and "." not in match[1] else int(value)
 
 
-_PARTS = {"": 1.0, "m": 1e3, "u": 1e6, "n": 1e9}
+_TIMES = {"": 1e3, "ms": 1e3, "s": 1.0}
+_ENERGIES = {"J": 1.0, "mJ": 1e3, "uJ": 1e6, "nJ": 1e9}
 _LONG = 32
 """Characters from which choices are named in the help text, and not in place of the value."""
 _SIZE = "must be a size such as 4MB, 512KiB or 100000"

@@ -11,6 +11,9 @@ from autosplit.search.front.front import OURS, integer_front
 from autosplit.search.pareto import unbeaten
 from autosplit.search.problem import Problem
 
+ALL_EDGE = "all-edge"
+"""Name of the method ``all_edge``, and of its plan."""
+
 
 def autosplit(problem: Problem) -> list[Plan]:
     """Find the plans that no other one found beats in both seconds and distortion, on some link.
@@ -43,7 +46,7 @@ def all_edge(problem: Problem) -> list[Plan]:
     whole = len(problem.graph.layers)
     plans = integer_front(problem, (whole,))
     best = min(plans, key=lambda plan: plan.distortion, default=None)
-    return [] if best is None else [replace(best, name="all-edge", method="all-edge")]
+    return [] if best is None else [replace(best, name=ALL_EDGE, method=ALL_EDGE)]
 
 
 def _uncommon(problem: Problem) -> Iterator[Plan]:

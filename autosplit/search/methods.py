@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from autosplit.errors import InfeasibleError, PlanError, did_you_mean
 from autosplit.plan.plan import Plan
-from autosplit.search.autosplit import all_edge, autosplit
+from autosplit.search.autosplit import ALL_EDGE, all_edge, autosplit
 from autosplit.search.baselines import literature, plain
 from autosplit.search.baselines.original import autosplit2021
 from autosplit.search.front.front import OURS
@@ -82,7 +82,7 @@ def standing_for(method: str, link: str, names: Sequence[str]) -> list[str]:
 
 METHODS: dict[str, Method] = {
     "autosplit": autosplit,
-    "all-edge": all_edge,
+    ALL_EDGE: all_edge,
     "autosplit2021": autosplit2021,
     "neurosurgeon": literature.neurosurgeon,
     "dads": literature.dads,

@@ -114,7 +114,11 @@ def _allowed(sweep: SweepFile) -> str:
 
 def _links(rows: Sequence[Row]) -> list[tuple[float, str]]:
     """Rate in Mbit/s and name of every link, by rising rate; no name where the rate tells it."""
-    return sorted({(float(row["link_mbps"]), row.get("link", "")) for row in rows})
+    return sorted(set(map(_link_of, rows)))
+
+
+def _link_of(row: Row) -> tuple[float, str]:
+    return float(row["link_mbps"]), row.get("link", "")
 
 
 def _link_name(link: tuple[float, str]) -> str:
@@ -122,7 +126,7 @@ def _link_name(link: tuple[float, str]) -> str:
 
 
 def _over(rows: Sequence[Row], link: tuple[float, str]) -> list[Row]:
-    return [row for row in rows if (float(row["link_mbps"]), row.get("link", "")) == link]
+    return [row for row in rows if _link_of(row) == link]
 
 
 def _winners(sweep: SweepFile, rows: Sequence[Row]) -> str:
@@ -230,7 +234,7 @@ def _shown(sweep: SweepFile, row: Row, rows: Sequence[Row]) -> dict[str, Any]:
         "name": row["method"],
         "method": row["method"],
         "group": row_group(row),
-        "link": _link_name((float(row["link_mbps"]), row.get("link", ""))),
+        "link": _link_name(_link_of(row)),
         "mbps": float(row["link_mbps"]),
         "normalised": float(row["normalised_latency"] or "nan"),
         "reference": REFERENCE,
