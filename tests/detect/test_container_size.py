@@ -4,6 +4,7 @@ import struct
 
 import numpy as np
 import pytest
+from videos import CONTAINERS, write_video
 
 from autosplit.detect.container_size import said_bytes
 
@@ -52,15 +53,9 @@ def test_there_is_no_size_without_a_file(tmp_path):
     assert said_bytes(tmp_path / "none.mp4") is None
 
 
-@pytest.mark.parametrize(
-    ("name", "code"), [("a.mp4", "mp4v"), ("a.avi", "MJPG"), ("a.mkv", "MJPG")]
-)
+@pytest.mark.parametrize(("name", "code"), CONTAINERS)
 def test_what_opencv_writes_is_whole(tmp_path, name, code):
-    cv2 = pytest.importorskip("cv2")
     path = tmp_path / name
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), 10, (64, 48))
-    for _ in range(5):
-        writer.write(np.zeros((48, 64, 3), np.uint8))
-    writer.release()
+    write_video(path, code, [np.zeros((48, 64, 3), np.uint8)] * 5)
 
     assert said_bytes(path) == path.stat().st_size

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from rtsp import Stream
+from videos import CONTAINERS, write_video
 
 from autosplit.detect.sources import DetectSource, detect_sources
 from autosplit.detect.video import VideoDrawing, about_video, frame_count, read_frames
@@ -72,17 +73,11 @@ def test_frames_of_a_variable_rate_have_the_times_of_the_file(tmp_path):
     assert [frame.time_s for frame in frames] == pytest.approx([0, 0.1, 0.2, 1.2, 1.4])
 
 
-@pytest.mark.parametrize(
-    ("name", "code"), [("a.mp4", "mp4v"), ("a.avi", "MJPG"), ("a.mkv", "MJPG")]
-)
+@pytest.mark.parametrize(("name", "code"), CONTAINERS)
 def test_a_video_that_is_cut_off_is_an_error_after_its_frames(tmp_path, name, code):
     """The boxes of an MP4 that say where its frames are have to come first."""
-    cv2 = pytest.importorskip("cv2")
     path = tmp_path / name
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), 10, (64, 48))
-    for shade in range(30):
-        writer.write(np.full((48, 64, 3), 8 * shade, np.uint8))
-    writer.release()
+    write_video(path, code, [np.full((48, 64, 3), 8 * shade, np.uint8) for shade in range(30)])
     if name == "a.mp4":
         path.write_bytes(index_first(path.read_bytes()))
     assert len(list(read_frames(source(path)))) == 30
